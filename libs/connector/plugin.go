@@ -1,0 +1,86 @@
+// Package connector is the connector runtime that both fleets run: it keeps configurations, ownership, life cycle,
+// status and offsets of connectors in Kafka, and runs the tasks that this worker owns.
+//
+// Model. A connector is a name and a configuration, appended to a compacted config topic. Its unit of work is the
+// task. Every worker of a fleet joins one consumer group over the config topic's partitions; a task hashes to a
+// partition, and the worker that holds the partition runs the task. There is no leader and no other coordination:
+// Kafka's group protocol divides the work, and a task fences its predecessor by its transactional id.
+//
+// Guarantees. A task runs on at most one worker that can still write (fencing); a configuration change is acted on by
+// the owner in the order of the config topic; states are exactly Kafka Connect's.
+package connector
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// Type says which fleet runs a connector.
+type Type string
+
+const (
+	Source Type = "source"
+	Sink   Type = "sink"
+)
+
+// Plugin is one connector class that a fleet can run.
+type Plugin struct {
+	// Class is the name that configurations give as connector.class.
+	Class string
+	// Aliases are other names that select the plugin, among them the Java classes it replaces and their simple names.
+	Aliases []string
+	Type    Type
+	Version string
+	// Catalogue declares every configuration key, the framework's (name, tasks.max, converters, transforms …) included.
+	Catalogue *catalogue.Catalogue
+	// Tasks is how many tasks a checked configuration asks for, at least 1.
+	Tasks func(catalogue.Values) (int, error)
+	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
+	Check func(context.Context, catalogue.Values) []Check
+	// NewTask makes one task. It must not block; connections are made in Run.
+	NewTask func(TaskEnv, catalogue.Values) (Task, error)
+}
+
+// Check is one named finding about the source or target, with what to do about it.
+type Check struct {
+	Name   string
+	OK     bool
+	Detail string
+	Remedy string
+}
+
+// Task moves data until its context ends.
+//
+// Run returns nil only after ctx is done, with everything it promised made durable. Any other return fails the task:
+// the error is what /status shows as trace, so it says what was being done, to what, and what to do about it. A task
+// retries by itself what waiting can mend and returns only what it cannot mend.
+type Task interface {
+	Run(ctx context.Context) error
+}
+
+// TaskEnv is what the runtime gives a task.
+type TaskEnv struct {
+	Connector string
+	// Task is the number of this task, from 0.
+	Task  int
+	Tasks int
+	// WorkerID is this worker's address as shown in status.
+	WorkerID string
+	// Kafka makes clients with the worker's connection options (brokers, TLS, SASL) and the given ones.
+	Kafka func(...kgo.Opt) (*kgo.Client, error)
+	// OffsetsTopic is the compacted topic of source offsets. A source task writes its records itself, inside its own
+	// transactions, with OffsetKey and any JSON object as value.
+	OffsetsTopic string
+	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
+	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
+	// UsedTopic notes a topic that the connector writes or reads, for /topics. Cheap; call it once a topic.
+	UsedTopic func(topic string)
+	// Retrying is called when the task waits to try again what failed with err (shown by the richer services, logged
+	// rate-limited); with nil when it works again. The state stays RUNNING, as Kafka Connect has it.
+	Retrying func(err error)
+	Logger   *slog.Logger
+}
