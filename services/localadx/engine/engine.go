@@ -1,0 +1,36 @@
+// Package engine runs compiled KQL plans on DuckDB.
+//
+// The engine does not own the database: it is handed a *sql.DB, and the storage layer creates the tables. Register must have run
+// once on the database; it adds the Go scalar functions plans call. An Engine is safe for concurrent use.
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+)
+
+// Limits bound one query. A zero field is no limit.
+type Limits struct {
+	Rows int64 // rows returned; hard: more is ErrTooManyRows
+}
+
+// Engine runs plans.
+type Engine struct {
+	db     *sql.DB
+	limits Limits
+}
+
+// New returns an engine on db, whose functions Register has added.
+func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: limits} }
+
+// Query starts a plan. Cancelling ctx interrupts it. The caller closes the rows.
+func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
+	rows, err := e.db.QueryContext(ctx, plan.SQL)
+	if err != nil {
+		return nil, fmt.Errorf("run query: %w", err)
+	}
+	return newRows(rows, plan.Columns, e.limits.Rows), nil
+}

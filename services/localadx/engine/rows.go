@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"database/sql"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+)
+
+// ErrTooManyRows is returned by Rows.Err when a result exceeds Limits.Rows.
+type ErrTooManyRows struct{ Limit int64 }
+
+// Error words it as Kusto does (E_QUERY_RESULT_SET_TOO_LARGE).
+func (e *ErrTooManyRows) Error() string {
+	return fmt.Sprintf("Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)", e.Limit)
+}
+
+// Rows are the rows of one result. Not safe for concurrent use.
+type Rows struct {
+	rows    *sql.Rows
+	columns []kql.Column
+	limit   int64 // 0: none
+	count   int64
+	values  []any
+	targets []any
+	err     error
+}
+
+func newRows(rows *sql.Rows, columns []kql.Column, limit int64) *Rows {
+	r := &Rows{rows: rows, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
+	for i := range r.values {
+		r.targets[i] = &r.values[i]
+	}
+	return r
+}
+
+// Columns returns the names and types of the result.
+func (r *Rows) Columns() []kql.Column { return r.columns }
+
+// Next moves to the next row; false at the end or on an error (see Err).
+func (r *Rows) Next() bool {
+	if r.err != nil || !r.rows.Next() {
+		return false
+	}
+	if r.limit > 0 && r.count == r.limit {
+		r.err = &ErrTooManyRows{Limit: r.limit}
+		return false
+	}
+	r.count++
+	r.err = r.rows.Scan(r.targets...)
+	return r.err == nil
+}
+
+// Values returns the row, one value a column, in the Go types value.AppendJSON takes. The slice is reused by Next.
+func (r *Rows) Values() []any { return r.values }
+
+// Err returns what ended the rows early, or nil.
+func (r *Rows) Err() error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.rows.Err()
+}
+
+// Close ends the query.
+func (r *Rows) Close() error { return r.rows.Close() }
