@@ -1,0 +1,147 @@
+// Package telemetry sets up traces, metrics and logs for one service.
+//
+// Model. A main package calls Start once and hands the *Telemetry to its service. Nothing is global but
+// OpenTelemetry's error handler, of which a process has only one; so several services can live in one process, each
+// with its own service.name.
+//
+//   - Traces go where the standard OTEL_* variables say (OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_ENDPOINT,
+//     OTEL_TRACES_SAMPLER, …). Without them there is no exporter and no span is recorded: the tracer is a no-op.
+//   - Metrics are Prometheus metrics in Telemetry.Registry, served by MetricsHandler. They go out over OTLP as well if
+//     the OTEL_* variables ask for it. Libraries that speak only OpenTelemetry get Telemetry.Meters.
+//   - Logs are JSON lines by slog with the trace and span id of the context. Repeated warnings and errors are limited
+//     and secrets masked (see NewLogger).
+//
+// Guarantee. Without OTEL_* variables no connection is opened, no goroutine started and no allocation made for a span.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// Telemetry is what a service observes itself with. It is owned by the main package, which shuts it down last; all
+// fields may be used by any goroutine.
+type Telemetry struct {
+	// Tracers makes tracers; a no-op provider where no exporter is configured.
+	Tracers trace.TracerProvider
+	// Meters is for libraries that measure through OpenTelemetry. Our own metrics are registered in Registry.
+	Meters metric.MeterProvider
+	// Registry holds the service's Prometheus metrics, among them the Go runtime's, the process's and
+	// cdc_build_info{version}.
+	Registry *prometheus.Registry
+	Logger   *slog.Logger
+
+	gatherers prometheus.Gatherers
+	shutdown  []func(context.Context) error
+}
+
+// Option changes what Start sets up.
+type Option func(*options)
+
+type options struct {
+	logOutput io.Writer
+	logLevel  slog.Leveler
+	spans     sdktrace.SpanProcessor
+}
+
+// WithLogOutput sends log lines to w instead of standard error.
+func WithLogOutput(w io.Writer) Option { return func(o *options) { o.logOutput = w } }
+
+// WithLogLevel sets the least level that is logged. The default is the variable LOG_LEVEL (debug, info, warn, error),
+// else info.
+func WithLogLevel(l slog.Leveler) Option { return func(o *options) { o.logLevel = l } }
+
+// WithSpanProcessor records every span into p, besides what OTEL_* variables ask for. Tests use it.
+func WithSpanProcessor(p sdktrace.SpanProcessor) Option { return func(o *options) { o.spans = p } }
+
+// Start sets up the telemetry of the service called service ("capture") in the given version. An error means that an
+// OTEL_* variable has a value that cannot be used; it names the variable's exporter.
+func Start(ctx context.Context, service, version string, opts ...Option) (*Telemetry, error) {
+	o := options{logOutput: os.Stderr, logLevel: levelFromEnvironment()}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	t := &Telemetry{Logger: NewLogger(o.logOutput, o.logLevel).With("service", service)}
+
+	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification
+	// has it, hence their place at the end.
+	res, err := resource.New(ctx,
+		resource.WithTelemetrySDK(),
+		resource.WithHost(),
+		resource.WithAttributes(
+			attribute.String("service.namespace", "calypso"),
+			attribute.String("service.name", service),
+			attribute.String("service.version", version)),
+		resource.WithFromEnv())
+	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
+		return nil, fmt.Errorf("describing service %s for OpenTelemetry: %w", service, err)
+	}
+	if err := t.startTraces(ctx, res, o.spans); err != nil {
+		return nil, err
+	}
+	if err := t.startMetrics(ctx, res, version); err != nil {
+		return nil, errors.Join(err, t.Shutdown(ctx))
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		t.Logger.Warn("exporting telemetry failed", "err", err)
+	}))
+	return t, nil
+}
+
+// Shutdown sends what is still buffered and closes the exporters, in at most the time of ctx.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	var errs []error
+	for _, f := range t.shutdown {
+		errs = append(errs, f(ctx))
+	}
+	t.shutdown = nil
+	return errors.Join(errs...)
+}
+
+func (t *Telemetry) startTraces(ctx context.Context, res *resource.Resource, extra sdktrace.SpanProcessor) error {
+	opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+	if extra != nil {
+		opts = append(opts, sdktrace.WithSpanProcessor(extra))
+	}
+	if exports("TRACES") {
+		exporter, err := autoexport.NewSpanExporter(ctx)
+		if err != nil {
+			return fmt.Errorf("making the span exporter that OTEL_TRACES_EXPORTER and OTEL_EXPORTER_OTLP_* ask for: %w", err)
+		}
+		opts = append(opts, sdktrace.WithBatcher(exporter))
+	} else if extra == nil {
+		t.Tracers = noop.NewTracerProvider()
+		return nil
+	}
+	provider := sdktrace.NewTracerProvider(opts...)
+	t.Tracers = provider
+	t.shutdown = append(t.shutdown, provider.Shutdown)
+	return nil
+}
+
+// exports reports whether the environment asks for an exporter of signal (TRACES, METRICS). The OpenTelemetry
+// specification would export to localhost by default; here silence means off.
+func exports(signal string) bool {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return false
+	}
+	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" {
+		return exporter != "none"
+	}
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT") != ""
+}
