@@ -1,0 +1,68 @@
+package testenv
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+)
+
+// ErrNoKafka says that the machine cannot run an Apache Kafka broker.
+var ErrNoKafka = errors.New("no Apache Kafka")
+
+// broker is the Maven project whose only dependency is the broker: one place for its version.
+//
+//go:embed pom.xml
+var broker []byte
+
+var brokerVersion = regexp.MustCompile(`kafka_2\.13</artifactId>\s*<version>([^<]+)<`)
+
+// KafkaVersion is the version of Apache Kafka that StartKafka runs.
+func KafkaVersion() string { return string(brokerVersion.FindSubmatch(broker)[1]) }
+
+// KafkaJars returns a folder with the jars of an Apache Kafka broker: that named by CALYPSO_TEST_KAFKA_JARS, else one in
+// the user's cache, which Maven fills the first time (45 jars, 44 MB).
+func KafkaJars(ctx context.Context) (string, error) {
+	if dir := os.Getenv("CALYPSO_TEST_KAFKA_JARS"); dir != "" {
+		return dir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's cache folder: %w", err)
+	}
+	jars := filepath.Join(cache, "calypso", "kafka-"+KafkaVersion())
+	if _, err := os.Stat(jars); err == nil {
+		return jars, nil
+	}
+	mvn, err := exec.LookPath("mvn")
+	if err != nil {
+		return "", fmt.Errorf("%w: its jars are neither in %s nor can Maven fetch them: install maven, or name their folder in CALYPSO_TEST_KAFKA_JARS", ErrNoKafka, jars)
+	}
+	if err := os.MkdirAll(filepath.Dir(jars), 0o755); err != nil {
+		return "", fmt.Errorf("make the cache folder: %w", err)
+	}
+	work, err := os.MkdirTemp(filepath.Dir(jars), "fetch-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the jars: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := os.WriteFile(filepath.Join(work, "pom.xml"), broker, 0o644); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, mvn, "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=jars")
+	cmd.Dir = work
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: fetch its jars: %v\n%s", ErrNoKafka, err, out)
+	}
+	// The rename makes the folder appear complete or not at all. Another process may have won: its jars are the same.
+	if err := os.Rename(filepath.Join(work, "jars"), jars); err != nil {
+		if _, found := os.Stat(jars); found != nil {
+			return "", fmt.Errorf("keep the jars: %w", err)
+		}
+	}
+	return jars, nil
+}

@@ -1,0 +1,79 @@
+// Package testenv runs the real servers that tests and benchmarks need: a private PostgreSQL cluster, an Apache Kafka
+// broker, the services' own binaries, and TCP proxies that break connections on purpose.
+//
+// Model. Each Start function starts one server as a child process on free ports of 127.0.0.1, with its data in a new
+// directory, and returns when it answers. Stop and Kill end it and keep its data, Start brings it back on the same
+// ports, Close ends it and removes the data. The functions that take a testing.TB do the same for one test and close by
+// t.Cleanup; they skip the test, saying what is missing, on a machine that cannot run the server. A machine that must be
+// able to, as CI is, sets CALYPSO_TEST_REQUIRE to a comma list of "postgres" and "kafka": what is missing then fails.
+//
+// Children die with the process that started them on Linux, so that an interrupted test leaves nothing behind.
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Port is FreePort for a test.
+func Port(t testing.TB) int {
+	t.Helper()
+	p, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// WaitFor calls check until it returns nil, and fails with its last error when ctx ends first.
+func WaitFor(ctx context.Context, what string, check func(context.Context) error) error {
+	pause := 10 * time.Millisecond
+	for {
+		err := check(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w (%w)", what, err, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+		pause = min(pause*2, 200*time.Millisecond)
+	}
+}
+
+// Eventually is WaitFor for a test: it fails the test when check has not returned nil within d. d is how long a broken
+// run takes to say so, never a claim about speed, so it should be generous.
+func Eventually(t testing.TB, d time.Duration, what string, check func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := WaitFor(ctx, what, check); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// missing skips t because the machine lacks part, or fails it where CALYPSO_TEST_REQUIRE names the part.
+func missing(t testing.TB, part string, err error) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv("CALYPSO_TEST_REQUIRE"), ","), part) {
+		t.Fatalf("CALYPSO_TEST_REQUIRE demands %s: %v", part, err)
+	}
+	t.Skipf("left out: %v", err)
+}
