@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// RowColumn is the name of the column of RowTable that identifies a row.
+const RowColumn = "$row"
+
+// Extents lists a table's extents, oldest first.
+func (s *Store) Extents(ctx context.Context, t *Table) ([]Extent, error) {
+	var extents []Extent
+	err := s.each(ctx, `SELECT id, CAST(guid AS VARCHAR), row_count, original_size, min_created, max_created, tags
+		FROM localadx.extents WHERE table_id = ? ORDER BY id`, func(scan func(...any) error) error {
+		var e Extent
+		var guid, tags string
+		var minCreated, maxCreated int64
+		if err := scan(&e.ID, &guid, &e.Rows, &e.OriginalSize, &minCreated, &maxCreated, &tags); err != nil {
+			return err
+		}
+		var err error
+		if e.GUID, err = uuid.Parse(guid); err != nil {
+			return err
+		}
+		e.MinCreated, e.MaxCreated = value.TimeOf(minCreated), value.TimeOf(maxCreated)
+		if err := json.Unmarshal([]byte(tags), &e.Tags); err != nil {
+			return err
+		}
+		extents = append(extents, e)
+		return nil
+	}, t.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read the extents of %s: %w", t.Name, err)
+	}
+	return extents, nil
+}
+
+// DropExtents removes extents with their rows.
+func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Extent) error {
+	if len(extents) == 0 {
+		return nil
+	}
+	ids := make([]string, len(extents))
+	for i, e := range extents {
+		ids[i] = fmt.Sprint(e.ID)
+	}
+	list := strings.Join(ids, ",")
+	return s.edit(ctx, db, table, func(in *Ingestion) error {
+		if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", in.Database.relation(in.Table), quoteIdent(extentColumn), list)); err != nil {
+			return err
+		}
+		return in.exec("DELETE FROM localadx.extents WHERE id IN (" + list + ")")
+	}, func(w *tableWriter) {
+		for _, e := range extents {
+			w.count(e.Tags, -1)
+			if e.ID == w.streamed.ID {
+				w.streamed = Extent{}
+			}
+		}
+	})
+}
+
+// ClearTable removes all rows of a table, and its extents with their tags.
+func (s *Store) ClearTable(ctx context.Context, db, table string) error {
+	return s.edit(ctx, db, table, (*Ingestion).empty, func(w *tableWriter) {
+		w.tags, w.streamed = map[string]int{}, Extent{}
+	})
+}
+
+// SetExtentTags replaces the tags of extents; what is given holds the new ones.
+func (s *Store) SetExtentTags(ctx context.Context, db, table string, before, after []Extent) error {
+	return s.edit(ctx, db, table, func(in *Ingestion) error {
+		for _, e := range after {
+			text, err := json.Marshal(e.Tags)
+			if err != nil {
+				return fmt.Errorf("write the extent's tags: %w", err)
+			}
+			if err := in.exec("UPDATE localadx.extents SET tags = ? WHERE id = ?", string(text), e.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(w *tableWriter) {
+		for _, e := range before {
+			w.count(e.Tags, -1)
+		}
+		for _, e := range after {
+			w.count(e.Tags, 1)
+			if e.ID == w.streamed.ID {
+				w.streamed = Extent{}
+			}
+		}
+	})
+}
+
+// edit changes a table's rows in a transaction, under its writer; kept adjusts the writer after the commit.
+func (s *Store) edit(ctx context.Context, db, table string, change func(*Ingestion) error, kept func(*tableWriter)) error {
+	d, t, err := s.lookup(db, table)
+	if err != nil {
+		return err
+	}
+	w := s.writer(t.ID)
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if d, t, err = s.lookup(db, table); err != nil {
+		return err
+	}
+	err = s.transact(ctx, func(conn *sql.Conn) error {
+		return change(&Ingestion{Database: d, Table: t, ctx: ctx, store: s, conn: conn})
+	})
+	if err == nil {
+		kept(w)
+	}
+	return err
+}
+
+// RowTable returns the table with a column more, RowColumn, by which DeleteRows finds rows.
+func (d *Database) RowTable(t *Table) kql.Table {
+	table := d.kqlTable(t)
+	table.Columns = append(table.Columns, kql.Column{Name: RowColumn, Type: value.Long})
+	table.Physical = fmt.Sprintf("(SELECT *, rowid AS %s FROM %s)", quoteIdent(RowColumn), d.relation(t))
+	return table
+}
+
+// DeleteRows removes the rows whose RowColumn the plan returns as its only column, and returns how many those were. The
+// plan is made under the table's writer, because row numbers hold only while nothing else changes the table.
+func (s *Store) DeleteRows(ctx context.Context, db, table string, plan func(*Database, *Table) (*kql.Plan, error)) (int64, error) {
+	var deleted int64
+	err := s.edit(ctx, db, table, func(in *Ingestion) error {
+		p, err := plan(in.Database, in.Table)
+		if err != nil {
+			return err
+		}
+		relation := in.Database.relation(in.Table)
+		result, err := in.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE rowid IN (%s)", relation, p.SQL))
+		if err != nil {
+			return fmt.Errorf("delete rows of %s: %w", table, err)
+		}
+		if deleted, err = result.RowsAffected(); err != nil {
+			return fmt.Errorf("delete rows of %s: %w", table, err)
+		}
+		return in.exec(fmt.Sprintf(`UPDATE localadx.extents SET row_count = coalesce(
+			(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)), in.Table.ID)
+	}, func(w *tableWriter) { w.streamed = Extent{} })
+	return deleted, err
+}
+
+// TableStatistics sum up a table's extents.
+type TableStatistics struct {
+	Extents      int64
+	Rows         int64
+	OriginalSize int64
+	MinCreated   int64 // ticks; 0 without extents
+	MaxCreated   int64
+}
+
+// Statistics sums up the extents of every table of all databases, by table ID.
+func (s *Store) Statistics(ctx context.Context) (map[int64]TableStatistics, error) {
+	statistics := map[int64]TableStatistics{}
+	err := s.each(ctx, `SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
+		FROM localadx.extents GROUP BY table_id`, func(scan func(...any) error) error {
+		var id int64
+		var t TableStatistics
+		if err := scan(&id, &t.Extents, &t.Rows, &t.OriginalSize, &t.MinCreated, &t.MaxCreated); err != nil {
+			return err
+		}
+		statistics[id] = t
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sum up the extents: %w", err)
+	}
+	return statistics, nil
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// Enqueue implements azstorage.Queues.
+func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error) {
+	id := uuid.NewString()
+	_, err := s.db.ExecContext(ctx, "INSERT INTO localadx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
+	if err != nil {
+		return "", fmt.Errorf("keep a message of queue %s: %w", queue, err)
+	}
+	return id, nil
+}
+
+// Peek implements azstorage.Queues: the oldest messages first.
+func (s *Store) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
+	var messages []azstorage.Message
+	err := s.each(ctx, "SELECT CAST(id AS VARCHAR), body, inserted FROM localadx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
+		var m azstorage.Message
+		var inserted int64
+		if err := scan(&m.ID, &m.Text, &inserted); err != nil {
+			return err
+		}
+		m.Inserted = value.TimeOf(inserted)
+		messages = append(messages, m)
+		return nil
+	}, queue, n)
+	if err != nil {
+		return nil, fmt.Errorf("read queue %s: %w", queue, err)
+	}
+	return messages, nil
+}
+
+// DeleteMessage implements azstorage.Queues.
+func (s *Store) DeleteMessage(ctx context.Context, queue, id string) error {
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM localadx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
+		return fmt.Errorf("delete a message of queue %s: %w", queue, err)
+	}
+	return nil
+}
+
+// InsertEntity implements azstorage.Entities.
+func (s *Store) InsertEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
+	return s.transact(ctx, func(conn *sql.Conn) error {
+		if _, err := entity(ctx, conn, table, partitionKey, rowKey); !errors.Is(err, azstorage.ErrEntityNotFound) {
+			if err == nil {
+				err = azstorage.ErrEntityExists
+			}
+			return err
+		}
+		return putEntity(ctx, conn, table, partitionKey, rowKey, body)
+	})
+}
+
+// Entity implements azstorage.Entities.
+func (s *Store) Entity(ctx context.Context, table, partitionKey, rowKey string) (json.RawMessage, error) {
+	return entity(ctx, s.db, table, partitionKey, rowKey)
+}
+
+// EntitiesOf returns the entities of one partition.
+func (s *Store) EntitiesOf(ctx context.Context, table, partitionKey string) ([]json.RawMessage, error) {
+	var entities []json.RawMessage
+	err := s.each(ctx, "SELECT body FROM localadx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
+		var body string
+		if err := scan(&body); err != nil {
+			return err
+		}
+		entities = append(entities, json.RawMessage(body))
+		return nil
+	}, table, partitionKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the entities of table %s: %w", table, err)
+	}
+	return entities, nil
+}
+
+// MergeEntity implements azstorage.Entities.
+func (s *Store) MergeEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
+	return s.transact(ctx, func(conn *sql.Conn) error { return mergeEntity(ctx, conn, table, partitionKey, rowKey, body) })
+}
+
+// querier is what *sql.DB and *sql.Conn have in common.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func entity(ctx context.Context, q querier, table, partitionKey, rowKey string) (json.RawMessage, error) {
+	var body string
+	err := q.QueryRowContext(ctx, "SELECT body FROM localadx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, azstorage.ErrEntityNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read an entity of table %s: %w", table, err)
+	}
+	return json.RawMessage(body), nil
+}
+
+func putEntity(ctx context.Context, conn *sql.Conn, table, partitionKey, rowKey string, body json.RawMessage) error {
+	if _, err := conn.ExecContext(ctx, "DELETE FROM localadx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey); err != nil {
+		return fmt.Errorf("write an entity of table %s: %w", table, err)
+	}
+	_, err := conn.ExecContext(ctx, "INSERT INTO localadx.entities VALUES (?, ?, ?, ?, ?)", table, partitionKey, rowKey, value.TicksOf(time.Now()), string(body))
+	if err != nil {
+		return fmt.Errorf("write an entity of table %s: %w", table, err)
+	}
+	return nil
+}
+
+func mergeEntity(ctx context.Context, conn *sql.Conn, table, partitionKey, rowKey string, body json.RawMessage) error {
+	merged := map[string]json.RawMessage{}
+	existing, err := entity(ctx, conn, table, partitionKey, rowKey)
+	if err != nil && !errors.Is(err, azstorage.ErrEntityNotFound) {
+		return err
+	}
+	for _, part := range []json.RawMessage{existing, body} {
+		if len(part) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(part, &merged); err != nil {
+			return fmt.Errorf("merge an entity of table %s: %w", table, err)
+		}
+	}
+	text, err := json.Marshal(merged)
+	if err != nil {
+		return fmt.Errorf("merge an entity of table %s: %w", table, err)
+	}
+	return putEntity(ctx, conn, table, partitionKey, rowKey, text)
+}

@@ -1,0 +1,191 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
+)
+
+// fileName is the DuckDB file within the data directory.
+const fileName = "localadx.duckdb"
+
+// systemTables make the schema that holds everything but rows. Texts that have a structure are JSON.
+const systemTables = `
+CREATE SCHEMA IF NOT EXISTS localadx;
+CREATE SEQUENCE IF NOT EXISTS localadx.ids START 1;
+CREATE TABLE IF NOT EXISTS localadx.databases (id BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS localadx.extents (
+	id BIGINT NOT NULL, guid UUID NOT NULL, table_id BIGINT NOT NULL, row_count BIGINT NOT NULL,
+	original_size BIGINT NOT NULL, min_created BIGINT NOT NULL, max_created BIGINT NOT NULL, tags VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS localadx.messages (id UUID NOT NULL, queue VARCHAR NOT NULL, inserted BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS localadx.entities (
+	name VARCHAR NOT NULL, partition_key VARCHAR NOT NULL, row_key VARCHAR NOT NULL, updated BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS localadx.failures (failed_on BIGINT NOT NULL, body VARCHAR NOT NULL);
+`
+
+// Options configure a Store.
+type Options struct {
+	// Dir is the data directory; it is made when missing.
+	Dir string
+	// MemoryLimit bounds DuckDB's buffers, in DuckDB's notation, such as "1GB". Empty is "1GB".
+	MemoryLimit string
+	// Threads bounds the threads of all queries together; 0 is one a core.
+	Threads int
+	Log     *slog.Logger
+}
+
+// Store owns the DuckDB database. It is safe for concurrent use.
+type Store struct {
+	db  *sql.DB
+	log *slog.Logger
+
+	catalog atomic.Pointer[Catalog]
+	// ddl is held while the catalog changes; never taken while a table's writer is held.
+	ddl sync.Mutex
+
+	// mu guards writers.
+	mu      sync.Mutex
+	writers map[int64]*tableWriter // by table ID
+}
+
+// Open opens the database in opts.Dir, or makes it.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	path := filepath.Join(opts.Dir, fileName)
+	settings := fmt.Sprintf("?memory_limit=%s&temp_directory=%s", withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
+	if opts.Threads > 0 {
+		settings += fmt.Sprintf("&threads=%d", opts.Threads)
+	}
+	connector, err := duckdb.NewConnector(path+settings, nil)
+	if err != nil {
+		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
+	}
+	s := &Store{db: sql.OpenDB(connector), log: opts.Log, writers: map[int64]*tableWriter{}}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close()
+	// Go functions are called with rows in any order; ingestion order is kept by the appender, not by queries.
+	if err := engine.Register(conn); err != nil {
+		return fmt.Errorf("register the query functions: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, systemTables); err != nil {
+		return fmt.Errorf("make the system tables: %w", err)
+	}
+	return s.load(ctx)
+}
+
+// load reads the catalog and the ingest-by tags.
+func (s *Store) load(ctx context.Context) error {
+	catalog := &Catalog{databases: map[string]*Database{}}
+	err := s.each(ctx, "SELECT body FROM localadx.databases", func(scan func(...any) error) error {
+		var body string
+		if err := scan(&body); err != nil {
+			return err
+		}
+		d, err := decodeDatabase([]byte(body))
+		if err != nil {
+			return err
+		}
+		catalog.databases[strings.ToLower(d.Name)] = d
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	s.catalog.Store(catalog)
+	return s.loadTags(ctx)
+}
+
+// Close ends all work and closes the file.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// DB returns the database, for the query engine and for reading.
+func (s *Store) DB() *sql.DB { return s.db }
+
+// Catalog returns the current schema.
+func (s *Store) Catalog() *Catalog { return s.catalog.Load() }
+
+// each calls row for every row of a query.
+func (s *Store) each(ctx context.Context, query string, row func(scan func(...any) error) error, args ...any) error {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// transact runs fn in a transaction on one connection; it commits unless fn fails.
+func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	if err := fn(conn); err != nil {
+		// The caller's context may have ended; the connection must still be usable afterwards.
+		if _, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rollback != nil {
+			s.log.Debug("roll back", "error", rollback)
+		}
+		return err
+	}
+	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// nextID draws a number that no entity of any kind has had.
+func nextID(ctx context.Context, conn *sql.Conn) (int64, error) {
+	var id int64
+	if err := conn.QueryRowContext(ctx, "SELECT nextval('localadx.ids')").Scan(&id); err != nil {
+		return 0, fmt.Errorf("draw an id: %w", err)
+	}
+	return id, nil
+}
+
+func withDefault(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+// now is the time as stored: UTC without the monotonic reading.
+func now() time.Time { return time.Now().UTC().Round(0) }
