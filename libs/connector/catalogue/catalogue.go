@@ -4,6 +4,13 @@
 // has already checked them.
 package catalogue
 
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
 // Type is Kafka Connect's type of a key (org.apache.kafka.common.config.ConfigDef.Type).
 type Type string
 
@@ -27,6 +34,15 @@ const (
 	Low    Importance = "LOW"
 )
 
+// Width is Kafka Connect's hint at how wide a form shows a key.
+type Width string
+
+const (
+	Short  Width = "SHORT"
+	Middle Width = "MEDIUM"
+	Wide   Width = "LONG"
+)
+
 // Key declares one configuration key.
 type Key struct {
 	// Name is the key as documented. A name that ends in "*" declares a family (transforms.*): any key with that
@@ -42,6 +58,10 @@ type Key struct {
 	// Doc says what the key does, in sentences, with units and limits.
 	Doc   string
 	Group string
+	// DisplayName is what forms show; Name if empty.
+	DisplayName string
+	// Width is the size of the input field that forms show; none if empty.
+	Width Width
 	// Allowed lists the only values accepted, if not empty (compared without regard to case).
 	Allowed []string
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
@@ -56,10 +76,12 @@ type Key struct {
 // Default makes a Key's default from a literal.
 func Default(value string) *string { return &value }
 
-// Catalogue is an ordered set of keys.
+// Catalogue is an ordered set of keys. It does not change after New and may be shared.
 type Catalogue struct {
-	keys   []Key
-	byName map[string]int // name or alias -> index in keys
+	keys     []Key
+	byName   map[string]int // name, not of a family -> index in keys
+	byAlias  map[string]int // alias -> index in keys
+	families []int          // indexes in keys of the names that end in "*", longest prefix first
 }
 
 // Problem is one error or warning about one key.
@@ -68,8 +90,86 @@ type Problem struct {
 	Message string
 }
 
-// Values are checked settings of one connector.
-type Values struct {
-	catalogue *Catalogue
-	given     map[string]string // canonical name -> value as given (aliases resolved)
+// New joins groups of keys, in order, to a catalogue. A key that a later group declares again replaces the earlier
+// declaration in its place, which is how a connector narrows a key of the framework. A name declared twice in one
+// group, or an alias that is also a name or another key's alias, is an error.
+func New(groups ...[]Key) (*Catalogue, error) {
+	c := &Catalogue{byName: map[string]int{}, byAlias: map[string]int{}}
+	index := map[string]int{}
+	for _, group := range groups {
+		inGroup := map[string]bool{}
+		for _, key := range group {
+			if key.Name == "" {
+				return nil, fmt.Errorf("catalogue: a key has no name (documentation %q)", key.Doc)
+			}
+			if inGroup[key.Name] {
+				return nil, fmt.Errorf("catalogue: key %s is declared twice", key.Name)
+			}
+			inGroup[key.Name] = true
+			if key.Required && key.Default != nil {
+				return nil, fmt.Errorf("catalogue: key %s is required and has a default", key.Name)
+			}
+			if at, ok := index[key.Name]; ok {
+				c.keys[at] = key
+				continue
+			}
+			index[key.Name] = len(c.keys)
+			c.keys = append(c.keys, key)
+		}
+	}
+	for i, key := range c.keys {
+		if strings.HasSuffix(key.Name, "*") {
+			c.families = append(c.families, i)
+			continue
+		}
+		c.byName[key.Name] = i
+	}
+	for i, key := range c.keys {
+		for _, alias := range key.Aliases {
+			_, named := index[alias]
+			_, taken := c.byAlias[alias]
+			if named || taken {
+				return nil, fmt.Errorf("catalogue: alias %s of key %s already names another key", alias, key.Name)
+			}
+			c.byAlias[alias] = i
+		}
+		if key.Default != nil {
+			if problem := key.check(*key.Default); problem != "" {
+				return nil, fmt.Errorf("catalogue: default of key %s: %s", key.Name, problem)
+			}
+		}
+	}
+	sort.SliceStable(c.families, func(a, b int) bool {
+		return len(c.keys[c.families[a]].Name) > len(c.keys[c.families[b]].Name)
+	})
+	return c, nil
+}
+
+// Keys are the declared keys in order.
+func (c *Catalogue) Keys() []Key { return slices.Clone(c.keys) }
+
+// Lookup finds the declaration of a key as a configuration spells it: by name, by alias or by family.
+func (c *Catalogue) Lookup(name string) (Key, bool) {
+	if i, ok := c.byName[name]; ok {
+		return c.keys[i], true
+	}
+	if i, ok := c.byAlias[name]; ok {
+		return c.keys[i], true
+	}
+	for _, i := range c.families {
+		if prefix := strings.TrimSuffix(c.keys[i].Name, "*"); strings.HasPrefix(name, prefix) && name != prefix {
+			return c.keys[i], true
+		}
+	}
+	return Key{}, false
+}
+
+// Secret reports whether the value of a key must not be shown: its type is PASSWORD, or it is not declared by its own
+// name and looks like a secret.
+func (c *Catalogue) Secret(name string) bool {
+	key, ok := c.Lookup(name)
+	if ok && !strings.HasSuffix(key.Name, "*") {
+		return key.Type == Password
+	}
+	return key.Type == Password || LooksSecret(name)
 }

@@ -1,0 +1,230 @@
+package catalogue_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+func orders(t *testing.T) *catalogue.Catalogue {
+	t.Helper()
+	c, err := catalogue.New(catalogue.SourceFramework(), []catalogue.Key{
+		{Name: "topic.prefix", Aliases: []string{"database.server.name"}, Type: catalogue.String, Required: true},
+		{Name: "database.port", Type: catalogue.Int, Default: catalogue.Default("5432")},
+		{Name: "database.password", Type: catalogue.Password, Check: func(v string) error {
+			if v == "bad" {
+				return errors.New("bad is a bad password")
+			}
+			return nil
+		}},
+		{Name: "table.include.list", Aliases: []string{"table.whitelist"}, Type: catalogue.List},
+		{Name: "poll.interval.ms", Type: catalogue.Long, Default: catalogue.Default("500")},
+		{Name: "sampling", Type: catalogue.Double},
+		{Name: "tombstones.on.delete", Type: catalogue.Boolean, Default: catalogue.Default("true")},
+		{Name: "snapshot.mode", Type: catalogue.String, Default: catalogue.Default("initial"), Allowed: []string{"initial", "never"}},
+		{Name: "converters", Type: catalogue.List, Default: catalogue.Default(""), Unsupported: "Java classes cannot be loaded.", ChangesData: true},
+		{Name: "poll.threads", Type: catalogue.Int, Unsupported: "There is one thread."},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func minimal(more ...string) map[string]string {
+	raw := map[string]string{"name": "orders", "connector.class": "Postgres", "topic.prefix": "shop"}
+	for i := 0; i < len(more); i += 2 {
+		raw[more[i]] = more[i+1]
+	}
+	return raw
+}
+
+func TestAnOlderNameIsReadAsThePresentOneWithAWarning(t *testing.T) {
+	raw := minimal("table.whitelist", "retail.orders_info, retail.customers ")
+	delete(raw, "topic.prefix")
+	raw["database.server.name"] = "myserver"
+	values, warnings, problems := orders(t).Parse(raw)
+	if len(problems) != 0 {
+		t.Fatalf("errors: %v", problems)
+	}
+	if got := values.String("topic.prefix"); got != "myserver" {
+		t.Errorf("topic.prefix = %q", got)
+	}
+	if got := fmt.Sprintf("%q", values.List("table.include.list")); got != `["retail.orders_info" "retail.customers"]` {
+		t.Errorf("table.include.list = %s", got)
+	}
+	if len(warnings) != 2 || warnings[0].Key != "database.server.name" || !strings.Contains(warnings[1].Message, "older name of table.include.list") {
+		t.Errorf("warnings: %v", warnings)
+	}
+}
+
+func TestThePresentNameWinsOverTheOlderOne(t *testing.T) {
+	values, warnings, problems := orders(t).Parse(minimal("database.server.name", "old"))
+	if len(problems) != 0 || values.String("topic.prefix") != "shop" {
+		t.Errorf("topic.prefix = %q, errors %v", values.String("topic.prefix"), problems)
+	}
+	if len(warnings) != 1 || !strings.Contains(warnings[0].Message, "ignored") {
+		t.Errorf("warnings: %v", warnings)
+	}
+}
+
+func TestAnUnknownKeyIsWarnedWithTheNearestKnownOne(t *testing.T) {
+	for given, want := range map[string]string{
+		"table.include.lists":      "did you mean table.include.list?",
+		"table.whitelists":         "did you mean table.include.list?",
+		"databse.port":             "did you mean database.port?",
+		"something.else.entirely":  "has no effect.",
+		strings.Repeat("x", 10000): "has no effect.",
+	} {
+		_, warnings, problems := orders(t).Parse(minimal(given, "1"))
+		if len(problems) != 0 || len(warnings) != 1 || !strings.HasSuffix(warnings[0].Message, want) {
+			t.Errorf("%.40s: warnings %.300v, errors %v", given, warnings, problems)
+		}
+		if len(warnings) == 1 && len(warnings[0].Message) > 400 {
+			t.Errorf("%.40s: a hostile key floods the message: %d bytes", given, len(warnings[0].Message))
+		}
+	}
+}
+
+func TestAnUnsupportedKeyIsAWarningUnlessItWouldChangeTheData(t *testing.T) {
+	_, warnings, problems := orders(t).Parse(minimal("poll.threads", "3"))
+	if len(warnings) != 1 || len(problems) != 0 {
+		t.Errorf("harmless: warnings %v, errors %v", warnings, problems)
+	}
+	_, warnings, problems = orders(t).Parse(minimal("converters", "isbn"))
+	if len(warnings) != 0 || len(problems) != 1 || !strings.Contains(problems[0].Message, "Java classes cannot be loaded") {
+		t.Errorf("changes data: warnings %v, errors %v", warnings, problems)
+	}
+	_, warnings, problems = orders(t).Parse(minimal("converters", ""))
+	if len(warnings)+len(problems) != 0 {
+		t.Errorf("the default asks for nothing special: warnings %v, errors %v", warnings, problems)
+	}
+}
+
+func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
+	for _, test := range []struct{ key, value, want string }{
+		{"database.port", "abc", "Invalid value abc for configuration database.port: Not a number of type INT"},
+		{"database.port", "", "Invalid value  for configuration database.port: Not a number of type INT"},
+		{"database.port", "99999999999", "Invalid value 99999999999 for configuration database.port: Not a number of type INT"},
+		{"poll.interval.ms", "1.5", "Invalid value 1.5 for configuration poll.interval.ms: Not a number of type LONG"},
+		{"sampling", "much", "Invalid value much for configuration sampling: Not a number of type DOUBLE"},
+		{"tombstones.on.delete", "yes", "Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
+		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: Value must be one of initial, never"},
+		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
+		{"name", "a/b", "Invalid value a/b for configuration name: String may not contain '/'"},
+		{"database.password", "bad", "Invalid value [hidden] for configuration database.password"},
+		{"topic.prefix", " ", `Missing required configuration "topic.prefix" which has no default value.`},
+	} {
+		_, _, problems := orders(t).Parse(minimal(test.key, test.value))
+		if len(problems) != 1 || problems[0].Message != test.want || problems[0].Key != test.key {
+			t.Errorf("%s=%s: %v, want %s", test.key, test.value, problems, test.want)
+		}
+	}
+}
+
+func TestAValueBehindAReferenceIsNeverQuoted(t *testing.T) {
+	given := minimal("database.port", "${env:PORT}")
+	resolved := minimal("database.port", "canary")
+	_, _, problems := orders(t).ParseResolved(given, resolved)
+	if len(problems) != 1 || strings.Contains(problems[0].Message, "canary") || !strings.Contains(problems[0].Message, "${env:PORT}") {
+		t.Errorf("%v", problems)
+	}
+}
+
+func TestValuesAreReadByTypeWithTheirDefaults(t *testing.T) {
+	values, _, problems := orders(t).Parse(minimal("sampling", " 0.5 ", "tombstones.on.delete", "FALSE", "transforms", "unwrap",
+		"transforms.unwrap.type", "ExtractNewRecordState", "database.password", "canary"))
+	if len(problems) != 0 {
+		t.Fatal(problems)
+	}
+	if values.Int("database.port") != 5432 || values.Has("database.port") || values.Duration("poll.interval.ms") != 500*time.Millisecond ||
+		values.Float("sampling") != 0.5 || values.Bool("tombstones.on.delete") || values.String("snapshot.mode") != "initial" {
+		t.Errorf("port %d, interval %s, sampling %v", values.Int("database.port"), values.Duration("poll.interval.ms"), values.Float("sampling"))
+	}
+	if got := values.WithPrefix("transforms.unwrap."); len(got) != 1 || got["type"] != "ExtractNewRecordState" {
+		t.Errorf("transforms.unwrap.: %v", got)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", values, values, values, values); strings.Contains(text, "canary") {
+		t.Errorf("printing values shows a secret: %s", text)
+	}
+}
+
+func TestReadingAnUndeclaredKeyPanics(t *testing.T) {
+	values, _, _ := orders(t).Parse(minimal())
+	for name, read := range map[string]func(){
+		"undeclared": func() { values.String("no.such.key") },
+		"type":       func() { values.Int("topic.prefix") },
+		"zero":       func() { _ = catalogue.Values{}.String("name") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			read()
+		}()
+	}
+}
+
+func TestACatalogueRefusesAmbiguousDeclarations(t *testing.T) {
+	for name, keys := range map[string][]catalogue.Key{
+		"twice":            {{Name: "a"}, {Name: "a"}},
+		"alias is a name":  {{Name: "a"}, {Name: "b", Aliases: []string{"a"}}},
+		"alias twice":      {{Name: "a", Aliases: []string{"c"}}, {Name: "b", Aliases: []string{"c"}}},
+		"nameless":         {{}},
+		"required default": {{Name: "a", Required: true, Default: catalogue.Default("x")}},
+		"bad default":      {{Name: "a", Type: catalogue.Int, Default: catalogue.Default("x")}},
+	} {
+		if _, err := catalogue.New(keys); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestALaterGroupNarrowsAKeyOfTheFramework(t *testing.T) {
+	c, err := catalogue.New(catalogue.SinkFramework(), []catalogue.Key{{Name: "header.converter", Type: catalogue.Class, Unsupported: "Headers are not read."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, _ := c.Lookup("header.converter"); key.Unsupported == "" {
+		t.Error("the later declaration was not taken")
+	}
+	if len(c.Keys()) != len(catalogue.SinkFramework()) {
+		t.Error("the key was added instead of replaced")
+	}
+}
+
+func TestSecretsAreKnownByTypeAndElseByName(t *testing.T) {
+	c := orders(t)
+	for name, want := range map[string]bool{
+		"database.password": true, "extra.secret.password": true, "producer.override.sasl.jaas.config": true, "aad.auth.appkey": true,
+		"topic.prefix": false, "table.include.list": false, "transforms.unwrap.type": false, "converters": false,
+	} {
+		if got := c.Secret(name); got != want {
+			t.Errorf("Secret(%s) = %t", name, got)
+		}
+	}
+}
+
+func TestParseNeverPanicsAndNamesAKeyInEveryProblem(t *testing.T) {
+	c := orders(t)
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.MapOf(rapid.OneOf(rapid.SampledFrom([]string{"name", "tasks.max", "database.port", "table.whitelist", "sampling", "topic.prefix", "transforms."}), rapid.String()), rapid.String()).Draw(t, "raw")
+		values, warnings, problems := c.Parse(raw)
+		for _, p := range append(warnings, problems...) {
+			if p.Message == "" {
+				t.Fatalf("a problem of %q says nothing", p.Key)
+			}
+		}
+		if len(problems) == 0 {
+			_, _, _ = values.Int("tasks.max"), values.Float("sampling"), values.List("table.include.list")
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package catalogue
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+const (
+	groupCommon      = "Common"
+	groupTransforms  = "Transforms"
+	groupPredicates  = "Predicates"
+	groupErrors      = "Error Handling"
+	groupTopics      = "Topic Creation"
+	groupExactlyOnce = "Exactly Once Support"
+	groupOffsets     = "offsets.topic"
+	groupClients     = "Client Overrides"
+)
+
+// SourceFramework declares Kafka Connect's own keys of a source connector (org.apache.kafka.connect.runtime.
+// SourceConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
+func SourceFramework() []Key {
+	return append(common(),
+		Key{Name: "topic.creation.groups", Type: List, Default: Default(""), Importance: Low, Group: groupTopics, Width: Wide,
+			DisplayName: "Topic Creation Groups", Doc: "Names of groups of settings for the topics that the connector creates, besides the group default."},
+		Key{Name: "topic.creation.*", Type: String, Importance: Low, Group: groupTopics, Width: Wide,
+			Doc: "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
+		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"requested", "required"},
+			Importance: Medium, Group: groupExactlyOnce, Width: Short, DisplayName: "Exactly once support",
+			Doc: "required refuses to start where exactly-once delivery cannot be given; requested uses it where it can."},
+		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"poll", "interval", "connector"},
+			Importance: Medium, Group: groupExactlyOnce, Width: Short, DisplayName: "Transaction Boundary",
+			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides)."},
+		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: atLeast(0), Importance: Low, Group: groupExactlyOnce,
+			Width: Short, DisplayName: "Transaction boundary interval", Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
+		Key{Name: "offsets.storage.topic", Type: String, Importance: Low, Group: groupOffsets, Width: Wide,
+			DisplayName: "Offsets topic", Doc: "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
+		Key{Name: "producer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka producer."},
+		Key{Name: "admin.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka admin client."},
+	)
+}
+
+// SinkFramework declares Kafka Connect's own keys of a sink connector (org.apache.kafka.connect.runtime.
+// SinkConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
+func SinkFramework() []Key {
+	return append(common(),
+		Key{Name: "topics", Type: List, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
+			DisplayName: "Topics", Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set."},
+		Key{Name: "topics.regex", Type: String, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
+			DisplayName: "Topics regex", Doc: "Regular expression (RE2) of the topics to consume. Either topics or topics.regex is set."},
+		Key{Name: "errors.deadletterqueue.topic.name", Type: String, Default: Default(""), Importance: Medium, Group: groupErrors, Width: Middle,
+			DisplayName: "Dead Letter Queue Topic Name", Doc: "Topic for records that cannot be delivered; no such topic if empty."},
+		Key{Name: "errors.deadletterqueue.topic.replication.factor", Type: Int, Default: Default("3"), Importance: Medium, Group: groupErrors,
+			Width: Middle, DisplayName: "Dead Letter Queue Topic Replication Factor", Doc: "Replication factor of the dead letter topic when it is created."},
+		Key{Name: "errors.deadletterqueue.context.headers.enable", Type: Boolean, Default: Default("false"), Importance: Medium,
+			Group: groupErrors, Width: Middle, DisplayName: "Enable Error Context Headers", Doc: "Adds headers named __connect.errors.… with position and reason to dead letters."},
+		Key{Name: "consumer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka consumer."},
+		Key{Name: "producer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the Kafka producer that writes dead letters."},
+		Key{Name: "admin.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka admin client."},
+	)
+}
+
+// common are the keys of org.apache.kafka.connect.runtime.ConnectorConfig.
+func common() []Key {
+	const onePlugin = "Only the built-in version is there."
+	return []Key{
+		{Name: "name", Type: String, Required: true, Check: ConnectorName, Importance: High, Group: groupCommon, Width: Middle,
+			DisplayName: "Connector name", Doc: "Name of the connector, unique among all connectors of the fleets."},
+		{Name: "connector.class", Type: String, Required: true, Importance: High, Group: groupCommon, Width: Wide,
+			DisplayName: "Connector class", Doc: "Name or alias of the connector's class."},
+		{Name: "connector.plugin.version", Type: String, Importance: Medium, Group: groupCommon, Width: Middle,
+			DisplayName: "Connector version", Doc: "Version of the connector.", Unsupported: onePlugin},
+		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: atLeast(1), Importance: High, Group: groupCommon, Width: Short,
+			DisplayName: "Tasks max", Doc: "Largest number of tasks of this connector, at least 1."},
+		{Name: "tasks.max.enforce", Type: Boolean, Default: Default("true"), Importance: Low, Group: groupCommon, Width: Short,
+			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.", Unsupported: "tasks.max is always respected."},
+		{Name: "key.converter", Type: Class, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+			Group: groupCommon, Width: Short, DisplayName: "Key converter class", Doc: "Format of record keys in Kafka."},
+		{Name: "key.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
+		{Name: "key.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+			DisplayName: "Key converter version", Doc: "Version of the key converter.", Unsupported: onePlugin},
+		{Name: "value.converter", Type: Class, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+			Group: groupCommon, Width: Short, DisplayName: "Value converter class", Doc: "Format of record values in Kafka."},
+		{Name: "value.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
+		{Name: "value.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+			DisplayName: "Value converter version", Doc: "Version of the value converter.", Unsupported: onePlugin},
+		{Name: "header.converter", Type: Class, Default: Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Importance: Low,
+			Group: groupCommon, Width: Short, DisplayName: "Header converter class", Doc: "Format of record headers in Kafka."},
+		{Name: "header.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the header converter."},
+		{Name: "header.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
+			DisplayName: "Header converter version", Doc: "Version of the header converter.", Unsupported: onePlugin},
+		{Name: "transforms", Type: List, Default: Default(""), Importance: Low, Group: groupTransforms, Width: Wide,
+			DisplayName: "Transforms", Doc: "Names of the transformations applied to each record, in order."},
+		{Name: "transforms.*", Type: String, Importance: Low, Group: groupTransforms, Width: Wide,
+			Doc: "A setting of a transformation: transforms.<name>.type, transforms.<name>.predicate, transforms.<name>.negate and the transformation's own keys."},
+		{Name: "predicates", Type: List, Default: Default(""), Importance: Low, Group: groupPredicates, Width: Wide,
+			DisplayName: "Predicates", Doc: "Names of the predicates that transformations refer to."},
+		{Name: "predicates.*", Type: String, Importance: Low, Group: groupPredicates, Width: Wide,
+			Doc: "A setting of a predicate: predicates.<name>.type and the predicate's own keys."},
+		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"}, Importance: Low,
+			Group: groupCommon, Width: Middle, DisplayName: "Reload Action", Doc: "What happens when a value behind a reference (${file:…}) changes.",
+			Unsupported: "References are read again whenever a task starts."},
+		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: atLeast(-1), Importance: Medium, Group: groupErrors, Width: Middle,
+			DisplayName: "Retry Timeout for Errors", Doc: "How long in milliseconds a failed operation is tried again; 0 not at all, -1 for ever."},
+		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: atLeast(1), Importance: Medium, Group: groupErrors, Width: Middle,
+			DisplayName: "Maximum Delay Between Retries for Errors", Doc: "Longest time in milliseconds between two attempts."},
+		{Name: "errors.tolerance", Type: String, Default: Default("none"), Allowed: []string{"none", "all"}, Importance: Medium, Group: groupErrors, Width: Short,
+			DisplayName: "Error Tolerance", Doc: "none fails the task at the first record that cannot be processed; all passes over such records."},
+		{Name: "errors.log.enable", Type: Boolean, Default: Default("false"), Importance: Medium, Group: groupErrors, Width: Short,
+			DisplayName: "Log Errors", Doc: "Whether every error, tolerated ones included, is written to the log."},
+		{Name: "errors.log.include.messages", Type: Boolean, Default: Default("false"), Importance: Medium, Group: groupErrors, Width: Short,
+			DisplayName: "Log Error Details", Doc: "Whether the log of an error names the record's topic, partition, offset and timestamp."},
+	}
+}
+
+// ConnectorName rejects names that cannot be part of a URL path, a consumer group or a log line: it must be 1 to 249
+// bytes (Kafka's limit for names of topics and groups) without control characters, "/" or surrounding spaces.
+func ConnectorName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return fmt.Errorf("String may not be empty")
+	case len(name) > 249:
+		return fmt.Errorf("String may not be longer than 249 bytes")
+	case strings.TrimSpace(name) != name:
+		return fmt.Errorf("String may not begin or end with spaces")
+	case strings.Contains(name, "/"):
+		return fmt.Errorf("String may not contain '/'")
+	}
+	for _, r := range name {
+		if r < 0x20 || r == 0x7f || r == '\uFFFD' {
+			return fmt.Errorf("String may not contain control sequences")
+		}
+	}
+	return nil
+}
+
+func atLeast(least int64) func(string) error {
+	return func(value string) error {
+		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		if err != nil {
+			return err
+		}
+		if n < least {
+			return fmt.Errorf("Value must be at least %d", least)
+		}
+		return nil
+	}
+}
