@@ -1,1 +1,60 @@
+# Calypso's two commands on a new machine are `make demo` and `make test`. `make help` lists all of them.
 .DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+GO ?= go
+# The version that the binaries report.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+# Pinned in tools/go.mod, built once into .tools/bin.
+TOOLS := $(CURDIR)/.tools/bin
+SERVICES := $(patsubst %/go.mod,./%/...,$(wildcard services/*/go.mod))
+MODULES := ./gen/... ./libs/... $(SERVICES) ./tests/...
+TESTED ?= ./libs/... $(SERVICES) ./tests/...
+# Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
+TESTFLAGS ?=
+export PATH := $(TOOLS):$(PATH)
+
+##@ Run
+
+.PHONY: build
+build: ## Build every binary into bin/
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ $(SERVICES)
+
+.PHONY: demo
+demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, broker, ADX and orders included
+	bin/calypso up
+
+##@ Test
+
+.PHONY: test
+test: ## Run unit and integration tests with the race detector; says what was left out and why
+	$(GO) test -race -timeout 15m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report
+
+##@ Maintain
+
+.PHONY: gen
+gen: $(TOOLS)/buf ## Generate gen/ from proto/
+	rm -rf gen/calypso gen/openapi
+	buf generate
+
+.PHONY: lint
+lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, staticcheck
+	buf lint
+	tests/breaking
+	test -z "$$(gofmt -l gen libs services tests | tee /dev/stderr)"
+	$(GO) vet $(MODULES)
+	staticcheck $(MODULES)
+
+.PHONY: clean
+clean: ## Remove what the other targets made, the demo's data included
+	rm -rf bin .tools .calypso
+
+$(TOOLS)/buf: tools/go.mod tools/go.sum
+	mkdir -p $(TOOLS)
+	GOWORK=off $(GO) build -C tools -o $(TOOLS)/ tool
+	touch $@
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -211,7 +211,10 @@ func Build(ctx context.Context, service string) (string, error) {
 	building.Lock()
 	defer building.Unlock()
 	path := filepath.Join(root, ".tools", "test-bin", service)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./services/"+service)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", fmt.Errorf("make a folder for binaries: %w", err)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Dir(path)+"/", "./services/"+service+"/...")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build services/%s: %w\n%s", service, err, out)

@@ -1,0 +1,136 @@
+// Command report reads the output of `go test -json` and prints what a person wants of it: a line for each package, all
+// output of what failed, and at the end every test that was left out, with its reason. It exits with 1 if anything failed.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// event is one line of `go test -json` (go doc test2json); a line of the go command about a failed build has Output only.
+type event struct {
+	Action      string
+	Package     string
+	ImportPath  string
+	Test        string
+	Output      string
+	Elapsed     float64
+	FailedBuild string
+}
+
+// name identifies a test, or a package where Test is empty.
+type name struct{ pkg, test string }
+
+// summary is what has been seen so far.
+type summary struct {
+	// output holds the lines of each test and package that has not ended well yet.
+	output                  map[name][]string
+	passed, failed, skipped []name
+	reasons                 map[name]string
+}
+
+func main() {
+	s := summary{output: map[name][]string{}, reasons: map[name]string{}}
+	start := time.Now()
+	if err := s.read(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(1)
+	}
+	s.print(os.Stdout, time.Since(start))
+	if len(s.failed) > 0 || len(s.passed) == 0 {
+		os.Exit(1)
+	}
+}
+
+// read takes in events until the end of r and prints packages and failures as they come.
+func (s *summary) read(r io.Reader, w io.Writer) error {
+	in := bufio.NewReader(r)
+	for {
+		line, err := in.ReadBytes('\n')
+		if len(line) > 0 {
+			var e event
+			if json.Unmarshal(line, &e) != nil {
+				fmt.Fprintf(w, "%s", line) // not of test2json: what the go command itself says
+			} else {
+				s.take(e, w)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the test output: %w", err)
+		}
+	}
+}
+
+func (s *summary) take(e event, w io.Writer) {
+	n := name{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(w, e.Output)
+	case "output":
+		s.output[n] = append(s.output[n], e.Output)
+	case "pass":
+		if e.Test == "" {
+			fmt.Fprintf(w, "ok    %-70s %7.1fs\n", short(e.Package), e.Elapsed)
+		} else {
+			s.passed = append(s.passed, n)
+		}
+		delete(s.output, n)
+	case "skip":
+		if e.Test != "" {
+			s.skipped = append(s.skipped, n)
+			s.reasons[n] = reason(s.output[n])
+		}
+		delete(s.output, n)
+	case "fail":
+		s.failed = append(s.failed, n)
+		fmt.Fprintf(w, "FAIL  %s %s (%.1fs)\n%s", short(e.Package), e.Test, e.Elapsed, strings.Join(s.output[n], ""))
+		delete(s.output, n)
+	}
+}
+
+// reason is what a skipped test said: its last line that is not the test runner's.
+func reason(lines []string) string {
+	for _, l := range slices.Backward(lines) {
+		l = strings.TrimSpace(l)
+		if l == "" || strings.HasPrefix(l, "--- ") || strings.HasPrefix(l, "=== ") {
+			continue
+		}
+		if _, said, ok := strings.Cut(l, ".go:"); ok {
+			_, said, _ = strings.Cut(said, ": ")
+			return said
+		}
+		return l
+	}
+	return "no reason given"
+}
+
+func (s *summary) print(w io.Writer, took time.Duration) {
+	byReason := map[string][]name{}
+	for _, n := range s.skipped {
+		byReason[s.reasons[n]] = append(byReason[s.reasons[n]], n)
+	}
+	fmt.Fprintf(w, "\n%d passed, %d failed, %d left out in %v\n", len(s.passed), len(s.failed), len(s.skipped), took.Round(time.Second))
+	for _, why := range slices.Sorted(maps.Keys(byReason)) {
+		fmt.Fprintf(w, "\nleft out: %s\n", why)
+		for _, n := range byReason[why] {
+			fmt.Fprintf(w, "  %s %s\n", short(n.pkg), n.test)
+		}
+	}
+	for _, n := range s.failed {
+		fmt.Fprintf(w, "failed: %s %s\n", short(n.pkg), n.test)
+	}
+}
+
+func short(pkg string) string {
+	return strings.TrimPrefix(pkg, "github.com/calypso-cdc/calypso/")
+}
