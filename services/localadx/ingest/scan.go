@@ -1,0 +1,298 @@
+package ingest
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// maxDepth bounds the nesting of JSON values; deeper ones are malformed.
+const maxDepth = 512
+
+// cut and malformed are what scanning functions return in place of a position: the text ended within the value, or is
+// not JSON.
+const (
+	cut       = -1
+	malformed = -2
+)
+
+// skipSpace returns the position of the first byte from i on that is not white space, which may be len(b).
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// scanJSON reports where the JSON value at i ends, and whether there is one.
+func scanJSON(b []byte, i int) (end int, ok bool) {
+	end = skipValue(b, skipSpace(b, i), 0)
+	return end, end >= 0
+}
+
+// skipValue returns the position after the JSON value that starts at i, or cut or malformed.
+func skipValue(b []byte, i, depth int) int {
+	if i >= len(b) {
+		return cut
+	}
+	switch c := b[i]; {
+	case c == '"':
+		end, _ := skipString(b, i)
+		return end
+	case c == '{':
+		return skipObject(b, i, depth)
+	case c == '[':
+		return skipArray(b, i, depth)
+	case c == 't':
+		return skipWord(b, i, "true")
+	case c == 'f':
+		return skipWord(b, i, "false")
+	case c == 'n':
+		return skipWord(b, i, "null")
+	case c == '-' || c >= '0' && c <= '9':
+		return skipNumber(b, i)
+	}
+	return malformed
+}
+
+func skipObject(b []byte, i, depth int) int {
+	if depth >= maxDepth {
+		return malformed
+	}
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1
+	}
+	for {
+		if i = keyAndColon(b, i); i < 0 {
+			return i
+		}
+		if i = skipValue(b, i, depth+1); i < 0 {
+			return i
+		}
+		i = skipSpace(b, i)
+		switch {
+		case i >= len(b):
+			return cut
+		case b[i] == '}':
+			return i + 1
+		case b[i] != ',':
+			return malformed
+		}
+		i = skipSpace(b, i+1)
+	}
+}
+
+// keyAndColon returns the position of the value behind a member's name.
+func keyAndColon(b []byte, i int) int {
+	if i >= len(b) {
+		return cut
+	}
+	if b[i] != '"' {
+		return malformed
+	}
+	if i, _ = skipString(b, i); i < 0 {
+		return i
+	}
+	return afterColon(b, i)
+}
+
+func afterColon(b []byte, i int) int {
+	if i = skipSpace(b, i); i >= len(b) {
+		return cut
+	}
+	if b[i] != ':' {
+		return malformed
+	}
+	return skipSpace(b, i+1)
+}
+
+func skipArray(b []byte, i, depth int) int {
+	if depth >= maxDepth {
+		return malformed
+	}
+	i = skipSpace(b, i+1)
+	if i < len(b) && b[i] == ']' {
+		return i + 1
+	}
+	for {
+		if i = skipValue(b, i, depth+1); i < 0 {
+			return i
+		}
+		i = skipSpace(b, i)
+		switch {
+		case i >= len(b):
+			return cut
+		case b[i] == ']':
+			return i + 1
+		case b[i] != ',':
+			return malformed
+		}
+		i = skipSpace(b, i+1)
+	}
+}
+
+// skipString returns the position after the string that starts at i, and whether it holds escapes.
+func skipString(b []byte, i int) (end int, escaped bool) {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			escaped = true
+			i++
+		}
+	}
+	return cut, escaped
+}
+
+func skipWord(b []byte, i int, word string) int {
+	rest := b[i:]
+	if len(rest) < len(word) {
+		if bytes.HasPrefix([]byte(word), rest) {
+			return cut
+		}
+		return malformed
+	}
+	if string(rest[:len(word)]) != word {
+		return malformed
+	}
+	return i + len(word)
+}
+
+// skipNumber takes what Go's and DuckDB's number readers take too; a number at the very end of the text is complete.
+func skipNumber(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	digits := skipDigits(b, i)
+	if digits == i {
+		return cutOr(b, i)
+	}
+	if b[i] == '0' && digits > i+1 {
+		return malformed
+	}
+	i = digits
+	if i < len(b) && b[i] == '.' {
+		if digits = skipDigits(b, i+1); digits == i+1 {
+			return cutOr(b, digits)
+		}
+		i = digits
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if digits = skipDigits(b, i); digits == i {
+			return cutOr(b, i)
+		}
+		i = digits
+	}
+	return i
+}
+
+func cutOr(b []byte, i int) int {
+	if i >= len(b) {
+		return cut
+	}
+	return malformed
+}
+
+func skipDigits(b []byte, i int) int {
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// appendUnescaped appends the inside of a JSON string with its escapes undone. Unknown escapes stand for their
+// character, lone surrogates for U+FFFD.
+func appendUnescaped(dst, inner []byte) []byte {
+	for i := 0; i < len(inner); {
+		c := inner[i]
+		if c != '\\' || i+1 == len(inner) {
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		i += 2
+		switch e := inner[i-1]; e {
+		case 'n':
+			dst = append(dst, '\n')
+		case 't':
+			dst = append(dst, '\t')
+		case 'r':
+			dst = append(dst, '\r')
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'u':
+			r, ok := hex4(inner, i)
+			if !ok {
+				dst = append(dst, 'u')
+				continue
+			}
+			i += 4
+			if utf16.IsSurrogate(r) {
+				if low, ok := hex4(inner, i+2); ok && i+1 < len(inner) && inner[i] == '\\' && inner[i+1] == 'u' {
+					if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+						r = pair
+						i += 6
+					}
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = append(dst, e)
+		}
+	}
+	return dst
+}
+
+func hex4(b []byte, i int) (rune, bool) {
+	if i+4 > len(b) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[i : i+4] {
+		r <<= 4
+		switch {
+		case c >= '0' && c <= '9':
+			r |= rune(c - '0')
+		case c >= 'a' && c <= 'f':
+			r |= rune(c-'a') + 10
+		case c >= 'A' && c <= 'F':
+			r |= rune(c-'A') + 10
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// compactJSON returns the valid JSON text without white space between tokens; text that has none is returned itself.
+func compactJSON(text []byte) []byte {
+	var dst []byte
+	copied := 0
+	for i := 0; i < len(text); {
+		switch text[i] {
+		case '"':
+			i, _ = skipString(text, i)
+			if i < 0 {
+				return text
+			}
+		case ' ', '\n', '\r', '\t':
+			dst = append(dst, text[copied:i]...)
+			i = skipSpace(text, i)
+			copied = i
+		default:
+			i++
+		}
+	}
+	if copied == 0 {
+		return text
+	}
+	return append(dst, text[copied:]...)
+}
