@@ -1,0 +1,135 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+)
+
+// WorkerConfig is what a worker is made from. Zero fields take the defaults that their comments name.
+type WorkerConfig struct {
+	// Kafka are the options that every client of this worker connects with: brokers, TLS, SASL, client id, logger. It
+	// must hold kgo.SeedBrokers.
+	Kafka []kgo.Opt
+	// GroupID is the consumer group whose members are the workers of this fleet, such as "calypso-capture".
+	GroupID string
+	// WorkerID is this worker's address (host:port) as shown in status; unique in the fleet.
+	WorkerID string
+	// Plugins are the connector classes that this fleet runs. Connectors of other classes are left to other fleets.
+	Plugins []Plugin
+
+	// ConfigTopic, StatusTopic and OffsetsTopic are compacted topics, shared by all fleets; "calypso-configs",
+	// "calypso-status" and "calypso-offsets" by default. They are made if they are missing.
+	ConfigTopic  string
+	StatusTopic  string
+	OffsetsTopic string
+	// ReplicationFactor of topics that are made; -1, the broker's default, by default.
+	ReplicationFactor int16
+	// Partitions of the config topic when it is made, 24 by default: the most workers that a fleet can spread tasks
+	// over. Status and offsets topics are made with as many.
+	Partitions int32
+
+	// References are the files and environment variables that configurations may refer to; none by default.
+	References References
+	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
+	// that Kafka brokers allow by default).
+	SessionTimeout time.Duration
+	// HandoverTimeout bounds how long a task may take to stop when it moves to another worker, 20 s by default; a task
+	// that takes longer is left behind, fenced by its successor.
+	HandoverTimeout time.Duration
+	// StoreTimeout bounds a write to Kafka on behalf of a call, 10 s by default.
+	StoreTimeout time.Duration
+	// CheckTimeout bounds the checks of a source or target that ValidateConfig makes, 10 s by default.
+	CheckTimeout time.Duration
+
+	// Logger is slog.Default and Meter records nothing if nil.
+	Logger *slog.Logger
+	Meter  metric.Meter
+}
+
+// withDefaults fills what is not set.
+func (c WorkerConfig) withDefaults() WorkerConfig {
+	setDefault(&c.ConfigTopic, "calypso-configs")
+	setDefault(&c.StatusTopic, "calypso-status")
+	setDefault(&c.OffsetsTopic, "calypso-offsets")
+	setDefault(&c.ReplicationFactor, -1)
+	setDefault(&c.Partitions, 24)
+	setDefault(&c.SessionTimeout, 6*time.Second)
+	setDefault(&c.HandoverTimeout, 20*time.Second)
+	setDefault(&c.StoreTimeout, 10*time.Second)
+	setDefault(&c.CheckTimeout, 10*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Meter == nil {
+		c.Meter = metricnoop.Meter{}
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate joins all faults of a configuration with its defaults filled in.
+func (c WorkerConfig) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(c.Kafka) == 0 {
+		fault("Kafka: the options to connect with are missing")
+	}
+	if c.GroupID == "" {
+		fault("GroupID: the name of the fleet's consumer group is missing")
+	}
+	if c.WorkerID == "" {
+		fault("WorkerID: the worker's address is missing")
+	}
+	if len(c.Plugins) == 0 {
+		fault("Plugins: a worker needs at least one connector class")
+	}
+	if c.ConfigTopic == c.StatusTopic || c.ConfigTopic == c.OffsetsTopic || c.StatusTopic == c.OffsetsTopic {
+		fault("ConfigTopic, StatusTopic and OffsetsTopic must be three topics, not %s, %s and %s", c.ConfigTopic, c.StatusTopic, c.OffsetsTopic)
+	}
+	if c.Partitions < 1 {
+		fault("Partitions: %d, want at least 1", c.Partitions)
+	}
+	if c.SessionTimeout < time.Second {
+		fault("SessionTimeout: %s, want at least 1s", c.SessionTimeout)
+	}
+	names := map[string]string{}
+	for _, plugin := range c.Plugins {
+		if err := plugin.validate(); err != nil {
+			faults = append(faults, err)
+		}
+		for _, name := range append([]string{plugin.Class}, plugin.Aliases...) {
+			if other, taken := names[name]; taken {
+				fault("Plugins: %s names both %s and %s", name, other, plugin.Class)
+			}
+			names[name] = plugin.Class
+		}
+	}
+	if err := c.References.validate(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+func (p Plugin) validate() error {
+	switch {
+	case p.Class == "":
+		return errors.New("plugin without a class")
+	case p.Type != Source && p.Type != Sink:
+		return fmt.Errorf("plugin %s: type %q, want source or sink", p.Class, p.Type)
+	case p.Catalogue == nil || p.Tasks == nil || p.NewTask == nil:
+		return fmt.Errorf("plugin %s: Catalogue, Tasks and NewTask must be set", p.Class)
+	}
+	return nil
+}
