@@ -1,0 +1,106 @@
+package kusto
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-kusto-go/azkustodata"
+)
+
+// Strategy is how a client proves who it is.
+type Strategy string
+
+const (
+	// NoAuth sends no credentials: a local server or the emulator.
+	NoAuth Strategy = "NONE"
+	// Application is an Entra application with a secret or a certificate.
+	Application Strategy = "APPLICATION"
+	// ManagedIdentity is the machine's identity: user-assigned if an id is given, else system-assigned.
+	ManagedIdentity Strategy = "MANAGED_IDENTITY"
+	// WorkloadIdentity is a Kubernetes service account federated with Entra.
+	WorkloadIdentity Strategy = "WORKLOAD_IDENTITY"
+	// AzureCLI is the account that `az login` left.
+	AzureCLI Strategy = "AZ_CLI"
+	// Token is a bearer token as it is; it is not renewed.
+	Token Strategy = "AZ_DEV_TOKEN"
+	// DefaultCredential tries environment, workload identity, managed identity and the CLI in turn.
+	DefaultCredential Strategy = "DEFAULT"
+)
+
+// Strategies lists every strategy.
+func Strategies() []string {
+	return []string{
+		string(Application), string(ManagedIdentity), string(WorkloadIdentity), string(AzureCLI), string(Token),
+		string(DefaultCredential), string(NoAuth),
+	}
+}
+
+// Auth is how to prove who one is. Its secrets are in no error and no log.
+type Auth struct {
+	Strategy Strategy
+	// AppID is the application's or the user-assigned identity's client id; "system" or empty is the system-assigned identity.
+	AppID string
+	// AppKey is the application's secret.
+	AppKey string
+	// Authority is the tenant's id.
+	Authority string
+	// CertificateFile is a PEM or PKCS#12 file with the application's certificate and key, instead of AppKey.
+	CertificateFile     string
+	CertificatePassword string
+	// AccessToken is the token of strategy Token.
+	AccessToken string
+	// TokenFile is the service account token of strategy WorkloadIdentity; empty reads AZURE_FEDERATED_TOKEN_FILE.
+	TokenFile string
+}
+
+// Validate says what a strategy lacks.
+func (a Auth) Validate() error {
+	missing := func(keys ...string) error {
+		return fmt.Errorf("aad.auth.strategy %s needs %s", strings.ToLower(string(a.Strategy)), strings.Join(keys, ", "))
+	}
+	switch a.Strategy {
+	case Application:
+		if a.AppID == "" || a.Authority == "" {
+			return missing("aad.auth.appid", "aad.auth.authority", "and aad.auth.appkey or aad.auth.certificate.file")
+		}
+		if a.AppKey == "" && a.CertificateFile == "" {
+			return missing("aad.auth.appkey or aad.auth.certificate.file")
+		}
+	case Token:
+		if a.AccessToken == "" {
+			return missing("aad.auth.accesstoken")
+		}
+	case ManagedIdentity, WorkloadIdentity, AzureCLI, DefaultCredential, NoAuth:
+	default:
+		return fmt.Errorf("aad.auth.strategy %q is unknown: take one of %s", a.Strategy, strings.Join(Strategies(), ", "))
+	}
+	return nil
+}
+
+func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	k := azkustodata.NewConnectionStringBuilder(endpoint)
+	switch a.Strategy {
+	case Application:
+		if a.CertificateFile != "" {
+			return k.WithAppCertificatePath(a.AppID, a.CertificateFile, []byte(a.CertificatePassword), true, a.Authority), nil
+		}
+		return k.WithAadAppKey(a.AppID, a.AppKey, a.Authority), nil
+	case ManagedIdentity:
+		if a.AppID == "" || strings.EqualFold(a.AppID, "system") {
+			return k.WithSystemManagedIdentity(), nil
+		}
+		return k.WithUserAssignedIdentityClientId(a.AppID), nil
+	case WorkloadIdentity:
+		return k.WithKubernetesWorkloadIdentity(a.AppID, a.TokenFile, a.Authority), nil
+	case AzureCLI:
+		return k.WithAzCli(), nil
+	case Token:
+		return k.WithApplicationToken(a.AppID, a.AccessToken), nil
+	case DefaultCredential:
+		return k.WithDefaultAzureCredential(), nil
+	}
+	return k, nil
+}

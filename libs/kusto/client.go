@@ -1,0 +1,201 @@
+package kusto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-kusto-go/azkustodata"
+	"github.com/Azure/azure-kusto-go/azkustodata/kql"
+	"github.com/Azure/azure-kusto-go/azkustodata/query"
+	"github.com/Azure/azure-kusto-go/azkustoingest"
+)
+
+// Config says which cluster and how to reach it.
+type Config struct {
+	Endpoints Endpoints
+	Auth      Auth
+	// TrustedHosts are hosts outside Azure and this machine that may be given data and credentials.
+	TrustedHosts []string
+	// CAFile is a PEM file of certificate authorities to trust besides the system's; empty for none.
+	CAFile string
+	// Proxy is the address of an HTTP proxy; empty reads HTTPS_PROXY and its like.
+	Proxy string
+	// Application names the caller in the cluster's own records; no default.
+	Application string
+	// StatusInterval is how often the final status of a queued ingestion is asked for; default 2 s, 100 ms for a server on this
+	// machine.
+	StatusInterval time.Duration
+}
+
+// Client talks to one cluster. It is safe for concurrent use.
+type Client struct {
+	cfg    Config
+	http   *http.Client
+	engine *azkustodata.Client
+	dm     *azkustodata.Client
+	stream *azkustoingest.Streaming
+	queued *azkustoingest.Ingestion
+}
+
+// New makes a client. It makes no connection, so a wrong address shows at the first call.
+//
+// Credentials go only over TLS, and none go to this machine unless they are a token given for it: a local server has no
+// tenant to ask.
+func New(cfg Config) (*Client, error) {
+	for _, endpoint := range []string{cfg.Endpoints.Query, cfg.Endpoints.Ingest} {
+		if err := CheckTrust(endpoint, cfg.TrustedHosts); err != nil {
+			return nil, err
+		}
+		if !hasAzureSuffix(hostOf(endpoint)) && !Loopback(endpoint) {
+			sdkTrusted.allow(endpoint)
+		}
+	}
+	if cfg.StatusInterval == 0 {
+		cfg.StatusInterval = 2 * time.Second
+		if Loopback(cfg.Endpoints.Ingest) {
+			cfg.StatusInterval = 100 * time.Millisecond
+		}
+	}
+	hc, err := newHTTPClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, http: hc}
+	engine, err := cfg.connection(cfg.Endpoints.Query)
+	if err != nil {
+		return nil, err
+	}
+	dm, err := cfg.connection(cfg.Endpoints.Ingest)
+	if err != nil {
+		return nil, err
+	}
+	if c.engine, err = azkustodata.New(engine, azkustodata.WithHttpClient(hc)); err != nil {
+		return nil, fmt.Errorf("making a client of %s: %w", cfg.Endpoints.Query, err)
+	}
+	if c.dm, err = azkustodata.New(dm, azkustodata.WithHttpClient(hc)); err != nil {
+		return nil, fmt.Errorf("making a client of %s: %w", cfg.Endpoints.Ingest, err)
+	}
+	// The endpoints are right already; the SDK's own correction takes a port for a part of the host name.
+	options := []azkustoingest.Option{
+		azkustoingest.WithHttpClient(hc), azkustoingest.WithoutEndpointCorrection(),
+		azkustoingest.WithStaticBuffer(uploadBlock, uploadParallel),
+	}
+	if c.stream, err = azkustoingest.NewStreaming(engine, options...); err != nil {
+		return nil, fmt.Errorf("making a streaming client of %s: %w", cfg.Endpoints.Query, err)
+	}
+	if c.queued, err = azkustoingest.New(dm, options...); err != nil {
+		return nil, fmt.Errorf("making an ingestion client of %s: %w", cfg.Endpoints.Ingest, err)
+	}
+	return c, nil
+}
+
+func (c Config) connection(endpoint string) (*azkustodata.ConnectionStringBuilder, error) {
+	auth := c.Auth
+	if auth.Strategy == "" || auth.Strategy != Token && Loopback(endpoint) || !secure(endpoint) {
+		auth = Auth{Strategy: NoAuth}
+	}
+	k, err := auth.connection(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	k.ApplicationForTracing = c.Application
+	return k, nil
+}
+
+// Close ends the client's background work and idle connections.
+func (c *Client) Close() error {
+	return errors.Join(c.queued.Close(), c.stream.Close(), c.engine.Close(), c.dm.Close())
+}
+
+// Endpoints returns the addresses in use.
+func (c *Client) Endpoints() Endpoints { return c.cfg.Endpoints }
+
+// Table is the result of a command or query: column names, and each value in Kusto's text form.
+type Table struct {
+	Columns []string
+	Rows    [][]string
+}
+
+// Column returns the index of a column, -1 if there is none of that name.
+func (t *Table) Column(name string) int {
+	for i, c := range t.Columns {
+		if c == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// Value returns a row's value in the named column, "" if there is no such column.
+func (t *Table) Value(row int, column string) string {
+	if i := t.Column(column); i >= 0 {
+		return t.Rows[row][i]
+	}
+	return ""
+}
+
+// Manage runs a management command on the engine.
+func (c *Client) Manage(ctx context.Context, db, command string) (*Table, error) {
+	return manage(ctx, c.engine, db, command)
+}
+
+func manage(ctx context.Context, client *azkustodata.Client, db, command string) (*Table, error) {
+	ctx, o := withOutcome(ctx)
+	op := "running " + firstWords(command) + " in " + db
+	ds, err := client.Mgmt(ctx, db, kql.New("").AddUnsafe(command))
+	if err != nil {
+		return nil, fail(ctx, op, o, err)
+	}
+	tables := ds.Tables()
+	if len(tables) == 0 {
+		return &Table{}, nil
+	}
+	return readTable(tables[0]), nil
+}
+
+// Query runs a query on the engine and returns its first table.
+func (c *Client) Query(ctx context.Context, db, text string) (*Table, error) {
+	ctx, o := withOutcome(ctx)
+	ds, err := c.engine.Query(ctx, db, kql.New("").AddUnsafe(text))
+	if err != nil {
+		return nil, fail(ctx, "querying "+db, o, err)
+	}
+	for _, t := range ds.Tables() {
+		if t.IsPrimaryResult() {
+			return readTable(t), nil
+		}
+	}
+	return &Table{}, nil
+}
+
+func readTable(t query.Table) *Table {
+	out := &Table{}
+	for _, c := range t.Columns() {
+		out.Columns = append(out.Columns, c.Name())
+	}
+	for _, r := range t.Rows() {
+		row := make([]string, 0, len(out.Columns))
+		for _, v := range r.Values() {
+			row = append(row, v.String())
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
+}
+
+// firstWords names a command in an error without its arguments, which may be long.
+func firstWords(command string) string {
+	words, n := 0, len(command)
+	for i, r := range command {
+		if r == ' ' || r == '\n' {
+			if words++; words == 5 {
+				n = i
+				break
+			}
+		}
+	}
+	return "'" + command[:min(n, 80)] + "'"
+}

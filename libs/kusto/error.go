@@ -1,0 +1,138 @@
+package kusto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Error is what the service, its storage or the way to them answered.
+type Error struct {
+	// Op says what was being done and to what: "ingest into shop.Orders".
+	Op string
+	// Code is the service's own code (BadRequest_EntityNotFound, General_ThrottledIngestion, …), empty if it gave none.
+	Code string
+	// Status is the HTTP status, 0 if no answer came.
+	Status int
+	// Permanent says that the same request will fail again.
+	Permanent bool
+	// RetryAfter is how long the service asks to wait, 0 if it does not say.
+	RetryAfter time.Duration
+	Message    string
+	Err        error
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	b.WriteString(": ")
+	switch {
+	case e.Message != "":
+		b.WriteString(e.Message)
+	case e.Err != nil:
+		b.WriteString(redact(e.Err.Error()))
+	default:
+		b.WriteString("failed")
+	}
+	if e.Code != "" && !strings.Contains(e.Message, e.Code) {
+		fmt.Fprintf(&b, " (%s)", e.Code)
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " [HTTP %d]", e.Status)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Permanent says that err is the service's word that trying the same again is useless.
+func Permanent(err error) bool {
+	var e *Error
+	var trust *UntrustedHostError
+	return errors.As(err, &e) && e.Permanent || errors.As(err, &trust)
+}
+
+// Unauthorized says that the service knows us and refuses, or does not know us.
+func Unauthorized(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == 401 || e.Status == 403)
+}
+
+// RetryAfter is how long the service asked to wait in err, 0 if it did not.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+// NotFound says that a database, table, mapping or policy does not exist.
+func NotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") || strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found"))
+}
+
+// Unsupported says that the server does not know the command: the Kusto emulator has no data management service.
+func Unsupported(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") || strings.Contains(e.Code, "Syntax"))
+}
+
+// transientCodes are ingestion error codes that waiting can mend; every other code is permanent
+// (learn.microsoft.com, data-explorer/error-codes, column "Permanent/Transient").
+func transientCode(code string) bool {
+	switch code {
+	case "General_InternalServerError", "General_TransientSchemaMismatch", "Timeout", "OutOfMemory",
+		"Download_UnknownError", "Download_TransientNameResolutionFailure", "General_ThrottledIngestion",
+		"UpdatePolicy_FailedDescendantTransaction", "UpdatePolicy_IngestionError", "UpdatePolicy_UnknownError",
+		"General_RetryAttemptsExceeded", "General_AbandonedIngestion", "Download_NotTransient", "Unknown", "":
+		return true
+	}
+	return false
+}
+
+// fail turns what the SDK returned, and what the transport saw of the exchange, into an Error.
+func fail(ctx context.Context, op string, o *outcome, err error) error {
+	if err == nil {
+		return nil
+	}
+	var already *Error
+	if errors.As(err, &already) {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
+	}
+	e := &Error{Op: op, Err: err}
+	if o != nil {
+		status, code, message, permanent, known, after := o.read()
+		e.Status, e.Code, e.RetryAfter = status, code, after
+		e.Message = redact(message)
+		switch {
+		case known:
+			e.Permanent = permanent && status != 429
+		case status >= 400 && status < 500:
+			// 401 and 403 may be a token or a role that is on its way, but the caller must know: it is for them to decide.
+			e.Permanent = status != 408 && status != 429
+		}
+	}
+	if e.Message == "" && strings.Contains(err.Error(), "currently not trusted") {
+		e.Permanent = true
+	}
+	return e
+}
+
+var (
+	queryString = regexp.MustCompile(`(https?://[^\s"'?]*)\?[^\s"')]*`)
+	bearer      = regexp.MustCompile(`(?i)(bearer\s+)[A-Za-z0-9._~+/=-]+`)
+)
+
+// redact takes shared access signatures and bearer tokens out of a text.
+func redact(s string) string {
+	s = queryString.ReplaceAllString(s, "$1")
+	return bearer.ReplaceAllString(s, "${1}[hidden]")
+}

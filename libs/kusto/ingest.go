@@ -1,0 +1,264 @@
+package kusto
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-kusto-go/azkustoingest"
+	"github.com/Azure/azure-kusto-go/azkustoingest/ingestoptions"
+)
+
+const (
+	// uploadBlock is the block size of uploads in bytes: a smaller blob is one PUT, a larger one is staged in blocks.
+	uploadBlock = 4 << 20
+	// uploadParallel is how many blocks of one blob are under way at once.
+	uploadParallel = 2
+)
+
+// Blob is rows ready to be ingested.
+type Blob struct {
+	Database string
+	Table    string
+	// Format is the service's name of the rows' format: multijson, csv, …
+	Format string
+	// Mapping names an ingestion mapping of the table; empty maps by name (or by position in csv).
+	Mapping string
+	// Gzip is the data, compressed with gzip.
+	Gzip []byte
+	// RawSize is the size before compression in bytes; without it the service would have to look, and could not batch.
+	RawSize int64
+	// Tag makes the ingestion happen once: it is put on the extent as ingest-by:<Tag>, and the service skips the blob if the
+	// table has an extent with it. Empty for none. Not for streaming.
+	Tag string
+	// RequestID becomes x-ms-client-request-id.
+	RequestID string
+}
+
+func (b *Blob) op() string { return fmt.Sprintf("ingesting into %s.%s", b.Database, b.Table) }
+
+// Formats returns the names of the formats that blobs can have.
+func Formats() []string {
+	return []string{"json", "singlejson", "multijson", "csv", "tsv", "tsve", "psv", "scsv", "sohsv", "txt", "raw", "avro", "apacheavro", "parquet", "orc", "w3clogfile"}
+}
+
+func dataFormat(name string) (azkustoingest.DataFormat, error) {
+	switch strings.ToLower(name) {
+	case "json":
+		return azkustoingest.JSON, nil
+	case "singlejson":
+		return azkustoingest.SingleJSON, nil
+	case "multijson":
+		return azkustoingest.MultiJSON, nil
+	case "csv":
+		return azkustoingest.CSV, nil
+	case "tsv":
+		return azkustoingest.TSV, nil
+	case "tsve":
+		return azkustoingest.TSVE, nil
+	case "psv":
+		return azkustoingest.PSV, nil
+	case "scsv":
+		return azkustoingest.SCSV, nil
+	case "sohsv":
+		return azkustoingest.SOHSV, nil
+	case "txt":
+		return azkustoingest.TXT, nil
+	case "raw":
+		return azkustoingest.Raw, nil
+	case "avro":
+		return azkustoingest.AVRO, nil
+	case "apacheavro":
+		return azkustoingest.ApacheAVRO, nil
+	case "parquet":
+		return azkustoingest.Parquet, nil
+	case "orc":
+		return azkustoingest.ORC, nil
+	case "w3clogfile":
+		return azkustoingest.W3CLogFile, nil
+	}
+	return azkustoingest.DFUnknown, fmt.Errorf("format %q is unknown: take one of %s", name, strings.Join(Formats(), ", "))
+}
+
+// MappingKind is the kind of ingestion mapping that a format uses: json, csv, avro, parquet, orc or w3clogfile.
+func MappingKind(format string) string {
+	switch f := strings.ToLower(format); f {
+	case "json", "singlejson", "multijson":
+		return "json"
+	case "avro", "apacheavro":
+		return "avro"
+	case "parquet", "orc", "w3clogfile":
+		return f
+	}
+	return "csv"
+}
+
+func (b *Blob) options() ([]azkustoingest.FileOption, error) {
+	format, err := dataFormat(b.Format)
+	if err != nil {
+		return nil, &Error{Op: b.op(), Permanent: true, Err: err}
+	}
+	options := []azkustoingest.FileOption{
+		azkustoingest.Database(b.Database), azkustoingest.Table(b.Table),
+		azkustoingest.DontCompress(), azkustoingest.CompressionType(ingestoptions.GZIP),
+	}
+	if b.Mapping != "" {
+		return append(options, azkustoingest.IngestionMappingRef(b.Mapping, format)), nil
+	}
+	return append(options, azkustoingest.FileFormat(format)), nil
+}
+
+// Stream ingests a blob and returns when its rows can be queried. At least once: a lost answer leaves open whether they are in.
+// The service takes 4 MB at most.
+func (c *Client) Stream(ctx context.Context, b *Blob) error {
+	options, err := b.options()
+	if err != nil {
+		return err
+	}
+	if b.RequestID != "" {
+		options = append(options, azkustoingest.ClientRequestId(b.RequestID))
+	}
+	ctx, o := withOutcome(ctx)
+	_, err = c.stream.FromReader(ctx, io.NopCloser(bytes.NewReader(b.Gzip)), options...)
+	return fail(ctx, "streaming, "+b.op(), o, err)
+}
+
+// Queued is an ingestion that the service has accepted and not yet finished.
+type Queued struct {
+	op       string
+	result   *azkustoingest.Result
+	interval time.Duration
+}
+
+// Result is the final word on a queued ingestion.
+type Result struct {
+	// Skipped says that the table had the blob's tag already.
+	Skipped bool
+}
+
+// Enqueue uploads a blob and queues its ingestion. When it returns without error the service has accepted the blob; whether
+// the rows came in is what Wait tells.
+func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
+	options, err := b.options()
+	if err != nil {
+		return nil, err
+	}
+	options = append(options, azkustoingest.RawDataSize(b.RawSize), azkustoingest.ReportResultToTable())
+	if b.Tag != "" {
+		exists, err := json.Marshal([]string{b.Tag})
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, azkustoingest.Tags([]string{"ingest-by:" + b.Tag}), azkustoingest.IfNotExists(string(exists)))
+	}
+	if b.RequestID != "" {
+		ctx = WithClientRequestID(ctx, b.RequestID)
+	}
+	ctx, o := withOutcome(ctx)
+	result, err := detach(ctx, func() (*azkustoingest.Result, error) {
+		return c.queued.FromReader(ctx, bytes.NewReader(b.Gzip), options...)
+	})
+	if err != nil {
+		return nil, fail(ctx, "queueing, "+b.op(), o, err)
+	}
+	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval}, nil
+}
+
+// detach runs call and returns its result, or ctx's end if that is sooner: the SDK sleeps up to 40 s in fixed pauses that look at
+// no context when the ingestion resources cannot be fetched. The call left behind ends by itself.
+func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := call()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var zero T
+		return zero, context.Cause(ctx)
+	}
+}
+
+// Wait returns when the service has finished the ingestion. An error that is Permanent says that it refuses these rows; one that
+// is not says that it failed by chance, or that its status could not be read: enqueueing the same tag again is right then.
+func (q *Queued) Wait(ctx context.Context) (Result, error) {
+	pauses := []time.Duration{q.interval, 2 * q.interval, 5 * q.interval, 10 * q.interval, 10 * q.interval}
+	wait := q.result.Wait(ctx, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(q.interval),
+		azkustoingest.WithRetryBackoffDelay(pauses...), azkustoingest.WithRetryBackoffJitter(q.interval))
+	err := <-wait
+	if err == nil {
+		return Result{}, nil
+	}
+	if ctx.Err() != nil {
+		return Result{}, fmt.Errorf("%s: waiting for the final status: %w", q.op, context.Cause(ctx))
+	}
+	status, statusErr := azkustoingest.GetIngestionStatus(err)
+	if statusErr != nil {
+		return Result{}, &Error{Op: q.op, Message: "the final status is not known: " + redact(err.Error()), Err: err}
+	}
+	code, _ := azkustoingest.GetErrorCode(err)
+	failure, _ := azkustoingest.GetIngestionFailureStatus(err)
+	switch status {
+	case azkustoingest.Skipped:
+		return Result{Skipped: true}, nil
+	case azkustoingest.StatusRetrievalFailed, azkustoingest.StatusRetrievalCanceled:
+		return Result{}, &Error{Op: q.op, Message: "the final status could not be read", Err: errors.New(redact(err.Error()))}
+	}
+	permanent := failure == azkustoingest.Permanent || failure != azkustoingest.Transient && failure != azkustoingest.Exhausted && !transientCode(code)
+	return Result{}, &Error{Op: q.op, Code: code, Permanent: permanent, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(err)))}
+}
+
+// detailsOf finds the service's sentence in the SDK's printed status record, which has no accessor for it.
+func detailsOf(err error) string {
+	const field = "Details:"
+	text := err.Error()
+	i := strings.Index(text, field)
+	if i < 0 {
+		return text
+	}
+	text = strings.TrimSpace(text[i+len(field):])
+	if end := strings.Index(text, ",\n"); end >= 0 {
+		text = text[:end]
+	}
+	return strings.Trim(strings.TrimSpace(text), `"`)
+}
+
+// CanQueue asks whether the cluster takes queued ingestion. The Kusto emulator has no data management service and does not.
+func (c *Client) CanQueue(ctx context.Context) error {
+	_, err := manage(ctx, c.dm, "NetDefaultDB", ".get ingestion resources")
+	return err
+}
+
+// Inline ingests rows of text within a command, synchronously: for servers that take no queued ingestion. Each record must be
+// one line. With a tag it happens once, as in Enqueue.
+func (c *Client) Inline(ctx context.Context, b *Blob, text []byte) error {
+	properties := []string{"format='" + b.Format + "'"}
+	if b.Mapping != "" {
+		properties = append(properties, "ingestionMappingReference="+QuoteString(b.Mapping))
+	}
+	if b.Tag != "" {
+		tags, err := json.Marshal([]string{"ingest-by:" + b.Tag})
+		if err != nil {
+			return err
+		}
+		exists, err := json.Marshal([]string{b.Tag})
+		if err != nil {
+			return err
+		}
+		properties = append(properties, "tags="+QuoteString(string(tags)), "ingestIfNotExists="+QuoteString(string(exists)))
+	}
+	command := ".ingest inline into table " + QuoteName(b.Table) + " with (" + strings.Join(properties, ", ") + ") <|\n" + string(text)
+	_, err := c.Manage(ctx, b.Database, command)
+	return err
+}

@@ -1,0 +1,145 @@
+package kusto
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Mapped is one element of an ingestion mapping: where a column's value comes from.
+type Mapped struct {
+	Column   string
+	DataType string
+	// Path is a JSON path ($.a, $['a b'], $.a.b) or an Avro field; Ordinal is a position in csv.
+	Path      string
+	Ordinal   int
+	Const     string
+	Transform string
+}
+
+// Mapping is a named ingestion mapping of a table.
+type Mapping struct {
+	Name    string
+	Kind    string
+	Columns []Mapped
+}
+
+// ParseMapping reads a mapping in either of the forms that Kusto takes: {"column","Properties":{"path"}} and the older
+// {"column","path","datatype"}. Names of properties have no case.
+func ParseMapping(name, kind, text string) (*Mapping, error) {
+	var elements []map[string]any
+	if err := json.Unmarshal([]byte(text), &elements); err != nil {
+		return nil, fmt.Errorf("mapping %s: %w", name, err)
+	}
+	m := &Mapping{Name: name, Kind: kind}
+	for i, element := range elements {
+		fields := lower(element)
+		if p, ok := fields["properties"].(map[string]any); ok {
+			for k, v := range lower(p) {
+				fields[k] = v
+			}
+		}
+		e := Mapped{
+			Column: text0(fields["column"]), DataType: text0(fields["datatype"]), Path: text0(fields["path"]),
+			Const: text0(fields["constvalue"]), Transform: text0(fields["transform"]),
+		}
+		if e.Column == "" {
+			e.Column = text0(fields["name"])
+		}
+		if e.Path == "" {
+			e.Path = text0(fields["field"])
+		}
+		if e.Column == "" {
+			return nil, fmt.Errorf("mapping %s: element %d names no column", name, i)
+		}
+		if n, ok := fields["ordinal"].(float64); ok {
+			e.Ordinal = int(n)
+		} else if s := text0(fields["ordinal"]); s != "" {
+			if _, err := fmt.Sscanf(s, "%d", &e.Ordinal); err != nil {
+				return nil, fmt.Errorf("mapping %s: element %d has ordinal %q", name, i, s)
+			}
+		}
+		m.Columns = append(m.Columns, e)
+	}
+	return m, nil
+}
+
+func lower(in map[string]any) map[string]any {
+	out := make(map[string]any, len(in))
+	for k, v := range in {
+		out[strings.ToLower(k)] = v
+	}
+	return out
+}
+
+func text0(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// Field returns the name of the top-level JSON field that a path names, and whether it names just that: $.a, $['a b'].
+func (m Mapped) Field() (string, bool) {
+	p := m.Path
+	if strings.HasPrefix(p, "$.") && !strings.ContainsAny(p[2:], ".[") {
+		return p[2:], len(p) > 2
+	}
+	for _, quote := range []string{"'", `"`} {
+		if strings.HasPrefix(p, "$["+quote) && strings.HasSuffix(p, quote+"]") && len(p) > 5 {
+			name := p[3 : len(p)-2]
+			return name, !strings.Contains(name, quote)
+		}
+	}
+	return "", false
+}
+
+// JSON writes a json mapping as a command takes it.
+func (m *Mapping) JSON() string {
+	type properties struct {
+		Path      string `json:"Path,omitempty"`
+		Ordinal   *int   `json:"Ordinal,omitempty"`
+		Const     string `json:"ConstValue,omitempty"`
+		Transform string `json:"Transform,omitempty"`
+	}
+	type element struct {
+		Column     string     `json:"Column"`
+		DataType   string     `json:"Datatype,omitempty"`
+		Properties properties `json:"Properties"`
+	}
+	elements := make([]element, len(m.Columns))
+	for i, c := range m.Columns {
+		elements[i] = element{Column: c.Column, DataType: c.DataType, Properties: properties{Path: c.Path, Const: c.Const, Transform: c.Transform}}
+		if m.Kind == "csv" && c.Const == "" {
+			ordinal := c.Ordinal
+			elements[i].Properties.Ordinal = &ordinal
+		}
+	}
+	out, err := json.Marshal(elements)
+	if err != nil {
+		panic(err) // strings and integers always marshal
+	}
+	return string(out)
+}
+
+// MappingOf fetches a table's ingestion mapping; NotFound knows the error of one that does not exist.
+func (c *Client) MappingOf(ctx context.Context, db, table, kind, name string) (*Mapping, error) {
+	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" ingestion "+kind+" mappings")
+	if err != nil {
+		return nil, err
+	}
+	for i := range t.Rows {
+		if t.Value(i, "Name") == name {
+			return ParseMapping(name, kind, t.Value(i, "Mapping"))
+		}
+	}
+	return nil, &Error{
+		Op: "reading the mapping of " + db + "." + table, Code: "BadRequest_MappingReferenceWasNotFound", Permanent: true,
+		Message: fmt.Sprintf("the %s mapping '%s' was not found", kind, name),
+	}
+}
+
+// PutMapping makes or replaces a table's ingestion mapping.
+func (c *Client) PutMapping(ctx context.Context, db, table string, m *Mapping) error {
+	_, err := c.Manage(ctx, db, ".create-or-alter table "+QuoteName(table)+" ingestion "+m.Kind+" mapping "+QuoteString(m.Name)+" "+QuoteString(m.JSON()))
+	return err
+}

@@ -1,0 +1,138 @@
+package kusto
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// ColumnType is a Kusto scalar type.
+type ColumnType string
+
+const (
+	Bool     ColumnType = "bool"
+	DateTime ColumnType = "datetime"
+	Decimal  ColumnType = "decimal"
+	Dynamic  ColumnType = "dynamic"
+	GUID     ColumnType = "guid"
+	Int      ColumnType = "int"
+	Long     ColumnType = "long"
+	Real     ColumnType = "real"
+	String   ColumnType = "string"
+	Timespan ColumnType = "timespan"
+)
+
+// ParseColumnType reads a type name, the aliases of the query language included.
+func ParseColumnType(s string) (ColumnType, error) {
+	switch t := strings.ToLower(strings.TrimSpace(s)); t {
+	case "bool", "boolean":
+		return Bool, nil
+	case "datetime", "date":
+		return DateTime, nil
+	case "decimal":
+		return Decimal, nil
+	case "dynamic":
+		return Dynamic, nil
+	case "guid", "uuid", "uniqueid":
+		return GUID, nil
+	case "int":
+		return Int, nil
+	case "long":
+		return Long, nil
+	case "real", "double":
+		return Real, nil
+	case "string":
+		return String, nil
+	case "timespan", "time":
+		return Timespan, nil
+	}
+	return "", fmt.Errorf("column type %q is unknown", s)
+}
+
+// Column is one column of a table.
+type Column struct {
+	Name string
+	Type ColumnType
+}
+
+// TableSchema is a table's name and its columns in order.
+type TableSchema struct {
+	Database string
+	Table    string
+	Columns  []Column
+}
+
+// Find returns the column of a name, case-sensitively as Kusto has it.
+func (s *TableSchema) Find(name string) (Column, bool) {
+	for _, c := range s.Columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Column{}, false
+}
+
+// Schema fetches a table's columns. A missing database or table is an error that NotFound knows.
+func (c *Client) Schema(ctx context.Context, db, table string) (*TableSchema, error) {
+	t, err := c.Manage(ctx, db, ".show table "+QuoteName(table)+" cslschema")
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Rows) == 0 {
+		return nil, &Error{Op: "reading the schema of " + db + "." + table, Code: "BadRequest_EntityNotFound", Permanent: true, Message: "the table was not found"}
+	}
+	s := &TableSchema{Database: db, Table: table}
+	if s.Columns, err = ParseColumns(t.Value(0, "Schema")); err != nil {
+		return nil, fmt.Errorf("reading the schema of %s.%s: %w", db, table, err)
+	}
+	return s, nil
+}
+
+// ParseColumns reads a schema in Kusto's text form: a:string,['b c']:long.
+func ParseColumns(s string) ([]Column, error) {
+	var columns []Column
+	for len(s) > 0 {
+		var name string
+		if strings.HasPrefix(s, "['") || strings.HasPrefix(s, `["`) {
+			end := strings.Index(s, s[1:2]+"]")
+			if end < 2 {
+				return nil, fmt.Errorf("schema %q: a quoted name does not end", s)
+			}
+			name, s = s[2:end], s[end+2:]
+		} else {
+			colon := strings.IndexByte(s, ':')
+			if colon <= 0 {
+				return nil, fmt.Errorf("schema %q: a column without a type", s)
+			}
+			name, s = strings.TrimSpace(s[:colon]), s[colon:]
+		}
+		s = strings.TrimLeft(s, " ")
+		if !strings.HasPrefix(s, ":") {
+			return nil, fmt.Errorf("schema: column %q has no type", name)
+		}
+		kind, rest, _ := strings.Cut(s[1:], ",")
+		t, err := ParseColumnType(kind)
+		if err != nil {
+			return nil, fmt.Errorf("schema: column %q: %w", name, err)
+		}
+		columns = append(columns, Column{Name: name, Type: t})
+		s = strings.TrimLeft(rest, " ")
+	}
+	return columns, nil
+}
+
+// Declaration writes columns as a command takes them: (['a']:string, ['b']:long).
+func Declaration(columns []Column) string {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = QuoteName(c.Name) + ":" + string(c.Type)
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// CreateMerge makes the table, or adds the columns it lacks at its end. It changes no column that is there: a column of the same
+// name and another type is an error of the service, since altering the type would wipe the data in it.
+func (c *Client) CreateMerge(ctx context.Context, s *TableSchema) error {
+	_, err := c.Manage(ctx, s.Database, ".create-merge table "+QuoteName(s.Table)+" "+Declaration(s.Columns))
+	return err
+}

@@ -1,0 +1,167 @@
+package kusto
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome collects what the transport saw while one call ran: the SDK flattens answers to text and loses the code, the permanence
+// and Retry-After. It travels in the call's context. A call may make several exchanges; the last failed one counts.
+type outcome struct {
+	mu        sync.Mutex
+	status    int
+	code      string
+	message   string
+	permanent bool
+	// known says that the service itself said whether the failure is permanent.
+	known bool
+	after time.Duration
+}
+
+type outcomeKey struct{}
+type requestIDKey struct{}
+
+func withOutcome(ctx context.Context) (context.Context, *outcome) {
+	o := &outcome{}
+	return context.WithValue(ctx, outcomeKey{}, o), o
+}
+
+// WithClientRequestID makes every exchange under ctx carry id as x-ms-client-request-id, so that ADX's own records
+// (.show ingestion failures, .show queries) lead back to the trace.
+func WithClientRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func (o *outcome) read() (status int, code, message string, permanent, known bool, after time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.status, o.code, o.message, o.permanent, o.known, o.after
+}
+
+// transport notes outcomes and puts client request ids on requests.
+type transport struct {
+	next http.RoundTripper
+}
+
+const maxErrorBody = 64 << 10 // bytes of an error's body that are looked at
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
+		r = r.Clone(ctx)
+		r.Header.Set("x-ms-client-request-id", id)
+	}
+	resp, err := t.next.RoundTrip(r)
+	o, _ := ctx.Value(outcomeKey{}).(*outcome)
+	if o == nil || err != nil || resp.StatusCode < 400 {
+		return resp, err
+	}
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), errReader{readErr}, resp.Body), resp.Body}
+	o.note(resp, body)
+	return resp, nil
+}
+
+type errReader struct{ err error }
+
+func (e errReader) Read([]byte) (int, error) {
+	if e.err != nil {
+		return 0, e.err
+	}
+	return 0, io.EOF
+}
+
+func (o *outcome) note(resp *http.Response, body []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.status, o.code, o.message, o.permanent, o.known = resp.StatusCode, resp.Header.Get("x-ms-error-code"), "", false, false
+	o.after = retryAfter(resp.Header)
+	var doc struct {
+		Error struct {
+			Code      string `json:"code"`
+			Message   string `json:"@message"`
+			Short     string `json:"message"`
+			Permanent *bool  `json:"@permanent"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return
+	}
+	if doc.Error.Code != "" {
+		o.code = doc.Error.Code
+	}
+	if o.message = doc.Error.Message; o.message == "" {
+		o.message = doc.Error.Short
+	}
+	// A code of the form BadRequest_SyntaxError stands at the message's start where the error's own code is general.
+	if i := strings.Index(o.message, ": "); o.code == "" && i > 0 && !strings.ContainsAny(o.message[:i], " \n") {
+		o.code = o.message[:i]
+	}
+	if doc.Error.Permanent != nil {
+		o.permanent, o.known = *doc.Error.Permanent, true
+	}
+}
+
+func retryAfter(h http.Header) time.Duration {
+	if v := h.Get("Retry-After"); v != "" {
+		if s, err := strconv.Atoi(v); err == nil {
+			return time.Duration(s) * time.Second
+		}
+		if at, err := http.ParseTime(v); err == nil {
+			return max(0, time.Until(at))
+		}
+	}
+	if ms, err := strconv.Atoi(h.Get("x-ms-retry-after-ms")); err == nil {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return 0
+}
+
+// newHTTPClient makes the one HTTP client for Kusto and its storage.
+func newHTTPClient(cfg Config) (*http.Client, error) {
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.MaxIdleConnsPerHost = 16 // parallel uploads keep their connections
+	base.DisableCompression = true
+	base.ResponseHeaderTimeout = 5 * time.Minute
+	if cfg.CAFile != "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the certificates of kusto.tls.ca.file: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("kusto.tls.ca.file %s holds no PEM certificate", cfg.CAFile)
+		}
+		base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	if cfg.Proxy != "" {
+		u, err := url.Parse(cfg.Proxy)
+		if err != nil {
+			return nil, fmt.Errorf("proxy address: %w", err)
+		}
+		base.Proxy = http.ProxyURL(u)
+	}
+	return &http.Client{
+		Transport: &transport{next: base},
+		// As the SDK's own client: a redirect would carry the token elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
