@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -150,5 +152,53 @@ func TestASecretShowsItselfNowhere(t *testing.T) {
 	}
 	if secret.Reveal() != canary || telemetry.Secret("").String() != "" {
 		t.Error("Reveal or the empty secret is wrong")
+	}
+}
+
+func TestReadinessSaysWhyNot(t *testing.T) {
+	tel := start(t)
+	var notReady error
+	handler := tel.Handler(func() error { return notReady })
+	get := func(path string) (int, string) {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		return answer.Code, answer.Body.String()
+	}
+	if code, _ := get("/readyz"); code != http.StatusOK {
+		t.Errorf("ready, but %d", code)
+	}
+	notReady = errors.New("waiting for the database")
+	if code, body := get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "waiting for the database") {
+		t.Errorf("not ready, but %d %s", code, body)
+	}
+	if code, _ := get("/healthz"); code != http.StatusOK {
+		t.Errorf("alive, but %d", code)
+	}
+}
+
+func TestServingEndsWithItsContext(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	arrived := make(chan struct{})
+	go func() {
+		ended <- telemetry.ServeHTTP(ctx, listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(arrived)
+			<-r.Context().Done() // as a watch does
+		}))
+	}()
+	go func() {
+		if r, err := http.Get("http://" + listener.Addr().String()); err == nil {
+			_ = r.Body.Close()
+		}
+		http.DefaultClient.CloseIdleConnections()
+	}()
+	<-arrived
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
