@@ -1,0 +1,120 @@
+package ordersgenerator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+)
+
+// maxBurst bounds one Burst call, in orders.
+const maxBurst = 10_000_000
+
+// service serves OrdersService over a generator.
+type service struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	g *generator
+}
+
+func (s service) Start(_ context.Context, r *ordersv1.StartRequest) (*ordersv1.StartResponse, error) {
+	if r.Rate != 0 {
+		if err := ValidateRate(r.Rate); err != nil {
+			return nil, invalid("rate", err)
+		}
+	}
+	s.g.start(r.Rate, r.Seed)
+	return &ordersv1.StartResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (s service) Stop(context.Context, *ordersv1.StopRequest) (*ordersv1.StopResponse, error) {
+	s.g.stop()
+	return &ordersv1.StopResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (s service) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
+	if err := ValidateRate(r.Rate); err != nil {
+		return nil, invalid("rate", err)
+	}
+	s.g.setRate(r.Rate)
+	return &ordersv1.SetRateResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (s service) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1.BurstResponse, error) {
+	if r.Orders < 1 || r.Orders > maxBurst {
+		return nil, invalid("orders", fmt.Errorf("a burst has from 1 to %d orders, not %d", maxBurst, r.Orders))
+	}
+	if err := s.g.burst(ctx, r.Orders); err != nil {
+		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) || errors.Is(ctxErr, context.DeadlineExceeded) {
+			return nil, status.FromContextError(ctxErr).Err()
+		}
+		return nil, unavailable(err)
+	}
+	return &ordersv1.BurstResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (s service) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv1.SetMixResponse, error) {
+	mix := Mix{Updates: r.Updates, Deletes: r.Deletes}
+	if err := mix.Validate(); err != nil {
+		return nil, invalid("updates", err)
+	}
+	s.g.setMix(mix)
+	return &ordersv1.SetMixResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (s service) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+	return &ordersv1.GetStatisticsResponse{Statistics: s.g.statistics(time.Now())}, nil
+}
+
+func (g *generator) statistics(now time.Time) *ordersv1.Statistics {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return &ordersv1.Statistics{
+		Running:      g.running,
+		Rate:         g.pace.rate,
+		UpdatesShare: g.shop.mix.Updates,
+		DeletesShare: g.shop.mix.Deletes,
+		Seed:         g.seed,
+		Inserted:     g.inserted,
+		Updated:      g.updated,
+		Deleted:      g.deleted,
+		Errors:       g.errors,
+		LastError:    g.lastError,
+		Started:      timestamppb.New(g.started),
+		ActualRate:   g.meter.rate(now, g.started),
+	}
+}
+
+// errorDomain is the domain of google.rpc.ErrorInfo in all of Calypso.
+const errorDomain = "calypso"
+
+func invalid(field string, err error) error {
+	return withDetails(status.New(codes.InvalidArgument, err.Error()),
+		&errdetails.ErrorInfo{Reason: "REQUEST_INVALID", Domain: errorDomain, Metadata: map[string]string{"field": field}},
+		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: err.Error()}}})
+}
+
+func unavailable(err error) error {
+	return withDetails(status.New(codes.Unavailable, err.Error()),
+		&errdetails.ErrorInfo{Reason: "DATABASE_UNAVAILABLE", Domain: errorDomain})
+}
+
+// withDetails falls back to the plain status: details explain an error and must not replace it.
+func withDetails(st *status.Status, info *errdetails.ErrorInfo, more ...*errdetails.BadRequest) error {
+	detailed, err := st.WithDetails(info)
+	for _, m := range more {
+		if err == nil {
+			detailed, err = detailed.WithDetails(m)
+		}
+	}
+	if err != nil {
+		return st.Err()
+	}
+	return detailed.Err()
+}
