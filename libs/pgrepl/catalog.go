@@ -1,0 +1,404 @@
+package pgrepl
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+)
+
+// Table names a table.
+type Table struct {
+	Schema string
+	Name   string
+}
+
+// String is schema.table, unquoted: the form that filters match and Debezium's data collections have.
+func (t Table) String() string { return t.Schema + "." + t.Name }
+
+// Catalog knows tables and types. It reads all captured tables with a fixed number of queries at the start and a table
+// again only when the stream describes it anew. It is used by one goroutine.
+type Catalog struct {
+	query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	ctx   context.Context
+	// captured says which tables' details are wanted; others get their columns' names only.
+	captured func(Table) bool
+	tables   map[uint32]*tableEntry
+	types    map[uint32]*change.Type
+}
+
+// tableEntry is a table as the catalog has it, and the version of it that the stream described last.
+type tableEntry struct {
+	rel    change.Relation
+	key    []string
+	shaped *change.Relation
+}
+
+// NewCatalog makes an empty catalog that reads through query (the Query method of a connection or pool) until ctx ends.
+func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), captured func(Table) bool) *Catalog {
+	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry), types: make(map[uint32]*change.Type)}
+}
+
+// FoundTable is a table that exists, with what decides how it can be captured.
+type FoundTable struct {
+	Table
+	OID             uint32
+	ReplicaIdentity byte
+	// Kind is pg_class.relkind: r for a table, p for the root of partitions.
+	Kind byte
+	// Partition says that the table is a partition of another.
+	Partition bool
+	// RowEstimate is pg_class.reltuples; -1 if unknown.
+	RowEstimate int64
+	Pages       int64
+	HasKey      bool
+}
+
+// Find lists the tables and partition roots that match, sorted by name; system schemas are left out.
+func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
+	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
+		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+		ORDER BY n.nspname, c.relname`)
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	var out []FoundTable
+	var t FoundTable
+	var identity, kind string
+	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey}, func() error {
+		if match(t.Table) {
+			t.ReplicaIdentity, t.Kind = identity[0], kind[0]
+			out = append(out, t)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tables: %w", err)
+	}
+	return out, nil
+}
+
+// Load reads the given tables, replacing what is known of them.
+func (c *Catalog) Load(oids []uint32) error {
+	if len(oids) == 0 {
+		return nil
+	}
+	loaded := make(map[uint32]*tableEntry, len(oids))
+	typesOf := make(map[uint32][]uint32)
+	if err := c.loadColumns(oids, loaded, typesOf); err != nil {
+		return fmt.Errorf("read columns: %w", err)
+	}
+	var wanted []uint32
+	for _, ts := range typesOf {
+		wanted = append(wanted, ts...)
+	}
+	if err := c.loadTypes(wanted); err != nil {
+		return fmt.Errorf("read types: %w", err)
+	}
+	for oid, e := range loaded {
+		for i, t := range typesOf[oid] {
+			e.rel.Columns[i].Type = c.types[t]
+		}
+	}
+	if err := c.loadKeys(oids, loaded); err != nil {
+		return fmt.Errorf("read indexes: %w", err)
+	}
+	for _, oid := range oids {
+		delete(c.tables, oid)
+	}
+	for oid, e := range loaded {
+		c.tables[oid] = e
+	}
+	return nil
+}
+
+func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesOf map[uint32][]uint32) error {
+	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
+			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
+			a.attname::text, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '', a.attidentity <> '',
+			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), '')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+		WHERE c.oid = ANY($1::oid[]) ORDER BY c.oid, a.attnum`, oidArray(oids))
+	if err != nil {
+		return err
+	}
+	var (
+		oid, typ                               uint32
+		schema, name, identity, root, expr, c2 string
+		col                                    change.Column
+	)
+	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod, &col.NotNull, &col.Generated, &col.Identity, &expr, &c2}, func() error {
+		e := into[oid]
+		if e == nil {
+			e = &tableEntry{rel: change.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
+			into[oid] = e
+		}
+		col := col
+		if !col.Generated {
+			col.Default = expr
+		}
+		col.Comment = c2
+		e.rel.Columns = append(e.rel.Columns, col)
+		typesOf[oid] = append(typesOf[oid], typ)
+		return nil
+	})
+	return err
+}
+
+// loadKeys finds the key columns (the primary key, else the unique index of columns whose name sorts first, as Debezium
+// chooses) and the columns of the replica identity.
+func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
+	rows, err := c.query(c.ctx, `SELECT i.indrelid, i.indisprimary, i.indisreplident,
+			(SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n)
+			 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.n <= i.indnkeyatts)
+		FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+		WHERE i.indrelid = ANY($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indexprs IS NULL
+		ORDER BY i.indrelid, i.indisprimary DESC, x.relname`, oidArray(oids))
+	if err != nil {
+		return err
+	}
+	var oid uint32
+	var primary, identity bool
+	var columns []string
+	_, err = pgx.ForEachRow(rows, []any{&oid, &primary, &identity, &columns}, func() error {
+		e := loaded[oid]
+		if e == nil {
+			return nil
+		}
+		if e.key == nil {
+			e.key = slices.Clone(columns)
+		}
+		if (primary && e.rel.ReplicaIdentity == 'd') || (identity && e.rel.ReplicaIdentity == 'i') {
+			for i := range e.rel.Columns {
+				e.rel.Columns[i].InIdentity = slices.Contains(columns, e.rel.Columns[i].Name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range loaded {
+		e.rel.Key = keyIndexes(&e.rel, e.key)
+		if e.rel.ReplicaIdentity == 'f' {
+			for i := range e.rel.Columns {
+				e.rel.Columns[i].InIdentity = true
+			}
+		}
+	}
+	return nil
+}
+
+// keyIndexes finds the named columns; nil if one is missing.
+func keyIndexes(rel *change.Relation, names []string) []int {
+	var key []int
+	for _, n := range names {
+		i := slices.IndexFunc(rel.Columns, func(c change.Column) bool { return c.Name == n })
+		if i < 0 {
+			return nil
+		}
+		key = append(key, i)
+	}
+	return key
+}
+
+// loadTypes reads the types and those they are made of. Enums are read again each time, since they can grow.
+func (c *Catalog) loadTypes(oids []uint32) error {
+	type link struct{ of, elem uint32 }
+	var links []link
+	read := make(map[uint32]bool)
+	for len(oids) > 0 {
+		slices.Sort(oids)
+		oids = slices.DeleteFunc(slices.Compact(oids), func(o uint32) bool {
+			t := c.types[o]
+			return read[o] || (t != nil && !growing(t))
+		})
+		if len(oids) == 0 {
+			break
+		}
+		rows, err := c.query(c.ctx, `SELECT t.oid, n.nspname::text, t.typname::text,
+				CASE WHEN e.typarray = t.oid THEN 'A' ELSE t.typtype::text END, t.typtypmod,
+				coalesce(CASE WHEN e.typarray = t.oid THEN t.typelem WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typtype = 'r' THEN r.rngsubtype END, 0)::oid,
+				coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}')
+			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+			LEFT JOIN pg_type e ON e.oid = t.typelem LEFT JOIN pg_range r ON r.rngtypid = t.oid
+			WHERE t.oid = ANY($1::oid[])`, oidArray(oids))
+		if err != nil {
+			return err
+		}
+		for _, o := range oids {
+			read[o] = true
+		}
+		oids = nil
+		var t change.Type
+		var kind string
+		var elem uint32
+		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels}, func() error {
+			n := t
+			n.Kind, n.Labels = change.TypeKind(kind[0]), slices.Clone(t.Labels)
+			if n.Kind == 'p' { // a pseudo-type cannot be a column's
+				n.Kind = change.BaseType
+			}
+			c.types[n.OID] = &n
+			if elem != 0 {
+				links = append(links, link{n.OID, elem})
+				oids = append(oids, elem)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, l := range links {
+		c.types[l.of].Elem = c.types[l.elem]
+	}
+	return nil
+}
+
+// growing says whether a type can change without the stream saying so.
+func growing(t *change.Type) bool {
+	for ; t != nil; t = t.Elem {
+		if t.Kind == change.EnumType {
+			return true
+		}
+	}
+	return false
+}
+
+// Relation returns a loaded table with all its columns, as a snapshot reads it; nil if it is not there.
+func (c *Catalog) Relation(oid uint32) *change.Relation {
+	if e := c.tables[oid]; e != nil {
+		return &e.rel
+	}
+	return nil
+}
+
+// Resolve implements Relations. Columns, types and order are the stream's, the rest is the catalog's as of now: where the
+// two disagree, because the table changed after the change at hand, the stream wins.
+func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
+	if !c.captured(Table{s.Schema, s.Name}) {
+		rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Columns: make([]change.Column, len(s.Columns))}
+		for i, col := range s.Columns {
+			rel.Columns[i] = change.Column{Name: col.Name, TypeMod: col.TypeMod, InIdentity: col.InIdentity}
+		}
+		return rel, nil
+	}
+	e := c.tables[s.OID]
+	if e == nil || s.Again || !e.covers(s) {
+		old := e
+		if err := c.Load([]uint32{s.OID}); err != nil {
+			return nil, err
+		}
+		if e = c.tables[s.OID]; e == nil { // dropped since
+			e = &tableEntry{rel: change.Relation{OID: s.OID}}
+			c.tables[s.OID] = e
+		}
+		if old != nil {
+			e.shaped = old.shaped
+		}
+	}
+	rel, err := c.shape(e, s)
+	if err != nil {
+		return nil, err
+	}
+	if e.shaped != nil && reflect.DeepEqual(e.shaped, rel) {
+		return e.shaped, nil
+	}
+	e.shaped = rel
+	return rel, nil
+}
+
+// covers says whether the catalog's entry explains every column of the shape.
+func (e *tableEntry) covers(s RelationShape) bool {
+	for _, col := range s.Columns {
+		k := e.column(col.Name)
+		if k == nil || k.Type == nil || k.Type.OID != col.TypeOID || k.TypeMod != col.TypeMod {
+			return false
+		}
+	}
+	return e.rel.Schema == s.Schema && e.rel.Name == s.Name && e.rel.ReplicaIdentity == s.ReplicaIdentity
+}
+
+func (e *tableEntry) column(name string) *change.Column {
+	for i := range e.rel.Columns {
+		if e.rel.Columns[i].Name == name {
+			return &e.rel.Columns[i]
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error) {
+	var unknown []uint32
+	for _, col := range s.Columns {
+		if c.types[col.TypeOID] == nil {
+			unknown = append(unknown, col.TypeOID)
+		}
+	}
+	if err := c.loadTypes(unknown); err != nil {
+		return nil, err
+	}
+	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Root: e.rel.Root, Columns: make([]change.Column, len(s.Columns))}
+	var identity []int
+	for i, col := range s.Columns {
+		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity}
+		if n.Type == nil { // dropped since: its text output is all there is
+			n.Type = &change.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID), Kind: change.BaseType, TypeMod: -1}
+		}
+		if k := e.column(col.Name); k != nil {
+			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
+		}
+		if col.InIdentity {
+			identity = append(identity, i)
+		}
+		rel.Columns[i] = n
+	}
+	rel.Key = keyIndexes(rel, e.key)
+	if rel.Key == nil && s.ReplicaIdentity != 'f' && len(identity) > 0 {
+		rel.Key = identity // the key was renamed or dropped since; the identity is what it was
+	}
+	return rel, nil
+}
+
+// Named implements Relations.
+func (c *Catalog) Named(schema, name string, refresh bool) (*change.Relation, error) {
+	if !refresh {
+		for _, e := range c.tables {
+			if e.rel.Schema == schema && e.rel.Name == name {
+				return &e.rel, nil
+			}
+		}
+	}
+	found, err := c.Find(func(t Table) bool { return t.Schema == schema && t.Name == name })
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	if err := c.Load([]uint32{found[0].OID}); err != nil {
+		return nil, err
+	}
+	return c.Relation(found[0].OID), nil
+}
+
+// oidArray writes an array literal: with the simple protocol and old servers this is the form that always works.
+func oidArray(oids []uint32) string {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, o := range oids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprint(&b, o)
+	}
+	b.WriteByte('}')
+	return b.String()
+}

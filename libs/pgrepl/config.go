@@ -1,0 +1,182 @@
+package pgrepl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// Config says how to reach a server. The names are those of libpq and of Debezium's database.* keys.
+type Config struct {
+	// Host is one host, or several separated by commas, each with an optional :port; the first that accepts writes is
+	// taken. A host that starts with / is a folder of Unix sockets.
+	Host     string
+	Port     uint16
+	User     string
+	Password string
+	Database string
+	// SSLMode is disable, allow, prefer, require, verify-ca or verify-full; empty means prefer.
+	SSLMode     string
+	SSLCert     string
+	SSLKey      string
+	SSLPassword string
+	SSLRootCert string
+	// ConnectTimeout bounds one attempt to connect; 0 means 30 s.
+	ConnectTimeout time.Duration
+	// KeepAlive switches TCP keep-alive on.
+	KeepAlive bool
+	// InitialStatements run on each connection that is not a replication connection.
+	InitialStatements []string
+	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID); nil otherwise.
+	Token func(context.Context) (string, error)
+	// ApplicationName is shown in pg_stat_activity.
+	ApplicationName string
+}
+
+// Addresses are the host:port pairs as given, for messages.
+func (c Config) Addresses() string {
+	var out []string
+	for host, port := range c.endpoints() {
+		out = append(out, net.JoinHostPort(host, port))
+	}
+	return strings.Join(out, ",")
+}
+
+// endpoints yields the hosts with their ports, in order.
+func (c Config) endpoints() func(func(host, port string) bool) {
+	return func(yield func(string, string) bool) {
+		for h := range strings.SplitSeq(c.Host, ",") {
+			h = strings.TrimSpace(h)
+			port := strconv.Itoa(int(c.Port))
+			if c.Port == 0 {
+				port = "5432"
+			}
+			if host, p, err := net.SplitHostPort(h); err == nil && !strings.HasPrefix(h, "/") {
+				h, port = host, p
+			}
+			if !yield(h, port) {
+				return
+			}
+		}
+	}
+}
+
+// dsn is the libpq keyword/value string of c, without the password.
+func (c Config) dsn(replication bool) string {
+	var hosts, ports []string
+	for h, p := range c.endpoints() {
+		hosts, ports = append(hosts, h), append(ports, p)
+	}
+	timeout := c.ConnectTimeout
+	if timeout <= 0 {
+		timeout = 30 * time.Second
+	}
+	mode := c.SSLMode
+	if mode == "" {
+		mode = "prefer"
+	}
+	set := [][2]string{
+		{"host", strings.Join(hosts, ",")}, {"port", strings.Join(ports, ",")}, {"user", c.User}, {"dbname", c.Database},
+		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword}, {"sslrootcert", c.SSLRootCert},
+		{"connect_timeout", strconv.Itoa(max(1, int(timeout.Seconds())))}, {"application_name", c.ApplicationName},
+		{"client_encoding", "UTF8"},
+	}
+	if len(hosts) > 1 {
+		set = append(set, [2]string{"target_session_attrs", "read-write"})
+	}
+	if replication {
+		set = append(set, [2]string{"replication", "database"})
+	} else {
+		// The text that the encoders read depends on these; a replication connection takes them from START_REPLICATION's
+		// session as well.
+		set = append(set, [2]string{"default_query_exec_mode", "simple_protocol"})
+	}
+	for _, g := range textSettings {
+		set = append(set, g)
+	}
+	var b strings.Builder
+	for _, kv := range set {
+		if kv[1] == "" {
+			continue
+		}
+		fmt.Fprintf(&b, "%s='%s' ", kv[0], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(kv[1]))
+	}
+	return b.String()
+}
+
+// textSettings fix the text output of values, so that bytes do not depend on server or role settings.
+var textSettings = [][2]string{
+	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"},
+}
+
+func (c Config) password(ctx context.Context) (string, error) {
+	if c.Token == nil {
+		return c.Password, nil
+	}
+	p, err := c.Token(ctx)
+	if err != nil {
+		return "", &Error{ReasonAuthentication, "get an access token for PostgreSQL user " + c.User, err, "Check the credential that the worker runs with."}
+	}
+	return p, nil
+}
+
+// Connect opens an ordinary connection. Statements run with the simple protocol, so that poolers and old servers work.
+func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(c.dsn(false))
+	if err != nil {
+		return nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)
+	}
+	if cfg.Password, err = c.password(ctx); err != nil {
+		return nil, err
+	}
+	c.dialer(&cfg.Config)
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, connectError(c, err)
+	}
+	for _, s := range c.InitialStatements {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			conn.Close(ctx)
+			return nil, fmt.Errorf("run %q of database.initial.statements: %w", s, err)
+		}
+	}
+	return conn, nil
+}
+
+// connectReplication opens a replication connection and returns the reader under its protocol reader as well.
+func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameReader, error) {
+	cfg, err := pgconn.ParseConfig(c.dsn(true))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)
+	}
+	if cfg.Password, err = c.password(ctx); err != nil {
+		return nil, nil, err
+	}
+	c.dialer(cfg)
+	var frames *frameReader
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		frames = &frameReader{r: r}
+		return pgproto3.NewFrontend(frames, w)
+	}
+	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, nil, connectError(c, err)
+	}
+	return conn, frames, nil
+}
+
+func (c Config) dialer(cfg *pgconn.Config) {
+	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout}
+	if c.KeepAlive {
+		d.KeepAlive = 30 * time.Second
+	}
+	cfg.DialFunc = d.DialContext
+}

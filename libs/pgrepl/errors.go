@@ -1,0 +1,140 @@
+package pgrepl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Reason names what stops a capture, for callers that branch and for users who search.
+type Reason string
+
+// The reasons. Each Error carries the sentence that mends it.
+const (
+	ReasonWALLevel        Reason = "WAL_LEVEL_NOT_LOGICAL"
+	ReasonSlotInUse       Reason = "SLOT_IN_USE"
+	ReasonSlotLost        Reason = "SLOT_LOST"
+	ReasonSlotMissing     Reason = "SLOT_MISSING"
+	ReasonSlotAhead       Reason = "SLOT_AHEAD"
+	ReasonSlotPlugin      Reason = "SLOT_PLUGIN_DIFFERS"
+	ReasonSlotDatabase    Reason = "SLOT_OF_OTHER_DATABASE"
+	ReasonSystemID        Reason = "SYSTEM_ID_CHANGED"
+	ReasonTimeline        Reason = "TIMELINE_CHANGED"
+	ReasonReplication     Reason = "REPLICATION_RIGHT_MISSING"
+	ReasonAuthentication  Reason = "AUTHENTICATION_FAILED"
+	ReasonDatabaseMissing Reason = "DATABASE_MISSING"
+	ReasonTableMissing    Reason = "TABLE_MISSING"
+	ReasonTableRight      Reason = "TABLE_RIGHT_MISSING"
+	ReasonPublication     Reason = "PUBLICATION_MISSING"
+	ReasonPublicationMake Reason = "PUBLICATION_RIGHT_MISSING"
+	ReasonIdentity        Reason = "REPLICA_IDENTITY_INSUFFICIENT"
+	ReasonPluginMissing   Reason = "PLUGIN_MISSING"
+	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
+)
+
+// Error is a failure that the user can mend: what was being done, why it failed, and the remedy.
+type Error struct {
+	Reason Reason
+	Op     string
+	Err    error
+	Remedy string
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	fmt.Fprintf(&b, " (%s)", e.Reason)
+	if e.Remedy != "" {
+		b.WriteString(". ")
+		b.WriteString(e.Remedy)
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ReasonOf returns the Reason of the *Error in err's chain; empty if there is none.
+func ReasonOf(err error) Reason {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return ""
+}
+
+// Transient says whether waiting can mend err: the server is unreachable, restarting or out of connections, or another
+// process still holds the slot. Everything else stays wrong until somebody changes something.
+func Transient(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason == ReasonUnreachable || e.Reason == ReasonSlotInUse
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch {
+		case strings.HasPrefix(pg.Code, "08"), // connection exception
+			strings.HasPrefix(pg.Code, "57P"), // admin shutdown, crash shutdown, cannot connect now
+			pg.Code == "53300",                // too many connections
+			pg.Code == "55006",                // slot is active
+			pg.Code == "40001",                // serialization failure
+			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"): // a standby that is about to be promoted
+			return true
+		}
+		return false
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, context.DeadlineExceeded) ||
+		pgconn.SafeToRetry(err)
+}
+
+// connectError gives a failed connection attempt its reason.
+func connectError(c Config, err error) error {
+	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		cause := fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+		switch {
+		case strings.HasPrefix(pg.Code, "28") && strings.Contains(pg.Message, "replication"):
+			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+		case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
+			return &Error{ReasonAuthentication, op, cause, "Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
+		case strings.HasPrefix(pg.Code, "28"):
+			return &Error{ReasonAuthentication, op, cause, "Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
+		case pg.Code == "3D000":
+			return &Error{ReasonDatabaseMissing, op, cause, "Check database.dbname; CREATE DATABASE makes one."}
+		case pg.Code == "42501" && strings.Contains(pg.Message, "replication"):
+			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+		}
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	// pgconn's text names host, port and user, and masks the password.
+	return &Error{ReasonUnreachable, op, err, "Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
+}
+
+func replicationRemedy(user string) string {
+	return fmt.Sprintf("Run ALTER ROLE %s REPLICATION; (on Amazon RDS GRANT rds_replication TO %[1]s; on Google Cloud SQL the same ALTER ROLE as cloudsqlsuperuser).", QuoteIdent(user))
+}
+
+// QuoteIdent quotes an SQL identifier.
+func QuoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
+
+// QuoteTable quotes a schema-qualified name.
+func QuoteTable(schema, name string) string { return QuoteIdent(schema) + "." + QuoteIdent(name) }
+
+// QuoteLiteral quotes an SQL string literal, whatever standard_conforming_strings says.
+func QuoteLiteral(s string) string {
+	q := `'` + strings.ReplaceAll(s, `'`, `''`) + `'`
+	if strings.ContainsRune(s, '\\') {
+		return "E" + strings.ReplaceAll(q, `\`, `\\`)
+	}
+	return q
+}

@@ -1,0 +1,99 @@
+package pgrepl
+
+import "github.com/calypso-cdc/calypso/libs/change"
+
+// Kind says what a Message is.
+type Kind byte
+
+const (
+	Begin    Kind = 'B'
+	Commit   Kind = 'C'
+	Insert   Kind = 'I'
+	Update   Kind = 'U'
+	Delete   Kind = 'D'
+	Truncate Kind = 'T'
+	// Logical is a message that a client emitted with pg_logical_emit_message.
+	Logical Kind = 'M'
+)
+
+// Message is one step of the change stream. Its byte slices and tuples alias the frame it was decoded from, and the
+// Message itself is reused: nothing of it may be kept after the handler returns.
+//
+// Messages come as transactions in commit order: Begin, changes, Commit; between transactions only Logical messages
+// that were not transactional.
+type Message struct {
+	Kind Kind
+	// LSN is the position that the server gave the message. Rows of one statement can share it.
+	LSN LSN
+	// XID is the transaction's id; set in Begin and valid until Commit. 0 for a Logical message outside transactions.
+	XID uint32
+
+	// CommitLSN (Begin, Commit) is where the commit record lies, EndLSN (Commit) where it ends, CommitTime when it
+	// happened in microseconds since the Unix epoch.
+	CommitLSN  LSN
+	EndLSN     LSN
+	CommitTime int64
+
+	// Relation is the table of a row change as of the change.
+	Relation *change.Relation
+	// Old is the row before: nil unless the server sent it. Columns outside the replica identity are change.Absent
+	// unless the identity is full.
+	Old change.Tuple
+	// New is the row after an Insert or Update.
+	New change.Tuple
+
+	// Truncated are the tables of a Truncate.
+	Truncated []*change.Relation
+
+	// Transactional, Prefix and Content belong to a Logical message.
+	Transactional bool
+	Prefix        []byte
+	Content       []byte
+
+	// Origin and OriginLSN name the server that a replicated transaction came from; empty for local ones.
+	Origin    string
+	OriginLSN LSN
+}
+
+// Handler takes messages in order. An error ends the stream.
+type Handler func(*Message) error
+
+// Decoder turns frames of one output plugin into Messages. It is used by one goroutine and holds the state of one stream:
+// a new stream needs a new Decoder.
+type Decoder interface {
+	// Decode reads one frame and calls handle for each message in it, in order.
+	Decode(f *Frame, handle Handler) error
+	// InTransaction says whether the last frame left a transaction open.
+	InTransaction() bool
+	// PluginArgs are the plugin's options for START_REPLICATION.
+	PluginArgs() []string
+}
+
+// RelationShape is a table as the stream describes it: what the rows that follow look like.
+type RelationShape struct {
+	OID             uint32
+	Schema          string
+	Name            string
+	ReplicaIdentity byte
+	Columns         []ColumnShape
+	// Again says that the stream described the table before: something about it changed, be it nothing of the shape.
+	Again bool
+}
+
+// ColumnShape is a column as the stream describes it.
+type ColumnShape struct {
+	Name       string
+	TypeOID    uint32
+	TypeMod    int32
+	InIdentity bool
+}
+
+// Relations answers what the catalog knows about a table that the stream names.
+type Relations interface {
+	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults, key). A shape that
+	// is already known costs nothing.
+	Resolve(RelationShape) (*change.Relation, error)
+	// Named returns the current version of a table, for plugins whose stream does not describe tables. With refresh it
+	// reads the catalog again.
+	Named(schema, name string, refresh bool) (*change.Relation, error)
+}

@@ -1,0 +1,89 @@
+package pgrepl
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pglogrepl"
+)
+
+// LSN is a byte position in the write-ahead log; it prints as PostgreSQL prints it (16/B374D848).
+type LSN = pglogrepl.LSN
+
+// ParseLSN reads an LSN as PostgreSQL prints it.
+func ParseLSN(s string) (LSN, error) { return pglogrepl.ParseLSN(s) }
+
+// Position is the first change that is not delivered yet: all changes of transactions whose commit record lies before
+// Commit are delivered, and of the transaction whose commit record lies at Commit the first Ordinal changes are.
+//
+// Transactions arrive in the order of their commit records, so positions of one server are totally ordered. A row's own
+// LSN is no position: rows of one multi-row INSERT or COPY share it, and rows of overlapping transactions are not in its
+// order.
+type Position struct {
+	// SystemID and Timeline say which server history the LSN belongs to (IDENTIFY_SYSTEM).
+	SystemID string
+	Timeline int32
+	Commit   LSN
+	Ordinal  uint64
+}
+
+// Before says whether p is an earlier position than q of the same server history.
+func (p Position) Before(q Position) bool {
+	if p.Commit != q.Commit {
+		return p.Commit < q.Commit
+	}
+	return p.Ordinal < q.Ordinal
+}
+
+// String shows commit LSN and ordinal, as logs and errors do.
+func (p Position) String() string {
+	if p.Ordinal == 0 {
+		return p.Commit.String()
+	}
+	return fmt.Sprintf("%s+%d", p.Commit, p.Ordinal)
+}
+
+// positionJSON has Debezium's names of source offset fields where they mean the same, so that tools which read or alter
+// offsets know them: lsn_commit is the end of the last delivered commit.
+type positionJSON struct {
+	LSN      uint64 `json:"lsn"`
+	Commit   uint64 `json:"lsn_commit"`
+	Proc     uint64 `json:"lsn_proc"`
+	Ordinal  uint64 `json:"ordinal"`
+	SystemID string `json:"system_id,omitempty"`
+	Timeline int32  `json:"timeline,omitempty"`
+}
+
+// MarshalJSON writes the position as the value of a source offset.
+func (p Position) MarshalJSON() ([]byte, error) {
+	c := uint64(p.Commit)
+	return json.Marshal(positionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote and also an offset of Debezium's, whose lsn_commit is a transaction
+// boundary: changes after it that Debezium had already delivered are delivered again.
+func (p *Position) UnmarshalJSON(b []byte) error {
+	var v struct {
+		Commit   *json.Number `json:"lsn_commit"`
+		LSN      *json.Number `json:"lsn"`
+		Ordinal  uint64       `json:"ordinal"`
+		SystemID string       `json:"system_id"`
+		Timeline int32        `json:"timeline"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return fmt.Errorf("read position: %w", err)
+	}
+	n := v.Commit
+	if n == nil {
+		n = v.LSN
+	}
+	if n == nil {
+		return fmt.Errorf("read position: neither lsn_commit nor lsn in %s", b)
+	}
+	var lsn uint64
+	if _, err := fmt.Sscan(n.String(), &lsn); err != nil {
+		return fmt.Errorf("read position: lsn %q is not an unsigned integer", n)
+	}
+	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal}
+	return nil
+}

@@ -1,0 +1,182 @@
+package pgrepl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// PublicationMode is publication.autocreate.mode: what EnsurePublication may do.
+type PublicationMode string
+
+const (
+	// PublishDisabled requires the publication to exist.
+	PublishDisabled PublicationMode = "disabled"
+	// PublishAll creates a missing publication FOR ALL TABLES. Where the role may not, it becomes PublishFiltered.
+	PublishAll PublicationMode = "all_tables"
+	// PublishFiltered creates a publication of the captured tables and adds missing ones. It never removes a table: it
+	// may be somebody else's.
+	PublishFiltered PublicationMode = "filtered"
+	// PublishNone creates a missing publication without tables.
+	PublishNone PublicationMode = "no_tables"
+)
+
+// Publication says which publication a capture reads.
+type Publication struct {
+	Name string
+	Mode PublicationMode
+	// Tables are the captured tables.
+	Tables []FoundTable
+	// ViaRoot publishes changes of partitions as changes of their root, when the publication is created.
+	ViaRoot bool
+	// Operations is the publish option (insert, update, …) of a publication that is created; empty for all.
+	Operations string
+}
+
+// EnsurePublication makes sure that the publication exists and holds the captured tables, as far as its mode allows. It
+// returns what it did or found worth telling, one sentence each.
+func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (notes []string, err error) {
+	op := fmt.Sprintf("set up publication %q", p.Name)
+	var all bool
+	err = conn.QueryRow(ctx, `SELECT puballtables FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&all)
+	missing := errors.Is(err, pgx.ErrNoRows)
+	if err != nil && !missing {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	if missing {
+		return p.create(ctx, conn, op)
+	}
+	if all || p.Mode == PublishNone {
+		return nil, nil
+	}
+	absent, err := p.absent(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	if len(absent) == 0 {
+		return nil, nil
+	}
+	if p.Mode == PublishDisabled || p.Mode == PublishAll {
+		return []string{fmt.Sprintf("Publication %q does not hold %s: their changes do not arrive. Run ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.",
+			p.Name, names(absent), QuoteIdent(p.Name), quoted(absent))}, nil
+	}
+	if err := p.exec(ctx, conn, op, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", QuoteIdent(p.Name), quoted(absent))); err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("Added %s to publication %q.", names(absent), p.Name)}, nil
+}
+
+func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]string, error) {
+	head := "CREATE PUBLICATION " + QuoteIdent(p.Name)
+	tail := p.with()
+	switch p.Mode {
+	case PublishDisabled:
+		return nil, &Error{ReasonPublication, op, errors.New("it does not exist and publication.autocreate.mode is disabled"),
+			fmt.Sprintf("Run %s FOR TABLE %s; or set publication.autocreate.mode=filtered.", head, quoted(p.Tables))}
+	case PublishNone:
+		return []string{fmt.Sprintf("Created publication %q without tables.", p.Name)}, p.exec(ctx, conn, op, head+tail)
+	case PublishAll:
+		err := p.exec(ctx, conn, op, head+" FOR ALL TABLES"+tail)
+		if err == nil {
+			return []string{fmt.Sprintf("Created publication %q for all tables.", p.Name)}, nil
+		}
+		if ReasonOf(err) != ReasonPublicationMake {
+			return nil, err
+		}
+		p.Mode = PublishFiltered
+		notes, err := p.create(ctx, conn, op)
+		return append([]string{fmt.Sprintf("Only a superuser may publish all tables: publication %q is made of the captured tables, as publication.autocreate.mode=filtered does.", p.Name)}, notes...), err
+	}
+	if len(p.Tables) == 0 {
+		return []string{fmt.Sprintf("Created publication %q without tables: no table matches the filters yet.", p.Name)}, p.exec(ctx, conn, op, head+tail)
+	}
+	if err := p.exec(ctx, conn, op, head+" FOR TABLE "+quoted(p.Tables)+tail); err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("Created publication %q for %s.", p.Name, names(p.Tables))}, nil
+}
+
+func (p Publication) with() string {
+	var set []string
+	if p.ViaRoot {
+		set = append(set, "publish_via_partition_root = true")
+	}
+	if p.Operations != "" {
+		set = append(set, "publish = "+QuoteLiteral(p.Operations))
+	}
+	if len(set) == 0 {
+		return ""
+	}
+	return " WITH (" + strings.Join(set, ", ") + ")"
+}
+
+func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) error {
+	_, err := conn.Exec(ctx, sql)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pg.Code {
+		case "42710": // made by somebody else in between
+			return nil
+		case "42501":
+			return &Error{ReasonPublicationMake, op, fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code),
+				fmt.Sprintf("Run as the tables' owner or a superuser: %s; and GRANT CREATE ON DATABASE to the connector's role if it shall create publications itself.", sql)}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: run %q: %w", op, sql, err)
+	}
+	return nil
+}
+
+// absent are the captured tables that the publication does not hold, a partition counting as held by its ancestors.
+func (p Publication) absent(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
+	rows, err := conn.Query(ctx, `SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = $1
+		UNION SELECT t.relid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid CROSS JOIN LATERAL pg_partition_tree(r.prrelid) t WHERE p.pubname = $1
+		UNION SELECT c.oid FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = $1`, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[uint32]bool)
+	var oid uint32
+	if _, err := pgx.ForEachRow(rows, []any{&oid}, func() error { held[oid] = true; return nil }); err != nil {
+		return nil, err
+	}
+	var out []FoundTable
+	for _, t := range p.Tables {
+		if !held[t.OID] {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+func quoted(tables []FoundTable) string {
+	var b strings.Builder
+	for i, t := range tables {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(QuoteTable(t.Schema, t.Name))
+	}
+	return b.String()
+}
+
+// names lists tables for a message, the first few of many.
+func names(tables []FoundTable) string {
+	const most = 5
+	var b strings.Builder
+	for i, t := range tables {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(tables)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(t.String())
+	}
+	return b.String()
+}

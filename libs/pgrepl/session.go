@@ -1,0 +1,164 @@
+package pgrepl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Session is a replication connection before streaming. It is used by one goroutine.
+//
+// A snapshot exported by CreateSlot lives until the session's next command or its end.
+type Session struct {
+	cfg    Config
+	conn   *pgconn.PgConn
+	frames *frameReader
+}
+
+// System identifies the history that LSNs belong to.
+type System struct {
+	// ID is pg_control's system identifier.
+	ID       string
+	Timeline int32
+	// WAL is the end of the write-ahead log that the server has flushed.
+	WAL LSN
+}
+
+// OpenSession connects with the replication protocol.
+func OpenSession(ctx context.Context, c Config) (*Session, error) {
+	conn, frames, err := c.connectReplication(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{cfg: c, conn: conn, frames: frames}, nil
+}
+
+// Close ends the connection; safe after Start.
+func (s *Session) Close(ctx context.Context) {
+	if s.conn != nil {
+		s.conn.Close(ctx)
+	}
+}
+
+// Identify asks the server who it is (IDENTIFY_SYSTEM).
+func (s *Session) Identify(ctx context.Context) (System, error) {
+	r, err := pglogrepl.IdentifySystem(ctx, s.conn)
+	if err != nil {
+		return System{}, fmt.Errorf("identify the system of %s: %w", s.cfg.Addresses(), err)
+	}
+	return System{ID: r.SystemID, Timeline: r.Timeline, WAL: r.XLogPos}, nil
+}
+
+// NewSlot is a slot just created: where its stream starts and the snapshot that shows the database at that point.
+type NewSlot struct {
+	Start LSN
+	// Snapshot is the name for SET TRANSACTION SNAPSHOT.
+	Snapshot string
+}
+
+// SlotOptions say what sort of slot CreateSlot makes.
+type SlotOptions struct {
+	Plugin string
+	// Temporary slots vanish with the session.
+	Temporary bool
+	// Failover slots are synchronised to standbys (PostgreSQL 17 and later).
+	Failover bool
+}
+
+// CreateSlot creates a logical slot with CREATE_REPLICATION_SLOT and exports its snapshot. It waits for all transactions
+// that run at the time.
+func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (NewSlot, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CREATE_REPLICATION_SLOT %s", QuoteIdent(name))
+	if o.Temporary {
+		b.WriteString(" TEMPORARY")
+	}
+	fmt.Fprintf(&b, " LOGICAL %s", QuoteIdent(o.Plugin))
+	if o.Failover {
+		b.WriteString(" (SNAPSHOT 'export', FAILOVER)")
+	} else {
+		b.WriteString(" EXPORT_SNAPSHOT")
+	}
+	r, err := pglogrepl.ParseCreateReplicationSlot(s.conn.Exec(ctx, b.String()))
+	if err != nil {
+		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin, s.cfg, err)
+	}
+	start, err := ParseLSN(r.ConsistentPoint)
+	if err != nil {
+		return NewSlot{}, fmt.Errorf("create replication slot %q: consistent point %q: %w", name, r.ConsistentPoint, err)
+	}
+	return NewSlot{Start: start, Snapshot: r.SnapshotName}, nil
+}
+
+// DropSlot drops a slot that nobody uses.
+func (s *Session) DropSlot(ctx context.Context, name string) error {
+	if err := pglogrepl.DropReplicationSlot(ctx, s.conn, QuoteIdent(name), pglogrepl.DropReplicationSlotOptions{}); err != nil {
+		return fmt.Errorf("drop replication slot %q: %w", name, err)
+	}
+	return nil
+}
+
+// Start begins streaming from a slot at an LSN and turns the session into a Stream. The server starts at the slot's
+// confirmed position if that is later: compare before (CheckSlot).
+func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []string) (*Stream, error) {
+	err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at, pglogrepl.StartReplicationOptions{
+		Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs,
+	})
+	if err != nil {
+		return nil, slotError(fmt.Sprintf("start replication from slot %q at %s", slot, at), slot, "", s.cfg, err)
+	}
+	h, err := s.conn.Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("take over the replication connection: %w", err)
+	}
+	s.conn = nil
+	return newStream(h.Conn, s.frames.r, at), nil
+}
+
+// slotError gives a failed slot command its reason.
+func slotError(op, slot, plugin string, c Config, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	cause := fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+	switch {
+	case pg.Code == "55006":
+		return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("Another process reads this slot: stop it, or set slot.name to a slot of this connector's own. SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s shows the process.", QuoteLiteral(slot))}
+	case pg.Code == "42704" && strings.Contains(pg.Message, "replication slot"):
+		return slotMissing(op, slot, cause)
+	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
+		return &Error{ReasonPublication, op, cause, "Create the publication (CREATE PUBLICATION … FOR TABLE …) or let publication.autocreate.mode=filtered do it."}
+	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
+		return &Error{ReasonPluginMissing, op, cause, fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
+	case pg.Code == "55000" && (strings.Contains(pg.Message, "can no longer get changes") || strings.Contains(pg.Message, "invalidated")):
+		return slotLost(op, slot, cause)
+	case pg.Code == "55000" && strings.Contains(pg.Message, "requested WAL segment"), strings.Contains(pg.Message, "has already been removed"):
+		return slotLost(op, slot, cause)
+	case pg.Code == "55000" && (strings.Contains(pg.Message, "wal_level") || strings.Contains(pg.Message, "effective_wal_level")):
+		return walLevel(op, cause)
+	case pg.Code == "42501":
+		return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+	case pg.Code == "53400" || (pg.Code == "55000" && strings.Contains(pg.Message, "max_replication_slots")):
+		return fmt.Errorf("%s: %w. Raise max_replication_slots or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op, cause)
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+func slotMissing(op, slot string, cause error) error {
+	return &Error{ReasonSlotMissing, op, cause, fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
+		"To accept the gap and read all tables again, stop the connector, delete its offsets (DELETE /connectors/<name>/offsets) and resume it; snapshot.mode=when_needed does that by itself.", slot)}
+}
+
+func slotLost(op, slot string, cause error) error {
+	return &Error{ReasonSlotLost, op, cause, fmt.Sprintf("The server removed write-ahead log that slot %q still needed (max_slot_wal_keep_size). "+
+		"Drop it with SELECT pg_drop_replication_slot(%s);, delete the connector's offsets and resume it to read all tables again; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
+}
+
+func walLevel(op string, cause error) error {
+	return &Error{ReasonWALLevel, op, cause, "Run ALTER SYSTEM SET wal_level = logical; and restart the server (on Azure Database for PostgreSQL set the server parameter wal_level, on Amazon RDS rds.logical_replication = 1)."}
+}

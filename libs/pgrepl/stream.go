@@ -1,0 +1,247 @@
+package pgrepl
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stream is a replication connection that streams. Next is called by one goroutine; Confirm, Interrupt and Close by any.
+//
+// A goroutine of the Stream's own writes the standby statuses: it is the only writer of the socket, so a reader that waits
+// for Kafka never lets the server's wal_sender_timeout pass.
+type Stream struct {
+	conn net.Conn
+	r    io.Reader
+
+	// buf[off:end] are bytes read and not yet consumed. Only the reader touches them.
+	buf      []byte
+	off, end int
+
+	// confirmed is the mark that statuses carry; it only grows.
+	confirmed atomic.Uint64
+	received  atomic.Uint64
+	// waiting is since when the reader waits for the socket, in nanoseconds since the Unix epoch; 0 while it does not.
+	waiting atomic.Int64
+
+	status  chan struct{} // asks the writer for a status now; capacity 1
+	done    chan struct{}
+	once    sync.Once
+	writer  sync.WaitGroup
+	failure atomic.Pointer[error]
+}
+
+// StatusTimes say how often a Stream writes statuses.
+type StatusTimes struct {
+	// Interval is the longest time between two statuses; it should be at most a third of wal_sender_timeout.
+	Interval time.Duration
+	// Confirm is the shortest time between a moved mark and the status that tells of it.
+	Confirm time.Duration
+	// Silence is how long the server may send nothing, although each status asks for a reply, before the connection
+	// counts as dead; 0 for ever.
+	Silence time.Duration
+}
+
+func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
+	s := &Stream{conn: conn, r: r, buf: make([]byte, readBufferSize), status: make(chan struct{}, 1), done: make(chan struct{})}
+	s.confirmed.Store(uint64(at))
+	s.received.Store(uint64(at))
+	return s
+}
+
+// Run starts the status writer. It must be called once, before the first Next.
+func (s *Stream) Run(t StatusTimes) {
+	s.writer.Go(func() { s.writeStatuses(t) })
+}
+
+// Buffered says whether Next would return a frame without reading from the socket.
+func (s *Stream) Buffered() bool {
+	n := s.end - s.off
+	if n < 5 {
+		return false
+	}
+	return n > int(binary.BigEndian.Uint32(s.buf[s.off+1:]))
+}
+
+// Next reads the next frame into f. It blocks until there is one, and fails when the connection does or after Interrupt
+// (os.ErrDeadlineExceeded) or Close (net.ErrClosed).
+func (s *Stream) Next(f *Frame) error {
+	for {
+		size, filled, err := parseFrame(s.buf[s.off:s.end], f)
+		if err != nil {
+			return fmt.Errorf("read the replication stream: %w", err)
+		}
+		s.off += size
+		if filled {
+			if uint64(f.End) > s.received.Load() {
+				s.received.Store(uint64(f.End))
+			}
+			if f.ReplyRequested {
+				s.askStatus()
+			}
+			return nil
+		}
+		if size > 0 {
+			continue
+		}
+		if err := s.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads more bytes behind buf[off:end], making room first.
+func (s *Stream) fill() error {
+	if s.off == s.end {
+		s.off, s.end = 0, 0
+		if len(s.buf) > readBufferSize {
+			s.buf = make([]byte, readBufferSize)
+		}
+	}
+	if need := s.frameSize(); s.off+need > len(s.buf) {
+		into := s.buf
+		if need > len(into) {
+			into = make([]byte, need)
+		}
+		s.end = copy(into, s.buf[s.off:s.end])
+		s.off, s.buf = 0, into
+	}
+	s.waiting.Store(time.Now().UnixNano())
+	n, err := s.r.Read(s.buf[s.end:])
+	s.waiting.Store(0)
+	s.end += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		return nil
+	}
+	if p := s.failure.Load(); p != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		err = *p
+	}
+	return fmt.Errorf("read the replication stream: %w", err)
+}
+
+// frameSize is how many bytes the frame at off needs in all, as far as they tell; at least a header.
+func (s *Stream) frameSize() int {
+	if s.end-s.off < 5 {
+		return 5
+	}
+	return 1 + min(int(binary.BigEndian.Uint32(s.buf[s.off+1:])), maxFrameSize)
+}
+
+// Confirm tells the server, soon, that everything below mark is durable. A mark below the last one has no effect.
+func (s *Stream) Confirm(mark LSN) {
+	for {
+		old := s.confirmed.Load()
+		if uint64(mark) <= old {
+			return
+		}
+		if s.confirmed.CompareAndSwap(old, uint64(mark)) {
+			s.askStatus()
+			return
+		}
+	}
+}
+
+// Confirmed is the mark that statuses carry.
+func (s *Stream) Confirmed() LSN { return LSN(s.confirmed.Load()) }
+
+// Received is the end of WAL that the server told of last.
+func (s *Stream) Received() LSN { return LSN(s.received.Load()) }
+
+// Interrupt makes a waiting or the next Next fail with os.ErrDeadlineExceeded; statuses go on. Resume undoes it.
+func (s *Stream) Interrupt() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Resume lets Next wait again after Interrupt.
+func (s *Stream) Resume() { s.conn.SetReadDeadline(time.Time{}) }
+
+// Close sends a last status with the mark and closes the connection.
+func (s *Stream) Close() {
+	s.once.Do(func() {
+		close(s.done)
+		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		s.writer.Wait()
+		s.conn.Close()
+	})
+}
+
+func (s *Stream) askStatus() {
+	select {
+	case s.status <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Stream) writeStatuses(t StatusTimes) {
+	tick := time.NewTicker(t.Interval)
+	defer tick.Stop()
+	for reply := false; ; {
+		select {
+		case <-s.done:
+			s.writeStatus(false)
+			return
+		case <-tick.C:
+			if silent := s.silence(); t.Silence > 0 && silent > t.Silence {
+				s.fail(fmt.Errorf("the server sent nothing for %s: %w", silent.Round(time.Second), os.ErrDeadlineExceeded))
+				return
+			}
+			reply = true
+		case <-s.status:
+			reply = false
+			if t.Confirm > 0 {
+				select {
+				case <-time.After(t.Confirm):
+				case <-s.done:
+				}
+			}
+		}
+		if err := s.writeStatus(reply); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+// silence is how long the reader has been waiting for the socket; a reader that waits for something else proves nothing
+// about the server.
+func (s *Stream) silence() time.Duration {
+	since := s.waiting.Load()
+	if since == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, since))
+}
+
+func (s *Stream) fail(err error) {
+	s.failure.CompareAndSwap(nil, &err)
+	s.conn.Close()
+}
+
+// writeStatus writes a standby status update: written, flushed and applied are all the mark. (A position left 0 would
+// stand for "unchanged" in one place and for "as written" in another: all three are always set.)
+func (s *Stream) writeStatus(reply bool) error {
+	var m [5 + 34]byte
+	m[0] = 'd'
+	binary.BigEndian.PutUint32(m[1:], uint32(len(m)-1))
+	b := m[5:]
+	mark := s.confirmed.Load()
+	b[0] = 'r'
+	binary.BigEndian.PutUint64(b[1:], mark)
+	binary.BigEndian.PutUint64(b[9:], mark)
+	binary.BigEndian.PutUint64(b[17:], mark)
+	binary.BigEndian.PutUint64(b[25:], uint64(time.Now().UnixMicro()-postgresEpoch))
+	if reply {
+		b[33] = 1
+	}
+	if _, err := s.conn.Write(m[:]); err != nil {
+		return fmt.Errorf("write a standby status: %w", err)
+	}
+	return nil
+}
