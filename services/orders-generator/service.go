@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // maxBurst bounds one Burst call, in orders.
@@ -26,7 +26,7 @@ type service struct {
 func (s service) Start(_ context.Context, r *ordersv1.StartRequest) (*ordersv1.StartResponse, error) {
 	if r.Rate != 0 {
 		if err := ValidateRate(r.Rate); err != nil {
-			return nil, invalid("rate", err)
+			return nil, rpc.InvalidField("rate", err.Error())
 		}
 	}
 	s.g.start(r.Rate, r.Seed)
@@ -40,7 +40,7 @@ func (s service) Stop(context.Context, *ordersv1.StopRequest) (*ordersv1.StopRes
 
 func (s service) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
 	if err := ValidateRate(r.Rate); err != nil {
-		return nil, invalid("rate", err)
+		return nil, rpc.InvalidField("rate", err.Error())
 	}
 	s.g.setRate(r.Rate)
 	return &ordersv1.SetRateResponse{Statistics: s.g.statistics(time.Now())}, nil
@@ -48,13 +48,13 @@ func (s service) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*orders
 
 func (s service) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1.BurstResponse, error) {
 	if r.Orders < 1 || r.Orders > maxBurst {
-		return nil, invalid("orders", fmt.Errorf("a burst has from 1 to %d orders, not %d", maxBurst, r.Orders))
+		return nil, rpc.InvalidField("orders", fmt.Sprintf("a burst has from 1 to %d orders, not %d", maxBurst, r.Orders))
 	}
 	if err := s.g.burst(ctx, r.Orders); err != nil {
 		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) || errors.Is(ctxErr, context.DeadlineExceeded) {
 			return nil, status.FromContextError(ctxErr).Err()
 		}
-		return nil, unavailable(err)
+		return nil, rpc.Error(codes.Unavailable, "DATABASE_UNAVAILABLE", err.Error())
 	}
 	return &ordersv1.BurstResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
@@ -62,7 +62,7 @@ func (s service) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1
 func (s service) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv1.SetMixResponse, error) {
 	mix := Mix{Updates: r.Updates, Deletes: r.Deletes}
 	if err := mix.Validate(); err != nil {
-		return nil, invalid("updates", err)
+		return nil, rpc.InvalidField("updates", err.Error())
 	}
 	s.g.setMix(mix)
 	return &ordersv1.SetMixResponse{Statistics: s.g.statistics(time.Now())}, nil
@@ -89,32 +89,4 @@ func (g *generator) statistics(now time.Time) *ordersv1.Statistics {
 		Started:      timestamppb.New(g.started),
 		ActualRate:   g.meter.rate(now, g.started),
 	}
-}
-
-// errorDomain is the domain of google.rpc.ErrorInfo in all of Calypso.
-const errorDomain = "calypso"
-
-func invalid(field string, err error) error {
-	return withDetails(status.New(codes.InvalidArgument, err.Error()),
-		&errdetails.ErrorInfo{Reason: "REQUEST_INVALID", Domain: errorDomain, Metadata: map[string]string{"field": field}},
-		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: err.Error()}}})
-}
-
-func unavailable(err error) error {
-	return withDetails(status.New(codes.Unavailable, err.Error()),
-		&errdetails.ErrorInfo{Reason: "DATABASE_UNAVAILABLE", Domain: errorDomain})
-}
-
-// withDetails falls back to the plain status: details explain an error and must not replace it.
-func withDetails(st *status.Status, info *errdetails.ErrorInfo, more ...*errdetails.BadRequest) error {
-	detailed, err := st.WithDetails(info)
-	for _, m := range more {
-		if err == nil {
-			detailed, err = detailed.WithDetails(m)
-		}
-	}
-	if err != nil {
-		return st.Err()
-	}
-	return detailed.Err()
 }
