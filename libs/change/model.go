@@ -6,6 +6,8 @@
 // Debezium's PostgreSQL connector 3.6 with Kafka Connect's JsonConverter.
 package change
 
+import "github.com/twmb/franz-go/pkg/kgo"
+
 // Kind says what a Datum holds.
 type Kind byte
 
@@ -120,7 +122,8 @@ type Source struct {
 	// TxID is the transaction id; 0 and HasTx false where there is none (incremental snapshots).
 	TxID  uint64
 	HasTx bool
-	// LSN is the position of the change, LastCommit the LSN of the commit before this transaction; 0 if unknown.
+	// LSN is the position of the change, LastCommit the LSN of the commit before this transaction; 0 if unknown. Both
+	// make source.sequence; source.lsn is LSN only with HasLSN (an incremental snapshot's rows have no LSN of their own).
 	LSN        uint64
 	LastCommit uint64
 	HasLSN     bool
@@ -128,8 +131,10 @@ type Source struct {
 	OriginLSN  uint64
 }
 
-// Transaction is the transaction block of the envelope (provide.transaction.metadata).
+// Transaction is the transaction block of the envelope (provide.transaction.metadata). The orders are those of the
+// first change event that the Event becomes, counted from 1.
 type Transaction struct {
+	// ID is "<transaction id>:<LSN of the change>".
 	ID              string
 	TotalOrder      int64
 	CollectionOrder int64
@@ -144,4 +149,7 @@ type Event struct {
 	Transaction *Transaction
 	// Now is the connector's clock in nanoseconds since the Unix epoch: the envelope's ts_ms, ts_us and ts_ns.
 	Now int64
+	// Headers go with every record of the event (a trace context, say). The records keep the slice: it must not change
+	// until the Batch they are in is reset.
+	Headers []kgo.RecordHeader
 }

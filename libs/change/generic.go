@@ -1,0 +1,92 @@
+package change
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// generic is the path of records that go through transforms or a converter other than JSON. It builds each record from the
+// JSON that the direct path writes, so that there is one description of every type; it allocates.
+type generic struct {
+	e *Encoder
+	p pipeline
+}
+
+func newGeneric(e *Encoder) *generic { return &generic{e: e, p: pipeline{cfg: e.cfg}} }
+
+func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) error {
+	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
+	of := after
+	if op == Delete {
+		of = before
+	}
+	if err := g.setKey(r, op, of, ev.Op == Read); err != nil {
+		return err
+	}
+	payload, err := g.e.appendPayload(nil, ev, op, before, after, offset)
+	if err != nil {
+		return err
+	}
+	if r.Value, err = record.DecodeJSONValue(g.e.schemas.envelope, payload); err != nil {
+		return err
+	}
+	r.ValueSchema = g.e.schemas.envelope
+	return g.p.append(b, r, g.e.context, ev.Headers, headers)
+}
+
+func (g *generic) appendTombstone(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
+	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
+	if err := g.setKey(r, Delete, ev.Before, false); err != nil {
+		return err
+	}
+	return g.p.append(b, r, g.e.context, ev.Headers, headers)
+}
+
+func (g *generic) setKey(r *record.Record, op Op, t Tuple, snapshot bool) error {
+	if !g.e.HasKey() || op == Truncate {
+		return nil
+	}
+	payload, err := g.e.key.append(nil, t, nil, snapshot)
+	if err != nil {
+		return err
+	}
+	r.KeySchema = g.e.schemas.key
+	r.Key, err = record.DecodeJSONValue(r.KeySchema, payload)
+	return err
+}
+
+// pipeline transforms and converts records.
+type pipeline struct{ cfg *Config }
+
+// append runs a record through the transforms and the converters and appends what comes out, if anything does.
+func (p *pipeline) append(b *Batch, r *record.Record, headerLists ...[]kgo.RecordHeader) error {
+	for _, list := range headerLists {
+		for _, h := range list {
+			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String), Value: string(h.Value)})
+		}
+	}
+	if p.cfg.Transforms != nil {
+		var err error
+		if r, err = p.cfg.Transforms.Apply(r); err != nil || r == nil {
+			return err
+		}
+	}
+	key, err := p.cfg.Key.Encode(nil, r.Topic, r.KeySchema, r.Key)
+	if err != nil {
+		return fmt.Errorf("convert the key for topic %s: %w", r.Topic, err)
+	}
+	value, err := p.cfg.Value.Encode(nil, r.Topic, r.ValueSchema, r.Value)
+	if err != nil {
+		return fmt.Errorf("convert the value for topic %s: %w", r.Topic, err)
+	}
+	var headers []kgo.RecordHeader
+	for _, h := range r.Headers {
+		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: record.HeaderBytes(h.Schema, h.Value)})
+	}
+	b.add(r.Topic, key, value, headers)
+	b.Records[len(b.Records)-1].Partition = r.Partition
+	return nil
+}

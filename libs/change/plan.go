@@ -1,0 +1,125 @@
+package change
+
+import (
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// rowPlan writes the columns of a tuple as a JSON object.
+type rowPlan struct {
+	columns []columnPlan
+	cfg     *Config
+	// known leaves out columns that the tuple does not carry.
+	known bool
+}
+
+// columnPlan is what there is to know about one column when a row is written.
+type columnPlan struct {
+	column *Column
+	index  int    // in Relation.Columns and so in a Tuple
+	name   []byte // "name":
+	codec  codec
+	// null is the JSON of what stands for NULL; nil where nothing can stand for it.
+	null []byte
+	// unchanged is the JSON of the placeholder for a TOASTed value that PostgreSQL did not send.
+	unchanged []byte
+}
+
+// codec writes values of one PostgreSQL type, from text output to JSON.
+type codec struct {
+	// schema is the Connect schema of the values, not optional and without default.
+	schema *record.Schema
+	// encode appends the JSON of one value.
+	encode encodeFunc
+	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.
+	snapshot encodeFunc
+	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
+	fallback any
+	// unchanged is the value that stands for a TOASTed value that was not sent; nil means null.
+	unchanged any
+}
+
+// encodeFunc appends the JSON of one value given in PostgreSQL's text output. On an error what it appended is dropped.
+type encodeFunc func(dst, text []byte) ([]byte, error)
+
+// append writes the tuple as an object. old supplies TOASTed values that t does not carry; it may be nil. snapshot says
+// that the row was read by SQL.
+func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error) {
+	sep := byte('{')
+	for i := range p.columns {
+		c := &p.columns[i]
+		if c.index >= len(t) {
+			return dst, fmt.Errorf("the row has %d columns, its table %d: the relation is out of date", len(t), c.index+1)
+		}
+		d := t[c.index]
+		if d.Kind == Unchanged && c.index < len(old) && old[c.index].Kind == Text {
+			d = old[c.index]
+		}
+		if p.known && d.Kind != Text && (d.Kind != Null || !c.column.InIdentity) {
+			continue
+		}
+		dst = append(append(dst, sep), c.name...)
+		sep = ','
+		switch d.Kind {
+		case Text:
+			encode := c.codec.encode
+			if snapshot && c.codec.snapshot != nil {
+				encode = c.codec.snapshot
+			}
+			n := len(dst)
+			var err error
+			if dst, err = encode(dst, d.Data); err != nil {
+				if dst, err = p.failed(dst[:n], c, err); err != nil {
+					return dst, err
+				}
+			}
+		case Unchanged:
+			dst = append(dst, c.unchanged...)
+		default:
+			if c.null == nil {
+				return dst, fmt.Errorf("column %s is NOT NULL, the change carries no value and its type has no fallback", c.column.Name)
+			}
+			dst = append(dst, c.null...)
+		}
+	}
+	if sep == '{' {
+		dst = append(dst, '{')
+	}
+	return append(dst, '}'), nil
+}
+
+// failed decides about a value that could not be converted (event.converting.failure.handling.mode).
+func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
+	if p.cfg.FailOnConversion {
+		return dst, fmt.Errorf("convert a value of column %s (%s): %w", c.column.Name, c.column.Type.Name, err)
+	}
+	if c.column.NotNull && c.codec.schema.Default == nil {
+		return dst, fmt.Errorf("convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w",
+			c.column.Name, c.column.Type.Name, err)
+	}
+	if p.cfg.OnConversionFailure != nil {
+		p.cfg.OnConversionFailure(c.column, err)
+	}
+	return append(dst, "null"...), nil
+}
+
+// appendUnchanged writes the names of the columns whose values neither t nor old carries.
+func (p *rowPlan) appendUnchanged(dst []byte, t, old Tuple) []byte {
+	if t == nil {
+		return append(dst, "null"...)
+	}
+	sep := byte('[')
+	for i := range p.columns {
+		c := &p.columns[i]
+		if t[c.index].Kind != Unchanged || c.index < len(old) && old[c.index].Kind == Text {
+			continue
+		}
+		dst = append(append(dst, sep), c.name[:len(c.name)-1]...)
+		sep = ','
+	}
+	if sep == '[' {
+		return append(dst, "[]"...)
+	}
+	return append(dst, ']')
+}

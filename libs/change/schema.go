@@ -1,0 +1,199 @@
+package change
+
+import (
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// tableSchemas are the Connect schemas of a table's records. key is nil for a table without key.
+type tableSchemas struct {
+	key, row, before, envelope *record.Schema
+}
+
+const (
+	stringType  = record.String
+	int64Type   = record.Int64
+)
+
+func field(name string, s *record.Schema) record.Field { return record.Field{Name: name, Schema: s} }
+
+// sourceSchema is the schema of the source block, the same for all tables.
+func sourceSchema() *record.Schema {
+	required, optional := record.Of(stringType), record.OptionalOf(stringType)
+	number := record.OptionalOf(int64Type)
+	snapshot := &record.Schema{Type: stringType, Optional: true, Name: "io.debezium.data.Enum", Version: 1, Default: "false",
+		Params: []record.Param{{Name: "allowed", Value: "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"}}}
+	return &record.Schema{Type: record.Struct, Name: "io.debezium.connector.postgresql.Source", Version: 1, Fields: []record.Field{
+		field("version", required), field("connector", required), field("name", required), field("ts_ms", record.Of(int64Type)),
+		field("snapshot", snapshot), field("db", required), field("sequence", optional), field("ts_us", number),
+		field("ts_ns", number), field("schema", required), field("table", required), field("txId", number),
+		field("lsn", number), field("xmin", number), field("origin", optional), field("origin_lsn", number),
+	}}
+}
+
+// transactionSchema is the schema of the envelope's transaction block.
+func transactionSchema() *record.Schema {
+	return &record.Schema{Type: record.Struct, Optional: true, Name: "event.block", Version: 1, Fields: []record.Field{
+		field("id", record.Of(stringType)), field("total_order", record.Of(int64Type)),
+		field("data_collection_order", record.Of(int64Type)),
+	}}
+}
+
+func (e *Encoder) envelopeSchema() *record.Schema {
+	s := &record.Schema{Type: record.Struct, Version: 2, Name: e.cfg.SchemaNameAdjustment.schemaName(e.topic + ".Envelope"),
+		Fields: []record.Field{
+			field("before", e.schemas.before), field("after", e.schemas.row), field("source", sourceSchema()),
+			field("transaction", transactionSchema()), field("op", record.Of(stringType)),
+			field("ts_ms", record.OptionalOf(int64Type)), field("ts_us", record.OptionalOf(int64Type)),
+			field("ts_ns", record.OptionalOf(int64Type)),
+		}}
+	if e.cfg.ListUnchanged {
+		names := record.ArrayOf(record.Of(stringType))
+		s.Fields = append(s.Fields, field("unchanged", names.AsOptional(true)))
+	}
+	return s
+}
+
+// compile makes the plans, the schemas and the constant parts.
+func (e *Encoder) compile() error {
+	keyJSON, valueJSON := directJSON(e.cfg.Key), directJSON(e.cfg.Value)
+	if e.cfg.TransformsRecords() {
+		// Records are decoded from this form again, so that it must keep what the schema cannot restore.
+		keyJSON, valueJSON = &record.JSON{KeepNull: true}, &record.JSON{KeepNull: true}
+	}
+	table := e.rel.Schema + "." + e.rel.Name
+	rules := &e.cfg.Columns
+	var all []int
+	for i := range e.rel.Columns {
+		if rules.includes(table + "." + e.rel.Columns[i].Name) {
+			all = append(all, i)
+		}
+	}
+	var err error
+	adjust := e.cfg.SchemaNameAdjustment
+	if e.row, e.schemas.row, err = e.plan(all, adjust.schemaName(e.topic+".Value"), valueJSON, true); err != nil {
+		return err
+	}
+	e.schemas.row = e.schemas.row.AsOptional(true)
+	e.before, e.schemas.before = e.row, e.schemas.row
+	if e.cfg.KnownBefore {
+		e.before.known = true
+		e.schemas.before = allOptional(e.schemas.row)
+	}
+	if key := e.cfg.KeyColumns.keyColumns(e.rel); len(key) > 0 {
+		if e.key, e.schemas.key, err = e.plan(key, adjust.schemaName(e.topic+".Key"), keyJSON, false); err != nil {
+			return err
+		}
+		if len(e.key.columns) == 0 {
+			e.schemas.key = nil
+		}
+	}
+	e.schemas.envelope = e.envelopeSchema()
+	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name)
+	if e.cfg.TransformsRecords() {
+		e.generic = newGeneric(e)
+		return nil
+	}
+	if e.keyOpen, e.keyClose, err = wrapping(keyJSON, e.schemas.key); err != nil {
+		return err
+	}
+	e.valueOpen, e.valueClose, err = wrapping(valueJSON, e.schemas.envelope)
+	return err
+}
+
+// directJSON returns the JSON converter, nil if c is another one.
+func directJSON(c record.Converter) *record.JSON {
+	j, _ := c.(*record.JSON)
+	return j
+}
+
+// wrapping returns what stands before and after a payload.
+func wrapping(c *record.JSON, s *record.Schema) (open, end []byte, err error) {
+	if !c.Schemas || s == nil {
+		return nil, nil, nil
+	}
+	open, err = c.AppendSchema([]byte(`{"schema":`), s)
+	return append(open, `,"payload":`...), []byte{'}'}, err
+}
+
+func allOptional(s *record.Schema) *record.Schema {
+	c := *s
+	c.Fields = make([]record.Field, len(s.Fields))
+	for i, f := range s.Fields {
+		c.Fields[i] = field(f.Name, f.Schema.AsOptional(true))
+	}
+	return &c
+}
+
+// plan compiles the named columns into a row plan and its schema. Columns of a type without a representation are left
+// out, as Debezium does; with IncludeUnknown there are none. mapped says whether the column mappings apply (they do not
+// to keys).
+func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped bool) (rowPlan, *record.Schema, error) {
+	p := rowPlan{cfg: e.cfg}
+	s := &record.Schema{Type: record.Struct, Name: name}
+	for _, i := range columns {
+		c := &e.rel.Columns[i]
+		codec, ok := codecFor(c, e.cfg, json)
+		if !ok {
+			continue
+		}
+		var mapping *ColumnMapping
+		if mapped {
+			mapping = e.cfg.Columns.mappingFor(e.rel.Schema+"."+e.rel.Name, c.Name, c.Type.Name)
+		}
+		if err := codec.apply(mapping, c); err != nil {
+			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+		}
+		codec.schema = columnSchema(c, codec.schema, e.cfg)
+		cp := columnPlan{column: c, index: i, codec: codec}
+		fieldName := e.cfg.FieldNameAdjustment.fieldName(c.Name)
+		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
+		var err error
+		if cp.null, err = nullOf(&codec, json); err != nil {
+			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+		}
+		if cp.unchanged, err = unchangedOf(&codec, json, e.cfg); err != nil {
+			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
+		}
+		p.columns = append(p.columns, cp)
+		s.Fields = append(s.Fields, field(fieldName, codec.schema))
+	}
+	return p, s, nil
+}
+
+// columnSchema completes the schema of a column's type with the column's own properties.
+func columnSchema(c *Column, s *record.Schema, cfg *Config) *record.Schema {
+	s = s.AsOptional(!c.NotNull)
+	if cfg.SchemaComments && c.Comment != "" {
+		doc := *s
+		doc.Doc = c.Comment
+		s = &doc
+	}
+	if value := defaultValue(c, cfg); value != nil {
+		s = s.WithDefault(value)
+	}
+	return s
+}
+
+// nullOf returns the JSON that stands for NULL: the default where JsonConverter replaces null by it or the column is NOT
+// NULL, else null, else the fallback that Debezium invents for values it does not know; nil if there is none.
+func nullOf(c *codec, json *record.JSON) ([]byte, error) {
+	switch {
+	case c.schema.Default != nil && (!c.schema.Optional || !json.KeepNull):
+		return json.AppendValue(nil, c.schema, c.schema.Default)
+	case c.schema.Optional:
+		return []byte("null"), nil
+	case c.fallback != nil:
+		return json.AppendValue(nil, c.schema, c.fallback)
+	}
+	return nil, nil
+}
+
+// unchangedOf returns the JSON that stands for a TOASTed value that was not sent.
+func unchangedOf(c *codec, json *record.JSON, cfg *Config) ([]byte, error) {
+	if cfg.ListUnchanged || c.unchanged == nil {
+		return []byte("null"), nil
+	}
+	return json.AppendValue(nil, c.schema, c.unchanged)
+}

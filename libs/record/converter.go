@@ -1,0 +1,31 @@
+package record
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
+// part, with options under "<prefix>.". The default is JSON with schemas.
+func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Converter, error) {
+	class := settings[prefix]
+	option := func(name, def string) string {
+		if v, ok := settings[prefix+"."+name]; ok {
+			return v
+		}
+		return def
+	}
+	switch class[strings.LastIndexByte(class, '.')+1:] {
+	case "JsonConverter", "":
+		c := &JSON{
+			Schemas:  !strings.EqualFold(option("schemas.enable", "true"), "false"),
+			Decimals: DecimalFormat(strings.ToUpper(option("decimal.format", string(DecimalBase64)))),
+			KeepNull: strings.EqualFold(option("replace.null.with.default", "true"), "false"),
+		}
+		if c.Decimals != DecimalBase64 && c.Decimals != DecimalNumeric {
+			return nil, fmt.Errorf("%s.decimal.format must be BASE64 or NUMERIC", prefix)
+		}
+		return c, nil
+	}
+	return nil, fmt.Errorf("there is no converter %s; JsonConverter, StringConverter, ByteArrayConverter and AvroConverter are known", class)
+}
