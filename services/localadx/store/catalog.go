@@ -249,3 +249,6 @@ func QuoteName(name string) string {
 }
 
 func quoteIdent(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// VersionText is the database's version as Kusto writes it.
+func (d *Database) VersionText() string { return fmt.Sprintf("v%d.0", d.Version) }

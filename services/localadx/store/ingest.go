@@ -38,7 +38,7 @@ type Load struct {
 	Created time.Time
 	// Streamed rows join the table's current streamed extent; Tags and Created must be empty.
 	Streamed bool
-	// Replace empties the table in the same step.
+	// Replace removes all other rows of the table in the same step.
 	Replace bool
 }
 
@@ -204,11 +204,6 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 	joins := false
 	err := s.transact(ctx, func(conn *sql.Conn) error {
 		in.conn = conn
-		if load.Replace {
-			if err := in.empty(); err != nil {
-				return err
-			}
-		}
 		var err error
 		if joins, err = in.begin(load, w); err != nil {
 			return err
@@ -219,6 +214,11 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 		}
 		if err != nil {
 			return err
+		}
+		if load.Replace {
+			if err := in.keepOnly(in.extent.ID); err != nil {
+				return err
+			}
 		}
 		return in.finish(joins)
 	})
@@ -370,6 +370,14 @@ func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64,
 		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
 	}
 	return rows, nil
+}
+
+// keepOnly removes the rows of all other extents. It comes after the new rows, which a query may have made of the old.
+func (in *Ingestion) keepOnly(extent int64) error {
+	if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s <> %d", in.Database.relation(in.Table), quoteIdent(extentColumn), extent)); err != nil {
+		return err
+	}
+	return in.exec("DELETE FROM localadx.extents WHERE table_id = ?", in.Table.ID)
 }
 
 func (in *Ingestion) empty() error {

@@ -148,3 +148,15 @@ func (s *Store) Forget(ctx context.Context) error {
 		return nil
 	})
 }
+
+// NewFailure makes the record of an ingestion that failed now.
+func NewFailure(database, table, operationKind, code, details string, transient bool) Failure {
+	kind := "Permanent"
+	if transient {
+		kind = "Transient"
+	}
+	return Failure{
+		OperationID: uuid.New(), Database: database, Table: table, FailedOn: time.Now().UTC(), Details: details, Kind: kind,
+		RootActivityID: uuid.New(), OperationKind: operationKind, ErrorCode: code, ShouldRetry: transient,
+	}
+}

@@ -1,0 +1,578 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+	"github.com/calypso-cdc/calypso/services/localadx/store"
+)
+
+func tableCommands() []definition {
+	return []definition{
+		{".create table <table> <columns:schema> [ with <options:props> ]", "make a table; one that is there already with the same columns is left as it is", (*Executor).createTable},
+		{".create-merge table <table> <columns:schema> [ with <options:props> ]", "make a table, or add the columns it lacks", (*Executor).createMergeTable},
+		{".create table <table> based-on <source> [ with <options:props> ]", "make a table with the columns of another", (*Executor).createTableBasedOn},
+		{".create tables <tables:rest>", "make several tables: T1 (a:string), T2 (b:long)", (*Executor).createTables},
+		{".create-merge tables <tables:rest>", "make several tables, or add the columns they lack", (*Executor).createMergeTables},
+		{".alter table <table> <columns:schema> [ with <options:props> ]", "make the table's columns these: others are dropped with their values", (*Executor).alterTable},
+		{".alter-merge table <table> <columns:schema> [ with <options:props> ]", "add the columns that the table lacks", (*Executor).alterMergeTable},
+		{".alter table <table> docstring <text:string>", "describe a table", (*Executor).alterTableDocString},
+		{".alter table <table> folder <text:string>", "put a table into a folder", (*Executor).alterTableFolder},
+		{".drop table <table> [ ifexists ]", "remove a table with its rows", (*Executor).dropTable},
+		{".drop tables <tables:list> [ ifexists ]", "remove several tables with their rows", (*Executor).dropTables},
+		{".rename table <table> to <name>", "give a table another name", (*Executor).renameTable},
+		{".rename tables <renames:rest>", "give several tables other names in one step, also swapping them: A = B, B = A", (*Executor).renameTables},
+		{".alter column <column:column> type = <type>", "give a column another type and empty it", (*Executor).alterColumnType},
+		{".alter table <table> column-docstrings <docstrings:params>", "describe columns: (a:'text')", (*Executor).alterColumnDocStrings},
+		{".alter-merge table <table> column-docstrings <docstrings:params>", "describe some columns: (a:'text')", (*Executor).alterColumnDocStrings},
+		{".rename column <column:column> to <name>", "give a column another name", (*Executor).renameColumn},
+		{".drop column <column:column>", "remove a column with its values", (*Executor).dropColumn},
+		{".drop table <table> columns <columns:list>", "remove columns with their values", (*Executor).dropColumns},
+		{".clear table <table> data", "remove a table's rows", (*Executor).clearTable},
+		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema; localadx always does", (*Executor).clearSchemaCache},
+		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema; localadx always does", (*Executor).clearSchemaCache},
+		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
+		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
+		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
+		{".purge table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
+		{".show tables", "list the tables", (*Executor).showTables},
+		{".show tables <tables:list>", "list some tables", (*Executor).showTables},
+		{".show tables details", "list the tables with sizes and policies", (*Executor).showTablesDetails},
+		{".show tables <tables:list> details", "list some tables with sizes and policies", (*Executor).showTablesDetails},
+		{".show table <table> details", "show a table with sizes and policies", (*Executor).showTableDetails},
+		{".show table <table>", "list a table's columns", (*Executor).showTable},
+		{".show table <table> cslschema", "show a table's columns in the form of .create table", (*Executor).showTableSchema},
+		{".show table <table> schema as csl", "show a table's columns in the form of .create table", (*Executor).showTableSchema},
+		{".show table <table> schema as json", "show a table's schema as JSON", (*Executor).showTableSchemaAsJSON},
+		{".show table <table> principals", "who may use a table; localadx has no users of its own", (*Executor).showTablePrincipals},
+		{".show table <table> data statistics", "sizes of a table's columns", (*Executor).showTable},
+	}
+}
+
+func tableSchemaResult() *Result {
+	return newResult("TableName:string", "Schema:string", "DatabaseName:string", "Folder:string", "DocString:string")
+}
+
+// jsonColumns is a table's schema as `.create table` answers it.
+func tableSchemaJSON(t *store.Table) (string, error) {
+	table := tableJSON{Name: t.Name, OrderedColumns: []columnJSON{}}
+	for _, c := range t.Columns {
+		table.OrderedColumns = append(table.OrderedColumns, columnJSON{c.Name, dotNetName(c.Type), c.Type.String(), c.DocString})
+	}
+	text, err := json.Marshal(table)
+	if err != nil {
+		return "", fmt.Errorf("write the schema of %s as JSON: %w", t.Name, err)
+	}
+	return string(text), nil
+}
+
+// changeTables runs a change of the current database and answers with the schema of the tables that it returns.
+func (x *Executor) changeTables(c *call, change func(*store.Change) ([]*store.Table, error)) (*Result, error) {
+	r := tableSchemaResult()
+	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+		tables, err := change(d)
+		if err != nil {
+			return err
+		}
+		for _, t := range tables {
+			schema, err := tableSchemaJSON(t)
+			if err != nil {
+				return err
+			}
+			r.add(t.Name, schema, d.Name, t.Folder, t.DocString)
+		}
+		return nil
+	})
+	return r, err
+}
+
+// changeTable is changeTables for the table that the argument "table" names.
+func (x *Executor) changeTable(c *call, change func(*store.Change, *store.Table) error) (*Result, error) {
+	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+		t, err := d.Table(c.Text("table"))
+		if err != nil {
+			return nil, err
+		}
+		if options, ok := c.Args.options["options"]; ok {
+			t.Folder, t.DocString = given(options, "folder", t.Folder), given(options, "docstring", t.DocString)
+		}
+		return []*store.Table{t}, change(d, t)
+	})
+}
+
+func given(options map[string]string, key, otherwise string) string {
+	if v, ok := options[key]; ok {
+		return v
+	}
+	return otherwise
+}
+
+func (x *Executor) createTable(c *call) (*Result, error) {
+	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+		t, err := createOrCheck(d, c.Text("table"), c.columns["columns"])
+		return tableWithOptions(t, err, c.Args.options["options"])
+	})
+}
+
+func tableWithOptions(t *store.Table, err error, options map[string]string) ([]*store.Table, error) {
+	if err != nil {
+		return nil, err
+	}
+	t.Folder, t.DocString = given(options, "folder", t.Folder), given(options, "docstring", t.DocString)
+	return []*store.Table{t}, nil
+}
+
+// createOrCheck makes a table. As in Kusto, one that is there already with the same columns is no error.
+func createOrCheck(d *store.Change, name string, columns []kql.Column) (*store.Table, error) {
+	t, ok := d.Tables[name]
+	if !ok {
+		return d.CreateTable(name, columns)
+	}
+	existing := t.KQLColumns()
+	if len(existing) != len(columns) {
+		return nil, &store.ExistsError{Kind: "Table", Name: name}
+	}
+	for i := range columns {
+		if existing[i] != columns[i] {
+			return nil, &store.ExistsError{Kind: "Table", Name: name}
+		}
+	}
+	return t, nil
+}
+
+func createOrMerge(d *store.Change, name string, columns []kql.Column) (*store.Table, error) {
+	t, ok := d.Tables[name]
+	if !ok {
+		return d.CreateTable(name, columns)
+	}
+	return t, d.MergeColumns(t, columns)
+}
+
+func (x *Executor) createMergeTable(c *call) (*Result, error) {
+	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+		t, err := createOrMerge(d, c.Text("table"), c.columns["columns"])
+		return tableWithOptions(t, err, c.Args.options["options"])
+	})
+}
+
+func (x *Executor) createTableBasedOn(c *call) (*Result, error) {
+	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+		from, err := d.Table(c.Text("source"))
+		if err != nil {
+			return nil, err
+		}
+		t, err := createOrCheck(d, c.Text("table"), from.KQLColumns())
+		return tableWithOptions(t, err, c.Args.options["options"])
+	})
+}
+
+func (x *Executor) createTables(c *call) (*Result, error) { return x.severalTables(c, createOrCheck) }
+
+func (x *Executor) createMergeTables(c *call) (*Result, error) {
+	return x.severalTables(c, createOrMerge)
+}
+
+// severalTables reads "T1 (a:string), T2 (b:long) with (…)".
+func (x *Executor) severalTables(c *call, make func(*store.Change, string, []kql.Column) (*store.Table, error)) (*Result, error) {
+	one, with := compilePattern("<table> <columns:schema>"), compilePattern("with <options:props>")
+	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+		var tables []*store.Table
+		options := map[string]string{}
+		text := c.Text("tables")
+		for offset := 0; ; {
+			m := match{text: text, args: newArgs(), reached: -1}
+			end, ok := m.sequence(one, offset)
+			if !ok {
+				return nil, syntaxError(text, m.reached, m.expected)
+			}
+			t, err := make(d, m.args.Text("table"), m.args.columns["columns"])
+			if err != nil {
+				return nil, err
+			}
+			tables = append(tables, t)
+			separator := next(text, end)
+			if separator.text == "," {
+				offset = separator.end
+				continue
+			}
+			if separator.kind != endToken {
+				if after, ok := m.sequence(with, end); !ok || next(text, after).kind != endToken {
+					return nil, syntaxError(text, separator.start, []string{",", "with (…)", "the end of the command"})
+				}
+				options = m.args.options["options"]
+			}
+			break
+		}
+		for _, t := range tables {
+			t.Folder, t.DocString = given(options, "folder", t.Folder), given(options, "docstring", t.DocString)
+		}
+		return tables, nil
+	})
+}
+
+func (x *Executor) alterTable(c *call) (*Result, error) {
+	return x.changeTable(c, func(d *store.Change, t *store.Table) error { return d.SetColumns(t, c.columns["columns"]) })
+}
+
+func (x *Executor) alterMergeTable(c *call) (*Result, error) {
+	return x.changeTable(c, func(d *store.Change, t *store.Table) error { return d.MergeColumns(t, c.columns["columns"]) })
+}
+
+func (x *Executor) alterTableDocString(c *call) (*Result, error) {
+	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+		t.DocString = c.Text("text")
+		return nil
+	})
+}
+
+func (x *Executor) alterTableFolder(c *call) (*Result, error) {
+	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+		t.Folder = c.Text("text")
+		return nil
+	})
+}
+
+func (x *Executor) dropTable(c *call) (*Result, error) {
+	return x.drop(c, []string{c.Text("table")})
+}
+
+func (x *Executor) dropTables(c *call) (*Result, error) { return x.drop(c, c.lists["tables"]) }
+
+func (x *Executor) drop(c *call, names []string) (*Result, error) {
+	ifExists := strings.HasSuffix(strings.ToLower(strings.TrimRight(c.Statement, "; \t\r\n")), "ifexists")
+	r := newResult("TableName:string", "DatabaseName:string")
+	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+		for _, name := range names {
+			if _, ok := d.Tables[name]; !ok && ifExists {
+				continue
+			}
+			for _, v := range d.SortedViews() {
+				if v.Source == name {
+					return badRequest("Table '%s' is the source of the materialized view '%s': drop the view first", name, v.Name)
+				}
+			}
+			if err := d.DropTable(name); err != nil {
+				return err
+			}
+		}
+		for _, t := range d.SortedTables() {
+			r.add(t.Name, d.Name)
+		}
+		return nil
+	})
+	return r, err
+}
+
+func (x *Executor) renameTable(c *call) (*Result, error) {
+	return x.rename(c, map[string]string{c.Text("name"): c.Text("table")})
+}
+
+// renameTables takes New = Old, ….
+func (x *Executor) renameTables(c *call) (*Result, error) {
+	renames := map[string]string{}
+	text := c.Text("renames")
+	pair := compilePattern("<new> = <old>")
+	for offset := 0; ; {
+		m := match{text: text, args: newArgs(), reached: -1}
+		end, ok := m.sequence(pair, offset)
+		if !ok {
+			return nil, syntaxError(text, m.reached, m.expected)
+		}
+		renames[m.args.Text("new")] = m.args.Text("old")
+		separator := next(text, end)
+		if separator.text != "," {
+			break
+		}
+		offset = separator.end
+	}
+	return x.rename(c, renames)
+}
+
+// rename gives tables new names, all at once: names go from new to old.
+func (x *Executor) rename(c *call, names map[string]string) (*Result, error) {
+	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string")
+	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+		// By way of names that nobody has, so that tables can swap theirs.
+		for to, from := range names {
+			if err := d.RenameTable(from, passingName(to)); err != nil {
+				return err
+			}
+		}
+		for to := range names {
+			if err := d.RenameTable(passingName(to), to); err != nil {
+				return err
+			}
+			for _, v := range d.Views {
+				if v.Source == names[to] {
+					return badRequest("Table '%s' is the source of the materialized view '%s' and cannot be renamed", names[to], v.Name)
+				}
+			}
+			t := d.Tables[to]
+			r.add(t.Name, d.Name, t.Folder, t.DocString)
+		}
+		return nil
+	})
+	return r, err
+}
+
+func passingName(to string) string { return "renaming " + to }
+
+func columnResult() *Result {
+	return newResult("EntityName:string", "DataType:string", "Policy:string")
+}
+
+// changeColumn changes the table and column of the argument "column".
+func (x *Executor) changeColumn(c *call, change func(d *store.Change, t *store.Table, column string) error) error {
+	return x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+		t, err := d.Table(c.Text("column"))
+		if err != nil {
+			return err
+		}
+		return change(d, t, c.Text("column.column"))
+	})
+}
+
+func (x *Executor) alterColumnType(c *call) (*Result, error) {
+	typ, ok := value.ParseType(c.Text("type"))
+	if !ok {
+		return nil, badRequest("'%s' is not a type: use string, int, long, real, decimal, bool, datetime, timespan, guid or dynamic", c.Text("type"))
+	}
+	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error { return d.AlterColumnType(t, column, typ) })
+	r := columnResult()
+	r.add(c.Text("column.column"), dotNetName(typ), "")
+	return r, err
+}
+
+func (x *Executor) renameColumn(c *call) (*Result, error) {
+	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
+		return d.RenameColumn(t, column, c.Text("name"))
+	})
+	r := newResult("EntityName:string", "DataType:string", "Policy:string")
+	r.add(c.Text("name"), "", "")
+	return r, err
+}
+
+func (x *Executor) dropColumn(c *call) (*Result, error) {
+	r := tableSchemaResult()
+	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
+		if err := d.DropColumn(t, column); err != nil {
+			return err
+		}
+		schema, err := tableSchemaJSON(t)
+		r.add(t.Name, schema, d.Name, t.Folder, t.DocString)
+		return err
+	})
+	return r, err
+}
+
+func (x *Executor) dropColumns(c *call) (*Result, error) {
+	return x.changeTable(c, func(d *store.Change, t *store.Table) error {
+		for _, name := range c.lists["columns"] {
+			if err := d.DropColumn(t, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (x *Executor) alterColumnDocStrings(c *call) (*Result, error) {
+	pairs := strings.TrimSuffix(strings.TrimPrefix(c.Text("docstrings"), "("), ")")
+	merge := strings.Contains(strings.ToLower(c.Statement), ".alter-merge")
+	one := compilePattern("<column> : <text:string>")
+	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+		if !merge {
+			for i := range t.Columns {
+				t.Columns[i].DocString = ""
+			}
+		}
+		for offset := 0; offset < len(pairs); {
+			m := match{text: pairs, args: newArgs(), reached: -1}
+			end, ok := m.sequence(one, offset)
+			if !ok {
+				return syntaxError(pairs, m.reached, m.expected)
+			}
+			i, ok := t.Column(m.args.Text("column"))
+			if !ok {
+				return &store.NotFoundError{Kind: "Column", Name: m.args.Text("column")}
+			}
+			t.Columns[i].DocString = m.args.Text("text")
+			offset = max(next(pairs, end).end, end)
+		}
+		return nil
+	})
+}
+
+func (x *Executor) clearTable(c *call) (*Result, error) {
+	if err := x.Store.ClearTable(c.ctx, c.Database, c.Text("table")); err != nil {
+		return nil, err
+	}
+	r := newResult("Status:string")
+	r.add("Success")
+	return r, nil
+}
+
+func (x *Executor) clearSchemaCache(*call) (*Result, error) {
+	r := newResult("NodeId:string", "Status:string")
+	r.add("localadx", "Succeeded")
+	return r, nil
+}
+
+// deleteRecords removes the rows of the query, which starts with the table.
+func (x *Executor) deleteRecords(c *call) (*Result, error) {
+	if strings.EqualFold(c.option("options", "whatif"), "true") {
+		return nil, badRequest("whatif is not supported: run the query itself with | count")
+	}
+	return x.deleteRows(c, c.Text("query"))
+}
+
+// purge removes the rows of a predicate: "where city == 'x'".
+func (x *Executor) purge(c *call) (*Result, error) {
+	return x.deleteRows(c, store.QuoteName(c.Text("table"))+"\n| "+strings.TrimPrefix(strings.TrimSpace(c.Text("query")), "|"))
+}
+
+func (x *Executor) deleteRows(c *call, text string) (*Result, error) {
+	deleted, err := x.Store.DeleteRows(c.ctx, c.Database, c.Text("table"), func(d *store.Database, t *store.Table) (*kql.Plan, error) {
+		scope := x.Store.Catalog().Scope(d.Name).With(d.RowTable(t))
+		return x.Query.CompileIn(c.ctx, scope, d.Name, text+"\n| project ['"+store.RowColumn+"']", nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("ExtentId:guid", "DatabaseName:string", "TableName:string", "DeletedRowCount:long")
+	r.add(uuid.Nil.String(), c.Database, c.Text("table"), deleted)
+	return r, nil
+}
+
+// selectedTables are the current database's tables, or those that the argument "tables" lists.
+func (x *Executor) selectedTables(c *call) (*store.Database, []*store.Table, error) {
+	d, err := x.Store.Catalog().Database(c.Database)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, ok := c.lists["tables"]
+	if !ok {
+		return d, d.SortedTables(), nil
+	}
+	var tables []*store.Table
+	for _, name := range names {
+		t, err := d.Table(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		tables = append(tables, t)
+	}
+	return d, tables, nil
+}
+
+func (x *Executor) showTables(c *call) (*Result, error) {
+	d, tables, err := x.selectedTables(c)
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string")
+	for _, t := range tables {
+		r.add(t.Name, d.Name, t.Folder, t.DocString)
+	}
+	return r, nil
+}
+
+func (x *Executor) showTablesDetails(c *call) (*Result, error) {
+	d, tables, err := x.selectedTables(c)
+	if err != nil {
+		return nil, err
+	}
+	return x.tableDetails(c, d, tables)
+}
+
+func (x *Executor) showTableDetails(c *call) (*Result, error) {
+	d, t, err := x.table(c, "table")
+	if err != nil {
+		return nil, err
+	}
+	return x.tableDetails(c, d, []*store.Table{t})
+}
+
+func (x *Executor) tableDetails(c *call, d *store.Database, tables []*store.Table) (*Result, error) {
+	statistics, err := x.Store.Statistics(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string", "TotalExtents:long", "TotalExtentSize:real",
+		"TotalOriginalSize:real", "TotalRowCount:long", "HotExtents:long", "HotExtentSize:real", "HotOriginalSize:real", "HotRowCount:long",
+		"AuthorizedPrincipals:string", "RetentionPolicy:string", "CachingPolicy:string", "ShardingPolicy:string", "MergePolicy:string",
+		"StreamingIngestionPolicy:string", "IngestionBatchingPolicy:string", "MinExtentsCreationTime:datetime", "MaxExtentsCreationTime:datetime",
+		"RowOrderPolicy:string", "TableId:guid")
+	for _, t := range tables {
+		s := statistics[t.ID]
+		var oldest, newest any
+		if s.Extents > 0 {
+			oldest, newest = s.MinCreated, s.MaxCreated
+		}
+		size := float64(s.OriginalSize)
+		policy := func(name store.PolicyName) string {
+			p, ok := d.Policy(t, name)
+			if !ok {
+				return "null"
+			}
+			return string(p)
+		}
+		r.add(t.Name, d.Name, t.Folder, t.DocString, s.Extents, size, size, s.Rows, s.Extents, size, size, s.Rows, "[]",
+			policy("retention"), policy("caching"), policy("sharding"), policy("merge"), policy("streamingingestion"), policy("ingestionbatching"),
+			oldest, newest, policy("roworder"), uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "localadx/table/%d", t.ID)).String())
+	}
+	return r, nil
+}
+
+func (x *Executor) showTable(c *call) (*Result, error) {
+	_, t, err := x.table(c, "table")
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("AttributeName:string", "AttributeType:string", "ExtentSize:long", "CompressionRatio:real", "IndexSize:long",
+		"IndexSizePercent:real", "OriginalSize:long", "AttributeId:guid", "SharedIndexSize:long", "StorageEngineVersion:string")
+	for _, column := range t.Columns {
+		id := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "localadx/table/%d/column/%d", t.ID, column.ID))
+		r.add(column.Name, dotNetName(column.Type), int64(0), 0.0, int64(0), 0.0, int64(0), id.String(), int64(0), "DuckDB")
+	}
+	return r, nil
+}
+
+func (x *Executor) showTableSchema(c *call) (*Result, error) {
+	d, t, err := x.table(c, "table")
+	if err != nil {
+		return nil, err
+	}
+	r := tableSchemaResult()
+	r.add(t.Name, t.Schema(), d.Name, t.Folder, t.DocString)
+	return r, nil
+}
+
+func (x *Executor) showTableSchemaAsJSON(c *call) (*Result, error) {
+	d, t, err := x.table(c, "table")
+	if err != nil {
+		return nil, err
+	}
+	schema, err := tableSchemaJSON(t)
+	if err != nil {
+		return nil, err
+	}
+	r := tableSchemaResult()
+	r.add(t.Name, schema, d.Name, t.Folder, t.DocString)
+	return r, nil
+}
+
+func (x *Executor) showTablePrincipals(c *call) (*Result, error) {
+	d, t, err := x.table(c, "table")
+	if err != nil {
+		return nil, err
+	}
+	r := principalsResult()
+	r.add(fmt.Sprintf("Database %s Admin on table %s", d.Name, t.Name), "Anyone", "everyone who can reach localadx", "", "*", "", "")
+	return r, nil
+}

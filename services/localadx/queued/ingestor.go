@@ -1,0 +1,380 @@
+package queued
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
+	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+	"github.com/calypso-cdc/calypso/services/localadx/source"
+	"github.com/calypso-cdc/calypso/services/localadx/store"
+)
+
+// Back-off between tries of a batch that failed for a reason that may pass, such as a full disk.
+const (
+	firstRetry = time.Second
+	lastRetry  = time.Minute
+)
+
+// maxDownloads is how often the download of a blob from another server is tried.
+const maxDownloads = 5
+
+// Config configures an Ingestor.
+type Config struct {
+	Store  *store.Store
+	Loader *source.Loader
+	Opener *source.Opener
+	// MaxBatchingTime caps the time of all batching policies; 0 leaves them as they are. Tests and small set-ups need not
+	// wait the 10 seconds that ADX's shortest policy has.
+	MaxBatchingTime time.Duration
+	// Workers is how many batches are ingested at a time; 0 is 2.
+	Workers int
+	Log     *slog.Logger
+}
+
+// Ingestor runs queued ingestion. It is an azstorage.Queues whose ingestion queue starts ingestions; the other queues
+// are the store's. Enqueue may be called before, during and after Run.
+type Ingestor struct {
+	*store.Store
+	config Config
+
+	// mu guards the fields below.
+	mu       sync.Mutex
+	incoming []Request
+	// accepted are the messages whose requests are somewhere in here, so that none is taken twice.
+	accepted map[string]bool
+	sealed   []attempt
+	idle     *sync.Cond // workers wait here for sealed batches
+	ended    bool
+	// wake tells the loop of Run that something came in or is to be tried again.
+	wake chan struct{}
+	// later are batches that wait for another try.
+	later []attempt
+}
+
+// attempt is a batch and what became of it so far.
+type attempt struct {
+	Batch
+	tries int
+	at    time.Time // when it may be tried again
+}
+
+// New returns an Ingestor; Run starts it.
+func New(config Config) *Ingestor {
+	if config.Workers == 0 {
+		config.Workers = 2
+	}
+	i := &Ingestor{Store: config.Store, config: config, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
+	i.idle = sync.NewCond(&i.mu)
+	return i
+}
+
+// Enqueue implements azstorage.Queues: a request to ingest is durable when it returns.
+func (i *Ingestor) Enqueue(ctx context.Context, queue, text string) (string, error) {
+	id, err := i.Store.Enqueue(ctx, queue, text)
+	if err == nil && queue == azstorage.IngestionQueue {
+		i.accept(id, text)
+	}
+	return id, err
+}
+
+// accept takes a message that is in the store.
+func (i *Ingestor) accept(id, text string) {
+	i.mu.Lock()
+	taken := i.accepted[id]
+	i.accepted[id] = true
+	i.mu.Unlock()
+	if taken {
+		return
+	}
+	r, err := ParseRequest(id, text)
+	if err != nil {
+		i.settle(context.Background(), []Request{r}, failure(err))
+		return
+	}
+	i.mu.Lock()
+	i.incoming = append(i.incoming, r)
+	i.mu.Unlock()
+	i.nudge()
+}
+
+func (i *Ingestor) nudge() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run ingests until ctx ends; batches under way are finished or rolled back first. It begins with the requests that an
+// earlier run left.
+func (i *Ingestor) Run(ctx context.Context) error {
+	left, err := i.Store.Peek(ctx, azstorage.IngestionQueue, math.MaxInt32)
+	if err != nil {
+		return fmt.Errorf("read the requests left from before: %w", err)
+	}
+	// Nothing ends before the workers start, so what is in left and was accepted meanwhile is still known as accepted.
+	for _, m := range left {
+		i.accept(m.ID, m.Text)
+	}
+	var workers sync.WaitGroup
+	for range i.config.Workers {
+		workers.Go(func() { i.work(ctx) })
+	}
+	i.schedule(ctx)
+	i.mu.Lock()
+	i.ended = true
+	i.idle.Broadcast()
+	i.mu.Unlock()
+	workers.Wait()
+	return nil
+}
+
+// schedule moves requests through the batcher until ctx ends.
+func (i *Ingestor) schedule(ctx context.Context) {
+	batcher := NewBatcher()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(i.turn(batcher, time.Now()))
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// turn takes what came in and seals what is due; it returns how long there is nothing to do.
+func (i *Ingestor) turn(batcher *Batcher, now time.Time) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, r := range i.incoming {
+		batches, err := batcher.Add(r, i.policy(r), now)
+		if err != nil {
+			i.config.Log.Error("batch a request", "table", r.Table, "error", err)
+			batches = []Batch{{Requests: []Request{r}}}
+		}
+		i.seal(batches)
+	}
+	i.incoming = nil
+	i.seal(batcher.Due(now))
+	next := now.Add(time.Hour)
+	if due, ok := batcher.Next(); ok && due.Before(next) {
+		next = due
+	}
+	waiting := i.later[:0]
+	for _, a := range i.later {
+		if now.Before(a.at) {
+			waiting = append(waiting, a)
+			if a.at.Before(next) {
+				next = a.at
+			}
+			continue
+		}
+		i.sealed = append(i.sealed, a)
+		i.idle.Signal()
+	}
+	i.later = waiting
+	return next.Sub(now)
+}
+
+func (i *Ingestor) seal(batches []Batch) {
+	for _, b := range batches {
+		i.sealed = append(i.sealed, attempt{Batch: b})
+		i.idle.Signal()
+	}
+}
+
+// policy is the batching policy that holds for the request's table.
+func (i *Ingestor) policy(r Request) Policy {
+	p := Policy{Time: defaultTime, Items: defaultItems, Size: defaultSize << 20}
+	if d, err := i.Store.Catalog().Database(r.Database); err == nil {
+		if t, err := d.Table(r.Table); err == nil {
+			if text, ok := d.Policy(t, PolicyName); ok {
+				if parsed, err := ParsePolicy(text); err == nil {
+					p = parsed
+				}
+			}
+		}
+	}
+	if i.config.MaxBatchingTime > 0 {
+		p.Time = min(p.Time, i.config.MaxBatchingTime)
+	}
+	return p
+}
+
+// work ingests sealed batches, one after the other, until the ingestor ends.
+func (i *Ingestor) work(ctx context.Context) {
+	for {
+		i.mu.Lock()
+		for len(i.sealed) == 0 && !i.ended {
+			i.idle.Wait()
+		}
+		if i.ended {
+			i.mu.Unlock()
+			return
+		}
+		a := i.sealed[0]
+		i.sealed = i.sealed[1:]
+		i.mu.Unlock()
+		i.try(ctx, a)
+	}
+}
+
+// try ingests a batch; what fails for a reason that may pass is tried again later.
+func (i *Ingestor) try(ctx context.Context, a attempt) {
+	again, err := i.ingest(ctx, a)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	delay := min(firstRetry<<min(a.tries, 10), lastRetry)
+	i.config.Log.Error("ingest a batch, to be tried again", "table", a.Requests[0].Table, "in", delay, "error", err)
+	i.mu.Lock()
+	i.later = append(i.later, attempt{Batch: Batch{Requests: again, Reason: a.Reason}, tries: a.tries + 1, at: time.Now().Add(delay)})
+	i.mu.Unlock()
+	i.nudge()
+}
+
+// sourceError is the failure of one request of a batch.
+type sourceError struct {
+	request int
+	err     error
+}
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// ingest runs a batch. Requests whose source is bad are settled as failed and the others run again without them. It
+// returns the requests that are still to be ingested when an error that may pass stopped it.
+func (i *Ingestor) ingest(ctx context.Context, a attempt) ([]Request, error) {
+	requests := i.withoutRepeats(ctx, a.Requests)
+	for len(requests) > 0 {
+		operation := uuid.New()
+		err := i.transaction(ctx, requests, operation)
+		var bad *sourceError
+		var permanent *ingest.Error
+		switch {
+		case err == nil:
+			i.clean(requests)
+			return nil, nil
+		case errors.Is(err, store.ErrTagExists):
+			return i.end(ctx, requests, outcome{status: skipped, details: "The table already has the data: one of the ingestIfNotExists tags was found"})
+		case errors.As(err, &bad) && errors.As(bad.err, &permanent) && (!permanent.Transient || a.tries+1 >= maxDownloads):
+			if left, err := i.end(ctx, requests[bad.request:bad.request+1], failure(bad.err)); err != nil {
+				return append(left, without(requests, bad.request)...), err
+			}
+			requests = without(requests, bad.request)
+		case errors.As(err, &permanent) && !permanent.Transient:
+			return i.end(ctx, requests, failure(err))
+		default:
+			return requests, err
+		}
+	}
+	return nil, nil
+}
+
+func without(requests []Request, i int) []Request {
+	return append(append([]Request(nil), requests[:i]...), requests[i+1:]...)
+}
+
+// withoutRepeats settles requests for a blob that is in the batch already.
+func (i *Ingestor) withoutRepeats(ctx context.Context, requests []Request) []Request {
+	seen := map[string]bool{}
+	var kept, repeated []Request
+	for _, r := range requests {
+		if seen[r.name()] {
+			repeated = append(repeated, r)
+			continue
+		}
+		seen[r.name()] = true
+		kept = append(kept, r)
+	}
+	if len(repeated) > 0 {
+		i.settle(ctx, repeated, failure(&ingest.Error{Code: ingest.CodeDuplicateBlob, Message: "The blob is in the batch already"}))
+	}
+	return kept
+}
+
+// transaction ingests the requests' blobs as one extent and settles the requests as succeeded.
+func (i *Ingestor) transaction(ctx context.Context, requests []Request, operation uuid.UUID) error {
+	first := requests[0]
+	if i.Store.HasTag(first.Database, first.Table, first.IfNotExists) {
+		return store.ErrTagExists
+	}
+	if err := i.config.Loader.Extend(ctx, first.Database, first.Table, first.Properties); err != nil {
+		return err
+	}
+	load := store.Load{Tags: first.Tags, IfNotExists: first.IfNotExists, Created: first.Created}
+	_, err := i.Store.Ingest(ctx, first.Database, first.Table, load, func(in *store.Ingestion) error {
+		var settlement store.Settlement
+		for n, r := range requests {
+			if err := i.fill(ctx, in, r); err != nil {
+				return &sourceError{request: n, err: err}
+			}
+			if err := r.settle(&settlement, outcome{status: succeeded}, operation); err != nil {
+				return err
+			}
+		}
+		return in.Settle(settlement)
+	})
+	return source.Classify(err)
+}
+
+func (i *Ingestor) fill(ctx context.Context, in *store.Ingestion, r Request) error {
+	content, err := i.config.Opener.Open(ctx, r.BlobURL)
+	if err != nil {
+		return err
+	}
+	ahead := readAhead(content)
+	defer ahead.Close()
+	_, err = source.Fill(in, r.Properties, ingest.Source{Location: r.name(), IgnoreFirstRecord: r.IgnoreFirstRecord}, ahead)
+	return err
+}
+
+// end settles requests that bring no rows; when that cannot be written they are still to be done.
+func (i *Ingestor) end(ctx context.Context, requests []Request, o outcome) ([]Request, error) {
+	var settlement store.Settlement
+	operation := uuid.New()
+	for _, r := range requests {
+		if err := r.settle(&settlement, o, operation); err != nil {
+			return requests, err
+		}
+	}
+	if err := i.Store.Settle(ctx, settlement); err != nil {
+		return requests, err
+	}
+	if o.status == failed {
+		i.config.Log.Warn("ingestion failed", "table", requests[0].Table, "code", o.code, "details", o.details)
+	}
+	i.clean(requests)
+	return nil, nil
+}
+
+// settle is end where nobody can try again: the message stays and the next start finds it.
+func (i *Ingestor) settle(ctx context.Context, requests []Request, o outcome) {
+	if _, err := i.end(ctx, requests, o); err != nil {
+		i.config.Log.Error("settle a request to ingest", "error", err)
+	}
+}
+
+// clean forgets requests that have ended, and deletes their blobs.
+func (i *Ingestor) clean(requests []Request) {
+	i.mu.Lock()
+	for _, r := range requests {
+		delete(i.accepted, r.MessageID)
+	}
+	i.mu.Unlock()
+	for _, r := range requests {
+		if err := i.config.Opener.Delete(r.BlobURL); err != nil {
+			i.config.Log.Warn("delete an ingested blob", "error", err)
+		}
+	}
+}

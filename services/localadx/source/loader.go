@@ -1,0 +1,108 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+	"github.com/calypso-cdc/calypso/services/localadx/store"
+)
+
+// Loader loads sources into the tables of a store. It is safe for concurrent use.
+type Loader struct {
+	Store *store.Store
+}
+
+// Load ingests one source in a transaction of its own. Errors about the source or the table are *ingest.Error, except
+// store.ErrTagExists.
+func (l *Loader) Load(ctx context.Context, db, table string, p Properties, load store.Load, content io.Reader) (store.Extent, ingest.Counts, error) {
+	var counts ingest.Counts
+	extent, err := l.Store.Ingest(ctx, db, table, load, func(in *store.Ingestion) error {
+		var err error
+		counts, err = Fill(in, p, ingest.Source{IgnoreFirstRecord: p.IgnoreFirstRecord}, content)
+		return err
+	})
+	return extent, counts, Classify(err)
+}
+
+// Fill reads one source into an ingestion under way.
+func Fill(in *store.Ingestion, p Properties, from ingest.Source, content io.Reader) (ingest.Counts, error) {
+	mapping, err := findMapping(in.Database, in.Table, p)
+	if err != nil {
+		return ingest.Counts{}, err
+	}
+	plan, err := ingest.NewPlan(in.Table.KQLColumns(), p.Format, mapping)
+	if err != nil {
+		return ingest.Counts{}, err
+	}
+	counts, err := plan.Read(content, from, in.Append)
+	in.OriginalSize += counts.Bytes
+	return counts, err
+}
+
+// findMapping returns the mapping that the properties name or hold, nil when they do neither.
+func findMapping(d *store.Database, t *store.Table, p Properties) (*ingest.Mapping, error) {
+	kind := p.Format.MappingKind()
+	switch {
+	case p.MappingText != "":
+		return ingest.ParseMapping(kind, p.MappingText)
+	case p.MappingName != "":
+		m, ok := d.Mapping(t, store.MappingKey{Kind: kind, Name: p.MappingName})
+		if !ok {
+			return nil, &ingest.Error{Code: ingest.CodeMappingNotFound,
+				Message: fmt.Sprintf("Mapping reference '%s' of type '%s' in database '%s' and table '%s' could not be found", p.MappingName, kind, d.Name, t.Name)}
+		}
+		return ingest.ParseMapping(kind, m.Text)
+	}
+	return nil, nil
+}
+
+// Extend adds the columns to the table that the mapping names with a type and the table lacks; queued ingestion does
+// that, the other kinds do not.
+func (l *Loader) Extend(ctx context.Context, db, table string, p Properties) error {
+	d, err := l.Store.Catalog().Database(db)
+	if err != nil {
+		return Classify(err)
+	}
+	t, err := d.Table(table)
+	if err != nil {
+		return Classify(err)
+	}
+	mapping, err := findMapping(d, t, p)
+	if err != nil || mapping == nil {
+		return err
+	}
+	missing := mapping.MissingColumns(t.KQLColumns())
+	if len(missing) == 0 {
+		return nil
+	}
+	return Classify(l.Store.ChangeDatabase(ctx, db, func(c *store.Change) error {
+		t, err := c.Table(table)
+		if err != nil {
+			return err
+		}
+		return c.MergeColumns(t, missing)
+	}))
+}
+
+// Classify gives errors of the store the codes of ingestion; other errors stay as they are.
+func Classify(err error) error {
+	var missing *store.NotFoundError
+	var invalid *store.InvalidError
+	var policy *store.UpdatePolicyError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &policy):
+		return &ingest.Error{Code: ingest.CodeUpdatePolicy, Message: policy.Error()}
+	case errors.As(err, &missing) && missing.Kind == "Database":
+		return &ingest.Error{Code: ingest.CodeDatabaseNotFound, Message: missing.Error()}
+	case errors.As(err, &missing):
+		return &ingest.Error{Code: ingest.CodeTableNotFound, Message: missing.Error()}
+	case errors.As(err, &invalid):
+		return &ingest.Error{Code: ingest.CodeInvalidMapping, Message: invalid.Reason}
+	}
+	return err
+}
