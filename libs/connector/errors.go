@@ -1,0 +1,81 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// Domain of the google.rpc.ErrorInfo in every error of this service.
+const Domain = "calypso"
+
+// Reason is the machine-readable cause in google.rpc.ErrorInfo.
+type Reason string
+
+const (
+	ReasonConnectorNotFound Reason = "CONNECTOR_NOT_FOUND"
+	ReasonConnectorExists   Reason = "CONNECTOR_EXISTS"
+	ReasonConfigInvalid     Reason = "CONFIG_INVALID"
+	ReasonNotStopped        Reason = "NOT_STOPPED"
+	ReasonTaskNotFound      Reason = "TASK_NOT_FOUND"
+	ReasonPluginNotFound    Reason = "PLUGIN_NOT_FOUND"
+	ReasonStoreUnavailable  Reason = "STORE_UNAVAILABLE"
+	ReasonOffsetsInvalid    Reason = "OFFSETS_INVALID"
+)
+
+// ReasonOf is the reason of an error that a call to ConnectorService returned; empty if it has none.
+func ReasonOf(err error) Reason {
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == Domain {
+			return Reason(info.GetReason())
+		}
+	}
+	return ""
+}
+
+func failure(code codes.Code, reason Reason, message string, details ...protoadapt.MessageV1) error {
+	info := &errdetails.ErrorInfo{Reason: string(reason), Domain: Domain}
+	detailed, err := status.New(code, strings.ToValidUTF8(message, "\uFFFD")).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
+	if err != nil {
+		return status.Error(code, message)
+	}
+	return detailed.Err()
+}
+
+func connectorNotFound(name string) error {
+	return failure(codes.NotFound, ReasonConnectorNotFound, fmt.Sprintf("Connector %.300s not found", name))
+}
+
+func storeUnavailable(cause error) error {
+	return failure(codes.Unavailable, ReasonStoreUnavailable, fmt.Sprintf("Kafka, which keeps the connectors, cannot be used: %v; try again", cause))
+}
+
+// errInvalid makes the error of a configuration that does not validate, in Kafka Connect's words, with a violation for
+// each problem.
+func errInvalid(problems []catalogue.Problem) error {
+	var message strings.Builder
+	fmt.Fprintf(&message, "Connector configuration is invalid and contains the following %d error(s):", len(problems))
+	violations := &errdetails.BadRequest{}
+	for _, problem := range problems {
+		message.WriteString("\n" + problem.Message)
+		violations.FieldViolations = append(violations.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"), Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
+	}
+	return failure(codes.InvalidArgument, ReasonConfigInvalid, message.String(), violations)
+}
+
+// invalidField is the error of one field of a request.
+func invalidField(reason Reason, field, message string) error {
+	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: strings.ToValidUTF8(message, "\uFFFD")}
+	return failure(codes.InvalidArgument, reason, message, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
+}
+
+// errTaskEnded is why a task failed that stopped without being told to and without an error.
+var errTaskEnded = errors.New("the task ended by itself; this is a fault of the connector, restart it")

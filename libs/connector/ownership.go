@@ -1,0 +1,53 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// owner is told which partitions of the config topic this worker holds. Calls come one at a time.
+type owner interface {
+	partitionsAssigned(partitions []int32)
+	// partitionsRevoked returns when the tasks of the partitions have ended, or after the handover timeout; only then
+	// does another worker get them.
+	partitionsRevoked(partitions []int32)
+	// partitionsLost says that others may hold the partitions already.
+	partitionsLost(partitions []int32)
+}
+
+// joinGroup makes this worker a member of the fleet's consumer group. Kafka's group protocol divides the partitions of
+// the config topic among the members; nothing is ever consumed through the group. Cooperative-sticky assignment leaves
+// tasks where they are when workers come and go. Closing the client hands everything over.
+//
+// A member that cannot reach Kafka for the session timeout loses its partitions, at the broker as here, so that its
+// tasks stop when others may start them.
+func joinGroup(config WorkerConfig, owner owner) (*kgo.Client, error) {
+	topic := config.ConfigTopic
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
+		kgo.ConsumerGroup(config.GroupID),
+		kgo.ConsumeTopics(topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(config.SessionTimeout),
+		kgo.HeartbeatInterval(config.SessionTimeout/6),
+		kgo.RebalanceTimeout(config.HandoverTimeout+10*time.Second),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+			owner.partitionsAssigned(assigned[topic])
+		}),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+			owner.partitionsRevoked(revoked[topic])
+		}),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+			owner.partitionsLost(lost[topic])
+		}),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("join consumer group %s: %w", config.GroupID, err)
+	}
+	client.PauseFetchTopics(topic)
+	return client, nil
+}

@@ -1,0 +1,149 @@
+package connector
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+)
+
+// State is Kafka Connect's state of a connector or a task.
+type State string
+
+const (
+	StateUnassigned State = "UNASSIGNED"
+	StateRunning    State = "RUNNING"
+	StatePaused     State = "PAUSED"
+	StateFailed     State = "FAILED"
+	StateRestarting State = "RESTARTING"
+	StateStopped    State = "STOPPED"
+)
+
+// target is what the user wants of a connector: the record "target-state-<name>".
+type target string
+
+const (
+	targetStarted target = "STARTED"
+	targetPaused  target = "PAUSED"
+	targetStopped target = "STOPPED"
+)
+
+// taskID names one task of one connector.
+type taskID struct {
+	connector string
+	task      int
+}
+
+func (t taskID) String() string { return t.connector + "-" + strconv.Itoa(t.task) }
+
+// partitionOf is the partition of the config topic whose holder runs a task. Successive tasks take successive
+// partitions, so that they spread over the fleet. A connector itself, its records included, is where its task 0 is.
+func partitionOf(connector string, task int, partitions int32) int32 {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(connector))
+	return int32((uint64(hash.Sum32()) + uint64(task)) % uint64(partitions))
+}
+
+// The keys of the config topic are those of Kafka Connect's KafkaConfigBackingStore, so are the values but for tasks.
+const (
+	connectorKey   = "connector-"
+	targetKey      = "target-state-"
+	restartKey     = "restart-connector-"
+	restartTaskKey = "restart-task-"
+)
+
+// configRecord is the value of "connector-<name>".
+type configRecord struct {
+	Properties map[string]string `json:"properties"`
+	// Tasks is how many tasks the configuration asks for, found out when it was validated; 0 if unknown.
+	Tasks int `json:"tasks,omitempty"`
+}
+
+// targetRecord is the value of "target-state-<name>". State cannot say STOPPED, as before KIP-875; StateV2 can.
+type targetRecord struct {
+	State   target `json:"state"`
+	StateV2 target `json:"state.v2"`
+}
+
+func (t target) record() targetRecord {
+	if t == targetStopped {
+		return targetRecord{State: targetPaused, StateV2: targetStopped}
+	}
+	return targetRecord{State: t, StateV2: t}
+}
+
+// restartRecord is the value of "restart-connector-<name>" and, with Task set, of "restart-task-<name>". It is acted
+// on when it is read live and has no meaning after that.
+type restartRecord struct {
+	IncludeTasks bool   `json:"include-tasks"`
+	OnlyFailed   bool   `json:"only-failed"`
+	Connector    string `json:"connector,omitempty"` // given with Task, since the key ends in the task's number
+	Task         *int   `json:"task,omitempty"`
+}
+
+// The keys of the status topic are those of Kafka Connect's KafkaStatusBackingStore, so are the values.
+const (
+	statusConnectorKey = "status-connector-"
+	statusTaskKey      = "status-task-"
+	statusTopicKey     = "status-topic-"
+	topicSeparator     = ":connector-"
+)
+
+// statusRecord is the value of "status-connector-<name>" and "status-task-<name>-<n>".
+type statusRecord struct {
+	State    State  `json:"state"`
+	Trace    string `json:"trace,omitempty"`
+	WorkerID string `json:"worker_id"`
+	// Generation is the offset of the configuration that the status is about.
+	Generation int64  `json:"generation"`
+	Version    string `json:"version,omitempty"`
+}
+
+// topicRecord is the value of "status-topic-<topic>:connector-<name>".
+type topicRecord struct {
+	Topic struct {
+		Name              string `json:"name"`
+		Connector         string `json:"connector"`
+		Task              int    `json:"task"`
+		DiscoverTimestamp int64  `json:"discoverTimestamp"` // milliseconds since 1970
+	} `json:"topic"`
+}
+
+func taskStatusKey(id taskID) string { return statusTaskKey + id.String() }
+
+func topicStatusKey(connector, topic string) string {
+	return statusTopicKey + topic + topicSeparator + connector
+}
+
+// parseTaskStatusKey splits what follows statusTaskKey at the last dash.
+func parseTaskStatusKey(rest string) (taskID, bool) {
+	name, number, ok := cutLast(rest, "-")
+	if !ok {
+		return taskID{}, false
+	}
+	task, err := strconv.Atoi(number)
+	if err != nil || task < 0 {
+		return taskID{}, false
+	}
+	return taskID{name, task}, true
+}
+
+// decodeRecord reads the JSON of a record; an error names the record's key.
+func decodeRecord[T any](key string, value []byte) (T, error) {
+	var record T
+	if err := json.Unmarshal(value, &record); err != nil {
+		return record, fmt.Errorf("record %s is not what a worker writes: %w", key, err)
+	}
+	return record, nil
+}
+
+// cutPrefixes finds which of several prefixes a key has.
+func cutPrefixes(key string, prefixes ...string) (prefix, rest string) {
+	for _, prefix := range prefixes {
+		if rest, ok := strings.CutPrefix(key, prefix); ok {
+			return prefix, rest
+		}
+	}
+	return "", key
+}

@@ -1,0 +1,268 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// service answers ConnectorService for the connectors of one fleet. Any worker takes any call: what a call changes is
+// appended to the config topic, and the owner acts on it.
+type service struct {
+	connectorv1.UnimplementedConnectorServiceServer
+	*Worker
+	// changing is held while a call reads a configuration and appends what follows from it, so that calls to one
+	// worker do not overtake each other. Of calls to different workers at the same moment the later one counts.
+	changing sync.Mutex
+}
+
+// Server is the worker's side of ConnectorService.
+func (w *Worker) Server() connectorv1.ConnectorServiceServer { return &service{Worker: w} }
+
+// ours finds a connector of this fleet.
+func (s *service) ours(name string) (snapshot, Plugin, error) {
+	if err := s.store.usable(); err != nil {
+		return snapshot{}, Plugin{}, storeUnavailable(err)
+	}
+	connector, ok := s.store.get(strings.TrimSpace(name))
+	if !ok {
+		return snapshot{}, Plugin{}, connectorNotFound(name)
+	}
+	plugin, ok := s.plugins.of(connector.config)
+	if !ok {
+		return snapshot{}, Plugin{}, connectorNotFound(name)
+	}
+	return connector, plugin, nil
+}
+
+func (s *service) CreateConnector(ctx context.Context, request *connectorv1.CreateConnectorRequest) (*connectorv1.CreateConnectorResponse, error) {
+	wanted, err := targetFor(request.GetInitialState())
+	if err != nil {
+		return nil, err
+	}
+	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.usable(); err != nil {
+		return nil, storeUnavailable(err)
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if _, taken := s.store.get(name); taken {
+		return nil, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
+	}
+	v := s.validate(plugin, config, nil)
+	if len(v.problems) > 0 {
+		return nil, errInvalid(v.problems)
+	}
+	if err := s.store.append(ctx, s.config.ConfigTopic, name,
+		entry{targetKey + name, wanted.record()},
+		entry{connectorKey + name, configRecord{v.config, v.tasks}}); err != nil {
+		return nil, err
+	}
+	s.logger.Info("connector created", "connector", name, "class", plugin.Class, "tasks", v.tasks, "target", wanted)
+	return &connectorv1.CreateConnectorResponse{
+		// No tasks yet: they begin when the owners have read the configuration.
+		Connector: &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)},
+		Warnings:  messages(v.warnings),
+	}, nil
+}
+
+func (s *service) GetConnector(_ context.Context, request *connectorv1.GetConnectorRequest) (*connectorv1.GetConnectorResponse, error) {
+	connector, plugin, err := s.ours(request.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.GetConnectorResponse{Connector: s.message(connector, plugin)}, nil
+}
+
+func (s *service) ListConnectors(context.Context, *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {
+	if err := s.store.usable(); err != nil {
+		return nil, storeUnavailable(err)
+	}
+	response := &connectorv1.ListConnectorsResponse{}
+	for _, connector := range s.store.all() {
+		if plugin, ok := s.plugins.of(connector.config); ok {
+			response.Connectors = append(response.Connectors, s.message(connector, plugin))
+		}
+	}
+	slices.SortFunc(response.Connectors, func(a, b *connectorv1.Connector) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return response, nil
+}
+
+func (s *service) UpdateConnectorConfig(ctx context.Context, request *connectorv1.UpdateConnectorConfigRequest) (*connectorv1.UpdateConnectorConfigResponse, error) {
+	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.usable(); err != nil {
+		return nil, storeUnavailable(err)
+	}
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	earlier, exists := s.store.get(name)
+	if exists {
+		if _, ok := s.plugins.of(earlier.config); !ok {
+			return nil, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.config["connector.class"]))
+		}
+	}
+	connector, warnings, err := s.put(ctx, name, plugin, config, earlier, exists)
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.UpdateConnectorConfigResponse{Connector: connector, Created: !exists, Warnings: warnings}, nil
+}
+
+func (s *service) PatchConnectorConfig(ctx context.Context, request *connectorv1.PatchConnectorConfigRequest) (*connectorv1.PatchConnectorConfigResponse, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	earlier, _, err := s.ours(request.GetName())
+	if err != nil {
+		return nil, err
+	}
+	merged := maps.Clone(earlier.config)
+	maps.Copy(merged, request.GetConfig())
+	for _, key := range request.GetRemove() {
+		delete(merged, key)
+	}
+	name, config, plugin, err := s.named(earlier.name, merged)
+	if err != nil {
+		return nil, err
+	}
+	connector, warnings, err := s.put(ctx, name, plugin, config, earlier, true)
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.PatchConnectorConfigResponse{Connector: connector, Warnings: warnings}, nil
+}
+
+// put replaces a configuration; s.changing is held.
+func (s *service) put(ctx context.Context, name string, plugin Plugin, config map[string]string, earlier snapshot, exists bool) (*connectorv1.Connector, []string, error) {
+	v := s.validate(plugin, config, earlier.configOrNil())
+	if len(v.problems) > 0 {
+		return nil, nil, errInvalid(v.problems)
+	}
+	entries := []entry{{connectorKey + name, configRecord{v.config, v.tasks}}}
+	if !exists {
+		entries = append([]entry{{targetKey + name, targetStarted.record()}}, entries...)
+	}
+	if err := s.store.append(ctx, s.config.ConfigTopic, name, entries...); err != nil {
+		return nil, nil, err
+	}
+	s.logger.Info("connector configured", "connector", name, "class", plugin.Class, "tasks", v.tasks)
+	message := &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)}
+	if exists {
+		message.Tasks = s.taskNumbers(earlier.target, v.tasks)
+	}
+	return message, messages(v.warnings), nil
+}
+
+func (s *service) DeleteConnector(ctx context.Context, request *connectorv1.DeleteConnectorRequest) (*connectorv1.DeleteConnectorResponse, error) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	connector, _, err := s.ours(request.GetName())
+	if err != nil {
+		return nil, err
+	}
+	name := connector.name
+	// The target goes last: without it a connector would be started.
+	entries := []entry{{key: connectorKey + name}, {key: restartKey + name}}
+	for n := range connector.tasks {
+		entries = append(entries, entry{key: restartTaskKey + taskID{name, n}.String()})
+	}
+	if err := s.store.append(ctx, s.config.ConfigTopic, name, append(entries, entry{key: targetKey + name})...); err != nil {
+		return nil, err
+	}
+	s.forgetAll(name, connector.statuses)
+	s.logger.Info("connector deleted", "connector", name)
+	return &connectorv1.DeleteConnectorResponse{}, nil
+}
+
+// named checks the name of a connector, in the request and in its configuration, and finds the class it asks for. The
+// configuration returned holds the name.
+func (s *service) named(name string, config map[string]string) (string, map[string]string, Plugin, error) {
+	name = strings.TrimSpace(name)
+	if name == "" {
+		name = strings.TrimSpace(config["name"])
+	}
+	if err := catalogue.ConnectorName(name); err != nil {
+		return "", nil, Plugin{}, invalidField(ReasonConfigInvalid, "name", fmt.Sprintf("Invalid value %.300s for configuration name: %s", name, err))
+	}
+	if given, ok := config["name"]; ok && given != name {
+		return "", nil, Plugin{}, invalidField(ReasonConfigInvalid, "config.name",
+			fmt.Sprintf("Connector name configuration (%.300s) doesn't match connector name in the URL (%s)", given, name))
+	}
+	plugin, err := s.class(name, config)
+	return name, withName(config, name), plugin, err
+}
+
+// class finds the plugin of a configuration.
+func (s *service) class(name string, config map[string]string) (Plugin, error) {
+	if strings.TrimSpace(config["connector.class"]) == "" {
+		return Plugin{}, invalidField(ReasonConfigInvalid, "config.connector.class", fmt.Sprintf("Connector config {name=%s} contains no connector type", name))
+	}
+	plugin, ok := s.plugins.of(config)
+	if !ok {
+		return Plugin{}, invalidField(ReasonPluginNotFound, "config.connector.class", fmt.Sprintf(
+			"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s", config["connector.class"], strings.Join(s.plugins.classes(), ", ")))
+	}
+	return plugin, nil
+}
+
+// message shows a connector as callers may see it.
+func (s *service) message(connector snapshot, plugin Plugin) *connectorv1.Connector {
+	return &connectorv1.Connector{
+		Name:   connector.name,
+		Type:   plugin.Type.message(),
+		Config: masked(plugin.Catalogue, withName(connector.config, connector.name)),
+		Tasks:  s.taskNumbers(connector.target, s.taskCount(plugin, connector.stored)),
+	}
+}
+
+// taskNumbers counts from 0; a stopped connector has no tasks.
+func (s *service) taskNumbers(target target, tasks int) []int32 {
+	if target == targetStopped {
+		return nil
+	}
+	numbers := make([]int32, tasks)
+	for n := range numbers {
+		numbers[n] = int32(n)
+	}
+	return numbers
+}
+
+func targetFor(state connectorv1.State) (target, error) {
+	switch state {
+	case connectorv1.State_STATE_UNSPECIFIED, connectorv1.State_STATE_RUNNING:
+		return targetStarted, nil
+	case connectorv1.State_STATE_PAUSED:
+		return targetPaused, nil
+	case connectorv1.State_STATE_STOPPED:
+		return targetStopped, nil
+	}
+	return "", invalidField(ReasonConfigInvalid, "initial_state", fmt.Sprintf("Invalid initial_state %s: want RUNNING, PAUSED or STOPPED", state))
+}
+
+func (t Type) message() connectorv1.ConnectorType {
+	if t == Source {
+		return connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE
+	}
+	return connectorv1.ConnectorType_CONNECTOR_TYPE_SINK
+}
+
+func messages(problems []catalogue.Problem) []string {
+	var texts []string
+	for _, problem := range problems {
+		texts = append(texts, strings.ToValidUTF8(problem.Message, "\uFFFD"))
+	}
+	return texts
+}

@@ -1,0 +1,157 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+func (s *service) ListPlugins(context.Context, *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse, error) {
+	response := &connectorv1.ListPluginsResponse{}
+	for _, plugin := range s.plugins.list {
+		response.Plugins = append(response.Plugins, &connectorv1.Plugin{Class: plugin.Class, Type: plugin.Type.message(), Version: plugin.Version, Aliases: plugin.Aliases})
+	}
+	return response, nil
+}
+
+func (s *service) GetPluginConfig(_ context.Context, request *connectorv1.GetPluginConfigRequest) (*connectorv1.GetPluginConfigResponse, error) {
+	plugin, err := s.plugin(request.GetPlugin())
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.GetPluginConfigResponse{Keys: configKeys(plugin.Catalogue)}, nil
+}
+
+func (s *service) plugin(name string) (Plugin, error) {
+	plugin, ok := s.plugins.named(name)
+	if !ok {
+		return Plugin{}, failure(codes.NotFound, ReasonPluginNotFound, fmt.Sprintf("Unknown plugin %.300s.", name))
+	}
+	return plugin, nil
+}
+
+func (s *service) ValidateConfig(ctx context.Context, request *connectorv1.ValidateConfigRequest) (*connectorv1.ValidateConfigResponse, error) {
+	plugin, err := s.plugin(request.GetPlugin())
+	if err != nil {
+		return nil, err
+	}
+	config := request.GetConfig()
+	if class, given := config["connector.class"]; given {
+		if included, ok := s.plugins.named(strings.TrimSpace(class)); !ok || included.Class != plugin.Class {
+			return nil, invalidField(ReasonConfigInvalid, "config.connector.class", fmt.Sprintf("Included connector type %.300s does not match request type %.300s", class, request.GetPlugin()))
+		}
+	}
+	var earlier map[string]string
+	if connector, ok := s.store.get(config["name"]); ok {
+		earlier = connector.config
+	}
+	v := s.validate(plugin, config, earlier)
+	response := &connectorv1.ValidateConfigResponse{Name: plugin.Class, Values: configValues(plugin.Catalogue, v)}
+	for _, value := range response.Values {
+		response.ErrorCount += int32(len(value.Errors))
+	}
+	if request.GetOffline() || len(v.problems) > 0 {
+		return response, nil
+	}
+	for _, check := range s.check(ctx, plugin, v) {
+		response.Checks = append(response.Checks, &connectorv1.Check{Name: check.Name, Ok: check.OK, Detail: check.Detail, Remedy: check.Remedy})
+		if !check.OK {
+			response.ErrorCount++
+		}
+	}
+	return response, nil
+}
+
+// configKeys are the declared keys in their groups' order. Families have no single key that could be shown in a form
+// and are left out.
+func configKeys(keys *catalogue.Catalogue) []*connectorv1.ConfigKey {
+	var messages []*connectorv1.ConfigKey
+	inGroup := map[string]int32{}
+	for _, key := range keys.Keys() {
+		if strings.HasSuffix(key.Name, "*") {
+			continue
+		}
+		inGroup[key.Group]++
+		messages = append(messages, configKey(key, inGroup[key.Group]))
+	}
+	return messages
+}
+
+func configKey(key catalogue.Key, order int32) *connectorv1.ConfigKey {
+	message := &connectorv1.ConfigKey{
+		Name: key.Name, Type: string(key.Type), Required: key.Required, Importance: string(key.Importance), Documentation: key.Doc,
+		Group: key.Group, OrderInGroup: order, Width: string(key.Width), DisplayName: key.DisplayName, Aliases: key.Aliases,
+		RecommendedValues: key.Allowed, Unsupported: key.Unsupported,
+	}
+	if key.Default != nil {
+		message.HasDefault = true
+		if key.Type != catalogue.Password {
+			message.DefaultValue = *key.Default
+		}
+	}
+	if message.Importance == "" {
+		message.Importance = string(catalogue.Medium)
+	}
+	if message.Width == "" {
+		message.Width = "NONE"
+	}
+	if message.DisplayName == "" {
+		message.DisplayName = key.Name
+	}
+	return message
+}
+
+// configValues pairs every declared key with its value and what is wrong with it; then come the keys that were given
+// but are members of a family or not known.
+func configValues(keys *catalogue.Catalogue, v validated) []*connectorv1.ConfigValue {
+	shown := masked(keys, v.config)
+	var values []*connectorv1.ConfigValue
+	byName := map[string]*connectorv1.ConfigValue{}
+	for _, key := range configKeys(keys) {
+		value := &connectorv1.ConfigValue{Key: key}
+		names := append([]string{key.Name}, key.Aliases...)
+		given := slices.IndexFunc(names, func(name string) bool { _, ok := shown[name]; return ok })
+		switch {
+		case given >= 0:
+			text := shown[names[given]]
+			value.Value = &text
+		case key.HasDefault && key.Type != string(catalogue.Password):
+			value.Value = &key.DefaultValue
+		}
+		for _, name := range names {
+			byName[name] = value
+		}
+		values = append(values, value)
+	}
+	valueOf := func(name string) *connectorv1.ConfigValue {
+		if value, ok := byName[name]; ok {
+			return value
+		}
+		key := &connectorv1.ConfigKey{Name: name, Type: string(catalogue.String), Importance: string(catalogue.Low), Group: "Compatibility", Width: "NONE", DisplayName: name}
+		if family, ok := keys.Lookup(name); ok {
+			key.Type, key.Documentation, key.Group = string(family.Type), family.Doc, family.Group
+		}
+		value := &connectorv1.ConfigValue{Key: key}
+		if text, ok := shown[name]; ok {
+			value.Value = &text
+		}
+		byName[name] = value
+		values = append(values, value)
+		return value
+	}
+	for _, problem := range v.problems {
+		value := valueOf(problem.Key)
+		value.Errors = append(value.Errors, strings.ToValidUTF8(problem.Message, "\uFFFD"))
+	}
+	for _, problem := range v.warnings {
+		value := valueOf(problem.Key)
+		value.Warnings = append(value.Warnings, strings.ToValidUTF8(problem.Message, "\uFFFD"))
+	}
+	return values
+}

@@ -1,0 +1,383 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// store follows the config and status topics into a view, and appends to them. Every worker reads all of both topics;
+// none owns them. A write returns when this worker has read it back, so a worker's own answers always reflect the
+// calls it took; other workers follow within a fetch.
+type store struct {
+	config WorkerConfig
+	logger *slog.Logger
+	client *kgo.Client
+	admin  *kadm.Client
+
+	// pendingStatus counts status records that Kafka has not confirmed yet.
+	pendingStatus atomic.Int64
+
+	mu sync.Mutex
+	// failure is why the store cannot be used now; nil once the topics were read to their ends.
+	failure error
+	view    *view
+	// next is one past the last offset applied, by topic and partition.
+	next map[string]map[int32]int64
+	// partitions counts each topic's partitions. They must not be added to later: records and ownership of a
+	// connector would move to another partition.
+	partitions map[string]int32
+	restarts   []restart // not yet taken by the worker
+	changed    chan struct{}
+	watchers   map[*watcher]struct{}
+}
+
+var errNotRead = errors.New("the config topic has not been read to its end yet")
+
+func newStore(config WorkerConfig) (*store, error) {
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// Without idempotence a write can be given up while Kafka is down. One request in flight keeps the order, and
+		// a record that is written twice compacts to one.
+		kgo.DisableIdempotentWrite(),
+		kgo.MaxProduceRequestsInflightPerBroker(1),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.ProducerLinger(0),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.MetadataMaxAge(time.Minute),
+	)...)
+	if err != nil {
+		return nil, fmt.Errorf("make the Kafka client of the config store: %w", err)
+	}
+	return &store{
+		config:   config,
+		logger:   config.Logger,
+		client:   client,
+		admin:    kadm.NewClient(client),
+		failure:  errNotRead,
+		view:     newView(),
+		next:     map[string]map[int32]int64{},
+		changed:  make(chan struct{}),
+		watchers: map[*watcher]struct{}{},
+	}, nil
+}
+
+// follow makes the topics if they are missing and applies their records until ctx ends. It waits for Kafka as long as
+// it takes.
+func (s *store) follow(ctx context.Context) {
+	defer s.client.Close()
+	retry := backoff{least: 250 * time.Millisecond, most: 5 * time.Second}
+	var ends kadm.ListedOffsets
+	for {
+		var err error
+		if ends, err = s.prepare(ctx); err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.setFailure(err)
+		s.logger.Warn("Kafka cannot be used yet; trying again", "err", err)
+		retry.wait(ctx)
+	}
+	s.client.AddConsumeTopics(s.config.ConfigTopic, s.config.StatusTopic)
+	for {
+		if s.reached(ends) {
+			s.setFailure(nil)
+			ends = nil
+		}
+		fetches := s.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		fetches.EachError(func(topic string, partition int32, err error) {
+			s.logger.Warn("reading the config store failed; trying again", "topic", topic, "partition", partition, "err", err)
+		})
+		s.apply(fetches)
+	}
+}
+
+// prepare makes missing topics and finds out up to where they must be read before the store can be used.
+func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	topics := []string{s.config.ConfigTopic, s.config.StatusTopic, s.config.OffsetsTopic}
+	details, err := s.admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("look up the topics %v: %w", topics, err)
+	}
+	partitions := map[string]int32{}
+	for _, topic := range topics {
+		detail := details[topic]
+		if detail.Err != nil && !errors.Is(detail.Err, kerr.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("look up topic %s: %w", topic, detail.Err)
+		}
+		if len(detail.Partitions) > 0 {
+			partitions[topic] = int32(len(detail.Partitions))
+			continue
+		}
+		compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+		if _, err := s.admin.CreateTopic(ctx, s.config.Partitions, s.config.ReplicationFactor, compacted, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil, fmt.Errorf("make the compacted topic %s with %d partitions: %w; make it yourself where topics cannot be made by clients", topic, s.config.Partitions, err)
+		}
+		s.logger.Info("topic made", "topic", topic, "partitions", s.config.Partitions)
+	}
+	if len(partitions) < len(topics) {
+		return nil, errors.New("the topics have just been made")
+	}
+	starts, err := s.admin.ListStartOffsets(ctx, topics[:2]...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the start of the topics %v: %w", topics[:2], err)
+	}
+	ends, err := s.admin.ListEndOffsets(ctx, topics[:2]...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the end of the topics %v: %w", topics[:2], err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.partitions = partitions
+	starts.Each(func(start kadm.ListedOffset) {
+		if s.next[start.Topic] == nil {
+			s.next[start.Topic] = map[int32]int64{}
+		}
+		s.next[start.Topic][start.Partition] = start.Offset
+	})
+	return ends, nil
+}
+
+// reached reports whether everything below ends has been applied; it is said once.
+func (s *store) reached(ends kadm.ListedOffsets) bool {
+	if ends == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reached := true
+	ends.Each(func(end kadm.ListedOffset) {
+		reached = reached && s.next[end.Topic][end.Partition] >= end.Offset
+	})
+	return reached
+}
+
+func (s *store) apply(fetches kgo.Fetches) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	touched := map[string]bool{}
+	fetches.EachRecord(func(record *kgo.Record) {
+		s.next[record.Topic][record.Partition] = record.Offset + 1
+		var name string
+		var request *restart
+		var err error
+		if record.Topic == s.config.ConfigTopic {
+			name, request, err = s.view.applyConfig(record.Offset, string(record.Key), record.Value)
+		} else {
+			name, err = s.view.applyStatus(string(record.Key), record.Value)
+		}
+		if err != nil {
+			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "err", err)
+			return
+		}
+		if request != nil && s.failure == nil {
+			s.restarts = append(s.restarts, *request)
+		}
+		if name != "" {
+			touched[name] = true
+		}
+	})
+	for w := range s.watchers {
+		w.mark(touched)
+	}
+	s.wake()
+}
+
+// wake tells everyone who waits on changed; s.mu is held.
+func (s *store) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *store) setFailure(failure error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failure == nil && s.failure != nil {
+		s.logger.Info("config store read", "connectors", len(s.view.connectors))
+	}
+	s.failure = failure
+	s.wake()
+}
+
+// usable is nil once the store was read.
+func (s *store) usable() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+// changes is closed at the next change.
+func (s *store) changes() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// takeRestarts returns the requests since the last call.
+func (s *store) takeRestarts() []restart {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.restarts
+	s.restarts = nil
+	return requests
+}
+
+// snapshot is one connector as of now.
+type snapshot struct {
+	*stored
+	target   target
+	statuses connectorStatuses
+}
+
+func (s *store) get(name string) (snapshot, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.view.connectors[name]
+	if !ok {
+		return snapshot{}, false
+	}
+	return snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()}, true
+}
+
+// all are the connectors, unsorted.
+func (s *store) all() []snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	connectors := make([]snapshot, 0, len(s.view.connectors))
+	for name, found := range s.view.connectors {
+		connectors = append(connectors, snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()})
+	}
+	return connectors
+}
+
+// statusesOf are the statuses of a connector that may not exist any more.
+func (s *store) statusesOf(name string) connectorStatuses {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view.statuses[name].clone()
+}
+
+// allStatuses are the statuses of every name.
+func (s *store) allStatuses() map[string]connectorStatuses {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make(map[string]connectorStatuses, len(s.view.statuses))
+	for name, statuses := range s.view.statuses {
+		all[name] = statuses.clone()
+	}
+	return all
+}
+
+// configPartitions is the number of partitions that ownership is divided by; 0 until the store was prepared.
+func (s *store) configPartitions() int32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.partitions[s.config.ConfigTopic]
+}
+
+// entry is a record to append; a nil value removes the key.
+type entry struct {
+	key   string
+	value any
+}
+
+func (s *store) record(topic, connector string, e entry) (*kgo.Record, error) {
+	s.mu.Lock()
+	partitions := s.partitions[topic]
+	s.mu.Unlock()
+	if partitions == 0 {
+		return nil, errNotRead
+	}
+	record := &kgo.Record{Topic: topic, Key: []byte(e.key), Partition: partitionOf(connector, 0, partitions)}
+	if e.value != nil {
+		value, err := json.Marshal(e.value)
+		if err != nil {
+			return nil, fmt.Errorf("encode record %s: %w", e.key, err)
+		}
+		record.Value = value
+	}
+	return record, nil
+}
+
+// append writes records about one connector to the config or status topic, in order, and returns when this worker has
+// read them back.
+func (s *store) append(ctx context.Context, topic, connector string, entries ...entry) error {
+	if err := s.usable(); err != nil {
+		return storeUnavailable(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.config.StoreTimeout)
+	defer cancel()
+	records := make([]*kgo.Record, len(entries))
+	for i, e := range entries {
+		var err error
+		if records[i], err = s.record(topic, connector, e); err != nil {
+			return storeUnavailable(err)
+		}
+	}
+	for _, result := range s.client.ProduceSync(ctx, records...) {
+		if result.Err != nil {
+			return storeUnavailable(fmt.Errorf("write to topic %s: %w", topic, result.Err))
+		}
+	}
+	last := records[len(records)-1]
+	return s.waitApplied(ctx, last)
+}
+
+func (s *store) waitApplied(ctx context.Context, record *kgo.Record) error {
+	for {
+		s.mu.Lock()
+		applied := s.next[record.Topic][record.Partition] > record.Offset
+		changed := s.changed
+		s.mu.Unlock()
+		if applied {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return storeUnavailable(fmt.Errorf("the change was written to topic %s but could not be read back: %w", record.Topic, ctx.Err()))
+		}
+	}
+}
+
+// report writes to the status topic in the background and tries until it succeeds, in the order of the calls.
+func (s *store) report(connector string, e entry) {
+	record, err := s.record(s.config.StatusTopic, connector, e)
+	if err != nil {
+		s.logger.Error("a status cannot be written", "connector", connector, "key", e.key, "err", err)
+		return
+	}
+	s.pendingStatus.Add(1)
+	s.client.TryProduce(context.Background(), record, func(_ *kgo.Record, err error) {
+		s.pendingStatus.Add(-1)
+		if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
+			s.logger.Error("a status was not written", "connector", connector, "key", e.key, "err", err)
+		}
+	})
+}
+
+// flush waits for the statuses on their way, at most until ctx ends.
+func (s *store) flush(ctx context.Context) error { return s.client.Flush(ctx) }

@@ -1,0 +1,156 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// maxTrace bounds the error text of a failed task in bytes.
+const maxTrace = 16 << 10
+
+// runTask runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
+// of the configuration are taken out of it.
+func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot, id taskID) (trace string) {
+	logger := w.logger.With("connector", id.connector, "task", id.task)
+	resolved, faults := w.config.References.resolve(withName(connector.config, connector.name))
+	secrets := secretsOf(plugin.Catalogue, connector.config, resolved)
+	fail := func(err error) string {
+		text := secrets.scrub(err.Error())
+		logger.Error("task failed", "err", text)
+		return text
+	}
+	if err := joinFaults(faults); err != nil {
+		return fail(fmt.Errorf("resolve the configuration on worker %s: %w", w.config.WorkerID, err))
+	}
+	values, _, problems := plugin.Catalogue.ParseResolved(withName(connector.config, connector.name), resolved)
+	if len(problems) > 0 {
+		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
+	}
+	env := w.taskEnv(id, connector.tasks, secrets)
+	logger.Info("task started")
+	err := guard(func() error {
+		task, err := plugin.NewTask(env, values)
+		if err != nil {
+			return err
+		}
+		return task.Run(ctx)
+	})
+	switch {
+	case ctx.Err() != nil:
+		if err != nil && !errors.Is(err, context.Canceled) {
+			logger.Warn("task stopped with an error", "err", secrets.scrub(err.Error()))
+			return ""
+		}
+		logger.Info("task stopped")
+		return ""
+	case err == nil:
+		err = errTaskEnded
+	}
+	return fail(err)
+}
+
+// guard turns a panic of a connector into an error, so that it fails its task and not the worker.
+func guard(run func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the task panicked, which is a fault of the connector: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return run()
+}
+
+func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
+	logger := w.logger.With("connector", id.connector, "task", id.task)
+	retries := newRetryReporter(logger, secrets, time.Now)
+	return TaskEnv{
+		Connector: id.connector,
+		Task:      id.task,
+		Tasks:     tasks,
+		WorkerID:  w.config.WorkerID,
+		Kafka: func(options ...kgo.Opt) (*kgo.Client, error) {
+			return kgo.NewClient(append(append([]kgo.Opt{}, w.config.Kafka...), options...)...)
+		},
+		OffsetsTopic: w.config.OffsetsTopic,
+		Offsets: func(ctx context.Context) (map[string][]byte, error) {
+			return w.sourceOffsets(ctx, id.connector)
+		},
+		UsedTopic: func(topic string) { w.usedTopic(id, topic) },
+		Retrying:  retries.report,
+		Logger:    logger,
+	}
+}
+
+// usedTopic notes a topic once.
+func (w *Worker) usedTopic(id taskID, topic string) {
+	if topic == "" || w.store.statusesOf(id.connector).topics[topic] {
+		return
+	}
+	var record topicRecord
+	record.Topic.Name, record.Topic.Connector, record.Topic.Task = topic, id.connector, id.task
+	record.Topic.DiscoverTimestamp = time.Now().UnixMilli()
+	w.store.report(id.connector, entry{topicStatusKey(id.connector, topic), record})
+}
+
+// joinFaults lists what could not be resolved, sorted by key.
+func joinFaults(faults map[string]error) error {
+	var all []error
+	for _, key := range slices.Sorted(maps.Keys(faults)) {
+		all = append(all, fmt.Errorf("%s: %w", key, faults[key]))
+	}
+	return errors.Join(all...)
+}
+
+func joinProblems(problems []catalogue.Problem) string {
+	texts := make([]string, len(problems))
+	for i, problem := range problems {
+		texts[i] = problem.Message
+	}
+	return strings.Join(texts, "; ")
+}
+
+// withName adds the key "name", which a configuration may leave out.
+func withName(config map[string]string, name string) map[string]string {
+	named := make(map[string]string, len(config)+1)
+	for key, value := range config {
+		named[key] = value
+	}
+	named["name"] = name
+	return named
+}
+
+// secretValues are texts that must not be shown.
+type secretValues []string
+
+// secretsOf finds the values of secret keys and everything behind a reference. Very short ones are left out: replacing
+// them would garble every text and hide nothing.
+func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) secretValues {
+	const shortest = 4
+	var secrets secretValues
+	for key, value := range resolved {
+		referred := given[key] != value && key != "name"
+		if (referred || keys.Secret(key)) && len(value) >= shortest {
+			secrets = append(secrets, value)
+		}
+	}
+	return secrets
+}
+
+func (s secretValues) scrub(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, mask)
+	}
+	if len(text) > maxTrace {
+		text = text[:maxTrace] + "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}

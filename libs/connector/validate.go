@@ -1,0 +1,108 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+const (
+	// maxConfig bounds a configuration in bytes, keys and values together: it must fit into one Kafka record of the
+	// usual limit of 1 MB.
+	maxConfig = 512 << 10
+	// maxChecks bounds how many validations may connect to sources and targets at the same time.
+	maxChecks = 4
+)
+
+// validated is the outcome of checking a configuration.
+type validated struct {
+	// config is as given, but for masks, which were replaced by what they stand for, and for the name.
+	config             map[string]string
+	values             catalogue.Values
+	tasks              int
+	warnings, problems []catalogue.Problem
+}
+
+// validate checks a configuration against a plugin's catalogue, with references resolved, and asks for the number of
+// tasks. earlier is what masks stand for.
+func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) validated {
+	size := 0
+	for key, value := range config {
+		size += len(key) + len(value)
+	}
+	if size > maxConfig {
+		return validated{config: config, problems: []catalogue.Problem{{Key: "config", Message: fmt.Sprintf("The configuration has %d bytes, more than the %d that are allowed", size, maxConfig)}}}
+	}
+	full, problems := unmasked(config, earlier)
+	resolved, faults := w.config.References.resolve(full)
+	for key, fault := range faults {
+		problems = append(problems, catalogue.Problem{Key: key, Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
+		delete(resolved, key) // its value is unknown, not empty
+	}
+	result := validated{config: full}
+	var wrong []catalogue.Problem
+	result.values, result.warnings, wrong = plugin.Catalogue.ParseResolved(full, resolved)
+	for _, problem := range wrong {
+		if _, unresolved := faults[problem.Key]; !unresolved {
+			problems = append(problems, problem)
+		}
+	}
+	result.problems = problems
+	if len(problems) > 0 {
+		return result
+	}
+	tasks, err := plugin.Tasks(result.values)
+	switch {
+	case err != nil:
+		secrets := secretsOf(plugin.Catalogue, full, resolved)
+		result.problems = []catalogue.Problem{{Key: "tasks.max", Message: secrets.scrub(err.Error())}}
+	case tasks < 1:
+		result.tasks = 1
+	default:
+		result.tasks = tasks
+	}
+	return result
+}
+
+// check looks at the source or target, for at most the check timeout.
+func (w *Worker) check(ctx context.Context, plugin Plugin, v validated) []Check {
+	if plugin.Check == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.config.CheckTimeout)
+	defer cancel()
+	late := []Check{{
+		Name:   "answer in time",
+		Detail: fmt.Sprintf("the source or target could not be checked within %s", w.config.CheckTimeout.Round(time.Millisecond)),
+		Remedy: "See that the address is right and can be reached from worker " + w.config.WorkerID + ".",
+	}}
+	select {
+	case w.checks <- struct{}{}:
+	case <-ctx.Done():
+		return late
+	}
+	found := make(chan []Check, 1)
+	go func() {
+		defer func() { <-w.checks }()
+		var checks []Check
+		err := guard(func() error { checks = plugin.Check(ctx, v.values); return nil })
+		if err != nil {
+			w.logger.Error("the check of a configuration panicked", "class", plugin.Class, "err", err)
+			checks = []Check{{Name: "check", Detail: "the check failed by a fault of the connector; the worker's log says more"}}
+		}
+		found <- checks
+	}()
+	select {
+	case checks := <-found:
+		resolved, _ := w.config.References.resolve(v.config)
+		secrets := secretsOf(plugin.Catalogue, v.config, resolved)
+		for i := range checks {
+			checks[i].Detail, checks[i].Remedy = secrets.scrub(checks[i].Detail), secrets.scrub(checks[i].Remedy)
+		}
+		return checks
+	case <-ctx.Done():
+		return late
+	}
+}
