@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // store follows the config and status topics into a view, and appends to them. Every worker reads all of both topics;
@@ -112,28 +113,24 @@ func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	topics := []string{s.config.ConfigTopic, s.config.StatusTopic, s.config.OffsetsTopic}
-	details, err := s.admin.ListTopics(ctx, topics...)
+	partitions, err := s.countPartitions(ctx, topics)
 	if err != nil {
-		return nil, fmt.Errorf("look up the topics %v: %w", topics, err)
-	}
-	partitions := map[string]int32{}
-	for _, topic := range topics {
-		detail := details[topic]
-		if detail.Err != nil && !errors.Is(detail.Err, kerr.UnknownTopicOrPartition) {
-			return nil, fmt.Errorf("look up topic %s: %w", topic, detail.Err)
-		}
-		if len(detail.Partitions) > 0 {
-			partitions[topic] = int32(len(detail.Partitions))
-			continue
-		}
-		compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
-		if _, err := s.admin.CreateTopic(ctx, s.config.Partitions, s.config.ReplicationFactor, compacted, topic); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-			return nil, fmt.Errorf("make the compacted topic %s with %d partitions: %w; make it yourself where topics cannot be made by clients", topic, s.config.Partitions, err)
-		}
-		s.logger.Info("topic made", "topic", topic, "partitions", s.config.Partitions)
+		return nil, err
 	}
 	if len(partitions) < len(topics) {
-		return nil, errors.New("the topics have just been made")
+		for _, topic := range topics {
+			if partitions[topic] == 0 {
+				if err := s.makeTopic(ctx, topic); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if partitions, err = s.countPartitions(ctx, topics); err != nil {
+			return nil, err
+		}
+		if len(partitions) < len(topics) {
+			return nil, errors.New("the brokers do not know all of the topics yet that have just been made")
+		}
 	}
 	starts, err := s.admin.ListStartOffsets(ctx, topics[:2]...)
 	if err == nil {
@@ -159,6 +156,45 @@ func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
 		s.next[start.Topic][start.Partition] = start.Offset
 	})
 	return ends, nil
+}
+
+// countPartitions asks for the partitions of the topics that exist. It goes past the client's cache of metadata, which
+// would hide topics that have just been made.
+func (s *store) countPartitions(ctx context.Context, topics []string) (map[string]int32, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, topic := range topics {
+		wanted := kmsg.NewMetadataRequestTopic()
+		wanted.Topic = kmsg.StringPtr(topic)
+		request.Topics = append(request.Topics, wanted)
+	}
+	response, err := request.RequestWith(ctx, s.client)
+	if err != nil {
+		return nil, fmt.Errorf("look up the topics %v: %w", topics, err)
+	}
+	partitions := map[string]int32{}
+	for _, topic := range response.Topics {
+		err := kerr.ErrorForCode(topic.ErrorCode)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) && !errors.Is(err, kerr.LeaderNotAvailable) {
+			return nil, fmt.Errorf("look up topic %s: %w", *topic.Topic, err)
+		}
+		if len(topic.Partitions) > 0 {
+			partitions[*topic.Topic] = int32(len(topic.Partitions))
+		}
+	}
+	return partitions, nil
+}
+
+func (s *store) makeTopic(ctx context.Context, topic string) error {
+	compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+	_, err := s.admin.CreateTopic(ctx, s.config.Partitions, s.config.ReplicationFactor, compacted, topic)
+	switch {
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case err != nil:
+		return fmt.Errorf("make the compacted topic %s with %d partitions: %w; make it yourself where clients may not make topics", topic, s.config.Partitions, err)
+	}
+	s.logger.Info("topic made", "topic", topic, "partitions", s.config.Partitions)
+	return nil
 }
 
 // reached reports whether everything below ends has been applied; it is said once.
