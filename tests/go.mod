@@ -3,28 +3,40 @@ module github.com/calypso-cdc/calypso/tests
 go 1.26.0
 
 require (
-	github.com/calypso-cdc/calypso/gen v0.0.0
+	github.com/calypso-cdc/calypso/examples v0.0.0
 	github.com/calypso-cdc/calypso/libs v0.0.0
-	github.com/calypso-cdc/calypso/services/admin v0.0.0
-	github.com/calypso-cdc/calypso/services/calypso v0.0.0
-	github.com/calypso-cdc/calypso/services/capture v0.0.0
-	github.com/calypso-cdc/calypso/services/localadx v0.0.0
-	github.com/calypso-cdc/calypso/services/orders-generator v0.0.0
-	github.com/calypso-cdc/calypso/services/sink v0.0.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/twmb/franz-go v1.22.2
+	github.com/twmb/franz-go/pkg/kadm v1.19.0
+	golang.org/x/sync v0.24.0
 )
+
+require (
+	github.com/Azure/azure-kusto-go/azkustodata v1.2.3 // indirect
+	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.20.0 // indirect
+	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.13.1 // indirect
+	github.com/Azure/azure-sdk-for-go/sdk/internal v1.11.2 // indirect
+	github.com/AzureAD/microsoft-authentication-library-for-go v1.7.1 // indirect
+	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c // indirect
+	github.com/samber/lo v1.52.0 // indirect
+	github.com/shopspring/decimal v1.4.0 // indirect
+	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c // indirect
+	github.com/twmb/franz-go/pkg/kmsg v1.15.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/net v0.61.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/calypso-cdc/calypso/examples => ../examples
 
 replace github.com/calypso-cdc/calypso/gen => ../gen
 
 replace github.com/calypso-cdc/calypso/libs => ../libs
-
-replace github.com/calypso-cdc/calypso/services/admin => ../services/admin
-
-replace github.com/calypso-cdc/calypso/services/capture => ../services/capture
-
-replace github.com/calypso-cdc/calypso/services/localadx => ../services/localadx
-
-replace github.com/calypso-cdc/calypso/services/orders-generator => ../services/orders-generator
-
-replace github.com/calypso-cdc/calypso/services/sink => ../services/sink
-
-replace github.com/calypso-cdc/calypso/services/calypso => ../services/calypso

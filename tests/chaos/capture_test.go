@@ -1,0 +1,296 @@
+// Package chaos breaks the pipeline while it works, in every way that its parts can break, and then compares by identity
+// what PostgreSQL committed with what arrived: nothing lost, nothing twice, nothing that was rolled back, order per key.
+//
+// Random choices come from -seed, which every run prints; -short shortens each test.
+package chaos
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/verify"
+	"github.com/calypso-cdc/calypso/tests/internal/stack"
+	"github.com/calypso-cdc/calypso/tests/internal/workload"
+)
+
+var seed = flag.Uint64("seed", 1, "seed of the random choices")
+
+// captureRig is a connector that streams the workload's table through proxies that can break.
+type captureRig struct {
+	*stack.Stack
+	// database is the proxy between capture and PostgreSQL; Kafka.Proxy is the one between capture and Kafka.
+	database *testenv.Proxy
+	work     *workload.Workload
+	random   *rand.Rand
+}
+
+const (
+	connector = "ledger"
+	topic     = "chaos." + workload.Table
+)
+
+func newCaptureRig(t *testing.T) *captureRig {
+	t.Helper()
+	t.Logf("seed %d", *seed)
+	s := stack.Start(t, stack.Options{Capture: true, Kafka: testenv.KafkaConfig{Proxied: true},
+		Postgres: testenv.PostgresConfig{Settings: []string{"wal_sender_timeout = 10s", "logical_decoding_work_mem = 64kB"}}})
+	r := &captureRig{Stack: s, random: rand.New(rand.NewPCG(*seed, 0))}
+	r.database = testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Postgres.Host, s.Postgres.Port))
+	var err error
+	if r.work, err = workload.Setup(t.Context(), workload.Config{URL: s.Postgres.URL("postgres"), Seed: *seed, Writers: 3, Pause: 5 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	r.create(t, nil)
+	return r
+}
+
+// create makes the connector, with more properties if given, and waits until it streams.
+func (r *captureRig) create(t *testing.T, more map[string]string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(r.database.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]string{
+		"connector.class":   "io.debezium.connector.postgresql.PostgresConnector",
+		"database.hostname": host, "database.port": port, "database.user": testenv.PostgresUser,
+		"database.password": testenv.PostgresPassword, "database.dbname": "postgres", "database.sslmode": "disable",
+		"topic.prefix": "chaos", "plugin.name": "pgoutput", "slot.name": connector, "publication.name": connector,
+		"publication.autocreate.mode": "filtered", "table.include.list": workload.Table,
+		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+	}
+	for k, v := range more {
+		config[k] = v
+	}
+	if err := r.Source().Create(t.Context(), connector, config, ""); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, time.Minute, "the connector to stream", r.streaming)
+}
+
+func (r *captureRig) streaming(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, r.Postgres.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var active bool
+	if err := conn.QueryRow(ctx, "select active from pg_replication_slots where slot_name = $1", connector).Scan(&active); err != nil {
+		return errors.Join(err, r.Source().Running(ctx, connector))
+	}
+	if !active {
+		return errors.Join(errors.New("nobody reads the slot"), r.Source().Running(ctx, connector))
+	}
+	return nil
+}
+
+// under runs the workload while breakIt breaks things, for at least d (a fifth of it with -short), then stops it.
+func (r *captureRig) under(t *testing.T, d time.Duration, breakIt func(context.Context)) {
+	t.Helper()
+	if testing.Short() {
+		d /= 5
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.work.Run(ctx) }()
+	deadline := time.Now().Add(d)
+	for {
+		breakIt(ctx)
+		if !time.Now().Before(deadline) || t.Failed() {
+			break
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d transactions committed", r.work.Committed())
+}
+
+// wait lets the workload run on for a random time up to most.
+func (r *captureRig) wait(most time.Duration) {
+	time.Sleep(time.Duration(r.random.Int64N(int64(most))))
+}
+
+// verify waits until all that was committed is in the topic, and demands that it is there exactly once.
+func (r *captureRig) verify(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, r.Postgres.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	committed, err := verify.History(ctx, conn, workload.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report verify.Report
+	testenv.Eventually(t, 2*time.Minute, "every change to arrive", func(ctx context.Context) error {
+		got, err := verify.Topic(ctx, r.Kafka.Bootstrap, topic)
+		if err != nil {
+			return err
+		}
+		report = verify.Changes(committed, got, verify.ExactlyOnce, true)
+		if len(report.Lost) > 0 {
+			return errors.Join(report.Err(), r.Source().Running(ctx, connector))
+		}
+		return nil
+	})
+	// What would come too often may come late.
+	time.Sleep(time.Second)
+	got, err := verify.Topic(ctx, r.Kafka.Bootstrap, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report = verify.Changes(committed, got, verify.ExactlyOnce, true)
+	t.Log(report)
+	if err := report.Err(); err != nil {
+		t.Error(err)
+	}
+	current, err := verify.Current(ctx, conn, workload.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verify.State(current, got).Err(); err != nil {
+		t.Errorf("the table rebuilt from the topic: %v", err)
+	}
+}
+
+func TestCaptureSurvivesKillsAtRandomTimes(t *testing.T) {
+	r := newCaptureRig(t)
+	r.under(t, 60*time.Second, func(ctx context.Context) {
+		r.wait(3 * time.Second)
+		if err := r.Service("capture").Restart(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	r.verify(t)
+}
+
+// failpoints are the places where capture can be told to kill itself (CALYPSO_FAILPOINT).
+var failpoints = []string{}
+
+func TestCaptureSurvivesAKillAtEveryFailpoint(t *testing.T) {
+	r := newCaptureRig(t)
+	for _, point := range failpoints {
+		r.under(t, 0, func(ctx context.Context) {
+			capture := r.Service("capture")
+			capture.Kill()
+			// Passed some times unharmed, so that the crash comes in the midst of work.
+			if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(5))); err != nil {
+				t.Fatalf("%s: %v", point, err)
+			}
+			select {
+			case <-capture.Process().Done():
+			case <-time.After(30 * time.Second):
+				t.Errorf("capture never came to failpoint %s", point)
+				capture.Kill()
+			}
+			if err := capture.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	r.verify(t)
+}
+
+func TestCaptureSurvivesABrokenNetwork(t *testing.T) {
+	r := newCaptureRig(t)
+	r.under(t, 90*time.Second, func(context.Context) {
+		proxy := r.database
+		if r.random.IntN(2) == 0 {
+			proxy = r.Kafka.Proxy
+		}
+		switch r.random.IntN(5) {
+		case 0:
+			proxy.Reset()
+		case 1:
+			proxy.Cut()
+			r.wait(3 * time.Second)
+		case 2:
+			proxy.Stall()
+			r.wait(15 * time.Second)
+		case 3:
+			proxy.Slow(time.Duration(r.random.IntN(50))*time.Millisecond, 1+r.random.IntN(1000))
+			r.wait(3 * time.Second)
+		case 4:
+			proxy.CutAfter(r.random.Int64N(50_000))
+			r.wait(3 * time.Second)
+		}
+		proxy.Heal()
+		r.wait(2 * time.Second)
+	})
+	r.verify(t)
+}
+
+func TestCaptureSurvivesRestartsOfPostgreSQL(t *testing.T) {
+	r := newCaptureRig(t)
+	r.under(t, 45*time.Second, func(ctx context.Context) {
+		r.wait(4 * time.Second)
+		switch r.random.IntN(3) {
+		case 0:
+			if err := r.Postgres.Stop(testenv.Fast); err != nil {
+				t.Error(err)
+			}
+		case 1:
+			_ = r.Postgres.Stop(testenv.Immediate) // its status says that it was no orderly end
+		case 2:
+			if err := r.Postgres.Exec(ctx, "postgres", "select pg_terminate_backend(active_pid) from pg_replication_slots where active"); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		if err := r.Postgres.Start(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	r.verify(t)
+}
+
+func TestCaptureSurvivesCrashesOfTheBroker(t *testing.T) {
+	r := newCaptureRig(t)
+	r.under(t, 60*time.Second, func(ctx context.Context) {
+		r.wait(5 * time.Second)
+		r.Kafka.Kill()
+		r.wait(3 * time.Second)
+		if err := r.Kafka.Start(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	r.verify(t)
+}
+
+func TestCaptureStopsWithAReasonWhenItsSlotIsGone(t *testing.T) {
+	r := newCaptureRig(t)
+	r.under(t, 0, func(context.Context) { time.Sleep(2 * time.Second) })
+	r.verify(t)
+	if err := r.Source().Put(t.Context(), connector, "stop"); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, time.Minute, "the slot to be dropped", func(ctx context.Context) error {
+		return r.Postgres.Exec(ctx, "postgres", "select pg_drop_replication_slot('"+connector+"')")
+	})
+	if err := r.Source().Put(t.Context(), connector, "resume"); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, time.Minute, "the connector to fail", func(ctx context.Context) error {
+		trace, err := r.Source().Trace(ctx, connector)
+		if err == nil && !strings.Contains(trace, connector) {
+			err = fmt.Errorf("the trace does not name the slot: %q", trace)
+		}
+		return err
+	})
+}

@@ -1,0 +1,189 @@
+// Package stack runs the whole pipeline for a test or a benchmark: PostgreSQL, Apache Kafka, localadx and Calypso's
+// services, each a process of its own, on free ports and with data of their own.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/tests/internal/connect"
+)
+
+// Options say what to run. PostgreSQL and Kafka always run.
+type Options struct {
+	Postgres testenv.PostgresConfig
+	Kafka    testenv.KafkaConfig
+	// Capture and Sink run the two fleets, one worker each, and admin in front of them.
+	Capture, Sink bool
+	// ADX runs localadx.
+	ADX bool
+	// Orders runs the orders-generator, stopped.
+	Orders bool
+	// Env is added to the environment of capture and sink.
+	Env []string
+}
+
+// Stack is a running pipeline.
+type Stack struct {
+	Postgres *testenv.Postgres
+	Kafka    *testenv.Kafka
+
+	dir      string
+	services map[string]*Service
+	// order is the order in which services were started; they end in the reverse order.
+	order []string
+	// addresses of what the services serve, by a name such as "capture grpc".
+	addresses map[string]string
+}
+
+// Start runs a stack for a test. It skips the test where the servers cannot run.
+func Start(t testing.TB, o Options) *Stack {
+	t.Helper()
+	s := &Stack{Postgres: testenv.RunPostgres(t, o.Postgres), Kafka: testenv.RunKafka(t, o.Kafka)}
+	if err := s.start(t.Context(), o); err != nil {
+		t.Fatal(errors.Join(err, s.stop()))
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, name := range s.order {
+				t.Logf("the log of %s ends:\n%s", name, s.services[name].process.Tail(25))
+			}
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// New runs a stack outside of a test; Close ends it.
+func New(ctx context.Context, o Options) (_ *Stack, err error) {
+	s := &Stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.Postgres, err = testenv.StartPostgres(ctx, o.Postgres); err != nil {
+		return nil, err
+	}
+	if s.Kafka, err = testenv.StartKafka(ctx, o.Kafka); err != nil {
+		return nil, err
+	}
+	return s, s.start(ctx, o)
+}
+
+// Close ends everything and removes the data.
+func (s *Stack) Close() error {
+	err := s.stop()
+	if s.Kafka != nil {
+		err = errors.Join(err, s.Kafka.Close())
+	}
+	if s.Postgres != nil {
+		err = errors.Join(err, s.Postgres.Close())
+	}
+	return err
+}
+
+// stop kills the services; how they end on request is for tests that ask them to.
+func (s *Stack) stop() error {
+	for _, name := range s.order {
+		if p := s.services[name].process; p != nil {
+			p.Kill()
+		}
+	}
+	if s.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(s.dir)
+}
+
+func (s *Stack) start(ctx context.Context, o Options) (err error) {
+	s.services, s.addresses = map[string]*Service{}, map[string]string{}
+	if s.dir, err = os.MkdirTemp("", "calypso-stack-"); err != nil {
+		return fmt.Errorf("make a folder for logs and data: %w", err)
+	}
+	for _, name := range []string{"admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc", "adx http", "adx https"} {
+		port, err := testenv.FreePort()
+		if err != nil {
+			return err
+		}
+		s.addresses[name] = fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	brokers := s.Kafka.Bootstrap
+	if s.Kafka.ProxiedBootstrap != "" {
+		brokers = s.Kafka.ProxiedBootstrap
+	}
+	if o.ADX {
+		if err := s.run(ctx, "localadx", []string{"adx http"}, "HTTP_ADDRESS="+s.addresses["adx http"], "HTTPS_ADDRESS="+s.addresses["adx https"],
+			"DATA="+filepath.Join(s.dir, "adx")); err != nil {
+			return err
+		}
+	}
+	worker := append([]string{"KAFKA_BROKERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0"}, o.Env...)
+	if o.Capture {
+		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
+			return err
+		}
+	}
+	if o.Sink {
+		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
+			return err
+		}
+	}
+	orders := "none"
+	if o.Orders {
+		orders = s.addresses["orders grpc"]
+		if err := s.run(ctx, "orders-generator", []string{"orders grpc"}, "PG_HOST="+s.Postgres.Host, fmt.Sprintf("PG_PORT=%d", s.Postgres.Port),
+			"PG_USER="+testenv.PostgresUser, "PG_PASSWORD="+testenv.PostgresPassword, "PG_DB=postgres", "PG_SSLMODE=disable",
+			"GRPC_ADDRESS="+s.addresses["orders grpc"], "HTTP_ADDRESS=127.0.0.1:0"); err != nil {
+			return err
+		}
+	}
+	if o.Capture || o.Sink {
+		return s.run(ctx, "admin", []string{"admin source", "admin sink", "admin grpc"}, "GRPC_ADDRESS="+s.addresses["admin grpc"],
+			"HTTP_ADDRESSES="+strings.Join([]string{s.addresses["admin source"], s.addresses["admin sink"]}, ","),
+			"CAPTURE_ADDRESSES="+s.addresses["capture grpc"], "SINK_ADDRESSES="+s.addresses["sink grpc"], "ORDERS_ADDRESS="+orders)
+	}
+	return nil
+}
+
+// run builds and starts a service that listens at the named addresses.
+func (s *Stack) run(ctx context.Context, name string, listens []string, env ...string) error {
+	ready := make([]string, len(listens))
+	for i, l := range listens {
+		ready[i] = s.addresses[l]
+	}
+	service, err := newService(ctx, s.dir, name, name, ready, env...)
+	if err != nil {
+		return err
+	}
+	if err := service.Start(ctx); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	s.services[name] = service
+	s.order = append(s.order, name)
+	return nil
+}
+
+// Service returns a running service by the name of its binary.
+func (s *Stack) Service(name string) *Service { return s.services[name] }
+
+// Address is where a service serves: "admin grpc", "admin source", "admin sink", "capture grpc", "sink grpc", "orders grpc",
+// "adx http" or "adx https", as host:port.
+func (s *Stack) Address(name string) string { return s.addresses[name] }
+
+// Source is the Kafka Connect API at the port of the source side, Sink at that of the sink side.
+func (s *Stack) Source() connect.Client { return connect.Client{URL: "http://" + s.addresses["admin source"]} }
+
+// Sink is the Kafka Connect API at the port of the sink side.
+func (s *Stack) Sink() connect.Client { return connect.Client{URL: "http://" + s.addresses["admin sink"]} }
+
+// ADX is the address of localadx.
+func (s *Stack) ADX() string { return "http://" + s.addresses["adx http"] }
