@@ -1,0 +1,244 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// Role is what a user may do; each role includes the ones before it.
+type Role int
+
+// Roles. A viewer reads; an operator also pauses, resumes, stops and restarts, and controls the generator; an admin
+// also changes configurations and offsets.
+const (
+	Viewer Role = iota + 1
+	Operator
+	Admin
+)
+
+var roles = map[string]Role{"viewer": Viewer, "operator": Operator, "admin": Admin}
+
+// Users are those whom admin lets in: the lines of a file, name:role:bcrypt-hash (htpasswd -nbB makes name and hash).
+// Empty lines and lines that start with # are skipped. The file is read again when it changes. Safe for concurrent use.
+//
+// A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password"; both are checked
+// against the same hash.
+type Users struct {
+	path string
+
+	mu sync.Mutex
+	// All below are guarded by mu.
+	modified time.Time
+	users    map[string]user
+	// verified remembers credentials that matched, by their SHA-256, since bcrypt takes tens of milliseconds by design.
+	// It is cleared when the file changes and holds at most maxVerified entries.
+	verified map[[sha256.Size]byte]user
+}
+
+type user struct {
+	name string
+	role Role
+	hash []byte
+}
+
+const maxVerified = 1024
+
+// ErrUnauthenticated says that a caller did not show who it is.
+var ErrUnauthenticated = errors.New("authentication is needed: send HTTP basic authentication or a bearer token name:password")
+
+// ReadUsers reads the file of users.
+func ReadUsers(path string) (*Users, error) {
+	u := &Users{path: path}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u, u.reload()
+}
+
+// reload reads the file if it changed. Callers hold mu.
+func (u *Users) reload() error {
+	info, err := os.Stat(u.path)
+	if err != nil {
+		return fmt.Errorf("reading the file of users: %w", err)
+	}
+	if info.ModTime().Equal(u.modified) {
+		return nil
+	}
+	content, err := os.ReadFile(u.path)
+	if err != nil {
+		return fmt.Errorf("reading the file of users: %w", err)
+	}
+	users, err := parseUsers(string(content))
+	if err != nil {
+		return fmt.Errorf("file of users %s: %w", u.path, err)
+	}
+	u.modified, u.users, u.verified = info.ModTime(), users, map[[sha256.Size]byte]user{}
+	return nil
+}
+
+func parseUsers(content string) (map[string]user, error) {
+	users := map[string]user{}
+	n := 0
+	for line := range strings.Lines(content) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		// The line is never quoted: it holds a hash.
+		name, rest, ok := strings.Cut(line, ":")
+		roleName, hash, ok2 := strings.Cut(rest, ":")
+		if !ok || !ok2 || name == "" {
+			return nil, fmt.Errorf("line %d is not name:role:bcrypt-hash", n)
+		}
+		role, ok := roles[roleName]
+		if !ok {
+			return nil, fmt.Errorf("line %d: role must be viewer, operator or admin", n)
+		}
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+			return nil, fmt.Errorf("line %d: the hash of %s is not a bcrypt hash", n, name)
+		}
+		if _, twice := users[name]; twice {
+			return nil, fmt.Errorf("line %d: user %s is there twice", n, name)
+		}
+		users[name] = user{name, role, []byte(hash)}
+	}
+	if len(users) == 0 {
+		return nil, errors.New("it names no user")
+	}
+	return users, nil
+}
+
+// nobody's hash is compared when the name is unknown, so that the time of an answer does not tell who exists.
+var nobody = []byte("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
+
+// authenticate returns the user that an Authorization header shows.
+func (u *Users) authenticate(header string) (user, error) {
+	name, password, ok := credentials(header)
+	if !ok {
+		return user{}, ErrUnauthenticated
+	}
+	key := sha256.Sum256([]byte(name + "\x00" + password))
+	u.mu.Lock()
+	if err := u.reload(); err != nil {
+		u.mu.Unlock()
+		return user{}, err
+	}
+	found, known := u.users[name]
+	cached, seen := u.verified[key]
+	u.mu.Unlock()
+	if seen {
+		return cached, nil
+	}
+	hash := nobody
+	if known {
+		hash = found.hash
+	}
+	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
+		return user{}, errors.New("user name or password is wrong")
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.verified) >= maxVerified {
+		clear(u.verified)
+	}
+	u.verified[key] = found
+	return found, nil
+}
+
+// credentials reads an Authorization header. The empty pair, which some clients send when nobody told them a password
+// ("Basic Og=="), is no credential.
+func credentials(header string) (name, password string, ok bool) {
+	scheme, value, _ := strings.Cut(header, " ")
+	switch strings.ToLower(scheme) {
+	case "basic":
+		decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
+		if err != nil {
+			return "", "", false
+		}
+		name, password, ok = strings.Cut(string(decoded), ":")
+	case "bearer":
+		name, password, ok = strings.Cut(strings.TrimSpace(value), ":")
+	}
+	return name, password, ok && name != ""
+}
+
+// required is the role that a gRPC method needs, by its name: what is not known to be harmless needs an admin.
+func required(fullMethod string) Role {
+	service, method, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
+	switch {
+	case service == "grpc.health.v1.Health":
+		return 0
+	case strings.HasPrefix(service, "grpc.reflection."):
+		return Viewer
+	case strings.HasPrefix(method, "Get"), strings.HasPrefix(method, "List"), strings.HasPrefix(method, "Watch"):
+		return Viewer
+	case service == "calypso.orders.v1.OrdersService":
+		return Operator
+	case strings.HasPrefix(method, "Pause"), strings.HasPrefix(method, "Resume"), strings.HasPrefix(method, "Stop"),
+		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Validate"):
+		return Operator
+	}
+	return Admin
+}
+
+// authorizer lets gRPC calls through that their caller may make, and logs those that change something. users is nil
+// where everybody may do everything.
+type authorizer struct {
+	users *Users
+	log   *slog.Logger
+}
+
+func (a authorizer) authorize(ctx context.Context, method string, request any) error {
+	need := required(method)
+	caller := user{name: "anonymous", role: Admin}
+	if a.users != nil && need > 0 {
+		var header string
+		if values := metadata.ValueFromIncomingContext(ctx, "authorization"); len(values) > 0 {
+			header = values[0]
+		}
+		var err error
+		if caller, err = a.users.authenticate(header); err != nil {
+			return rpc.Error(codes.Unauthenticated, "UNAUTHENTICATED", err.Error())
+		}
+		if caller.role < need {
+			return rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
+		}
+	}
+	if need > Viewer {
+		var name string
+		if named, ok := request.(interface{ GetName() string }); ok {
+			name = named.GetName()
+		}
+		a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", name)
+	}
+	return nil
+}
+
+func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := a.authorize(ctx, info.FullMethod, q); err != nil {
+		return nil, err
+	}
+	return handle(ctx, q)
+}
+
+func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if err := a.authorize(s.Context(), info.FullMethod, nil); err != nil {
+		return err
+	}
+	return handle(server, s)
+}

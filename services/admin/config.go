@@ -1,0 +1,80 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// Config is what admin is started with.
+type Config struct {
+	// GRPCAddress serves all services of this package; HTTPAddresses serve the Kafka Connect API, /v1 and the pages,
+	// each address the same. Required; port 0 takes any free port.
+	GRPCAddress   string
+	HTTPAddresses []string
+	// Capture and Sink are the gRPC addresses (host:port) of the fleets' workers, at least one each.
+	Capture []string
+	Sink    []string
+	// Orders is the gRPC address of the orders-generator; empty where there is none.
+	Orders string
+
+	// UsersFile names who may call (see Users). Empty: everybody may do everything, which is refused on addresses other
+	// than loopback unless InsecureNoAuth says that something else guards them.
+	UsersFile      string
+	InsecureNoAuth bool
+
+	// Version is shown by the web page.
+	Version string
+	// Telemetry is where admin logs, measures and traces; required.
+	Telemetry *telemetry.Telemetry
+}
+
+// Default addresses, all on loopback. 9090 and 8080 are the use case's: of the source side and of the sink side.
+const (
+	DefaultGRPCAddress   = "127.0.0.1:7070"
+	DefaultHTTPAddresses = "127.0.0.1:9090,127.0.0.1:8080"
+	DefaultCapture       = "127.0.0.1:7071"
+	DefaultSink          = "127.0.0.1:7072"
+	DefaultOrders        = "127.0.0.1:7073"
+)
+
+// generatorName is the service name of the orders-generator.
+const generatorName = "orders-generator"
+
+// Validate says everything that is wrong with the configuration.
+func (c *Config) Validate() error {
+	var errs []error
+	if len(c.HTTPAddresses) == 0 {
+		errs = append(errs, errors.New("no HTTP address to listen at"))
+	}
+	if len(c.Capture) == 0 {
+		errs = append(errs, errors.New("no address of a capture worker"))
+	}
+	if len(c.Sink) == 0 {
+		errs = append(errs, errors.New("no address of a sink worker"))
+	}
+	for _, address := range append([]string{c.GRPCAddress}, c.HTTPAddresses...) {
+		loopback, err := isLoopback(address)
+		if err != nil {
+			errs = append(errs, err)
+		} else if !loopback && c.UsersFile == "" && !c.InsecureNoAuth {
+			errs = append(errs, fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: "+
+				"name the users with --users-file, or say --insecure-no-auth if something else guards the address", address))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isLoopback(address string) (bool, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, fmt.Errorf("address %q is not host:port", address)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback(), nil
+}

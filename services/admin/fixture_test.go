@@ -1,0 +1,289 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// system is two fleets of one real worker each, whose connectors move nothing, a generator, and an admin over them.
+type system struct {
+	capture, sink, orders string // gRPC addresses
+	grpc                  string // admin's
+	http                  string // admin's, as a URL
+	connection            *grpc.ClientConn
+	log                   *lockedBuffer
+
+	captures *captures
+	sinks    *sinks
+	stop     map[string]func() // by fleet
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs a system; change, if not nil, adapts admin's configuration.
+func start(t *testing.T, change func(*Config)) *system {
+	t.Helper()
+	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	s := &system{captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
+	s.capture = s.runFleet(t, broker, "capture", connector.Source, "test.SourceConnector", func(server *rpc.Server) {
+		capturev1.RegisterCaptureServiceServer(server, s.captures)
+	})
+	s.sink = s.runFleet(t, broker, "sink", connector.Sink, "test.SinkConnector", func(server *rpc.Server) {
+		sinkv1.RegisterSinkServiceServer(server, s.sinks)
+	})
+	generator := rpc.NewServer(rpc.Config{})
+	ordersv1.RegisterOrdersServiceServer(generator, orders{})
+	s.orders, s.stop["orders-generator"] = serve(t, generator)
+
+	tel, err := telemetry.Start(t.Context(), "admin", "test", telemetry.WithLogOutput(s.log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	httpPort := testenv.Port(t)
+	cfg := Config{
+		GRPCAddress:   fmt.Sprintf("127.0.0.1:%d", testenv.Port(t)),
+		HTTPAddresses: []string{fmt.Sprintf("127.0.0.1:%d", httpPort), "127.0.0.1:0"},
+		Capture:       []string{s.capture}, Sink: []string{s.sink}, Orders: s.orders,
+		Telemetry: tel,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, cfg) }()
+	s.grpc, s.http = cfg.GRPCAddress, fmt.Sprintf("http://127.0.0.1:%d", httpPort)
+	if s.connection, err = grpc.NewClient("passthrough:///"+s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = s.connection.Close()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		_ = tel.Shutdown(context.Background())
+	})
+	testenv.Eventually(t, 30*time.Second, "the system", func(ctx context.Context) error {
+		for _, address := range []string{s.capture, s.sink, s.grpc} {
+			connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+			if err != nil {
+				return err
+			}
+			defer connection.Close()
+			r, err := healthv1.NewHealthClient(connection).Check(ctx, &healthv1.HealthCheckRequest{})
+			if err != nil {
+				return err
+			}
+			if r.Status != healthv1.HealthCheckResponse_SERVING {
+				return fmt.Errorf("%s is %v", address, r.Status)
+			}
+		}
+		return nil
+	})
+	return s
+}
+
+func (s *system) connectors() connectorv1.ConnectorServiceClient {
+	return connectorv1.NewConnectorServiceClient(s.connection)
+}
+
+// create makes a connector and fails the test if that fails.
+func (s *system) create(t *testing.T, name, class string, config map[string]string) {
+	t.Helper()
+	full := map[string]string{"connector.class": class}
+	for k, v := range config {
+		full[k] = v
+	}
+	if _, err := s.connectors().CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: full}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await waits until a connector and its one task are in a state.
+func (s *system) await(t *testing.T, name string, state connectorv1.State) {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, fmt.Sprintf("%s to be %v", name, state), func(ctx context.Context) error {
+		r, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})
+		if err != nil {
+			return err
+		}
+		if r.Status.State != state || state == connectorv1.State_STATE_RUNNING && (len(r.Status.Tasks) != 1 || r.Status.Tasks[0].State != state) {
+			return fmt.Errorf("status is %v", r.Status)
+		}
+		return nil
+	})
+}
+
+// runFleet runs one worker whose connectors wait until they are stopped.
+func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind connector.Type, class string, register func(*rpc.Server)) string {
+	t.Helper()
+	keys := append([]catalogue.Key{{Name: "topic.prefix", Type: catalogue.String}, {Name: "secret.password", Type: catalogue.Password}}, catalogue.SourceFramework()...)
+	if kind == connector.Sink {
+		keys = catalogue.SinkFramework()
+	}
+	c, err := catalogue.New(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := connector.NewWorker(connector.WorkerConfig{
+		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4,
+		Plugins: []connector.Plugin{{
+			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c,
+			Tasks: func(catalogue.Values) (int, error) { return 1, nil },
+			NewTask: func(connector.TaskEnv, catalogue.Values) (connector.Task, error) {
+				return waiting{}, nil
+			},
+		}},
+		Logger: telemetry.NewLogger(s.log, nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rpc.NewServer(rpc.Config{Ready: worker.Ready})
+	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+	register(server)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := worker.Run(ctx); err != nil {
+			t.Errorf("worker of %s: %v", name, err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	address, stop := serve(t, server)
+	s.stop[name] = stop
+	return address
+}
+
+// serve runs a gRPC server on a free port until stop is called or the test ends.
+func serve(t *testing.T, server *rpc.Server) (address string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.Serve(ctx, listener); err != nil {
+			t.Errorf("serving: %v", err)
+		}
+	}()
+	stop = func() { cancel(); <-ended }
+	t.Cleanup(stop)
+	return listener.Addr().String(), stop
+}
+
+type waiting struct{}
+
+func (waiting) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+
+// captures and sinks answer what a test sets.
+type captures struct {
+	capturev1.UnimplementedCaptureServiceServer
+	mu  sync.Mutex
+	all []*capturev1.Capture
+}
+
+func (c *captures) set(all ...*capturev1.Capture) { c.mu.Lock(); c.all = all; c.mu.Unlock() }
+
+func (c *captures) GetCapture(_ context.Context, q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.all {
+		if one.Connector == q.Connector {
+			return &capturev1.GetCaptureResponse{Capture: one}, nil
+		}
+	}
+	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", "no such capture")
+}
+
+func (c *captures) ListCaptures(context.Context, *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &capturev1.ListCapturesResponse{Captures: c.all}, nil
+}
+
+type sinks struct {
+	sinkv1.UnimplementedSinkServiceServer
+	mu  sync.Mutex
+	all []*sinkv1.Sink
+}
+
+func (c *sinks) set(all ...*sinkv1.Sink) { c.mu.Lock(); c.all = all; c.mu.Unlock() }
+
+func (c *sinks) GetSink(_ context.Context, q *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.all {
+		if one.Connector == q.Connector {
+			return &sinkv1.GetSinkResponse{Sink: one}, nil
+		}
+	}
+	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", "no such sink")
+}
+
+func (c *sinks) ListSinks(context.Context, *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &sinkv1.ListSinksResponse{Sinks: c.all}, nil
+}
+
+type orders struct {
+	ordersv1.UnimplementedOrdersServiceServer
+}
+
+func (orders) SetRate(_ context.Context, q *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
+	return &ordersv1.SetRateResponse{Statistics: &ordersv1.Statistics{Rate: q.Rate}}, nil
+}
+
+func (orders) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+	return &ordersv1.GetStatisticsResponse{Statistics: &ordersv1.Statistics{Inserted: 42}}, nil
+}

@@ -1,0 +1,159 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
+
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// fleet is the workers of one service. Any worker takes any call; what only one worker knows is asked of all.
+type fleet struct {
+	// name is the service's: capture, sink, orders-generator.
+	name string
+	// any reaches whichever worker answers, in turn.
+	any *grpc.ClientConn
+	// workers has one connection a worker, in the order of the configured addresses.
+	workers []worker
+}
+
+type worker struct {
+	address    string
+	connection *grpc.ClientConn
+}
+
+// healthTimeout bounds one health question.
+const healthTimeout = 2 * time.Second
+
+// dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
+func dialFleet(name string, addresses []string, tracers trace.TracerProvider) (_ *fleet, err error) {
+	f := &fleet{name: name}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(tracers))),
+	}
+	for _, address := range addresses {
+		connection, err := grpc.NewClient("dns:///"+address, options...)
+		if err != nil {
+			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
+		}
+		f.workers = append(f.workers, worker{address, connection})
+	}
+	workers := manual.NewBuilderWithScheme("fleet")
+	state := resolver.State{}
+	for _, address := range addresses {
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+	}
+	workers.InitialState(state)
+	f.any, err = grpc.NewClient("fleet:///"+name, append(options, grpc.WithResolvers(workers),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`))...)
+	if err != nil {
+		return nil, fmt.Errorf("connections to %s: %w", name, err)
+	}
+	return f, nil
+}
+
+func (f *fleet) close() {
+	for _, w := range f.workers {
+		_ = w.connection.Close()
+	}
+	if f.any != nil {
+		_ = f.any.Close()
+	}
+}
+
+func (f *fleet) addresses() string {
+	var all []string
+	for _, w := range f.workers {
+		all = append(all, w.address)
+	}
+	return strings.Join(all, ", ")
+}
+
+// unreachable says of a call's error that no worker could be asked. Errors that a worker gave pass as they are: they
+// carry a reason.
+func (f *fleet) unreachable(err error) error {
+	if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
+		return err
+	}
+	return rpc.Error(codes.Unavailable, "SERVICE_UNAVAILABLE",
+		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), status.Convert(err).Message()))
+}
+
+// serving asks one worker for its health; nil means that it is ready for work.
+func (w worker) serving(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	r, err := healthv1.NewHealthClient(w.connection).Check(ctx, &healthv1.HealthCheckRequest{})
+	switch {
+	case status.Code(err) == codes.DeadlineExceeded:
+		return fmt.Errorf("no answer within %v", healthTimeout)
+	case err != nil:
+		return errors.New(status.Convert(err).Message())
+	case r.Status != healthv1.HealthCheckResponse_SERVING:
+		return errors.New("not ready for work; its /readyz says why")
+	}
+	return nil
+}
+
+// askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker
+// answers, or if a worker answers with an error other than NOT_FOUND and being unreachable; NOT_FOUND if all say so.
+func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) ([]T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make([]chan answer, len(f.workers))
+	for i, w := range f.workers {
+		answers[i] = make(chan answer, 1)
+		go func() {
+			value, err := ask(ctx, w.connection)
+			answers[i] <- answer{value, err}
+		}()
+	}
+	var values []T
+	var failed []error
+	for _, c := range answers {
+		a := <-c
+		if a.err == nil {
+			values = append(values, a.value)
+		} else {
+			failed = append(failed, f.unreachable(a.err))
+		}
+	}
+	if len(values) > 0 || len(failed) == 0 {
+		return values, nil
+	}
+	// Why nothing came: what a worker said counts more than a worker that could not be asked.
+	slices.SortStableFunc(failed, func(a, b error) int { return rank(a) - rank(b) })
+	return nil, failed[0]
+}
+
+func rank(err error) int {
+	switch status.Code(err) {
+	case codes.Unavailable:
+		return 2
+	case codes.NotFound:
+		return 1
+	}
+	return 0
+}

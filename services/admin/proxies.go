@@ -1,0 +1,165 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// captureProxy is CaptureService over all capture workers: each knows the connectors that it runs.
+type captureProxy struct {
+	capturev1.UnimplementedCaptureServiceServer
+	fleet *fleet
+}
+
+func (p captureProxy) GetCapture(ctx context.Context, q *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.GetCaptureResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).GetCapture(ctx, q)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.MaxFunc(answers, func(a, b *capturev1.GetCaptureResponse) int { return newer(a.Capture, b.Capture) }), nil
+}
+
+func (p captureProxy) ListCaptures(ctx context.Context, q *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListCapturesResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).ListCaptures(ctx, q)
+	})
+	if err != nil {
+		return nil, err
+	}
+	captures := map[string]*capturev1.Capture{}
+	for _, answer := range answers {
+		for _, c := range answer.Captures {
+			if known, ok := captures[c.Connector]; !ok || newer(c, known) > 0 {
+				captures[c.Connector] = c
+			}
+		}
+	}
+	all := &capturev1.ListCapturesResponse{}
+	for _, name := range slices.Sorted(maps.Keys(captures)) {
+		all.Captures = append(all.Captures, captures[name])
+	}
+	return all, nil
+}
+
+// newer orders two reports about one connector, of which a worker that lost it may still give the older.
+func newer(a, b *capturev1.Capture) int {
+	return a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime())
+}
+
+// sinkProxy is SinkService over all sink workers: a connector's tasks are spread over them.
+type sinkProxy struct {
+	sinkv1.UnimplementedSinkServiceServer
+	fleet *fleet
+}
+
+func (p sinkProxy) GetSink(ctx context.Context, q *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.GetSinkResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).GetSink(ctx, q)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var parts []*sinkv1.Sink
+	for _, answer := range answers {
+		parts = append(parts, answer.Sink)
+	}
+	return &sinkv1.GetSinkResponse{Sink: sum(parts)}, nil
+}
+
+func (p sinkProxy) ListSinks(ctx context.Context, q *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
+	answers, err := askAll(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ListSinksResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).ListSinks(ctx, q)
+	})
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string][]*sinkv1.Sink{}
+	for _, answer := range answers {
+		for _, s := range answer.Sinks {
+			parts[s.Connector] = append(parts[s.Connector], s)
+		}
+	}
+	all := &sinkv1.ListSinksResponse{}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		all.Sinks = append(all.Sinks, sum(parts[name]))
+	}
+	return all, nil
+}
+
+// sum joins what several workers say about one sink connector; parts has at least one element.
+func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
+	total := proto.CloneOf(parts[0])
+	for _, s := range parts[1:] {
+		total.Partitions = append(total.Partitions, s.Partitions...)
+		total.RowsIngested += s.RowsIngested
+		total.BytesIngested += s.BytesIngested
+		total.BatchesIngested += s.BatchesIngested
+		total.BatchesInFlight += s.BatchesInFlight
+		total.BufferedBytes += s.BufferedBytes
+		total.RowsDeadLettered += s.RowsDeadLettered
+		total.Tombstones += s.Tombstones
+		total.Retries += s.Retries
+		if s.GetLastErrorTime().AsTime().After(total.GetLastErrorTime().AsTime()) {
+			total.LastError, total.LastErrorTime = s.LastError, s.LastErrorTime
+		}
+		if s.GetProduceToIngested().AsDuration() > total.GetProduceToIngested().AsDuration() {
+			total.ProduceToIngested = s.ProduceToIngested
+		}
+	}
+	slices.SortFunc(total.Partitions, func(a, b *sinkv1.PartitionProgress) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return total
+}
+
+// ordersProxy is OrdersService of the one generator. fleet is nil where none is configured.
+type ordersProxy struct {
+	ordersv1.UnimplementedOrdersServiceServer
+	fleet *fleet
+}
+
+func toGenerator[Request, Response any](ctx context.Context, p ordersProxy, q Request, call func(ordersv1.OrdersServiceClient, context.Context, Request, ...grpc.CallOption) (Response, error)) (Response, error) {
+	if p.fleet == nil {
+		var none Response
+		return none, rpc.Error(codes.FailedPrecondition, "NO_GENERATOR", "this installation has no orders-generator; start admin with --orders <host:port> if there is one")
+	}
+	response, err := call(ordersv1.NewOrdersServiceClient(p.fleet.any), ctx, q)
+	return response, p.fleet.unreachable(err)
+}
+
+func (p ordersProxy) Start(ctx context.Context, q *ordersv1.StartRequest) (*ordersv1.StartResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.Start)
+}
+
+func (p ordersProxy) Stop(ctx context.Context, q *ordersv1.StopRequest) (*ordersv1.StopResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.Stop)
+}
+
+func (p ordersProxy) SetRate(ctx context.Context, q *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.SetRate)
+}
+
+func (p ordersProxy) Burst(ctx context.Context, q *ordersv1.BurstRequest) (*ordersv1.BurstResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.Burst)
+}
+
+func (p ordersProxy) SetMix(ctx context.Context, q *ordersv1.SetMixRequest) (*ordersv1.SetMixResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.SetMix)
+}
+
+func (p ordersProxy) GetStatistics(ctx context.Context, q *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+	return toGenerator(ctx, p, q, ordersv1.OrdersServiceClient.GetStatistics)
+}

@@ -1,0 +1,151 @@
+// Package admin is the control plane: it shows the fleets of capture and sink and the orders-generator as one system,
+// over gRPC, over /v1 (JSON), and over the REST API of Kafka Connect.
+//
+// Model. admin keeps nothing. Every call is asked of the fleets: router serves ConnectorService for both, the proxies
+// serve CaptureService, SinkService and OrdersService, service serves AdminService from all of them. HTTP is a
+// translation in front: every request becomes a call of admin's own gRPC server, so that authentication, roles and audit
+// have one place (authorizer).
+//
+// Guarantees. Without a file of users admin listens on loopback only, unless told otherwise. A fleet that cannot be
+// reached makes an error that names it, never a shorter list.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// Run serves until ctx ends and returns nil then. An error says what is wrong with the configuration or which address
+// cannot be listened at; fleets that cannot be reached are no error, they are waited for.
+func Run(ctx context.Context, cfg Config) (err error) {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("configuration of admin: %w", err)
+	}
+	var users *Users
+	if cfg.UsersFile != "" {
+		if users, err = ReadUsers(cfg.UsersFile); err != nil {
+			return err
+		}
+	}
+	fleets, err := dialFleets(cfg)
+	defer func() {
+		for _, f := range fleets {
+			f.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(append([]string{cfg.GRPCAddress}, cfg.HTTPAddresses...))
+	if err != nil {
+		return err
+	}
+	own, err := grpc.NewClient("passthrough:///"+listeners[0].Addr().String(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(cfg.Telemetry.Tracers))))
+	if err != nil {
+		return fmt.Errorf("connecting admin's HTTP side to its gRPC side: %w", err)
+	}
+	defer own.Close()
+
+	server, service := newServer(cfg, users, fleets)
+	group, ctx := errgroup.WithContext(ctx)
+	handler, err := newHandler(ctx, cfg, users, own, service.ready)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { return server.Serve(ctx, listeners[0]) })
+	for _, l := range listeners[1:] {
+		group.Go(func() error { return telemetry.ServeHTTP(ctx, l, handler) })
+	}
+	return group.Wait()
+}
+
+// dialFleets returns the fleets of capture, sink and, if there is one, orders-generator. Those it returns with an error
+// must be closed as well.
+func dialFleets(cfg Config) (fleets []*fleet, err error) {
+	type place struct {
+		name      string
+		addresses []string
+	}
+	places := []place{{"capture", cfg.Capture}, {"sink", cfg.Sink}}
+	if cfg.Orders != "" {
+		places = append(places, place{generatorName, []string{cfg.Orders}})
+	}
+	for _, p := range places {
+		f, err := dialFleet(p.name, p.addresses, cfg.Telemetry.Tracers)
+		if err != nil {
+			return fleets, err
+		}
+		fleets = append(fleets, f)
+	}
+	return fleets, nil
+}
+
+// listen opens all addresses or none.
+func listen(addresses []string) (listeners []net.Listener, err error) {
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close()
+			}
+			return nil, fmt.Errorf("listening: %w", err)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// newServer registers all services; fleets are as dialFleets returns them.
+func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service) {
+	guard := authorizer{users: users, log: cfg.Telemetry.Logger}
+	server := rpc.NewServer(rpc.Config{
+		Logger: cfg.Telemetry.Logger,
+		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
+		Stream: []grpc.StreamServerInterceptor{guard.stream},
+	})
+	s := &service{
+		router:  &router{fleets: fleets[:2]},
+		capture: captureProxy{fleet: fleets[0]},
+		sink:    sinkProxy{fleet: fleets[1]},
+		fleets:  fleets,
+	}
+	orders := ordersProxy{}
+	if len(fleets) > 2 {
+		orders.fleet = fleets[2]
+	}
+	connectorv1.RegisterConnectorServiceServer(server, s.router)
+	adminv1.RegisterAdminServiceServer(server, s)
+	capturev1.RegisterCaptureServiceServer(server, s.capture)
+	sinkv1.RegisterSinkServiceServer(server, s.sink)
+	ordersv1.RegisterOrdersServiceServer(server, orders)
+	return server, s
+}
+
+// ready says why the system cannot be controlled: a fleet has no worker that is ready.
+func (s *service) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*healthTimeout+time.Second)
+	defer cancel()
+	health, err := s.GetHealth(ctx, &adminv1.GetHealthRequest{})
+	if err == nil && health.Verdict == adminv1.Verdict_VERDICT_BROKEN {
+		err = errors.New(health.Reason)
+	}
+	return err
+}

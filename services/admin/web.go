@@ -1,0 +1,178 @@
+package admin
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/calypso-cdc/calypso/gen"
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// maxBody bounds a request's body, in bytes.
+const maxBody = 1 << 20
+
+//go:embed web
+var webFiles embed.FS
+
+// newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
+func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
+	gateway, err := newGateway(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	page, err := newPage(cfg)
+	if err != nil {
+		return nil, err
+	}
+	probes := cfg.Telemetry.Handler(ready)
+	connect := http.NotFoundHandler()
+
+	guarded := http.NewServeMux()
+	guarded.Handle("/", connect)
+	guarded.Handle("/v1/", gateway)
+	guarded.Handle("GET /metrics", probes)
+	guarded.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(gen.OpenAPI)
+	})
+	guarded.Handle("GET /web/", http.FileServerFS(webFiles))
+	guarded.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		// Connect's clients ask for its version here; only browsers ask for HTML.
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			page.ServeHTTP(w, r)
+		} else {
+			connect.ServeHTTP(w, r)
+		}
+	})
+
+	root := http.NewServeMux()
+	root.Handle("/", authenticateHTTP(users, guarded))
+	root.Handle("GET /healthz", probes)
+	root.Handle("GET /readyz", probes)
+	// No CORS headers are sent, and what a foreign page makes a browser send is refused.
+	safe := http.NewCrossOriginProtection().Handler(root)
+	if users == nil && !cfg.InsecureNoAuth {
+		safe = onlyLocalNames(safe)
+	}
+	return withHeaders(http.MaxBytesHandler(safe, maxBody)), nil
+}
+
+// newGateway is the JSON form of the gRPC services, under /v1.
+func newGateway(ctx context.Context, own *grpc.ClientConn) (http.Handler, error) {
+	mux := runtime.NewServeMux(runtime.WithRoutingErrorHandler(routingError))
+	for _, register := range []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error{
+		adminv1.RegisterAdminServiceHandler,
+		connectorv1.RegisterConnectorServiceHandler,
+		capturev1.RegisterCaptureServiceHandler,
+		sinkv1.RegisterSinkServiceHandler,
+		ordersv1.RegisterOrdersServiceHandler,
+	} {
+		if err := register(ctx, mux, own); err != nil {
+			return nil, fmt.Errorf("registering the gateway: %w", err)
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+			writeError(w, http.StatusUnsupportedMediaType, "the body must be JSON and say so: Content-Type: application/json")
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}), nil
+}
+
+// routingError answers a wrong method with 405; the gateway's own answer would be 501.
+func routingError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler, w http.ResponseWriter, r *http.Request, code int) {
+	if code == http.StatusMethodNotAllowed {
+		err := &runtime.HTTPStatusError{HTTPStatus: code, Err: status.Error(codes.Unimplemented, "method not allowed")}
+		runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)
+		return
+	}
+	runtime.DefaultRoutingErrorHandler(ctx, mux, m, w, r, code)
+}
+
+// authenticateHTTP asks who a caller is and hands the answer on to the gRPC side, which decides what they may do.
+func authenticateHTTP(users *Users, next http.Handler) http.Handler {
+	if users == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := r.Header.Get("Authorization")
+		if _, err := users.authenticate(header); err != nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="calypso", charset="UTF-8"`)
+			writeError(w, http.StatusUnauthorized, err.Error())
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(metadata.AppendToOutgoingContext(r.Context(), "authorization", header)))
+	})
+}
+
+// onlyLocalNames refuses requests to any host name but the machine's own: a page whose name was made to point at
+// 127.0.0.1 (DNS rebinding) is of the same origin for the browser.
+func onlyLocalNames(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			writeError(w, http.StatusForbidden, "without a file of users only localhost is answered; name the users with --users-file")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// writeError answers in the form of Kafka Connect, which its clients demand of every error.
+func writeError(w http.ResponseWriter, code int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(struct {
+		Code    int    `json:"error_code"`
+		Message string `json:"message"`
+	}{code, message})
+}
+
+// newPage is the page that says what is where.
+func newPage(cfg Config) (http.Handler, error) {
+	t, err := template.ParseFS(webFiles, "web/index.html")
+	if err != nil {
+		return nil, fmt.Errorf("reading admin's page: %w", err)
+	}
+	_, grpcPort, _ := net.SplitHostPort(cfg.GRPCAddress)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		_ = t.Execute(w, map[string]string{
+			"Version": cfg.Version, "HTTP": "http://" + r.Host, "GRPC": net.JoinHostPort(host, grpcPort)})
+	}), nil
+}

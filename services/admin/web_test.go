@@ -1,0 +1,299 @@
+package admin
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// request is one HTTP call; header entries are "Name: value".
+func (s *system) request(t *testing.T, method, path, body string, header ...string) (int, string, http.Header) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.http+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
+		r.Header.Set(name, value)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(content), answer.Header
+}
+
+func TestAPipelineIsOneObjectWithAVerdictOverJSON(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	s.create(t, "elsewhere", sinkClass, map[string]string{"topics": "other"})
+	for _, name := range []string{"src", "adx", "elsewhere"} {
+		s.await(t, name, connectorv1.State_STATE_RUNNING)
+	}
+	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Partitions: []*sinkv1.PartitionProgress{{Committed: 3, End: 5}}})
+
+	code, body, _ := s.request(t, "GET", "/v1/pipelines", "")
+	var list struct {
+		Pipelines []struct {
+			Source, Verdict, Reason string
+			Sinks                   []struct{ Status struct{ Name string } }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &list); err != nil || code != http.StatusOK {
+		t.Fatalf("%d %s: %v", code, body, err)
+	}
+	if len(list.Pipelines) != 1 {
+		t.Fatalf("pipelines are %s", body)
+	}
+	p := list.Pipelines[0]
+	if p.Source != "src" || p.Verdict != "VERDICT_HEALTHY" || !strings.Contains(p.Reason, "2 records") ||
+		len(p.Sinks) != 1 || p.Sinks[0].Status.Name != "adx" {
+		t.Errorf("the pipeline is %+v", p)
+	}
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines/nope", ""); code != http.StatusNotFound || !strings.Contains(body, "CONNECTOR_NOT_FOUND") {
+		t.Errorf("an unknown pipeline: %d %s", code, body)
+	}
+}
+
+func TestHealthNamesTheServiceThatIsMissing(t *testing.T) {
+	s := start(t, nil)
+	if code, body, _ := s.request(t, "GET", "/readyz", ""); code != http.StatusOK {
+		t.Errorf("/readyz: %d %s", code, body)
+	}
+	s.stop["orders-generator"]()
+	client := adminv1.NewAdminServiceClient(s.connection)
+	h, err := client.GetHealth(t.Context(), &adminv1.GetHealthRequest{})
+	if err != nil || h.Verdict != adminv1.Verdict_VERDICT_DEGRADED || !strings.Contains(h.Reason, "orders-generator") {
+		t.Errorf("without generator: %v, %v", h, err)
+	}
+	s.stop["capture"]()
+	h, err = client.GetHealth(t.Context(), &adminv1.GetHealthRequest{})
+	if err != nil || h.Verdict != adminv1.Verdict_VERDICT_BROKEN || !strings.Contains(h.Reason, "capture") || len(h.Services) != 4 {
+		t.Errorf("without capture: %v, %v", h, err)
+	}
+	if code, body, _ := s.request(t, "GET", "/readyz", ""); code != http.StatusServiceUnavailable || !strings.Contains(body, "capture") {
+		t.Errorf("/readyz without capture: %d %s", code, body)
+	}
+	if code, _, _ := s.request(t, "GET", "/healthz", ""); code != http.StatusOK {
+		t.Errorf("/healthz: %d", code)
+	}
+}
+
+func TestTheOrdersGeneratorIsControlledOverJSON(t *testing.T) {
+	s := start(t, nil)
+	code, body, _ := s.request(t, "POST", "/v1/orders:rate", `{"rate": 250}`, "Content-Type: application/json")
+	if code != http.StatusOK || !strings.Contains(body, `"rate":250`) {
+		t.Errorf("%d %s", code, body)
+	}
+	without := start(t, func(c *Config) { c.Orders = "" })
+	if code, body, _ := without.request(t, "GET", "/v1/orders/statistics", ""); code != http.StatusBadRequest || !strings.Contains(body, "NO_GENERATOR") {
+		t.Errorf("without a generator: %d %s", code, body)
+	}
+}
+
+func TestBadRequestsAreRefused(t *testing.T) {
+	s := start(t, nil)
+	for _, test := range []struct {
+		what, method, path, body string
+		header                   []string
+		want                     int
+	}{
+		{"a form", "POST", "/v1/orders:rate", "rate=1", []string{"Content-Type: application/x-www-form-urlencoded"}, 415},
+		{"broken JSON", "POST", "/v1/orders:rate", "{", []string{"Content-Type: application/json"}, 400},
+		{"a wrong type", "POST", "/v1/orders:rate", `{"rate":"fast"}`, []string{"Content-Type: application/json"}, 400},
+		{"an unknown path", "GET", "/v1/nope", "", nil, 404},
+		{"a wrong method", "PUT", "/v1/health", "", nil, 405},
+		{"a huge body", "POST", "/v1/connectors", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, []string{"Content-Type: application/json"}, 400},
+		{"another origin", "POST", "/v1/orders:stop", "{}", []string{"Content-Type: application/json", "Sec-Fetch-Site: cross-site"}, 403},
+		{"another name for this machine", "GET", "/v1/health", "", []string{"Host: evil.example:9090"}, 403},
+	} {
+		if code, body, _ := s.request(t, test.method, test.path, test.body, test.header...); code != test.want {
+			t.Errorf("%s: %d %s", test.what, code, body)
+		}
+	}
+}
+
+func TestDocumentsAndPagesAreServed(t *testing.T) {
+	s := start(t, nil)
+	code, body, _ := s.request(t, "GET", "/openapi.json", "")
+	var document struct{ Paths map[string]any }
+	if err := json.Unmarshal([]byte(body), &document); err != nil || code != http.StatusOK || document.Paths["/v1/pipelines"] == nil {
+		t.Errorf("/openapi.json: %d %.200s", code, body)
+	}
+	code, body, header := s.request(t, "GET", "/", "", "Accept: text/html")
+	if code != http.StatusOK || !strings.Contains(body, s.http+"/connectors") || !strings.Contains(body, s.grpc) ||
+		!strings.Contains(header.Get("Content-Security-Policy"), "default-src 'self'") || header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("the page: %d %s %v", code, body, header)
+	}
+	if code, _, _ := s.request(t, "GET", "/web/style.css", ""); code != http.StatusOK {
+		t.Errorf("its style: %d", code)
+	}
+	if code, body, _ := s.request(t, "GET", "/metrics", ""); code != http.StatusOK || !strings.Contains(body, "cdc_build_info") {
+		t.Errorf("/metrics: %d", code)
+	}
+}
+
+// usersFile writes a file of one user a role, each with the password <role>-pw.
+func usersFile(t *testing.T) string {
+	t.Helper()
+	var lines strings.Builder
+	lines.WriteString("# users of the test\n\n")
+	for _, role := range []string{"viewer", "operator", "admin"} {
+		hash, err := bcrypt.GenerateFromPassword([]byte(role+"-pw"), bcrypt.MinCost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&lines, "%s-1:%s:%s\n", role, role, hash)
+	}
+	path := filepath.Join(t.TempDir(), "users")
+	if err := os.WriteFile(path, []byte(lines.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	as := func(role string) []string {
+		return []string{"Authorization: Bearer " + role + "-1:" + role + "-pw", "Content-Type: application/json"}
+	}
+	create := `{"name":"src","config":{"connector.class":"` + sourceClass + `","topic.prefix":"shop"}}`
+	for _, test := range []struct {
+		role, method, path, body string
+		want                     int
+	}{
+		{"viewer", "GET", "/v1/connectors", "", 200},
+		{"viewer", "POST", "/v1/orders:rate", `{"rate":1}`, 403},
+		{"viewer", "POST", "/v1/connectors", create, 403},
+		{"operator", "POST", "/v1/connectors", create, 403},
+		{"operator", "POST", "/v1/orders:rate", `{"rate":1}`, 200},
+		{"admin", "POST", "/v1/connectors", create, 200},
+		{"operator", "POST", "/v1/connectors/src:pause", `{}`, 200},
+		{"viewer", "POST", "/v1/connectors/src:resume", `{}`, 403},
+		{"operator", "DELETE", "/v1/connectors/src", "", 403},
+		{"admin", "DELETE", "/v1/connectors/src", "", 200},
+	} {
+		if code, body, _ := s.request(t, test.method, test.path, test.body, as(test.role)...); code != test.want {
+			t.Errorf("%s %s %s: %d %s", test.role, test.method, test.path, code, body)
+		}
+	}
+	if !strings.Contains(s.log.String(), `"user":"admin-1","method":"/calypso.connector.v1.ConnectorService/CreateConnector","connector":"src"`) {
+		t.Errorf("the audit lacks the creation: %s", s.log)
+	}
+}
+
+func TestWhoeverDoesNotShowWhoTheyAreIsRefused(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	for what, authorization := range map[string]string{
+		"nothing": "", "an empty pair": "Basic Og==", "a wrong password": "Bearer admin-1:viewer-pw",
+		"an unknown user": "Bearer root:admin-pw", "no base64": "Basic !", "another scheme": "Digest admin-1:admin-pw",
+	} {
+		code, body, header := s.request(t, "GET", "/v1/connectors", "", "Authorization: "+authorization)
+		if code != http.StatusUnauthorized || header.Get("WWW-Authenticate") == "" || !strings.Contains(body, `"error_code":401`) {
+			t.Errorf("%s over HTTP: %d %s", what, code, body)
+		}
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", authorization)
+		_, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+		if status.Code(err) != codes.Unauthenticated {
+			t.Errorf("%s over gRPC: %v", what, err)
+		}
+	}
+	if strings.Contains(s.log.String(), "-pw") {
+		t.Error("a password was logged")
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if code, _, _ := s.request(t, "GET", path, ""); code != http.StatusOK {
+			t.Errorf("%s without credentials: %d", path, code)
+		}
+	}
+}
+
+func TestAChangedFileOfUsersCountsAtOnce(t *testing.T) {
+	path := usersFile(t)
+	users, err := ReadUsers(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const header = "Bearer viewer-1:viewer-pw"
+	if _, err := users.authenticate(header); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.ReplaceAll(string(content), "viewer-1:", "viewer-2:")
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Second)
+	if err := os.Chtimes(path, later, later); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := users.authenticate(header); err == nil {
+		t.Error("a removed user is still let in")
+	}
+}
+
+func TestAFileOfUsersThatIsWrongIsRefusedByItsLine(t *testing.T) {
+	const hash = "$2a$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+	for content, want := range map[string]string{
+		"":                                       "no user",
+		"a:admin":                                "line 1",
+		"a:root:" + hash:                         "role",
+		"\n#\na:admin:plain-text":                "line 3",
+		"a:admin:" + hash + "\na:viewer:" + hash: "twice",
+	} {
+		if _, err := parseUsers(content); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "plain-text") {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
+func TestAnAddressOutsideNeedsUsersOrAWordThatItDoesNot(t *testing.T) {
+	base := Config{GRPCAddress: "127.0.0.1:7070", HTTPAddresses: []string{"localhost:9090", "[::1]:8080"}, Capture: []string{"c:1"}, Sink: []string{"s:1"}}
+	if err := base.Validate(); err != nil {
+		t.Errorf("loopback: %v", err)
+	}
+	for _, address := range []string{":9090", "0.0.0.0:9090", "192.0.2.1:9090", "example.com:9090"} {
+		c := base
+		c.HTTPAddresses = []string{address}
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--insecure-no-auth") {
+			t.Errorf("%s: %v", address, err)
+		}
+		c.InsecureNoAuth = true
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s, told so: %v", address, err)
+		}
+	}
+}
