@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/spelling"
 )
 
 // Parse checks a configuration against the catalogue. Values hold what was given even if there are errors, so that a
@@ -119,10 +121,28 @@ func (k Key) check(value string) string {
 
 func (c *Catalogue) unknown(name string) string {
 	shown := abbreviate(name)
-	if nearest := c.nearest(name); nearest != "" {
-		return fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", shown, nearest)
+	if nearest := spelling.Nearest(name, c.spellings); nearest != "" {
+		key, _ := c.Lookup(nearest)
+		return fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", shown, key.Name)
 	}
 	return fmt.Sprintf("%s is not a known configuration key and has no effect.", shown)
+}
+
+// spellings yields every name and alias, not those of families.
+func (c *Catalogue) spellings(yield func(string) bool) {
+	for _, key := range c.keys {
+		if strings.HasSuffix(key.Name, "*") {
+			continue
+		}
+		if !yield(key.Name) {
+			return
+		}
+		for _, alias := range key.Aliases {
+			if !yield(alias) {
+				return
+			}
+		}
+	}
 }
 
 // abbreviate keeps hostile input from flooding messages: at most 200 bytes are quoted.

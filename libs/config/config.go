@@ -1,0 +1,339 @@
+// Package config fills a service's settings from flags, then environment variables, then defaults, all declared by one
+// struct. It is strict: an unknown flag, an argument that is no flag and a value of the wrong form are errors, and all
+// faults are reported together.
+//
+// A field is declared by its tags:
+//
+//	Brokers  []string      `name:"bootstrap-servers" env:"BOOTSTRAP_SERVERS" default:"localhost:9092" help:"Kafka brokers, …"`
+//	Password config.Secret `name:"sasl-password" help:"…"`
+//
+// The flag is --<name>. The environment variable is CALYPSO_<NAME> with underscores; env lists further names, which are
+// asked after it. A value that is given in a file is read from the path in <VARIABLE>_FILE. A Secret has no flag of its own, since
+// command lines are visible to others; it has --<name>-file, and the variables. A struct field without a name tag is
+// a section: its fields are settings too, under the prefix of its prefix tag, if any. A settings struct, or a section
+// of it, may have a method Validate() error, whose faults are joined to the others.
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/spelling"
+)
+
+// ErrHelp is returned when --help or -h was given; Usage has been written then.
+var ErrHelp = errors.New("help was asked for")
+
+// Program says whose settings are loaded.
+type Program struct {
+	// Name is the program's name as typed.
+	Name string
+	// About says in a paragraph what the program does.
+	About string
+	// Examples are commands worth trying, shown by --help.
+	Examples []string
+	// LookupEnv reads the environment, Environ lists it, Output is where --help goes; the process's own if nil.
+	LookupEnv func(string) (string, bool)
+	Environ   func() []string
+	Output    io.Writer
+}
+
+// Load fills into, a pointer to a struct, from args (without the program's name) and the environment. Warnings name
+// variables that begin with CALYPSO_ and are near to a setting's but are none: probably slips.
+func (p Program) Load(into any, args []string) (warnings []string, err error) {
+	p = p.withDefaults()
+	settings, sections, err := declared(reflect.ValueOf(into))
+	if err != nil {
+		return nil, err
+	}
+	given, faults := parseFlags(settings, args)
+	if _, help := given["help"]; help {
+		p.Usage(into)
+		return nil, ErrHelp
+	}
+	for _, setting := range settings {
+		text, from, ok, err := p.find(setting, given)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		if err := assign(setting.value, text); err != nil {
+			shown := strconv.Quote(text)
+			if setting.secret {
+				shown = "(hidden)"
+			}
+			faults = append(faults, fmt.Errorf("%s: %s is not %s", from, shown, err))
+		}
+	}
+	if len(faults) == 0 {
+		for _, section := range sections {
+			if checked, ok := section.Interface().(interface{ Validate() error }); ok {
+				if err := checked.Validate(); err != nil {
+					faults = append(faults, err)
+				}
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("%w\nRun %s --help for all settings.", errors.Join(faults...), p.Name)
+	}
+	return p.slips(settings), nil
+}
+
+func (p Program) withDefaults() Program {
+	if p.LookupEnv == nil {
+		p.LookupEnv = os.LookupEnv
+	}
+	if p.Environ == nil {
+		p.Environ = os.Environ
+	}
+	if p.Output == nil {
+		p.Output = os.Stdout
+	}
+	return p
+}
+
+// setting is one declared field.
+type setting struct {
+	name      string
+	variables []string // in the order they are asked
+	initial   string
+	hasInit   bool
+	help      string
+	secret    bool
+	value     reflect.Value
+}
+
+// declared lists the settings of a struct and its sections, the struct itself last.
+func declared(into reflect.Value) (settings []setting, sections []reflect.Value, err error) {
+	if into.Kind() != reflect.Pointer || into.Elem().Kind() != reflect.Struct {
+		return nil, nil, fmt.Errorf("config: want a pointer to a struct, not %s", into.Type())
+	}
+	settings, sections, err = declaredIn(into.Elem(), "")
+	if err != nil {
+		return nil, nil, err
+	}
+	names := map[string]bool{}
+	for _, s := range settings {
+		if names[s.name] {
+			return nil, nil, fmt.Errorf("config: setting %s is declared twice", s.name)
+		}
+		names[s.name] = true
+	}
+	return settings, append(sections, into), nil
+}
+
+func declaredIn(structure reflect.Value, prefix string) (settings []setting, sections []reflect.Value, err error) {
+	for i := range structure.NumField() {
+		field := structure.Type().Field(i)
+		name, named := field.Tag.Lookup("name")
+		if !named {
+			if field.Type.Kind() == reflect.Struct && field.IsExported() {
+				inner, innerSections, err := declaredIn(structure.Field(i), prefix+field.Tag.Get("prefix"))
+				if err != nil {
+					return nil, nil, err
+				}
+				settings = append(settings, inner...)
+				sections = append(append(sections, innerSections...), structure.Field(i).Addr())
+			}
+			continue
+		}
+		s := setting{name: prefix + name, help: field.Tag.Get("help"), value: structure.Field(i), secret: field.Type == reflect.TypeFor[Secret]()}
+		s.initial, s.hasInit = field.Tag.Lookup("default")
+		s.variables = []string{variable(s.name)}
+		if more := field.Tag.Get("env"); more != "" {
+			s.variables = append(s.variables, strings.Split(more, ",")...)
+		}
+		if s.hasInit {
+			if err := assign(s.value, s.initial); err != nil {
+				return nil, nil, fmt.Errorf("config: default of %s: %q is not %w", s.name, s.initial, err)
+			}
+		}
+		settings = append(settings, s)
+	}
+	return settings, sections, nil
+}
+
+func variable(name string) string {
+	return "CALYPSO_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+}
+
+// parseFlags accepts --name=value, --name value, and --name for a boolean, with one dash or two.
+func parseFlags(settings []setting, args []string) (given map[string]string, faults []error) {
+	given = map[string]string{}
+	names := map[string]bool{"help": true} // name -> may stand alone
+	for _, s := range settings {
+		if s.secret {
+			names[s.name+"-file"] = false
+			continue
+		}
+		names[s.name] = s.value.Kind() == reflect.Bool
+	}
+	for i := 0; i < len(args); i++ {
+		name, dashed := strings.CutPrefix(args[i], "-")
+		name = strings.TrimPrefix(name, "-")
+		if !dashed || name == "" {
+			faults = append(faults, fmt.Errorf("%q is not a flag", args[i]))
+			continue
+		}
+		name, value, assigned := strings.Cut(name, "=")
+		if name == "h" {
+			name = "help"
+		}
+		alone, known := names[name]
+		switch {
+		case !known && hasKey(names, name+"-file"):
+			faults = append(faults, fmt.Errorf("--%s: secrets are not taken from the command line, which others can see; use --%s-file or %s", name, name, variable(name)))
+			if !assigned && i+1 < len(args) {
+				i++
+			}
+			continue
+		case !known:
+			fault := fmt.Errorf("--%s: there is no such flag", name)
+			if near := spelling.Nearest(name, slices.Values(slices.Sorted(maps.Keys(names)))); near != "" {
+				fault = fmt.Errorf("--%s: there is no such flag; did you mean --%s?", name, near)
+			}
+			faults = append(faults, fault)
+			continue
+		case assigned:
+		case alone:
+			value = "true"
+		case i+1 < len(args):
+			i++
+			value = args[i]
+		default:
+			faults = append(faults, fmt.Errorf("--%s: the value is missing", name))
+			continue
+		}
+		given[name] = value
+	}
+	return given, faults
+}
+
+func hasKey(names map[string]bool, name string) bool {
+	_, ok := names[name]
+	return ok
+}
+
+// find looks for a value: the flag, the flag of a file, then each variable and its _FILE.
+func (p Program) find(s setting, given map[string]string) (text, from string, ok bool, err error) {
+	if text, ok := given[s.name]; ok {
+		return text, "--" + s.name, true, nil
+	}
+	if path, ok := given[s.name+"-file"]; ok && s.secret {
+		text, err := readSecret(path)
+		if err != nil {
+			return "", "", false, fmt.Errorf("--%s-file: %w", s.name, err)
+		}
+		return text, "--" + s.name + "-file", true, nil
+	}
+	for _, variable := range s.variables {
+		if text, ok := p.LookupEnv(variable); ok && text != "" {
+			return text, variable, true, nil
+		}
+		if path, ok := p.LookupEnv(variable + "_FILE"); ok && path != "" {
+			text, err := readSecret(path)
+			if err != nil {
+				return "", "", false, fmt.Errorf("%s_FILE: %w", variable, err)
+			}
+			return text, variable + "_FILE", true, nil
+		}
+	}
+	return "", "", false, nil
+}
+
+// readSecret reads a file without the newline that editors add at its end.
+func readSecret(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read the file: %w", err)
+	}
+	return strings.TrimRight(string(content), "\r\n"), nil
+}
+
+// assign puts a value into a field. Its error completes "… is not".
+func assign(field reflect.Value, text string) error {
+	if unmarshaler, ok := field.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if err := unmarshaler.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("right: %w", err)
+		}
+		return nil
+	}
+	switch target := field.Addr().Interface().(type) {
+	case *time.Duration:
+		duration, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New("a duration such as 500ms or 1m30s")
+		}
+		*target = duration
+		return nil
+	case *[]string:
+		*target = nil
+		for item := range strings.SplitSeq(text, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				*target = append(*target, item)
+			}
+		}
+		return nil
+	}
+	switch field.Kind() {
+	case reflect.String:
+		field.SetString(text)
+	case reflect.Bool:
+		value, err := strconv.ParseBool(text)
+		if err != nil {
+			return errors.New("true or false")
+		}
+		field.SetBool(value)
+	case reflect.Int, reflect.Int16, reflect.Int32, reflect.Int64:
+		value, err := strconv.ParseInt(text, 10, field.Type().Bits())
+		if err != nil {
+			return fmt.Errorf("a whole number of %d bits", field.Type().Bits())
+		}
+		field.SetInt(value)
+	case reflect.Float64:
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return errors.New("a number")
+		}
+		field.SetFloat(value)
+	default:
+		return fmt.Errorf("supported: settings of type %s do not exist", field.Type())
+	}
+	return nil
+}
+
+// slips are variables that begin with CALYPSO_ and nearly name a setting. Others belong to other services.
+func (p Program) slips(settings []setting) []string {
+	known := map[string]bool{}
+	var variables []string
+	for _, s := range settings {
+		for _, v := range s.variables {
+			known[v], known[v+"_FILE"] = true, true
+			variables = append(variables, v)
+		}
+	}
+	var warnings []string
+	for _, assignment := range p.Environ() {
+		name, _, _ := strings.Cut(assignment, "=")
+		if !strings.HasPrefix(name, "CALYPSO_") || known[name] {
+			continue
+		}
+		if near := spelling.Nearest(name, slices.Values(variables)); near != "" {
+			warnings = append(warnings, fmt.Sprintf("environment variable %s has no effect; did you mean %s?", name, near))
+		}
+	}
+	return warnings
+}

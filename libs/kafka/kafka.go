@@ -1,0 +1,169 @@
+// Package kafka declares once how services reach Kafka: brokers, TLS and SASL as settings (see package config), made
+// into options for franz-go clients.
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"github.com/twmb/franz-go/plugin/kslog"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+)
+
+// Config is the section of a service's settings about Kafka.
+type Config struct {
+	Brokers []string `name:"bootstrap-servers" env:"BOOTSTRAP_SERVERS,KAFKA_BOOTSTRAP_SERVERS" default:"localhost:9092" help:"Kafka brokers to begin with, as host:port, separated by commas."`
+
+	TLS        bool   `name:"kafka-tls" help:"Whether to connect with TLS."`
+	CAFile     string `name:"kafka-tls-ca" help:"File of PEM certificates that sign the brokers' ones; the system's if empty. Implies TLS."`
+	CertFile   string `name:"kafka-tls-cert" help:"File of this client's PEM certificate, for brokers that ask for one. Implies TLS."`
+	KeyFile    string `name:"kafka-tls-key" help:"File of the PEM key of the client's certificate."`
+	ServerName string `name:"kafka-tls-server-name" help:"Name that the brokers' certificates must hold, if it is not the one connected to."`
+
+	Mechanism string        `name:"kafka-sasl-mechanism" help:"How to authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; not at all if empty. Event Hubs: PLAIN with user $ConnectionString and the connection string as password."`
+	Username  string        `name:"kafka-sasl-username" help:"User for PLAIN and SCRAM."`
+	Password  config.Secret `name:"kafka-sasl-password" help:"Password for PLAIN and SCRAM."`
+
+	TokenFile    string        `name:"kafka-oauth-token-file" help:"OAUTHBEARER: file that holds the token; read again for every connection, so that it may be replaced. Else the client credentials below are exchanged for tokens."`
+	TokenURL     string        `name:"kafka-oauth-token-url" help:"OAUTHBEARER: https address of the token endpoint."`
+	ClientID     string        `name:"kafka-oauth-client-id" help:"OAUTHBEARER: id of the client."`
+	ClientSecret config.Secret `name:"kafka-oauth-client-secret" help:"OAUTHBEARER: secret of the client."`
+	Scope        string        `name:"kafka-oauth-scope" help:"OAUTHBEARER: scope of the token, such as https://<namespace>.servicebus.windows.net/.default."`
+}
+
+// The mechanisms of SASL.
+const (
+	mechanismPlain       = "PLAIN"
+	mechanismSCRAM256    = "SCRAM-SHA-256"
+	mechanismSCRAM512    = "SCRAM-SHA-512"
+	mechanismOAuthBearer = "OAUTHBEARER"
+)
+
+// Validate joins all faults.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(c.Brokers) == 0 {
+		fault("bootstrap-servers: at least one broker is needed")
+	}
+	for _, broker := range c.Brokers {
+		if _, port, err := net.SplitHostPort(broker); err != nil || port == "" {
+			fault("bootstrap-servers: %q is not host:port", broker)
+		}
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		fault("kafka-tls-cert and kafka-tls-key must be set together")
+	}
+	switch c.Mechanism {
+	case "":
+		if c.Username != "" || c.Password != "" {
+			fault("kafka-sasl-mechanism: a user or password is set, but no mechanism")
+		}
+	case mechanismPlain, mechanismSCRAM256, mechanismSCRAM512:
+		if c.Username == "" || c.Password == "" {
+			fault("kafka-sasl-mechanism: %s needs kafka-sasl-username and kafka-sasl-password", c.Mechanism)
+		}
+	case mechanismOAuthBearer:
+		switch {
+		case c.TokenFile != "":
+		case c.TokenURL == "" || c.ClientID == "" || c.ClientSecret == "":
+			fault("kafka-sasl-mechanism: OAUTHBEARER needs kafka-oauth-token-file, or kafka-oauth-token-url, kafka-oauth-client-id and kafka-oauth-client-secret")
+		case !strings.HasPrefix(c.TokenURL, "https://"):
+			fault("kafka-oauth-token-url: %q is not an https address; the client's secret would be sent in clear", c.TokenURL)
+		}
+	default:
+		fault("kafka-sasl-mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", c.Mechanism)
+	}
+	return errors.Join(faults...)
+}
+
+// Options are what every client of a service connects with. clientID is what brokers log; logger gets the client's own
+// messages, and nil none.
+func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error) {
+	options := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(clientID),
+		kgo.DialTimeout(10 * time.Second),
+		// Event Hubs closes connections that are idle for 240 s.
+		kgo.ConnIdleTimeout(180 * time.Second),
+	}
+	if logger != nil {
+		options = append(options, kgo.WithLogger(kslog.New(logger)))
+	}
+	if c.TLS || c.CAFile != "" || c.CertFile != "" {
+		settings, err := c.tls()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kgo.DialTLSConfig(settings))
+	}
+	if mechanism := c.sasl(); mechanism != nil {
+		options = append(options, kgo.SASL(mechanism))
+	}
+	return options, nil
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.CAFile != "" {
+		certificates, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("kafka-tls-ca: %w", err)
+		}
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM(certificates) {
+			return nil, fmt.Errorf("kafka-tls-ca: %s holds no PEM certificate", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+			return nil, fmt.Errorf("kafka-tls-cert and kafka-tls-key: %w", err)
+		}
+		// Read for every connection, so that a certificate may be renewed under a running service.
+		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			certificate, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("kafka-tls-cert and kafka-tls-key: %w", err)
+			}
+			return &certificate, nil
+		}
+	}
+	return settings, nil
+}
+
+func (c Config) sasl() sasl.Mechanism {
+	switch c.Mechanism {
+	case mechanismPlain:
+		return plain.Auth{User: c.Username, Pass: c.Password.Reveal()}.AsMechanism()
+	case mechanismSCRAM256:
+		return scram.Auth{User: c.Username, Pass: c.Password.Reveal()}.AsSha256Mechanism()
+	case mechanismSCRAM512:
+		return scram.Auth{User: c.Username, Pass: c.Password.Reveal()}.AsSha512Mechanism()
+	case mechanismOAuthBearer:
+		if c.TokenFile != "" {
+			return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+				token, err := os.ReadFile(c.TokenFile)
+				if err != nil {
+					return oauth.Auth{}, fmt.Errorf("kafka-oauth-token-file: %w", err)
+				}
+				return oauth.Auth{Token: strings.TrimSpace(string(token))}, nil
+			})
+		}
+		return oauth.Oauth(newTokenSource(c, time.Now).token)
+	}
+	return nil
+}
