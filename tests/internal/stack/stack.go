@@ -180,10 +180,14 @@ func (s *Stack) Service(name string) *Service { return s.services[name] }
 func (s *Stack) Address(name string) string { return s.addresses[name] }
 
 // Source is the Kafka Connect API at the port of the source side, Sink at that of the sink side.
-func (s *Stack) Source() connect.Client { return connect.Client{URL: "http://" + s.addresses["admin source"]} }
+func (s *Stack) Source() connect.Client {
+	return connect.Client{URL: "http://" + s.addresses["admin source"]}
+}
 
 // Sink is the Kafka Connect API at the port of the sink side.
-func (s *Stack) Sink() connect.Client { return connect.Client{URL: "http://" + s.addresses["admin sink"]} }
+func (s *Stack) Sink() connect.Client {
+	return connect.Client{URL: "http://" + s.addresses["admin sink"]}
+}
 
 // ADX is the address of localadx.
 func (s *Stack) ADX() string { return "http://" + s.addresses["adx http"] }
