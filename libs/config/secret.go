@@ -1,6 +1,9 @@
 package config
 
-// Secret is a setting that must not be shown: every way to print it gives a mask. Reveal is the one way to its value.
+import "fmt"
+
+// Secret is a setting that must not be shown: every way to print, log or encode it gives a mask. Reveal is the one way
+// to its value.
 type Secret string
 
 // Reveal is the secret itself.
@@ -14,8 +17,8 @@ func (s Secret) String() string {
 	return "********"
 }
 
-// GoString masks %#v.
-func (s Secret) GoString() string { return `"` + s.String() + `"` }
+// Format masks every verb: fmt asks String only for some, and would print the value for %d.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.String())) }
 
 // MarshalText masks JSON and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -35,11 +35,14 @@ func levelFromEnvironment() slog.Level {
 	return level
 }
 
+// mask is what is logged instead of a secret.
+const mask = "********"
+
 var secretKey = regexp.MustCompile(`(?i)(password|passphrase|secret|token|credential|appkey|connection.?string|sasl\.jaas\.config)$`)
 
 func maskSecrets(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindString && a.Value.String() != "" && secretKey.MatchString(a.Key) {
-		return slog.String(a.Key, Mask)
+		return slog.String(a.Key, mask)
 	}
 	return a
 }

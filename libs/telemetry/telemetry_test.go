@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/goleak"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -132,26 +132,14 @@ func TestLogLinesCarryTheTrace(t *testing.T) {
 	}
 }
 
-func TestASecretShowsItselfNowhere(t *testing.T) {
+func TestSecretsAreMaskedByTheirKeysAndTheirType(t *testing.T) {
 	const canary = "canary-5f2a"
-	secret := telemetry.Secret(canary)
-	type config struct{ Password telemetry.Secret }
 	var out bytes.Buffer
 	log := telemetry.NewLogger(&out, slog.LevelDebug)
-	log.Info("connecting", "password", canary, "config", config{secret}, "value", secret, "aad.auth.appkey", canary)
-	encoded, err := json.Marshal(config{secret})
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := out.String() + string(encoded)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
-		shown += fmt.Sprintf(verb, secret) + fmt.Sprintf(verb, config{secret}) + fmt.Sprintf(verb, &config{secret})
-	}
-	if strings.Contains(shown, canary) || strings.Contains(shown, fmt.Sprintf("%x", canary)) {
-		t.Errorf("the secret shows in %s", shown)
-	}
-	if secret.Reveal() != canary || telemetry.Secret("").String() != "" {
-		t.Error("Reveal or the empty secret is wrong")
+	type settings struct{ Password config.Secret }
+	log.Info("connecting", "password", canary, "aad.auth.appkey", canary, "settings", settings{canary}, "value", config.Secret(canary))
+	if strings.Contains(out.String(), canary) {
+		t.Errorf("a secret was logged: %s", out.String())
 	}
 }
 

@@ -31,15 +31,6 @@ type Config struct {
 	Telemetry *telemetry.Telemetry
 }
 
-// Default addresses, all on loopback. 9090 and 8080 are the use case's: of the source side and of the sink side.
-const (
-	DefaultGRPCAddress   = "127.0.0.1:7070"
-	DefaultHTTPAddresses = "127.0.0.1:9090,127.0.0.1:8080"
-	DefaultCapture       = "127.0.0.1:7071"
-	DefaultSink          = "127.0.0.1:7072"
-	DefaultOrders        = "127.0.0.1:7073"
-)
-
 // generatorName is the service name of the orders-generator.
 const generatorName = "orders-generator"
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -20,7 +21,7 @@ type Config struct {
 	Host     string
 	Port     uint16
 	User     string
-	Password telemetry.Secret
+	Password config.Secret
 	Database string
 	SSLMode  string
 
@@ -42,12 +43,6 @@ type Config struct {
 	// Telemetry is where the generator logs, measures and traces; required.
 	Telemetry *telemetry.Telemetry
 }
-
-// Default listening addresses. Loopback: whoever reaches the generator can write into the database.
-const (
-	DefaultGRPCAddress = "127.0.0.1:7073"
-	DefaultHTTPAddress = "127.0.0.1:8073"
-)
 
 // Validate says everything that is wrong with the configuration, by the names of the environment variables.
 func (c *Config) Validate() error {

@@ -2,16 +2,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin"
 )
@@ -19,62 +17,50 @@ import (
 // version is set by the linker (-X main.version=…).
 var version = "development"
 
+// settings are the flags and environment variables. By default everything listens on loopback; 9090 and 8080 are the use
+// case's ports of the source and the sink side.
+type settings struct {
+	GRPCAddress    string   `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7070" help:"Where gRPC listens."`
+	HTTPAddresses  []string `name:"http-addresses" env:"HTTP_ADDRESSES" default:"127.0.0.1:9090,127.0.0.1:8080" help:"Where HTTP listens, separated by commas; each serves the same."`
+	Capture        []string `name:"capture" env:"CAPTURE_ADDRESSES" default:"127.0.0.1:7071" help:"gRPC addresses of the capture workers, separated by commas."`
+	Sink           []string `name:"sink" env:"SINK_ADDRESSES" default:"127.0.0.1:7072" help:"gRPC addresses of the sink workers, separated by commas."`
+	Orders         string   `name:"orders" env:"ORDERS_ADDRESS" default:"127.0.0.1:7073" help:"gRPC address of the orders-generator; none if there is none."`
+	UsersFile      string   `name:"users-file" env:"USERS_FILE" help:"Who may call: lines name:role:bcrypt-hash, with role viewer, operator or admin."`
+	InsecureNoAuth bool     `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without asking who calls: something else must guard it."`
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Getenv); err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "admin:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string) error {
-	cfg, err := readConfig(args, getenv)
+func run(ctx context.Context, args []string) error {
+	var s settings
+	warnings, err := config.Program{
+		Name:  "admin",
+		About: "The control plane: capture, sink and orders-generator as one system, over gRPC, JSON and the REST API of Kafka Connect.",
+	}.Load(&s, args)
 	if err != nil {
 		return err
 	}
-	if cfg.Telemetry, err = telemetry.Start(ctx, "admin", version); err != nil {
+	tel, err := telemetry.Start(ctx, "admin", version)
+	if err != nil {
 		return err
 	}
 	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer cfg.Telemetry.Shutdown(context.WithoutCancel(ctx))
-	return admin.Run(ctx, cfg)
-}
-
-// readConfig reads the environment, then the flags, which win.
-func readConfig(args []string, getenv func(string) string) (admin.Config, error) {
-	cfg := admin.Config{Version: version}
-	flags := flag.NewFlagSet("admin", flag.ContinueOnError)
-	text := func(name, env, value, usage string) *string {
-		return flags.String(name, cmp.Or(getenv(env), value), usage+" ("+env+")")
+	defer tel.Shutdown(context.WithoutCancel(ctx))
+	for _, w := range warnings {
+		tel.Logger.Warn(w)
 	}
-	grpcAddress := text("grpc-address", "GRPC_ADDRESS", admin.DefaultGRPCAddress, "where gRPC listens")
-	httpAddresses := text("http-addresses", "HTTP_ADDRESSES", admin.DefaultHTTPAddresses, "where HTTP listens, a comma list")
-	capture := text("capture", "CAPTURE_ADDRESSES", admin.DefaultCapture, "gRPC addresses of the capture workers, a comma list")
-	sink := text("sink", "SINK_ADDRESSES", admin.DefaultSink, "gRPC addresses of the sink workers, a comma list")
-	orders := text("orders", "ORDERS_ADDRESS", admin.DefaultOrders, "gRPC address of the orders-generator; none if there is none")
-	users := text("users-file", "USERS_FILE", "", "who may call: lines name:role:bcrypt-hash, role viewer, operator or admin")
-	flags.BoolVar(&cfg.InsecureNoAuth, "insecure-no-auth", getenv("INSECURE_NO_AUTH") == "true",
-		"listen on any address without asking who calls (INSECURE_NO_AUTH=true)")
-	if err := flags.Parse(args); err != nil {
-		return cfg, err
+	if s.Orders == "none" {
+		s.Orders = ""
 	}
-	if flags.NArg() > 0 {
-		return cfg, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	cfg.GRPCAddress, cfg.UsersFile = *grpcAddress, *users
-	cfg.HTTPAddresses, cfg.Capture, cfg.Sink = list(*httpAddresses), list(*capture), list(*sink)
-	if *orders != "none" {
-		cfg.Orders = *orders
-	}
-	return cfg, nil
-}
-
-func list(s string) (items []string) {
-	for item := range strings.SplitSeq(s, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			items = append(items, item)
-		}
-	}
-	return items
+	return admin.Run(ctx, admin.Config{
+		GRPCAddress: s.GRPCAddress, HTTPAddresses: s.HTTPAddresses, Capture: s.Capture, Sink: s.Sink, Orders: s.Orders,
+		UsersFile: s.UsersFile, InsecureNoAuth: s.InsecureNoAuth, Version: version, Telemetry: tel,
+	})
 }

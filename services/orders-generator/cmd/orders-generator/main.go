@@ -4,13 +4,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
 )
@@ -18,68 +17,61 @@ import (
 // version is set by the linker (-X main.version=…).
 var version = "development"
 
+// settings are the flags and environment variables. The names that begin with PG_ are the use case's.
+type settings struct {
+	Host     string        `name:"pg-host" env:"PG_HOST" help:"PostgreSQL server."`
+	Port     int           `name:"pg-port" env:"PG_PORT" default:"5432" help:"Its port."`
+	User     string        `name:"pg-user" env:"PG_USER" help:"User to connect as."`
+	Password config.Secret `name:"pg-password" env:"PG_PASSWORD" help:"The user's password."`
+	Database string        `name:"pg-db" env:"PG_DB" help:"Database that holds retail.orders_info."`
+	SSLMode  string        `name:"pg-sslmode" env:"PG_SSLMODE" default:"require" help:"TLS, in libpq's words: disable, allow, prefer, require, verify-ca or verify-full."`
+
+	CreateTable bool    `name:"create-table" help:"Create schema retail and table orders_info if missing."`
+	Rate        float64 `name:"rate" default:"0.3333333333333333" help:"Changes a second, 0.001 to 100000; one in three seconds by default."`
+	Updates     float64 `name:"updates" default:"0" help:"Share of updates among the changes, 0 to 1."`
+	Deletes     float64 `name:"deletes" default:"0" help:"Share of deletes among the changes, 0 to 1."`
+	Seed        int64   `name:"seed" default:"0" help:"Seed of the random orders; 0 draws one."`
+	Stopped     bool    `name:"stopped" help:"Write nothing until OrdersService.Start is called."`
+
+	GRPCAddress string `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7073" help:"Where OrdersService listens."`
+	HTTPAddress string `name:"http-address" env:"HTTP_ADDRESS" default:"127.0.0.1:8073" help:"Where /metrics, /healthz and /readyz listen."`
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "orders-generator:", err)
-			os.Exit(1)
-		}
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "orders-generator:", err)
+		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string) error {
-	cfg, err := readConfig(args, getenv)
+func run(ctx context.Context, args []string) error {
+	var s settings
+	warnings, err := config.Program{
+		Name:     "orders-generator",
+		About:    "Writes the orders of a shop into the PostgreSQL table retail.orders_info.",
+		Examples: []string{"PG_HOST=localhost PG_USER=postgres PG_PASSWORD=… PG_DB=postgres orders-generator --create-table --rate 100"},
+	}.Load(&s, args)
 	if err != nil {
 		return err
 	}
-	if cfg.Telemetry, err = telemetry.Start(ctx, "orders-generator", version); err != nil {
+	tel, err := telemetry.Start(ctx, "orders-generator", version)
+	if err != nil {
 		return err
 	}
 	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer cfg.Telemetry.Shutdown(context.WithoutCancel(ctx))
-	return ordersgenerator.Run(ctx, cfg)
-}
-
-// readConfig reads the environment, then the flags, which win. The password has no flag: the process list shows flags.
-func readConfig(args []string, getenv func(string) string) (ordersgenerator.Config, error) {
-	cfg := ordersgenerator.Config{
-		Host:        getenv("PG_HOST"),
-		User:        getenv("PG_USER"),
-		Password:    telemetry.Secret(getenv("PG_PASSWORD")),
-		Database:    getenv("PG_DB"),
-		SSLMode:     getenv("PG_SSLMODE"),
-		GRPCAddress: ordersgenerator.DefaultGRPCAddress,
-		HTTPAddress: ordersgenerator.DefaultHTTPAddress,
+	defer tel.Shutdown(context.WithoutCancel(ctx))
+	for _, w := range warnings {
+		tel.Logger.Warn(w)
 	}
-	if port := getenv("PG_PORT"); port != "" {
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || n == 0 {
-			return cfg, fmt.Errorf("PG_PORT is %q: it must be a port from 1 to 65535", port)
-		}
-		cfg.Port = uint16(n)
+	if s.Port < 1 || s.Port > 65535 {
+		return fmt.Errorf("PG_PORT is %d: it must be a port from 1 to 65535", s.Port)
 	}
-	if address := getenv("GRPC_ADDRESS"); address != "" {
-		cfg.GRPCAddress = address
-	}
-	if address := getenv("HTTP_ADDRESS"); address != "" {
-		cfg.HTTPAddress = address
-	}
-	flags := flag.NewFlagSet("orders-generator", flag.ContinueOnError)
-	flags.BoolVar(&cfg.CreateTable, "create-table", false, "create schema retail and table orders_info if missing")
-	flags.Float64Var(&cfg.Rate, "rate", ordersgenerator.DefaultRate, "changes a second")
-	flags.Float64Var(&cfg.Mix.Updates, "updates", 0, "share of updates, 0 to 1")
-	flags.Float64Var(&cfg.Mix.Deletes, "deletes", 0, "share of deletes, 0 to 1")
-	flags.Int64Var(&cfg.Seed, "seed", 0, "seed of the random orders; 0 draws one")
-	flags.BoolVar(&cfg.Stopped, "stopped", false, "write nothing until OrdersService.Start is called")
-	flags.StringVar(&cfg.GRPCAddress, "grpc-address", cfg.GRPCAddress, "where OrdersService listens (GRPC_ADDRESS)")
-	flags.StringVar(&cfg.HTTPAddress, "http-address", cfg.HTTPAddress, "where /metrics, /healthz and /readyz listen (HTTP_ADDRESS)")
-	if err := flags.Parse(args); err != nil {
-		return cfg, err
-	}
-	if flags.NArg() > 0 {
-		return cfg, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	return cfg, nil
+	return ordersgenerator.Run(ctx, ordersgenerator.Config{
+		Host: s.Host, Port: uint16(s.Port), User: s.User, Password: s.Password, Database: s.Database, SSLMode: s.SSLMode,
+		CreateTable: s.CreateTable, Rate: s.Rate, Mix: ordersgenerator.Mix{Updates: s.Updates, Deletes: s.Deletes},
+		Seed: s.Seed, Stopped: s.Stopped,
+		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, Telemetry: tel,
+	})
 }
