@@ -203,3 +203,6 @@ func (x *Executor) showIdentityToken(*call) (*Result, error) {
 	r.add(x.Resources.IdentityToken())
 	return r, nil
 }
+
+// TempStorage is the resource type of the containers that clients upload to.
+const TempStorage = "TempStorage"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -111,7 +112,7 @@ func (p *Plan) mapElement(e Element) error {
 func (p *Plan) Read(r io.Reader, source Source, emit func([]driver.Value) error) (Counts, error) {
 	read := &reading{plan: p, source: source, emit: emit, row: make([]driver.Value, len(p.columns))}
 	counting := &countingReader{r: r}
-	text, err := skipMark(counting)
+	text, start, err := skipMark(counting)
 	if err != nil {
 		return Counts{}, readError(err)
 	}
@@ -137,23 +138,33 @@ func (p *Plan) Read(r io.Reader, source Source, emit func([]driver.Value) error)
 		case counting.n == 0:
 			err = &Error{Code: CodeEmptyBlob, Message: "The source is empty"}
 		case read.counts.Malformed > 0:
-			err = &Error{Code: CodeNoRecords, Message: fmt.Sprintf("The source has no record of format %s", p.format)}
+			err = &Error{Code: CodeNoRecords, Message: fmt.Sprintf("The source has no record of format %s%s", p.format, compressionHint(start))}
 		}
 	}
 	return read.counts, err
 }
 
-// skipMark passes over the byte order mark that some tools put in front of a text.
-func skipMark(r io.Reader) (io.Reader, error) {
+// skipMark passes over the byte order mark that some tools put in front of a text, and returns the first bytes too.
+func skipMark(r io.Reader) (text io.Reader, start string, err error) {
 	buffered := bufio.NewReaderSize(r, chunk)
 	mark, err := buffered.Peek(len(byteOrderMark))
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return nil, "", err
 	}
-	if string(mark) == byteOrderMark {
+	start = string(mark)
+	if start == byteOrderMark {
 		buffered.Discard(len(byteOrderMark))
 	}
-	return buffered, nil
+	return buffered, start, nil
+}
+
+// compressionHint names the likely reason when a compressed source cannot be read: only the end of a blob's name says
+// that it is compressed, and some clients leave that out.
+func compressionHint(start string) string {
+	if strings.HasPrefix(start, "\x1f\x8b") {
+		return ": it seems to be compressed by gzip, which a blob's name must say by ending in .gz"
+	}
+	return ""
 }
 
 const byteOrderMark = "\xEF\xBB\xBF"

@@ -91,10 +91,10 @@ func (c *Change) save() error {
 	if err != nil {
 		return fmt.Errorf("write the schema of %s: %w", c.Name, err)
 	}
-	if err := c.exec("DELETE FROM localadx.databases WHERE id = ?", c.ID); err != nil {
+	if err := c.exec("DELETE FROM adx.databases WHERE id = ?", c.ID); err != nil {
 		return err
 	}
-	return c.exec("INSERT INTO localadx.databases VALUES (?, ?)", c.ID, string(body))
+	return c.exec("INSERT INTO adx.databases VALUES (?, ?)", c.ID, string(body))
 }
 
 // swap publishes a new catalog.
@@ -159,7 +159,7 @@ func (s *Store) DropDatabase(ctx context.Context, name string) error {
 		if err := change.exec("DROP SCHEMA " + quoteIdent(d.schemaName()) + " CASCADE"); err != nil {
 			return err
 		}
-		return change.exec("DELETE FROM localadx.databases WHERE id = ?", d.ID)
+		return change.exec("DELETE FROM adx.databases WHERE id = ?", d.ID)
 	})
 	if err != nil {
 		return err
@@ -238,7 +238,7 @@ func (c *Change) DropTable(name string) error {
 	if err := c.exec("DROP TABLE " + c.relation(t)); err != nil {
 		return err
 	}
-	if err := c.exec("DELETE FROM localadx.extents WHERE table_id = ?", t.ID); err != nil {
+	if err := c.exec("DELETE FROM adx.extents WHERE table_id = ?", t.ID); err != nil {
 		return err
 	}
 	c.dropped = append(c.dropped, t.ID)

@@ -20,7 +20,7 @@ const RowColumn = "$row"
 func (s *Store) Extents(ctx context.Context, t *Table) ([]Extent, error) {
 	var extents []Extent
 	err := s.each(ctx, `SELECT id, CAST(guid AS VARCHAR), row_count, original_size, min_created, max_created, tags
-		FROM localadx.extents WHERE table_id = ? ORDER BY id`, func(scan func(...any) error) error {
+		FROM adx.extents WHERE table_id = ? ORDER BY id`, func(scan func(...any) error) error {
 		var e Extent
 		var guid, tags string
 		var minCreated, maxCreated int64
@@ -58,7 +58,7 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 		if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", in.Database.relation(in.Table), quoteIdent(extentColumn), list)); err != nil {
 			return err
 		}
-		return in.exec("DELETE FROM localadx.extents WHERE id IN (" + list + ")")
+		return in.exec("DELETE FROM adx.extents WHERE id IN (" + list + ")")
 	}, func(w *tableWriter) {
 		for _, e := range extents {
 			w.count(e.Tags, -1)
@@ -84,7 +84,7 @@ func (s *Store) SetExtentTags(ctx context.Context, db, table string, before, aft
 			if err != nil {
 				return fmt.Errorf("write the extent's tags: %w", err)
 			}
-			if err := in.exec("UPDATE localadx.extents SET tags = ? WHERE id = ?", string(text), e.ID); err != nil {
+			if err := in.exec("UPDATE adx.extents SET tags = ? WHERE id = ?", string(text), e.ID); err != nil {
 				return err
 			}
 		}
@@ -148,7 +148,7 @@ func (s *Store) DeleteRows(ctx context.Context, db, table string, plan func(*Dat
 		if deleted, err = result.RowsAffected(); err != nil {
 			return fmt.Errorf("delete rows of %s: %w", table, err)
 		}
-		return in.exec(fmt.Sprintf(`UPDATE localadx.extents SET row_count = coalesce(
+		return in.exec(fmt.Sprintf(`UPDATE adx.extents SET row_count = coalesce(
 			(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)), in.Table.ID)
 	}, func(w *tableWriter) { w.streamed = Extent{} })
 	return deleted, err
@@ -167,7 +167,7 @@ type TableStatistics struct {
 func (s *Store) Statistics(ctx context.Context) (map[int64]TableStatistics, error) {
 	statistics := map[int64]TableStatistics{}
 	err := s.each(ctx, `SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
-		FROM localadx.extents GROUP BY table_id`, func(scan func(...any) error) error {
+		FROM adx.extents GROUP BY table_id`, func(scan func(...any) error) error {
 		var id int64
 		var t TableStatistics
 		if err := scan(&id, &t.Extents, &t.Rows, &t.OriginalSize, &t.MinCreated, &t.MaxCreated); err != nil {

@@ -77,7 +77,7 @@ func (s *Store) writer(table int64) *tableWriter {
 
 // loadTags rebuilds the ingest-by tags of all tables from their extents.
 func (s *Store) loadTags(ctx context.Context) error {
-	err := s.each(ctx, "SELECT table_id, tags FROM localadx.extents WHERE contains(tags, 'ingest-by:')", func(scan func(...any) error) error {
+	err := s.each(ctx, "SELECT table_id, tags FROM adx.extents WHERE contains(tags, 'ingest-by:')", func(scan func(...any) error) error {
 		var table int64
 		var text string
 		if err := scan(&table, &text); err != nil {
@@ -377,14 +377,14 @@ func (in *Ingestion) keepOnly(extent int64) error {
 	if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s <> %d", in.Database.relation(in.Table), quoteIdent(extentColumn), extent)); err != nil {
 		return err
 	}
-	return in.exec("DELETE FROM localadx.extents WHERE table_id = ?", in.Table.ID)
+	return in.exec("DELETE FROM adx.extents WHERE table_id = ?", in.Table.ID)
 }
 
 func (in *Ingestion) empty() error {
 	if err := in.exec("DELETE FROM " + in.Database.relation(in.Table)); err != nil {
 		return err
 	}
-	return in.exec("DELETE FROM localadx.extents WHERE table_id = ?", in.Table.ID)
+	return in.exec("DELETE FROM adx.extents WHERE table_id = ?", in.Table.ID)
 }
 
 // finish records the extents; the commit follows.
@@ -397,7 +397,7 @@ func (in *Ingestion) finish(joins bool) error {
 	}
 	in.extent.OriginalSize += in.OriginalSize
 	if joins {
-		return in.exec("UPDATE localadx.extents SET row_count = ?, original_size = ?, max_created = ? WHERE id = ?",
+		return in.exec("UPDATE adx.extents SET row_count = ?, original_size = ?, max_created = ? WHERE id = ?",
 			in.extent.Rows, in.extent.OriginalSize, value.TicksOf(in.extent.MaxCreated), in.extent.ID)
 	}
 	return in.record(in.Table, in.extent)
@@ -412,7 +412,7 @@ func (in *Ingestion) record(t *Table, e Extent) error {
 	if err != nil {
 		return fmt.Errorf("write the extent's tags: %w", err)
 	}
-	return in.exec("INSERT INTO localadx.extents VALUES (?, CAST(? AS UUID), ?, ?, ?, ?, ?, ?)",
+	return in.exec("INSERT INTO adx.extents VALUES (?, CAST(? AS UUID), ?, ?, ?, ?, ?, ?)",
 		e.ID, e.GUID.String(), t.ID, e.Rows, e.OriginalSize, value.TicksOf(e.MinCreated), value.TicksOf(e.MaxCreated), string(text))
 }
 

@@ -17,7 +17,7 @@ import (
 // Enqueue implements azstorage.Queues.
 func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error) {
 	id := uuid.NewString()
-	_, err := s.db.ExecContext(ctx, "INSERT INTO localadx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
+	_, err := s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
 	if err != nil {
 		return "", fmt.Errorf("keep a message of queue %s: %w", queue, err)
 	}
@@ -27,7 +27,7 @@ func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error)
 // Peek implements azstorage.Queues: the oldest messages first.
 func (s *Store) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
 	var messages []azstorage.Message
-	err := s.each(ctx, "SELECT CAST(id AS VARCHAR), body, inserted FROM localadx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
+	err := s.each(ctx, "SELECT CAST(id AS VARCHAR), body, inserted FROM adx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
 		var m azstorage.Message
 		var inserted int64
 		if err := scan(&m.ID, &m.Text, &inserted); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Peek(ctx context.Context, queue string, n int) ([]azstorage.Mess
 
 // DeleteMessage implements azstorage.Queues.
 func (s *Store) DeleteMessage(ctx context.Context, queue, id string) error {
-	if _, err := s.db.ExecContext(ctx, "DELETE FROM localadx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM adx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
 		return fmt.Errorf("delete a message of queue %s: %w", queue, err)
 	}
 	return nil
@@ -72,7 +72,7 @@ func (s *Store) Entity(ctx context.Context, table, partitionKey, rowKey string) 
 // EntitiesOf returns the entities of one partition.
 func (s *Store) EntitiesOf(ctx context.Context, table, partitionKey string) ([]json.RawMessage, error) {
 	var entities []json.RawMessage
-	err := s.each(ctx, "SELECT body FROM localadx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
+	err := s.each(ctx, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -98,7 +98,7 @@ type querier interface {
 
 func entity(ctx context.Context, q querier, table, partitionKey, rowKey string) (json.RawMessage, error) {
 	var body string
-	err := q.QueryRowContext(ctx, "SELECT body FROM localadx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey).Scan(&body)
+	err := q.QueryRowContext(ctx, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, azstorage.ErrEntityNotFound
 	}
@@ -109,10 +109,10 @@ func entity(ctx context.Context, q querier, table, partitionKey, rowKey string) 
 }
 
 func putEntity(ctx context.Context, conn *sql.Conn, table, partitionKey, rowKey string, body json.RawMessage) error {
-	if _, err := conn.ExecContext(ctx, "DELETE FROM localadx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey); err != nil {
+	if _, err := conn.ExecContext(ctx, "DELETE FROM adx.entities WHERE name = ? AND partition_key = ? AND row_key = ?", table, partitionKey, rowKey); err != nil {
 		return fmt.Errorf("write an entity of table %s: %w", table, err)
 	}
-	_, err := conn.ExecContext(ctx, "INSERT INTO localadx.entities VALUES (?, ?, ?, ?, ?)", table, partitionKey, rowKey, value.TicksOf(time.Now()), string(body))
+	_, err := conn.ExecContext(ctx, "INSERT INTO adx.entities VALUES (?, ?, ?, ?, ?)", table, partitionKey, rowKey, value.TicksOf(time.Now()), string(body))
 	if err != nil {
 		return fmt.Errorf("write an entity of table %s: %w", table, err)
 	}

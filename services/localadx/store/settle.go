@@ -79,7 +79,7 @@ func settle(ctx context.Context, conn *sql.Conn, settlement Settlement) error {
 	}
 	at := value.TicksOf(time.Now())
 	for _, report := range settlement.Reports {
-		_, err := conn.ExecContext(ctx, "INSERT INTO localadx.messages VALUES (uuid(), ?, ?, ?)", report.Queue, at, report.Text)
+		_, err := conn.ExecContext(ctx, "INSERT INTO adx.messages VALUES (uuid(), ?, ?, ?)", report.Queue, at, report.Text)
 		if err != nil {
 			return fmt.Errorf("report to queue %s: %w", report.Queue, err)
 		}
@@ -89,7 +89,7 @@ func settle(ctx context.Context, conn *sql.Conn, settlement Settlement) error {
 		if err != nil {
 			return fmt.Errorf("record an ingestion failure: %w", err)
 		}
-		if _, err := conn.ExecContext(ctx, "INSERT INTO localadx.failures VALUES (?, ?)", value.TicksOf(failure.FailedOn), string(body)); err != nil {
+		if _, err := conn.ExecContext(ctx, "INSERT INTO adx.failures VALUES (?, ?)", value.TicksOf(failure.FailedOn), string(body)); err != nil {
 			return fmt.Errorf("record an ingestion failure: %w", err)
 		}
 	}
@@ -105,7 +105,7 @@ func deleteMessages(ctx context.Context, conn *sql.Conn, ids []string) error {
 		args[i] = id
 	}
 	list := strings.TrimSuffix(strings.Repeat("CAST(? AS UUID),", len(ids)), ",")
-	if _, err := conn.ExecContext(ctx, "DELETE FROM localadx.messages WHERE id IN ("+list+")", args...); err != nil {
+	if _, err := conn.ExecContext(ctx, "DELETE FROM adx.messages WHERE id IN ("+list+")", args...); err != nil {
 		return fmt.Errorf("delete the messages that are done: %w", err)
 	}
 	return nil
@@ -114,7 +114,7 @@ func deleteMessages(ctx context.Context, conn *sql.Conn, ids []string) error {
 // Failures lists the failed ingestions of the last 14 days, newest first.
 func (s *Store) Failures(ctx context.Context) ([]Failure, error) {
 	var failures []Failure
-	err := s.each(ctx, "SELECT body FROM localadx.failures WHERE failed_on >= ? ORDER BY failed_on DESC", func(scan func(...any) error) error {
+	err := s.each(ctx, "SELECT body FROM adx.failures WHERE failed_on >= ? ORDER BY failed_on DESC", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -137,9 +137,9 @@ func (s *Store) Forget(ctx context.Context) error {
 	before := value.TicksOf(time.Now().Add(-failuresKept))
 	return s.transact(ctx, func(conn *sql.Conn) error {
 		for _, statement := range []string{
-			"DELETE FROM localadx.failures WHERE failed_on < ?",
-			"DELETE FROM localadx.entities WHERE updated < ?",
-			"DELETE FROM localadx.messages WHERE queue <> '" + azstorage.IngestionQueue + "' AND inserted < ?",
+			"DELETE FROM adx.failures WHERE failed_on < ?",
+			"DELETE FROM adx.entities WHERE updated < ?",
+			"DELETE FROM adx.messages WHERE queue <> '" + azstorage.IngestionQueue + "' AND inserted < ?",
 		} {
 			if _, err := conn.ExecContext(ctx, statement, before); err != nil {
 				return fmt.Errorf("remove old reports: %w", err)

@@ -23,16 +23,16 @@ const fileName = "localadx.duckdb"
 
 // systemTables make the schema that holds everything but rows. Texts that have a structure are JSON.
 const systemTables = `
-CREATE SCHEMA IF NOT EXISTS localadx;
-CREATE SEQUENCE IF NOT EXISTS localadx.ids START 1;
-CREATE TABLE IF NOT EXISTS localadx.databases (id BIGINT NOT NULL, body VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS localadx.extents (
+CREATE SCHEMA IF NOT EXISTS adx;
+CREATE SEQUENCE IF NOT EXISTS adx.ids START 1;
+CREATE TABLE IF NOT EXISTS adx.databases (id BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS adx.extents (
 	id BIGINT NOT NULL, guid UUID NOT NULL, table_id BIGINT NOT NULL, row_count BIGINT NOT NULL,
 	original_size BIGINT NOT NULL, min_created BIGINT NOT NULL, max_created BIGINT NOT NULL, tags VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS localadx.messages (id UUID NOT NULL, queue VARCHAR NOT NULL, inserted BIGINT NOT NULL, body VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS localadx.entities (
+CREATE TABLE IF NOT EXISTS adx.messages (id UUID NOT NULL, queue VARCHAR NOT NULL, inserted BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS adx.entities (
 	name VARCHAR NOT NULL, partition_key VARCHAR NOT NULL, row_key VARCHAR NOT NULL, updated BIGINT NOT NULL, body VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS localadx.failures (failed_on BIGINT NOT NULL, body VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS adx.failures (failed_on BIGINT NOT NULL, body VARCHAR NOT NULL);
 `
 
 // Options configure a Store.
@@ -100,7 +100,7 @@ func (s *Store) start(ctx context.Context) error {
 // load reads the catalog and the ingest-by tags.
 func (s *Store) load(ctx context.Context) error {
 	catalog := &Catalog{databases: map[string]*Database{}}
-	err := s.each(ctx, "SELECT body FROM localadx.databases", func(scan func(...any) error) error {
+	err := s.each(ctx, "SELECT body FROM adx.databases", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 // nextID draws a number that no entity of any kind has had.
 func nextID(ctx context.Context, conn *sql.Conn) (int64, error) {
 	var id int64
-	if err := conn.QueryRowContext(ctx, "SELECT nextval('localadx.ids')").Scan(&id); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT nextval('adx.ids')").Scan(&id); err != nil {
 		return 0, fmt.Errorf("draw an id: %w", err)
 	}
 	return id, nil

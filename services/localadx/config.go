@@ -1,0 +1,94 @@
+package localadx
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Addresses to listen on unless the configuration says otherwise.
+const (
+	DefaultHTTPAddr  = "localhost:8082"
+	DefaultHTTPSAddr = "localhost:8443"
+)
+
+// DefaultDatabase is made when the configuration names none.
+const DefaultDatabase = "NetDefaultDB"
+
+// Config configures a Server. The zero Config with a DataDir is complete.
+type Config struct {
+	// HTTPAddr and HTTPSAddr are host:port to listen on; port 0 takes a free one. Empty is the default.
+	HTTPAddr  string
+	HTTPSAddr string
+	// DataDir holds all data; it is made when missing. Required.
+	DataDir string
+	// Databases are made at the start when missing. Empty is one, DefaultDatabase.
+	Databases []string
+	// MemoryLimit bounds the query engine's memory, such as "2GB". Empty is "1GB".
+	MemoryLimit string
+	// Threads bounds the query engine's threads; 0 is one a core.
+	Threads int
+	// MaxBatchingTime caps the time of every table's batching policy; 0 obeys the policies, whose shortest is 10 s.
+	MaxBatchingTime time.Duration
+	// MaxResultRows is how many rows a query may return; 0 is 500,000, ADX's limit.
+	MaxResultRows int64
+	// Token, if set, is what clients must send as bearer token.
+	Token string
+	// CertFile and KeyFile are the https certificate and key in PEM; both or none. Without, the server makes a
+	// certificate authority of its own and writes its certificate to DataDir/ca.pem, for clients to trust.
+	CertFile string
+	KeyFile  string
+	// Names are further host names and addresses for the certificate it makes.
+	Names []string
+	// StorageURL is where clients reach the https listener, such as "https://adx.example:8443", when that is not the host
+	// they used and HTTPSAddr's port: behind a port mapping, say.
+	StorageURL string
+	// Log gets what happens; nil is slog.Default().
+	Log *slog.Logger
+}
+
+// withDefaults fills what is empty.
+func (c Config) withDefaults() Config {
+	if c.HTTPAddr == "" {
+		c.HTTPAddr = DefaultHTTPAddr
+	}
+	if c.HTTPSAddr == "" {
+		c.HTTPSAddr = DefaultHTTPSAddr
+	}
+	if len(c.Databases) == 0 {
+		c.Databases = []string{DefaultDatabase}
+	}
+	if c.MaxResultRows == 0 {
+		c.MaxResultRows = 500_000
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
+
+// Validate reports all that is wrong with the configuration.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var problems []error
+	for _, addr := range []string{c.HTTPAddr, c.HTTPSAddr} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			problems = append(problems, fmt.Errorf("address %q must be host:port: %w", addr, err))
+		}
+	}
+	if c.DataDir == "" {
+		problems = append(problems, errors.New("a data directory is required"))
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		problems = append(problems, errors.New("a certificate file needs a key file and the other way round"))
+	}
+	if c.MaxBatchingTime < 0 {
+		problems = append(problems, fmt.Errorf("the longest batching time is %s and cannot be negative", c.MaxBatchingTime))
+	}
+	if c.Threads < 0 {
+		problems = append(problems, fmt.Errorf("the number of threads is %d and cannot be negative", c.Threads))
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,35 @@
+package localadx
+
+import (
+	"context"
+	"time"
+)
+
+// maintenanceInterval is how often retention is applied and old reports are removed.
+const maintenanceInterval = time.Minute
+
+// abandonedBlob is the age at which a blob that nobody asked to ingest is removed.
+const abandonedBlob = signatureLife
+
+// maintain applies retention policies and removes what is out of date, until ctx ends. Failures are logged: the next
+// round tries again.
+func (s *Server) maintain(ctx context.Context) error {
+	ticker := time.NewTicker(maintenanceInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		for what, step := range map[string]func() error{
+			"apply retention policies": func() error { return s.commands.ApplyRetention(ctx, time.Now()) },
+			"remove old reports":       func() error { return s.store.Forget(ctx) },
+			"remove abandoned blobs":   func() error { return s.blobs.DeleteOlderThan(time.Now().Add(-abandonedBlob)) },
+		} {
+			if err := step(); err != nil && ctx.Err() == nil {
+				s.config.Log.Error("maintenance", "step", what, "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package localadx
+
+import (
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
+	"github.com/calypso-cdc/calypso/services/localadx/command"
+)
+
+// signatureLife is how long storage URLs are good for; SDKs ask for new ones every hour.
+const signatureLife = 7 * 24 * time.Hour
+
+// resources hands out signed storage URLs.
+type resources struct {
+	signer *azstorage.Signer
+}
+
+// IngestionResources implements command.Resources. Queue URLs carry the account because the Java SDK insists.
+func (r *resources) IngestionResources(storageURL string) [][2]string {
+	expiry := time.Now().Add(signatureLife)
+	queue := func(name string) string {
+		return storageURL + "/" + azstorage.Account + "/" + name + "?" + r.signer.Sign(name, expiry)
+	}
+	direct := func(name string) string { return storageURL + "/" + name + "?" + r.signer.Sign(name, expiry) }
+	return [][2]string{
+		{command.TempStorage, direct(azstorage.Container)},
+		{"SecuredReadyForAggregationQueue", queue(azstorage.IngestionQueue)},
+		{"FailedIngestionsQueue", queue(azstorage.FailedQueue)},
+		{"SuccessfulIngestionsQueue", queue(azstorage.SucceededQueue)},
+		{"IngestionsStatusTable", direct(azstorage.StatusTable)},
+	}
+}
+
+// IdentityToken implements command.Resources: messages come with a signature, so nothing depends on it.
+func (r *resources) IdentityToken() string { return "localadx" }

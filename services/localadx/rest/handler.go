@@ -1,0 +1,119 @@
+package rest
+
+import (
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/query"
+	"github.com/calypso-cdc/calypso/services/localadx/queued"
+	"github.com/calypso-cdc/calypso/services/localadx/source"
+	"github.com/calypso-cdc/calypso/services/localadx/store"
+)
+
+// Config is what a Handler works with. All fields but Token are required.
+type Config struct {
+	Store    *store.Store
+	Commands *command.Executor
+	Query    *query.Runner
+	Loader   *source.Loader
+	Opener   *source.Opener
+	Ingestor *queued.Ingestor
+	// StorageURL returns where the client of a request reaches the storage services, without a slash at the end.
+	StorageURL func(*http.Request) string
+	// Token is what clients must send as bearer token; empty lets everybody in.
+	Token string
+	Log   *slog.Logger
+}
+
+// Handler serves the protocol. It is safe for concurrent use.
+type Handler struct {
+	Config
+}
+
+// webOrigin may call from a browser: Azure's own page for queries. Pages of this machine may as well.
+const webOrigin = "https://dataexplorer.azure.com"
+
+// exchange is one request with its answer.
+type exchange struct {
+	*http.Request
+	w          http.ResponseWriter
+	clientID   string // x-ms-client-request-id, made up when missing
+	activityID string
+	started    time.Time
+}
+
+// ServeHTTP implements http.Handler for the paths under /v1/ and /v2/.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{Request: r, w: w, clientID: r.Header.Get("x-ms-client-request-id"), activityID: uuid.NewString(), started: time.Now()}
+	if x.clientID == "" {
+		x.clientID = "unspecified;" + uuid.NewString()
+	}
+	w.Header().Set("x-ms-client-request-id", x.clientID)
+	w.Header().Set("x-ms-activity-id", x.activityID)
+	allowOrigin(w, r)
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	path := strings.ToLower(strings.TrimSuffix(r.URL.Path, "/"))
+	if path == "/v1/rest/auth/metadata" {
+		// Every SDK takes 404 as "no sign-in here" and goes on.
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	if !h.admits(r) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		h.fail(x, &protocolError{status: http.StatusUnauthorized, code: "Unauthorized", message: "this server asks for a bearer token and the request has none or another"})
+		return
+	}
+	switch {
+	case r.Method == http.MethodPost && path == "/v1/rest/mgmt":
+		h.management(x)
+	case r.Method == http.MethodPost && path == "/v2/rest/query":
+		h.query(x, h.writeV2)
+	case r.Method == http.MethodPost && path == "/v1/rest/query":
+		h.query(x, h.writeV1)
+	case strings.HasPrefix(path, "/v1/rest/ingest/"):
+		h.streaming(x)
+	case strings.HasPrefix(path, "/v1/rest/ingestion/"):
+		h.queued(x, path)
+	default:
+		h.fail(x, &protocolError{status: http.StatusNotFound, code: "NotFound", message: "there is nothing at " + r.Method + " " + r.URL.Path})
+	}
+}
+
+// admits checks the bearer token, in a time that does not depend on how much of it is right.
+func (h *Handler) admits(r *http.Request) bool {
+	if h.Token == "" {
+		return true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(h.Token)) == 1
+}
+
+// allowOrigin lets pages of Azure's query site and of this machine call, never others.
+func allowOrigin(w http.ResponseWriter, r *http.Request) {
+	origin := r.Header.Get("Origin")
+	if origin != webOrigin && !strings.HasPrefix(origin, "http://localhost:") && !strings.HasPrefix(origin, "http://127.0.0.1:") {
+		return
+	}
+	header := w.Header()
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+	header.Set("Access-Control-Allow-Private-Network", "true")
+	header.Set("Access-Control-Expose-Headers", "x-ms-client-request-id, x-ms-activity-id")
+	header.Set("Access-Control-Max-Age", "3600")
+	header.Add("Vary", "Origin")
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		header.Set("Access-Control-Allow-Headers", asked)
+	}
+}
+
+// user is who the request says it is from, for the journal.
+func (x *exchange) user() string { return x.Header.Get("x-ms-user") }

@@ -1,0 +1,132 @@
+package rest
+
+import (
+	"bufio"
+	"context"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// result is the primary result of a query on its way to the client.
+type result struct {
+	request *request
+	plan    *kql.Plan
+	columns []kql.Column
+	// next returns the next row, or nil at the end; the row is valid until the next call.
+	next func() ([]any, error)
+}
+
+// query answers a query by the given writer.
+func (h *Handler) query(x *exchange, write func(*exchange, *result) error) {
+	q, err := readRequest(x.Request)
+	if err != nil {
+		h.fail(x, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(queryTimeout))
+	defer cancel()
+	err = h.run(ctx, x, q, write)
+	h.Commands.Journal.RecordQuery(command.Request{Database: q.Database, Statement: q.Statement, ClientID: x.clientID, User: x.user()}, x.started, err)
+}
+
+// run compiles and runs the query and writes its answer; the error it returns has been told to the client.
+func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*exchange, *result) error) error {
+	if strings.HasPrefix(strings.TrimSpace(q.Statement), ".") {
+		err := badRequest("management commands go to /v1/rest/mgmt")
+		h.fail(x, err)
+		return err
+	}
+	plan, err := h.Query.Compile(ctx, q.Database, q.Statement, q.Parameters)
+	if err != nil {
+		h.fail(x, err)
+		return err
+	}
+	if q.option("validate_permissions") {
+		return write(x, &result{request: q, plan: plan, columns: []kql.Column{{Name: "Result", Type: value.String}}, next: fixedRows([][]any{{"OK"}})})
+	}
+	rows, err := h.Query.Query(ctx, plan)
+	if err != nil {
+		h.fail(x, err)
+		return err
+	}
+	defer rows.Close()
+	next := func() ([]any, error) {
+		if rows.Next() {
+			return rows.Values(), nil
+		}
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		return nil, ctx.Err()
+	}
+	// The first row tells whether the query runs at all; until then an HTTP error is possible.
+	first, err := next()
+	if err != nil {
+		h.fail(x, err)
+		return err
+	}
+	return write(x, &result{request: q, plan: plan, columns: plan.Columns, next: startingWith(first, next)})
+}
+
+func fixedRows(rows [][]any) func() ([]any, error) {
+	return func() ([]any, error) {
+		if len(rows) == 0 {
+			return nil, nil
+		}
+		row := rows[0]
+		rows = rows[1:]
+		return row, nil
+	}
+}
+
+func startingWith(first []any, next func() ([]any, error)) func() ([]any, error) {
+	started := false
+	return func() ([]any, error) {
+		if !started {
+			started = true
+			return first, nil
+		}
+		if first == nil {
+			return nil, nil
+		}
+		return next()
+	}
+}
+
+// management answers a command.
+func (h *Handler) management(x *exchange) {
+	q, err := readRequest(x.Request)
+	if err != nil {
+		h.fail(x, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(commandTimeout))
+	defer cancel()
+	answer, err := h.Commands.Run(ctx, command.Request{
+		Database: q.Database, Statement: q.Statement, StorageURL: h.StorageURL(x.Request), ClientID: x.clientID, User: x.user(),
+	})
+	if err != nil {
+		h.fail(x, err)
+		return
+	}
+	w := h.begin(x)
+	w.WriteString(`{"Tables":[`)
+	writeV1Table(w, "Table_0", answer.Columns, fixedRows(answer.Rows))
+	w.WriteString(`]}`)
+	h.end(x, w)
+}
+
+// begin starts a successful answer.
+func (h *Handler) begin(x *exchange) *bufio.Writer {
+	x.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	return bufio.NewWriterSize(x.w, 64<<10)
+}
+
+func (h *Handler) end(x *exchange, w *bufio.Writer) {
+	if err := w.Flush(); err != nil {
+		h.Log.Debug("send an answer", "client_request_id", x.clientID, "error", err)
+	}
+}

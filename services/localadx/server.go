@@ -1,0 +1,239 @@
+package localadx
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
+	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
+	"github.com/calypso-cdc/calypso/services/localadx/query"
+	"github.com/calypso-cdc/calypso/services/localadx/queued"
+	"github.com/calypso-cdc/calypso/services/localadx/rest"
+	"github.com/calypso-cdc/calypso/services/localadx/source"
+	"github.com/calypso-cdc/calypso/services/localadx/store"
+)
+
+// shutdownGrace is how long requests under way may take when the server ends.
+const shutdownGrace = 10 * time.Second
+
+// Server is a local ADX. New opens it, Run serves, and Run's end closes it.
+type Server struct {
+	config   Config
+	store    *store.Store
+	ingestor *queued.Ingestor
+	commands *command.Executor
+	blobs    *azstorage.Blobs
+	http     net.Listener
+	https    net.Listener
+	servers  [2]*http.Server
+	ready    chan struct{}
+}
+
+// Run opens a server and serves until ctx ends.
+func Run(ctx context.Context, config Config) error {
+	s, err := New(ctx, config)
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// New opens the data directory and the listeners; Addrs knows the bound addresses from then on.
+func New(ctx context.Context, config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration of localadx: %w", err)
+	}
+	config = config.withDefaults()
+	s := &Server{config: config, ready: make(chan struct{})}
+	var err error
+	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, Log: config.Log})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) error {
+	for _, name := range s.config.Databases {
+		if _, err := s.store.Catalog().Database(name); err == nil {
+			continue
+		}
+		if err := s.store.CreateDatabase(ctx, name); err != nil {
+			return fmt.Errorf("make database %s: %w", name, err)
+		}
+	}
+	signer, err := azstorage.OpenSigner(s.config.DataDir)
+	if err != nil {
+		return err
+	}
+	if s.blobs, err = azstorage.OpenBlobs(filepath.Join(s.config.DataDir, "blobs")); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	s.wire(signer)
+	return nil
+}
+
+func (s *Server) listen() error {
+	certificate, err := serverCertificate(s.config)
+	if err != nil {
+		return err
+	}
+	if s.http, err = net.Listen("tcp", s.config.HTTPAddr); err != nil {
+		return fmt.Errorf("listen for http (is another localadx running?): %w", err)
+	}
+	plain, err := net.Listen("tcp", s.config.HTTPSAddr)
+	if err != nil {
+		return fmt.Errorf("listen for https (is another localadx running?): %w", err)
+	}
+	s.https = tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	return nil
+}
+
+// wire puts the parts together.
+func (s *Server) wire(signer *azstorage.Signer) {
+	log := s.config.Log
+	loader := &source.Loader{Store: s.store}
+	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour}}
+	s.ingestor = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
+	runner := &query.Runner{Store: s.store, Engine: engine.New(s.store.DB(), engine.Limits{Rows: s.config.MaxResultRows})}
+	s.commands = command.New(command.Config{
+		Store: s.store, Query: runner, Loader: loader, Resources: &resources{signer: signer}, Journal: &command.Journal{},
+		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
+	})
+	kusto := &rest.Handler{Config: rest.Config{
+		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
+		StorageURL: s.storageURL, Token: s.config.Token, Log: log,
+	}}
+	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
+	handler := route(kusto, storage)
+	for i := range s.servers {
+		s.servers[i] = &http.Server{
+			Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}
+	}
+}
+
+// route sends requests to the service that their path belongs to.
+func route(kusto, storage http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := strings.ToLower(r.URL.Path); {
+		case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/v2/"):
+			kusto.ServeHTTP(w, r)
+		case azstorage.Serves(r.URL.Path):
+			storage.ServeHTTP(w, r)
+		case path == "/health":
+			w.WriteHeader(http.StatusOK)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// storageURL is where the request's client reaches the https listener: the host it used, with https's port.
+func (s *Server) storageURL(r *http.Request) string {
+	if s.config.StorageURL != "" {
+		return strings.TrimSuffix(s.config.StorageURL, "/")
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimPrefix(strings.Trim(host, "[]"), "ingest-")
+	_, port, _ := net.SplitHostPort(s.https.Addr().String())
+	return "https://" + net.JoinHostPort(host, port)
+}
+
+// Addrs returns the bound addresses as host:port.
+func (s *Server) Addrs() (httpAddr, httpsAddr string) {
+	return s.http.Addr().String(), s.https.Addr().String()
+}
+
+// Ready is closed when the server answers.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Run serves until ctx ends, then lets requests and ingestions under way finish and closes everything. It returns nil
+// when ctx ended it.
+func (s *Server) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failures := make(chan error, 4)
+	running := 0
+	start := func(run func() error) {
+		running++
+		go func() { failures <- run() }()
+	}
+	for i, listener := range []net.Listener{s.http, s.https} {
+		start(func() error {
+			if err := s.servers[i].Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+			}
+			return nil
+		})
+	}
+	start(func() error { return s.ingestor.Run(ctx) })
+	start(func() error { return s.maintain(ctx) })
+	close(s.ready)
+	httpAddr, httpsAddr := s.Addrs()
+	s.config.Log.Info("localadx is ready", "http", "http://"+httpAddr, "https", "https://"+httpsAddr, "data", s.config.DataDir)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failures:
+		running--
+	}
+	cancel()
+	err = errors.Join(err, s.shutDown())
+	for range running {
+		err = errors.Join(err, <-failures)
+	}
+	return errors.Join(err, s.store.Close())
+}
+
+func (s *Server) shutDown() error {
+	grace, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	var problems error
+	for _, server := range s.servers {
+		if err := server.Shutdown(grace); err != nil {
+			problems = errors.Join(problems, fmt.Errorf("end requests under way: %w", err), server.Close())
+		}
+	}
+	return problems
+}
+
+// close undoes New when it fails half-way.
+func (s *Server) close() error {
+	var problems error
+	for _, listener := range []net.Listener{s.http, s.https} {
+		if listener != nil {
+			problems = errors.Join(problems, listener.Close())
+		}
+	}
+	return errors.Join(problems, s.store.Close())
+}
+
+// version is the module's, or "devel" for a build from the sources.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "0.0.0-devel"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}
