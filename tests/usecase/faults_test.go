@@ -212,9 +212,8 @@ func TestAServerWithoutLogicalWALIsNamedWithTheRemedy(t *testing.T) {
 }
 
 func TestOutagesAreWaitedOutAndLoseNothing(t *testing.T) {
-	p := newPipeline(t, stack.Options{})
+	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly}})
 	p.start(t, quick)
-	p.batchQuickly(t)
 	p.burst(t, 200)
 	ctx := t.Context()
 	outage := func(what string, stop func() error, start func(context.Context) error) {

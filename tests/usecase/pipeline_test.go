@@ -44,6 +44,7 @@ type pipeline struct {
 func newPipeline(t *testing.T, o stack.Options) *pipeline {
 	t.Helper()
 	o.Capture, o.Sink, o.ADX, o.Orders = true, true, true, true
+	o.ADXEnv = append(o.ADXEnv, "LOCALADX_DATABASE="+database)
 	p := &pipeline{Stack: stack.Start(t, o)}
 	ctx := t.Context()
 	var err error
@@ -54,14 +55,9 @@ func newPipeline(t *testing.T, o stack.Options) *pipeline {
 	if err := verify.Watch(ctx, p.conn, table); err != nil {
 		t.Fatal(err)
 	}
-	cluster, err := adx.New(p.ADX(), "")
-	if err != nil {
+	if p.adx, err = adx.New(p.ADX(), database); err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.Command(ctx, ".create database "+database+" persist (@'"+t.TempDir()+"')"); err != nil {
-		t.Fatal(err)
-	}
-	p.adx = &adx.Client{Client: cluster.Client, Database: database}
 	t.Cleanup(func() { p.adx.Close() })
 	for _, command := range orders.Setup() {
 		if err := p.adx.Command(ctx, command); err != nil {
@@ -176,13 +172,8 @@ func quick(config map[string]any) {
 	config["flush.size.bytes"] = 1 << 20
 }
 
-// batchQuickly makes ADX ingest after ten seconds, the least that it allows, instead of half a minute.
-func (p *pipeline) batchQuickly(t *testing.T) {
-	t.Helper()
-	if err := p.adx.Command(t.Context(), `.alter table Orders policy ingestionbatching @'{"MaximumBatchingTimeSpan":"00:00:10", "MaximumNumberOfItems": 500, "MaximumRawDataSizeMB": 1024}'`); err != nil {
-		t.Fatal(err)
-	}
-}
+// batchQuickly makes localadx ingest after a second, whatever the tables' batching policies say.
+const batchQuickly = "LOCALADX_MAX_BATCHING_TIME=1s"
 
 // columns are those of ADX's table Orders.
 var columns = []string{"orderid", "custid", "city", "amount", "purchase_time"}

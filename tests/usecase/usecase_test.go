@@ -241,9 +241,8 @@ func sameNumbers(t *testing.T, number int, want map[string]int64, rows []query.R
 }
 
 func TestARestartLosesNoOrder(t *testing.T) {
-	p := newPipeline(t, stack.Options{})
+	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly}})
 	p.start(t, quick)
-	p.batchQuickly(t)
 	p.burst(t, 500)
 	for _, name := range []string{"capture", "sink", "localadx", "admin"} {
 		s := p.Service(name)
@@ -260,9 +259,8 @@ func TestARestartLosesNoOrder(t *testing.T) {
 }
 
 func TestKillsUnderLoadLoseNoOrder(t *testing.T) {
-	p := newPipeline(t, stack.Options{})
+	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly}})
 	p.start(t, quick)
-	p.batchQuickly(t)
 	ctx := t.Context()
 	p.load(t, 500, 0.2, 0.1)
 	for range 3 {

@@ -25,8 +25,8 @@ type Options struct {
 	ADX bool
 	// Orders runs the orders-generator, stopped.
 	Orders bool
-	// Env is added to the environment of capture and sink.
-	Env []string
+	// Env is added to the environment of capture and sink, ADXEnv to that of localadx.
+	Env, ADXEnv []string
 }
 
 // Stack is a running pipeline.
@@ -114,19 +114,20 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 		if err != nil {
 			return err
 		}
-		s.addresses[name] = fmt.Sprintf("127.0.0.1:%d", port)
+		s.addresses[name] = fmt.Sprintf("localhost:%d", port)
 	}
 	brokers := s.Kafka.Bootstrap
 	if s.Kafka.ProxiedBootstrap != "" {
 		brokers = s.Kafka.ProxiedBootstrap
 	}
 	if o.ADX {
-		if err := s.run(ctx, "localadx", []string{"adx http"}, "HTTP_ADDRESS="+s.addresses["adx http"], "HTTPS_ADDRESS="+s.addresses["adx https"],
-			"DATA="+filepath.Join(s.dir, "adx")); err != nil {
+		if err := s.run(ctx, "localadx", []string{"adx http", "adx https"}, append([]string{"LOCALADX_HTTP=" + s.addresses["adx http"],
+			"LOCALADX_HTTPS=" + s.addresses["adx https"], "LOCALADX_DATA=" + filepath.Join(s.dir, "adx")}, o.ADXEnv...)...); err != nil {
 			return err
 		}
 	}
-	worker := append([]string{"KAFKA_BROKERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0"}, o.Env...)
+	worker := append([]string{"KAFKA_BROKERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
+		"SSL_CERT_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
 		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
