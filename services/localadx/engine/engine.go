@@ -34,3 +34,17 @@ func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
 	}
 	return newRows(rows, plan.Columns, e.limits.Rows), nil
 }
+
+// All runs a plan and returns all its rows. It suits the small results that compiling asks for (kql.Options.Probe).
+func (e *Engine) All(ctx context.Context, plan *kql.Plan) ([][]any, error) {
+	rows, err := e.Query(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out [][]any
+	for rows.Next() {
+		out = append(out, append([]any(nil), rows.Values()...))
+	}
+	return out, rows.Err()
+}

@@ -1,6 +1,104 @@
 package engine
 
-import "database/sql"
+import (
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
 
 // Register adds the scalar functions that plans call to the database behind conn. Call it once a database instance.
-func Register(conn *sql.Conn) error { return nil }
+func Register(conn *sql.Conn) error {
+	for _, f := range scalar.Functions() {
+		udf, err := newFunction(f)
+		if err != nil {
+			return fmt.Errorf("define function %s: %w", f.Name, err)
+		}
+		if err := duckdb.RegisterScalarUDF(conn, f.SQLName(), udf); err != nil {
+			return fmt.Errorf("register function %s: %w", f.SQLName(), err)
+		}
+	}
+	return nil
+}
+
+// function makes a Go function one of DuckDB. Arguments are of any type and number: the compiler has checked them.
+type function struct {
+	scalar.Function
+	config duckdb.ScalarFuncConfig
+}
+
+// resultTypes are the DuckDB types functions return, by Kusto type; int, guid and decimal are cast by the plan.
+var resultTypes = map[value.Type]duckdb.Type{
+	value.Bool: duckdb.TYPE_BOOLEAN, value.Int: duckdb.TYPE_BIGINT, value.Long: duckdb.TYPE_BIGINT, value.Real: duckdb.TYPE_DOUBLE,
+	value.Decimal: duckdb.TYPE_VARCHAR, value.String: duckdb.TYPE_VARCHAR, value.Datetime: duckdb.TYPE_BIGINT, value.Timespan: duckdb.TYPE_BIGINT,
+	value.GUID: duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR,
+}
+
+func newFunction(f scalar.Function) (*function, error) {
+	result, err := duckdb.NewTypeInfo(resultTypes[f.Result])
+	if err != nil {
+		return nil, err
+	}
+	anything, err := duckdb.NewTypeInfo(duckdb.TYPE_ANY)
+	if err != nil {
+		return nil, err
+	}
+	return &function{Function: f, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result, VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
+}
+
+// Config implements duckdb.ScalarFunc.
+func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
+
+// Executor implements duckdb.ScalarFunc.
+func (f *function) Executor() duckdb.ScalarFuncExecutor {
+	return duckdb.ScalarFuncExecutor{RowExecutor: f.call}
+}
+
+// call decodes the arguments, calls the Go function and encodes its result.
+func (f *function) call(args []driver.Value) (any, error) {
+	in := make([]any, len(args))
+	for i, a := range args {
+		v, err := f.argument(i, a)
+		if err != nil {
+			return nil, fmt.Errorf("%s(): %w", f.Name, err)
+		}
+		if v == nil && !f.Nulls {
+			return f.null(), nil
+		}
+		in[i] = v
+	}
+	out := f.Eval(in)
+	if out == nil {
+		return f.null(), nil
+	}
+	if f.Result == value.Dynamic {
+		return value.EncodeDynamic(out), nil
+	}
+	return out, nil
+}
+
+// null is what the function returns for null: a string is never null.
+func (f *function) null() any {
+	if f.Result == value.String {
+		return ""
+	}
+	return nil
+}
+
+func (f *function) argument(i int, a driver.Value) (any, error) {
+	switch v := a.(type) {
+	case nil:
+		return nil, nil
+	case int32:
+		return int64(v), nil
+	case string:
+		if p, ok := f.Param(i); ok && p.Type == value.Dynamic {
+			return value.DecodeDynamic(v)
+		}
+	}
+	return a, nil
+}

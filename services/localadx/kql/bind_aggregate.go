@@ -1,0 +1,553 @@
+package kql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// aggregate binds an aggregate function; env allows aggregates, its arguments are bound with env.plain().
+type aggregate func(b *binder, x callNode, env env) *expr
+
+// aggregates returns the aggregate functions. A name ending in "if" takes a predicate as its last argument.
+func aggregates() map[string]aggregate {
+	return map[string]aggregate{
+		"count": aggCount, "countif": aggCountIf, "cnt": aggCount,
+		"sum": aggSum, "sumif": withPredicate(aggSum),
+		"avg": aggAvg, "avgif": withPredicate(aggAvg),
+		"min": aggExtreme("min"), "minif": withPredicate(aggExtreme("min")),
+		"max": aggExtreme("max"), "maxif": withPredicate(aggExtreme("max")),
+		"dcount": aggDistinct, "dcountif": aggDistinctIf, "count_distinct": aggDistinct, "count_distinctif": aggDistinctIf,
+		"stdev": aggReal("stddev_samp"), "stdevif": withPredicate(aggReal("stddev_samp")), "stdevp": aggReal("stddev_pop"),
+		"variance": aggReal("var_samp"), "varianceif": withPredicate(aggReal("var_samp")), "variancep": aggReal("var_pop"), "variancepif": withPredicate(aggReal("var_pop")),
+		"stdevpif":   withPredicate(aggReal("stddev_pop")),
+		"covariance": aggCovariance("covar_samp", false), "covarianceif": aggCovariance("covar_samp", true),
+		"covariancep": aggCovariance("covar_pop", false), "covariancepif": aggCovariance("covar_pop", true),
+		"binary_all_and": aggBits("bit_and"), "binary_all_or": aggBits("bit_or"), "binary_all_xor": aggBits("bit_xor"),
+		"make_list": aggList(listOptions{}), "makelist": aggList(listOptions{}), "make_list_if": aggList(listOptions{predicate: true}),
+		"make_list_with_nulls": aggList(listOptions{nulls: true}),
+		"make_set":             aggList(listOptions{distinct: true}), "makeset": aggList(listOptions{distinct: true}), "make_set_if": aggList(listOptions{distinct: true, predicate: true}),
+		"make_bag": aggBag(false), "make_bag_if": aggBag(true), "make_dictionary": aggBag(false),
+		"take_any": aggAny, "any": aggAny, "take_anyif": aggAnyIf, "anyif": aggAnyIf,
+		"arg_max": aggArg("arg_max"), "arg_min": aggArg("arg_min"), "argmax": aggArg("arg_max"), "argmin": aggArg("arg_min"),
+		"percentile": aggPercentile, "percentiles": aggPercentile, "percentiles_array": aggPercentilesArray,
+		"percentilew": aggPercentileWeighted, "percentilesw": aggPercentileWeighted, "percentilesw_array": aggPercentilesWeightedArray,
+		"buildschema": aggSchema,
+	}
+}
+
+// aggregatePrefixes are the result-name prefixes that are not the function's name.
+var aggregatePrefixes = map[string]string{
+	"make_list": "list", "makelist": "list", "make_list_if": "list", "make_list_with_nulls": "list",
+	"make_set": "set", "makeset": "set", "make_set_if": "set", "make_bag": "bag", "make_bag_if": "bag", "make_dictionary": "dictionary",
+	"buildschema": "schema", "argmax": "max", "argmin": "min",
+}
+
+// aggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.
+func (b *binder) aggregateCall(x callNode, env env) *expr {
+	if !env.aggregate {
+		return nil
+	}
+	f, ok := b.aggregates[x.Name]
+	if !ok {
+		return nil
+	}
+	return f(b, x, env)
+}
+
+// aggregateName is prefix_argument.
+func aggregateName(function string, args ...*expr) string {
+	prefix, ok := aggregatePrefixes[function]
+	if !ok {
+		prefix = function
+	}
+	name := prefix + "_"
+	for i, a := range args {
+		if i > 0 && a.name != "" {
+			name += "_"
+		}
+		name += a.name
+	}
+	return name
+}
+
+func aggCount(b *binder, x callNode, env env) *expr {
+	b.arity(x, 0, 1)
+	e := &expr{sql: "count(*)", typ: value.Long, name: "count_"}
+	if len(x.Args) == 1 {
+		e.name = aggregateName("count", b.scalar(x.Args[0].X, env.plain()))
+	}
+	return e
+}
+
+func aggCountIf(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	p := b.boolean(x.Args[0].X, env.plain())
+	return &expr{sql: "count(*) FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName("countif", &expr{})}
+}
+
+// withPredicate makes an aggregate one whose last argument is a predicate.
+func withPredicate(f aggregate) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 2, 3)
+		p := b.boolean(x.Args[1].X, env.plain())
+		inner := x
+		inner.Args = x.Args[:1]
+		e := f(b, inner, env)
+		e.sql = insertFilter(e.sql, p.filterSQL())
+		return e
+	}
+}
+
+// filterMark stands where FILTER (WHERE …) may be inserted into an aggregate's SQL.
+const filterMark = "\x00"
+
+// insertFilter puts a filter behind the aggregate call in sql.
+func insertFilter(sql, predicate string) string {
+	return strings.ReplaceAll(sql, filterMark, " FILTER (WHERE "+predicate+")")
+}
+
+// clean removes the mark from SQL that got no filter.
+func clean(sql string) string { return strings.ReplaceAll(sql, filterMark, "") }
+
+func aggSum(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	name := aggregateName(x.Name, arg)
+	switch arg.typ {
+	case value.Int, value.Long, value.Bool:
+		v := b.coerce(arg, value.Long)
+		return &expr{sql: "CAST(coalesce(sum(" + v.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Long, name: name}
+	case value.Timespan:
+		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Timespan, name: name}
+	case value.Decimal:
+		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS DECIMAL(38,10))", typ: value.Decimal, name: name}
+	case value.Real, value.Dynamic:
+		v := b.coerce(arg, value.Real)
+		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
+	}
+	b.fail(x, codeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
+	return nil
+}
+
+func aggAvg(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	name := aggregateName(x.Name, arg)
+	switch arg.typ {
+	case value.Timespan, value.Datetime:
+		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS BIGINT)", typ: arg.typ, name: name, nullable: true}
+	case value.Decimal:
+		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS DECIMAL(38,10))", typ: value.Decimal, name: name, nullable: true}
+	case value.Int, value.Long, value.Real, value.Dynamic, value.Bool:
+		if arg.typ == value.Dynamic || arg.typ == value.Bool {
+			arg = b.coerce(arg, value.Real)
+		}
+		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filterMark + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
+	}
+	b.fail(x, codeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s", x.Name, arg.typ)
+	return nil
+}
+
+func aggExtreme(function string) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 1)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ, name: aggregateName(x.Name, arg), nullable: true}
+		switch arg.typ {
+		case value.String:
+			e.sql, e.nullable = notNullString(e.sql), false
+		case value.Dynamic:
+			e.sql = function + "(" + b.coerce(arg, value.Real).sql + ")" + filterMark
+			e.typ = value.Real
+		}
+		return e
+	}
+}
+
+func aggDistinct(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 2)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	return &expr{sql: "count(DISTINCT " + arg.sql + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
+}
+
+func aggDistinctIf(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 3)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	p := b.boolean(x.Args[1].X, env.plain())
+	return &expr{sql: "count(DISTINCT " + arg.sql + ") FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
+}
+
+// aggReal is an aggregate of reals that is 0 without values.
+func aggReal(function string) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 1)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		return &expr{sql: "coalesce(" + function + "(" + b.coerce(arg, value.Real).sql + ")" + filterMark + ", 0)", typ: value.Real, name: aggregateName(x.Name, arg)}
+	}
+}
+
+func aggCovariance(function string, predicate bool) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		n := 2
+		if predicate {
+			n = 3
+		}
+		b.arity(x, n, n)
+		l, r := b.scalar(x.Args[0].X, env.plain()), b.scalar(x.Args[1].X, env.plain())
+		filter := ""
+		if predicate {
+			filter = " FILTER (WHERE " + b.boolean(x.Args[2].X, env.plain()).filterSQL() + ")"
+		}
+		return &expr{sql: "coalesce(" + call(function, b.coerce(l, value.Real).sql, b.coerce(r, value.Real).sql) + filter + ", 0)", typ: value.Real,
+			name: aggregateName(x.Name, l, r)}
+	}
+}
+
+func aggBits(function string) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 1)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		return &expr{sql: function + "(" + b.coerce(arg, value.Long).sql + ")", typ: value.Long, name: arg.name, nullable: true}
+	}
+}
+
+type listOptions struct{ distinct, predicate, nulls bool }
+
+// aggList makes make_list and make_set. Null values are left out (make_list_with_nulls keeps them); the elements of arrays are
+// taken one by one. The order is that of the rows, when they have one.
+func aggList(o listOptions) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		max := 2
+		if o.predicate {
+			max = 3
+		}
+		b.arity(x, 1, max)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		element := b.json(arg).sql
+		filters := []string{}
+		limitArg := 1
+		if o.predicate {
+			if len(x.Args) < 2 {
+				b.arity(x, 2, 3)
+			}
+			filters = append(filters, b.boolean(x.Args[1].X, env.plain()).filterSQL())
+			limitArg = 2
+		}
+		switch {
+		case o.nulls:
+			element = "coalesce(" + element + ", 'null')"
+		case arg.typ == value.Dynamic:
+			element = "nullif(CASE WHEN starts_with(" + element + ", '[') THEN substr(" + element + ", 2, length(" + element + ") - 2) ELSE " + element + " END, '')"
+		}
+		order := ""
+		if env.rel != nil && len(env.rel.order) > 0 {
+			order = env.rel.orderBy()
+		}
+		filter := ""
+		if len(filters) > 0 {
+			filter = " FILTER (WHERE " + strings.Join(filters, " AND ") + ")"
+		}
+		sql := "('[' || coalesce(string_agg(" + element + ", ','" + order + ")" + filter + ", '') || ']')"
+		limit := literalSQL(value.Long, nil)
+		if len(x.Args) > limitArg {
+			limit = b.coerce(b.scalar(x.Args[limitArg].X, env.plain()), value.Long).sql
+		}
+		switch {
+		case o.distinct:
+			sql = goCall("array_distinct", value.Dynamic, sql, limit)
+		case len(x.Args) > limitArg:
+			sql = goCall("array_take", value.Dynamic, sql, limit)
+		}
+		return &expr{sql: sql, typ: value.Dynamic, name: aggregateName(x.Name, arg)}
+	}
+}
+
+func aggBag(predicate bool) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 3)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		if arg.typ != value.Dynamic {
+			b.fail(x, codeArguments, "%s(): the argument must be dynamic", x.Name)
+		}
+		filter := ""
+		if predicate {
+			filter = " FILTER (WHERE " + b.boolean(x.Args[1].X, env.plain()).filterSQL() + ")"
+		}
+		order := ""
+		if env.rel != nil {
+			order = env.rel.orderBy()
+		}
+		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'"),
+			typ: value.Dynamic, name: aggregateName(x.Name, arg)}
+	}
+}
+
+func aggSchema(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	return &expr{sql: goCall("build_schema", value.Dynamic, "'[' || coalesce(string_agg("+b.json(arg).sql+", ','), '') || ']'"),
+		typ: value.Dynamic, name: aggregateName(x.Name, arg)}
+}
+
+// aggAny binds take_any(a, b, …) and take_any(*): any row's values, all from one row.
+func aggAny(b *binder, x callNode, env env) *expr {
+	if len(x.Args) == 0 {
+		b.arity(x, 1, -1)
+	}
+	exprs := b.returned(x.Args, env)
+	if len(exprs) == 1 {
+		e := *exprs[0]
+		e.sql = "first(" + e.sql + ")"
+		if e.typ == value.String {
+			e.sql = notNullString(e.sql)
+		}
+		if x.Name == "any" {
+			e.name = "any_" + e.name
+		}
+		e.isConst, e.konst, e.predicate = false, nil, ""
+		return &e
+	}
+	row := "first(" + rowStruct(exprs) + ")"
+	e := &expr{typ: exprs[0].typ}
+	for i, v := range exprs {
+		name := v.name
+		if x.Name == "any" {
+			name = "any_" + name
+		}
+		e.parts = append(e.parts, rowPart(row, i, name, v.typ))
+	}
+	e.sql = e.parts[0].sql
+	return e
+}
+
+func aggAnyIf(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 2)
+	e := *b.scalar(x.Args[0].X, env.plain())
+	p := b.boolean(x.Args[1].X, env.plain())
+	e.sql = "first(" + e.sql + ") FILTER (WHERE " + p.filterSQL() + ")"
+	if e.typ == value.String {
+		e.sql = notNullString(e.sql)
+	}
+	if x.Name == "anyif" {
+		e.name = "anyif_" + e.name
+	}
+	e.isConst, e.konst, e.predicate, e.nullable = false, nil, "", e.typ != value.String
+	return &e
+}
+
+// returned binds the arguments of arg_max and take_any; '*' is all columns.
+func (b *binder) returned(args []argument, env env) []*expr {
+	var exprs []*expr
+	for _, a := range args {
+		if _, ok := a.X.(starNode); ok {
+			for _, c := range env.rel.cols {
+				exprs = append(exprs, b.columnExpr(c))
+			}
+			continue
+		}
+		exprs = append(exprs, b.scalar(a.X, env.plain()))
+	}
+	return exprs
+}
+
+func rowStruct(exprs []*expr) string {
+	fields := make([]string, len(exprs))
+	for i, e := range exprs {
+		fields[i] = "'f" + strconv.Itoa(i) + "': " + e.sql
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+func rowPart(row string, i int, name string, t Type) part {
+	sql := row + "['f" + strconv.Itoa(i) + "']"
+	if t == value.String {
+		sql = notNullString(sql)
+	}
+	return part{name: name, sql: sql, typ: t}
+}
+
+// aggArg binds arg_max(v, …) and arg_min: v's extreme and the other values of its row. A row whose v is null counts as the
+// worst, so that a group of nulls still yields a row.
+func aggArg(function string) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, -1)
+		v := b.scalar(x.Args[0].X, env.plain())
+		extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[function]
+		e := &expr{typ: v.typ, nullable: true, name: v.name}
+		top := extreme + "(" + v.sql + ")"
+		if v.typ == value.String {
+			top = notNullString(top)
+		}
+		e.parts = []part{{name: v.name, sql: top, typ: v.typ}}
+		if e.parts[0].name == "" {
+			e.parts[0].name = extreme + "_"
+		}
+		var others []*expr
+		for _, o := range b.returned(x.Args[1:], env) {
+			if o.name == "" || o.sql != v.sql {
+				others = append(others, o)
+			}
+		}
+		if len(others) > 0 {
+			row := call(function, rowStruct(others), worstIfNull(v, function))
+			for i, o := range others {
+				e.parts = append(e.parts, rowPart(row, i, o.name, o.typ))
+			}
+		}
+		e.sql = top
+		if len(e.parts) == 1 {
+			e.name, e.parts = e.parts[0].name, nil
+		}
+		return e
+	}
+}
+
+// worstIfNull replaces a null key of arg_max or arg_min by the value that loses against all others.
+func worstIfNull(v *expr, function string) string {
+	if !v.nullable {
+		return v.sql
+	}
+	low := function == "arg_max"
+	pick := func(min, max string) string {
+		if low {
+			return "coalesce(" + v.sql + ", " + min + ")"
+		}
+		return "coalesce(" + v.sql + ", " + max + ")"
+	}
+	switch v.typ {
+	case value.Int:
+		return pick("-2147483648", "2147483647")
+	case value.Long, value.Datetime, value.Timespan:
+		return pick("(-9223372036854775808)::BIGINT", "9223372036854775807")
+	case value.Real:
+		return pick("'-Infinity'::DOUBLE", "'Infinity'::DOUBLE")
+	case value.Bool:
+		return "coalesce(CAST(" + v.sql + " AS INTEGER), " + map[bool]string{true: "-1", false: "2"}[low] + ")"
+	case value.Decimal:
+		return pick("(-9999999999999999999999999999)::DECIMAL(38,10)", "9999999999999999999999999999::DECIMAL(38,10)")
+	case value.Dynamic:
+		return pick("''", "'\u007f'")
+	}
+	return v.sql
+}
+
+// percentileSuffix writes a percentile into a column name: 99.9 as 99_9.
+func percentileSuffix(p float64) string {
+	return strings.ReplaceAll(strconv.FormatFloat(p, 'f', -1, 64), ".", "_")
+}
+
+// percentileArguments returns the constant percentiles among arguments; a dynamic array stands for its elements.
+func (b *binder) percentileArguments(args []argument, env env) []float64 {
+	var out []float64
+	add := func(v any, at node) {
+		switch v := v.(type) {
+		case int64:
+			out = append(out, float64(v))
+		case float64:
+			out = append(out, v)
+		default:
+			b.fail(at, codeArguments, "The percentile must be a constant number")
+		}
+	}
+	for _, a := range args {
+		e := b.scalar(a.X, env.plain())
+		v := b.constantValue(e, "The percentile")
+		if e.typ == value.Dynamic {
+			text, _ := v.(string)
+			decoded, _ := value.DecodeDynamic(text)
+			list, _ := decoded.([]any)
+			for _, el := range list {
+				add(el, a.X)
+			}
+			continue
+		}
+		add(v, a.X)
+	}
+	for i, p := range out {
+		if p < 0 || p > 100 {
+			b.fail(args[min(i, len(args)-1)].X, codeArguments, "The percentile must be between 0 and 100")
+		}
+	}
+	return out
+}
+
+func quantileSQL(v *expr, p float64) string {
+	return "quantile_disc(" + v.sql + ", " + strconv.FormatFloat(p/100, 'g', -1, 64) + ")"
+}
+
+func (b *binder) percentileOperand(x callNode, env env) *expr {
+	b.arity(x, 2, -1)
+	v := b.scalar(x.Args[0].X, env.plain())
+	switch {
+	case v.typ == value.Dynamic:
+		name := v.name
+		v = b.coerce(v, value.Real)
+		v.name = name
+	case !v.typ.Numeric() && v.typ != value.Datetime && v.typ != value.Timespan:
+		b.fail(x, codeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
+	}
+	return v
+}
+
+func aggPercentile(b *binder, x callNode, env env) *expr {
+	v := b.percentileOperand(x, env)
+	e := &expr{typ: v.typ, nullable: true}
+	for _, p := range b.percentileArguments(x.Args[1:], env) {
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: quantileSQL(v, p), typ: v.typ})
+	}
+	return single(e)
+}
+
+// single turns an expression with one part into a plain one.
+func single(e *expr) *expr {
+	e.sql = e.parts[0].sql
+	if len(e.parts) == 1 {
+		e.name, e.parts = e.parts[0].name, nil
+	}
+	return e
+}
+
+func aggPercentilesArray(b *binder, x callNode, env env) *expr {
+	v := b.percentileOperand(x, env)
+	var parts []string
+	for _, p := range b.percentileArguments(x.Args[1:], env) {
+		parts = append(parts, "coalesce("+conversionOrSame(quantileSQL(v, p), v.typ)+", 'null')")
+	}
+	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic, name: "percentiles_" + v.name}
+}
+
+func conversionOrSame(sql string, t Type) string { return conversion(sql, t, value.Dynamic) }
+
+// weighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
+func (b *binder) weighted(x callNode, env env) (v *expr, sql string, percentiles []float64) {
+	b.arity(x, 3, -1)
+	v = b.scalar(x.Args[0].X, env.plain())
+	w := b.scalar(x.Args[1].X, env.plain())
+	percentiles = b.percentileArguments(x.Args[2:], env)
+	list := make([]any, len(percentiles))
+	for i, p := range percentiles {
+		list[i] = p
+	}
+	pair := "'[' || " + b.coerce(v, value.Real).sql + " || ',' || " + b.coerce(w, value.Long).sql + " || ']'"
+	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'", quoteSQL(value.EncodeDynamic(list))), percentiles
+}
+
+func aggPercentileWeighted(b *binder, x callNode, env env) *expr {
+	v, sql, percentiles := b.weighted(x, env)
+	e := &expr{typ: v.typ, nullable: true}
+	for i, p := range percentiles {
+		element := "nullif(CAST(json_extract(" + sql + ", '$[" + strconv.Itoa(i) + "]') AS VARCHAR), 'null')"
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: b.coerce(&expr{sql: element, typ: value.Dynamic, at: x}, v.typ).sql, typ: v.typ})
+	}
+	return single(e)
+}
+
+func aggPercentilesWeightedArray(b *binder, x callNode, env env) *expr {
+	v, sql, _ := b.weighted(x, env)
+	if v.typ.Integer() {
+		sql = goCall("array_to_long", value.Dynamic, sql)
+	}
+	return &expr{sql: sql, typ: value.Dynamic, name: "percentiles_" + v.name}
+}

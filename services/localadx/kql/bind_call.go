@@ -1,0 +1,363 @@
+package kql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// callExpr binds a call in a scalar place: a let function, a special form, an aggregate, a built-in or a stored function.
+func (b *binder) callExpr(x callNode, env env) *expr {
+	b.calls++
+	defer func() { b.calls-- }()
+	if b.calls > maxCalls*4 {
+		b.fail(x, codeSemantic, "Calls are nested more than %d levels deep", maxCalls*4)
+	}
+	if bound := env.scope.lookup(x.Name); bound != nil && (bound.lambda != nil) {
+		return b.callLambda(x, bound, env)
+	}
+	if special, ok := b.special[x.Name]; ok {
+		return special(b, x, env)
+	}
+	if e := b.aggregateCall(x, env); e != nil {
+		return e
+	}
+	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 {
+		return b.builtinCall(x, overloads, env)
+	}
+	if f, ok := b.storedFunction(x.Name, x); ok {
+		return b.callLambda(x, f, env)
+	}
+	b.unknownFunction(x)
+	return nil
+}
+
+func (b *binder) unknownFunction(x callNode) {
+	names := make([]string, 0, 512)
+	for name := range builtinFunctions() {
+		names = append(names, name)
+	}
+	for name := range b.special {
+		names = append(names, name)
+	}
+	for name := range b.aggregates {
+		names = append(names, name)
+	}
+	hint := ""
+	if near := nearest(x.Name, names); near != "" {
+		hint = "did you mean '" + near + "'?"
+	}
+	if _, ok := b.aggregates[x.Name]; ok {
+		b.fail(x, codeSemantic, "Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
+	}
+	b.failHint(x, "SEM0260", hint, "Unknown function: '%s'", x.Name)
+}
+
+// storedFunction returns a function of the catalog as a binding.
+func (b *binder) storedFunction(name string, at node) (*binding, bool) {
+	if b.opts.Catalog == nil {
+		return nil, false
+	}
+	f, ok := b.opts.Catalog.Function(b.opts.Database, name)
+	if !ok {
+		return nil, false
+	}
+	body := strings.TrimSpace(f.Body)
+	if !strings.HasPrefix(body, "{") {
+		body = "{" + body + "\n}"
+	}
+	params := f.Params
+	if strings.TrimSpace(params) == "" {
+		params = "()"
+	}
+	statements, err := parse("let f = " + params + body + ";f")
+	if err != nil {
+		b.fail(at, codeSemantic, "The stored function '%s' is invalid: %s", name, err.Message)
+	}
+	lambda, ok := statements[0].(letStatement).X.(lambdaNode)
+	if !ok {
+		b.fail(at, codeSemantic, "The stored function '%s' is invalid", name)
+	}
+	return &binding{lambda: &lambda, name: name}, true
+}
+
+// arguments binds the arguments of a lambda call and returns the scope of its body.
+func (b *binder) arguments(x callNode, f *binding, env env) *scope {
+	s := f.scope
+	args := x.Args
+	given := make(map[string]node)
+	positional := 0
+	for _, a := range args {
+		if a.Name == "@" {
+			continue
+		}
+		if a.Name != "" {
+			given[a.Name] = a.X
+			continue
+		}
+		if positional >= len(f.lambda.Params) {
+			b.fail(x, codeArguments, "%s(): function expects at most %d argument(s)", x.Name, len(f.lambda.Params))
+		}
+		given[f.lambda.Params[positional].Name] = a.X
+		positional++
+	}
+	for _, p := range f.lambda.Params {
+		arg, ok := given[p.Name]
+		switch {
+		case !ok && p.Default == nil:
+			b.fail(x, codeArguments, "%s(): no argument for the parameter '%s'", x.Name, p.Name)
+		case p.Tabular:
+			s = s.add(p.Name, &binding{table: b.tableArgument(arg, p, env)})
+		case !ok:
+			s = s.add(p.Name, &binding{value: b.coerce(b.scalar(p.Default, env.bare(f.scope)), p.Type)})
+		default:
+			e := *b.scalar(arg, env.plain())
+			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic && !(e.isConst && e.konst == nil) {
+				b.fail(arg, codeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
+			}
+			s = s.add(p.Name, &binding{value: b.coerce(&e, p.Type)})
+		}
+	}
+	return s
+}
+
+// bare returns an env without row context in another scope.
+func (e env) bare(s *scope) env {
+	return env{scope: s, extra: e.extra}
+}
+
+func (b *binder) tableArgument(arg node, p parameterDef, env env) *relation {
+	rel := b.table(arg, env.scope)
+	if p.Columns == nil {
+		return rel
+	}
+	cols := make([]column, 0, len(rel.cols))
+	for _, want := range p.Columns {
+		c, ok := rel.column(want.Name)
+		if !ok || c.typ != want.Type {
+			b.fail(arg, codeArguments, "The table argument '%s' needs a column '%s' of type %s", p.Name, want.Name, want.Type)
+		}
+	}
+	cols = append(cols, rel.cols...)
+	return rel.keep(cols)
+}
+
+// callLambda calls a function whose body is scalar.
+func (b *binder) callLambda(x callNode, f *binding, env env) *expr {
+	b.calls++
+	defer func() { b.calls-- }()
+	if b.calls > maxCalls {
+		b.fail(x, codeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
+	}
+	s := b.arguments(x, f, env)
+	body, s := b.declarations(f.lambda.Body, s)
+	if b.isTabular(body, s) {
+		b.failHint(x, codeSemantic, "wrap it in toscalar()", "The function '%s' returns a table and cannot be used as a scalar", x.Name)
+	}
+	inner := env
+	inner.scope, inner.rel, inner.right = s, nil, nil
+	e := *b.scalar(body, inner)
+	e.name = ""
+	return &e
+}
+
+// builtin is one overload of a built-in function: SQL with $1, $2 … for its arguments, or a Go function if sql is empty.
+type builtin struct {
+	scalar.Signature
+	sql   string
+	nulls bool
+}
+
+// builtinCall binds a call to the overload that fits its arguments best.
+func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
+	args := make([]*expr, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.scalar(a.X, env)
+	}
+	best, bestCost := -1, 1<<30
+	for i := range overloads {
+		if cost, ok := overloadCost(&overloads[i], args); ok && cost < bestCost {
+			best, bestCost = i, cost
+		}
+	}
+	if best < 0 {
+		b.noOverload(x, overloads, args)
+	}
+	return b.apply(&overloads[best], args, x)
+}
+
+func (b *binder) noOverload(x callNode, overloads []builtin, args []*expr) {
+	min, max, variadic := 1<<30, 0, false
+	for _, o := range overloads {
+		if m := o.MinArgs(); m < min {
+			min = m
+		}
+		if len(o.Params) > max {
+			max = len(o.Params)
+		}
+		variadic = variadic || o.Variadic
+	}
+	if len(args) < min || len(args) > max && !variadic {
+		if min == max {
+			b.fail(x, codeArguments, "%s(): function expects %d argument(s)", x.Name, min)
+		}
+		b.fail(x, codeArguments, "%s(): function expects between %d and %d argument(s)", x.Name, min, max)
+	}
+	types := make([]string, len(args))
+	for i, a := range args {
+		types[i] = a.typ.String()
+	}
+	b.fail(x, codeArguments, "%s(): the arguments (%s) have wrong types", x.Name, strings.Join(types, ", "))
+}
+
+// overloadCost tells how far the arguments are from an overload's parameters: 0 is an exact match.
+func overloadCost(o *builtin, args []*expr) (int, bool) {
+	if len(args) < o.MinArgs() {
+		return 0, false
+	}
+	total := 0
+	for i, a := range args {
+		p, ok := o.Param(i)
+		if !ok {
+			return 0, false
+		}
+		cost, ok := paramCost(p, a)
+		if !ok {
+			return 0, false
+		}
+		total += cost
+	}
+	return total, true
+}
+
+func paramCost(p scalar.Param, a *expr) (int, bool) {
+	switch {
+	case p.Kind == scalar.JSON:
+		if a.typ == value.Dynamic {
+			return 0, true
+		}
+		return 1, true
+	case p.Kind == scalar.Text:
+		if a.typ == value.String {
+			return 0, true
+		}
+		return 3, true
+	case p.Type == a.typ:
+		return 0, true
+	case p.Type.Numeric() && a.typ.Numeric():
+		if numericRank[a.typ] < numericRank[p.Type] {
+			return numericRank[p.Type] - numericRank[a.typ], true
+		}
+		return 8, p.Type != value.Bool && (a.typ.Integer() || p.Type == value.Real || a.isConst || a.typ == value.Decimal)
+	case a.isConst && a.konst == nil:
+		return 4, true
+	case a.typ == value.Dynamic:
+		return 6, true
+	case a.typ == value.Bool && p.Type.Numeric():
+		return 9, true
+	case a.typ == value.String && (p.Type == value.Datetime || p.Type == value.Timespan || p.Type == value.GUID):
+		return 9, a.isConst || p.Type == value.GUID
+	}
+	return 0, false
+}
+
+// apply writes a call of an overload.
+func (b *binder) apply(o *builtin, args []*expr, x callNode) *expr {
+	e := &expr{typ: o.Result, nullable: true}
+	sqls := make([]string, len(args))
+	anyNull := false
+	for i, a := range args {
+		p, _ := o.Param(i)
+		c := b.coerce(a, p.Type)
+		sqls[i] = c.sql
+		anyNull = anyNull || c.nullable
+		if o.sql == "" {
+			sqls[i] = goArgument(c)
+		}
+	}
+	if o.sql == "" {
+		e.sql = goCall(o.Name, o.Result, sqls...)
+		if o.Result == value.Int {
+			e.sql = "CAST(" + e.sql + " AS INTEGER)"
+		} else if o.Result == value.GUID {
+			e.sql = "CAST(" + e.sql + " AS UUID)"
+		} else if o.Result == value.Decimal {
+			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
+		}
+	} else {
+		e.sql = expandTemplate(o.sql, sqls)
+		if o.Result == value.String && (anyNull || strings.HasPrefix(o.sql, "!")) {
+			e.sql = notNullString(strings.TrimPrefix(e.sql, "!"))
+		}
+		e.sql = strings.TrimPrefix(e.sql, "!")
+	}
+	e.nullable = o.Result != value.String
+	e.name = functionName(o.Naming, o.Name, args)
+	return e
+}
+
+// goArgument returns an argument as Go functions take it: guid and decimal as text, int as BIGINT.
+func goArgument(e *expr) string {
+	switch e.typ {
+	case value.GUID:
+		return "CAST(" + e.sql + " AS VARCHAR)"
+	case value.Decimal:
+		return decimalText(e.sql)
+	case value.Int:
+		return "CAST(" + e.sql + " AS BIGINT)"
+	}
+	return e.sql
+}
+
+// expandTemplate replaces $1, $2 … by SQL; $* is all arguments separated by commas.
+func expandTemplate(template string, args []string) string {
+	var out strings.Builder
+	for i := 0; i < len(template); i++ {
+		if template[i] != '$' || i+1 >= len(template) {
+			out.WriteByte(template[i])
+			continue
+		}
+		if template[i+1] == '*' {
+			out.WriteString(strings.Join(args, ", "))
+			i++
+			continue
+		}
+		if n := int(template[i+1] - '1'); n >= 0 && n < 9 && n < len(args) {
+			out.WriteString("(" + args[n] + ")")
+			i++
+			continue
+		}
+		out.WriteByte('$')
+	}
+	return out.String()
+}
+
+// functionName applies a naming rule.
+func functionName(rule scalar.Naming, function string, args []*expr) string {
+	if len(args) == 0 || args[0].name == "" {
+		return ""
+	}
+	switch rule {
+	case scalar.OfArgument:
+		return args[0].name
+	case scalar.Prefixed:
+		return strings.TrimPrefix(function, "get") + "_" + args[0].name
+	}
+	return ""
+}
+
+// arity checks the number of a special form's arguments; max < 0 is no limit.
+func (b *binder) arity(x callNode, min, max int) {
+	switch n := len(x.Args); {
+	case min == max && n != min:
+		b.fail(x, codeArguments, "%s(): function expects %d argument(s)", x.Name, min)
+	case n < min || max >= 0 && n > max:
+		limit := "more"
+		if max >= 0 {
+			limit = strconv.Itoa(max)
+		}
+		b.fail(x, codeArguments, "%s(): function expects between %d and %s argument(s)", x.Name, min, limit)
+	}
+}

@@ -1,0 +1,169 @@
+package kql
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// mvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is one null element, an empty array
+// none; a bag expands to bags of one property, or to [name, value] arrays.
+func (b *binder) mvExpand(rel *relation, op mvExpandOp, s *scope) *relation {
+	return b.expand(rel, op, s, rel.cols)
+}
+
+// expand replaces or appends the expanded columns; visible are the columns they are put among.
+func (b *binder) expand(rel *relation, op mvExpandOp, s *scope, visible []column) *relation {
+	lists := make([]item, len(op.Items))
+	names := make([]string, len(op.Items))
+	unnamed := newNamer(nil)
+	for i, it := range op.Items {
+		e := b.scalar(it.X, env{scope: s, rel: rel})
+		if e.typ != value.Dynamic {
+			b.failHint(it.X, codeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
+		}
+		names[i] = it.Name
+		if names[i] == "" {
+			names[i] = e.name
+		}
+		if names[i] == "" {
+			names[i] = unnamed.name("")
+		}
+		lists[i] = item{sql: b.elements(e, op), col: column{id: b.newID()}}
+	}
+	rel = b.extend(rel, lists)
+	lengths := make([]string, len(lists))
+	for i, l := range lists {
+		lengths[i] = "len(" + l.col.id + ")"
+	}
+	count := "greatest(" + strings.Join(lengths, ", ") + ", 0)"
+	index := b.newID()
+	parts := []string{"*", "unnest(range(" + count + ")) AS " + index}
+	raw := make([]string, len(lists))
+	for i, l := range lists {
+		raw[i] = b.newID()
+		parts = append(parts, "unnest("+l.col.id+") AS "+raw[i])
+	}
+	rel = rel.with("SELECT " + strings.Join(parts, ", ") + " FROM (" + rel.sql + ")")
+	var items []item
+	for i, it := range op.Items {
+		t := it.To
+		if t == value.Unknown {
+			t = value.Dynamic
+		}
+		items = append(items, item{sql: b.elementAs(raw[i], t, it), col: column{name: names[i], typ: t, id: b.newID()}})
+	}
+	if op.ItemIndex != "" {
+		items = append(items, item{sql: "CAST(" + index + " AS BIGINT)", col: column{name: op.ItemIndex, typ: value.Long, id: b.newID()}})
+	}
+	out := b.extend(rel, items).keep(replaceColumns(visible, items))
+	out.order = append(append([]orderKey(nil), rel.order...), orderKey{id: index})
+	if len(rel.order) == 0 {
+		out.order = nil
+	}
+	return out
+}
+
+// elements returns SQL for the list of a dynamic's elements, as JSON texts.
+func (b *binder) elements(e *expr, op mvExpandOp) string {
+	bag := goCall("bag_elements", value.Dynamic, e.sql, strings.ToUpper(strconv.FormatBool(op.Array)))
+	sql := "CASE WHEN starts_with(" + e.sql + ", '[') THEN CAST(json_extract(" + e.sql + ", '$[*]') AS VARCHAR[])" +
+		" WHEN starts_with(" + e.sql + ", '{') THEN CAST(json_extract(" + bag + ", '$[*]') AS VARCHAR[]) ELSE [" + e.sql + "] END"
+	if op.Limit != nil {
+		sql = "(" + sql + ")[1:" + fmt.Sprint(b.constantLong(op.Limit, env{}, "The limit")) + "]"
+	}
+	return sql
+}
+
+// elementAs converts an element to the type of a "to typeof()" clause: a number only from a number.
+func (b *binder) elementAs(id string, t Type, it mvItem) string {
+	element := &expr{sql: "nullif(" + id + ", 'null')", typ: value.Dynamic, nullable: true, at: it.X}
+	if t == value.Dynamic {
+		return element.sql
+	}
+	converted := b.coerce(element, t).sql
+	if t.Numeric() || t == value.Bool {
+		return "CASE WHEN NOT starts_with(" + id + ", '\"') THEN " + converted + " END"
+	}
+	return converted
+}
+
+// mvApply binds mv-apply: the subquery runs over the expanded rows of each row, as a lateral join.
+func (b *binder) mvApply(rel *relation, op mvExpandOp, s *scope) *relation {
+	row := b.newID()
+	outer := rel.with("SELECT *, row_number() " + rel.over() + " AS " + row + " FROM (" + rel.sql + ")")
+	if len(outer.order) == 0 {
+		outer.order = []orderKey{{id: row}}
+	}
+	// Inside the subquery the outer columns keep their ids: they are correlated references.
+	inner := b.lateralSource(outer, op, s)
+	sub := b.operators(inner, op.Apply.Ops, s)
+	return b.applied(outer, sub)
+}
+
+// lateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
+// lateral subquery that selects an outer id again would make that id ambiguous.
+func (b *binder) lateralSource(outer *relation, op mvExpandOp, s *scope) *relation {
+	var parts []string
+	one := &relation{serialized: true}
+	for _, c := range outer.cols {
+		id := b.newID()
+		parts = append(parts, c.id+" AS "+id)
+		one.cols = append(one.cols, column{name: c.name, typ: c.typ, id: id})
+	}
+	if len(parts) == 0 {
+		parts = []string{"1 AS one"}
+	}
+	ord := b.newID()
+	parts = append(parts, "0 AS "+ord)
+	one.sql = "SELECT " + strings.Join(parts, ", ")
+	one.order = []orderKey{{id: ord}}
+	return b.expand(one, op, s, one.cols)
+}
+
+// applied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. Of the subquery's
+// columns that pass an outer one through, the outer one is kept.
+func (b *binder) applied(outer, sub *relation) *relation {
+	out := &relation{order: outer.order, serialized: outer.serialized}
+	out.sql = "SELECT * FROM (" + outer.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
+	cols := append([]column(nil), outer.cols...)
+	for _, c := range sub.cols {
+		if i := indexOf(cols, c.name); i >= 0 {
+			cols[i] = c
+			continue
+		}
+		cols = append(cols, c)
+	}
+	out.cols = cols
+	out.order = append(append([]orderKey(nil), outer.order...), sub.order...)
+	return out
+}
+
+func indexOf(cols []column, name string) int {
+	for i, c := range cols {
+		if c.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// partition binds partition by key ( … ): the subquery runs over the rows of each key.
+func (b *binder) partition(rel *relation, op partitionOp, s *scope) *relation {
+	key := b.scalar(op.By, env{scope: s, rel: rel})
+	if !isID(key.sql) {
+		b.fail(op.By, codeArguments, "partition: the key must be a column")
+	}
+	id := b.newID()
+	keys := &relation{sql: "SELECT DISTINCT " + key.sql + " AS " + id + " FROM (" + rel.sql + ")"}
+	rows := b.copyOf(rel, rel.name)
+	c, _ := rows.column(key.name)
+	rows = b.filter(rows, c.id+" IS NOT DISTINCT FROM "+id)
+	rows.serialized = rel.serialized
+	sub := b.operators(rows, op.Sub.Ops, s)
+	out := &relation{cols: sub.cols, order: append([]orderKey{{id: id}}, sub.order...)}
+	out.sql = "SELECT * FROM (" + keys.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
+	return out
+}

@@ -1,0 +1,600 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// scalar binds a scalar expression.
+func (b *binder) scalar(x node, env env) *expr {
+	e := b.bind(x, env)
+	e.at = x
+	return e
+}
+
+func (b *binder) bind(x node, env env) *expr {
+	switch x := x.(type) {
+	case literalNode:
+		return constant(x.Type, x.Value, x)
+	case nameNode:
+		return b.nameExpr(x, env)
+	case unaryNode:
+		return b.unary(x, env)
+	case binaryNode:
+		return b.binary(x, env)
+	case betweenNode:
+		return b.between(x, env)
+	case inNode:
+		return b.in(x, env)
+	case memberNode:
+		return b.member(x, env)
+	case indexNode:
+		return b.indexExpr(x, env)
+	case callNode:
+		return b.callExpr(x, env)
+	case typeofNode:
+		return constant(value.String, x.Type.String(), x)
+	case pipelineNode, printNode, rangeNode, datatableNode:
+		// a tabular expression with one cell, where a scalar stands: toscalar() is implied only in function bodies
+		b.failHint(x, codeSemantic, "wrap it in toscalar()", "A tabular expression cannot be used as a scalar here")
+	case starNode, wildcardNode:
+		b.fail(x, codeSemantic, "'*' is not allowed here")
+	}
+	b.fail(x, codeUnsupported, "This expression is not supported")
+	return nil
+}
+
+func (b *binder) columnExpr(c column) *expr {
+	return &expr{sql: c.id, typ: c.typ, name: c.name, nullable: c.typ != value.String}
+}
+
+func (b *binder) nameExpr(x nameNode, env env) *expr {
+	if env.rel != nil {
+		if c, ok := env.rel.column(x.Name); ok {
+			return b.columnExpr(c)
+		}
+	}
+	if bound := env.scope.lookup(x.Name); bound != nil {
+		switch {
+		case bound.value != nil:
+			e := *bound.value
+			e.name = ""
+			return &e
+		case bound.x != nil:
+			if b.isTabular(bound.x, bound.scope) {
+				b.failHint(x, codeSemantic, "wrap it in toscalar()", "'%s' is a table and cannot be used as a scalar here", x.Name)
+			}
+			inner := env
+			inner.scope, inner.rel, inner.right = bound.scope, nil, nil
+			e := *b.scalar(bound.x, inner)
+			e.name = ""
+			return &e
+		case bound.lambda != nil && len(bound.lambda.Params) == 0:
+			return b.callLambda(callNode{Name: x.Name, span: x.span}, bound, env)
+		}
+	}
+	if env.rel == nil {
+		b.fail(x, codeUnknownName, "Failed to resolve scalar expression named '%s'", x.Name)
+	}
+	names := make([]string, len(env.rel.cols))
+	for i, c := range env.rel.cols {
+		names[i] = c.name
+	}
+	hint := ""
+	if near := nearest(x.Name, names); near != "" {
+		hint = "did you mean '" + near + "'?"
+	}
+	b.failHint(x, codeUnknownName, hint, "'where' operator: Failed to resolve column or scalar expression named '%s'", x.Name)
+	return nil
+}
+
+func (b *binder) unary(x unaryNode, env env) *expr {
+	e := b.scalar(x.X, env)
+	if x.Op == "+" {
+		return e
+	}
+	if e.isConst {
+		switch v := e.konst.(type) {
+		case int64:
+			return constant(e.typ, -v, x)
+		case float64:
+			return constant(e.typ, -v, x)
+		}
+	}
+	switch e.typ {
+	case value.Long, value.Real, value.Decimal, value.Timespan:
+		return &expr{sql: "(-" + e.sql + ")", typ: e.typ, nullable: e.nullable}
+	case value.Int:
+		return &expr{sql: "(-CAST(" + e.sql + " AS BIGINT))", typ: value.Long, nullable: e.nullable}
+	}
+	b.fail(x, codeArguments, "The operator '-' cannot be applied to %s", e.typ)
+	return nil
+}
+
+func (b *binder) binary(x binaryNode, env env) *expr {
+	switch x.Op {
+	case "and", "or":
+		return b.logical(x, env)
+	case "+", "-", "*", "/", "%":
+		return b.arithmetic(x, b.scalar(x.L, env), b.scalar(x.R, env))
+	case "==", "!=", "<>", "<", "<=", ">", ">=":
+		op := x.Op
+		if op == "<>" {
+			op = "!="
+		}
+		return b.compare(x, op, b.scalar(x.L, env), b.scalar(x.R, env))
+	}
+	return b.stringOperator(x, b.scalar(x.L, env), b.scalar(x.R, env))
+}
+
+func (b *binder) logical(x binaryNode, env env) *expr {
+	l, r := b.boolean(x.L, env), b.boolean(x.R, env)
+	op := " " + strings.ToUpper(x.Op) + " "
+	e := &expr{sql: "(" + l.sql + op + r.sql + ")", typ: value.Bool, nullable: l.nullable || r.nullable}
+	if l.predicate != "" || r.predicate != "" {
+		e.predicate = "(" + l.filterSQL() + op + r.filterSQL() + ")"
+	}
+	return e
+}
+
+// boolean binds an expression that must be a condition.
+func (b *binder) boolean(x node, env env) *expr {
+	e := b.scalar(x, env)
+	switch e.typ {
+	case value.Bool:
+		return e
+	case value.Int, value.Long, value.Real, value.Decimal, value.Dynamic:
+		return b.coerce(e, value.Bool)
+	}
+	b.fail(x, codeArguments, "Expected an expression of type bool but this is %s", e.typ)
+	return nil
+}
+
+// numericRank orders the numeric types for promotion.
+var numericRank = map[Type]int{value.Int: 1, value.Long: 2, value.Real: 3, value.Decimal: 4}
+
+// promote returns the type both numeric types widen to.
+func promote(a, c Type) Type {
+	if numericRank[a] < numericRank[c] {
+		return c
+	}
+	return a
+}
+
+func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
+	fail := func() {
+		b.failHint(x, codeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s", x.Op, l.typ, r.typ)
+	}
+	if l.typ == value.Bool {
+		l = b.coerce(l, value.Long)
+	}
+	if r.typ == value.Bool {
+		r = b.coerce(r, value.Long)
+	}
+	if l.typ == value.Dynamic {
+		l = b.dynamicOperand(l, r.typ)
+	}
+	if r.typ == value.Dynamic {
+		r = b.dynamicOperand(r, l.typ)
+	}
+	nullable := l.nullable || r.nullable
+	typed := func(t Type, format string, args ...any) *expr {
+		return &expr{sql: fmt.Sprintf(format, args...), typ: t, nullable: nullable || x.Op == "/" || x.Op == "%"}
+	}
+	lt, rt := l.typ, r.typ
+	switch {
+	case lt.Numeric() && rt.Numeric():
+		t := promote(promote(lt, rt), value.Long)
+		return b.numberArithmetic(x.Op, b.coerce(l, t), b.coerce(r, t), t)
+	case lt == value.Datetime && rt == value.Datetime && x.Op == "-":
+		return typed(value.Timespan, "(%s - %s)", l.sql, r.sql)
+	case lt == value.Datetime && rt == value.Timespan && (x.Op == "+" || x.Op == "-"):
+		return typed(value.Datetime, "(%s %s %s)", l.sql, x.Op, r.sql)
+	case lt == value.Timespan && rt == value.Datetime && x.Op == "+":
+		return typed(value.Datetime, "(%s + %s)", l.sql, r.sql)
+	case lt == value.Datetime && rt == value.Timespan && x.Op == "%":
+		return typed(value.Timespan, "%s", modulo(l, r, true))
+	case lt == value.Timespan && rt == value.Timespan:
+		switch x.Op {
+		case "+", "-":
+			return typed(value.Timespan, "(%s %s %s)", l.sql, x.Op, r.sql)
+		case "/":
+			return typed(value.Real, "(CAST(%s AS DOUBLE) / CAST(%s AS DOUBLE))", l.sql, r.sql)
+		case "%":
+			return typed(value.Timespan, "%s", modulo(l, r, false))
+		}
+	case lt == value.Timespan && rt.Numeric() && (x.Op == "*" || x.Op == "/"):
+		return b.scaleTimespan(x.Op, l, r, nullable)
+	case lt.Numeric() && rt == value.Timespan && x.Op == "*":
+		return b.scaleTimespan("*", r, l, nullable)
+	}
+	fail()
+	return nil
+}
+
+// dynamicOperand converts a dynamic operand of arithmetic to a type that fits the other one.
+func (b *binder) dynamicOperand(e *expr, other Type) *expr {
+	switch other {
+	case value.Timespan, value.Datetime:
+		return b.coerce(e, other)
+	case value.Int:
+		return b.coerce(e, value.Long)
+	case value.Long, value.Decimal:
+		return b.coerce(e, other)
+	}
+	return b.coerce(e, value.Real)
+}
+
+func (b *binder) scaleTimespan(op string, span, factor *expr, nullable bool) *expr {
+	e := &expr{typ: value.Timespan, nullable: nullable || op == "/"}
+	switch {
+	case op == "*" && factor.typ.Integer():
+		e.sql = "(" + span.sql + " * " + factor.sql + ")"
+	case op == "/" && factor.typ.Integer():
+		e.sql = "(" + span.sql + " // nullif(" + factor.sql + ", 0))"
+	default:
+		e.sql = "CAST(round(" + span.sql + " " + op + " CAST(" + factor.sql + " AS DOUBLE)) AS BIGINT)"
+	}
+	if span.isConst && factor.isConst && op == "*" {
+		if f, ok := factor.konst.(int64); ok && span.konst != nil {
+			return constant(value.Timespan, span.konst.(int64)*f, nil)
+		}
+	}
+	return e
+}
+
+func (b *binder) numberArithmetic(op string, l, r *expr, t Type) *expr {
+	e := &expr{typ: t, nullable: l.nullable || r.nullable}
+	if folded := foldLong(op, l, r); folded != nil {
+		return folded
+	}
+	switch op {
+	case "+", "-", "*":
+		e.sql = "(" + l.sql + " " + op + " " + r.sql + ")"
+		if t == value.Decimal && op == "*" {
+			e.sql = "CAST(CAST(" + l.sql + " AS DECIMAL(19,9)) * CAST(" + r.sql + " AS DECIMAL(19,9)) AS DECIMAL(38,10))"
+		}
+	case "/":
+		e.nullable = true
+		switch t {
+		case value.Long:
+			e.sql = "(" + l.sql + " // nullif(" + r.sql + ", 0))"
+		case value.Decimal:
+			e.sql = "CAST(CAST(" + l.sql + " AS DOUBLE) / nullif(CAST(" + r.sql + " AS DOUBLE), 0) AS DECIMAL(38,10))"
+		default:
+			e.sql = "(" + l.sql + " / " + r.sql + ")"
+		}
+	case "%":
+		e.nullable = true
+		e.sql = modulo(l, r, false)
+	}
+	return e
+}
+
+// foldLong computes + - * of small constants, so that constant arithmetic stays constant.
+func foldLong(op string, l, r *expr) *expr {
+	if !l.isConst || !r.isConst || l.typ != value.Long || r.typ != value.Long {
+		return nil
+	}
+	x, ok := l.konst.(int64)
+	y, ok2 := r.konst.(int64)
+	const limit = 1 << 31
+	if !ok || !ok2 || x > limit || x < -limit || y > limit || y < -limit {
+		return nil
+	}
+	switch op {
+	case "+":
+		return constant(value.Long, x+y, nil)
+	case "-":
+		return constant(value.Long, x-y, nil)
+	case "*":
+		return constant(value.Long, x*y, nil)
+	}
+	return nil
+}
+
+// modulo is Kusto's %: never negative. A constant positive divisor, or a dividend that is never negative, needs less SQL.
+func modulo(l, r *expr, dividendNonNegative bool) string {
+	if n, ok := r.konst.(int64); ok && n > 0 {
+		if dividendNonNegative {
+			return "(" + l.sql + " % " + r.sql + ")"
+		}
+		return "((" + l.sql + " % " + r.sql + " + " + r.sql + ") % " + r.sql + ")"
+	}
+	return "((" + l.sql + " % " + r.sql + " + abs(" + r.sql + ")) % abs(" + r.sql + "))"
+}
+
+// comparable converts two operands of a comparison to one type.
+func (b *binder) comparable(x node, l, r *expr) (*expr, *expr) {
+	if l.typ == r.typ {
+		return l, r
+	}
+	switch {
+	case l.typ.Numeric() && r.typ.Numeric():
+		t := promote(l.typ, r.typ)
+		return b.coerce(l, t), b.coerce(r, t)
+	case l.typ == value.Dynamic:
+		return b.coerce(l, r.typ), r
+	case r.typ == value.Dynamic:
+		return l, b.coerce(r, l.typ)
+	case l.typ == value.Bool && r.typ.Numeric():
+		return b.coerce(l, r.typ), r
+	case r.typ == value.Bool && l.typ.Numeric():
+		return l, b.coerce(r, l.typ)
+	case l.typ == value.String && (r.typ == value.GUID || r.typ == value.Datetime && l.isConst || r.typ == value.Timespan && l.isConst):
+		return b.coerce(l, r.typ), r
+	case r.typ == value.String && (l.typ == value.GUID || l.typ == value.Datetime && r.isConst || l.typ == value.Timespan && r.isConst):
+		return l, b.coerce(r, l.typ)
+	}
+	b.failHint(x, "SEM0064", "try adding explicit casts", "Cannot compare values of types %s and %s", l.typ, r.typ)
+	return nil, nil
+}
+
+// compare binds == != < <= > >=. With one null operand == is false and != is true; with two both are null; the order
+// operators are null with any null. NaN equals nothing and has no order.
+func (b *binder) compare(x node, op string, l, r *expr) *expr {
+	l, r = b.comparable(x, l, r)
+	e := &expr{typ: value.Bool}
+	if l.typ == value.Real && (l.nullable || !l.isConst) {
+		return b.compareReal(op, l, r)
+	}
+	switch op {
+	case "==", "!=":
+		plain := "(" + l.sql + " = " + r.sql + ")"
+		if op == "!=" {
+			plain = "(" + l.sql + " <> " + r.sql + ")"
+		}
+		switch {
+		case !l.nullable && !r.nullable:
+			e.sql = plain
+		case op == "==" && (l.nullable && r.nullable):
+			e.sql = "CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE (" + l.sql + ") IS NOT DISTINCT FROM (" + r.sql + ") END"
+			e.predicate, e.nullable = plain, true
+		case op == "==":
+			e.sql, e.predicate = "coalesce("+plain+", FALSE)", plain
+		case l.nullable && r.nullable:
+			e.sql = "CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE (" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") END"
+			e.predicate, e.nullable = "(("+l.sql+") IS DISTINCT FROM ("+r.sql+"))", true
+		default:
+			e.sql = "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + "))"
+		}
+	default:
+		e.sql = "(" + l.sql + " " + op + " " + r.sql + ")"
+		e.nullable = l.nullable || r.nullable
+	}
+	return e
+}
+
+// compareReal compares doubles, where DuckDB takes NaN for equal to itself and greater than everything.
+func (b *binder) compareReal(op string, l, r *expr) *expr {
+	var guards []string
+	for _, o := range []*expr{l, r} {
+		if !o.isConst {
+			guards = append(guards, "isnan("+o.sql+")")
+		}
+	}
+	nan := "coalesce(" + strings.Join(guards, " OR ") + ", FALSE)"
+	plain := "(" + l.sql + " " + map[string]string{"==": "=", "!=": "<>"}[op] + " " + r.sql + ")"
+	switch op {
+	case "==":
+		return &expr{typ: value.Bool, sql: "coalesce(" + plain + " AND NOT " + nan + ", FALSE)", predicate: "(" + plain + " AND NOT " + nan + ")"}
+	case "!=":
+		return &expr{typ: value.Bool, sql: "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") OR " + nan + ")"}
+	}
+	return &expr{typ: value.Bool, sql: "((" + l.sql + " " + op + " " + r.sql + ") AND NOT " + nan + ")", nullable: true}
+}
+
+func (b *binder) between(x betweenNode, env env) *expr {
+	v, low, high := b.scalar(x.X, env), b.scalar(x.Low, env), b.scalar(x.High, env)
+	if v.typ == value.Datetime && high.typ == value.Timespan {
+		high = b.arithmetic(binaryNode{Op: "+", span: x.span}, low, high)
+	}
+	from := b.compare(x, ">=", v, low)
+	to := b.compare(x, "<=", v, high)
+	sql := "(" + from.sql + " AND " + to.sql + ")"
+	if x.Not {
+		return &expr{sql: "(NOT " + sql + ")", typ: value.Bool, nullable: true}
+	}
+	return &expr{sql: sql, typ: value.Bool, nullable: true}
+}
+
+// in binds in, !in, in~, !in~, has_any and has_all over a list, a dynamic array or a one-column table.
+func (b *binder) in(x inNode, env env) *expr {
+	v := b.scalar(x.X, env)
+	if x.Op == "has_any" || x.Op == "has_all" {
+		return b.hasList(x, v, env)
+	}
+	not := strings.HasPrefix(x.Op, "!")
+	folded := strings.HasSuffix(x.Op, "~")
+	if folded {
+		v = b.coerce(v, value.String)
+		v = &expr{sql: "lower(" + v.sql + ")", typ: value.String}
+	}
+	var tests []string
+	var listed []string
+	for _, entry := range x.List {
+		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
+			tests = append(tests, b.inTable(x, v, entry, env, folded))
+			continue
+		}
+		e := b.scalar(entry, env)
+		if e.typ == value.Dynamic {
+			tests = append(tests, b.inDynamic(v, e, folded))
+			continue
+		}
+		left, right := b.comparable(entry, v, e)
+		if left != v {
+			tests = append(tests, "("+left.sql+" = "+right.sql+")")
+			continue
+		}
+		sql := right.sql
+		if folded {
+			sql = "lower(" + sql + ")"
+		}
+		listed = append(listed, sql)
+	}
+	if len(listed) > 0 {
+		tests = append(tests, "("+v.sql+" IN ("+strings.Join(listed, ", ")+"))")
+	}
+	if len(tests) == 0 {
+		tests = []string{"FALSE"}
+	}
+	plain := "(" + strings.Join(tests, " OR ") + ")"
+	e := &expr{sql: "coalesce(" + plain + ", FALSE)", predicate: plain, typ: value.Bool}
+	if not {
+		e.sql, e.predicate = "(NOT "+e.sql+")", ""
+	}
+	return e
+}
+
+// isColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
+func (b *binder) isColumn(x node, env env) bool {
+	n, ok := x.(nameNode)
+	if !ok || env.rel == nil {
+		return false
+	}
+	_, ok = env.rel.column(n.Name)
+	return ok
+}
+
+func (b *binder) inTable(x inNode, v *expr, entry node, env env, folded bool) string {
+	rel := b.table(entry, env.scope)
+	if len(rel.cols) == 0 {
+		b.fail(entry, codeArguments, "The table behind '%s' has no columns", x.Op)
+	}
+	c := b.columnExpr(rel.cols[0])
+	c.at = entry
+	left, right := b.comparable(entry, v, c)
+	sql := right.sql
+	if folded {
+		sql = "lower(" + sql + ")"
+	}
+	return "(" + left.sql + " IN (SELECT " + sql + " FROM (" + rel.sql + ")))"
+}
+
+func (b *binder) inDynamic(v, list *expr, folded bool) string {
+	if list.isConst && v.typ != value.Dynamic {
+		if sql, ok := b.expandList(v, list, folded); ok {
+			return sql
+		}
+	}
+	sql := list.sql
+	if folded {
+		sql = "lower(" + sql + ")"
+	}
+	return goCall("array_contains", value.Bool, sql, b.json(v).sql)
+}
+
+// expandList writes v IN (…) for a constant dynamic array; false if it is not an array of plain values.
+func (b *binder) expandList(v, list *expr, folded bool) (string, bool) {
+	text, _ := list.konst.(string)
+	decoded, err := value.DecodeDynamic(text)
+	if err != nil {
+		return "", false
+	}
+	elements, ok := decoded.([]any)
+	if !ok {
+		elements = []any{decoded}
+	}
+	var parts []string
+	for _, el := range elements {
+		e := constant(value.Dynamic, value.EncodeDynamic(el), list.at)
+		if el == nil {
+			continue
+		}
+		sql := b.coerce(e, v.typ).sql
+		if folded {
+			sql = "lower(" + sql + ")"
+		}
+		parts = append(parts, sql)
+	}
+	if len(parts) == 0 {
+		return "FALSE", true
+	}
+	return "(" + v.sql + " IN (" + strings.Join(parts, ", ") + "))", true
+}
+
+// member binds x.name: a property of a dynamic.
+func (b *binder) member(x memberNode, env env) *expr {
+	if n, ok := x.X.(nameNode); ok {
+		if cols, ok := env.steps[n.Name]; ok {
+			if e, ok := cols[x.Name]; ok {
+				c := *e
+				c.name = ""
+				return &c
+			}
+			b.fail(x, codeUnknownName, "The step '%s' has no column '%s'", n.Name, x.Name)
+		}
+		switch {
+		case n.Name == "$left" && env.rel != nil:
+			return b.sideColumn(x, env.rel)
+		case n.Name == "$right" && env.right != nil:
+			return b.sideColumn(x, env.right)
+		}
+	}
+	base := b.scalar(x.X, env)
+	if base.typ != value.Dynamic {
+		b.failHint(x, codeArguments, "convert it with parse_json()", "A member of a value of type %s cannot be accessed", base.typ)
+	}
+	return b.property(base, x.Name)
+}
+
+func (b *binder) sideColumn(x memberNode, rel *relation) *expr {
+	c, ok := rel.column(x.Name)
+	if !ok {
+		b.fail(x, codeUnknownName, "Failed to resolve column named '%s'", x.Name)
+	}
+	return b.columnExpr(c)
+}
+
+// property returns a property of a dynamic expression.
+func (b *binder) property(base *expr, name string) *expr {
+	path := `$."` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	sql := "nullif(CAST(json_extract(" + base.sql + ", " + quoteSQL(path) + ") AS VARCHAR), 'null')"
+	if strings.ContainsAny(name, "\"\\*") {
+		sql = goCall("dynamic_get", value.Dynamic, base.sql, quoteSQL(name))
+	}
+	return &expr{sql: sql, typ: value.Dynamic, nullable: true, name: joinNames(base.name, name)}
+}
+
+func joinNames(base, member string) string {
+	if base == "" {
+		return member
+	}
+	return base + "_" + member
+}
+
+// indexExpr binds x[i]: an element of a dynamic array or a property of a bag.
+func (b *binder) indexExpr(x indexNode, env env) *expr {
+	base := b.scalar(x.X, env)
+	if len(base.parts) > 0 {
+		i := b.constantLong(x.Index, env, "The index")
+		if i < 0 || int(i) >= len(base.parts) {
+			b.fail(x, codeArguments, "The index %d is out of range", i)
+		}
+		p := base.parts[i]
+		return &expr{sql: p.sql, typ: p.typ, nullable: true}
+	}
+	if base.typ != value.Dynamic {
+		b.failHint(x, codeArguments, "convert it with parse_json()", "A value of type %s cannot be indexed", base.typ)
+	}
+	i := b.scalar(x.Index, env)
+	if i.isConst {
+		switch v := i.konst.(type) {
+		case string:
+			if i.typ == value.String {
+				return b.property(base, v)
+			}
+		case int64:
+			path := fmt.Sprintf("$[%d]", v)
+			if v < 0 {
+				path = fmt.Sprintf("$[#%d]", v)
+			}
+			return &expr{sql: "nullif(CAST(json_extract(" + base.sql + ", '" + path + "') AS VARCHAR), 'null')", typ: value.Dynamic,
+				nullable: true, name: joinNames(base.name, fmt.Sprint(v))}
+		}
+	}
+	return &expr{sql: goCall("dynamic_get", value.Dynamic, base.sql, b.asText(i).sql), typ: value.Dynamic, nullable: true}
+}

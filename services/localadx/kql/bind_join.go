@@ -1,0 +1,208 @@
+package kql
+
+import (
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// joinPair is one equality of a join: a column of each side.
+type joinPair struct {
+	left, right column
+}
+
+// joinKinds maps the spellings of join kinds to one each.
+var joinKinds = map[string]string{
+	"inner": "inner", "innerunique": "innerunique", "leftouter": "leftouter", "rightouter": "rightouter", "fullouter": "fullouter",
+	"leftanti": "leftanti", "anti": "leftanti", "leftantisemi": "leftanti", "rightanti": "rightanti", "rightantisemi": "rightanti",
+	"leftsemi": "leftsemi", "rightsemi": "rightsemi",
+}
+
+// join binds join and lookup. Null keys match each other.
+func (b *binder) join(left *relation, op joinOp, s *scope) *relation {
+	kind, ok := joinKinds[op.Kind]
+	if !ok || op.Lookup && kind != "leftouter" && kind != "inner" {
+		b.fail(op, codeSyntax, "The join kind '%s' is not known", op.Kind)
+	}
+	right := b.table(op.Right, s)
+	left, right, pairs := b.joinPairs(left, right, op, s)
+	if len(pairs) == 0 {
+		b.fail(op, codeSyntax, "The join needs an 'on' clause with at least one column")
+	}
+	conditions := make([]string, len(pairs))
+	for i, p := range pairs {
+		conditions[i] = joinCondition(p)
+	}
+	on := strings.Join(conditions, " AND ")
+	switch kind {
+	case "leftsemi":
+		return semiJoin(left, right, on, "SEMI")
+	case "rightsemi":
+		return semiJoin(right, left, on, "SEMI")
+	case "leftanti":
+		return semiJoin(left, right, on, "ANTI")
+	case "rightanti":
+		return semiJoin(right, left, on, "ANTI")
+	case "innerunique":
+		left = uniqueOn(left, pairs)
+	}
+	return b.combine(left, right, pairs, on, kind, op.Lookup)
+}
+
+// joinCondition compares two keys so that nulls match; strings are never null.
+func joinCondition(p joinPair) string {
+	if p.left.typ == value.String && p.right.typ == value.String {
+		return p.left.id + " = " + p.right.id
+	}
+	return p.left.id + " IS NOT DISTINCT FROM " + p.right.id
+}
+
+func semiJoin(kept, other *relation, on, kind string) *relation {
+	out := kept.with("SELECT * FROM (" + kept.sql + ") " + kind + " JOIN (" + other.sql + ") ON " + on)
+	return out
+}
+
+// uniqueOn keeps one row a key, the first if the rows have an order.
+func uniqueOn(rel *relation, pairs []joinPair) *relation {
+	ids := make([]string, len(pairs))
+	for i, p := range pairs {
+		ids[i] = p.left.id
+	}
+	order := ""
+	if len(rel.order) > 0 {
+		order = " ORDER BY " + strings.Join(ids, ", ") + ", " + orderList(rel.order)
+	}
+	return rel.with("SELECT DISTINCT ON (" + strings.Join(ids, ", ") + ") * FROM (" + rel.sql + ")" + order)
+}
+
+// combine joins two relations side by side. A right column whose name is taken gets a number; lookup drops the right keys.
+func (b *binder) combine(left, right *relation, pairs []joinPair, on, kind string, lookup bool) *relation {
+	clause := map[string]string{"inner": "JOIN", "innerunique": "JOIN", "leftouter": "LEFT JOIN", "rightouter": "RIGHT JOIN", "fullouter": "FULL JOIN"}[kind]
+	leftNull := kind == "rightouter" || kind == "fullouter"
+	rightNull := kind == "leftouter" || kind == "fullouter"
+	var items []item
+	add := func(c column, name string, null bool) {
+		sql := c.id
+		id := c.id
+		if null && c.typ == value.String {
+			sql, id = notNullString(c.id), b.newID()
+		}
+		items = append(items, item{sql: sql, col: column{name: name, typ: c.typ, id: id}})
+	}
+	for _, c := range left.cols {
+		add(c, c.name, leftNull)
+	}
+	dropped := map[string]bool{}
+	if lookup {
+		for _, p := range pairs {
+			dropped[p.right.id] = true
+		}
+	}
+	isTaken := func(name string) bool { return taken(items)(name) }
+	for _, c := range right.cols {
+		if dropped[c.id] {
+			continue
+		}
+		name := c.name
+		if isTaken(name) {
+			name = uniqueName(name, func(s string) bool {
+				return isTaken(s) || right.index(s) >= 0 && s != c.name
+			})
+		}
+		add(c, name, rightNull)
+	}
+	joined := &relation{sql: "SELECT * FROM (" + left.sql + ") " + clause + " (" + right.sql + ") ON " + on}
+	return b.project(joined, items)
+}
+
+// joinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and' of these. Keys of different
+// numeric types get computed columns of one type.
+func (b *binder) joinPairs(left, right *relation, op joinOp, s *scope) (l, r *relation, pairs []joinPair) {
+	var visit func(x node)
+	visit = func(x node) {
+		switch n := x.(type) {
+		case nameNode:
+			lc, ok := left.column(n.Name)
+			rc, ok2 := right.column(n.Name)
+			if !ok || !ok2 {
+				side := "left"
+				if ok {
+					side = "right"
+				}
+				b.fail(n, codeUnknownName, "join: the %s side has no column '%s'", side, n.Name)
+			}
+			pairs = append(pairs, joinPair{lc, rc})
+		case binaryNode:
+			if n.Op == "and" {
+				visit(n.L)
+				visit(n.R)
+				return
+			}
+			if n.Op != "==" {
+				b.failHint(n, codeSyntax, "filter after the join", "A join condition must be an equality")
+			}
+			pairs = append(pairs, b.equality(n, left, right))
+		default:
+			b.failHint(x, codeSyntax, "write a column, or $left.a == $right.b", "This is not a join condition")
+		}
+	}
+	for _, x := range op.On {
+		visit(x)
+	}
+	for i, p := range pairs {
+		left, right, pairs[i] = b.alignPair(op, left, right, p)
+	}
+	return left, right, pairs
+}
+
+func (b *binder) equality(n binaryNode, left, right *relation) joinPair {
+	side := func(x node) (string, column) {
+		m, ok := x.(memberNode)
+		if ok {
+			if base, ok := m.X.(nameNode); ok && (base.Name == "$left" || base.Name == "$right") {
+				rel := left
+				if base.Name == "$right" {
+					rel = right
+				}
+				c, ok := rel.column(m.Name)
+				if !ok {
+					b.fail(m, codeUnknownName, "join: '%s' has no column '%s'", base.Name, m.Name)
+				}
+				return base.Name, c
+			}
+		}
+		b.failHint(x, codeSyntax, "write $left.a == $right.b", "A join condition compares a column of each side")
+		return "", column{}
+	}
+	ls, lc := side(n.L)
+	rs, rc := side(n.R)
+	if ls == rs {
+		b.fail(n, codeSyntax, "The join condition must name a column of each side")
+	}
+	if ls == "$right" {
+		lc, rc = rc, lc
+	}
+	return joinPair{lc, rc}
+}
+
+// alignPair makes both keys of a pair one type.
+func (b *binder) alignPair(op joinOp, left, right *relation, p joinPair) (*relation, *relation, joinPair) {
+	if p.left.typ == p.right.typ {
+		return left, right, p
+	}
+	if !(p.left.typ.Numeric() && p.right.typ.Numeric()) && p.left.typ != value.Dynamic && p.right.typ != value.Dynamic {
+		b.fail(op, codeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name, p.left.typ, p.right.name, p.right.typ)
+	}
+	l, r := b.comparable(op, b.columnExpr(p.left), b.columnExpr(p.right))
+	align := func(rel *relation, c column, e *expr) (*relation, column) {
+		if e.sql == c.id {
+			return rel, c
+		}
+		fresh := column{name: c.name, typ: e.typ, id: b.newID()}
+		return b.extend(rel, []item{{sql: e.sql, col: fresh}}), fresh
+	}
+	// the computed key is for the condition; what lookup drops is found by its original id
+	left, lk := align(left, p.left, l)
+	right, rk := align(right, p.right, r)
+	return left, right, joinPair{lk, rk}
+}

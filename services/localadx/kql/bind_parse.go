@@ -1,0 +1,145 @@
+package kql
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// parseOperator binds parse and parse-where: a pattern becomes one regular expression, its columns groups of it. In kind=simple a
+// row whose columns do not all convert counts as not matched.
+func (b *binder) parseOperator(rel *relation, op parseOp, s *scope) *relation {
+	if op.Kind != "simple" && op.Kind != "regex" && op.Kind != "relaxed" {
+		b.fail(op, codeSyntax, "parse: the kind '%s' is not known", op.Kind)
+	}
+	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
+	pattern, columns := b.parsePattern(op)
+	if err := validRegex(pattern); err != nil {
+		b.fail(op, codeArguments, "parse: the pattern is not a valid regular expression: %v", err)
+	}
+	captured := b.newID()
+	rel = b.extend(rel, []item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
+	matched := "(" + captured + " IS NOT NULL)"
+	var items []item
+	var failures []string
+	for i, part := range columns {
+		raw := &expr{sql: fmt.Sprintf("coalesce(json_extract_string(%s, '$[%d]'), '')", captured, i), typ: value.String, at: op}
+		id := b.newID()
+		sql := b.coerce(raw, part.Type).sql
+		if part.Type.Numeric() {
+			sql = b.coerce(&expr{sql: "trim(" + raw.sql + ")", typ: value.String, at: op}, part.Type).sql
+		}
+		items = append(items, item{sql: sql, col: column{name: part.Column, typ: part.Type, id: id}})
+		if part.Type != value.String {
+			failures = append(failures, id+" IS NULL")
+		}
+	}
+	rel = b.extend(rel, items)
+	if op.Kind == "simple" && len(failures) > 0 {
+		matched = "(" + matched + " AND NOT (" + strings.Join(failures, " OR ") + "))"
+		var strict []item
+		for _, it := range items {
+			other := "NULL"
+			if it.col.typ == value.String {
+				other = "''"
+			}
+			strict = append(strict, item{sql: "CASE WHEN " + matched + " THEN " + it.col.id + " ELSE " + other + " END", col: column{name: it.col.name, typ: it.col.typ, id: b.newID()}})
+		}
+		rel = b.extend(rel, strict)
+		items = strict
+	}
+	cols := replaceColumns(rel.cols, items)
+	if op.Where {
+		if op.Kind == "relaxed" && len(failures) > 0 {
+			matched = "(" + matched + ")"
+		}
+		rel = b.filter(rel, matched)
+	}
+	return rel.keep(cols)
+}
+
+// numberPatterns capture the types whose text ends by itself, for columns that a '*' follows.
+var numberPatterns = map[Type]string{
+	value.Int: `([-+]?\d+)`, value.Long: `([-+]?\d+)`, value.Real: `([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)`, value.Decimal: `([-+]?\d*\.?\d+)`,
+}
+
+// parsePattern builds the regular expression of a pattern.
+func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
+	var out strings.Builder
+	any, capture, last := `[\s\S]*?`, `([\s\S]*?)`, `([\s\S]*)`
+	if op.Kind == "regex" {
+		flags := op.Flags
+		out.WriteString("(?" + strings.Map(regexFlag, flags) + ")")
+		if strings.Map(regexFlag, flags) == "" {
+			out.Reset()
+		}
+		any, capture, last = `.*?`, `(.*)`, `(.*)`
+	} else {
+		out.WriteString("^")
+	}
+	var columns []parsePart
+	for i, part := range op.Pattern {
+		switch {
+		case part.Star:
+			if i == len(op.Pattern)-1 {
+				break
+			}
+			out.WriteString(any)
+		case part.Column != "":
+			columns = append(columns, part)
+			next := i + 1
+			number, isNumber := numberPatterns[part.Type]
+			switch {
+			case isNumber && next < len(op.Pattern) && op.Pattern[next].Star:
+				out.WriteString(number)
+			case next == len(op.Pattern):
+				out.WriteString(last)
+				if op.Kind != "regex" {
+					out.WriteString("$")
+				}
+			default:
+				out.WriteString(capture)
+			}
+		case op.Kind == "regex":
+			out.WriteString("(?:" + part.Literal + ")")
+		default:
+			out.WriteString(regexp.QuoteMeta(part.Literal))
+		}
+	}
+	return out.String(), columns
+}
+
+// regexFlag keeps the flags that Go's regular expressions know.
+func regexFlag(r rune) rune {
+	if strings.ContainsRune("imsU", r) {
+		return r
+	}
+	return -1
+}
+
+// parseKV binds parse-kv: named values of a text such as "a=1 b=2".
+func (b *binder) parseKV(rel *relation, op parseKVOp, s *scope) *relation {
+	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
+	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "", "greedy": "", "regex": ""}
+	for _, p := range op.Properties {
+		if _, ok := options[p.Name]; !ok {
+			b.fail(op, codeSyntax, "parse-kv: the property '%s' is not known", p.Name)
+		}
+		options[p.Name] = value.DynamicText(b.constantValue(b.scalar(p.X, env{scope: s}), p.Name))
+	}
+	if options["regex"] != "" || options["escape"] != "" {
+		b.fail(op, codeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
+	}
+	bag := b.newID()
+	rel = b.extend(rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),
+		quoteSQL(options["quote"]), quoteSQL(options["greedy"])), col: column{id: bag}}})
+	var items []item
+	for _, c := range op.Columns {
+		prop := b.property(&expr{sql: bag, typ: value.Dynamic}, c.Name)
+		raw := b.asText(prop)
+		items = append(items, item{sql: b.coerce(&expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql, col: column{name: c.Name, typ: c.Type, id: b.newID()}})
+	}
+	return b.extend(rel, items).keep(replaceColumns(rel.cols, items))
+}

@@ -1,0 +1,262 @@
+package kql
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// plugin binds evaluate name(…).
+type plugin func(b *binder, rel *relation, op evaluateOp, s *scope) *relation
+
+// plugins returns the plugins this server has.
+func plugins() map[string]plugin {
+	return map[string]plugin{"pivot": bindPivot, "bag_unpack": bindBagUnpack, "narrow": bindNarrow}
+}
+
+func (b *binder) evaluate(rel *relation, op evaluateOp, s *scope) *relation {
+	all := plugins()
+	p, ok := all[op.Call.Name]
+	if !ok {
+		names := make([]string, 0, len(all))
+		for name := range all {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		b.failHint(op, codeUnsupported, "supported: "+strings.Join(names, ", "), "The plugin '%s' is not supported", op.Call.Name)
+	}
+	if rel == nil {
+		b.fail(op, codeSemantic, "The plugin '%s' needs a table before it", op.Call.Name)
+	}
+	return p(b, rel, op, s)
+}
+
+// bindPivot binds pivot(column[, aggregate[, keys…]]): a column per value of the column, in name order.
+func bindPivot(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := op.Call.Args
+	b.arity(*op.Call, 1, -1)
+	on := b.scalar(args[0].X, env{scope: s, rel: rel})
+	if !isID(on.sql) {
+		b.fail(args[0].X, codeArguments, "pivot: the first argument must be a column")
+	}
+	aggregateNode := node(callNode{Name: "count", span: op.span})
+	if len(args) > 1 {
+		aggregateNode = args[1].X
+	}
+	used := map[string]bool{on.sql: true}
+	markColumns(aggregateNode, rel, used)
+	var keys []column
+	if len(args) > 2 {
+		for _, a := range args[2:] {
+			c, ok := rel.column(b.scalar(a.X, env{scope: s, rel: rel}).name)
+			if !ok {
+				b.fail(a.X, codeArguments, "pivot: the keys must be columns")
+			}
+			keys = append(keys, c)
+		}
+	} else {
+		for _, c := range rel.cols {
+			if !used[c.id] {
+				keys = append(keys, c)
+			}
+		}
+	}
+	id := b.newID()
+	text := b.asText(on).sql
+	values := &relation{sql: "SELECT DISTINCT " + text + " AS " + id + " FROM (" + rel.sql + ")", cols: []column{{typ: value.String, id: id}}, order: []orderKey{{id: id}}}
+	var names []string
+	for _, row := range b.probe(op, values, "The result of pivot") {
+		name, _ := row[0].(string)
+		names = append(names, name)
+	}
+	return b.pivotColumns(rel, op, text, aggregateNode, keys, names, s)
+}
+
+func (b *binder) pivotColumns(rel *relation, op evaluateOp, text string, aggregateNode node, keys []column, names []string, s *scope) *relation {
+	out := &relation{}
+	var parts, group []string
+	for i, k := range keys {
+		id := b.newID()
+		parts = append(parts, k.id+" AS "+id)
+		out.cols = append(out.cols, column{name: k.name, typ: k.typ, id: id})
+		group = append(group, string(rune('1'+i)))
+		if i > 8 {
+			group[i] = k.id
+		}
+	}
+	for _, name := range names {
+		filtered := b.filter(rel, "TRUE")
+		e := b.scalar(aggregateNode, env{scope: s, rel: filtered, aggregate: true})
+		id := b.newID()
+		parts = append(parts, b.filteredAggregate(op, e, text+" = "+quoteSQL(name))+" AS "+id)
+		out.cols = append(out.cols, column{name: uniqueName(name, func(n string) bool { return indexOf(out.cols, n) >= 0 }), typ: e.typ, id: id})
+	}
+	if len(parts) == 0 {
+		parts = []string{"1 AS none"}
+	}
+	out.sql = "SELECT " + strings.Join(parts, ", ") + " FROM (" + rel.sql + ")"
+	if len(group) > 0 {
+		out.sql += " GROUP BY " + strings.Join(group, ", ")
+	}
+	return out
+}
+
+// filteredAggregate restricts an aggregate to the rows of one pivot value.
+func (b *binder) filteredAggregate(op evaluateOp, e *expr, condition string) string {
+	if strings.Contains(e.sql, filterMark) {
+		return insertFilter(e.sql, condition)
+	}
+	if e.sql == "count(*)" || strings.HasPrefix(e.sql, "count(DISTINCT ") && !strings.Contains(e.sql, "FILTER") || strings.HasPrefix(e.sql, "first(") || strings.HasPrefix(e.sql, "quantile_disc(") {
+		return e.sql + " FILTER (WHERE " + condition + ")"
+	}
+	if inner, ok := strings.CutPrefix(e.sql, "coalesce(first("); ok {
+		return "coalesce(first(" + strings.Replace(inner, "), '')", ") FILTER (WHERE "+condition+"), '')", 1)
+	}
+	b.fail(op, codeUnsupported, "pivot: this aggregate is not supported")
+	return ""
+}
+
+// markColumns notes the columns an expression names.
+func markColumns(x node, rel *relation, used map[string]bool) {
+	switch x := x.(type) {
+	case nameNode:
+		if c, ok := rel.column(x.Name); ok {
+			used[c.id] = true
+		}
+	case callNode:
+		for _, a := range x.Args {
+			markColumns(a.X, rel, used)
+		}
+	case binaryNode:
+		markColumns(x.L, rel, used)
+		markColumns(x.R, rel, used)
+	case unaryNode:
+		markColumns(x.X, rel, used)
+	case memberNode:
+		markColumns(x.X, rel, used)
+	case indexNode:
+		markColumns(x.X, rel, used)
+		markColumns(x.Index, rel, used)
+	}
+}
+
+// bindBagUnpack binds bag_unpack(column[, prefix][, columnsConflict][, ignoredProperties]): a column per property, in name order.
+func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	b.arity(*op.Call, 1, 4)
+	bag := b.scalar(op.Call.Args[0].X, env{scope: s, rel: rel})
+	if bag.typ != value.Dynamic || !isID(bag.sql) {
+		b.fail(op, codeArguments, "bag_unpack: the first argument must be a dynamic column")
+	}
+	prefix, conflict, ignored := "", "error", map[string]bool{}
+	for i, a := range op.Call.Args[1:] {
+		name := a.Name
+		if name == "" {
+			name = []string{"OutputColumnPrefix", "columnsConflict", "ignoredProperties"}[i]
+		}
+		v, _ := b.constantValue(b.scalar(a.X, env{scope: s}), name).(string)
+		switch name {
+		case "OutputColumnPrefix":
+			prefix = v
+		case "columnsConflict":
+			conflict = v
+		case "ignoredProperties":
+			decoded, _ := value.DecodeDynamic(v)
+			list, _ := decoded.([]any)
+			for _, p := range list {
+				ignored[value.DynamicText(p)] = true
+			}
+		default:
+			b.fail(op, codeArguments, "bag_unpack: the argument '%s' is not known", name)
+		}
+	}
+	props := b.bagProperties(rel, bag, op)
+	if op.Schema != nil {
+		props = nil
+		for _, c := range op.Schema {
+			if i := indexOf(rel.cols, c.Name); i < 0 {
+				props = append(props, Column(c))
+			}
+		}
+	}
+	var items []item
+	cols := make([]column, 0, len(rel.cols))
+	for _, c := range rel.cols {
+		if c.id != bag.sql {
+			cols = append(cols, c)
+		}
+	}
+	for _, p := range props {
+		if ignored[p.Name] {
+			continue
+		}
+		name := prefix + p.Name
+		if indexOf(cols, name) >= 0 {
+			switch conflict {
+			case "keep_source":
+				continue
+			case "error":
+				b.failHint(op, codeSemantic, "set columnsConflict", "bag_unpack: the property '%s' conflicts with a column of that name", name)
+			}
+		}
+		e := b.coerce(b.property(bag, p.Name), p.Type)
+		items = append(items, item{sql: e.sql, col: column{name: name, typ: p.Type, id: b.newID()}})
+	}
+	return b.extend(rel, items).keep(replaceColumns(cols, items))
+}
+
+// bagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
+// different types are dynamic.
+func (b *binder) bagProperties(rel *relation, bag *expr, op evaluateOp) []Column {
+	key, kind := b.newID(), b.newID()
+	types := goCall("bag_types", value.Dynamic, bag.sql)
+	entries := "SELECT DISTINCT unnest(CAST(json_extract(" + types + ", '$[*]') AS VARCHAR[])) AS p FROM (" + rel.sql + ")"
+	list := &relation{
+		sql:   "SELECT json_extract_string(p, '$[0]') AS " + key + ", json_extract_string(p, '$[1]') AS " + kind + " FROM (" + entries + ")",
+		cols:  []column{{typ: value.String, id: key}, {typ: value.String, id: kind}},
+		order: []orderKey{{id: key}, {id: kind}},
+	}
+	var out []Column
+	for _, row := range b.probe(op, list, "The result of bag_unpack") {
+		name, _ := row[0].(string)
+		typeName, _ := row[1].(string)
+		t, _ := value.ParseType(typeName)
+		if n := len(out); n > 0 && out[n-1].Name == name {
+			switch {
+			case out[n-1].Type == value.Unknown:
+				out[n-1].Type = t
+			case t == value.Unknown:
+			case out[n-1].Type.Numeric() && t.Numeric():
+				out[n-1].Type = promote(out[n-1].Type, t)
+			default:
+				out[n-1].Type = value.Dynamic
+			}
+			continue
+		}
+		out = append(out, Column{Name: name, Type: t})
+	}
+	for i := range out {
+		if out[i].Type == value.Unknown {
+			out[i].Type = value.Dynamic
+		}
+	}
+	return out
+}
+
+// bindNarrow binds narrow(): a row per cell.
+func bindNarrow(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	b.arity(*op.Call, 0, 0)
+	row := b.newID()
+	numbered := "SELECT *, row_number() " + rel.over() + " - 1 AS " + row + " FROM (" + rel.sql + ")"
+	rowOut, colOut, valueOut, ord := b.newID(), b.newID(), b.newID(), b.newID()
+	var branches []string
+	for i, c := range rel.cols {
+		branches = append(branches, "SELECT "+row+" AS "+rowOut+", "+quoteSQL(c.name)+" AS "+colOut+", "+b.asText(b.columnExpr(c)).sql+" AS "+valueOut+", "+literalSQL(value.Long, int64(i))+" AS "+ord+" FROM ("+numbered+")")
+	}
+	return &relation{
+		sql: strings.Join(branches, " UNION ALL "),
+		cols: []column{{name: "Row", typ: value.Long, id: rowOut}, {name: "Column", typ: value.String, id: colOut},
+			{name: "Value", typ: value.String, id: valueOut}},
+		order: []orderKey{{id: rowOut}, {id: ord}},
+	}
+}

@@ -1,0 +1,148 @@
+package kql
+
+import (
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// makeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
+// itself. An element without rows has the default.
+func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation {
+	e := env{scope: s, rel: rel}
+	n := newNamer(op.By)
+	keys := b.outputs(op.By, e, n)
+	axis := b.outputs([]namedExpr{op.Axis}, e, n)[0]
+	step := b.scalar(op.Step, env{scope: s})
+	axisExpr := &expr{sql: axis.col.id, typ: axis.col.typ, nullable: true, at: op.Axis.X}
+	b.checkAxis(op, axis.col.typ, step.typ)
+	if axis.col.typ.Numeric() {
+		t := promote(axis.col.typ, step.typ)
+		axisExpr, step = b.coerce(axisExpr, t), b.coerce(step, t)
+	}
+	source := b.extend(rel, append(append([]item(nil), keys...), axis))
+	bounds, from, count := b.seriesBounds(source, op, axisExpr, step, s)
+
+	e.aggregate = true
+	names := newNamer(nil)
+	for name := range n.taken {
+		names.taken[name] = true
+	}
+	var aggregates []item
+	var defaults []string
+	for _, a := range op.Aggregates {
+		bound := b.outputs([]namedExpr{a.Expr}, e, names)
+		if len(bound) != 1 {
+			b.fail(a.Expr.X, codeArguments, "make-series: an aggregate must yield one column")
+		}
+		aggregates = append(aggregates, bound[0])
+		defaults = append(defaults, b.seriesDefault(a, bound[0].col.typ, s))
+	}
+	return b.seriesRelation(source, bounds, from, count, axisExpr, axis, step, keys, aggregates, defaults)
+}
+
+func (b *binder) checkAxis(op makeSeriesOp, axis, step Type) {
+	ok := axis.Numeric() && step.Numeric() || (axis == value.Datetime || axis == value.Timespan) && step == value.Timespan
+	if !ok {
+		b.fail(op, codeArguments, "make-series: an axis of type %s cannot have a step of type %s", axis, step)
+	}
+}
+
+// seriesBounds returns a one-row subquery with the first point (f) and the number of points (n) of the axis.
+func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *expr, s *scope) (sql, from, count string) {
+	first, end := "", ""
+	if op.From != nil {
+		first = b.coerce(b.scalar(op.From, env{scope: s}), axis.typ).sql
+	} else {
+		first = "(SELECT " + b.bin(op.Axis.X, &expr{sql: "min(" + axis.sql + ")", typ: axis.typ}, step, nil).sql + " FROM (" + source.sql + "))"
+	}
+	points := "CAST(ceil((CAST(%e AS DOUBLE) - f) / " + step.sql + ") AS BIGINT)"
+	if op.To != nil {
+		end = b.coerce(b.scalar(op.To, env{scope: s}), axis.typ).sql
+	} else {
+		end = "(SELECT max(" + axis.sql + ") FROM (" + source.sql + "))"
+		points = "CAST(floor((CAST(%e AS DOUBLE) - f) / " + step.sql + ") AS BIGINT) + 1"
+	}
+	from, count = b.newID(), b.newID()
+	points = strings.ReplaceAll(strings.ReplaceAll(points, "%e", "e"), " f)", " CAST(f AS DOUBLE))")
+	sql = "SELECT f AS " + from + ", greatest(" + points + ", 0) AS " + count + " FROM (SELECT " + first + " AS f, " + end + " AS e)"
+	return sql, from, count
+}
+
+// seriesDefault returns the JSON of the value an empty point has.
+func (b *binder) seriesDefault(a seriesAggregate, t Type, s *scope) string {
+	if a.Default == nil {
+		if t == value.Real {
+			return "'0.0'"
+		}
+		return "'0'"
+	}
+	d := b.scalar(a.Default, env{scope: s})
+	if d.typ != t {
+		if d.isConst && d.konst == nil {
+			return "'null'"
+		}
+		if t.Numeric() && d.typ.Numeric() && !(t.Integer() && d.typ == value.Real) {
+			d = b.coerce(d, t)
+		}
+	}
+	return "coalesce(" + b.json(d).sql + ", 'null')"
+}
+
+// seriesRelation joins groups, axis points and the aggregates of each point.
+func (b *binder) seriesRelation(source *relation, bounds, from, count string, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
+	index := b.newID()
+	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + from + " AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
+	if axis.typ != value.Real && axis.typ != value.Decimal {
+		position = "CASE WHEN " + axis.sql + " >= " + from + " THEN (" + axis.sql + " - " + from + ") // " + step.sql + " ELSE -1 END"
+	}
+	keyIDs := make([]string, len(keys))
+	for i, k := range keys {
+		keyIDs[i] = k.col.id
+	}
+	points := "SELECT *, " + position + " AS " + index + " FROM (" + source.sql + ") CROSS JOIN (" + bounds + ")"
+	inside := "SELECT * FROM (" + points + ") WHERE " + index + " >= 0 AND " + index + " < " + count
+	groupBy := append(append([]string(nil), keyIDs...), index)
+	parts := append([]string(nil), groupBy...)
+	for _, a := range aggregates {
+		parts = append(parts, a.sql+" AS "+a.col.id)
+	}
+	buckets := "SELECT " + strings.Join(parts, ", ") + " FROM (" + inside + ") GROUP BY " + strings.Join(groupBy, ", ")
+
+	// every group with every point
+	groupKeys := make([]string, len(keys))
+	on := []string{"p.i = " + index}
+	var groupSelect []string
+	out := &relation{}
+	for i, k := range keys {
+		groupKeys[i] = b.newID()
+		groupSelect = append(groupSelect, k.col.id+" AS "+groupKeys[i])
+		on = append(on, "p."+groupKeys[i]+" IS NOT DISTINCT FROM "+k.col.id)
+		out.cols = append(out.cols, column{name: k.col.name, typ: k.col.typ, id: groupKeys[i]})
+	}
+	groups := "SELECT DISTINCT " + strings.Join(append(groupSelect, "1 AS one"), ", ") + " FROM (" + inside + ")"
+	grid := "SELECT *, unnest(range(n)) AS i FROM (SELECT g.*, w." + from + " AS f, w." + count + " AS n FROM (" + groups + ") g CROSS JOIN (" + bounds + ") w)"
+
+	var selects []string
+	selects = append(selects, groupKeys...)
+	for i, a := range aggregates {
+		id := b.newID()
+		element := "coalesce(" + b.json(&expr{sql: a.col.id, typ: a.col.typ}).sql + ", " + defaults[i] + ")"
+		selects = append(selects, "'[' || string_agg("+element+", ',' ORDER BY p.i) || ']' AS "+id)
+		out.cols = append(out.cols, column{name: a.col.name, typ: value.Dynamic, id: id})
+	}
+	id := b.newID()
+	at := "p.f + p.i * " + step.sql
+	if axis.typ.Integer() || axis.typ == value.Datetime || axis.typ == value.Timespan {
+		at = "CAST(" + at + " AS BIGINT)"
+	}
+	selects = append(selects, "'[' || string_agg("+b.json(&expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
+	out.cols = append(out.cols, column{name: axisItem.col.name, typ: value.Dynamic, id: id})
+	out.sql = "SELECT " + strings.Join(selects, ", ") + " FROM (" + grid + ") p LEFT JOIN (" + buckets + ") ON " + strings.Join(on, " AND ")
+	if len(groupKeys) > 0 {
+		out.sql += " GROUP BY " + strings.Join(groupKeys, ", ")
+	} else {
+		out.sql += " GROUP BY p.one"
+	}
+	return out
+}

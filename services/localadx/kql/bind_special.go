@@ -1,0 +1,665 @@
+package kql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// specialForm binds a function whose typing, naming or evaluation does not fit a signature.
+type specialForm func(b *binder, x callNode, env env) *expr
+
+// specialForms returns the functions bound by hand.
+func specialForms() map[string]specialForm {
+	return map[string]specialForm{
+		"iff": bindIff, "iif": bindIff, "case": bindCase, "coalesce": bindCoalesce,
+		"isnull": bindIsNull, "isnotnull": bindIsNotNull, "notnull": bindIsNotNull, "not": bindNot,
+		"min_of": bindExtremeOf, "max_of": bindExtremeOf,
+		"tostring": convertTo(value.String), "tolong": convertTo(value.Long), "toint": convertTo(value.Int),
+		"toreal": convertTo(value.Real), "todouble": convertTo(value.Real), "tobool": convertTo(value.Bool), "toboolean": convertTo(value.Bool),
+		"todatetime": convertTo(value.Datetime), "totimespan": convertTo(value.Timespan), "totime": convertTo(value.Timespan),
+		"todecimal": convertTo(value.Decimal), "toguid": convertTo(value.GUID),
+		"bin": bindBin, "floor": bindBin, "bin_at": bindBinAt, "bin_auto": bindBinAuto,
+		"now": bindNow, "ago": bindAgo,
+		"toscalar": bindToScalar, "materialize": bindMaterializeScalar,
+		"pack_array": bindPackArray, "bag_pack": bindBagPack, "pack": bindBagPack, "pack_dictionary": bindBagPack,
+		"pack_all": bindPackAll, "bag_pack_columns": bindBagPackColumns,
+		"gettype": bindGetType, "column_ifexists": bindColumnIfExists, "columnifexists": bindColumnIfExists,
+		"column_names_of": bindColumnNamesOf, "estimate_data_size": bindEstimateDataSize,
+		"row_number": bindRowNumber, "prev": bindPrevNext, "next": bindPrevNext, "row_cumsum": bindRowCumsum,
+		"row_rank_dense": bindRowRank, "row_rank_min": bindRowRank, "row_window_session": bindRowWindowSession,
+		"range": bindRangeFunction, "assert": bindAssert,
+		"extract": bindExtract, "extract_json": bindExtractJSON,
+		"current_database": bindCurrentDatabase, "current_cluster_endpoint": bindCurrentCluster,
+		"binary_shift_left": bindShift, "binary_shift_right": bindShift,
+		"hash": bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText, "hash_many": bindHashMany,
+		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
+		"series_stats": bindParts, "series_periods_detect": bindParts, "series_periods_validate": bindParts, "series_fit_line": bindParts,
+		"cursor_after": bindUnsupportedCursor, "ingestion_time": bindUnsupportedCursor,
+		"tohex": bindToHex, "unicode_codepoints_to_string": bindCodepoints,
+	}
+}
+
+// convertTo binds the to…() functions.
+func convertTo(t Type) specialForm {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 2)
+		arg := b.scalar(x.Args[0].X, env)
+		e := *b.coerce(arg, t)
+		e.name = arg.name
+		if t == value.Datetime && arg.typ == value.Real {
+			b.fail(x, codeArguments, "todatetime(): the argument must not be real")
+		}
+		return &e
+	}
+}
+
+func bindIff(b *binder, x callNode, env env) *expr {
+	b.arity(x, 3, 3)
+	cond := b.boolean(x.Args[0].X, env)
+	return b.choose(x, []*expr{cond}, []*expr{b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)})
+}
+
+func bindCase(b *binder, x callNode, env env) *expr {
+	if len(x.Args)%2 == 0 || len(x.Args) < 3 {
+		b.fail(x, codeArguments, "case(): function expects an odd number of arguments, at least 3")
+	}
+	var conds, values []*expr
+	for i := 0; i+1 < len(x.Args); i += 2 {
+		conds = append(conds, b.boolean(x.Args[i].X, env))
+		values = append(values, b.scalar(x.Args[i+1].X, env))
+	}
+	return b.choose(x, conds, append(values, b.scalar(x.Args[len(x.Args)-1].X, env)))
+}
+
+// choose writes CASE; values has one entry more than conds.
+func (b *binder) choose(x callNode, conds, values []*expr) *expr {
+	t := b.common(x, values)
+	var sql strings.Builder
+	sql.WriteString("CASE")
+	for i, c := range conds {
+		sql.WriteString(" WHEN " + c.filterSQL() + " THEN " + b.coerce(values[i], t).sql)
+	}
+	sql.WriteString(" ELSE " + b.coerce(values[len(values)-1], t).sql + " END")
+	nullable := false
+	for _, v := range values {
+		nullable = nullable || v.nullable
+	}
+	return &expr{sql: "(" + sql.String() + ")", typ: t, nullable: nullable && t != value.String}
+}
+
+func bindCoalesce(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 64)
+	args := make([]*expr, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.scalar(a.X, env)
+	}
+	t := b.common(x, args)
+	sqls := make([]string, len(args))
+	for i, a := range args {
+		sqls[i] = b.coerce(a, t).sql
+		if t == value.String {
+			sqls[i] = "nullif(" + sqls[i] + ", '')"
+		}
+	}
+	e := &expr{sql: call("coalesce", sqls...), typ: t, nullable: t != value.String}
+	if t == value.String {
+		e.sql = notNullString(e.sql)
+	}
+	return e
+}
+
+func bindIsNull(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	e := b.scalar(x.Args[0].X, env)
+	if !e.nullable {
+		return &expr{sql: "FALSE", typ: value.Bool}
+	}
+	return &expr{sql: "((" + e.sql + ") IS NULL)", typ: value.Bool}
+}
+
+func bindIsNotNull(b *binder, x callNode, env env) *expr {
+	e := bindIsNull(b, x, env)
+	return &expr{sql: "(NOT " + e.sql + ")", typ: value.Bool}
+}
+
+func bindNot(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	e := b.boolean(x.Args[0].X, env)
+	return &expr{sql: "(NOT " + e.sql + ")", typ: value.Bool, nullable: e.nullable}
+}
+
+func bindExtremeOf(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 64)
+	args := make([]*expr, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.scalar(a.X, env)
+	}
+	t := b.common(x, args)
+	sqls := make([]string, len(args))
+	for i, a := range args {
+		sqls[i] = b.coerce(a, t).sql
+	}
+	name := "greatest"
+	if x.Name == "min_of" {
+		name = "least"
+	}
+	return &expr{sql: call(name, sqls...), typ: t, nullable: true}
+}
+
+// bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of step, counted from 0 (for
+// datetime from 0001-01-01, a Monday).
+func bindBin(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 2)
+	v := b.scalar(x.Args[0].X, env)
+	if len(x.Args) == 1 {
+		if !v.typ.Numeric() && v.typ != value.Dynamic {
+			b.fail(x, codeArguments, "%s(): the argument must be numeric", x.Name)
+		}
+		if v.typ.Integer() {
+			return v
+		}
+		r := b.coerce(v, value.Real)
+		return &expr{sql: "floor(" + r.sql + ")", typ: value.Real, nullable: true, name: v.name}
+	}
+	step := b.scalar(x.Args[1].X, env)
+	e := b.bin(x, v, step, nil)
+	e.name = v.name
+	return e
+}
+
+// bin rounds v down to a multiple of step, counted from origin or from 0.
+func (b *binder) bin(x node, v, step, origin *expr) *expr {
+	if v.typ == value.Dynamic {
+		v = b.dynamicOperand(v, step.typ)
+	}
+	if step.typ == value.Dynamic {
+		step = b.dynamicOperand(step, v.typ)
+	}
+	t := v.typ
+	switch {
+	case t == value.Datetime && step.typ == value.Timespan, t == value.Timespan && step.typ == value.Timespan:
+	case t.Numeric() && step.typ.Numeric():
+		t = promote(t, step.typ)
+		v, step = b.coerce(v, t), b.coerce(step, t)
+	case (t == value.Datetime || t == value.Timespan) && step.typ.Integer():
+		step = b.coerce(step, value.Long)
+	default:
+		b.fail(x, codeArguments, "bin(): a value of type %s cannot be rounded to multiples of %s", t, step.typ)
+	}
+	value_, offset := v.sql, ""
+	if origin != nil {
+		value_, offset = "("+v.sql+" - "+origin.sql+")", " + "+origin.sql
+	}
+	e := &expr{typ: t, nullable: true}
+	switch {
+	case t == value.Real || t == value.Decimal:
+		e.sql = "(floor(" + value_ + " / " + step.sql + ") * " + step.sql + offset + ")"
+		if t == value.Real {
+			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + value_ + " / " + step.sql + ") * " + step.sql + offset + " END)"
+		} else {
+			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
+		}
+	case t == value.Datetime && origin == nil:
+		e.sql = "(" + value_ + " // nullif(" + step.sql + ", 0) * " + step.sql + ")"
+		if n, ok := step.konst.(int64); ok && n > 0 {
+			e.sql = "(" + value_ + " // " + step.sql + " * " + step.sql + ")"
+		}
+	default:
+		e.sql = "(" + value_ + " - " + modulo(&expr{sql: value_}, step, false) + offset + ")"
+		if t == value.Int {
+			e.sql = "CAST(" + e.sql + " AS INTEGER)"
+		}
+	}
+	return e
+}
+
+func bindBinAt(b *binder, x callNode, env env) *expr {
+	b.arity(x, 3, 3)
+	v, step, origin := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)
+	if v.typ.Numeric() && origin.typ.Numeric() {
+		t := promote(promote(v.typ, origin.typ), step.typ)
+		v, step, origin = b.coerce(v, t), b.coerce(step, t), b.coerce(origin, t)
+	}
+	if v.typ != origin.typ {
+		b.fail(x, codeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
+	}
+	e := b.bin(x, v, step, origin)
+	e.name = v.name
+	return e
+}
+
+func bindBinAuto(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	v := b.scalar(x.Args[0].X, env)
+	step, ok := b.options["query_bin_auto_size"]
+	if !ok {
+		b.failHint(x, codeArguments, "add: set query_bin_auto_size=1h;", "bin_auto(): the option query_bin_auto_size is not set")
+	}
+	e := b.bin(x, v, step, b.options["query_bin_auto_at"])
+	e.name = v.name
+	return e
+}
+
+func bindNow(b *binder, x callNode, env env) *expr {
+	b.arity(x, 0, 1)
+	e := constant(value.Datetime, b.now, x)
+	if len(x.Args) == 1 {
+		return b.arithmetic(binaryNode{Op: "+", span: x.span}, e, b.scalar(x.Args[0].X, env))
+	}
+	return e
+}
+
+func bindAgo(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	e := b.scalar(x.Args[0].X, env)
+	if e.typ != value.Timespan {
+		b.fail(x, codeArguments, "ago(): the argument must be a timespan")
+	}
+	if n, ok := e.konst.(int64); ok {
+		return constant(value.Datetime, b.now-n, x)
+	}
+	return b.arithmetic(binaryNode{Op: "-", span: x.span}, constant(value.Datetime, b.now, x), e)
+}
+
+// bindToScalar binds toscalar(T): the first column of the first row, computed once.
+func bindToScalar(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	arg := x.Args[0].X
+	if !b.isTabular(arg, env.scope) {
+		e := *b.scalar(arg, env)
+		e.name = ""
+		return &e
+	}
+	rel := b.table(arg, env.scope)
+	if len(rel.cols) == 0 {
+		b.fail(x, codeArguments, "toscalar(): the table has no columns")
+	}
+	c := rel.cols[0]
+	e := &expr{sql: "(SELECT " + c.id + " FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT 1)", typ: c.typ, nullable: c.typ != value.String}
+	if c.typ == value.String {
+		e.sql = notNullString(e.sql)
+	}
+	return e
+}
+
+func bindMaterializeScalar(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	return b.scalar(x.Args[0].X, env)
+}
+
+func bindPackArray(b *binder, x callNode, env env) *expr {
+	var parts []string
+	for _, a := range x.Args {
+		if _, ok := a.X.(starNode); ok && env.rel != nil {
+			for _, c := range env.rel.cols {
+				parts = append(parts, "coalesce("+b.json(b.columnExpr(c)).sql+", 'null')")
+			}
+			continue
+		}
+		parts = append(parts, "coalesce("+b.json(b.scalar(a.X, env)).sql+", 'null')")
+	}
+	if len(parts) == 0 {
+		return constant(value.Dynamic, "[]", x)
+	}
+	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic}
+}
+
+func bindBagPack(b *binder, x callNode, env env) *expr {
+	if len(x.Args) == 0 || len(x.Args)%2 != 0 {
+		b.fail(x, codeArguments, "%s(): function expects pairs of a name and a value", x.Name)
+	}
+	args := make([]string, 0, len(x.Args))
+	constants := true
+	for i := 0; i < len(x.Args); i += 2 {
+		key := b.asText(b.scalar(x.Args[i].X, env))
+		constants = constants && key.isConst
+		args = append(args, key.sql, b.json(b.scalar(x.Args[i+1].X, env)).sql)
+	}
+	if !constants || len(x.Args) > 2 {
+		return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
+	}
+	return &expr{sql: "('{' || to_json(" + args[0] + ")::VARCHAR || ':' || coalesce(" + args[1] + ", 'null') || '}')", typ: value.Dynamic}
+}
+
+func bindPackAll(b *binder, x callNode, env env) *expr {
+	b.arity(x, 0, 1)
+	if env.rel == nil {
+		b.fail(x, codeSemantic, "pack_all(): there are no columns here")
+	}
+	name := "bag_pack"
+	if len(x.Args) == 1 {
+		if v, _ := b.constantValue(b.scalar(x.Args[0].X, env), "ignore_null_empty").(bool); v {
+			name = "bag_pack_nonempty"
+		}
+	}
+	return b.packColumns(name, env.rel.cols)
+}
+
+func (b *binder) packColumns(name string, cols []column) *expr {
+	var args []string
+	for _, c := range cols {
+		args = append(args, quoteSQL(c.name), b.json(b.columnExpr(c)).sql)
+	}
+	return &expr{sql: goCall(name, value.Dynamic, args...), typ: value.Dynamic}
+}
+
+func bindBagPackColumns(b *binder, x callNode, env env) *expr {
+	var args []string
+	for _, a := range x.Args {
+		e := b.scalar(a.X, env)
+		if e.name == "" {
+			b.fail(a.X, codeArguments, "bag_pack_columns(): the arguments must be columns")
+		}
+		args = append(args, quoteSQL(e.name), b.json(e).sql)
+	}
+	return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
+}
+
+func bindGetType(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	e := b.scalar(x.Args[0].X, env)
+	name := ""
+	if e.name != "" {
+		name = "type_" + e.name
+	}
+	if e.typ == value.Dynamic {
+		return &expr{sql: goCall("gettype", value.String, e.sql), typ: value.String, name: name}
+	}
+	out := constant(value.String, e.typ.String(), x)
+	out.name = name
+	return out
+}
+
+func bindColumnIfExists(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 2)
+	name := b.constantString(x.Args[0].X, env, "The column name")
+	if env.rel != nil {
+		if c, ok := env.rel.column(name); ok {
+			return b.columnExpr(c)
+		}
+	}
+	e := *b.scalar(x.Args[1].X, env)
+	if e.name == "" {
+		e.name = name
+	}
+	return &e
+}
+
+func bindColumnNamesOf(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	rel := b.table(x.Args[0].X, env.scope)
+	names := make([]any, len(rel.cols))
+	for i, c := range rel.cols {
+		names[i] = c.name
+	}
+	return constant(value.Dynamic, value.EncodeDynamic(names), x)
+}
+
+// typeSizes are the bytes estimate_data_size() counts for values of fixed size.
+var typeSizes = map[Type]int64{value.Bool: 1, value.Int: 4, value.Long: 8, value.Real: 8, value.Datetime: 8, value.Timespan: 8, value.Decimal: 16, value.GUID: 16}
+
+func bindEstimateDataSize(b *binder, x callNode, env env) *expr {
+	var parts []string
+	add := func(e *expr) {
+		if n, ok := typeSizes[e.typ]; ok {
+			parts = append(parts, literalSQL(value.Long, n))
+			return
+		}
+		parts = append(parts, "coalesce(strlen("+b.asText(e).sql+"), 0)")
+	}
+	for _, a := range x.Args {
+		if _, ok := a.X.(starNode); ok && env.rel != nil {
+			for _, c := range env.rel.cols {
+				add(b.columnExpr(c))
+			}
+			continue
+		}
+		add(b.scalar(a.X, env))
+	}
+	if len(parts) == 0 {
+		b.arity(x, 1, -1)
+	}
+	return &expr{sql: "(" + strings.Join(parts, " + ") + ")", typ: value.Long}
+}
+
+func bindRangeFunction(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 3)
+	from, to := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env)
+	var step *expr
+	if len(x.Args) == 3 {
+		step = b.scalar(x.Args[2].X, env)
+	}
+	if from.typ.Numeric() && to.typ.Numeric() {
+		types := []*expr{from, to}
+		if step != nil {
+			types = append(types, step)
+		}
+		t := b.common(x, types)
+		if t == value.Int {
+			t = value.Long
+		}
+		if step == nil {
+			step = constant(value.Long, int64(1), x)
+		}
+		if t == value.Real {
+			return &expr{sql: goCall("range_real", value.Dynamic, b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql), typ: value.Dynamic, nullable: true}
+		}
+		return &expr{sql: goCall("range_long", value.Dynamic, b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql), typ: value.Dynamic, nullable: true}
+	}
+	if step == nil {
+		step = constant(value.Timespan, value.Hour, x)
+	}
+	if from.typ == to.typ && (from.typ == value.Datetime || from.typ == value.Timespan) && step.typ == value.Timespan {
+		return &expr{sql: goCall("range_"+from.typ.String(), value.Dynamic, from.sql, to.sql, step.sql), typ: value.Dynamic, nullable: true}
+	}
+	b.fail(x, codeArguments, "range(): the arguments (%s, %s, %s) have wrong types", from.typ, to.typ, step.typ)
+	return nil
+}
+
+func bindAssert(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 2)
+	cond := b.boolean(x.Args[0].X, env)
+	message := b.constantString(x.Args[1].X, env, "The message")
+	if cond.isConst {
+		if ok, _ := cond.konst.(bool); !ok {
+			b.fail(x, codeSemantic, "assert() has failed with message: '%s'", message)
+		}
+	}
+	return &expr{sql: "CASE WHEN " + cond.filterSQL() + " THEN TRUE ELSE error(" + quoteSQL("assert() has failed with message: '"+message+"'") + ") END", typ: value.Bool}
+}
+
+func bindExtract(b *binder, x callNode, env env) *expr {
+	b.arity(x, 3, 4)
+	pattern, group, text := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.asText(b.scalar(x.Args[2].X, env))
+	e := &expr{sql: goCall("extract", value.String, pattern.sql, b.coerce(group, value.Long).sql, text.sql), typ: value.String}
+	if s, ok := pattern.konst.(string); ok {
+		b.checkRegex(x.Args[0].X, s)
+	}
+	return b.typedExtract(x, e, env)
+}
+
+// typedExtract converts what extract() found to the type of the optional typeof argument.
+func (b *binder) typedExtract(x callNode, e *expr, env env) *expr {
+	last := x.Args[len(x.Args)-1].X
+	if t, ok := last.(typeofNode); ok {
+		return b.coerce(e, t.Type)
+	}
+	return e
+}
+
+func bindExtractJSON(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 3)
+	path, text := b.asText(b.scalar(x.Args[0].X, env)), b.asText(b.scalar(x.Args[1].X, env))
+	return b.typedExtract(x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql), typ: value.String, at: x}, env)
+}
+
+func bindCurrentDatabase(b *binder, x callNode, _ env) *expr {
+	b.arity(x, 0, 0)
+	return constant(value.String, b.opts.Database, x)
+}
+
+func bindCurrentCluster(b *binder, x callNode, _ env) *expr {
+	b.arity(x, 0, 0)
+	return constant(value.String, "localhost", x)
+}
+
+func bindShift(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 2)
+	v, n := b.scalar(x.Args[0].X, env), b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+	name := v.name
+	v = b.coerce(v, value.Long)
+	return &expr{sql: goCall(x.Name, value.Long, v.sql, n.sql), typ: value.Long, nullable: true, name: name}
+}
+
+// hashKind is how a value enters a hash: its type's name selects the bytes.
+func (b *binder) hashed(e *expr) string {
+	if e.typ == value.String || e.typ == value.Dynamic {
+		return goCall("hash_text", value.Long, b.asText(e).sql)
+	}
+	if e.typ.Integer() || e.typ == value.Datetime || e.typ == value.Timespan {
+		return goCall("hash_long", value.Long, "CAST("+e.sql+" AS BIGINT)")
+	}
+	b.fail(e.at, codeUnsupported, "hash() of a value of type %s is not supported", e.typ)
+	return ""
+}
+
+func bindHash(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 2)
+	e := b.scalar(x.Args[0].X, env)
+	e.at = x
+	sql := b.hashed(e)
+	if len(x.Args) == 2 {
+		mod := b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+		sql = modulo(&expr{sql: sql}, mod, false)
+	}
+	return &expr{sql: sql, typ: value.Long, nullable: true}
+}
+
+func bindHashMany(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 64)
+	args := make([]string, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.hashed(b.scalar(a.X, env))
+	}
+	return &expr{sql: goCall("hash_combine", value.Long, args...), typ: value.Long, nullable: true}
+}
+
+func bindHashText(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 1)
+	e := b.scalar(x.Args[0].X, env)
+	sql := b.asText(e).sql
+	return &expr{sql: goCall(x.Name, value.String, sql), typ: value.String}
+}
+
+func bindUnsupportedCursor(b *binder, x callNode, _ env) *expr {
+	b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
+	return nil
+}
+
+func bindToHex(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 2)
+	v := b.scalar(x.Args[0].X, env)
+	bits := int64(64)
+	if v.typ == value.Int {
+		bits = 32
+	}
+	width := constant(value.Long, int64(0), x)
+	if len(x.Args) == 2 {
+		width = b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+	}
+	return &expr{sql: goCall("tohex", value.String, b.coerce(v, value.Long).sql, literalSQL(value.Long, bits), width.sql), typ: value.String, name: v.name}
+}
+
+func bindCodepoints(b *binder, x callNode, env env) *expr {
+	args := make([]string, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.json(b.scalar(a.X, env)).sql
+	}
+	return &expr{sql: goCall("unicode_codepoints_to_string", value.String, args...), typ: value.String}
+}
+
+// bindArraySort binds array_sort_asc/desc(array, …[, nulls_last]): the first array is sorted, the others follow it. Each
+// array is a result column of its own.
+func bindArraySort(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 65)
+	var arrays []*expr
+	var names []string
+	nullsLast := "TRUE"
+	for i, a := range x.Args {
+		e := b.scalar(a.X, env)
+		if e.typ == value.Bool && i == len(x.Args)-1 && i > 0 {
+			nullsLast = e.sql
+			break
+		}
+		arrays = append(arrays, b.json(e))
+		name := e.name
+		if n, ok := a.X.(nameNode); ok {
+			name = n.Name
+		}
+		names = append(names, name)
+	}
+	asc := "TRUE"
+	if x.Name == "array_sort_desc" {
+		asc = "FALSE"
+	}
+	args := []string{asc, nullsLast}
+	for _, a := range arrays {
+		args = append(args, a.sql)
+	}
+	sorted := goCall("array_sort", value.Dynamic, args...)
+	e := &expr{typ: value.Dynamic, nullable: true}
+	for i, name := range names {
+		if name != "" {
+			name += "_sorted"
+		}
+		sql := "nullif(CAST(json_extract(" + sorted + ", '$[" + strconv.Itoa(i) + "]') AS VARCHAR), 'null')"
+		e.parts = append(e.parts, part{name: name, sql: sql, typ: value.Dynamic})
+	}
+	e.sql = e.parts[0].sql
+	if len(e.parts) == 1 {
+		e.parts = nil
+	}
+	return e
+}
+
+// partedFunctions are the functions that yield several columns, as a bag with these properties.
+var partedFunctions = map[string][]part{
+	"series_stats": {{name: "min", typ: value.Real}, {name: "min_idx", typ: value.Long}, {name: "max", typ: value.Real}, {name: "max_idx", typ: value.Long},
+		{name: "avg", typ: value.Real}, {name: "stdev", typ: value.Real}, {name: "variance", typ: value.Real}},
+	"series_periods_detect":   {{name: "periods", typ: value.Dynamic}, {name: "scores", typ: value.Dynamic}},
+	"series_periods_validate": {{name: "periods", typ: value.Dynamic}, {name: "scores", typ: value.Dynamic}},
+	"series_fit_line": {{name: "rsquare", typ: value.Real}, {name: "slope", typ: value.Real}, {name: "variance", typ: value.Real},
+		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real}, {name: "line_fit", typ: value.Dynamic}},
+}
+
+// bindParts binds a function whose result is several columns named function_argument_property.
+func bindParts(b *binder, x callNode, env env) *expr {
+	inner := x
+	inner.Name += "_dynamic"
+	overloads := builtinFunctions()[inner.Name]
+	if len(overloads) == 0 {
+		b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
+	}
+	bag := b.builtinCall(inner, overloads, env)
+	name := x.Name
+	if first := b.scalar(x.Args[0].X, env); first.name != "" {
+		name += "_" + first.name
+	}
+	e := &expr{typ: value.Dynamic, nullable: true}
+	for _, p := range partedFunctions[x.Name] {
+		prop := b.property(bag, p.name)
+		c := b.coerce(prop, p.typ)
+		e.parts = append(e.parts, part{name: name + "_" + p.name, sql: c.sql, typ: p.typ})
+	}
+	e.sql, e.typ = e.parts[0].sql, e.parts[0].typ
+	return e
+}
+
+// checkRegex refuses an invalid constant pattern.
+func (b *binder) checkRegex(x node, pattern string) {
+	if err := validRegex(pattern); err != nil {
+		b.fail(x, codeArguments, "The regular expression is invalid: %v", err)
+	}
+}

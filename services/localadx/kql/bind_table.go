@@ -1,0 +1,496 @@
+package kql
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// isTabular reports whether an expression yields a table rather than a scalar.
+func (b *binder) isTabular(x node, s *scope) bool {
+	switch x := x.(type) {
+	case pipelineNode, datatableNode, rangeNode, printNode, wildcardNode:
+		return true
+	case nameNode:
+		if bound := s.lookup(x.Name); bound != nil {
+			switch {
+			case bound.value != nil:
+				return false
+			case bound.table != nil || bound.cases != nil:
+				return true
+			case bound.x != nil:
+				return b.isTabular(bound.x, bound.scope)
+			}
+			return b.lambdaIsTabular(bound)
+		}
+		if b.opts.Catalog == nil {
+			return false
+		}
+		if _, ok := b.opts.Catalog.Table(b.opts.Database, x.Name); ok {
+			return true
+		}
+		f, ok := b.storedFunction(x.Name, x)
+		return ok && b.lambdaIsTabular(f)
+	case callNode:
+		if bound := s.lookup(x.Name); bound != nil {
+			return bound.cases != nil || bound.lambda != nil && b.lambdaIsTabular(bound)
+		}
+		switch x.Name {
+		case "table", "view":
+			return true
+		case "materialize":
+			return len(x.Args) == 1 && b.isTabular(x.Args[0].X, s)
+		}
+		if _, ok := b.special[x.Name]; ok {
+			return false
+		}
+		if f, ok := b.storedFunction(x.Name, x); ok && len(builtinFunctions()[x.Name]) == 0 {
+			return b.lambdaIsTabular(f)
+		}
+	case memberNode:
+		if c, ok := x.X.(callNode); ok {
+			return c.Name == "database" || c.Name == "cluster" || s.lookup(c.Name) != nil && s.lookup(c.Name).cases != nil
+		}
+	}
+	return false
+}
+
+// lambdaIsTabular looks at the query of a function's body. Parameters shadow outer names.
+func (b *binder) lambdaIsTabular(f *binding) bool {
+	b.calls++
+	defer func() { b.calls-- }()
+	if b.calls > maxCalls {
+		return false
+	}
+	s := f.scope
+	for _, p := range f.lambda.Params {
+		if p.Tabular {
+			s = s.add(p.Name, &binding{table: &relation{}})
+		} else {
+			s = s.add(p.Name, &binding{value: constant(p.Type, nil, nil)})
+		}
+	}
+	for _, st := range f.lambda.Body {
+		switch st := st.(type) {
+		case letStatement:
+			bound := &binding{x: st.X, scope: s}
+			if l, ok := st.X.(lambdaNode); ok {
+				bound = &binding{lambda: &l, scope: s}
+			}
+			s = s.add(st.Name, bound)
+		case queryStatement:
+			return b.isTabular(st.X, s)
+		}
+	}
+	return false
+}
+
+// table binds a tabular expression.
+func (b *binder) table(x node, s *scope) *relation {
+	b.calls++
+	defer func() { b.calls-- }()
+	if b.calls > maxCalls*4 {
+		b.fail(x, codeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
+	}
+	rel := b.bindTable(x, s)
+	if len(rel.sql) > maxSQL {
+		b.fail(x, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+	}
+	return rel
+}
+
+func (b *binder) bindTable(x node, s *scope) *relation {
+	switch x := x.(type) {
+	case pipelineNode:
+		var rel *relation
+		if x.Source != nil {
+			rel = b.table(x.Source, s)
+		}
+		return b.operators(rel, x.Ops, s)
+	case nameNode:
+		return b.namedTable(x, s)
+	case callNode:
+		return b.tableCall(x, s)
+	case datatableNode:
+		return b.datatable(x, s)
+	case rangeNode:
+		return b.rangeTable(x, s)
+	case printNode:
+		return b.print(x, s)
+	case memberNode:
+		return b.qualifiedTable(x, s)
+	case wildcardNode:
+		return b.union(unionOp{Tables: []node{x}, span: x.span}, nil, s)
+	case literalNode, binaryNode, unaryNode, indexNode, inNode, betweenNode:
+		return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.place().asSpan()}, s)
+	}
+	b.fail(x, codeSemantic, "A tabular expression was expected")
+	return nil
+}
+
+func (s span) asSpan() span { return s }
+
+func (b *binder) namedTable(x nameNode, s *scope) *relation {
+	if bound := s.lookup(x.Name); bound != nil {
+		return b.boundTable(callNode{Name: x.Name, span: x.span}, bound, s)
+	}
+	if rel := b.catalogTable(b.opts.Database, x.Name); rel != nil {
+		return rel
+	}
+	if f, ok := b.storedFunction(x.Name, x); ok {
+		return b.callTable(callNode{Name: x.Name, span: x.span}, f, s)
+	}
+	b.unknownTable(x, x.Name)
+	return nil
+}
+
+func (b *binder) unknownTable(at node, name string) {
+	hint := ""
+	if b.opts.Catalog != nil {
+		var names []string
+		for _, t := range b.opts.Catalog.Tables(b.opts.Database) {
+			names = append(names, t.Name)
+		}
+		if near := nearest(name, names); near != "" {
+			hint = "did you mean '" + near + "'?"
+		}
+	}
+	b.failHint(at, codeUnknownName, hint, "Failed to resolve table or column expression named '%s'", name)
+}
+
+// boundTable returns what a let name or a parameter stands for, as a table.
+func (b *binder) boundTable(x callNode, bound *binding, s *scope) *relation {
+	switch {
+	case bound.table != nil:
+		return b.copyOf(bound.table, x.Name)
+	case bound.value != nil:
+		return b.print(printNode{Items: []namedExpr{{X: nameNode{Name: x.Name, span: x.span}}}, span: x.span}, s)
+	case bound.lambda != nil:
+		rel := b.callTable(x, bound, s)
+		if bound.lambda.View {
+			rel.name = x.Name
+		}
+		return rel
+	case bound.x != nil:
+		rel := *b.table(bound.x, bound.scope)
+		return &rel
+	}
+	return b.patternCall(x, bound, "", s)
+}
+
+// copyOf gives a bound relation's columns fresh ids, so that it can be used more than once.
+func (b *binder) copyOf(rel *relation, name string) *relation {
+	items := make([]item, len(rel.cols))
+	for i, c := range rel.cols {
+		items[i] = item{sql: c.id, col: column{name: c.name, typ: c.typ, id: b.newID()}}
+	}
+	out := b.project(rel.with(rel.sql), items)
+	renamed := map[string]string{}
+	for i, c := range rel.cols {
+		renamed[c.id] = items[i].col.id
+	}
+	parts := strings.Builder{}
+	out.order = nil
+	for _, k := range rel.order {
+		if id, ok := renamed[k.id]; ok {
+			k.id = id
+		} else {
+			fresh := b.newID()
+			parts.WriteString(", " + k.id + " AS " + fresh)
+			k.id = fresh
+		}
+		out.order = append(out.order, k)
+	}
+	if parts.Len() > 0 {
+		out.sql = "SELECT *" + parts.String() + " FROM (" + out.sql + ")"
+	}
+	out.name = name
+	return out
+}
+
+func (b *binder) catalogTable(db, name string) *relation {
+	if b.opts.Catalog == nil {
+		return nil
+	}
+	t, ok := b.opts.Catalog.Table(db, name)
+	if !ok {
+		return nil
+	}
+	return b.scan(t)
+}
+
+// scan reads a stored table.
+func (b *binder) scan(t Table) *relation {
+	rel := &relation{name: t.Name}
+	parts := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		id := b.newID()
+		parts[i] = quoteIdent(c.Name) + " AS " + id
+		rel.cols = append(rel.cols, column{name: c.Name, typ: c.Type, id: id})
+	}
+	if len(parts) == 0 {
+		parts = []string{"NULL AS none"}
+	}
+	rel.sql = "SELECT " + strings.Join(parts, ", ") + " FROM " + t.Physical
+	return rel
+}
+
+// callTable calls a function whose body is tabular.
+func (b *binder) callTable(x callNode, f *binding, s *scope) *relation {
+	b.calls++
+	defer func() { b.calls-- }()
+	if b.calls > maxCalls {
+		b.fail(x, codeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
+	}
+	body, inner := b.declarations(f.lambda.Body, b.arguments(x, f, env{scope: s}))
+	if !b.isTabular(body, inner) {
+		e := b.scalar(body, env{scope: inner})
+		id := b.newID()
+		return &relation{sql: "SELECT " + e.sql + " AS " + id, cols: []column{{name: "Column1", typ: e.typ, id: id}}}
+	}
+	rel := *b.table(body, inner)
+	return &rel
+}
+
+func (b *binder) tableCall(x callNode, s *scope) *relation {
+	if bound := s.lookup(x.Name); bound != nil {
+		return b.boundTable(x, bound, s)
+	}
+	switch x.Name {
+	case "materialize", "view":
+		b.arity(x, 1, 1)
+		return b.table(x.Args[0].X, s)
+	case "table":
+		if len(x.Args) == 0 {
+			b.arity(x, 1, 2)
+		}
+		name := b.constantString(x.Args[0].X, env{scope: s}, "The table name")
+		if bound := s.lookup(name); bound != nil {
+			return b.boundTable(callNode{Name: name, span: x.span}, bound, s)
+		}
+		if rel := b.catalogTable(b.opts.Database, name); rel != nil {
+			return rel
+		}
+		b.unknownTable(x, name)
+	case "toscalar", "cluster", "database", "externaldata", "external_table", "materialized_view":
+		if x.Name == "materialized_view" && len(x.Args) == 1 {
+			name := b.constantString(x.Args[0].X, env{scope: s}, "The view name")
+			if rel := b.catalogTable(b.opts.Database, name); rel != nil {
+				return rel
+			}
+			b.unknownTable(x, name)
+		}
+		if x.Name == "toscalar" {
+			return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.span}, s)
+		}
+		b.fail(x, codeUnsupported, "'%s()' is not supported here", x.Name)
+	}
+	if len(x.Args) > 0 && x.Args[0].Name == "@" {
+		return b.qualifiedCall(x, s)
+	}
+	if f, ok := b.storedFunction(x.Name, x); ok {
+		return b.callTable(x, f, s)
+	}
+	if len(builtinFunctions()[x.Name]) > 0 || b.special[x.Name] != nil {
+		return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.span}, s)
+	}
+	b.unknownFunction(x)
+	return nil
+}
+
+// database returns the database a qualifier such as database('x') or cluster('c').database('x') names.
+func (b *binder) database(x node, s *scope) string {
+	c, ok := x.(callNode)
+	if !ok || c.Name != "database" {
+		b.fail(x, codeUnsupported, "Only database('name') may qualify a table")
+	}
+	args := c.Args
+	if len(args) > 0 && args[0].Name == "@" {
+		args = args[1:]
+	}
+	if len(args) != 1 {
+		b.fail(x, codeArguments, "database(): function expects 1 argument(s)")
+	}
+	return b.constantString(args[0].X, env{scope: s}, "The database name")
+}
+
+func (b *binder) qualifiedTable(x memberNode, s *scope) *relation {
+	if c, ok := x.X.(callNode); ok {
+		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
+			return b.patternCall(c, bound, x.Name, s)
+		}
+	}
+	db := b.database(x.X, s)
+	rel := b.catalogTable(db, x.Name)
+	if rel == nil {
+		b.fail(x, codeUnknownName, "Failed to resolve entity '%s' in database '%s'", x.Name, db)
+	}
+	return rel
+}
+
+// qualifiedCall binds database('x').f(…) and database('x').table('t').
+func (b *binder) qualifiedCall(x callNode, s *scope) *relation {
+	if c, ok := x.Args[0].X.(callNode); ok {
+		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
+			return b.patternCall(c, bound, x.Name, s)
+		}
+	}
+	db := b.database(x.Args[0].X, s)
+	outer := b.opts.Database
+	b.opts.Database = db
+	defer func() { b.opts.Database = outer }()
+	inner := x
+	inner.Args = x.Args[1:]
+	return b.tableCall(inner, s)
+}
+
+// patternCall picks the case of declare pattern that the arguments name.
+func (b *binder) patternCall(x callNode, bound *binding, path string, s *scope) *relation {
+	args := make([]string, len(x.Args))
+	for i, a := range x.Args {
+		args[i] = b.constantString(a.X, env{scope: s}, "The pattern argument")
+	}
+	for _, c := range bound.cases.Cases {
+		if c.Path == path && strings.Join(c.Args, "\x00") == strings.Join(args, "\x00") && len(c.Args) == len(args) {
+			return b.body(c.Body, bound.scope)
+		}
+	}
+	b.fail(x, codeSemantic, "The pattern '%s' has no case for these arguments", x.Name)
+	return nil
+}
+
+// datatable binds datatable(…)[…] as VALUES. A hidden row number keeps the rows' order.
+func (b *binder) datatable(x datatableNode, s *scope) *relation {
+	width := len(x.Columns)
+	if len(x.Values)%width != 0 {
+		b.fail(x, codeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
+	}
+	rel := &relation{serialized: true}
+	ord := b.newID()
+	names := []string{ord}
+	casts := []string{ord}
+	for _, c := range x.Columns {
+		id := b.newID()
+		rel.cols = append(rel.cols, column{name: c.Name, typ: c.Type, id: id})
+		names = append(names, id)
+		casts = append(casts, id)
+	}
+	rel.order = []orderKey{{id: ord}}
+	if len(x.Values) == 0 {
+		empty := make([]string, len(names))
+		empty[0] = "0::BIGINT AS " + ord
+		for i, c := range rel.cols {
+			empty[i+1] = "NULL::" + c.typ.Physical() + " AS " + c.id
+		}
+		rel.sql = "SELECT " + strings.Join(empty, ", ") + " WHERE FALSE"
+		return rel
+	}
+	var rows []string
+	for at := 0; at < len(x.Values); at += width {
+		cells := []string{fmt.Sprintf("%d::BIGINT", at/width)}
+		for i, c := range x.Columns {
+			e := b.scalar(x.Values[at+i], env{scope: s})
+			cells = append(cells, b.coerce(e, c.Type).sql)
+		}
+		rows = append(rows, "("+strings.Join(cells, ", ")+")")
+	}
+	rel.sql = "SELECT " + strings.Join(casts, ", ") + " FROM (VALUES " + strings.Join(rows, ", ") + ") AS t(" + strings.Join(names, ", ") + ")"
+	return rel
+}
+
+// rangeTable binds range x from a to b step c.
+func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
+	from, to, step := b.scalar(x.From, env{scope: s}), b.scalar(x.To, env{scope: s}), b.scalar(x.Step, env{scope: s})
+	id := b.newID()
+	rel := &relation{cols: []column{{name: x.Column, id: id}}, order: []orderKey{{id: id}}, serialized: true}
+	if from.typ == value.Dynamic {
+		from = b.dynamicOperand(from, step.typ)
+	}
+	if to.typ == value.Dynamic {
+		to = b.dynamicOperand(to, step.typ)
+	}
+	t := from.typ
+	switch {
+	case (t == value.Datetime || t == value.Timespan) && to.typ == t && step.typ == value.Timespan:
+		rel.sql = "SELECT unnest(generate_series(" + from.sql + ", " + to.sql + ", " + step.sql + ")) AS " + id
+	case t.Numeric() && to.typ.Numeric() && step.typ.Numeric():
+		t = b.common(x, []*expr{from, to, step})
+		if t == value.Int {
+			t = value.Long
+		}
+		f, l, st := b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql
+		if t.Integer() {
+			rel.sql = "SELECT unnest(generate_series(" + f + ", " + l + ", " + st + ")) AS " + id
+		} else {
+			rel.sql = "SELECT " + f + " + n * " + st + " AS " + id + " FROM (SELECT unnest(generate_series(0::BIGINT, CAST(floor((" + l + " - " + f + ") / " + st + " + 1e-9) AS BIGINT))) AS n)"
+		}
+	default:
+		b.fail(x, codeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit", from.typ, to.typ, step.typ)
+	}
+	if n, ok := step.konst.(int64); ok && n < 0 {
+		rel.order[0].desc = true
+	}
+	if f, ok := step.konst.(float64); ok && (f < 0 || math.IsNaN(f)) {
+		rel.order[0].desc = true
+	}
+	rel.cols[0].typ = t
+	return rel
+}
+
+// print binds print: one row.
+func (b *binder) print(x printNode, s *scope) *relation {
+	empty := &relation{sql: "SELECT 1 AS one", serialized: true}
+	names := map[string]bool{}
+	for _, it := range x.Items {
+		for _, n := range it.Names {
+			names[n] = true
+		}
+	}
+	var items []item
+	var extra []item
+	e := env{scope: s, extra: &extra}
+	for i, it := range x.Items {
+		bound := b.scalar(it.X, e)
+		if len(bound.parts) > 0 {
+			for j, p := range bound.parts {
+				name := p.name
+				if j < len(it.Names) {
+					name = it.Names[j]
+				}
+				if name == "" {
+					name = fmt.Sprintf("print_%d_%d", i, j)
+				}
+				items = append(items, item{sql: p.sql, col: column{name: uniqueName(name, taken(items)), typ: p.typ, id: b.newID()}})
+			}
+			continue
+		}
+		name := fmt.Sprintf("print_%d", i)
+		if len(it.Names) > 0 {
+			name = it.Names[0]
+		}
+		items = append(items, item{sql: bound.sql, col: column{name: uniqueName(name, taken(items)), typ: bound.typ, id: b.newID()}})
+	}
+	return b.project(b.layers(empty, extra), items)
+}
+
+// taken returns a test for names among items.
+func taken(items []item) func(string) bool {
+	return func(name string) bool {
+		for _, it := range items {
+			if it.col.name == name {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// layers computes the extra columns of expressions, one SELECT each, because each may use the ones before.
+func (b *binder) layers(rel *relation, extra []item) *relation {
+	for _, it := range extra {
+		rel = b.extend(rel, []item{it})
+	}
+	return rel
+}

@@ -1,0 +1,156 @@
+package kql
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// stringOperator binds has, contains, startswith, =~ and their kin. Both sides are taken as text.
+func (b *binder) stringOperator(x binaryNode, l, r *expr) *expr {
+	op := x.Op
+	not := strings.HasPrefix(op, "!")
+	switch op {
+	case ":":
+		op = "has"
+	case "!~":
+		op, not = "=~", true
+	case "notlike", "notcontains", "notcontains_cs":
+		op, not = strings.TrimPrefix(op, "not"), true
+	}
+	op = strings.TrimPrefix(op, "!")
+	if l.typ != value.String && l.typ != value.Dynamic {
+		if op != "has" && op != "contains" && op != "=~" && l.typ != value.GUID {
+			b.failHint(x, codeArguments, "use tostring()", "Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
+		}
+	}
+	l, r = b.asText(l), b.asText(r)
+	sql := b.stringTest(x, op, l, r)
+	if not {
+		sql = "(NOT " + sql + ")"
+	}
+	return &expr{sql: sql, typ: value.Bool}
+}
+
+// lowered returns the lower-case form of a string expression; a constant is folded here.
+func lowered(e *expr) string {
+	if s, ok := e.konst.(string); ok {
+		return quoteSQL(strings.ToLower(s))
+	}
+	return "lower(" + e.sql + ")"
+}
+
+func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
+	switch op {
+	case "=~":
+		return "(" + lowered(l) + " = " + lowered(r) + ")"
+	case "contains":
+		return call("contains", lowered(l), lowered(r))
+	case "contains_cs":
+		return call("contains", l.sql, r.sql)
+	case "startswith":
+		return call("starts_with", lowered(l), lowered(r))
+	case "startswith_cs":
+		return call("starts_with", l.sql, r.sql)
+	case "endswith":
+		return call("ends_with", lowered(l), lowered(r))
+	case "endswith_cs":
+		return call("ends_with", l.sql, r.sql)
+	case "matches regex":
+		pattern, ok := r.konst.(string)
+		if !ok {
+			return goCall("matches", value.Bool, l.sql, r.sql)
+		}
+		if _, err := regexp.Compile(pattern); err != nil {
+			b.fail(x.R, codeArguments, "The regular expression is invalid: %v", err)
+		}
+		return call("regexp_matches", l.sql, r.sql)
+	case "like":
+		return "(" + lowered(l) + " LIKE " + lowered(r) + ")"
+	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":
+		return b.hasTest(op, l, r)
+	}
+	b.fail(x, codeUnsupported, "The operator '%s' is not supported", x.Op)
+	return ""
+}
+
+// hasTest tests for a term: a run of letters and digits, so that an underscore delimits.
+func (b *binder) hasTest(op string, l, r *expr) string {
+	sensitive := strings.HasSuffix(op, "_cs")
+	needle, ok := r.konst.(string)
+	if !ok {
+		args := []string{l.sql, r.sql}
+		if !sensitive {
+			args = []string{lowered(l), lowered(r)}
+		}
+		return goCall(strings.TrimSuffix(op, "_cs"), value.Bool, args...)
+	}
+	return hasConstant(op, l, needle)
+}
+
+// hasConstant tests for a constant term: a substring search that rejects most rows, then a regular expression for the
+// boundaries.
+func hasConstant(op string, l *expr, needle string) string {
+	if needle == "" {
+		return "TRUE"
+	}
+	sensitive := strings.HasSuffix(op, "_cs")
+	kind := strings.TrimSuffix(op, "_cs")
+	haystack := l.sql
+	if !sensitive {
+		haystack, needle = lowered(l), strings.ToLower(needle)
+	}
+	pattern := regexp.QuoteMeta(needle)
+	first, _ := utf8.DecodeRuneInString(needle)
+	last, _ := utf8.DecodeLastRuneInString(needle)
+	if kind != "hassuffix" && isTermRune(first) {
+		pattern = `(?:^|[^\pL\pN])` + pattern
+	}
+	if kind != "hasprefix" && isTermRune(last) {
+		pattern += `(?:$|[^\pL\pN])`
+	}
+	return "(" + call("contains", haystack, quoteSQL(needle)) + " AND " + call("regexp_matches", haystack, quoteSQL(pattern)) + ")"
+}
+
+func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// hasList binds has_any and has_all.
+func (b *binder) hasList(x inNode, v *expr, env env) *expr {
+	v = b.asText(v)
+	var tests []string
+	for _, entry := range x.List {
+		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
+			rel := b.table(entry, env.scope)
+			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + b.json(b.columnExpr(rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
+			tests = append(tests, goCall(x.Op, value.Bool, v.sql, list.sql))
+			continue
+		}
+		e := b.scalar(entry, env)
+		if e.typ != value.Dynamic {
+			if s, ok := e.konst.(string); ok {
+				tests = append(tests, hasConstant("has", v, s))
+			} else {
+				tests = append(tests, goCall("has", value.Bool, lowered(v), lowered(b.asText(e))))
+			}
+			continue
+		}
+		tests = append(tests, goCall(x.Op, value.Bool, v.sql, e.sql))
+	}
+	join := " OR "
+	if x.Op == "has_all" {
+		join = " AND "
+	}
+	if len(tests) == 0 {
+		tests = []string{"FALSE"}
+	}
+	return &expr{sql: "(" + strings.Join(tests, join) + ")", typ: value.Bool}
+}
+
+// validRegex tells what is wrong with a pattern in RE2 syntax.
+func validRegex(pattern string) error {
+	_, err := regexp.Compile(pattern)
+	return err
+}

@@ -1,0 +1,283 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// maxSQL bounds the SQL one query becomes, in bytes: let statements are inlined, so text can grow exponentially.
+const maxSQL = 8 << 20
+
+// maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
+const maxCalls = 64
+
+// binder turns a syntax tree into relations. One binder serves one query; it is not safe for concurrent use. Errors travel
+// as panics of *Error (or of probeError) inside the binder; Compile recovers them.
+type binder struct {
+	text    string
+	opts    Options
+	now     int64 // ticks; what now() is
+	ids     int
+	calls   int
+	render  *Render
+	options map[string]*expr // set statements
+
+	special    map[string]specialForm
+	aggregates map[string]aggregate
+}
+
+// probeError carries a failure of Options.Probe out of the binder.
+type probeError struct{ err error }
+
+// binding is what a name stands for in a scope: exactly one of its fields is set, apart from scope.
+type binding struct {
+	x      node      // a let expression, bound anew at each use
+	value  *expr     // a bound scalar: a function's argument
+	table  *relation // a bound table: a function's tabular argument, or as
+	lambda *lambdaNode
+	cases  *patternStatement
+	scope  *scope // where x or lambda is bound
+	name   string
+}
+
+// scope is a chain of let statements and parameters.
+type scope struct {
+	parent *scope
+	names  map[string]*binding
+}
+
+func (s *scope) lookup(name string) *binding {
+	for ; s != nil; s = s.parent {
+		if b, ok := s.names[name]; ok {
+			return b
+		}
+	}
+	return nil
+}
+
+func (s *scope) add(name string, b *binding) *scope {
+	b.name = name
+	return &scope{parent: s, names: map[string]*binding{name: b}}
+}
+
+// env is where a scalar expression is bound: the scope, and the relation whose columns it may name.
+type env struct {
+	scope *scope
+	rel   *relation // nil: no row context
+	right *relation // the right side of a join condition
+	// aggregate allows aggregate functions; their arguments are bound without it.
+	aggregate bool
+	// extra collects columns that must be computed in SELECTs below the expression, one layer each: row functions, whose
+	// arguments may contain others.
+	extra *[]item
+	// steps are the states of scan's steps: step name to column name to expression.
+	steps map[string]map[string]*expr
+}
+
+func (e env) plain() env {
+	e.aggregate = false
+	return e
+}
+
+// fail stops binding with a semantic error at a node.
+func (b *binder) fail(at node, code, format string, args ...any) {
+	panic(b.errorAt(at, code, "", format, args...))
+}
+
+// failHint is fail with advice.
+func (b *binder) failHint(at node, code, hint, format string, args ...any) {
+	panic(b.errorAt(at, code, hint, format, args...))
+}
+
+func (b *binder) errorAt(at node, code, hint, format string, args ...any) *Error {
+	err := &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Permanent: true}
+	if at != nil && at.place().End > 0 && at.place().Start <= len(b.text) {
+		err.Line, err.Column = position(b.text, at.place().Start)
+	}
+	return err
+}
+
+// Compile turns a query into a plan. Its error is an *Error unless Options.Probe failed.
+func Compile(query string, opts Options) (plan *Plan, err error) {
+	statements, syntax := parse(query)
+	if syntax != nil {
+		return nil, syntax
+	}
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
+	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{}, special: specialForms(), aggregates: aggregates()}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *Error:
+			plan, err = nil, r
+		case probeError:
+			plan, err = nil, r.err
+		default:
+			panic(r)
+		}
+	}()
+	return b.query(statements), nil
+}
+
+func (b *binder) query(statements []statement) *Plan {
+	rel := b.body(statements, nil)
+	plan := &Plan{Visualization: b.render, Columns: make([]Column, len(rel.cols))}
+	outputs := make([]string, len(rel.cols))
+	for i, c := range rel.cols {
+		plan.Columns[i] = Column{Name: c.name, Type: c.typ}
+		outputs[i] = wireSQL(c.id, c.typ) + " AS o" + fmt.Sprint(i)
+	}
+	if len(outputs) == 0 {
+		outputs = []string{"NULL AS o0"}
+	}
+	plan.SQL = "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
+	if len(plan.SQL) > maxSQL {
+		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+	}
+	return plan
+}
+
+// wireSQL returns a column in the form Rows hands out: guid and decimal as text.
+func wireSQL(sql string, t Type) string {
+	switch t {
+	case value.GUID:
+		return "CAST(" + sql + " AS VARCHAR)"
+	case value.Decimal:
+		return decimalText(sql)
+	case value.String:
+		return notNullString(sql)
+	}
+	return sql
+}
+
+func decimalText(sql string) string {
+	return "rtrim(rtrim(CAST(" + sql + " AS VARCHAR), '0'), '.')"
+}
+
+// body binds statements whose last is the query, in a new scope.
+func (b *binder) body(statements []statement, s *scope) *relation {
+	x, s := b.declarations(statements, s)
+	return b.table(x, s)
+}
+
+// declarations adds the let and declare statements to a scope and returns the query's expression.
+func (b *binder) declarations(statements []statement, s *scope) (node, *scope) {
+	var query node
+	for _, st := range statements {
+		switch st := st.(type) {
+		case letStatement:
+			bound := &binding{x: st.X, scope: s}
+			if l, ok := st.X.(lambdaNode); ok {
+				bound = &binding{lambda: &l, scope: s}
+			}
+			s = s.add(st.Name, bound)
+		case setStatement:
+			if st.Value != nil {
+				b.options[st.Name] = b.scalar(st.Value, env{scope: s})
+			}
+		case declareStatement:
+			s = b.queryParameters(st, s)
+		case patternStatement:
+			s = s.add(st.Name, &binding{cases: &st, scope: s})
+		case queryStatement:
+			if query != nil {
+				b.failHint(st, codeUnsupported, "send one query a request", "More than one query in a request is not supported")
+			}
+			query = st.X
+		}
+	}
+	if query == nil {
+		b.fail(nil, codeSyntax, "The query has no expression that yields a result")
+	}
+	return query, s
+}
+
+// queryParameters binds declare query_parameters to the values the request brought.
+func (b *binder) queryParameters(st declareStatement, s *scope) *scope {
+	for _, p := range st.Params {
+		text, given := b.opts.Parameters[p.Name]
+		var x node
+		switch {
+		case given:
+			lit, err := parseExpression(text)
+			if err != nil {
+				// a string may come without quotes
+				lit = literalNode{Type: value.String, Value: text}
+			}
+			if n, ok := lit.(nameNode); ok {
+				lit = literalNode{Type: value.String, Value: n.Name}
+			}
+			x = lit
+		case p.Default != nil:
+			x = p.Default
+		default:
+			b.fail(st, codeSemantic, "Query parameter '%s' has no value and no default", p.Name)
+		}
+		e := b.scalar(x, env{})
+		s = s.add(p.Name, &binding{value: b.coerce(e, p.Type)})
+	}
+	return s
+}
+
+// probe runs a plan that answers a question about data while the query is being bound.
+func (b *binder) probe(at node, rel *relation, what string) [][]any {
+	if b.opts.Probe == nil {
+		b.fail(at, codeUnsupported, "%s depends on data, which is not available here", what)
+	}
+	plan := &Plan{Columns: make([]Column, len(rel.cols))}
+	outputs := make([]string, len(rel.cols))
+	for i, c := range rel.cols {
+		plan.Columns[i] = Column{Name: c.name, Type: c.typ}
+		outputs[i] = wireSQL(c.id, c.typ)
+	}
+	plan.SQL = "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
+	rows, err := b.opts.Probe(plan)
+	if err != nil {
+		panic(probeError{err})
+	}
+	return rows
+}
+
+// constantValue returns the value of an expression that must be known while binding.
+func (b *binder) constantValue(e *expr, what string) any {
+	if e.isConst {
+		return e.konst
+	}
+	rel := &relation{sql: "SELECT " + e.sql + " AS k", cols: []column{{name: "k", typ: e.typ, id: "k"}}}
+	rows := b.probe(e.at, rel, what)
+	if len(rows) != 1 {
+		b.fail(e.at, codeArguments, "%s must be a constant", what)
+	}
+	v := rows[0][0]
+	if n, ok := v.(int32); ok {
+		v = int64(n)
+	}
+	return v
+}
+
+// constantLong returns the value of an expression that must be an integer constant.
+func (b *binder) constantLong(x node, env env, what string) int64 {
+	e := b.scalar(x, env)
+	if e.typ == value.Dynamic || e.typ == value.Real {
+		e = b.coerce(e, value.Long)
+	}
+	n, ok := b.constantValue(e, what).(int64)
+	if !ok {
+		b.fail(x, codeArguments, "%s must be a constant of type long", what)
+	}
+	return n
+}
+
+// constantString returns the value of an expression that must be a string constant.
+func (b *binder) constantString(x node, env env, what string) string {
+	s, ok := b.constantValue(b.scalar(x, env), what).(string)
+	if !ok {
+		b.fail(x, codeArguments, "%s must be a string constant", what)
+	}
+	return s
+}

@@ -1,0 +1,511 @@
+package kql
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+func parseTypeName(name string) (Type, bool) { return value.ParseType(name) }
+
+// Binding powers, weakest first.
+const (
+	powerOr = iota + 1
+	powerAnd
+	powerCompare
+	powerAdd
+	powerMultiply
+)
+
+// wordOperators are the binary operators spelled as words; all compare.
+var wordOperators = map[string]bool{
+	"has": true, "has_cs": true, "hasprefix": true, "hasprefix_cs": true, "hassuffix": true, "hassuffix_cs": true,
+	"contains": true, "contains_cs": true, "startswith": true, "startswith_cs": true, "endswith": true, "endswith_cs": true,
+	"in": true, "has_any": true, "has_all": true, "between": true, "matches": true, "like": true, "notlike": true,
+	"notcontains": true, "notcontains_cs": true,
+}
+
+// expr reads an expression without pipes.
+func (p *parser) expr() node { return p.binary(powerOr) }
+
+// binaryOperator returns the operator at the current token, how many tokens it has, and its binding power; 0 if there is none.
+func (p *parser) binaryOperator() (op string, tokens, power int) {
+	switch p.tok.Kind {
+	case tokenName:
+		switch {
+		case p.tok.Text == "or":
+			return "or", 1, powerOr
+		case p.tok.Text == "and":
+			return "and", 1, powerAnd
+		case p.tok.Text == "matches":
+			return "matches regex", 2, powerCompare
+		case wordOperators[p.tok.Text]:
+			return p.tok.Text, 1, powerCompare
+		}
+	case tokenPunct:
+		switch p.tok.Text {
+		case "==", "!=", "<>", "<", "<=", ">", ">=", "=~", "!~", ":":
+			return p.tok.Text, 1, powerCompare
+		case "+", "-":
+			return p.tok.Text, 1, powerAdd
+		case "*", "/", "%":
+			return p.tok.Text, 1, powerMultiply
+		case "!":
+			if next := p.peek(); next.Kind == tokenName && wordOperators[next.Text] {
+				return "!" + next.Text, 2, powerCompare
+			}
+		}
+	}
+	return "", 0, 0
+}
+
+func (p *parser) binary(min int) node {
+	p.enter()
+	defer p.leave()
+	start := p.tok.Start
+	left := p.unary()
+	for {
+		op, tokens, power := p.binaryOperator()
+		if power == 0 || power < min {
+			return left
+		}
+		for range tokens {
+			p.advance()
+		}
+		if (op == "in" || op == "!in") && p.isPunct("~") {
+			p.advance()
+			op += "~"
+		}
+		switch op {
+		case "between", "!between":
+			left = p.between(start, left, op == "!between")
+		case "in", "!in", "in~", "!in~", "has_any", "has_all":
+			left = p.in(start, left, op)
+		default:
+			right := p.binary(power + 1)
+			left = binaryNode{Op: op, L: left, R: right, span: p.from(start)}
+		}
+	}
+}
+
+func (p *parser) between(start int, x node, not bool) node {
+	p.expectPunct("(")
+	low := p.expr()
+	p.expectPunct("..")
+	high := p.expr()
+	p.expectPunct(")")
+	return betweenNode{X: x, Low: low, High: high, Not: not, span: p.from(start)}
+}
+
+func (p *parser) in(start int, x node, op string) node {
+	n := inNode{Op: op, X: x}
+	if !p.isPunct("(") {
+		n.List = []node{p.unary()}
+	} else {
+		p.advance()
+		for !p.isPunct(")") {
+			n.List = append(n.List, p.pipelineOrExpr())
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		p.expectPunct(")")
+	}
+	n.span = p.from(start)
+	return n
+}
+
+func (p *parser) unary() node {
+	start := p.tok.Start
+	if p.isPunct("-") || p.isPunct("+") {
+		op := p.tok.Text
+		p.advance()
+		if op == "-" && p.tok.Kind == tokenLong && p.tok.Text == "9223372036854775808" {
+			p.advance()
+			return literalNode{Type: value.Long, Value: int64(math.MinInt64), span: p.from(start)}
+		}
+		p.enter()
+		x := p.unary()
+		p.leave()
+		return unaryNode{Op: op, X: x, span: p.from(start)}
+	}
+	return p.postfix()
+}
+
+func (p *parser) postfix() node {
+	start := p.tok.Start
+	x := p.primary()
+	for {
+		switch {
+		case p.isPunct(".") && p.canMember():
+			p.advance()
+			switch {
+			case p.isPunct("["):
+				p.advance()
+				index := p.expr()
+				p.expectPunct("]")
+				x = indexNode{X: x, Index: index, span: p.from(start)}
+			case p.tok.Kind == tokenName && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
+				call := p.primary() // database('x').f(…) or cluster(…).database(…)
+				x = memberCall(x, call, p.from(start))
+			default:
+				x = memberNode{X: x, Name: p.identifier("a member name"), span: p.from(start)}
+			}
+		case p.isPunct("["):
+			p.advance()
+			index := p.expr()
+			p.expectPunct("]")
+			x = indexNode{X: x, Index: index, span: p.from(start)}
+		case p.tok.Kind == tokenQuoted && p.tok.Start == p.end:
+			x = memberNode{X: x, Name: p.tok.Text}
+			p.advance()
+			x = memberNode{X: x.(memberNode).X, Name: x.(memberNode).Name, span: p.from(start)}
+		default:
+			return x
+		}
+	}
+}
+
+// canMember reports whether the '.' at the current token starts a member access rather than ending a pattern.
+func (p *parser) canMember() bool {
+	next := p.peek()
+	return next.Kind == tokenName || next.Kind == tokenQuoted || next.Text == "["
+}
+
+// memberCall keeps the qualifier of a call as its first argument named "@".
+func memberCall(x, call node, at span) node {
+	c, ok := call.(callNode)
+	if !ok {
+		return call
+	}
+	c.Args = append([]argument{{Name: "@", X: x}}, c.Args...)
+	c.span = at
+	return c
+}
+
+func (p *parser) primary() node {
+	start := p.tok.Start
+	t := p.tok
+	switch t.Kind {
+	case tokenString:
+		p.advance()
+		text := t.Text
+		for p.tok.Kind == tokenString { // adjacent literals are one
+			text += p.tok.Text
+			p.advance()
+		}
+		return literalNode{Type: value.String, Value: text, span: p.from(start)}
+	case tokenLong:
+		p.advance()
+		return p.long(t)
+	case tokenReal:
+		p.advance()
+		f, err := strconv.ParseFloat(t.Text, 64)
+		if err != nil && math.IsInf(f, 0) {
+			p.fail("The number %s is out of range", t.Text)
+		}
+		return literalNode{Type: value.Real, Value: f, span: p.from(start)}
+	case tokenTimespan:
+		p.advance()
+		ticks, ok := value.ParseTimespan(t.Text)
+		if !ok {
+			p.fail("The timespan %s is out of range", t.Text)
+		}
+		return literalNode{Type: value.Timespan, Value: ticks, span: p.from(start)}
+	case tokenQuoted:
+		p.advance()
+		return p.nameOrWildcard(t.Text, start)
+	case tokenName:
+		return p.namePrimary()
+	case tokenPunct:
+		switch t.Text {
+		case "(":
+			p.advance()
+			x := p.pipelineOrExpr()
+			p.expectPunct(")")
+			return x
+		case "*":
+			p.advance()
+			if p.tok.Kind == tokenName && p.tok.Start == p.end {
+				return p.nameOrWildcard("*", start)
+			}
+			return starNode{span: p.from(start)}
+		case "[":
+			p.failHint("write dynamic([…])", "A list is not an expression")
+		}
+	}
+	p.fail("Expected an expression but found %s", p.describe())
+	return nil
+}
+
+func (p *parser) long(t token) node {
+	at := span{t.Start, t.End}
+	if strings.HasPrefix(t.Text, "0x") || strings.HasPrefix(t.Text, "0X") {
+		n, err := strconv.ParseUint(t.Text[2:], 16, 64)
+		if err != nil {
+			p.fail("The number %s is out of range", t.Text)
+		}
+		return literalNode{Type: value.Long, Value: int64(n), span: at}
+	}
+	n, err := strconv.ParseInt(t.Text, 10, 64)
+	if err != nil {
+		p.fail("The number %s is out of the range of long", t.Text)
+	}
+	return literalNode{Type: value.Long, Value: n, span: at}
+}
+
+// nameOrWildcard reads the rest of a name pattern such as T*_x after its first part.
+func (p *parser) nameOrWildcard(first string, start int) node {
+	pattern := first
+	for p.tok.Start == p.end && (p.isPunct("*") || strings.HasSuffix(pattern, "*") && p.tok.Kind == tokenName) {
+		if p.isPunct("*") && !p.wildcards && !p.endsPattern() {
+			break // a product written without spaces
+		}
+		pattern += p.tok.Text
+		p.advance()
+	}
+	if pattern != first || pattern == "*" {
+		return wildcardNode{Pattern: pattern, span: p.from(start)}
+	}
+	return nameNode{Name: first, span: p.from(start)}
+}
+
+// endsPattern reports whether the '*' that touches a name is followed by what ends a name pattern.
+func (p *parser) endsPattern() bool {
+	next := p.peek()
+	return next.Kind == tokenEnd || next.Kind == tokenPunct && (next.Text == "," || next.Text == "|" || next.Text == ")" || next.Text == ";")
+}
+
+// namePrimary reads what starts with a name: a literal, a call, a tabular source in an expression, or a reference.
+func (p *parser) namePrimary() node {
+	start := p.tok.Start
+	name := p.tok.Text
+	next := p.peek()
+	if next.Kind == tokenPunct && next.Text == "(" {
+		switch name {
+		case "dynamic":
+			p.advance()
+			p.advance()
+			json := p.dynamicValue()
+			p.expectPunct(")")
+			if json == "null" {
+				return literalNode{Type: value.Dynamic, span: p.from(start)}
+			}
+			return literalNode{Type: value.Dynamic, Value: json, span: p.from(start)}
+		case "typeof":
+			return p.typeof(start)
+		case "datatable":
+			return p.datatable(start)
+		}
+		if t, ok := parseTypeName(name); ok && isLiteralType(name) {
+			return p.rawLiteral(t, start)
+		}
+		p.advance()
+		return p.call(name, start)
+	}
+	switch name {
+	case "true", "false":
+		p.advance()
+		return literalNode{Type: value.Bool, Value: name == "true", span: p.from(start)}
+	case "datatable":
+		if next.Text == "(" {
+			return p.datatable(start)
+		}
+	}
+	p.advance()
+	return p.nameOrWildcard(name, start)
+}
+
+// isLiteralType reports whether name(…) is a literal of the type name.
+func isLiteralType(name string) bool {
+	switch name {
+	case "bool", "boolean", "int", "long", "real", "double", "decimal", "datetime", "date", "timespan", "time", "guid", "string":
+		return true
+	}
+	return false
+}
+
+func (p *parser) call(name string, start int) node {
+	p.expectPunct("(")
+	c := callNode{Name: name}
+	for !p.isPunct(")") {
+		var arg argument
+		if p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
+			if next := p.peek(); next.Kind == tokenPunct && next.Text == "=" {
+				arg.Name = p.tok.Text
+				p.advance()
+				p.advance()
+			}
+		}
+		arg.X = p.pipelineOrExpr()
+		c.Args = append(c.Args, arg)
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.expectPunct(")")
+	c.span = p.from(start)
+	return c
+}
+
+func (p *parser) typeof(start int) node {
+	p.advance()
+	if p.peek().Kind == tokenName {
+		p.expectPunct("(")
+		n := typeofNode{}
+		if next := p.peek(); next.Text == ":" {
+			for {
+				name := p.identifier("a column name")
+				p.expectPunct(":")
+				n.Columns = append(n.Columns, columnDef{Name: name, Type: p.typeName()})
+				if !p.acceptPunct(",") {
+					break
+				}
+			}
+		} else {
+			n.Type = p.typeName()
+		}
+		p.expectPunct(")")
+		n.span = p.from(start)
+		return n
+	}
+	p.fail("Expected typeof(type)")
+	return nil
+}
+
+func (p *parser) datatable(start int) node {
+	p.advance()
+	d := datatableNode{Columns: p.columnDefs()}
+	if len(d.Columns) == 0 {
+		p.fail("A datatable needs at least one column")
+	}
+	p.properties()
+	if p.tok.Kind == tokenQuoted { // ["x"] with one value lexes as a quoted name
+		d.Values = []node{literalNode{Type: value.String, Value: p.tok.Text, span: span{p.tok.Start, p.tok.End}}}
+		p.advance()
+	} else {
+		p.expectPunct("[")
+		for !p.isPunct("]") {
+			d.Values = append(d.Values, p.expr())
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		p.expectPunct("]")
+	}
+	d.span = p.from(start)
+	return d
+}
+
+// rawLiteral reads type(text): the text up to the closing parenthesis is the literal, in quotes or not.
+func (p *parser) rawLiteral(t Type, start int) node {
+	p.advance() // onto '('
+	open := p.tok.End
+	l := p.lexer
+	l.at = open
+	l.skipSpace()
+	if l.at < len(l.text) && (l.text[l.at] == '"' || l.text[l.at] == '\'' || l.text[l.at] == '@') {
+		p.advance()
+		text := p.stringLiteral()
+		p.expectPunct(")")
+		return p.typedLiteral(t, text, start)
+	}
+	end := strings.IndexByte(p.lexer.text[open:], ')')
+	if end < 0 {
+		p.fail("The literal is not closed by ')'")
+	}
+	text := strings.TrimSpace(p.lexer.text[open : open+end])
+	p.restart(open + end)
+	p.expectPunct(")")
+	return p.typedLiteral(t, text, start)
+}
+
+// typedLiteral interprets the text of a literal of a type.
+func (p *parser) typedLiteral(t Type, text string, start int) node {
+	n := literalNode{Type: t, span: p.from(start)}
+	if strings.EqualFold(text, "null") && t != value.String {
+		return n
+	}
+	bad := func() {
+		panic(syntaxError(p.lexer.text, start, "'"+text+"' is not a "+t.String()+" literal"))
+	}
+	switch t {
+	case value.Bool:
+		switch strings.ToLower(text) {
+		case "true", "1":
+			n.Value = true
+		case "false", "0":
+			n.Value = false
+		default:
+			bad()
+		}
+	case value.Int, value.Long:
+		v, err := strconv.ParseInt(text, 0, 64)
+		if err != nil {
+			f, ferr := strconv.ParseFloat(text, 64)
+			if ferr != nil || math.Abs(f) > 1<<62 {
+				bad()
+			}
+			v = int64(f)
+		}
+		if t == value.Int && int64(int32(v)) != v {
+			bad()
+		}
+		n.Value = v
+	case value.Real:
+		switch strings.ToLower(text) {
+		case "nan":
+			n.Value = math.NaN()
+		case "+inf", "inf":
+			n.Value = math.Inf(1)
+		case "-inf":
+			n.Value = math.Inf(-1)
+		default:
+			f, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				bad()
+			}
+			n.Value = f
+		}
+	case value.Decimal:
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			bad()
+		}
+		n.Value = text
+	case value.String:
+		n.Value = text
+	case value.Datetime:
+		return p.datetimeLiteral(n, text, bad)
+	case value.Timespan:
+		ticks, ok := value.ParseTimespan(text)
+		if !ok {
+			bad()
+		}
+		n.Value = ticks
+	case value.GUID:
+		g, ok := value.ParseGUID(text)
+		if !ok {
+			bad()
+		}
+		n.Value = g
+	}
+	return n
+}
+
+// datetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses: datetime(2017 - 08 - 01),
+// datetime(2025, 6, 14).
+func (p *parser) datetimeLiteral(n literalNode, text string, bad func()) node {
+	if ticks, ok := value.ParseDatetime(text); ok {
+		n.Value = ticks
+		return n
+	}
+	compact := strings.NewReplacer(" - ", "-", ", ", "-", ",", "-").Replace(text)
+	ticks, ok := value.ParseDatetime(compact)
+	if !ok {
+		bad()
+	}
+	n.Value = ticks
+	return n
+}

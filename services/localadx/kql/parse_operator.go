@@ -1,0 +1,618 @@
+package kql
+
+import (
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// operator reads one tabular operator; the current token is the one behind the pipe.
+func (p *parser) operator() operator {
+	start := p.tok.Start
+	if p.tok.Kind != tokenName {
+		p.fail("Expected an operator after '|' but found %s", p.describe())
+	}
+	name := p.dashed()
+	switch name {
+	case "where", "filter":
+		p.properties()
+		return whereOp{X: p.expr(), span: p.from(start)}
+	case "project", "extend", "distinct":
+		p.properties()
+		return projectOp{Kind: name, Items: p.namedExprs(), span: p.from(start)}
+	case "project-rename":
+		return projectOp{Kind: name, Items: p.namedExprs(), span: p.from(start)}
+	case "project-away", "project-keep", "project-reorder":
+		return p.columns(name, start)
+	case "summarize":
+		return p.summarize(start)
+	case "sort", "order":
+		p.properties()
+		p.expectName("by")
+		return sortOp{Keys: p.sortKeys(), span: p.from(start)}
+	case "take", "limit":
+		return takeOp{Count: p.expr(), span: p.from(start)}
+	case "top":
+		count := p.expr()
+		p.expectName("by")
+		return topOp{Count: count, Keys: p.sortKeys(), span: p.from(start)}
+	case "count":
+		op := countOp{Name: "Count"}
+		if p.acceptName("as") {
+			op.Name = p.identifier("a column name")
+		}
+		op.span = p.from(start)
+		return op
+	case "join", "lookup":
+		return p.join(name, start)
+	case "union":
+		return p.union(start)
+	case "mv-expand", "mvexpand":
+		return p.mvExpand(start)
+	case "mv-apply", "mvapply":
+		return p.mvApply(start)
+	case "parse", "parse-where":
+		return p.parseOperator(name, start)
+	case "parse-kv":
+		return p.parseKV(start)
+	case "make-series":
+		return p.makeSeries(start)
+	case "render":
+		return p.render(start)
+	case "serialize":
+		op := serializeOp{}
+		if !p.endsOperator() {
+			op.Items = p.namedExprs()
+		}
+		op.span = p.from(start)
+		return op
+	case "as":
+		p.properties()
+		return asOp{Name: p.identifier("a name"), span: p.from(start)}
+	case "getschema":
+		return getSchemaOp{span: p.from(start)}
+	case "evaluate":
+		return p.evaluate(start)
+	case "invoke":
+		return invokeOp{Call: p.callOnly("a function call after 'invoke'"), span: p.from(start)}
+	case "partition":
+		return p.partition(start)
+	case "scan":
+		return p.scan(start)
+	case "top-nested":
+		return p.topNested(start)
+	case "top-hitters":
+		return p.topHitters(start)
+	case "sample":
+		return sampleOp{Count: p.expr(), span: p.from(start)}
+	case "sample-distinct":
+		count := p.expr()
+		p.expectName("of")
+		return sampleOp{Count: count, Of: p.expr(), span: p.from(start)}
+	case "search":
+		return p.search(start)
+	case "reduce":
+		return p.reduce(start)
+	case "consume":
+		p.properties("decodeblocks")
+		return consumeOp{span: p.from(start)}
+	}
+	err := syntaxError(p.lexer.text, start, "The operator '"+name+"' is not supported")
+	err.Code = codeUnsupported
+	if near := nearest(name, operatorNames); near != "" {
+		err.Hint = "did you mean '" + near + "'?"
+	}
+	panic(err)
+}
+
+// operatorNames are the operators this parser reads, for hints.
+var operatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
+	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand", "mv-apply", "parse",
+	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
+	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "reduce", "consume"}
+
+// endsOperator reports whether the current token ends an operator.
+func (p *parser) endsOperator() bool {
+	return p.tok.Kind == tokenEnd || p.isPunct("|") || p.isPunct(")") || p.isPunct(";") || p.isPunct("}")
+}
+
+func (p *parser) callOnly(what string) *callNode {
+	start := p.tok.Start
+	if p.tok.Kind != tokenName {
+		p.fail("Expected %s but found %s", what, p.describe())
+	}
+	name := p.tok.Text
+	p.advance()
+	if !p.isPunct("(") {
+		return &callNode{Name: name, span: p.from(start)}
+	}
+	call := p.call(name, start).(callNode)
+	return &call
+}
+
+func (p *parser) columns(kind string, start int) operator {
+	op := columnsOp{Kind: kind}
+	p.wildcards = true
+	for {
+		op.Items = append(op.Items, p.primaryPattern())
+		order := ""
+		for _, word := range []string{"asc", "desc", "granny-asc", "granny-desc"} {
+			if p.tok.Kind == tokenName && strings.HasPrefix(word, p.tok.Text) && (p.tok.Text == word || p.tok.Text == "granny") {
+				order = p.dashed()
+				break
+			}
+		}
+		op.Order = append(op.Order, order)
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.wildcards = false
+	op.span = p.from(start)
+	return op
+}
+
+// primaryPattern reads a name, a name pattern, or a call such as column_names_of(T).
+func (p *parser) primaryPattern() node {
+	if p.isPunct("*") || p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
+		x := p.primary()
+		if s, ok := x.(starNode); ok {
+			return wildcardNode{Pattern: "*", span: s.span}
+		}
+		return x
+	}
+	p.fail("Expected a column name but found %s", p.describe())
+	return nil
+}
+
+func (p *parser) summarize(start int) operator {
+	op := summarizeOp{}
+	p.properties()
+	if !p.isName("by") && !p.endsOperator() {
+		op.Aggregates = p.namedExprs()
+	}
+	if p.acceptName("by") {
+		op.By = p.namedExprs()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) sortKeys() []sortKey {
+	var keys []sortKey
+	for {
+		k := sortKey{X: p.namedExpr().X}
+		if p.acceptName("asc") {
+			k.Asc = true
+		} else {
+			p.acceptName("desc")
+		}
+		if p.acceptName("nulls") {
+			k.Nulls = p.tok.Text
+			if k.Nulls != "first" && k.Nulls != "last" {
+				p.fail("Expected 'first' or 'last' but found %s", p.describe())
+			}
+			p.advance()
+		}
+		keys = append(keys, k)
+		if !p.acceptPunct(",") {
+			return keys
+		}
+	}
+}
+
+func (p *parser) join(name string, start int) operator {
+	op := joinOp{Lookup: name == "lookup", Kind: "innerunique"}
+	if op.Lookup {
+		op.Kind = "leftouter"
+	}
+	for key, v := range p.properties("kind", "withsource") {
+		if key == "kind" {
+			op.Kind = v
+		}
+	}
+	op.Right = p.tableOperand()
+	p.properties("kind")
+	if p.acceptName("on") {
+		for {
+			op.On = append(op.On, p.expr())
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+	} else if p.isName("where") {
+		p.failHint("write on $left.a == $right.b", "A join with 'where' is not supported")
+	}
+	op.span = p.from(start)
+	return op
+}
+
+// tableOperand reads the table of join or union: a name, a call, or a pipeline in parentheses.
+func (p *parser) tableOperand() node {
+	return p.postfix()
+}
+
+func (p *parser) union(start int) unionOp {
+	op := unionOp{}
+	for key, v := range p.properties("kind", "withsource", "with_source", "isfuzzy") {
+		switch key {
+		case "kind":
+			op.Inner = v == "inner"
+		case "withsource", "with_source":
+			op.WithSource = v
+		case "isfuzzy":
+			op.Fuzzy = v == "true"
+		}
+	}
+	for {
+		op.Tables = append(op.Tables, p.tableOperand())
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) mvProperties(op *mvExpandOp) {
+	for key, v := range p.properties("kind", "bagexpansion", "with_itemindex") {
+		switch key {
+		case "kind", "bagexpansion":
+			op.Array = v == "array"
+		case "with_itemindex":
+			op.ItemIndex = v
+		}
+	}
+}
+
+func (p *parser) mvItems() []mvItem {
+	var items []mvItem
+	for {
+		n := p.namedExpr()
+		item := mvItem{X: n.X}
+		if len(n.Names) == 1 {
+			item.Name = n.Names[0]
+		}
+		if p.acceptName("to") {
+			p.expectName("typeof")
+			p.expectPunct("(")
+			item.To = p.typeName()
+			p.expectPunct(")")
+		}
+		items = append(items, item)
+		if !p.acceptPunct(",") {
+			return items
+		}
+	}
+}
+
+func (p *parser) mvExpand(start int) operator {
+	op := mvExpandOp{}
+	p.mvProperties(&op)
+	op.Items = p.mvItems()
+	if p.acceptName("limit") {
+		op.Limit = p.expr()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) mvApply(start int) operator {
+	op := mvExpandOp{}
+	p.mvProperties(&op)
+	op.Items = p.mvItems()
+	if p.acceptName("limit") {
+		op.Limit = p.expr()
+	}
+	p.expectName("on")
+	op.Apply = p.subquery()
+	op.span = p.from(start)
+	return op
+}
+
+// subquery reads ( op | op … ), a pipeline without a source.
+func (p *parser) subquery() *pipelineNode {
+	start := p.tok.Start
+	p.expectPunct("(")
+	p.enter()
+	defer p.leave()
+	sub := &pipelineNode{}
+	p.acceptPunct("|")
+	for {
+		sub.Ops = append(sub.Ops, p.operator())
+		if !p.acceptPunct("|") {
+			break
+		}
+	}
+	p.expectPunct(")")
+	sub.span = p.from(start)
+	return sub
+}
+
+func (p *parser) parseOperator(name string, start int) operator {
+	op := parseOp{Where: name == "parse-where", Kind: "simple"}
+	for key, v := range p.properties("kind", "flags") {
+		if key == "kind" {
+			op.Kind = v
+		} else {
+			op.Flags = v
+		}
+	}
+	op.X = p.postfix()
+	p.expectName("with")
+	for !p.endsOperator() {
+		switch p.tok.Kind {
+		case tokenString:
+			op.Pattern = append(op.Pattern, parsePart{Literal: p.tok.Text})
+			p.advance()
+		case tokenName, tokenQuoted:
+			part := parsePart{Column: p.identifier("a column name"), Type: value.String}
+			if p.acceptPunct(":") {
+				part.Type = p.typeName()
+			}
+			op.Pattern = append(op.Pattern, part)
+		default:
+			if !p.acceptPunct("*") {
+				p.fail("Expected a string, a column or '*' in the pattern but found %s", p.describe())
+			}
+			op.Pattern = append(op.Pattern, parsePart{Star: true})
+		}
+		p.acceptPunct(",")
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) parseKV(start int) operator {
+	op := parseKVOp{X: p.postfix()}
+	p.expectName("as")
+	op.Columns = p.columnDefs()
+	if p.acceptName("with") {
+		p.expectPunct("(")
+		op.Properties = p.arguments()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+// arguments reads name=value pairs up to the closing parenthesis.
+func (p *parser) arguments() []argument {
+	var args []argument
+	for !p.isPunct(")") {
+		name := p.identifier("a property name")
+		p.expectPunct("=")
+		args = append(args, argument{Name: name, X: p.expr()})
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.expectPunct(")")
+	return args
+}
+
+func (p *parser) makeSeries(start int) operator {
+	op := makeSeriesOp{}
+	p.properties("kind")
+	for {
+		a := seriesAggregate{Expr: p.namedExpr()}
+		if p.acceptName("default") {
+			p.expectPunct("=")
+			a.Default = p.expr()
+		}
+		op.Aggregates = append(op.Aggregates, a)
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.expectName("on")
+	op.Axis = p.namedExpr()
+	if p.acceptName("in") {
+		p.expectName("range")
+		p.expectPunct("(")
+		op.From = p.expr()
+		p.expectPunct(",")
+		op.To = p.expr()
+		p.expectPunct(",")
+		op.Step = p.expr()
+		p.expectPunct(")")
+	} else {
+		if p.acceptName("from") {
+			op.From = p.expr()
+		}
+		if p.acceptName("to") {
+			op.To = p.expr()
+		}
+		p.expectName("step")
+		op.Step = p.expr()
+	}
+	if p.acceptName("by") {
+		op.By = p.namedExprs()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) render(start int) operator {
+	op := renderOp{Kind: p.identifier("a visualization"), Properties: map[string]string{}}
+	parenthesised := false
+	if p.acceptName("with") {
+		p.expectPunct("(")
+		parenthesised = true
+	}
+	for p.tok.Kind == tokenName && (parenthesised || p.peek().Text == "=") {
+		name := strings.ToLower(p.tok.Text)
+		p.advance()
+		p.expectPunct("=")
+		from, to := p.tok.Start, p.tok.End
+		if p.tok.Kind == tokenString {
+			op.Properties[name] = p.tok.Text
+			p.advance()
+		} else {
+			for {
+				to = p.tok.End
+				p.advance()
+				if p.endsOperator() || p.isPunct(",") && p.peekIsProperty() || p.tok.Kind == tokenName && p.peek().Text == "=" {
+					break
+				}
+			}
+			op.Properties[name] = p.lexer.text[from:to]
+		}
+		p.acceptPunct(",")
+	}
+	if parenthesised {
+		p.expectPunct(")")
+	}
+	op.span = p.from(start)
+	return op
+}
+
+// peekIsProperty reports whether name= follows the current comma, so that a list of columns does not swallow it.
+func (p *parser) peekIsProperty() bool {
+	l := p.lexer
+	if t, err := l.next(); err != nil || t.Kind != tokenName {
+		return false
+	}
+	t, err := l.next()
+	return err == nil && t.Text == "="
+}
+
+func (p *parser) evaluate(start int) operator {
+	p.properties()
+	op := evaluateOp{Call: p.callOnly("a plugin call after 'evaluate'")}
+	if p.acceptPunct(":") {
+		if p.isPunct("(") && p.peek().Text == "*" {
+			p.failHint("list the columns", "An output schema with '*' is not supported")
+		}
+		op.Schema = p.columnDefs()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) partition(start int) operator {
+	p.properties()
+	p.expectName("by")
+	op := partitionOp{By: p.postfix()}
+	if p.isPunct("{") {
+		p.failHint("write ( … ) with operators only", "The form of partition with { } is not supported")
+	}
+	op.Sub = p.subquery()
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) scan(start int) operator {
+	op := scanOp{MatchID: p.properties("with_match_id")["with_match_id"]}
+	if p.acceptName("declare") {
+		op.Declare = p.parameters()
+	}
+	p.expectName("with")
+	p.expectPunct("(")
+	for p.isName("step") {
+		op.Steps = append(op.Steps, p.scanStep())
+		p.acceptPunct(";")
+	}
+	p.expectPunct(")")
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) scanStep() scanStep {
+	start := p.tok.Start
+	p.advance()
+	s := scanStep{Name: p.identifier("a step name"), Output: "all"}
+	s.Optional = p.acceptName("optional")
+	if v, ok := p.properties("output")["output"]; ok {
+		s.Output = v
+	}
+	p.expectPunct(":")
+	s.When = p.expr()
+	if p.acceptPunct("=>") {
+		s.Set = p.namedExprs()
+	}
+	s.span = p.from(start)
+	return s
+}
+
+func (p *parser) topNested(start int) operator {
+	op := topNestedOp{}
+	for {
+		level := topNestedLevel{}
+		if !p.isName("of") {
+			level.Count = p.expr()
+		}
+		p.expectName("of")
+		level.Of = p.namedExpr()
+		if p.acceptName("with") {
+			p.expectName("others")
+			p.expectPunct("=")
+			level.Others = p.expr()
+		}
+		p.expectName("by")
+		level.By = p.namedExpr()
+		if p.acceptName("asc") {
+			level.Asc = true
+		} else {
+			p.acceptName("desc")
+		}
+		op.Levels = append(op.Levels, level)
+		if !p.acceptPunct(",") {
+			break
+		}
+		p.acceptName("top-nested")
+		if p.isName("top") {
+			p.dashed()
+		}
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) topHitters(start int) operator {
+	op := topHittersOp{Count: p.expr()}
+	p.expectName("of")
+	op.Of = p.expr()
+	if p.acceptName("by") {
+		op.By = p.expr()
+	}
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) search(start int) searchOp {
+	op := searchOp{}
+	op.CaseSensitive = p.properties("kind")["kind"] == "case_sensitive"
+	if p.acceptName("in") {
+		p.expectPunct("(")
+		for {
+			op.Tables = append(op.Tables, p.primaryPattern())
+			if !p.acceptPunct(",") {
+				break
+			}
+		}
+		p.expectPunct(")")
+	}
+	op.X = p.expr()
+	op.span = p.from(start)
+	return op
+}
+
+func (p *parser) reduce(start int) operator {
+	p.properties("kind")
+	p.expectName("by")
+	op := reduceOp{By: p.namedExpr().X}
+	if p.acceptName("with") {
+		parenthesised := p.acceptPunct("(")
+		for p.tok.Kind == tokenName && p.peek().Text == "=" {
+			name := p.identifier("a property")
+			p.advance()
+			op.Properties = append(op.Properties, argument{Name: name, X: p.expr()})
+			p.acceptPunct(",")
+		}
+		if parenthesised {
+			p.expectPunct(")")
+		}
+	}
+	op.span = p.from(start)
+	return op
+}
