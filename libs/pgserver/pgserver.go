@@ -1,0 +1,271 @@
+// Package pgserver runs a PostgreSQL server of our own as a child process, from the machine's server binaries.
+//
+// Model. Start makes the data directory if it is new (initdb), starts the server on loopback with wal_level=logical, and
+// returns when it takes connections. Stop shuts it down; the data stays, and Start goes on from there. The server is in a
+// process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops it in order; on Linux it
+// also stops when its parent dies.
+//
+// PostgreSQL refuses to run as root: root runs it as the user postgres, else nobody.
+package pgserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+)
+
+// ErrNoBinaries says that the machine has no PostgreSQL server binaries.
+var ErrNoBinaries = errors.New("no PostgreSQL server binaries (initdb, postgres) in PATH or /usr/lib/postgresql: install the package postgresql")
+
+// User is the superuser of every server that Start makes.
+const User = "postgres"
+
+const (
+	startTimeout = time.Minute
+	stopTimeout  = 30 * time.Second
+)
+
+// Config says how to run a server.
+type Config struct {
+	// Dir is the data directory, made if it is missing.
+	Dir string
+	// Bin is the folder of the server's binaries, as FindBinaries returns it.
+	Bin string
+	// Port on 127.0.0.1.
+	Port int
+	// Password of User. It counts when the data directory is made.
+	Password config.Secret
+	// Settings are "name = value" lines of postgresql.conf, given at each start.
+	Settings map[string]string
+	// Log gets the server's log lines.
+	Log io.Writer
+}
+
+// Server is a running server.
+type Server struct {
+	config  Config
+	account account
+	cmd     *exec.Cmd
+	done    chan struct{}
+	err     error // how the server ended; valid once done is closed
+}
+
+// FindBinaries finds the folder of the server's binaries: that of initdb in PATH, else the newest version under
+// /usr/lib/postgresql (Debian) or /usr/pgsql-* (Red Hat).
+func FindBinaries() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	redHat, _ := filepath.Glob("/usr/pgsql-*/bin")
+	found := append(debian, redHat...)
+	slices.SortFunc(found, func(a, b string) int { return version(b) - version(a) })
+	for _, dir := range found {
+		if HasBinaries(dir) {
+			return dir, nil
+		}
+	}
+	return "", ErrNoBinaries
+}
+
+// HasBinaries reports whether dir holds the server's binaries.
+func HasBinaries(dir string) bool {
+	for _, name := range []string{"initdb", "postgres"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// version is the number in /usr/lib/postgresql/15/bin or /usr/pgsql-15/bin.
+func version(bin string) int {
+	name := filepath.Base(filepath.Dir(bin))
+	n, _ := strconv.Atoi(name[strings.LastIndex(name, "-")+1:])
+	return n
+}
+
+// Start starts a server and returns when it takes connections.
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	s := &Server{config: cfg, done: make(chan struct{})}
+	if s.account, err = accountToRunAs(); err != nil {
+		return nil, err
+	}
+	if err := s.makeDir(); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Dir, "PG_VERSION")); errors.Is(err, os.ErrNotExist) {
+		if err := s.init(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	if err := s.await(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// Reachable reports whether the user that a server would run as can reach dir, which need not exist yet: root may own
+// folders that this user cannot enter.
+func Reachable(dir string) bool {
+	a, err := accountToRunAs()
+	return err == nil && (!a.switches || a.canEnter(filepath.Dir(dir)))
+}
+
+func (s *Server) makeDir() error {
+	if err := os.MkdirAll(s.config.Dir, 0o700); err != nil {
+		return fmt.Errorf("making PostgreSQL's data directory: %w", err)
+	}
+	if !s.account.switches {
+		return nil
+	}
+	if !s.account.canEnter(filepath.Dir(s.config.Dir)) {
+		return fmt.Errorf("PostgreSQL refuses to run as root, and user %s cannot enter %s: choose another data folder",
+			s.account.name, filepath.Dir(s.config.Dir))
+	}
+	if err := os.Chown(s.config.Dir, s.account.uid, s.account.gid); err != nil {
+		return fmt.Errorf("giving PostgreSQL's data directory to user %s: %w", s.account.name, err)
+	}
+	return nil
+}
+
+func (s *Server) init(ctx context.Context) error {
+	password, err := os.CreateTemp("", "calypso-pw-")
+	if err != nil {
+		return fmt.Errorf("making a file for initdb's password: %w", err)
+	}
+	defer os.Remove(password.Name())
+	_, err = password.WriteString(s.config.Password.Reveal())
+	if s.account.switches {
+		err = errors.Join(err, password.Chown(s.account.uid, s.account.gid))
+	}
+	if err := errors.Join(err, password.Close()); err != nil {
+		return fmt.Errorf("writing a file for initdb's password: %w", err)
+	}
+	cmd := s.command(ctx, "initdb", "-D", s.config.Dir, "-U", User, "--pwfile", password.Name(), "--auth=scram-sha-256",
+		"-E", "UTF8", "--locale=C", "--no-instructions")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb of PostgreSQL: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func (s *Server) run() error {
+	args := []string{"-D", s.config.Dir, "-p", strconv.Itoa(s.config.Port), "-c", "listen_addresses=127.0.0.1",
+		// No socket: its usual folder belongs to the machine's own server.
+		"-c", "unix_socket_directories="}
+	settings := map[string]string{"wal_level": "logical"}
+	for name, value := range s.config.Settings {
+		settings[name] = value
+	}
+	for name, value := range settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	s.cmd = s.command(context.Background(), "postgres", args...)
+	s.cmd.Stdout, s.cmd.Stderr = s.config.Log, s.config.Log
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("starting PostgreSQL: %w", err)
+	}
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.done)
+	}()
+	return nil
+}
+
+// command makes a command that runs as the server's user, in the data directory.
+func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.config.Bin, name), args...)
+	cmd.Dir = s.config.Dir
+	cmd.SysProcAttr = s.account.attributes()
+	// The machine's own PG* variables are for its own server.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PG") })
+	return cmd
+}
+
+// await returns when the server takes connections.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		// 28P01: the server runs and does not take our password; waiting cannot help.
+		if strings.Contains(err.Error(), "28P01") {
+			return fmt.Errorf("the PostgreSQL in %s does not take the password it was made with: %w", s.config.Dir, err)
+		}
+		select {
+		case <-s.done:
+			return fmt.Errorf("PostgreSQL ended while starting (%w); its log says why", s.err)
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL does not take connections after %v: %w", startTimeout, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// URL is the connection string of User to a database. It holds the password.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.config.Password.Reveal(), s.config.Port, database)
+}
+
+// Done is closed when the server has ended, by Stop or by itself; Err then says how.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err is how the server ended; call it only after Done.
+func (s *Server) Err() error { return s.err }
+
+// Stop ends sessions and the server in order ("fast shutdown"), and returns when it is gone.
+func (s *Server) Stop() error {
+	_ = s.cmd.Process.Signal(os.Interrupt) // fails only if it is gone
+	select {
+	case <-s.done:
+		return nil
+	case <-time.After(stopTimeout):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+		return fmt.Errorf("PostgreSQL did not stop within %v and was killed; it will recover at its next start", stopTimeout)
+	}
+}
+
+// account is the user that the server runs as.
+type account struct {
+	name     string
+	uid, gid int
+	// switches says that it is not the user that this process runs as.
+	switches bool
+}
+
+func accountToRunAs() (account, error) {
+	if os.Geteuid() != 0 {
+		return account{}, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.Atoi(u.Uid)
+		gid, err2 := strconv.Atoi(u.Gid)
+		return account{name: name, uid: uid, gid: gid, switches: true}, errors.Join(err1, err2)
+	}
+	return account{}, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: start as another user")
+}

@@ -1,0 +1,101 @@
+package pgserver_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/pgserver"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// config is of a server in a folder that the user postgres can reach even if root runs the test.
+func config(t *testing.T) pgserver.Config {
+	t.Helper()
+	bin, err := pgserver.FindBinaries()
+	if errors.Is(err, pgserver.ErrNoBinaries) {
+		t.Skipf("left out: %v", err)
+	}
+	dir, err := os.MkdirTemp("", "calypso-pgserver-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return pgserver.Config{Dir: filepath.Join(dir, "data"), Bin: bin, Port: testenv.Port(t), Password: "made-for-the-test", Log: t.Output()}
+}
+
+func start(t *testing.T, cfg pgserver.Config) *pgserver.Server {
+	t.Helper()
+	s, err := pgserver.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	return s
+}
+
+func query(t *testing.T, s *pgserver.Server, sql string) (value string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestDataSurvivesARestart(t *testing.T) {
+	cfg := config(t)
+	s := start(t, cfg)
+	if level := query(t, s, "SHOW wal_level"); level != "logical" {
+		t.Errorf("wal_level is %s", level)
+	}
+	query(t, s, "SELECT lo_from_bytea(4711, 'kept')::text")
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if kept := query(t, start(t, cfg), "SELECT convert_from(lo_get(4711), 'UTF8')"); kept != "kept" {
+		t.Errorf("the object is %q after a restart", kept)
+	}
+}
+
+func TestAWrongPasswordIsSaidAtOnce(t *testing.T) {
+	cfg := config(t)
+	if err := start(t, cfg).Stop(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Password = "another"
+	_, err := pgserver.Start(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "does not take the password") || strings.Contains(err.Error(), "another-") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAFolderThatTheServersUserCannotEnterIsRefused(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("left out: only root runs the server as another user")
+	}
+	cfg := config(t)
+	closed := filepath.Join(filepath.Dir(cfg.Dir), "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Dir = filepath.Join(closed, "data")
+	if pgserver.Reachable(cfg.Dir) {
+		t.Error("the folder is said to be reachable")
+	}
+	if _, err := pgserver.Start(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "cannot enter") {
+		t.Errorf("error is %v", err)
+	}
+}
