@@ -21,6 +21,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/rest"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
+	"github.com/calypso-cdc/calypso/services/localadx/web"
 )
 
 // shutdownGrace is how long requests under way may take when the server ends.
@@ -121,7 +122,7 @@ func (s *Server) wire(signer *azstorage.Signer) {
 		StorageURL: s.storageURL, Token: s.config.Token, Log: log,
 	}}
 	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
-	handler := route(kusto, storage)
+	handler := route(kusto, storage, web.Handler(pageLanguage{runner}))
 	for i := range s.servers {
 		s.servers[i] = &http.Server{
 			Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -131,7 +132,7 @@ func (s *Server) wire(signer *azstorage.Signer) {
 }
 
 // route sends requests to the service that their path belongs to.
-func route(kusto, storage http.Handler) http.Handler {
+func route(kusto, storage, page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := strings.ToLower(r.URL.Path); {
 		case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/v2/"):
@@ -141,7 +142,7 @@ func route(kusto, storage http.Handler) http.Handler {
 		case path == "/health":
 			w.WriteHeader(http.StatusOK)
 		default:
-			http.NotFound(w, r)
+			page.ServeHTTP(w, r)
 		}
 	})
 }
