@@ -126,7 +126,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	worker := append([]string{"KAFKA_BROKERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
+	worker := append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
 		"SSL_CERT_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
 		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
@@ -153,6 +153,62 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 			"CAPTURE_ADDRESSES="+s.addresses["capture grpc"], "SINK_ADDRESSES="+s.addresses["sink grpc"], "ORDERS_ADDRESS="+orders)
 	}
 	return nil
+}
+
+// Fleet is one worker of the capture or sink fleet, with an admin of its own in front of it.
+type Fleet struct {
+	*Service
+	// Connect is the Kafka Connect API in front of the worker.
+	Connect connect.Client
+
+	admin *Service
+	dir   string
+}
+
+// Fleet runs one more worker, of "capture" or "sink", that shares nothing with those that run already but the broker: its group
+// and its topics are its own.
+func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet, err error) {
+	f := &Fleet{}
+	if f.dir, err = os.MkdirTemp("", "calypso-fleet-"); err != nil {
+		return nil, fmt.Errorf("make a folder for logs: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	var ports [3]string
+	for i := range ports {
+		port, err := testenv.FreePort()
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = fmt.Sprintf("localhost:%d", port)
+	}
+	id := filepath.Base(f.dir)
+	if f.Service, err = newService(ctx, f.dir, name, name, ports[:1], append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
+		"GRPC_ADDRESS=" + ports[0], "GROUP_ID=" + id, "CONFIG_TOPIC=" + id + "-configs", "STATUS_TOPIC=" + id + "-status", "OFFSETS_TOPIC=" + id + "-offsets"}, env...)...); err != nil {
+		return nil, err
+	}
+	if err := f.Service.Start(ctx); err != nil {
+		return nil, err
+	}
+	if f.admin, err = newService(ctx, f.dir, "admin", "admin", ports[1:], "GRPC_ADDRESS="+ports[1], "HTTP_ADDRESSES="+ports[2],
+		"CAPTURE_ADDRESSES="+ports[0], "SINK_ADDRESSES="+ports[0], "ORDERS_ADDRESS=none"); err != nil {
+		return nil, err
+	}
+	f.Connect = connect.Client{URL: "http://" + ports[2]}
+	return f, f.admin.Start(ctx)
+}
+
+// Close ends the worker and its admin.
+func (f *Fleet) Close() error {
+	for _, s := range []*Service{f.admin, f.Service} {
+		if s != nil && s.process != nil {
+			s.Kill()
+		}
+	}
+	return os.RemoveAll(f.dir)
 }
 
 // run builds and starts a service that listens at the named addresses.
