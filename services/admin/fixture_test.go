@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -110,17 +109,8 @@ func start(t *testing.T, change func(*Config)) *system {
 	})
 	testenv.Eventually(t, 30*time.Second, "the system", func(ctx context.Context) error {
 		for _, address := range []string{s.capture, s.sink, s.grpc} {
-			connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-			if err != nil {
+			if err := rpc.CheckHealth(ctx, address); err != nil {
 				return err
-			}
-			defer connection.Close()
-			r, err := healthv1.NewHealthClient(connection).Check(ctx, &healthv1.HealthCheckRequest{})
-			if err != nil {
-				return err
-			}
-			if r.Status != healthv1.HealthCheckResponse_SERVING {
-				return fmt.Errorf("%s is %v", address, r.Status)
 			}
 		}
 		return nil

@@ -2,18 +2,15 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
@@ -35,9 +32,6 @@ type worker struct {
 	address    string
 	connection *grpc.ClientConn
 }
-
-// healthTimeout bounds one health question.
-const healthTimeout = 2 * time.Second
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
 func dialFleet(name string, addresses []string, tracers trace.TracerProvider) (_ *fleet, err error) {
@@ -97,22 +91,6 @@ func (f *fleet) unreachable(err error) error {
 	}
 	return rpc.Error(codes.Unavailable, "SERVICE_UNAVAILABLE",
 		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), status.Convert(err).Message()))
-}
-
-// serving asks one worker for its health; nil means that it is ready for work.
-func (w worker) serving(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	r, err := healthv1.NewHealthClient(w.connection).Check(ctx, &healthv1.HealthCheckRequest{})
-	switch {
-	case status.Code(err) == codes.DeadlineExceeded:
-		return fmt.Errorf("no answer within %v", healthTimeout)
-	case err != nil:
-		return errors.New(status.Convert(err).Message())
-	case r.Status != healthv1.HealthCheckResponse_SERVING:
-		return errors.New("not ready for work; its /readyz says why")
-	}
-	return nil
 }
 
 // askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker

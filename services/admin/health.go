@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // GetHealth asks every worker. The verdict is broken if a fleet has no worker that is ready, degraded if a worker is
@@ -29,7 +30,7 @@ func askWorkers(ctx context.Context, f *fleet) []*adminv1.ServiceHealth {
 		answers[i] = make(chan *adminv1.ServiceHealth, 1)
 		go func() {
 			h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
-			if err := w.serving(ctx); err != nil {
+			if err := rpc.Healthy(ctx, w.connection); err != nil {
 				h.Serving, h.Detail = false, err.Error()
 			}
 			answers[i] <- h

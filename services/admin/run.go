@@ -139,9 +139,12 @@ func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service
 	return server, s
 }
 
+// readyTimeout bounds the questions of one /readyz.
+const readyTimeout = 5 * time.Second
+
 // ready says why the system cannot be controlled: a fleet has no worker that is ready.
 func (s *service) ready() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*healthTimeout+time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
 	health, err := s.GetHealth(ctx, &adminv1.GetHealthRequest{})
 	if err == nil && health.Verdict == adminv1.Verdict_VERDICT_BROKEN {

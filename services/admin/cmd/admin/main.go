@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin"
 )
@@ -39,6 +40,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
+	if check {
+		args = args[1:]
+	}
 	var s settings
 	warnings, err := config.Program{
 		Name:  "admin",
@@ -46,6 +51,9 @@ func run(ctx context.Context, args []string) error {
 	}.Load(&s, args)
 	if err != nil {
 		return err
+	}
+	if check {
+		return rpc.CheckHealth(ctx, s.GRPCAddress)
 	}
 	tel, err := telemetry.Start(ctx, "admin", version)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
 )
@@ -47,6 +48,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
+	if check {
+		args = args[1:]
+	}
 	var s settings
 	warnings, err := config.Program{
 		Name:     "orders-generator",
@@ -55,6 +60,9 @@ func run(ctx context.Context, args []string) error {
 	}.Load(&s, args)
 	if err != nil {
 		return err
+	}
+	if check {
+		return rpc.CheckHealth(ctx, s.GRPCAddress)
 	}
 	tel, err := telemetry.Start(ctx, "orders-generator", version)
 	if err != nil {
