@@ -1,0 +1,203 @@
+package connectapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// connectorInfo is a connector's configuration.
+type connectorInfo struct {
+	Name   string            `json:"name"`
+	Config map[string]string `json:"config"`
+	Tasks  []taskID          `json:"tasks"`
+	Type   string            `json:"type"`
+}
+
+type taskID struct {
+	Connector string `json:"connector"`
+	Task      int32  `json:"task"`
+}
+
+func infoOf(c *connectorv1.Connector) connectorInfo {
+	info := connectorInfo{Name: c.GetName(), Config: c.GetConfig(), Tasks: []taskID{}, Type: typeName(c.GetType())}
+	for _, task := range c.GetTasks() {
+		info.Tasks = append(info.Tasks, taskID{c.GetName(), task})
+	}
+	return info
+}
+
+func typeName(t connectorv1.ConnectorType) string {
+	switch t {
+	case connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE:
+		return "source"
+	case connectorv1.ConnectorType_CONNECTOR_TYPE_SINK:
+		return "sink"
+	}
+	return "unknown"
+}
+
+func (h *Handler) listConnectors(r *request) (*answer, error) {
+	response, err := h.config.Client.ListConnectors(r.Context(), &connectorv1.ListConnectorsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	expand := r.URL.Query()["expand"]
+	if len(expand) == 0 {
+		names := []string{}
+		for _, c := range response.GetConnectors() {
+			names = append(names, c.GetName())
+		}
+		return ok(names), nil
+	}
+	expanded := map[string]map[string]any{}
+	for _, c := range response.GetConnectors() {
+		entry := map[string]any{}
+		if slices.Contains(expand, "info") {
+			entry["info"] = infoOf(c)
+		}
+		if slices.Contains(expand, "status") {
+			state, err := h.config.Client.GetConnectorStatus(r.Context(), &connectorv1.GetConnectorStatusRequest{Name: c.GetName()})
+			if status.Code(err) == codes.NotFound {
+				continue // deleted meanwhile
+			}
+			if err != nil {
+				return nil, err
+			}
+			entry["status"] = statusOf(state.GetStatus())
+		}
+		expanded[c.GetName()] = entry
+	}
+	return ok(expanded), nil
+}
+
+func (h *Handler) createConnector(r *request) (*answer, error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, err
+	}
+	if err := only(object, "name", "config", "initial_state"); err != nil {
+		return nil, err
+	}
+	name, err := text(object, "name")
+	if err != nil {
+		return nil, err
+	}
+	initial, err := initialState(object)
+	if err != nil {
+		return nil, err
+	}
+	given, isObject := object["config"].(map[string]any)
+	if !isObject {
+		return nil, badRequest("field config must be an object with the connector's configuration")
+	}
+	config, _, err := configOf(given, "config key ")
+	if err != nil {
+		return nil, err
+	}
+	response, err := h.config.Client.CreateConnector(r.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
+	if err != nil {
+		return nil, err
+	}
+	return created(r, response.GetConnector()), nil
+}
+
+func initialState(object map[string]any) (connectorv1.State, error) {
+	name, err := text(object, "initial_state")
+	if err != nil {
+		return 0, err
+	}
+	switch strings.ToUpper(name) {
+	case "":
+		return connectorv1.State_STATE_UNSPECIFIED, nil
+	case "RUNNING":
+		return connectorv1.State_STATE_RUNNING, nil
+	case "PAUSED":
+		return connectorv1.State_STATE_PAUSED, nil
+	case "STOPPED":
+		return connectorv1.State_STATE_STOPPED, nil
+	}
+	return 0, badRequest("field initial_state: %.100q is not one of RUNNING, PAUSED, STOPPED", name)
+}
+
+func created(r *request, c *connectorv1.Connector) *answer {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	location := url.URL{Scheme: scheme, Host: r.Host, Path: "/connectors/" + c.GetName(), RawPath: "/connectors/" + url.PathEscape(c.GetName())}
+	return &answer{code: http.StatusCreated, body: infoOf(c), location: location.String()}
+}
+
+func (h *Handler) get(r *request) (*connectorv1.Connector, error) {
+	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector()})
+	if err != nil {
+		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
+	}
+	return response.GetConnector(), nil
+}
+
+func (h *Handler) getConnector(r *request) (*answer, error) {
+	c, err := h.get(r)
+	if err != nil {
+		return nil, err
+	}
+	return ok(infoOf(c)), nil
+}
+
+func (h *Handler) getConfig(r *request) (*answer, error) {
+	c, err := h.get(r)
+	if err != nil {
+		return nil, err
+	}
+	return ok(c.GetConfig()), nil
+}
+
+func (h *Handler) putConfig(r *request) (*answer, error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, err
+	}
+	config, _, err := configOf(object, "config key ")
+	if err != nil {
+		return nil, err
+	}
+	response, err := h.config.Client.UpdateConnectorConfig(r.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})
+	if err != nil {
+		return nil, err
+	}
+	if response.GetCreated() {
+		return created(r, response.GetConnector()), nil
+	}
+	return ok(infoOf(response.GetConnector())), nil
+}
+
+// patchConfig merges as KIP-477 has it: null removes a key, and nothing is created.
+func (h *Handler) patchConfig(r *request) (*answer, error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, err
+	}
+	config, remove, err := configOf(object, "config key ")
+	if err != nil {
+		return nil, err
+	}
+	response, err := h.config.Client.PatchConnectorConfig(r.Context(), &connectorv1.PatchConnectorConfigRequest{Name: r.connector(), Config: config, Remove: remove})
+	if err != nil {
+		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
+	}
+	return ok(infoOf(response.GetConnector())), nil
+}
+
+func (h *Handler) deleteConnector(r *request) (*answer, error) {
+	if _, err := h.config.Client.DeleteConnector(r.Context(), &connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
+		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
+	}
+	return empty(http.StatusNoContent), nil
+}

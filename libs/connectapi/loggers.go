@@ -1,0 +1,134 @@
+package connectapi
+
+import (
+	"log/slog"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// rootLogger is what the logger without a name is called.
+const rootLogger = "root"
+
+// maxLoggers bounds the names that callers can add.
+const maxLoggers = 1000
+
+// Loggers connects the names of /admin/loggers with levels of slog. It is safe for concurrent use.
+type Loggers struct {
+	mu sync.Mutex
+	// levels are the loggers there are, by name; a name's prefix up to a dot stands for all below it.
+	levels map[string]*slog.LevelVar
+	// set remembers what was set by name, whether or not such a logger exists, as Kafka Connect does.
+	set map[string]setLevel
+	now func() time.Time
+}
+
+type setLevel struct {
+	level    slog.Level
+	modified time.Time
+}
+
+// NewLoggers takes the levels that can be changed, by the names of their loggers; "root" is the one above all.
+func NewLoggers(levels map[string]*slog.LevelVar) *Loggers {
+	return &Loggers{levels: maps.Clone(levels), set: map[string]setLevel{}, now: time.Now}
+}
+
+// levelNames are log4j's levels. OFF is above everything.
+var levelNames = map[string]slog.Level{
+	"ALL": math.MinInt, "TRACE": slog.LevelDebug - 4, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn,
+	"ERROR": slog.LevelError, "FATAL": slog.LevelError + 4, "OFF": math.MaxInt,
+}
+
+// nameOf is log4j's name of the level, or of the next lower one that has a name.
+func nameOf(level slog.Level) string {
+	best := "ALL"
+	for name, l := range levelNames {
+		if l <= level && l > levelNames[best] {
+			best = name
+		}
+	}
+	return best
+}
+
+// loggerLevel is one logger; LastModified is in milliseconds since 1970.
+type loggerLevel struct {
+	Level        string `json:"level"`
+	LastModified *int64 `json:"last_modified"`
+}
+
+func (l *Loggers) all() map[string]loggerLevel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shown := map[string]loggerLevel{}
+	for name, level := range l.levels {
+		shown[name] = loggerLevel{Level: nameOf(level.Level())}
+	}
+	for name, set := range l.set {
+		modified := set.modified.UnixMilli()
+		shown[name] = loggerLevel{nameOf(set.level), &modified}
+	}
+	return shown
+}
+
+// setTo changes a logger and all below it and returns their names.
+func (l *Loggers) setTo(name string, level slog.Level) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := []string{}
+	for known, variable := range l.levels {
+		if known == name || name == rootLogger || strings.HasPrefix(known, name+".") {
+			variable.Set(level)
+			l.set[known] = setLevel{level, l.now()}
+			changed = append(changed, known)
+		}
+	}
+	if !slices.Contains(changed, name) && len(l.set) < maxLoggers {
+		l.set[name] = setLevel{level, l.now()}
+		changed = append(changed, name)
+	}
+	slices.Sort(changed)
+	return changed
+}
+
+func (h *Handler) listLoggers(*request) (*answer, error) { return ok(h.config.Loggers.all()), nil }
+
+func (h *Handler) getLogger(r *request) (*answer, error) {
+	level, known := h.config.Loggers.all()[r.path["logger"]]
+	if !known {
+		return nil, notFound("Logger %.300s not found.", r.path["logger"])
+	}
+	return ok(level), nil
+}
+
+func (h *Handler) setLogger(r *request) (*answer, error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, err
+	}
+	given, present := object["level"]
+	if !present || given == nil {
+		return nil, badRequest("Desired 'level' parameter was not specified in request.")
+	}
+	name, err := text(object, "level")
+	if err != nil {
+		return nil, err
+	}
+	level, known := levelNames[strings.ToUpper(name)]
+	if !known {
+		return nil, notFound("invalid log level '%.100s'.", name)
+	}
+	changed := h.config.Loggers.setTo(r.path["logger"], level)
+	switch scope := r.URL.Query().Get("scope"); strings.ToLower(scope) {
+	case "", "worker":
+		return ok(changed), nil
+	case "cluster":
+		return empty(http.StatusNoContent), nil
+	default:
+		h.config.Logger.Warn("unknown scope of a log level taken for worker", "scope", scope)
+		return ok(changed), nil
+	}
+}

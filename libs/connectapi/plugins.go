@@ -1,0 +1,164 @@
+package connectapi
+
+import (
+	"strings"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// PluginInfo is one class that can be configured.
+type PluginInfo struct {
+	Class string `json:"class"`
+	// Type is source, sink, transformation, predicate, converter or header_converter.
+	Type    string `json:"type"`
+	Version string `json:"version"`
+}
+
+// listPlugins shows every full name that selects a connector, so that tools find the class they look for, and the
+// other plugins if connectorsOnly=false.
+func (h *Handler) listPlugins(r *request) (*answer, error) {
+	response, err := h.config.Client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	plugins := []PluginInfo{}
+	for _, plugin := range response.GetPlugins() {
+		for _, name := range append([]string{plugin.GetClass()}, plugin.GetAliases()...) {
+			if name == plugin.GetClass() || strings.Contains(name, ".") {
+				plugins = append(plugins, PluginInfo{name, typeName(plugin.GetType()), plugin.GetVersion()})
+			}
+		}
+	}
+	if all := r.URL.Query().Get("connectorsOnly"); strings.EqualFold(all, "false") {
+		plugins = append(plugins, h.config.Plugins...)
+	}
+	return ok(plugins), nil
+}
+
+// configKey is one definition. Clients before and after 4.3 read order and order_in_group.
+type configKey struct {
+	Name          string   `json:"name"`
+	Type          string   `json:"type"`
+	Required      bool     `json:"required"`
+	DefaultValue  *string  `json:"default_value"`
+	Importance    string   `json:"importance"`
+	Documentation string   `json:"documentation"`
+	Group         *string  `json:"group"`
+	OrderInGroup  int32    `json:"order_in_group"`
+	Order         int32    `json:"order"`
+	Width         string   `json:"width"`
+	DisplayName   string   `json:"display_name"`
+	Dependents    []string `json:"dependents"`
+}
+
+func definitionOf(key *connectorv1.ConfigKey) configKey {
+	definition := configKey{
+		Name: key.GetName(), Type: key.GetType(), Required: key.GetRequired(), Importance: key.GetImportance(),
+		Documentation: key.GetDocumentation(), OrderInGroup: -1, Order: -1, Width: key.GetWidth(),
+		DisplayName: key.GetDisplayName(), Dependents: append([]string{}, key.GetDependents()...),
+	}
+	if key.GetUnsupported() != "" {
+		definition.Documentation += " Not supported: " + key.GetUnsupported()
+	}
+	if key.GetGroup() != "" {
+		group := key.GetGroup()
+		definition.Group, definition.OrderInGroup, definition.Order = &group, key.GetOrderInGroup(), key.GetOrderInGroup()
+	}
+	if key.GetHasDefault() {
+		value := key.GetDefaultValue()
+		if key.GetType() == "PASSWORD" {
+			value = "[hidden]"
+		}
+		definition.DefaultValue = &value
+	}
+	return definition
+}
+
+func (h *Handler) getPluginConfig(r *request) (*answer, error) {
+	response, err := h.config.Client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
+	if err != nil {
+		return nil, orNotFound(err, "Unknown plugin %.300s.", r.path["plugin"])
+	}
+	keys := []configKey{}
+	for _, key := range response.GetKeys() {
+		keys = append(keys, definitionOf(key))
+	}
+	return ok(keys), nil
+}
+
+// configInfos is the outcome of a validation.
+type configInfos struct {
+	Name       string       `json:"name"`
+	ErrorCount int32        `json:"error_count"`
+	Groups     []string     `json:"groups"`
+	Configs    []configInfo `json:"configs"`
+}
+
+type configInfo struct {
+	Definition configKey   `json:"definition"`
+	Value      configValue `json:"value"`
+}
+
+type configValue struct {
+	Name              string   `json:"name"`
+	Value             *string  `json:"value"`
+	RecommendedValues []string `json:"recommended_values"`
+	Errors            []string `json:"errors"`
+	Visible           bool     `json:"visible"`
+}
+
+// checksGroup holds what was found wrong at the source or target, one definition a check, since Kafka Connect's answer
+// has no other place for it.
+const checksGroup = "Checks"
+
+func (h *Handler) validate(r *request) (*answer, error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, err
+	}
+	config, _, err := configOf(object, "config key ")
+	if err != nil {
+		return nil, err
+	}
+	plugin := r.path["plugin"]
+	if _, given := config["connector.class"]; !given {
+		config["connector.class"] = plugin
+	}
+	response, err := h.config.Client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
+	if err != nil {
+		return nil, orNotFound(err, "Unknown plugin %.300s.", plugin)
+	}
+	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount(), Groups: []string{}, Configs: []configInfo{}}
+	seen := map[string]bool{"": true}
+	add := func(info configInfo) {
+		infos.Configs = append(infos.Configs, info)
+		if group := info.Definition.Group; group != nil && !seen[*group] {
+			seen[*group] = true
+			infos.Groups = append(infos.Groups, *group)
+		}
+	}
+	for _, value := range response.GetValues() {
+		info := configInfo{definitionOf(value.GetKey()), configValue{
+			Name: value.GetKey().GetName(), Value: value.Value, Visible: true, //nolint:protogetter // absent differs from empty
+			RecommendedValues: append([]string{}, value.GetKey().GetRecommendedValues()...),
+			Errors:            append([]string{}, value.GetErrors()...),
+		}}
+		for _, warning := range value.GetWarnings() {
+			info.Definition.Documentation = strings.TrimSpace(info.Definition.Documentation + " Note: " + warning)
+		}
+		add(info)
+	}
+	for i, check := range response.GetChecks() {
+		if check.GetOk() {
+			continue
+		}
+		group, order := checksGroup, int32(i+1)
+		add(configInfo{
+			configKey{Name: check.GetName(), Type: "STRING", Importance: "HIGH", Documentation: check.GetRemedy(), Group: &group,
+				OrderInGroup: order, Order: order, Width: "NONE", DisplayName: check.GetName(), Dependents: []string{}},
+			configValue{Name: check.GetName(), RecommendedValues: []string{}, Visible: true,
+				Errors: []string{strings.TrimSpace(check.GetDetail() + " " + check.GetRemedy())}},
+		})
+	}
+	return ok(infos), nil
+}

@@ -1,0 +1,34 @@
+package connectapi
+
+import (
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// getTopics answers for unknown connectors too: they have no topics.
+func (h *Handler) getTopics(r *request) (*answer, error) {
+	type used struct {
+		Topics []string `json:"topics"`
+	}
+	response, err := h.config.Client.GetConnectorTopics(r.Context(), &connectorv1.GetConnectorTopicsRequest{Name: r.connector()})
+	if err != nil && status.Code(err) != codes.NotFound {
+		return nil, err
+	}
+	topics := response.GetTopics()
+	if topics == nil {
+		topics = []string{}
+	}
+	return ok(map[string]used{r.connector(): {topics}}), nil
+}
+
+func (h *Handler) resetTopics(r *request) (*answer, error) {
+	_, err := h.config.Client.ResetConnectorTopics(r.Context(), &connectorv1.ResetConnectorTopicsRequest{Name: r.connector()})
+	if err != nil && status.Code(err) != codes.NotFound {
+		return nil, err
+	}
+	return empty(http.StatusAccepted), nil
+}
