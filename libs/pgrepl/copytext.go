@@ -1,0 +1,69 @@
+package pgrepl
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+)
+
+// SplitCopyRow splits one row of COPY TO STDOUT's text format (manual page of COPY, "Text Format") into row, with
+// escapes undone in place. The row's data alias line.
+func SplitCopyRow(row change.Tuple, line []byte) (change.Tuple, error) {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	for {
+		field, rest, more := bytes.Cut(line, tab)
+		d, err := copyField(field)
+		if err != nil {
+			return row, err
+		}
+		row = append(row, d)
+		if !more {
+			return row, nil
+		}
+		line = rest
+	}
+}
+
+var tab = []byte{'\t'}
+
+func copyField(field []byte) (change.Datum, error) {
+	r := bytes.IndexByte(field, '\\')
+	if r < 0 {
+		return change.Datum{Kind: change.Text, Data: field[:len(field):len(field)]}, nil
+	}
+	if len(field) == 2 && field[1] == 'N' {
+		return change.Datum{Kind: change.Null}, nil
+	}
+	w := r
+	for r < len(field) {
+		c := field[r]
+		r++
+		if c == '\\' {
+			if r == len(field) {
+				return change.Datum{}, fmt.Errorf("row of COPY ends within an escape")
+			}
+			c = field[r]
+			r++
+			switch c {
+			case 'b':
+				c = '\b'
+			case 'f':
+				c = '\f'
+			case 'n':
+				c = '\n'
+			case 'r':
+				c = '\r'
+			case 't':
+				c = '\t'
+			case 'v':
+				c = '\v'
+			}
+		}
+		field[w] = c
+		w++
+	}
+	return change.Datum{Kind: change.Text, Data: field[:w:w]}, nil
+}

@@ -1,0 +1,263 @@
+package capture
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// Board shows what the captures of a worker are doing, for CaptureService and metrics. It is safe for concurrent use.
+type Board struct {
+	mu      sync.Mutex
+	entries map[string]*entry // guarded by mu
+}
+
+// NewBoard makes an empty board.
+func NewBoard() *Board { return &Board{entries: make(map[string]*entry)} }
+
+// entry is one capture's state. Its task writes, anybody reads.
+type entry struct {
+	board    *Board
+	name     string
+	settings *settings
+
+	mu    sync.Mutex
+	state *capturev1.Capture // guarded by mu
+	conn  *pgrepl.Stream     // guarded by mu; nil unless streaming
+	stage *stage             // guarded by mu; nil unless streaming
+	// slot was read at slotAt. Both are guarded by slotMu, which is held while the server is asked.
+	slotMu sync.Mutex
+	slot   *capturev1.Slot
+	slotAt time.Time
+}
+
+func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
+	e := &entry{board: b, name: env.Connector, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entries[env.Connector] = e
+	return e
+}
+
+// remove takes the entry off, unless a newer task of the same connector has taken its place. A failed one stays.
+func (e *entry) remove() {
+	e.mu.Lock()
+	failed := e.state.Phase == capturev1.Phase_PHASE_FAILED
+	e.conn, e.stage = nil, nil
+	e.mu.Unlock()
+	e.board.mu.Lock()
+	defer e.board.mu.Unlock()
+	if e.board.entries[e.name] == e && !failed {
+		delete(e.board.entries, e.name)
+	}
+}
+
+func (e *entry) set(phase capturev1.Phase, reason string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.Phase, e.state.Reason = phase, reason
+	if phase != capturev1.Phase_PHASE_STREAMING {
+		e.conn, e.stage = nil, nil
+	}
+}
+
+func (e *entry) connecting() {
+	e.set(capturev1.Phase_PHASE_CONNECTING, "Connecting to source and broker.")
+}
+
+func (e *entry) failed(err error) { e.set(capturev1.Phase_PHASE_FAILED, err.Error()) }
+
+func (e *entry) idle(why string) { e.set(capturev1.Phase_PHASE_STREAMING, why) }
+
+func (e *entry) retrying(err error) {
+	e.set(capturev1.Phase_PHASE_RETRYING, err.Error())
+	e.mu.Lock()
+	e.state.Reconnects++
+	e.mu.Unlock()
+}
+
+func (e *entry) streaming(conn *pgrepl.Stream, s *stage, at pgrepl.Position) {
+	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+".")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.conn, e.stage = conn, s
+	e.state.DurableLsn = at.Commit.String()
+}
+
+func (e *entry) snapshotting(q *rangeQueue) {
+	e.set(capturev1.Phase_PHASE_SNAPSHOTTING, "Reading the captured tables.")
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.Snapshots = nil
+	for _, t := range q.tables {
+		e.state.Snapshots = append(e.state.Snapshots, &capturev1.TableSnapshot{Table: t.String(), RowsEstimated: t.RowEstimate, RangesTotal: int32(t.left)})
+	}
+}
+
+func (e *entry) snapshotted() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, t := range e.state.Snapshots {
+		t.Completed, t.RangesDone = true, t.RangesTotal
+	}
+}
+
+// delivered notes a durable batch.
+func (e *entry) delivered(b *batch, now time.Time, exactlyOnce bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	st := e.state
+	for _, c := range b.counts {
+		if c.op != change.Read {
+			st.RowsDelivered += c.n
+		}
+	}
+	st.ExactlyOnce = exactlyOnce
+	st.TransactionsDelivered += int64(b.transactions)
+	if b.transactions > 0 {
+		commit := time.UnixMicro(b.commitTime)
+		st.LastCommitTime, st.CommitToKafka = timestamppb.New(commit), durationpb.New(now.Sub(commit))
+	}
+	if b.at.Commit > 0 {
+		st.DurableLsn = b.at.Commit.String()
+	}
+	for _, step := range b.steps {
+		for _, t := range st.Snapshots {
+			if t.Table == step.table {
+				t.RowsDone += step.rows
+				if step.done {
+					t.RangesDone++
+					t.Completed = t.RangesDone >= t.RangesTotal
+				}
+			}
+		}
+	}
+}
+
+// snapshotOf copies the state, with what changes all the time as of now.
+func (e *entry) snapshot() *capturev1.Capture {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := cloneCapture(e.state)
+	if e.conn != nil {
+		out.ReceivedLsn = e.conn.Received().String()
+		out.InFlightBytes = int64(e.stage.inFlight())
+	}
+	return out
+}
+
+// slotMaxAge is how old a shown slot state may be.
+const slotMaxAge = 5 * time.Second
+
+// withSlot asks the server for the slot's state, at most every slotMaxAge.
+func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
+	out := e.snapshot()
+	e.slotMu.Lock()
+	defer e.slotMu.Unlock()
+	if time.Since(e.slotAt) > slotMaxAge {
+		e.slotAt = time.Now()
+		e.slot = e.readSlot(ctx)
+	}
+	out.Slot = e.slot
+	return out
+}
+
+// readSlot returns nil where the server cannot be asked: the phase says why.
+func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	conn, err := e.settings.connection.Connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer func(c *pgx.Conn) { c.Close(context.WithoutCancel(ctx)) }(conn)
+	server, err := pgrepl.InspectServer(ctx, conn)
+	if err != nil {
+		return nil
+	}
+	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
+	if err != nil || slot == nil {
+		return nil
+	}
+	return &capturev1.Slot{
+		Name: slot.Name, Plugin: slot.Plugin, Publication: e.settings.publication.Name, RestartLsn: slot.RestartLSN.String(),
+		ConfirmedFlushLsn: slot.ConfirmedFlush.String(), RetainedBytes: slot.Retained, WalStatus: slot.WALStatus, SafeWalBytes: slot.SafeWAL, Active: slot.Active,
+	}
+}
+
+// all returns the entries by name.
+func (b *Board) all() []*entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]*entry, 0, len(b.entries))
+	for _, e := range b.entries {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b *entry) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+func (b *Board) find(name string) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.entries[name]
+}
+
+// observe registers the gauges that show the board.
+func (b *Board) observe(meter metric.Meter) error {
+	gauge := func(name, help string) metric.Int64ObservableGauge {
+		g, err := meter.Int64ObservableGauge(name, metric.WithDescription(help))
+		if err != nil {
+			panic(err) // the names are constants
+		}
+		return g
+	}
+	received := gauge("cdc_capture_received_lsn", "End of the server's log as last heard.")
+	confirmed := gauge("cdc_capture_confirmed_lsn", "Position confirmed to the server.")
+	lag := gauge("cdc_capture_slot_lag_bytes", "Bytes of log between the last heard end and the confirmed position.")
+	inFlight := gauge("cdc_capture_inflight_bytes", "Encoded events that are not durable in Kafka yet.")
+	retained := gauge("cdc_capture_slot_retained_wal_bytes", "Bytes of log that the server keeps for the slot.")
+	safe := gauge("cdc_capture_slot_safe_wal_bytes", "Bytes that may be written before the slot is lost; -1 if unlimited.")
+	active := gauge("cdc_capture_slot_active", "1 if somebody reads the slot.")
+	status := gauge("cdc_capture_slot_wal_status", "1 for the state that the slot's log is in.")
+	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		for _, e := range b.all() {
+			of := metric.WithAttributes(attribute.String("connector", e.name))
+			e.mu.Lock()
+			conn, st := e.conn, e.stage
+			e.mu.Unlock()
+			if conn == nil {
+				continue
+			}
+			o.ObserveInt64(received, int64(conn.Received()), of)
+			o.ObserveInt64(confirmed, int64(conn.Confirmed()), of)
+			o.ObserveInt64(lag, int64(conn.Received()-min(conn.Received(), conn.Confirmed())), of)
+			o.ObserveInt64(inFlight, int64(st.inFlight()), of)
+			if s := e.withSlot(ctx).Slot; s != nil {
+				o.ObserveInt64(retained, s.RetainedBytes, of)
+				o.ObserveInt64(safe, s.SafeWalBytes, of)
+				n := int64(0)
+				if s.Active {
+					n = 1
+				}
+				o.ObserveInt64(active, n, of)
+				o.ObserveInt64(status, 1, metric.WithAttributes(attribute.String("connector", e.name), attribute.String("status", s.WalStatus)))
+			}
+		}
+		return nil
+	}, received, confirmed, lag, inFlight, retained, safe, active, status)
+	return err
+}

@@ -1,0 +1,54 @@
+package capture
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// newCatalogue declares every key that a capture connector reads or knows not to support.
+func newCatalogue() (*catalogue.Catalogue, error) {
+	return catalogue.New(catalogue.SourceFramework(), connectionKeys(), replicationKeys(), eventKeys(), snapshotKeys(), operationKeys())
+}
+
+func port(value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%q is not a port: want a number from 1 to 65535", value)
+	}
+	return nil
+}
+
+var (
+	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	slotPattern   = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
+)
+
+func prefix(value string) error {
+	if !prefixPattern.MatchString(value) {
+		return fmt.Errorf("%q is not a topic prefix: want letters, digits, hyphens, dots and underscores", value)
+	}
+	return nil
+}
+
+func slotName(value string) error {
+	if !slotPattern.MatchString(value) {
+		return fmt.Errorf("%q is not a slot name: want 1 to 63 lower-case letters, digits and underscores", value)
+	}
+	return nil
+}
+
+func atLeastOne(value string) error {
+	if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of at least 1", value)
+	}
+	return nil
+}
+
+func protocol(value string) error {
+	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 4 {
+		return fmt.Errorf("%q is not a protocol version: want 1 to 4", value)
+	}
+	return nil
+}

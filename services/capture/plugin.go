@@ -1,0 +1,74 @@
+// Package capture is the service that reads PostgreSQL's changes and writes them to Kafka.
+//
+// Model. A capture connector is one task: a replication slot, read in sessions. A session takes up the last durable
+// checkpoint, reads tables if a snapshot is called for, and then streams: the reader decodes and encodes changes into the
+// open batch of a stage, the deliverer writes the other batch to Kafka. No more than two batches are in memory; a reader
+// without room stops reading the socket, while the connection's own status writer goes on.
+//
+// Guarantees. Where the broker has transactions, events and the checkpoint after them are written in one, by a producer
+// that fences any predecessor: each change is in Kafka exactly once for readers of committed records, whatever is killed
+// when. The slot is confirmed only up to durable checkpoints. A slot that is missing, lost, ahead of the checkpoint or of
+// another server stops the task with a named reason; it is never silently recreated.
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// Class is the connector class that configurations name; Aliases select it as well.
+const Class = "io.debezium.connector.postgresql.PostgresConnector"
+
+// Options are what a plugin's tasks report to. The zero value reports nowhere.
+type Options struct {
+	// Board shows the captures; a board of its own if nil.
+	Board *Board
+	// Meter and Tracer record metrics and spans; none if nil.
+	Meter  metric.Meter
+	Tracer trace.Tracer
+}
+
+// Plugin makes the connector class of captures.
+func Plugin(o Options) (connector.Plugin, error) {
+	if o.Board == nil {
+		o.Board = NewBoard()
+	}
+	if o.Meter == nil {
+		o.Meter = metricnoop.Meter{}
+	}
+	if o.Tracer == nil {
+		o.Tracer = tracenoop.Tracer{}
+	}
+	keys, err := newCatalogue()
+	if err != nil {
+		return connector.Plugin{}, fmt.Errorf("declare the keys of capture connectors: %w", err)
+	}
+	m, err := newMeters(o.Meter, o.Tracer, o.Board)
+	if err != nil {
+		return connector.Plugin{}, fmt.Errorf("register the metrics of captures: %w", err)
+	}
+	return connector.Plugin{
+		Class:     Class,
+		Aliases:   []string{"PostgresConnector", "Postgres", "calypso.capture.PostgresConnector"},
+		Type:      connector.Source,
+		Version:   change.CompatibleVersion,
+		Catalogue: keys,
+		Tasks: func(v catalogue.Values) (int, error) {
+			_, err := parseSettings(v)
+			return 1, err
+		},
+		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
+			return newTask(env, v, o.Board, m)
+		},
+	}, nil
+}

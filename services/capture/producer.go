@@ -1,0 +1,183 @@
+package capture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+)
+
+// errFenced says that another worker runs the connector now.
+var errFenced = errors.New("another worker has taken the connector over")
+
+// producer writes batches and checkpoints to Kafka. Where the broker has transactions, both go in one; else the
+// checkpoint follows the acknowledged events, and a crash in between repeats the batch. It is used by one goroutine.
+type producer struct {
+	client        *kgo.Client
+	topics        *topicMaker
+	transactional bool
+	offsetsTopic  string
+	offsetKey     []byte
+	// saved is the last durable checkpoint.
+	saved checkpoint
+	fail  *failpoints
+
+	failure atomic.Pointer[error] // the first failed record of the batch
+	promise func(*kgo.Record, error)
+}
+
+// transactionTimeout is after how long the broker rolls back what a dead worker left open.
+const transactionTimeout = 60 * time.Second
+
+// newProducer connects and fences whatever ran the connector before: from its return on, only this producer can write
+// with the connector's transactional id.
+func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *failpoints) (*producer, error) {
+	p := &producer{fail: fail, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix})}
+	p.promise = func(_ *kgo.Record, err error) {
+		if err != nil {
+			p.failure.CompareAndSwap(nil, &err)
+		}
+	}
+	opts := []kgo.Opt{
+		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.batchEvents + 1000), kgo.DisableClientMetrics(),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
+		kgo.ProducerBatchMaxBytes(s.producer.maxRequest), kgo.StopProducerOnDataLossDetected(),
+	}
+	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout))...)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	_, _, err = client.ProducerID(ctx)
+	switch {
+	case err == nil:
+		p.client, p.transactional = client, true
+	case withoutTransactions(err):
+		client.Close()
+		if s.exactlyOnce == "required" {
+			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
+		}
+		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
+		if p.client, err = env.Kafka(opts...); err != nil {
+			return nil, fmt.Errorf("make a Kafka client: %w", err)
+		}
+	default:
+		client.Close()
+		return nil, fmt.Errorf("start a transactional producer: %w", err)
+	}
+	p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
+	return p, nil
+}
+
+// withoutTransactions says whether an error means that transactions cannot be had, as opposed to not now.
+func withoutTransactions(err error) bool {
+	return errors.Is(err, kerr.UnsupportedVersion) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(err, kerr.UnsupportedForMessageFormat)
+}
+
+// deliver makes a batch and the checkpoint after it durable, or returns an error after which nothing of it is visible to
+// readers of committed records and the producer must not be used any more.
+func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error {
+	value, err := json.Marshal(&next)
+	if err != nil {
+		return fmt.Errorf("write the checkpoint: %w", err)
+	}
+	if err := p.ensureTopics(ctx, b); err != nil {
+		return err
+	}
+	if p.transactional {
+		if err := p.client.BeginTransaction(); err != nil {
+			return fmt.Errorf("begin a Kafka transaction: %w", fenced(err))
+		}
+	}
+	for i := range b.Records {
+		p.client.Produce(ctx, &b.Records[i], p.promise)
+	}
+	offset := &kgo.Record{Topic: p.offsetsTopic, Key: p.offsetKey, Value: value}
+	if !p.transactional {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+	}
+	p.client.Produce(ctx, offset, p.promise)
+	if err := p.flush(ctx); err != nil {
+		return err
+	}
+	if p.transactional {
+		p.fail.pass("after_produce_before_commit")
+		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
+		}
+	}
+	p.saved = next
+	return nil
+}
+
+func (p *producer) ensureTopics(ctx context.Context, b *batch) error {
+	last := ""
+	for i := range b.Records {
+		if t := b.Records[i].Topic; t != last {
+			if err := p.topics.ensure(ctx, t); err != nil {
+				return err
+			}
+			last = t
+		}
+	}
+	return nil
+}
+
+// flush waits until all records are acknowledged. After a failed record it rolls the transaction back.
+func (p *producer) flush(ctx context.Context) error {
+	err := p.client.Flush(ctx)
+	if failed := p.failure.Load(); failed != nil {
+		err = *failed
+	}
+	if err == nil {
+		return nil
+	}
+	if p.transactional && ctx.Err() == nil {
+		abort, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		// What cannot be rolled back now is by the next producer's fencing.
+		_ = p.client.AbortBufferedRecords(abort)
+		_ = p.client.EndTransaction(abort, kgo.TryAbort)
+	}
+	return fmt.Errorf("write records to Kafka: %w", fenced(err))
+}
+
+// fenced tells a lost ownership apart from other failures.
+func fenced(err error) error {
+	if errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerIDMapping) {
+		return fmt.Errorf("%w: %w", errFenced, err)
+	}
+	return err
+}
+
+// load reads the checkpoint; nil if the connector has none.
+func (p *producer) load(ctx context.Context, env connector.TaskEnv, prefix string) (*checkpoint, error) {
+	offsets, err := env.Offsets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the connector's offsets: %w", err)
+	}
+	partition, err := json.Marshal(map[string]string{"server": prefix})
+	if err != nil {
+		return nil, err
+	}
+	raw, ok := offsets[string(partition)]
+	if !ok || len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	c := new(checkpoint)
+	if err := json.Unmarshal(raw, c); err != nil {
+		return nil, fmt.Errorf("read the connector's offset %.200s: %w", raw, err)
+	}
+	p.saved = *c
+	return c, nil
+}
+
+func (p *producer) close() { p.client.Close() }

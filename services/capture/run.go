@@ -1,0 +1,90 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// Config is what a capture worker runs with.
+type Config struct {
+	// Kafka are the options to connect to the brokers with.
+	Kafka []kgo.Opt
+	// GroupID is the fleet's consumer group, "calypso-capture" if empty.
+	GroupID string
+	// WorkerID is this worker's name in status, host:port; GRPCAddress if empty.
+	WorkerID string
+	// ConfigTopic, StatusTopic and OffsetsTopic are the runtime's compacted topics; its defaults if empty.
+	ConfigTopic, StatusTopic, OffsetsTopic string
+	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
+	ReplicationFactor int16
+	// References are the files and environment variables that configurations may refer to.
+	References connector.References
+
+	// GRPCAddress is where ConnectorService and CaptureService listen, HTTPAddress where /metrics, /healthz and /readyz
+	// do; no HTTP if it is empty.
+	GRPCAddress string
+	HTTPAddress string
+
+	Telemetry *telemetry.Telemetry
+}
+
+// Run runs a worker of the capture fleet until ctx ends; then it stops its tasks, makes what they promised durable and
+// returns nil. It waits for the broker as long as that takes.
+func Run(ctx context.Context, cfg Config) error {
+	if cfg.Telemetry == nil {
+		return errors.New("configuration of capture: Telemetry is missing")
+	}
+	if cfg.GroupID == "" {
+		cfg.GroupID = "calypso-capture"
+	}
+	if cfg.WorkerID == "" {
+		cfg.WorkerID = cfg.GRPCAddress
+	}
+	const scope = "github.com/calypso-cdc/calypso/services/capture"
+	board := NewBoard()
+	plugin, err := Plugin(Options{Board: board, Meter: cfg.Telemetry.Meters.Meter(scope), Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
+	if err != nil {
+		return err
+	}
+	worker, err := connector.NewWorker(connector.WorkerConfig{
+		Kafka: cfg.Kafka, GroupID: cfg.GroupID, WorkerID: cfg.WorkerID, Plugins: []connector.Plugin{plugin},
+		ConfigTopic: cfg.ConfigTopic, StatusTopic: cfg.StatusTopic, OffsetsTopic: cfg.OffsetsTopic, ReplicationFactor: cfg.ReplicationFactor,
+		References: cfg.References, Logger: cfg.Telemetry.Logger, Meter: cfg.Telemetry.Meters.Meter(scope),
+	})
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return worker.Run(ctx) })
+	group.Go(func() error {
+		listener, err := net.Listen("tcp", cfg.GRPCAddress)
+		if err != nil {
+			return fmt.Errorf("listening for gRPC: %w", err)
+		}
+		server := rpc.NewServer(rpc.Config{Ready: worker.Ready, Logger: cfg.Telemetry.Logger})
+		connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+		capturev1.RegisterCaptureServiceServer(server, NewService(board))
+		return server.Serve(ctx, listener)
+	})
+	if cfg.HTTPAddress != "" {
+		group.Go(func() error {
+			listener, err := net.Listen("tcp", cfg.HTTPAddress)
+			if err != nil {
+				return fmt.Errorf("listening for HTTP: %w", err)
+			}
+			return telemetry.ServeHTTP(ctx, listener, cfg.Telemetry.Handler(worker.Ready))
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,501 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// session is one attempt of a task: from connecting to the first failure or the task's end.
+type session struct {
+	*task
+	conn     *pgx.Conn // for catalog queries, by the goroutine that runs the session and later the stream's reader
+	server   pgrepl.Server
+	system   pgrepl.System
+	catalog  *pgrepl.Catalog
+	tables   []pgrepl.FoundTable
+	producer *producer
+	plugin   string
+	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
+	relations map[uint32]*change.Relation
+}
+
+func (t *task) session(ctx context.Context) error {
+	s := &session{task: t}
+	defer s.close()
+	t.board.connecting()
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.producer, err = newProducer(ctx, t.env, t.settings, t.fail); err != nil {
+		return err
+	}
+	saved, err := s.producer.load(ctx, t.env, t.settings.prefix)
+	if err != nil {
+		return err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	at, err := s.start(ctx, saved)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if t.settings.snapshot.mode == "initial_only" || t.settings.snapshot.mode == "configuration_based" && !t.settings.snapshot.stream {
+		t.board.idle("The snapshot is complete and streaming is off (snapshot.mode).")
+		<-ctx.Done()
+		return nil
+	}
+	if !sleep(ctx, t.settings.snapshot.after) {
+		return nil
+	}
+	if err := s.stream(ctx, at, 0); err != nil || ctx.Err() == nil {
+		return err
+	}
+	return s.dropSlot()
+}
+
+func (s *session) close() {
+	if s.producer != nil {
+		s.producer.close()
+	}
+	if s.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		s.conn.Close(ctx)
+	}
+}
+
+// connect checks that the server can be captured from at all.
+func (s *session) connect(ctx context.Context) error {
+	var err error
+	if s.conn, err = s.settings.connection.Connect(ctx); err != nil {
+		return err
+	}
+	if s.settings.queryTimeout > 0 {
+		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d", s.settings.queryTimeout.Milliseconds())); err != nil {
+			return fmt.Errorf("set statement_timeout: %w", err)
+		}
+	}
+	if s.server, err = pgrepl.InspectServer(ctx, s.conn); err != nil {
+		return err
+	}
+	if err := s.server.Check(s.settings.connection.User); err != nil {
+		return err
+	}
+	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	if err != nil {
+		return err
+	}
+	defer repl.Close(ctx)
+	s.system, err = repl.Identify(ctx)
+	return err
+}
+
+// prepare finds the tables and sets identities and the publication up.
+func (s *session) prepare(ctx context.Context) error {
+	s.catalog = pgrepl.NewCatalog(ctx, s.conn.Query, s.settings.filter.read)
+	var err error
+	if s.tables, err = s.catalog.Find(s.settings.filter.read); err != nil {
+		return err
+	}
+	if err := s.checkTables(); err != nil {
+		return err
+	}
+	if err := s.setIdentities(ctx); err != nil {
+		return err
+	}
+	oids := make([]uint32, len(s.tables))
+	for i, t := range s.tables {
+		oids[i] = t.OID
+	}
+	if err := s.catalog.Load(oids); err != nil {
+		return fmt.Errorf("read the captured tables from the catalog: %w", err)
+	}
+	s.relations = make(map[uint32]*change.Relation, len(oids))
+	for _, oid := range oids {
+		if rel := s.catalog.Relation(oid); rel != nil {
+			s.relations[oid] = rel
+		}
+	}
+	if s.plugin, err = s.choosePlugin(ctx); err != nil {
+		return err
+	}
+	return s.publish(ctx)
+}
+
+// publish sets the publication up, if the plugin reads one.
+func (s *session) publish(ctx context.Context) error {
+	if s.plugin != "pgoutput" || !s.streams() {
+		return nil
+	}
+	p := s.settings.publication
+	p.Tables = s.tables
+	notes, err := pgrepl.EnsurePublication(ctx, s.conn, p)
+	for _, n := range notes {
+		s.env.Logger.Info(n)
+	}
+	return err
+}
+
+func (s *session) streams() bool {
+	return s.settings.snapshot.mode != "initial_only" && (s.settings.snapshot.mode != "configuration_based" || s.settings.snapshot.stream)
+}
+
+// checkTables names what is wrong with the captured tables.
+func (s *session) checkTables() error {
+	f := s.settings.filter
+	var missing []string
+	for _, re := range f.tableIn {
+		name := strings.TrimSuffix(strings.TrimPrefix(re.String(), "(?is)^(?:"), ")$")
+		if strings.ContainsAny(name, `*+?[](){}|^$`) {
+			continue // a pattern may match tables that do not exist yet
+		}
+		found := false
+		for _, t := range s.tables {
+			found = found || re.MatchString(t.String())
+		}
+		if !found {
+			missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
+		}
+	}
+	if len(missing) > 0 && len(missing) == len(f.tableIn) {
+		return &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables of table.include.list", Err: fmt.Errorf("no table %s in database %q", strings.Join(missing, ", "), s.settings.connection.Database),
+			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
+	}
+	for _, m := range missing {
+		s.env.Logger.Warn("A table of table.include.list does not exist; it is captured once it is created", "table", m)
+	}
+	if n, most := len(s.tables), s.settings.maxTables; most > 0 && n > most {
+		if s.settings.failOverMax {
+			return permanent("the filters match %d tables, guardrail.collections.max is %d: narrow table.include.list or raise the limit", n, most)
+		}
+		s.env.Logger.Warn("The filters match more tables than guardrail.collections.max", "tables", n, "max", most)
+	}
+	for _, t := range s.tables {
+		if !t.HasKey && t.Kind == 'r' && (t.ReplicaIdentity == 'd' || t.ReplicaIdentity == 'n') {
+			s.env.Logger.Warn("A captured table has neither a primary key nor a replica identity: PostgreSQL rejects its updates and deletes while it is published",
+				"table", t.String(), "reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key", pgrepl.QuoteTable(t.Schema, t.Name)))
+		}
+	}
+	return nil
+}
+
+func (s *session) setIdentities(ctx context.Context) error {
+	for _, rule := range s.settings.identities {
+		for _, t := range s.tables {
+			if !rule.tables.match(t.String()) {
+				continue
+			}
+			sql := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s", pgrepl.QuoteTable(t.Schema, t.Name), rule.identity)
+			if _, err := s.conn.Exec(ctx, sql); err != nil {
+				return &pgrepl.Error{Reason: pgrepl.ReasonIdentity, Op: "set replica identities (replica.identity.autoset.values)", Err: err, Remedy: "Run it as the table's owner: " + sql + ";"}
+			}
+		}
+	}
+	return nil
+}
+
+// choosePlugin takes the configured plugin, or what an earlier start fell back to.
+func (s *session) choosePlugin(ctx context.Context) (string, error) {
+	if s.settings.plugin == "pgoutput" {
+		return "pgoutput", nil
+	}
+	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	if err != nil {
+		return "", err
+	}
+	if s.settings.plugin == "wal2json" && slot != nil && slot.Plugin == "pgoutput" {
+		return "pgoutput", nil // an earlier start fell back
+	}
+	return s.settings.plugin, nil
+}
+
+// start compares checkpoint and slot, runs the snapshot if one is called for, and returns where streaming begins.
+func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position, error) {
+	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	want := pgrepl.SlotName{Name: s.settings.slot, Plugin: s.plugin, Database: s.settings.connection.Database}
+	if saved != nil && s.streams() {
+		at, err := s.reconcile(want, slot, saved.at)
+		switch {
+		case err == nil:
+			saved.at = at
+			if saved.at.SystemID == "" {
+				saved.at.SystemID, saved.at.Timeline = s.system.ID, s.system.Timeline
+			}
+		case s.renew(err):
+			s.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", err)
+			if slot != nil {
+				if err := s.dropLostSlot(ctx); err != nil {
+					return pgrepl.Position{}, err
+				}
+			}
+			saved, slot = nil, nil
+		default:
+			return pgrepl.Position{}, err
+		}
+	} else if slot != nil {
+		if err := slot.CheckUsable(want); err != nil {
+			return pgrepl.Position{}, err
+		}
+	}
+	read := s.reads(saved)
+	switch {
+	case !s.streams():
+		if !read {
+			return pgrepl.Position{}, nil
+		}
+		return s.snapshotAlone(ctx, saved)
+	case saved == nil && slot == nil:
+		return s.snapshotWithNewSlot(ctx, read)
+	case read:
+		return s.snapshotWithOldSlot(ctx, slot, saved)
+	case saved == nil:
+		return s.first(pgrepl.Position{Commit: slot.ConfirmedFlush}), nil
+	}
+	return saved.at, nil
+}
+
+// reads says whether a snapshot is called for.
+func (s *session) reads(saved *checkpoint) bool {
+	mode := s.settings.snapshot.mode
+	if mode == "no_data" || mode == "configuration_based" && !s.settings.snapshot.data {
+		return false
+	}
+	return saved == nil || saved.snapshot != nil || mode == "always"
+}
+
+// renew says whether a lost slot leads to a new snapshot instead of an error.
+func (s *session) renew(err error) bool {
+	r := pgrepl.ReasonOf(err)
+	if r != pgrepl.ReasonSlotMissing && r != pgrepl.ReasonSlotLost {
+		return false
+	}
+	return s.settings.snapshot.mode == "when_needed" || s.settings.snapshot.mode == "configuration_based" && s.settings.snapshot.onData
+}
+
+// reconcile checks a position against slot and server, as offset.mismatch.strategy says.
+func (s *session) reconcile(want pgrepl.SlotName, slot *pgrepl.SlotState, at pgrepl.Position) (pgrepl.Position, error) {
+	err := pgrepl.CheckSlot(want, slot, s.system, at)
+	reason := pgrepl.ReasonOf(err)
+	trusted := s.settings.mismatch == "trust_slot" || s.settings.mismatch == "trust_greater_lsn"
+	if err != nil && trusted && (reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline) {
+		s.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", s.settings.mismatch, "error", err)
+		if s.settings.mismatch == "trust_slot" || slot.ConfirmedFlush > at.Commit {
+			at = pgrepl.Position{Commit: slot.ConfirmedFlush}
+		}
+		at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+		return at, nil
+	}
+	if err == nil && s.settings.mismatch == "trust_slot" && slot.ConfirmedFlush < at.Commit {
+		return pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: slot.ConfirmedFlush}, nil
+	}
+	if err == nil && at.Timeline != 0 {
+		at.Timeline = s.system.Timeline
+	}
+	return at, err
+}
+
+// first makes at the position of a connector that has none yet.
+func (s *session) first(at pgrepl.Position) pgrepl.Position {
+	at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+	s.producer.saved = checkpoint{at: at}
+	return at
+}
+
+// snapshotWithNewSlot creates the slot; its exported snapshot shows the database exactly where its stream begins.
+func (s *session) snapshotWithNewSlot(ctx context.Context, read bool) (pgrepl.Position, error) {
+	repl, created, err := s.createSlot(ctx, s.settings.slot, false)
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	at := s.first(pgrepl.Position{Commit: created.Start})
+	if !read {
+		return at, s.save(ctx, s.producer.saved)
+	}
+	return at, s.snapshot(ctx, created.Snapshot, at, new(snapshotProgress), func() { repl.Close(context.WithoutCancel(ctx)) })
+}
+
+// snapshotWithOldSlot reads tables while a slot exists already: after a crash amid a snapshot, with snapshot.mode=always, or
+// with a slot that somebody else made. A temporary slot exports a snapshot; the stream is delivered up to the point that
+// the snapshot shows, then the tables are read, then the stream goes on from there: no gap, and rows come in the order in
+// which they were true.
+func (s *session) snapshotWithOldSlot(ctx context.Context, slot *pgrepl.SlotState, saved *checkpoint) (pgrepl.Position, error) {
+	const suffix = "_snapshot"
+	name := s.settings.slot
+	repl, created, err := s.createSlot(ctx, name[:min(len(name), 63-len(suffix))]+suffix, true)
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	at := pgrepl.Position{Commit: created.Start}
+	progress := new(snapshotProgress)
+	if saved != nil {
+		if saved.snapshot != nil {
+			progress = saved.snapshot
+		}
+		s.producer.saved.snapshot = progress
+		if err := s.stream(ctx, saved.at, created.Start); err != nil || ctx.Err() != nil {
+			return at, err
+		}
+		at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+		s.producer.saved.at = at
+	} else {
+		at = s.first(at)
+	}
+	return at, s.snapshot(ctx, created.Snapshot, at, progress, func() { repl.Close(context.WithoutCancel(ctx)) })
+}
+
+// snapshotAlone reads the tables without a slot: nothing follows.
+func (s *session) snapshotAlone(ctx context.Context, saved *checkpoint) (pgrepl.Position, error) {
+	holder, err := s.settings.connection.Connect(ctx)
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	release := func() { holder.Close(context.WithoutCancel(ctx)) }
+	defer release()
+	var name, lsn string
+	if _, err := holder.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	if err := holder.QueryRow(ctx, "SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text").Scan(&name, &lsn); err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	at, err := pgrepl.ParseLSN(lsn)
+	if err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	p := s.first(pgrepl.Position{Commit: at})
+	progress := new(snapshotProgress)
+	if saved != nil && saved.snapshot != nil {
+		progress = saved.snapshot
+	}
+	return p, s.snapshot(ctx, name, p, progress, release)
+}
+
+// createSlot creates a slot and says what holds it up where it takes too long.
+func (s *session) createSlot(ctx context.Context, name string, temporary bool) (*pgrepl.Session, pgrepl.NewSlot, error) {
+	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	if err != nil {
+		return nil, pgrepl.NewSlot{}, err
+	}
+	create, cancel := context.WithTimeout(ctx, s.settings.slotCreate)
+	defer cancel()
+	slow := time.AfterFunc(5*time.Second, func() {
+		s.env.Logger.Warn("The creation of the slot waits for transactions that are still open; see pg_stat_activity where xact_start is oldest", "slot", name)
+	})
+	defer slow.Stop()
+	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary, Failover: s.settings.failover && !temporary && s.server.Major() >= 17})
+	if err != nil {
+		repl.Close(context.WithoutCancel(ctx))
+		if pgrepl.ReasonOf(err) == pgrepl.ReasonPluginMissing && s.plugin == "wal2json" {
+			s.env.Logger.Warn("The server has no output plugin wal2json: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "reason", pgrepl.ReasonPluginMissing)
+			s.plugin = "pgoutput"
+			if err := s.publish(ctx); err != nil {
+				return nil, pgrepl.NewSlot{}, err
+			}
+			return s.createSlot(ctx, name, temporary)
+		}
+		if errors.Is(create.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
+			err = fmt.Errorf("create replication slot %q: open transactions held it up for %s; end them (pg_stat_activity, oldest xact_start) or raise internal.create.slot.command.timeout: %w", name, s.settings.slotCreate, err)
+		}
+		return nil, pgrepl.NewSlot{}, err
+	}
+	return repl, created, nil
+}
+
+// snapshot reads what progress leaves of the tables and makes its completion durable.
+func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, progress *snapshotProgress, release func()) error {
+	if !sleep(ctx, s.settings.snapshot.delay) {
+		return nil
+	}
+	source, xmin, err := s.snapshotFacts(ctx, name)
+	if err != nil {
+		return err
+	}
+	source.LSN, source.HasLSN = uint64(at.Commit), true
+	progress = progress.orEmpty()
+	if progress.Xmin == 0 {
+		progress.Xmin = xmin
+	}
+	s.producer.saved.snapshot = progress
+	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.settings, s.tables, progress), source: source, release: release}
+	s.board.snapshotting(n.queue)
+	if err := n.run(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	done := s.producer.saved
+	done.at, done.snapshot = at, nil
+	if err := s.save(ctx, done); err != nil {
+		return err
+	}
+	s.board.snapshotted()
+	s.env.Logger.Info("The snapshot is complete", "tables", len(n.queue.tables), "position", at.String())
+	s.fail.pass("between_snapshot_and_stream")
+	return nil
+}
+
+// snapshotFacts asks what all rows of the snapshot have in common.
+func (s *session) snapshotFacts(ctx context.Context, name string) (change.Source, uint64, error) {
+	conn, err := s.settings.connection.Connect(ctx)
+	if err != nil {
+		return change.Source{}, 0, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := importSnapshot(ctx, conn, name); err != nil {
+		return change.Source{}, 0, err
+	}
+	var now time.Time
+	var xmin, xmax int64
+	if err := conn.QueryRow(ctx, "SELECT now(), txid_snapshot_xmin(txid_current_snapshot()), txid_snapshot_xmax(txid_current_snapshot())").Scan(&now, &xmin, &xmax); err != nil {
+		return change.Source{}, 0, fmt.Errorf("look at snapshot %s: %w", name, err)
+	}
+	return change.Source{CommitTime: now.UnixMicro(), TxID: uint64(uint32(xmax)), HasTx: true}, uint64(xmin), nil
+}
+
+// save makes a checkpoint durable on its own.
+func (s *session) save(ctx context.Context, c checkpoint) error {
+	return s.producer.deliver(ctx, new(batch), c)
+}
+
+// dropSlot keeps slot.drop.on.stop.
+func (s *session) dropSlot() error {
+	if !s.settings.dropOnStop {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return s.dropLostSlot(ctx)
+}
+
+func (s *session) dropLostSlot(ctx context.Context) error {
+	if _, err := s.conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.settings.slot); err != nil {
+		return fmt.Errorf("drop replication slot %q: %w", s.settings.slot, err)
+	}
+	return nil
+}
+
+// sleep waits; false if ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

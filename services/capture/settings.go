@@ -1,0 +1,279 @@
+package capture
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// settings are a connector's configuration in the form that a task works with. What shapes the events' bytes is the
+// change package's own Config.
+type settings struct {
+	connection pgrepl.Config
+	prefix     string
+	filter     *tableFilter
+
+	plugin      string // pgoutput, wal2json or decoderbufs
+	pluginGiven bool
+	protocol    int
+	pluginExtra [][2]string
+	slot        string
+	slotTries   int
+	slotDelay   time.Duration
+	slotCreate  time.Duration // longest time to wait for the slot's creation
+	failover    bool
+	dropOnStop  bool
+	publication pgrepl.Publication // without tables
+	identities  []identityRule
+	confirm     bool // whether this connector confirms positions
+	status      time.Duration
+	mismatch    string
+
+	snapshot snapshotSettings
+
+	batchEvents int
+	batchBytes  int // of one of the two batches
+	spoolBytes  int
+	retries     int // -1 for ever
+	retryDelay  time.Duration
+
+	heartbeat      time.Duration
+	heartbeatQuery string
+	exactlyOnce    string // requested or required
+	queryTimeout   time.Duration
+	maxTables      int
+	failOverMax    bool
+	skipFailures   string // event.processing.failure.handling.mode
+	topics         topicSettings
+	producer       producerSettings
+	signals        signalSettings
+}
+
+type snapshotSettings struct {
+	mode      string
+	onData    bool // configuration_based: a new snapshot where the slot is lost
+	data      bool // configuration_based: snapshot at the first start
+	stream    bool // configuration_based: stream afterwards
+	threads   int
+	overrides map[string]string // schema.table -> SELECT
+	lock      bool
+	lockTime  time.Duration
+	delay     time.Duration
+	after     time.Duration // streaming.delay.ms
+	order     string
+}
+
+type signalSettings struct {
+	table        string
+	kafkaTopic   string // empty: no kafka channel
+	chunk        int
+	deleteWindow bool // insert_delete
+	readOnly     bool
+}
+
+// topicSettings are topic.creation.default.*.
+type topicSettings struct {
+	partitions  int32
+	replication int16
+	config      map[string]*string
+}
+
+// producerSettings are those of producer.override.* that have a counterpart here.
+type producerSettings struct {
+	compression []kgo.CompressionCodec
+	maxRequest  int32
+}
+
+// parseProducer reads producer.override.*: compression.type (snappy) and max.request.size (1 MiB, the default limit of
+// brokers).
+func parseProducer(set map[string]string) (producerSettings, error) {
+	p := producerSettings{compression: []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}, maxRequest: 1000012}
+	for name, value := range set {
+		switch name {
+		case "compression.type":
+			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
+			c, ok := codecs[value]
+			if !ok {
+				return p, fmt.Errorf("producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
+			}
+			p.compression = []kgo.CompressionCodec{c}
+		case "max.request.size", "batch.size":
+			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil || n < 1 {
+				return p, fmt.Errorf("producer.override.%s: %q is not a positive number", name, value)
+			}
+			if name == "max.request.size" {
+				p.maxRequest = int32(n)
+			}
+		}
+	}
+	return p, nil
+}
+
+// identityRule is one item of replica.identity.autoset.values.
+type identityRule struct {
+	tables   patterns
+	identity string // FULL, DEFAULT, NOTHING or USING INDEX "…"
+}
+
+// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 50 ms, small enough for two
+// batches and the producer's copies to stay well under 100 MB.
+const (
+	defaultBatchEvents = 20_000
+	defaultQueueBytes  = 16 << 20
+	debeziumBatchSize  = 2048 // Debezium's default, which configurations repeat without wanting small transactions
+)
+
+// parseSettings reads checked values. Its errors name the key.
+func parseSettings(v catalogue.Values) (*settings, error) {
+	filter, err := newTableFilter(v)
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{
+		connection: pgrepl.Config{
+			Host: v.String("database.hostname"), Port: uint16(v.Int("database.port")), User: v.String("database.user"),
+			Password: v.String("database.password"), Database: v.String("database.dbname"), SSLMode: strings.ToLower(v.String("database.sslmode")),
+			SSLCert: v.String("database.sslcert"), SSLKey: v.String("database.sslkey"), SSLPassword: v.String("database.sslpassword"),
+			SSLRootCert: v.String("database.sslrootcert"), ConnectTimeout: v.Duration("database.connection.timeout.ms"),
+			KeepAlive: v.Bool("database.tcpKeepAlive"), InitialStatements: splitStatements(v.String("database.initial.statements")),
+			ApplicationName: "calypso capture",
+		},
+		prefix: v.String("topic.prefix"), filter: filter,
+		pluginGiven: v.Has("plugin.name"), protocol: v.Int("replication.protocol"),
+		slot: v.String("slot.name"), slotTries: v.Int("slot.max.retries"), slotDelay: v.Duration("slot.retry.delay.ms"),
+		slotCreate: v.Duration("internal.create.slot.command.timeout"), failover: v.Bool("slot.failover"), dropOnStop: v.Bool("slot.drop.on.stop"),
+		publication: pgrepl.Publication{
+			Name: v.String("publication.name"), Mode: pgrepl.PublicationMode(strings.ToLower(v.String("publication.autocreate.mode"))),
+			ViaRoot: v.Bool("publish.via.partition.root"),
+		},
+		confirm:  v.Bool("flush.lsn.source") && !strings.EqualFold(v.String("lsn.flush.mode"), "manual"),
+		status:   v.Duration("status.update.interval.ms"),
+		mismatch: strings.ToLower(v.String("offset.mismatch.strategy")),
+		snapshot: snapshotSettings{
+			mode: snapshotMode(v.String("snapshot.mode")), onData: v.Bool("snapshot.mode.configuration.based.snapshot.on.data.error"),
+			data: v.Bool("snapshot.mode.configuration.based.snapshot.data"), stream: v.Bool("snapshot.mode.configuration.based.start.stream"),
+			threads: v.Int("snapshot.max.threads"), lock: strings.EqualFold(v.String("snapshot.locking.mode"), "shared"),
+			lockTime: v.Duration("snapshot.lock.timeout.ms"), delay: v.Duration("snapshot.delay.ms"), after: v.Duration("streaming.delay.ms"),
+			order: strings.ToLower(v.String("snapshot.tables.order.by.row.count")), overrides: make(map[string]string),
+		},
+		batchEvents: v.Int("max.batch.size"), batchBytes: int(v.Int64("max.queue.size.in.bytes")), spoolBytes: int(v.Int64("streaming.memory.bytes")),
+		retries: v.Int("errors.max.retries"), retryDelay: v.Duration("retriable.restart.connector.wait.ms"),
+		heartbeat: v.Duration("heartbeat.interval.ms"), heartbeatQuery: v.String("heartbeat.action.query"),
+		exactlyOnce: strings.ToLower(v.String("exactly.once.support")), queryTimeout: v.Duration("database.query.timeout.ms"),
+		maxTables: v.Int("guardrail.collections.max"), failOverMax: strings.EqualFold(v.String("guardrail.collections.limit.action"), "fail"),
+		skipFailures: strings.ToLower(v.String("event.processing.failure.handling.mode")),
+		signals: signalSettings{
+			table: filter.signal, chunk: v.Int("incremental.snapshot.chunk.size"), readOnly: v.Bool("read.only"),
+			deleteWindow: strings.EqualFold(v.String("incremental.snapshot.watermarking.strategy"), "insert_delete"),
+		},
+	}
+	if s.batchEvents == debeziumBatchSize {
+		s.batchEvents = defaultBatchEvents
+	}
+	if s.batchBytes == 0 {
+		s.batchBytes = defaultQueueBytes
+	}
+	s.batchBytes /= 2
+	if strings.EqualFold(v.String("database.connection.factory.class"), "entra") {
+		s.connection.Token = entraToken()
+	}
+	switch p := strings.ToLower(v.String("plugin.name")); {
+	case strings.HasPrefix(p, "wal2json"):
+		s.plugin = "wal2json"
+	case p == "decoderbufs" && s.pluginGiven:
+		s.plugin = "decoderbufs"
+	default:
+		s.plugin = "pgoutput"
+	}
+	for kv := range strings.SplitSeq(v.String("slot.stream.params"), ";") {
+		if kv = strings.TrimSpace(kv); kv == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(kv, "=")
+		if !ok {
+			return nil, fmt.Errorf("slot.stream.params: %q is not name=value", kv)
+		}
+		s.pluginExtra = append(s.pluginExtra, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
+	}
+	for _, t := range v.List("snapshot.select.statement.overrides") {
+		sql := v.String("snapshot.select.statement.overrides." + t)
+		if sql == "" {
+			return nil, fmt.Errorf("snapshot.select.statement.overrides names %s: set its SELECT in snapshot.select.statement.overrides.%[1]s", t)
+		}
+		s.snapshot.overrides[t] = strings.TrimRight(strings.TrimSpace(sql), "; \n\t")
+	}
+	for _, c := range v.List("signal.enabled.channels") {
+		switch c {
+		case "source":
+		case "kafka":
+			if s.signals.kafkaTopic = v.String("signal.kafka.topic"); s.signals.kafkaTopic == "" {
+				s.signals.kafkaTopic = s.prefix + "-signal"
+			}
+		default:
+			return nil, fmt.Errorf("signal.enabled.channels: %q is not supported; source and kafka are", c)
+		}
+	}
+	if s.identities, err = parseIdentities(v.String("replica.identity.autoset.values")); err != nil {
+		return nil, err
+	}
+	if s.producer, err = parseProducer(v.WithPrefix("producer.override.")); err != nil {
+		return nil, err
+	}
+	s.topics, err = parseTopics(v.WithPrefix("topic.creation.default."))
+	return s, err
+}
+
+// snapshotMode gives older names their present meaning.
+func snapshotMode(mode string) string {
+	switch mode = strings.ToLower(mode); mode {
+	case "never":
+		return "no_data"
+	case "exported":
+		return "initial"
+	}
+	return mode
+}
+
+// splitStatements splits at semicolons; two of them stand for one in a statement.
+func splitStatements(list string) []string {
+	const literal = "\x00"
+	var out []string
+	for s := range strings.SplitSeq(strings.ReplaceAll(list, ";;", literal), ";") {
+		if s = strings.TrimSpace(strings.ReplaceAll(s, literal, ";")); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func parseIdentities(list string) ([]identityRule, error) {
+	const key = "replica.identity.autoset.values"
+	var out []identityRule
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		table, identity, ok := strings.Cut(item, ":")
+		p, err := parsePatterns(key, table)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("%s: %q is not schema.table:IDENTITY", key, item)
+		}
+		word, index, _ := strings.Cut(strings.TrimSpace(identity), " ")
+		switch word = strings.ToUpper(word); word {
+		case "FULL", "DEFAULT", "NOTHING":
+		case "INDEX":
+			word = "USING INDEX " + pgrepl.QuoteIdent(strings.TrimSpace(index))
+		default:
+			return nil, fmt.Errorf("%s: %q is not FULL, DEFAULT, NOTHING or INDEX <name>", key, identity)
+		}
+		out = append(out, identityRule{p, word})
+	}
+	return out, nil
+}

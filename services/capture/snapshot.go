@@ -1,0 +1,371 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
+//
+// Tables are cut into ranges of pages, which workers read with COPY, each on a connection of its own that has imported the
+// snapshot. Every batch carries how far its ranges are, so that after a crash the next run reads on where the last
+// durable batch ended: under a later snapshot, after the stream was delivered up to it (see session.snapshot).
+type snapshot struct {
+	*session
+	// name is the exported snapshot, start the position of the stream that it shows.
+	name  string
+	start pgrepl.Position
+	queue *rangeQueue
+	// source is the part of the events' source block that all rows have.
+	source change.Source
+
+	free    chan *batch
+	filled  chan *batch
+	release func()
+}
+
+// snapshotStep is an advance of the snapshot that a batch's records make.
+type snapshotStep struct {
+	table string
+	r     pageRange
+	at    string // ctid of the last row; empty if none was read
+	done  bool
+	rows  int64
+}
+
+// Ranges are at least minRangePages, so that their number stays small and small tables are read in order, and so many that
+// each thread gets several.
+const (
+	minRangePages   = 4096 // 32 MiB
+	rangesForThread = 4
+)
+
+// planSnapshot orders the tables and takes from progress what is left of them.
+func planSnapshot(s *settings, tables []pgrepl.FoundTable, progress *snapshotProgress) *rangeQueue {
+	q := &rangeQueue{pages: minRangePages}
+	var largest int64
+	for _, t := range tables {
+		if t.Kind == 'p' || !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
+			continue // a root has no rows of its own: its partitions are read
+		}
+		largest = max(largest, t.Pages)
+		q.tables = append(q.tables, &snapshotTable{FoundTable: t, sql: s.snapshot.overrides[t.String()]})
+	}
+	if s.snapshot.threads > 1 {
+		q.pages = max(q.pages, largest/int64(s.snapshot.threads*rangesForThread))
+	} else {
+		q.pages = max(q.pages, largest+1)
+	}
+	s.orderTables(q.tables)
+	for _, t := range q.tables {
+		if p := progress.Tables[t.String()]; p != nil && t.sql == "" {
+			t.resume(p, progress.Xmin)
+		}
+	}
+	q.plan()
+	return q
+}
+
+// orderTables sorts as Debezium does: in the order of table.include.list, or by name, or by estimated rows.
+func (s *settings) orderTables(tables []*snapshotTable) {
+	rank := func(t *snapshotTable) int {
+		return slices.IndexFunc(s.filter.tableIn, func(re *regexp.Regexp) bool { return re.MatchString(t.String()) })
+	}
+	sort.SliceStable(tables, func(i, j int) bool {
+		a, b := tables[i], tables[j]
+		switch s.snapshot.order {
+		case "ascending":
+			return a.RowEstimate < b.RowEstimate
+		case "descending":
+			return a.RowEstimate > b.RowEstimate
+		}
+		if ra, rb := rank(a), rank(b); ra != rb {
+			return ra < rb
+		}
+		return a.String() < b.String()
+	})
+}
+
+// run reads everything and returns when all of it is durable.
+func (n *snapshot) run(ctx context.Context) error {
+	if len(n.queue.tables) == 0 {
+		n.release()
+		return nil
+	}
+	threads := n.settings.snapshot.threads
+	n.free, n.filled = make(chan *batch, threads+1), make(chan *batch, threads+1)
+	for range threads + 1 {
+		n.free <- new(batch)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	var readers errgroup.Group
+	imported := make(chan struct{}, threads)
+	for range threads {
+		readers.Go(func() error { return n.work(gctx, imported) })
+	}
+	g.Go(func() error {
+		defer close(n.filled)
+		return readers.Wait()
+	})
+	g.Go(func() error {
+		// When every worker has imported it, the exported snapshot is not needed any more.
+		for range threads {
+			select {
+			case <-imported:
+			case <-gctx.Done():
+				return nil
+			}
+		}
+		n.release()
+		return nil
+	})
+	g.Go(func() error {
+		for b := range n.filled {
+			if err := n.deliver(gctx, b); err != nil {
+				return err
+			}
+			b.reset()
+			n.free <- b
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// snapshotWorker reads ranges on one connection and encodes their rows.
+type snapshotWorker struct {
+	*snapshot
+	ctx  context.Context
+	b    *batch
+	enc  *tableEncoder
+	cols int
+	row  change.Tuple
+
+	// held is the last row read, kept back until it is known whether it is the table's last.
+	held  []byte
+	has   bool
+	of    pageRange
+	ctid  []byte
+	count int64
+	ev    change.Event
+}
+
+func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
+	conn, err := n.settings.connection.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := importSnapshot(ctx, conn, n.name); err != nil {
+		return err
+	}
+	imported <- struct{}{}
+	w := &snapshotWorker{snapshot: n, ctx: ctx, b: <-n.free}
+	w.ev = change.Event{Op: change.Read, Source: n.source}
+	for {
+		r, ok := n.queue.take()
+		if !ok {
+			break
+		}
+		if w.of.table != r.table {
+			if err := w.open(ctx, conn, r.table); err != nil {
+				return err
+			}
+		}
+		if err := w.read(ctx, conn, r); err != nil {
+			return fmt.Errorf("snapshot of table %s: %w", r.table, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return w.flush()
+}
+
+// importSnapshot makes the connection see the database as the exported snapshot does.
+func importSnapshot(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+	if err == nil {
+		_, err = conn.Exec(ctx, "SET TRANSACTION SNAPSHOT "+pgrepl.QuoteLiteral(name))
+	}
+	if err != nil {
+		return fmt.Errorf("import snapshot %s: %w", name, err)
+	}
+	return nil
+}
+
+// open prepares for the rows of a table.
+func (w *snapshotWorker) open(ctx context.Context, conn *pgx.Conn, t *snapshotTable) error {
+	if w.settings.snapshot.lock {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE", w.settings.snapshot.lockTime.Milliseconds(), pgrepl.QuoteTable(t.Schema, t.Name)))
+		if err != nil {
+			return fmt.Errorf("lock table %s for the snapshot: %w", t, err)
+		}
+	}
+	rel := w.relations[t.OID]
+	enc, err := w.newTableEncoder(rel)
+	if err != nil {
+		return err
+	}
+	w.enc, w.cols = enc, len(rel.Columns)
+	return nil
+}
+
+// query is the COPY statement of a range: the ctid first, so that a later run can go on after the last durable row.
+func (w *snapshotWorker) query(r pageRange) string {
+	rel := w.enc.rel
+	var b strings.Builder
+	b.WriteString("COPY (SELECT ")
+	if r.table.sql == "" {
+		b.WriteString("ctid, ")
+	}
+	for i, c := range rel.Columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(pgrepl.QuoteIdent(c.Name))
+	}
+	if r.table.sql != "" {
+		fmt.Fprintf(&b, " FROM (%s) q", r.table.sql)
+	} else {
+		fmt.Fprintf(&b, " FROM ONLY %s", pgrepl.QuoteTable(rel.Schema, rel.Name))
+		if p := r.predicate(); p != "" {
+			b.WriteString(" WHERE " + p)
+		}
+	}
+	b.WriteString(") TO STDOUT")
+	return b.String()
+}
+
+func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
+	w.of, w.has, w.count, w.ctid = r, false, 0, w.ctid[:0]
+	w.b.steps = append(w.b.steps, snapshotStep{table: r.table.String(), r: r})
+	if _, err := conn.PgConn().CopyTo(ctx, w, w.query(r)); err != nil {
+		return err
+	}
+	lastInTable, lastTable := w.queue.finish(r.table)
+	if w.has {
+		if err := w.emit(lastInTable, lastTable); err != nil {
+			return err
+		}
+	}
+	step := w.step()
+	step.done = true
+	return nil
+}
+
+// Write takes one row from COPY.
+func (w *snapshotWorker) Write(line []byte) (int, error) {
+	if w.has {
+		if err := w.emit(false, false); err != nil {
+			return 0, err
+		}
+	}
+	w.held, w.has = append(w.held[:0], line...), true
+	return len(line), nil
+}
+
+// emit sends the row that was held back.
+func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
+	w.has = false
+	row, err := pgrepl.SplitCopyRow(w.row[:0], w.held)
+	if err != nil {
+		return err
+	}
+	w.row = row
+	if w.of.table.sql == "" {
+		w.ctid = append(w.ctid[:0], row[0].Data...)
+		row = row[1:]
+	}
+	if len(row) != w.cols {
+		return fmt.Errorf("row of %d columns, want %d", len(row), w.cols)
+	}
+	mark := change.SnapshotTrue
+	if w.count == 0 || lastInTable {
+		at := w.queue.begin(w.of.table)
+		switch {
+		case lastInTable && lastTable:
+			mark = change.SnapshotLast
+		case at.first:
+			mark = change.SnapshotFirst
+		case lastInTable:
+			mark = change.SnapshotLastInTable
+		case at.firstInTable:
+			mark = change.SnapshotFirstInTable
+		}
+	}
+	w.count++
+	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = mark, row, time.Now().UnixNano()
+	k, err := w.enc.Append(&w.b.Batch, &w.ev)
+	if err != nil {
+		return err
+	}
+	w.b.count(w.enc, change.Read, k)
+	step := w.step()
+	step.rows++
+	if len(w.b.Records) < w.settings.batchEvents && w.b.Size < w.settings.batchBytes {
+		return nil
+	}
+	return w.send()
+}
+
+// step is the advance of the range being read, in the batch being filled.
+func (w *snapshotWorker) step() *snapshotStep {
+	s := &w.b.steps[len(w.b.steps)-1]
+	return s
+}
+
+// send hands the batch over and takes a free one.
+func (w *snapshotWorker) send() error {
+	w.step().at = string(w.ctid)
+	select {
+	case w.filled <- w.b:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	select {
+	case w.b = <-w.free:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+	w.b.steps = append(w.b.steps, snapshotStep{table: w.of.table.String(), r: w.of})
+	return nil
+}
+
+// flush hands the last batch over.
+func (w *snapshotWorker) flush() error {
+	if len(w.b.steps) == 0 {
+		return nil
+	}
+	w.step().at = string(w.ctid)
+	select {
+	case w.filled <- w.b:
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+// deliver makes a batch of snapshot rows and the progress they make durable.
+func (n *snapshot) deliver(ctx context.Context, b *batch) error {
+	next := n.producer.saved
+	next.snapshot = n.queue.apply(next.snapshot, b.steps)
+	n.fail.pass("before_produce")
+	if err := n.producer.deliver(ctx, b, next); err != nil {
+		return err
+	}
+	n.delivered(b)
+	n.fail.pass("mid_snapshot")
+	return nil
+}

@@ -1,0 +1,501 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// errStopped is how the reader learns that the stage is closed; it is not reported.
+var errStopped = errors.New("the stream was stopped")
+
+// errReached ends a stream that was to be delivered up to a point only.
+var errReached = errors.New("the stream reached its end")
+
+// stopGrace is how long a batch that is being delivered may take after the task is told to stop.
+const stopGrace = 10 * time.Second
+
+// stream delivers the slot's changes from a position on: for ever, or until all transactions that committed before until
+// are durable. It returns nil when ctx ends.
+func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.LSN) error {
+	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	if err != nil {
+		return err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	r := &reader{session: s, resume: at, until: until, encoders: newEncoders(s.task), aux: change.NewAuxiliary(&s.events), beats: change.NewAuxiliary(&s.events)}
+	defer r.close()
+	if r.decoder, err = s.decoder(r); err != nil {
+		return err
+	}
+	conn, err := repl.Start(ctx, s.settings.slot, at.Commit, r.decoder.PluginArgs())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.Run(s.statusTimes())
+	r.conn, r.stage = conn, newStage(at, s.settings.batchEvents, s.settings.batchBytes)
+	r.saved = at.Commit
+	s.board.streaming(conn, r.stage, at)
+	s.env.Retrying(nil)
+
+	g, gctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(gctx, func() {
+		conn.Interrupt()
+		r.stage.close()
+	})
+	defer stop()
+	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	g.Go(r.run)
+	g.Go(func() error { return s.deliverStaged(finish, conn, r.stage) })
+	g.Go(func() error { return s.beat(gctx, r) })
+	err = g.Wait()
+	if ctx.Err() != nil || errors.Is(err, errReached) {
+		return nil
+	}
+	return err
+}
+
+func (s *session) statusTimes() pgrepl.StatusTimes {
+	t := pgrepl.StatusTimes{Interval: max(s.settings.status, 10*time.Millisecond), Confirm: 50 * time.Millisecond}
+	if d := s.server.SenderTimeout; d > 0 {
+		t.Interval = min(t.Interval, d/3)
+		t.Silence = max(2*d, 10*time.Second)
+	}
+	return t
+}
+
+// deliverStaged delivers batches as the stage hands them over and confirms what is durable.
+func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage *stage) error {
+	for {
+		b, ticket := stage.take()
+		if b == nil {
+			return nil
+		}
+		next := s.producer.saved
+		next.at = b.at
+		if b.transactions > 0 {
+			next.txID, next.commitTime = b.txID, b.commitTime
+		}
+		s.fail.pass("before_produce")
+		if err := s.producer.deliver(ctx, b, next); err != nil {
+			stage.close()
+			return err
+		}
+		s.delivered(b)
+		s.fail.pass("after_commit_before_status")
+		mark := stage.delivered(b, ticket)
+		if s.settings.confirm {
+			conn.Confirm(mark)
+		}
+	}
+}
+
+// delivered tells board, metrics and traces about a durable batch.
+func (s *session) delivered(b *batch) {
+	now := time.Now()
+	s.board.delivered(b, now, s.producer.transactional)
+	s.meters.delivered(b, now)
+	s.traceDelivered(b, now)
+}
+
+// reader turns the stream into batches. It is one goroutine, the only one that encodes.
+type reader struct {
+	*session
+	conn     *pgrepl.Stream
+	decoder  pgrepl.Decoder
+	spool    *pgrepl.Spool
+	stage    *stage
+	encoders *encoders
+	aux      *change.Auxiliary
+	beats    *change.Auxiliary // the heartbeat goroutine's
+	// resume is where the stream began: what lies before it is delivered already.
+	resume pgrepl.Position
+	until  pgrepl.LSN
+
+	// tx is the open transaction.
+	tx transaction
+	// lastCommit is the end of the commit before; 0 if this stream has seen none.
+	lastCommit pgrepl.LSN
+	ev         change.Event
+	// saved is the position of the last batch that was due without records, and when that was.
+	saved   pgrepl.LSN
+	savedAt time.Time
+	// scratch takes events that were delivered before, whose number counts.
+	scratch change.Batch
+}
+
+// transaction is what the reader keeps of the open transaction.
+type transaction struct {
+	xid        uint32
+	commit     pgrepl.LSN
+	commitTime int64
+	// ordinal counts the changes read, delivered before or not: with commit it identifies a change.
+	ordinal uint64
+	// skip says that all of it was delivered before; done is how many changes of it were.
+	skip bool
+	done uint64
+	// headers go with its events: the trace context, if it has one.
+	headers     []kgo.RecordHeader
+	traceparent string
+	// total and counts are the change events so far, for the transaction's metadata.
+	total  int64
+	counts []change.CollectionCount
+	meta   change.Transaction
+}
+
+func (r *reader) close() {
+	if r.spool != nil {
+		r.spool.Close()
+	}
+}
+
+func (r *reader) run() error {
+	var f pgrepl.Frame
+	for {
+		if err := r.conn.Next(&f); err != nil {
+			return fmt.Errorf("stream from slot %q: %w", r.settings.slot, err)
+		}
+		if f.Data == nil {
+			if err := r.keepAlive(f.End); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.decoder.Decode(&f, r.handle); err != nil {
+			return err
+		}
+	}
+}
+
+// Idle positions are made durable at most this often, and whenever this much log has gone by.
+const (
+	idleInterval = 10 * time.Second
+	idleBytes    = 16 << 20
+)
+
+// keepAlive moves the position to the end of the server's log while no transaction is open: everything that committed
+// before it has come. That holds no log back for an idle table. The checkpoint moves first and the slot after it, so that
+// a slot ahead of the checkpoint always means that somebody else advanced it.
+func (r *reader) keepAlive(end pgrepl.LSN) error {
+	if r.decoder.InTransaction() {
+		return nil
+	}
+	b := r.stage.fill()
+	if b == nil {
+		r.stage.unlock()
+		return errStopped
+	}
+	if end > b.at.Commit {
+		b.at.Commit, b.at.Ordinal = end, 0
+	}
+	r.dueWithoutRecords(b)
+	r.stage.unlock()
+	if r.until != 0 && end >= r.until {
+		return r.reached()
+	}
+	return nil
+}
+
+// dueWithoutRecords asks for a checkpoint of a batch that has no records, now and then.
+func (r *reader) dueWithoutRecords(b *batch) {
+	if len(b.Records) > 0 || b.at.Commit <= r.saved {
+		return
+	}
+	if now := time.Now(); now.Sub(r.savedAt) >= idleInterval || b.at.Commit-r.saved >= idleBytes {
+		b.due, r.saved, r.savedAt = true, b.at.Commit, now
+	}
+}
+
+// reached waits until everything read is durable.
+func (r *reader) reached() error {
+	if !r.stage.drain() {
+		return errStopped
+	}
+	return errReached
+}
+
+// handle takes one message of the stream.
+func (r *reader) handle(m *pgrepl.Message) error {
+	if m.Kind == pgrepl.Begin && r.until != 0 && m.CommitLSN >= r.until {
+		return r.reached()
+	}
+	b := r.stage.fill()
+	if b == nil {
+		r.stage.unlock()
+		return errStopped
+	}
+	err := r.apply(b, m)
+	r.stage.unlock()
+	r.fail.pass("after_decode")
+	return err
+}
+
+func (r *reader) apply(b *batch, m *pgrepl.Message) error {
+	tx := &r.tx
+	switch m.Kind {
+	case pgrepl.Insert, pgrepl.Update, pgrepl.Delete:
+		tx.ordinal++
+		if tx.skip {
+			return nil
+		}
+		err := r.row(b, m)
+		r.advance(b)
+		return err
+	case pgrepl.Begin:
+		r.begin(m)
+		if r.events.TransactionMetadata && !tx.skip && tx.done == 0 {
+			return r.aux.AppendBegin(&b.Batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
+		}
+		return nil
+	case pgrepl.Commit:
+		return r.commit(b, m)
+	case pgrepl.Truncate:
+		tx.ordinal++
+		if tx.skip {
+			return nil
+		}
+		err := r.truncate(b, m)
+		r.advance(b)
+		return err
+	case pgrepl.Logical:
+		return r.logical(b, m)
+	}
+	return fmt.Errorf("message of unknown kind %q", m.Kind)
+}
+
+// begin opens a transaction and finds out how much of it was delivered before.
+func (r *reader) begin(m *pgrepl.Message) {
+	counts := r.tx.counts[:0]
+	r.tx = transaction{xid: m.XID, commit: m.CommitLSN, commitTime: m.CommitTime, counts: counts}
+	switch {
+	case m.CommitLSN < r.resume.Commit:
+		r.tx.skip = true
+	case m.CommitLSN == r.resume.Commit:
+		r.tx.done = r.resume.Ordinal
+	}
+}
+
+// advance notes that the open transaction's change is in the batch.
+func (r *reader) advance(b *batch) {
+	if r.tx.ordinal <= r.tx.done {
+		return // delivered before: the position is further already
+	}
+	b.at.Commit, b.at.Ordinal = r.tx.commit, r.tx.ordinal
+	b.whole = false
+}
+
+func (r *reader) commit(b *batch, m *pgrepl.Message) error {
+	tx := &r.tx
+	r.lastCommit = m.EndLSN
+	if tx.skip {
+		return nil
+	}
+	if r.events.TransactionMetadata {
+		if err := r.aux.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
+			return err
+		}
+	}
+	if tx.traceparent != "" && tx.ordinal > 0 {
+		b.traces = append(b.traces, tracedTransaction{traceparent: tx.traceparent, commit: tx.commitTime, position: tx.commit})
+	}
+	b.at.Commit, b.at.Ordinal, b.whole = m.EndLSN, 0, true
+	b.transactions++
+	b.txID, b.commitTime = tx.xid, tx.commitTime
+	r.dueWithoutRecords(b)
+	return nil
+}
+
+// row encodes a row change.
+func (r *reader) row(b *batch, m *pgrepl.Message) error {
+	enc, err := r.encoders.of(m.Relation)
+	if err != nil {
+		return err
+	}
+	delivered := r.tx.ordinal <= r.tx.done
+	if !enc.captured {
+		return nil
+	}
+	op := change.Create
+	switch m.Kind {
+	case pgrepl.Update:
+		op = change.Update
+	case pgrepl.Delete:
+		op = change.Delete
+	}
+	return r.event(b, enc, op, m, delivered)
+}
+
+// event appends the records of a change, or, of one delivered before, counts them.
+func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Message, delivered bool) error {
+	ev := &r.ev
+	ev.Op, ev.Before, ev.After = op, m.Old, m.New
+	r.source(&ev.Source, m)
+	ev.Now = time.Now().UnixNano()
+	ev.Headers = r.tx.headers
+	ev.Transaction = nil
+	if r.events.TransactionMetadata {
+		ev.Transaction = r.place(enc, m)
+	}
+	into := &b.Batch
+	if delivered {
+		if !r.events.TransactionMetadata {
+			return nil
+		}
+		r.scratch.Reset()
+		into = &r.scratch
+	}
+	n, err := enc.Append(into, ev)
+	if err != nil {
+		return r.unprocessable(err)
+	}
+	if r.events.TransactionMetadata {
+		r.counted(enc, int64(n))
+	}
+	if !delivered {
+		b.count(enc, op, n)
+	}
+	return nil
+}
+
+// unprocessable decides about an event that cannot be encoded, as event.processing.failure.handling.mode says.
+func (r *reader) unprocessable(err error) error {
+	r.meters.decodeError(context.Background(), "event")
+	switch r.settings.skipFailures {
+	case "fail":
+		return permanent("%w", err)
+	case "warn":
+		r.env.Logger.Warn("An event was left out (event.processing.failure.handling.mode)", "error", err)
+	}
+	return nil
+}
+
+// source fills the source block of a change.
+func (r *reader) source(s *change.Source, m *pgrepl.Message) {
+	s.Snapshot = change.NotSnapshot
+	s.CommitTime, s.TxID, s.HasTx = r.tx.commitTime, uint64(r.tx.xid), true
+	s.LSN, s.HasLSN, s.LastCommit = uint64(m.LSN), true, uint64(r.lastCommit)
+	s.Origin, s.OriginLSN = m.Origin, uint64(m.OriginLSN)
+}
+
+// place is an event's place in its transaction; both orders begin with 1.
+func (r *reader) place(enc *tableEncoder, m *pgrepl.Message) *change.Transaction {
+	t := &r.tx.meta
+	t.ID = fmt.Sprintf("%d:%d", r.tx.xid, uint64(m.LSN))
+	t.TotalOrder, t.CollectionOrder = r.tx.total+1, 1
+	for i := range r.tx.counts {
+		if r.tx.counts[i].Collection == enc.name {
+			t.CollectionOrder = r.tx.counts[i].Events + 1
+		}
+	}
+	return t
+}
+
+func (r *reader) counted(enc *tableEncoder, n int64) {
+	if n == 0 {
+		return
+	}
+	r.tx.total += n
+	for i := range r.tx.counts {
+		if r.tx.counts[i].Collection == enc.name {
+			r.tx.counts[i].Events += n
+			return
+		}
+	}
+	r.tx.counts = append(r.tx.counts, change.CollectionCount{Collection: enc.name, Events: n})
+}
+
+func (r *reader) truncate(b *batch, m *pgrepl.Message) error {
+	m.Old, m.New = nil, nil
+	for _, rel := range m.Truncated {
+		enc, err := r.encoders.of(rel)
+		if err != nil {
+			return err
+		}
+		if !enc.captured {
+			continue
+		}
+		if err := r.event(b, enc, change.Truncate, m, r.tx.ordinal <= r.tx.done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logical takes a message of pg_logical_emit_message: a trace context, a watermark of ours, or one to pass on.
+func (r *reader) logical(b *batch, m *pgrepl.Message) error {
+	inTx := m.Transactional && r.decoder.InTransaction()
+	delivered := false
+	if inTx {
+		r.tx.ordinal++
+		if r.tx.skip {
+			return nil
+		}
+		delivered = r.tx.ordinal <= r.tx.done
+	} else if m.LSN < r.resume.Commit {
+		return nil
+	}
+	if inTx && string(m.Prefix) == telemetry.TraceparentKey {
+		r.tx.trace(string(m.Content))
+		return nil
+	}
+	if delivered || !r.events.WantsMessage(string(m.Prefix)) {
+		return nil
+	}
+	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
+	if inTx {
+		r.source(&msg.Source, m)
+	} else {
+		msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true, LastCommit: uint64(r.lastCommit)}
+	}
+	if _, err := r.aux.AppendMessage(&b.Batch, &msg); err != nil {
+		return r.unprocessable(err)
+	}
+	if inTx {
+		r.advance(b)
+	} else if b.whole {
+		// All that committed before the message has come: the position is the byte after the message's own.
+		b.at.Commit, b.at.Ordinal = max(b.at.Commit, m.LSN+1), 0
+	}
+	return nil
+}
+
+// decoder makes the decoder of the session's output plugin.
+func (s *session) decoder(r *reader) (pgrepl.Decoder, error) {
+	switch s.plugin {
+	case "pgoutput":
+		o := pgrepl.PgoutputOptions{
+			Publication: s.settings.publication.Name, Protocol: s.protocol(), Messages: s.server.Major() >= 14, Extra: s.settings.pluginExtra,
+		}
+		if o.Protocol >= 2 {
+			r.spool = pgrepl.NewSpool("", s.settings.spoolBytes)
+			o.Spool = r.spool
+		}
+		return pgrepl.NewPgoutput(o, s.catalog), nil
+	}
+	return nil, permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
+}
+
+// protocol is the version of pgoutput's protocol to ask for: what is set, lowered to what the server knows.
+func (s *session) protocol() int {
+	most := 1
+	switch v := s.server.Major(); {
+	case v >= 16:
+		most = 4
+	case v == 15:
+		most = 3
+	case v == 14:
+		most = 2
+	}
+	return min(s.settings.protocol, most)
+}
