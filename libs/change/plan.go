@@ -32,6 +32,8 @@ type codec struct {
 	schema *record.Schema
 	// encode appends the JSON of one value.
 	encode encodeFunc
+	// lost says that streamed values are taken for NULL; encode is nil then.
+	lost bool
 	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.
 	snapshot encodeFunc
 	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
@@ -61,6 +63,9 @@ func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error
 		}
 		dst = append(append(dst, sep), c.name...)
 		sep = ','
+		if c.codec.lost && !snapshot && d.Kind == Text {
+			d.Kind = Null
+		}
 		switch d.Kind {
 		case Text:
 			encode := c.codec.encode
@@ -101,7 +106,7 @@ func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
 	if p.cfg.OnConversionFailure != nil {
 		p.cfg.OnConversionFailure(c.column, err)
 	}
-	return append(dst, "null"...), nil
+	return append(dst, c.null...), nil
 }
 
 // appendUnchanged writes the names of the columns whose values neither t nor old carries.

@@ -12,8 +12,8 @@ type tableSchemas struct {
 }
 
 const (
-	stringType  = record.String
-	int64Type   = record.Int64
+	stringType = record.String
+	int64Type  = record.Int64
 )
 
 func field(name string, s *record.Schema) record.Field { return record.Field{Name: name, Schema: s} }
@@ -134,7 +134,8 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 	s := &record.Schema{Type: record.Struct, Name: name}
 	for _, i := range columns {
 		c := &e.rel.Columns[i]
-		codec, ok := codecFor(c, e.cfg, json)
+		k := compiler{cfg: e.cfg, json: json}
+		codec, ok := k.column(c)
 		if !ok {
 			continue
 		}

@@ -143,7 +143,7 @@ func (c *JSON) AppendValue(dst []byte, s *Schema, value any) ([]byte, error) {
 		return AppendBase64(dst, v), nil
 	case Decimal:
 		if c.Decimals == DecimalNumeric {
-			return v.Append(dst), nil
+			return append(dst, v.JavaString()...), nil
 		}
 		return AppendBase64(dst, v.Unscaled()), nil
 	case []any:

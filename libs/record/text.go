@@ -39,6 +39,28 @@ func AppendString(dst, s []byte) []byte {
 	}
 }
 
+// AppendCharacters appends s as a JSON string the way Jackson writes to a character stream, which Debezium does for JSON
+// within a string: as AppendString, but characters outside the basic plane as they are.
+func AppendCharacters(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for {
+		n := plainPrefix(s)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return append(dst, '"')
+		}
+		s = s[n:]
+		if s[0] < utf8.RuneSelf {
+			dst = appendEscape(dst, s[0])
+			s = s[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(s)
+		dst = utf8.AppendRune(dst, r)
+		s = s[size:]
+	}
+}
+
 // plainPrefix returns how many leading bytes of s stand for themselves in a JSON string and are ASCII.
 func plainPrefix(s []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080

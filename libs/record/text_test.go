@@ -35,7 +35,7 @@ func slowString(s string) string {
 func TestAStringIsWrittenAsJacksonWritesIt(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                    `""`,
-		"Chica\"go\\\n\té😀":    `"Chica\"go\\\n\té\uD83D\uDE00"`,
+		"Chica\"go\\\n\té😀":   `"Chica\"go\\\n\té\uD83D\uDE00"`,
 		"\x01\x1f\x7f/\u2028": "\"\\u0001\\u001F\x7f/\u2028\"",
 		"bad \xff\xc3 end":    "\"bad \uFFFD\uFFFD end\"",
 	} {

@@ -1,0 +1,263 @@
+package change
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// withoutArrays are the element types whose arrays Debezium leaves out even with unknown types included.
+var withoutArrays = map[string]bool{"money": true, "name": true, "interval": true, "varbit": true, "xml": true, "point": true, "refcursor": true}
+
+// array is the codec of arrays. Rows and streamed changes alike pass through the JDBC driver's array class, which makes
+// java.sql dates and times of the elements: what these cannot hold is lost.
+func (k *compiler) array(t *Type, mod int32) (codec, bool) {
+	element, elementMod := t.Elem, mod
+	if element == nil {
+		return k.unknown(t)
+	}
+	unavailable := string(k.cfg.unavailable())
+	var c codec
+	optional := true
+	switch {
+	case element.Kind == EnumType:
+		e, _ := k.column(&Column{Type: element, TypeMod: -1})
+		c, optional = e, false
+	case element.Kind == BaseType && element.Name == "bit":
+		// The schema is that of one element, which no array fits.
+		e := k.bits(element.Name, elementMod)
+		return codec{schema: e.schema, encode: encodeNothing}, true
+	case element.Kind == BaseType && withoutArrays[element.Name] || element.Kind == RangeType && element.Schema != "pg_catalog" || element.Kind == DomainType:
+		if element.Kind == BaseType && !k.cfg.UnknownAsText {
+			return codec{}, false
+		}
+		e, ok := k.unknown(element)
+		if !ok {
+			return codec{}, false
+		}
+		c, optional = e, false
+	default:
+		e, ok := k.base(element, elementMod)
+		if !ok {
+			if e, ok = k.unknown(element); !ok {
+				return codec{}, false
+			}
+			optional = false
+		}
+		c = e
+		optional = optional && element.Name != "tsvector"
+	}
+	encode := c.encode
+	if c.snapshot != nil {
+		encode = c.snapshot
+	}
+	switch element.Name {
+	case "timetz":
+		encode = encodeWholeTimetz
+	case "time":
+		encode = encodeSQLTime(encode)
+	case "timestamptz":
+		encode = encodeSQLTimestamptz(encode)
+	}
+	a := arrayEncoder{encode: encode, nulls: optional, text: c.schema.Type == record.String}
+	out := codec{schema: record.ArrayOf(c.schema.AsOptional(optional)), encode: a.append, fallback: []any{}}
+	switch element.Name {
+	case "text", "varchar", "bpchar", "json", "jsonb":
+		out.unchanged = []any{unavailable}
+	case "bytea":
+		out.unchanged = []any{k.cfg.binaryValue(k.cfg.unavailable())}
+	}
+	return out, true
+}
+
+func encodeNothing(dst, _ []byte) ([]byte, error) { return dst, errUnrepresentable }
+
+// arrayEncoder writes one-dimensional arrays of PostgreSQL's array_out as JSON arrays.
+type arrayEncoder struct {
+	encode encodeFunc
+	// nulls says that elements may be null.
+	nulls bool
+	// text says that elements are strings: an inner array of a multi-dimensional one becomes the string of its text, where
+	// one of another type becomes null.
+	text bool
+}
+
+func (a *arrayEncoder) append(dst, text []byte) ([]byte, error) {
+	elements, err := openArray(text)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, '[')
+	for first := true; ; first = false {
+		e, more, err := elements.next()
+		if err != nil {
+			return dst, err
+		}
+		if !more {
+			return append(dst, ']'), nil
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		switch {
+		case e.nested && a.text:
+			dst = record.AppendString(dst, e.text)
+		case e.null || e.nested:
+			if !a.nulls {
+				return dst, errUnrepresentable
+			}
+			dst = append(dst, "null"...)
+		default:
+			if dst, err = a.encode(dst, e.text); err != nil {
+				return dst, err
+			}
+		}
+	}
+}
+
+// arrayReader walks over the elements of the outermost dimension.
+type arrayReader struct {
+	rest    []byte
+	started bool
+}
+
+type arrayElement struct {
+	text         []byte
+	null, nested bool
+}
+
+// openArray begins to read "{…}", before which the bounds may stand ("[0:1]={…}").
+func openArray(text []byte) (arrayReader, error) {
+	if len(text) > 0 && text[0] == '[' {
+		if i := bytes.IndexByte(text, '='); i > 0 {
+			text = text[i+1:]
+		}
+	}
+	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
+		return arrayReader{}, fmt.Errorf("%q is no array", text)
+	}
+	return arrayReader{rest: text[1:]}, nil
+}
+
+// next returns the next element; false after the last.
+func (r *arrayReader) next() (arrayElement, bool, error) {
+	if len(r.rest) == 1 && r.rest[0] == '}' && !r.started {
+		return arrayElement{}, false, nil
+	}
+	if r.started {
+		if len(r.rest) == 1 && r.rest[0] == '}' {
+			return arrayElement{}, false, nil
+		}
+		if len(r.rest) == 0 || r.rest[0] != ',' {
+			return arrayElement{}, false, fmt.Errorf("',' is missing in an array")
+		}
+		r.rest = r.rest[1:]
+	}
+	r.started = true
+	if len(r.rest) == 0 {
+		return arrayElement{}, false, fmt.Errorf("an array is cut off")
+	}
+	switch r.rest[0] {
+	case '"':
+		text, n, ok := unquote(r.rest)
+		if !ok {
+			return arrayElement{}, false, fmt.Errorf("a quoted array element does not end")
+		}
+		r.rest = r.rest[n:]
+		return arrayElement{text: text}, true, nil
+	case '{':
+		n := nestedLength(r.rest)
+		if n == 0 {
+			return arrayElement{}, false, fmt.Errorf("an inner array does not end")
+		}
+		e := arrayElement{text: r.rest[:n], nested: true}
+		r.rest = r.rest[n:]
+		return e, true, nil
+	}
+	n := bytes.IndexAny(r.rest, ",}")
+	if n <= 0 {
+		return arrayElement{}, false, fmt.Errorf("an array element is empty or does not end")
+	}
+	e := arrayElement{text: r.rest[:n]}
+	e.null = string(e.text) == "NULL"
+	r.rest = r.rest[n:]
+	return e, true, nil
+}
+
+// unquote reads a string in double quotes with backslash escapes and returns its length in the text. It copies only where
+// there are escapes.
+func unquote(text []byte) (value []byte, length int, ok bool) {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			if value == nil {
+				return text[1:i], i + 1, true
+			}
+			return value, i + 1, true
+		case '\\':
+			if value == nil {
+				value = append(make([]byte, 0, len(text)), text[1:i]...)
+			}
+			if i++; i < len(text) {
+				value = append(value, text[i])
+			}
+		default:
+			if value != nil {
+				value = append(value, text[i])
+			}
+		}
+	}
+	return nil, 0, false
+}
+
+// nestedLength returns the length of the inner array that text begins with, 0 if it does not end.
+func nestedLength(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '"':
+			_, n, ok := unquote(text[i:])
+			if !ok {
+				return 0
+			}
+			i += n - 1
+		}
+	}
+	return 0
+}
+
+// encodeWholeTimetz writes a timetz as an element: java.sql.Time keeps no fraction of a second here.
+func encodeWholeTimetz(dst, text []byte) ([]byte, error) {
+	t, err := parseTimetz(text)
+	return append(appendTime(append(dst, '"'), t-t%microsPerSec, 0), 'Z', '"'), err
+}
+
+// encodeSQLTime writes a time as an element: java.sql.Time knows no 24:00 and no fractions of a millisecond.
+func encodeSQLTime(encode encodeFunc) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		if string(text) == "24:00:00" {
+			return encode(dst, []byte("00:00:00"))
+		}
+		if point := bytes.IndexByte(text, '.'); point >= 0 && len(text) > point+4 {
+			text = text[:point+4]
+		}
+		return encode(dst, text)
+	}
+}
+
+// encodeSQLTimestamptz writes a timestamptz as an element: java.sql.Timestamp has no negative infinity.
+func encodeSQLTimestamptz(encode encodeFunc) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		if string(text) == negativeInfinity {
+			return append(dst, `"+292269055-12-02T23:00:00.000000Z"`...), nil
+		}
+		return encode(dst, text)
+	}
+}
