@@ -3,30 +3,54 @@ package localadx
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/web"
 )
 
-// pageLanguage answers the web page's editor with the engine's own compiler, so that it marks exactly what would be refused.
+// checkTimeout bounds one check of the text in the page's editor.
+const checkTimeout = 5 * time.Second
+
+// pageLanguage answers the web page's editor with the engine's own compiler and the commands' own parser, so that it
+// marks exactly what would be refused.
 type pageLanguage struct {
-	runner *query.Runner
+	commands *command.Executor
+	runner   *query.Runner
 }
 
+// Vocabulary implements web.Language.
 func (pageLanguage) Vocabulary() web.Vocabulary {
 	return web.Vocabulary{Operators: kql.Operators(), Functions: kql.Functions(), Aggregates: kql.Aggregates()}
 }
 
+// Check implements web.Language.
 func (l pageLanguage) Check(database, text string) []web.Refusal {
-	_, err := l.runner.Compile(context.Background(), database, text, nil)
+	err := l.check(database, text)
 	var refused *kql.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
-		return []web.Refusal{{Code: refused.Code, Message: refused.Message, Line: refused.Line, Column: max(0, refused.Column-1)}}
+		message := refused.Message
+		if refused.Hint != "" {
+			message += " (" + refused.Hint + ")"
+		}
+		return []web.Refusal{{Code: refused.Code, Message: message, Line: max(refused.Line, 1), Column: max(0, refused.Column-1)}}
 	default:
 		return []web.Refusal{{Code: "General_BadRequest", Message: err.Error(), Line: 1}}
 	}
+}
+
+func (l pageLanguage) check(database, text string) error {
+	if strings.HasPrefix(strings.TrimSpace(text), ".") {
+		return l.commands.Check(text)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
+	defer cancel()
+	_, err := l.runner.Compile(ctx, database, text, nil)
+	return err
 }

@@ -122,7 +122,7 @@ func (s *Server) wire(signer *azstorage.Signer) {
 		StorageURL: s.storageURL, Token: s.config.Token, Log: log,
 	}}
 	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
-	handler := route(kusto, storage, web.Handler(pageLanguage{runner}))
+	handler := route(kusto, storage, web.Handler(pageLanguage{s.commands, runner}))
 	for i := range s.servers {
 		s.servers[i] = &http.Server{
 			Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -132,7 +132,7 @@ func (s *Server) wire(signer *azstorage.Signer) {
 }
 
 // route sends requests to the service that their path belongs to.
-func route(kusto, storage, page http.Handler) http.Handler {
+func route(kusto *rest.Handler, storage, page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := strings.ToLower(r.URL.Path); {
 		case strings.HasPrefix(path, "/v1/"), strings.HasPrefix(path, "/v2/"):
@@ -141,6 +141,8 @@ func route(kusto, storage, page http.Handler) http.Handler {
 			storage.ServeHTTP(w, r)
 		case path == "/health":
 			w.WriteHeader(http.StatusOK)
+		case path == "/local/check" && !kusto.Admits(r):
+			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 		default:
 			page.ServeHTTP(w, r)
 		}

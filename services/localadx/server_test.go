@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx"
 )
@@ -203,4 +206,52 @@ func orders(first, n int) string {
 		fmt.Fprintf(&b, `{"orderid":%d,"custid":%d,"city":"New York","amount":%d,"purchase_time":"2020-10-09 07:10:%02d"}`+"\n", i, i%1000, 100+i%100, i%60)
 	}
 	return b.String()
+}
+
+// resource returns the URL of an ingestion resource.
+func (r *running) resource(name string) string {
+	r.t.Helper()
+	for _, row := range r.command(".get ingestion resources") {
+		if row[0] == name {
+			return row[1].(string)
+		}
+	}
+	r.t.Fatalf("there is no ingestion resource %s", name)
+	return ""
+}
+
+// do sends a request that must be answered with the status.
+func (r *running) do(request *http.Request, status int) string {
+	r.t.Helper()
+	response, err := r.client.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if response.StatusCode != status {
+		r.t.Fatalf("%s %s: %s %s", request.Method, request.URL.Path, response.Status, body)
+	}
+	return string(body)
+}
+
+// enqueue puts a request to ingest a blob into table Orders into the queue.
+func (r *running) enqueue(blobURL string, properties map[string]any) {
+	r.t.Helper()
+	message, err := json.Marshal(map[string]any{
+		"Id": uuid.NewString(), "BlobPath": blobURL, "DatabaseName": "shop", "TableName": "Orders", "AdditionalProperties": properties,
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	path, query, _ := strings.Cut(r.resource("SecuredReadyForAggregationQueue"), "?")
+	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString(message) + "</MessageText></QueueMessage>"
+	request, err := http.NewRequest(http.MethodPost, path+"/messages?"+query, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.do(request, http.StatusCreated)
 }

@@ -218,3 +218,9 @@ func (x *Executor) table(c *call, argument string) (*store.Database, *store.Tabl
 func badRequest(format string, args ...any) error {
 	return &store.InvalidError{Reason: fmt.Sprintf(format, args...)}
 }
+
+// Check reports whether a command can be parsed, without running it; the error is a *kql.Error.
+func (x *Executor) Check(text string) error {
+	_, _, _, err := x.grammar.parse(text)
+	return err
+}

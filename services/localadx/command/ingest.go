@@ -153,7 +153,7 @@ func (x *Executor) insertQuery(c *call, load store.Load) (*Result, error) {
 		return nil, badRequest("The table '%s' already has an extent with one of the ingestIfNotExists tags", c.Text("table"))
 	}
 	if err != nil {
-		return nil, source.Classify(err)
+		return nil, err
 	}
 	r := newResult("ExtentId:guid", "OriginalSize:long", "ExtentSize:long", "ColumnSize:long", "IndexSize:long", "RowCount:long")
 	if extent.Rows > 0 {

@@ -116,6 +116,9 @@ func (i *Ingestor) nudge() {
 // earlier run left.
 func (i *Ingestor) Run(ctx context.Context) error {
 	left, err := i.Store.Peek(ctx, azstorage.IngestionQueue, math.MaxInt32)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read the requests left from before: %w", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
-	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -64,7 +63,6 @@ func (x *exchange) describe(err error) oneAPIError {
 const invalidRequest = "Request is invalid and cannot be executed."
 
 func classify(err error) oneAPIError {
-	err = source.Classify(err)
 	var (
 		protocol *protocolError
 		compile  *kql.Error
@@ -73,6 +71,7 @@ func classify(err error) oneAPIError {
 		invalid  *store.InvalidError
 		intake   *ingest.Error
 		tooMany  *engine.ErrTooManyRows
+		policy   *store.UpdatePolicyError
 	)
 	bad := func(code, typeName string) oneAPIError {
 		return oneAPIError{status: http.StatusBadRequest, Code: code, Message: invalidRequest, Type: "Kusto.Data.Exceptions." + typeName, Detail: err.Error(), Permanent: true}
@@ -81,6 +80,8 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &protocol):
 		e := oneAPIError{status: protocol.status, Code: protocol.code, Message: invalidRequest, Type: "Kusto.Data.Exceptions.KustoBadRequestException", Detail: protocol.message, Permanent: protocol.permanent}
 		return e
+	case errors.As(err, &policy):
+		return bad(ingest.CodeUpdatePolicy, "UpdatePolicyException")
 	case errors.As(err, &compile):
 		return compileError(compile)
 	case errors.As(err, &missing):

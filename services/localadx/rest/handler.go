@@ -67,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	if !h.admits(r) {
+	if !h.Admits(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		h.fail(x, &protocolError{status: http.StatusUnauthorized, code: "Unauthorized", message: "this server asks for a bearer token and the request has none or another"})
 		return
@@ -88,8 +88,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admits checks the bearer token, in a time that does not depend on how much of it is right.
-func (h *Handler) admits(r *http.Request) bool {
+// Admits checks the request's bearer token, in a time that does not depend on how much of it is right.
+func (h *Handler) Admits(r *http.Request) bool {
 	if h.Token == "" {
 		return true
 	}

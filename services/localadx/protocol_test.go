@@ -1,0 +1,198 @@
+package localadx_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/services/localadx"
+)
+
+func TestSignInMetadataIsAbsent(t *testing.T) {
+	r := start(t, t.TempDir())
+	response, err := r.client.Get(r.http + "/v1/rest/auth/metadata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusNotFound || len(body) != 0 {
+		t.Errorf("the answer is %s %q, %v; want 404 without a body", response.Status, body, err)
+	}
+}
+
+func TestTheFragmentedDialectIsWhatTheGoSDKReads(t *testing.T) {
+	r := start(t, t.TempDir())
+	status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print a=1, s='x'","properties":{"Options":{"results_v2_fragment_primary_tables":true,"results_v2_newlines_between_frames":true}}}`)
+	if status != http.StatusOK {
+		t.Fatal(status, body)
+	}
+	lines := strings.Split(strings.TrimSpace(body), "\n")
+	starts := []string{
+		`[{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":true,"ErrorReportingPlacement":"EndOfTable"}`,
+		`,{"FrameType":"DataTable","TableId":0,"TableKind":"QueryProperties","TableName":"@ExtendedProperties","Columns":[`,
+		`,{"FrameType":"TableHeader","TableId":1,"TableKind":"PrimaryResult","TableName":"PrimaryResult","Columns":[{"ColumnName":"a","ColumnType":"long"},{"ColumnName":"s","ColumnType":"string"}]}`,
+		`,{"FrameType":"TableFragment","TableFragmentType":"DataAppend","TableId":1,"Rows":[[1,"x"]]}`,
+		`,{"FrameType":"TableCompletion","TableId":1,"RowCount":1}`,
+		`,{"FrameType":"DataTable","TableId":2,"TableKind":"QueryCompletionInformation","TableName":"QueryCompletionInformation","Columns":[`,
+		`,{"FrameType":"DataSetCompletion","HasErrors":false,"Cancelled":false}`,
+		`]`,
+	}
+	if len(lines) != len(starts) {
+		t.Fatalf("there are %d lines, want %d:\n%s", len(lines), len(starts), body)
+	}
+	for i, want := range starts {
+		if !strings.HasPrefix(lines[i], want) {
+			t.Errorf("line %d is\n%s\nwant it to start\n%s", i+1, lines[i], want)
+		}
+	}
+}
+
+func TestWithoutTheOptionTheResultIsOneTable(t *testing.T) {
+	r := start(t, t.TempDir())
+	for _, properties := range []string{`null`, `{}`, `"{\"Options\":{\"servertimeout\":240000}}"`, `{"Options":{"servertimeout":"00:04:00"},"Parameters":null}`} {
+		status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print a=1","properties":`+properties+`}`)
+		var frames []struct {
+			FrameType, TableKind string
+			Rows                 [][]any
+		}
+		if err := json.Unmarshal([]byte(body), &frames); err != nil || status != http.StatusOK {
+			t.Fatalf("properties %s: %d %v in %s", properties, status, err, body)
+		}
+		var kinds []string
+		for _, f := range frames {
+			kinds = append(kinds, f.FrameType+f.TableKind)
+		}
+		if got, want := strings.Join(kinds, " "), "DataSetHeader DataTableQueryProperties DataTablePrimaryResult DataTableQueryCompletionInformation DataSetCompletion"; got != want {
+			t.Errorf("the frames are %s, want %s", got, want)
+		}
+	}
+}
+
+func TestRequestsMayBeGzippedAndChunked(t *testing.T) {
+	r := start(t, t.TempDir())
+	var body bytes.Buffer
+	compressor := gzip.NewWriter(&body)
+	io.WriteString(compressor, `{"db":"shop","csl":"print 1"}`)
+	compressor.Close()
+	// A reader of unknown length makes the client send chunks.
+	request, err := http.NewRequest(http.MethodPost, r.http+"/v1/rest/query", io.MultiReader(&body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Encoding", "gzip")
+	r.do(request, http.StatusOK)
+}
+
+func TestParametersReachTheQuery(t *testing.T) {
+	r := start(t, t.TempDir())
+	_, body := r.post("/v1/rest/query", `{"db":"shop","csl":"declare query_parameters(x:string, n:long); print strcat(x, tostring(n))","properties":{"Options":{},"Parameters":{"x":"'a'","n":2}}}`)
+	if !strings.Contains(body, `[["a2"]]`) {
+		t.Error(body)
+	}
+}
+
+func TestErrorsHaveKustosBody(t *testing.T) {
+	r := start(t, t.TempDir())
+	tests := []struct {
+		name, path, body, code, contains string
+		status                           int
+	}{
+		{"a syntax error", "/v2/rest/query", `{"db":"shop","csl":"print ("}`, "General_BadRequest", "SYN", 400},
+		{"an unknown table", "/v2/rest/query", `{"db":"shop","csl":"Nope"}`, "General_BadRequest", "SEM0100", 400},
+		{"an unknown database", "/v2/rest/query", `{"db":"nope","csl":"print 1"}`, "BadRequest_EntityNotFound", "nope", 400},
+		{"an unknown command", "/v1/rest/mgmt", `{"db":"shop","csl":".frobnicate"}`, "General_BadRequest", "SYN0002", 400},
+		{"a command as a query", "/v2/rest/query", `{"db":"shop","csl":".show tables"}`, "General_BadRequest", "/v1/rest/mgmt", 400},
+		{"export", "/v1/rest/mgmt", `{"db":"shop","csl":".export to csv (h@'x') <| T"}`, "General_BadRequest", "not available", 400},
+		{"a body that is not JSON", "/v1/rest/mgmt", `nope`, "General_BadRequest", "JSON", 400},
+		{"an unknown path", "/v1/rest/nope", ``, "NotFound", "", 404},
+	}
+	for _, test := range tests {
+		status, body := r.post(test.path, test.body, "x-ms-client-request-id", "KGC.execute;42")
+		var e struct {
+			Error struct {
+				Code      string
+				Detail    string                                       `json:"@message"`
+				Permanent *bool                                        `json:"@permanent"`
+				Type      string                                       `json:"@type"`
+				Context   struct{ ClientRequestID, ActivityID string } `json:"@context"`
+			}
+		}
+		if err := json.Unmarshal([]byte(body), &e); err != nil {
+			t.Errorf("%s: %v in %s", test.name, err, body)
+			continue
+		}
+		if status != test.status || e.Error.Code != test.code || !strings.Contains(e.Error.Detail, test.contains) || e.Error.Permanent == nil || e.Error.Context.ClientRequestID != "KGC.execute;42" {
+			t.Errorf("%s: %d %s", test.name, status, body)
+		}
+	}
+}
+
+func TestABrowserOfAzuresQueryPageMayCall(t *testing.T) {
+	r := start(t, t.TempDir())
+	for origin, allowed := range map[string]bool{"https://dataexplorer.azure.com": true, "http://localhost:3000": true, "https://evil.example": false} {
+		request, err := http.NewRequest(http.MethodOptions, r.http+"/v2/rest/query", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", origin)
+		request.Header.Set("Access-Control-Request-Headers", "x-ms-user-id")
+		response, err := r.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if got := response.Header.Get("Access-Control-Allow-Origin") == origin; got != allowed {
+			t.Errorf("%s: allowed is %t, want %t", origin, got, allowed)
+		}
+		if allowed && (response.Header.Get("Access-Control-Allow-Headers") != "x-ms-user-id" || response.Header.Get("Access-Control-Allow-Private-Network") != "true") {
+			t.Errorf("%s: headers are %v", origin, response.Header)
+		}
+	}
+}
+
+func TestATokenKeepsOthersOut(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *localadx.Config) { c.Token = "secret" })
+	const body = `{"db":"shop","csl":"print 1"}`
+	for header, want := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer secret": 200} {
+		if status, answer := r.post("/v1/rest/query", body, "Authorization", header); status != want {
+			t.Errorf("%q: %d %s, want %d", header, status, answer, want)
+		}
+	}
+}
+
+func TestStorageURLsAreSigned(t *testing.T) {
+	r := start(t, t.TempDir())
+	container := r.resource("TempStorage")
+	path, _, _ := strings.Cut(container, "?")
+	request, err := http.NewRequest(http.MethodPut, path+"/x?sv=1&se=2999-01-01T00%3A00%3A00Z&sig=forged", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.do(request, http.StatusForbidden)
+}
+
+func TestResourcesFollowTheNameTheClientUsed(t *testing.T) {
+	r := start(t, t.TempDir())
+	request, err := http.NewRequest(http.MethodPost, r.http+"/v1/rest/mgmt", strings.NewReader(`{"db":"NetDefaultDB","csl":".show ingestion resources"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host = "ingest-localadx:1234"
+	if body := r.do(request, http.StatusOK); !strings.Contains(body, `"https://localadx:`) || strings.Count(body, "?") != 5 {
+		t.Error(body)
+	}
+}
+
+func TestValidatePermissionsAnswersOK(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.createOrders()
+	_, body := r.post("/v2/rest/query", `{"db":"shop","csl":"Orders | count","properties":{"Options":{"validate_permissions":true}}}`)
+	if !strings.Contains(body, `[["OK"]]`) {
+		t.Error(body)
+	}
+}
