@@ -33,9 +33,9 @@ func specialForms() map[string]specialForm {
 		"extract": bindExtract, "extract_json": bindExtractJSON,
 		"current_database": bindCurrentDatabase, "current_cluster_endpoint": bindCurrentCluster,
 		"binary_shift_left": bindShift, "binary_shift_right": bindShift,
-		"hash": bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText, "hash_many": bindHashMany,
+		"hash": bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
-		"series_stats": bindParts, "series_periods_detect": bindParts, "series_periods_validate": bindParts, "series_fit_line": bindParts,
+		"series_stats": bindParts, "series_periods_validate": bindParts, "series_fit_line": bindParts,
 		"cursor_after": bindUnsupportedCursor, "ingestion_time": bindUnsupportedCursor,
 		"tohex": bindToHex, "unicode_codepoints_to_string": bindCodepoints,
 	}
@@ -537,15 +537,6 @@ func bindHash(b *binder, x callNode, env env) *expr {
 	return &expr{sql: sql, typ: value.Long, nullable: true}
 }
 
-func bindHashMany(b *binder, x callNode, env env) *expr {
-	b.arity(x, 2, 64)
-	args := make([]string, len(x.Args))
-	for i, a := range x.Args {
-		args[i] = b.hashed(b.scalar(a.X, env))
-	}
-	return &expr{sql: goCall("hash_combine", value.Long, args...), typ: value.Long, nullable: true}
-}
-
 func bindHashText(b *binder, x callNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
@@ -628,7 +619,6 @@ func bindArraySort(b *binder, x callNode, env env) *expr {
 var partedFunctions = map[string][]part{
 	"series_stats": {{name: "min", typ: value.Real}, {name: "min_idx", typ: value.Long}, {name: "max", typ: value.Real}, {name: "max_idx", typ: value.Long},
 		{name: "avg", typ: value.Real}, {name: "stdev", typ: value.Real}, {name: "variance", typ: value.Real}},
-	"series_periods_detect":   {{name: "periods", typ: value.Dynamic}, {name: "scores", typ: value.Dynamic}},
 	"series_periods_validate": {{name: "periods", typ: value.Dynamic}, {name: "scores", typ: value.Dynamic}},
 	"series_fit_line": {{name: "rsquare", typ: value.Real}, {name: "slope", typ: value.Real}, {name: "variance", typ: value.Real},
 		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real}, {name: "line_fit", typ: value.Dynamic}},

@@ -150,7 +150,7 @@ func defineNulls(signature string, eval func(args []any) any) Function {
 // Functions returns all functions of the package. The slice is the caller's.
 func Functions() []Function {
 	var all []Function
-	for _, group := range [][]Function{conversions(), texts()} {
+	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), times(), maths(), encodings(), hashes(), networks(), series()} {
 		all = append(all, group...)
 	}
 	return all

@@ -56,6 +56,24 @@ function xValue(value: Value | undefined, scale: XScale, column: Column, zone: T
   return formatValue(value, column, zone) || "(empty)";
 }
 
+/** The x axis' categories: times and numbers in their order, anything else as the result has it. */
+function categoriesOf(table: Table, shape: Shape, zone: TimeZoneChoice): string[] {
+  const column = table.columns[shape.x]!;
+  const measure = (v: Value | undefined): number =>
+    column.type === "timespan" ? timespanSeconds(String(v)) ?? 0 : column.type === "datetime" ? new Date(String(v)).getTime() : Number(v);
+  const ordered = column.type === "timespan" || column.type === "datetime" || numeric(column);
+  const values = table.rows.map((r) => r[shape.x]);
+  if (ordered) values.sort((a, b) => measure(a) - measure(b));
+  return [...new Set(values.map((v) => String(xValue(v, "category", column, zone))))];
+}
+
+const spanSteps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400]; // seconds
+
+/** A step of clock time that gives an axis of this many seconds at most eight ticks. */
+function spanStep(range: number): number {
+  return spanSteps.find((s) => range / s <= 8) ?? 86400 * Math.ceil(range / 86400 / 8);
+}
+
 function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -93,7 +111,7 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
     }
   }
   const category = shape.xScale === "category";
-  const categories = category ? [...new Set([...groups.values()].flat().map((p) => String(p[0])))] : [];
+  const categories = category ? categoriesOf(table, shape, zone) : [];
   if (!category) for (const points of groups.values()) points.sort((a, b) => Number(a[0]) - Number(b[0]));
   const stacked = kind === "stackedareachart" || visualization.Kind?.startsWith("stacked");
   const series = [...groups].map(([name, points]) => ({
@@ -110,7 +128,11 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
   const xLabel = shape.xScale === "span" ? { formatter: (v: number) => formatSeconds(v) }
     : shape.xScale === "time" ? { formatter: (v: number) => formatDatetime(new Date(v).toISOString().replace(/\.000Z$/, "Z"), zone).replace(" ", "\n") }
     : {};
+  const spans = shape.xScale === "span" ? [...groups.values()].flat().map((p) => Number(p[0])) : [];
+  const step = spanStep(Math.max(0, ...spans) - Math.min(0, ...spans));
+  const ticks = spans.length ? { interval: step, min: Math.floor(Math.min(...spans) / step) * step, max: Math.ceil(Math.max(...spans) / step) * step } : {};
   const xAxis = {
+    ...ticks,
     type: category ? "category" : "value",
     ...(category ? { data: categories } : { scale: true }),
     name: visualization.XTitle ?? xColumn.name, nameLocation: "middle", nameGap: shape.xScale === "time" ? 42 : 30,

@@ -5,15 +5,15 @@ import { fill, h } from "./dom";
 import { tableView } from "./table";
 import type { TimeZoneChoice } from "./values";
 
-interface Panel { title: string; empty: string; ask: string }
+interface Panel { title: string; empty: string; ask(database: string): string }
 
 const panels: Panel[] = [
   { title: "Tables", empty: "No tables yet.",
-    ask: ".show tables details | project TableName, TotalRowCount, TotalExtents, TotalOriginalSize, MaxExtentsCreationTime" },
+    ask: () => ".show tables details | project TableName, TotalRowCount, TotalExtents, TotalOriginalSize, MaxExtentsCreationTime" },
   { title: "Newest extents", empty: "Nothing ingested yet.",
-    ask: ".show database extents | project TableName, MaxCreatedOn, RowCount, OriginalSize, Tags | top 50 by MaxCreatedOn desc" },
+    ask: (database) => `.show database ['${database.replaceAll("'", "\\'")}'] extents | project TableName, MaxCreatedOn, RowCount, OriginalSize, Tags | top 50 by MaxCreatedOn desc` },
   { title: "Failures", empty: "No failures.",
-    ask: ".show ingestion failures | project FailedOn, Table, ErrorCode, Details, FailureKind, IngestionSourcePath | top 50 by FailedOn desc" },
+    ask: () => ".show ingestion failures | project FailedOn, Table, ErrorCode, Details, FailureKind, IngestionSourcePath | top 50 by FailedOn desc" },
 ];
 
 export interface Monitor { readonly element: HTMLElement; refresh(): Promise<void> }
@@ -24,7 +24,7 @@ export function monitor(database: () => string, zone: () => TimeZoneChoice): Mon
     let last = "";
     return { panel, body, async refresh() {
       try {
-        const answer: Answer = await command(database(), panel.ask);
+        const answer: Answer = await command(database(), panel.ask(database()));
         const now = JSON.stringify([answer.table, zone()]);
         if (now === last) return;
         last = now;

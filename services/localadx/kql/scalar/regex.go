@@ -1,0 +1,193 @@
+package scalar
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// maxPatterns bounds the cache of compiled patterns; a query rarely has more than a few.
+const maxPatterns = 256
+
+// patternCache holds compiled patterns: rows of a query repeat the same one.
+type patternCache struct {
+	mu       sync.Mutex
+	compiled map[string]*regexp.Regexp // nil for an invalid pattern
+}
+
+var patterns = &patternCache{compiled: map[string]*regexp.Regexp{}}
+
+// compile returns a compiled pattern, nil if it is invalid.
+func compile(pattern string) *regexp.Regexp {
+	patterns.mu.Lock()
+	defer patterns.mu.Unlock()
+	if re, ok := patterns.compiled[pattern]; ok {
+		return re
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = nil
+	}
+	if len(patterns.compiled) >= maxPatterns {
+		clear(patterns.compiled)
+	}
+	patterns.compiled[pattern] = re
+	return re
+}
+
+// regexes are the functions that take regular expressions, in RE2 syntax as Kusto's are.
+func regexes() []Function {
+	return []Function{
+		define("matches(string, string) bool", func(a []any) any {
+			re := compile(a[1].(string))
+			return re != nil && re.MatchString(a[0].(string))
+		}),
+		define("extract(string, long, text) string", extract),
+		define("extract_all(string, text) dynamic", func(a []any) any { return extractAll(a[0].(string), nil, a[1].(string)) }),
+		define("extract_all(string, dynamic, text) dynamic", func(a []any) any {
+			if len(a) == 2 {
+				return extractAll(a[0].(string), nil, value.DynamicText(a[1]))
+			}
+			return extractAll(a[0].(string), list(a[1]), a[2].(string))
+		}),
+		define("replace_regex(text, string, text) string", replaceRegex),
+		define("regex_quote(text) string", func(a []any) any { return regexp.QuoteMeta(a[0].(string)) }),
+		define("indexof_regex(text, string, long?, long?, long?) long", indexOfRegex),
+		define("trim(string, text) string", func(a []any) any { return trim(a, true, true) }),
+		define("trim_start(string, text) string", func(a []any) any { return trim(a, true, false) }),
+		define("trim_end(string, text) string", func(a []any) any { return trim(a, false, true) }),
+		define("captures(string, string) dynamic", captures),
+	}
+}
+
+func extract(a []any) any {
+	re := compile(a[0].(string))
+	group := int(a[1].(int64))
+	if re == nil || group < 0 {
+		return ""
+	}
+	m := re.FindStringSubmatch(a[2].(string))
+	if group >= len(m) {
+		return ""
+	}
+	return m[group]
+}
+
+// extractAll returns the matches: texts if there is one group, else arrays of the groups asked for by number or name.
+func extractAll(pattern string, groups []any, text string) any {
+	re := compile(pattern)
+	if re == nil {
+		return nil
+	}
+	var wanted []int
+	for _, g := range groups {
+		switch g := g.(type) {
+		case int64:
+			wanted = append(wanted, int(g))
+		case string:
+			wanted = append(wanted, re.SubexpIndex(g))
+		}
+	}
+	if groups == nil {
+		for i := 1; i <= re.NumSubexp(); i++ {
+			wanted = append(wanted, i)
+		}
+		if len(wanted) == 0 {
+			wanted = []int{0}
+		}
+	}
+	out := []any{}
+	for _, m := range re.FindAllStringSubmatch(text, -1) {
+		row := []any{}
+		for _, i := range wanted {
+			if i >= 0 && i < len(m) {
+				row = append(row, m[i])
+			}
+		}
+		if len(row) == 1 {
+			out = append(out, row[0])
+		} else {
+			out = append(out, row)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// replaceRegex replaces matches; \1 in the rewrite is a group.
+func replaceRegex(a []any) any {
+	re := compile(a[1].(string))
+	if re == nil {
+		return a[0]
+	}
+	rewrite := a[2].(string)
+	var template strings.Builder
+	for i := 0; i < len(rewrite); i++ {
+		switch c := rewrite[i]; {
+		case c == '\\' && i+1 < len(rewrite) && rewrite[i+1] >= '0' && rewrite[i+1] <= '9':
+			template.WriteString("${" + rewrite[i+1:i+2] + "}")
+			i++
+		case c == '\\' && i+1 < len(rewrite) && rewrite[i+1] == '\\':
+			template.WriteByte('\\')
+			i++
+		case c == '$':
+			template.WriteString("$$")
+		default:
+			template.WriteByte(c)
+		}
+	}
+	return re.ReplaceAllString(a[0].(string), template.String())
+}
+
+func indexOfRegex(a []any) any {
+	text := []rune(a[0].(string))
+	if len(a) > 2 && a[2].(int64) < 0 {
+		return nil
+	}
+	start, end, occurrence, ok := searchRange(a, 2, int64(len(text)))
+	re := compile(a[1].(string))
+	if !ok || re == nil || occurrence < 1 {
+		return int64(-1)
+	}
+	part := string(text[start:end])
+	for _, m := range re.FindAllStringIndex(part, -1) {
+		if occurrence--; occurrence == 0 {
+			return start + int64(len([]rune(part[:m[0]])))
+		}
+	}
+	return int64(-1)
+}
+
+func trim(a []any, start, end bool) any {
+	text := a[1].(string)
+	if start {
+		if re := compile("^(?:" + a[0].(string) + ")+"); re != nil {
+			text = text[len(re.FindString(text)):]
+		}
+	}
+	if end {
+		if re := compile("(?:" + a[0].(string) + ")+$"); re != nil {
+			if m := re.FindStringIndex(text); m != nil {
+				text = text[:m[0]]
+			}
+		}
+	}
+	return text
+}
+
+// captures returns the groups of a match, for the parse operator; nil if there is none.
+func captures(a []any) any {
+	re := compile(a[0].(string))
+	if re == nil {
+		return nil
+	}
+	m := re.FindStringSubmatch(a[1].(string))
+	if m == nil {
+		return nil
+	}
+	return anyStrings(m[1:])
+}
