@@ -26,7 +26,8 @@ type View = "table" | ChartKind;
 export function queryPage(options: QueryPageOptions): QueryPage {
   const result = h("section", { class: "result", "aria-live": "polite", "aria-label": "Result" });
   const tree = h("nav", { class: "tree", "aria-label": "Schema" });
-  const viewAs = h("select", { "aria-label": "Show result as", disabled: true, onchange: () => { view = viewAs.value as View; draw(); } });
+  const viewAs = h("select", { "aria-label": "Show result as", disabled: true, onchange: () => { view = viewAs.value as View; draw(); } },
+    h("option", {}, "table"));
   const csvButton = h("button", { disabled: true, onclick: exportCSV }, "Export CSV");
   const runButton = h("button", { class: "primary", title: "Shift+Enter", onclick: () => void execute() }, "Run ▸");
   let answer: Answer | null = null;
@@ -72,10 +73,9 @@ export function queryPage(options: QueryPageOptions): QueryPage {
 
   function showError(error: unknown): void {
     viewAs.disabled = csvButton.disabled = true;
-    const where = error instanceof KustoError && error.line > 0 ? ` Line ${error.line}, position ${error.column}.` : "";
     const text = error instanceof Error ? error.message : String(error);
     fill(result, h("div", { class: "refused", role: "alert" },
-      h("strong", {}, error instanceof KustoError ? error.code : "localadx did not answer"), h("p", {}, text + where)));
+      h("strong", {}, error instanceof KustoError ? error.code : "localadx did not answer"), h("p", {}, text)));
   }
 
   function draw(): void {
@@ -104,7 +104,7 @@ export function queryPage(options: QueryPageOptions): QueryPage {
       h("details", { open: d.name === options.database() }, h("summary", {}, d.name),
         ...d.tables.map((t) => h("details", {},
           h("summary", {}, t.name, " ", h("button", { class: "quiet", title: `Query ${t.name}`, "aria-label": `Query ${t.name}`,
-            onclick: (e: Event) => { e.preventDefault(); editor.insert(`${quoted(t.name)}\n| take 100`); } }, "＋")),
+            onclick: (e: Event) => { e.preventDefault(); editor.insert(`${quoted(t.name)}\n| take 100`); } }, "+")),
           h("ul", {}, ...t.columns.map((c) => h("li", {},
             h("button", { class: "quiet", title: `Insert ${c.name}`, onclick: () => editor.insert(quoted(c.name)) }, c.name), h("small", {}, c.type)))))),
         ...(d.tables.length ? [] : [h("p", { class: "note" }, "No tables yet.")]))));
