@@ -70,6 +70,9 @@ func (s *service) getSourceOffsets(ctx context.Context, connector string) ([]*co
 
 func (s *service) getSinkOffsets(ctx context.Context, group string) ([]*connectorv1.Offset, error) {
 	found, err := s.store.admin.FetchOffsets(ctx, group)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets of consumer group %s: %w", group, err)
 	}
@@ -244,11 +247,16 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 	group := s.groupOf(connector)
 	if len(commits) > 0 {
 		responses, err := s.store.admin.CommitOffsets(ctx, group, commits)
-		if err == nil {
-			err = responses.Error()
-		}
 		if err != nil {
 			return s.groupError(connector.name, group, err)
+		}
+		for _, response := range responses.Sorted() {
+			if errors.Is(response.Err, kerr.UnknownTopicOrPartition) {
+				return invalidField(ReasonOffsetsInvalid, "offsets", fmt.Sprintf("There is no partition with kafka_topic %.300q and kafka_partition %d", response.Topic, response.Partition))
+			}
+			if response.Err != nil {
+				return s.groupError(connector.name, group, response.Err)
+			}
 		}
 	}
 	if len(removals) > 0 {
@@ -256,7 +264,7 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 		if err == nil {
 			err = responses.Error()
 		}
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return s.groupError(connector.name, group, err)
 		}
 	}
@@ -279,8 +287,6 @@ func (s *service) groupError(connector, group string, err error) error {
 	switch {
 	case errors.Is(err, kerr.NonEmptyGroup), errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.GroupSubscribedToTopic):
 		return notStopped(connector, fmt.Sprintf("consumer group %s still has members, try again", group))
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return invalidField(ReasonOffsetsInvalid, "offsets", "There is no such topic or partition")
 	}
 	return storeUnavailable(fmt.Errorf("change the offsets of consumer group %s: %w", group, err))
 }

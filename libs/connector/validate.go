@@ -28,12 +28,8 @@ type validated struct {
 // validate checks a configuration against a plugin's catalogue, with references resolved, and asks for the number of
 // tasks. earlier is what masks stand for.
 func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) validated {
-	size := 0
-	for key, value := range config {
-		size += len(key) + len(value)
-	}
-	if size > maxConfig {
-		return validated{config: config, problems: []catalogue.Problem{{Key: "config", Message: fmt.Sprintf("The configuration has %d bytes, more than the %d that are allowed", size, maxConfig)}}}
+	if problem := tooLarge(config); problem != nil {
+		return validated{config: config, problems: []catalogue.Problem{*problem}}
 	}
 	full, problems := unmasked(config, earlier)
 	resolved, faults := w.config.References.resolve(full)
@@ -64,6 +60,22 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 		result.tasks = tasks
 	}
 	return result
+}
+
+// tooLarge names the largest key of a configuration that is larger than allowed.
+func tooLarge(config map[string]string) *catalogue.Problem {
+	size, largest := 0, ""
+	for key, value := range config {
+		size += len(key) + len(value)
+		if len(key)+len(value) > len(largest)+len(config[largest]) {
+			largest = key
+		}
+	}
+	if size <= maxConfig {
+		return nil
+	}
+	return &catalogue.Problem{Key: largest, Message: fmt.Sprintf(
+		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size, maxConfig, largest)}
 }
 
 // check looks at the source or target, for at most the check timeout.
