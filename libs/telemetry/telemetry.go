@@ -45,6 +45,8 @@ type Telemetry struct {
 	// cdc_build_info{version}.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
+	// Level is the least level that Logger writes; it may be changed at any time.
+	Level *slog.LevelVar
 
 	gatherers prometheus.Gatherers
 	shutdown  []func(context.Context) error
@@ -55,7 +57,7 @@ type Option func(*options)
 
 type options struct {
 	logOutput io.Writer
-	logLevel  slog.Leveler
+	logLevel  slog.Level
 	spans     sdktrace.SpanProcessor
 }
 
@@ -64,7 +66,7 @@ func WithLogOutput(w io.Writer) Option { return func(o *options) { o.logOutput =
 
 // WithLogLevel sets the least level that is logged. The default is the variable LOG_LEVEL (debug, info, warn, error),
 // else info.
-func WithLogLevel(l slog.Leveler) Option { return func(o *options) { o.logLevel = l } }
+func WithLogLevel(l slog.Level) Option { return func(o *options) { o.logLevel = l } }
 
 // WithSpanProcessor records every span into p, besides what OTEL_* variables ask for. Tests use it.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option { return func(o *options) { o.spans = p } }
@@ -76,7 +78,9 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	for _, opt := range opts {
 		opt(&o)
 	}
-	t := &Telemetry{Logger: NewLogger(o.logOutput, o.logLevel).With("service", service)}
+	t := &Telemetry{Level: new(slog.LevelVar)}
+	t.Level.Set(o.logLevel)
+	t.Logger = NewLogger(o.logOutput, t.Level).With("service", service)
 
 	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification
 	// has it, hence their place at the end.

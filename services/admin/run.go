@@ -143,8 +143,8 @@ func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service
 const readyTimeout = 5 * time.Second
 
 // ready says why the system cannot be controlled: a fleet has no worker that is ready.
-func (s *service) ready() error {
-	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+func (s *service) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	health, err := s.GetHealth(ctx, &adminv1.GetHealthRequest{})
 	if err == nil && health.Verdict == adminv1.Verdict_VERDICT_BROKEN {

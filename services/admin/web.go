@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connectapi"
 )
 
 // maxBody bounds a request's body, in bytes.
@@ -31,7 +33,7 @@ const maxBody = 1 << 20
 var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
-func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func(context.Context) error) (http.Handler, error) {
 	gateway, err := newGateway(ctx, own)
 	if err != nil {
 		return nil, err
@@ -40,8 +42,14 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 	if err != nil {
 		return nil, err
 	}
-	probes := cfg.Telemetry.Handler(ready)
-	connect := http.NotFoundHandler()
+	probes := cfg.Telemetry.Handler(func() error { return ready(ctx) })
+	connect := connectapi.NewHandler(connectapi.Config{
+		Client:  connectorv1.NewConnectorServiceClient(own),
+		Ready:   ready,
+		Version: cfg.Version,
+		Loggers: connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level}),
+		Logger:  cfg.Telemetry.Logger,
+	})
 
 	guarded := http.NewServeMux()
 	guarded.Handle("/", connect)

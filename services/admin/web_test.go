@@ -161,6 +161,42 @@ func TestDocumentsAndPagesAreServed(t *testing.T) {
 	}
 }
 
+func TestTheConnectAPIServesTheConnectorsOfBothFleetsOnEveryAddress(t *testing.T) {
+	s := start(t, nil)
+	code, body, header := s.request(t, "POST", "/connectors", `{"name":"src","config":{"connector.class":"`+sourceClass+`","topic.prefix":"shop","secret.password":"canary-77"}}`,
+		"Content-Type: application/json")
+	if code != http.StatusCreated || !strings.HasSuffix(header.Get("Location"), "/connectors/src") {
+		t.Fatalf("creating: %d %s %v", code, body, header)
+	}
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	for _, name := range []string{"src", "adx"} {
+		s.await(t, name, connectorv1.State_STATE_RUNNING)
+	}
+	code, body, _ = s.request(t, "GET", "/connectors?expand=status&expand=info", "")
+	if code != http.StatusOK || !strings.Contains(body, `"type":"source"`) || !strings.Contains(body, `"type":"sink"`) || strings.Contains(body, "canary-77") {
+		t.Errorf("listing: %d %s", code, body)
+	}
+	if code, body, _ := s.request(t, "GET", "/", "", "Accept: */*"); code != http.StatusOK || !strings.Contains(body, `"version"`) {
+		t.Errorf("the root for Connect's clients: %d %s", code, body)
+	}
+	if code, body, _ := s.request(t, "GET", "/nope", ""); code != http.StatusNotFound || !strings.Contains(body, `"error_code":404`) {
+		t.Errorf("an unknown path: %d %s", code, body)
+	}
+	if strings.Contains(s.log.String(), "canary-77") {
+		t.Error("a secret was logged")
+	}
+}
+
+func TestAViewerMayNotPostAConnector(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	code, body, _ := s.request(t, "POST", "/connectors", `{"name":"src","config":{"connector.class":"`+sourceClass+`"}}`,
+		"Content-Type: application/json", "Authorization: Bearer viewer-1:viewer-pw")
+	if code != http.StatusForbidden || !strings.Contains(body, `"error_code":403`) {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
 // usersFile writes a file of one user a role, each with the password <role>-pw.
 func usersFile(t *testing.T) string {
 	t.Helper()
