@@ -1,4 +1,122 @@
 package change
 
-// defaultValue returns the schema default of a column, nil if it has none.
-func defaultValue(c *Column, cfg *Config) any { return nil }
+import (
+	"regexp"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// defaultOfFunction are the types whose column defaults become schema defaults, with the text that stands for a default that
+// a function computes.
+var defaultOfFunction = map[string]string{
+	"bool": "f", "bit": "0", "varbit": "0", "bpchar": "", "varchar": "", "text": "", "json": "{}", "jsonb": "{}", "xml": "",
+	"int2": "0", "int4": "0", "int8": "0", "float4": "0", "float8": "0", "numeric": "0.0",
+	"uuid": "00000000-0000-0000-0000-000000000000", "date": "1970-01-01", "time": "00:00:00",
+	"timestamp": "1970-01-01 00:00:00", "timestamptz": "1970-01-01 00:00:00+00", "interval": "00:00:00",
+}
+
+var (
+	functionCall  = regexp.MustCompile(`^[(]?[A-Za-z0-9_.]+\((?s:.*)\)`)
+	quotedLiteral = regexp.MustCompile(`(?s)'((?:[^']|'')*)'`)
+	bareClock     = regexp.MustCompile(`(?i)^(current_timestamp|current_time|current_date|localtime|localtimestamp)$`)
+)
+
+// defaultValue returns the schema default of a column, nil if it has none. It reads the expression as Debezium does: a
+// constant is taken, a function call becomes a zero of the type, of any other expression the first string literal or,
+// without one, the text itself is tried.
+func defaultValue(c *Column, value *codec) any {
+	expr := strings.TrimSpace(c.Default)
+	if expr == "" || value.schema.Type == record.Struct || value.encode == nil {
+		return nil
+	}
+	text, ok := "", false
+	switch c.Type.Kind {
+	case EnumType:
+		text, ok = enumDefault(c.Type, expr)
+	case BaseType:
+		text, ok = literalDefault(c.Type.Name, expr)
+	}
+	if !ok {
+		return nil
+	}
+	if v, special := infiniteDefault(c.Type.Name, text, value.schema); special {
+		return v
+	}
+	json, err := value.encode(nil, []byte(text))
+	if err != nil {
+		return nil
+	}
+	v, err := record.DecodeJSONValue(value.schema, json)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+func literalDefault(typeName, expr string) (string, bool) {
+	zero, ok := defaultOfFunction[typeName]
+	if !ok {
+		return "", false
+	}
+	if functionCall.MatchString(expr) || bareClock.MatchString(expr) {
+		return zero, true
+	}
+	literal := quotedLiteral.FindStringSubmatch(expr)
+	switch {
+	case literal != nil:
+		expr = strings.ReplaceAll(literal[1], "''", "'")
+	case strings.HasPrefix(expr, "NULL::"):
+		return "", false
+	}
+	if typeName == "bool" {
+		if strings.EqualFold(expr, "true") {
+			return "t", true
+		}
+		return "f", true
+	}
+	return expr, true
+}
+
+// enumDefault takes the label out of 'label'::type.
+func enumDefault(t *Type, expr string) (string, bool) {
+	cast := strings.LastIndex(expr, "::")
+	if cast < 0 {
+		return "", false
+	}
+	name := expr[cast+2:]
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		name = name[dot+1:]
+	}
+	label := expr[:cast]
+	if strings.Trim(name, `"`) != t.Name || len(label) < 2 || label[0] != '\'' || label[len(label)-1] != '\'' {
+		return "", false
+	}
+	return label[1 : len(label)-1], true
+}
+
+// infiniteDefault gives infinite dates and timestamps the values that java.time's greatest and least ones have, which they
+// become on their way to a schema.
+func infiniteDefault(typeName, text string, s *record.Schema) (value any, special bool) {
+	if text != infinity && text != negativeInfinity || typeName != "date" && typeName != "timestamp" {
+		return nil, false
+	}
+	positive := text == infinity
+	pick := func(greatest, least any) (any, bool) {
+		if positive {
+			return greatest, true
+		}
+		return least, true
+	}
+	switch s.Name {
+	case "io.debezium.time.IsoDate":
+		return pick("+999999999-12-31Z", "-999999999-01-01Z")
+	case "io.debezium.time.IsoTimestamp":
+		return pick("+999999999-12-31T23:59:59.999999999Z", "-999999999-01-01T00:00:00Z")
+	case "io.debezium.time.Date":
+		return pick(int32(169560311), int32(-170999002))
+	case "io.debezium.time.MicroTimestamp":
+		return pick(int64(-9223372036853775810), int64(-9223372036854775808))
+	}
+	return nil, true
+}

@@ -146,7 +146,7 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		if err := codec.apply(mapping, c); err != nil {
 			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
-		codec.schema = columnSchema(c, codec.schema, e.cfg)
+		codec.schema = columnSchema(c, &codec, e.cfg)
 		cp := columnPlan{column: c, index: i, codec: codec}
 		fieldName := e.cfg.FieldNameAdjustment.fieldName(c.Name)
 		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
@@ -164,15 +164,15 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 }
 
 // columnSchema completes the schema of a column's type with the column's own properties.
-func columnSchema(c *Column, s *record.Schema, cfg *Config) *record.Schema {
-	s = s.AsOptional(!c.NotNull)
+func columnSchema(c *Column, value *codec, cfg *Config) *record.Schema {
+	s := value.schema.AsOptional(!c.NotNull)
 	if cfg.SchemaComments && c.Comment != "" {
 		doc := *s
 		doc.Doc = c.Comment
 		s = &doc
 	}
-	if value := defaultValue(c, cfg); value != nil {
-		s = s.WithDefault(value)
+	if v := defaultValue(c, value); v != nil {
+		s = s.WithDefault(v)
 	}
 	return s
 }
