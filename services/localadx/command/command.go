@@ -157,16 +157,20 @@ func (x *Executor) run(ctx context.Context, request Request) (string, *Result, e
 // parse finds the command that the text is. What follows a `.show` command behind a bar is a query over its result.
 func (g grammar) parse(text string) (d definition, args Args, pipe string, err error) {
 	failed := match{text: text, reached: -1}
+	words := -1
 	for _, candidate := range g {
 		m := match{text: text, args: newArgs(), reached: -1}
-		end, ok := m.sequence(candidate.parts, 0)
-		if ok {
+		if end, ok := m.sequence(candidate.parts, 0); ok {
 			rest := next(text, end)
-			switch {
-			case rest.kind == endToken, rest.text == ";" && next(text, rest.end).kind == endToken:
-				return candidate.definition, m.args, "", nil
-			case rest.text == "|" && strings.HasPrefix(candidate.pattern, ".show"):
-				return candidate.definition, m.args, text[rest.end:], nil
+			bar := rest.text == "|" && strings.HasPrefix(candidate.pattern, ".show")
+			if bar || rest.kind == endToken || rest.text == ";" && next(text, rest.end).kind == endToken {
+				if m.words > words {
+					words, d, args, pipe = m.words, candidate.definition, m.args, ""
+					if bar {
+						pipe = text[rest.end:]
+					}
+				}
+				continue
 			}
 			m.fail(end, "the end of the command")
 		}
@@ -179,7 +183,10 @@ func (g grammar) parse(text string) (d definition, args Args, pipe string, err e
 			}
 		}
 	}
-	return definition{}, Args{}, "", syntaxError(text, max(failed.reached, 0), failed.expected)
+	if words < 0 {
+		return d, args, "", syntaxError(text, max(failed.reached, 0), failed.expected)
+	}
+	return d, args, pipe, nil
 }
 
 // commandType is the command's name in the journal: ".create table <table> …" is "TableCreate" in ADX; here its first

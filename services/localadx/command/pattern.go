@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -81,6 +82,10 @@ func newArgs() Args {
 	return Args{texts: map[string]string{}, columns: map[string][]kql.Column{}, lists: map[string][]string{}, options: map[string]map[string]string{}}
 }
 
+func (a Args) clone() Args {
+	return Args{texts: maps.Clone(a.texts), columns: maps.Clone(a.columns), lists: maps.Clone(a.lists), options: maps.Clone(a.options)}
+}
+
 // Has reports whether the argument was given.
 func (a Args) Has(name string) bool {
 	_, ok := a.texts[name]
@@ -97,6 +102,8 @@ type match struct {
 	// reached is the furthest offset at which matching failed, expected what would have been right there.
 	reached  int
 	expected []string
+	// words counts the pattern's own words that matched: of two patterns that match, the one with more is meant.
+	words int
 }
 
 func (m *match) fail(offset int, expected string) (int, bool) {
@@ -114,11 +121,13 @@ func (m *match) fail(offset int, expected string) (int, bool) {
 func (m *match) sequence(parts []part, offset int) (int, bool) {
 	for i, p := range parts {
 		if p.kind == optionalPart {
+			args, words := m.args.clone(), m.words
 			if end, ok := m.sequence(p.inner, offset); ok {
 				if end, ok := m.sequence(parts[i+1:], end); ok {
 					return end, true
 				}
 			}
+			m.args, m.words = args, words
 			continue
 		}
 		end, ok := m.one(p, offset)
@@ -135,6 +144,7 @@ func (m *match) one(p part, offset int) (int, bool) {
 	switch p.kind {
 	case wordPart:
 		if t.kind != stringToken && strings.EqualFold(t.text, p.word) {
+			m.words++
 			return t.end, true
 		}
 		return m.fail(offset, p.word)
@@ -142,6 +152,7 @@ func (m *match) one(p part, offset int) (int, bool) {
 		for _, choice := range p.choices {
 			if t.kind == wordToken && strings.EqualFold(t.text, choice) {
 				m.args.texts[p.word] = choice
+				m.words++
 				return t.end, true
 			}
 		}

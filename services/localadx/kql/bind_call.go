@@ -93,15 +93,15 @@ func (b *binder) arguments(x callNode, f *binding, env env) *scope {
 		if a.Name == "@" {
 			continue
 		}
+		positional++
 		if a.Name != "" {
 			given[a.Name] = a.X
 			continue
 		}
-		if positional >= len(f.lambda.Params) {
+		if positional > len(f.lambda.Params) {
 			b.fail(x, codeArguments, "%s(): function expects at most %d argument(s)", x.Name, len(f.lambda.Params))
 		}
-		given[f.lambda.Params[positional].Name] = a.X
-		positional++
+		given[f.lambda.Params[positional-1].Name] = a.X
 	}
 	for _, p := range f.lambda.Params {
 		arg, ok := given[p.Name]
@@ -166,8 +166,8 @@ func (b *binder) callLambda(x callNode, f *binding, env env) *expr {
 // builtin is one overload of a built-in function: SQL with $1, $2 … for its arguments, or a Go function if sql is empty.
 type builtin struct {
 	scalar.Signature
-	sql   string
-	nulls bool
+	sql      string
+	function string // the Go function's name in the database
 }
 
 // builtinCall binds a call to the overload that fits its arguments best.
@@ -278,7 +278,7 @@ func (b *binder) apply(o *builtin, args []*expr, x callNode) *expr {
 		}
 	}
 	if o.sql == "" {
-		e.sql = goCall(o.Name, o.Result, sqls...)
+		e.sql = call(o.function, sqls...)
 		if o.Result == value.Int {
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
 		} else if o.Result == value.GUID {

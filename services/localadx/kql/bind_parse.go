@@ -60,22 +60,23 @@ func (b *binder) parseOperator(rel *relation, op parseOp, s *scope) *relation {
 	return rel.keep(cols)
 }
 
-// numberPatterns capture the types whose text ends by itself, for columns that a '*' follows.
+// numberPatterns capture the types whose text ends by itself: for columns that a '*' follows, and all columns of kind=regex. The
+// groups of columns are named, so that groups inside a regular expression of the user do not count.
 var numberPatterns = map[Type]string{
-	value.Int: `([-+]?\d+)`, value.Long: `([-+]?\d+)`, value.Real: `([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)`, value.Decimal: `([-+]?\d*\.?\d+)`,
+	value.Int: `(?P<kql>[-+]?\d+)`, value.Long: `(?P<kql>[-+]?\d+)`, value.Real: `(?P<kql>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)`, value.Decimal: `(?P<kql>[-+]?\d*\.?\d+)`,
 }
 
 // parsePattern builds the regular expression of a pattern.
 func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 	var out strings.Builder
-	any, capture, last := `[\s\S]*?`, `([\s\S]*?)`, `([\s\S]*)`
+	any, capture, last := `[\s\S]*?`, `(?P<kql>[\s\S]*?)`, `(?P<kql>[\s\S]*)`
 	if op.Kind == "regex" {
 		flags := op.Flags
 		out.WriteString("(?" + strings.Map(regexFlag, flags) + ")")
 		if strings.Map(regexFlag, flags) == "" {
 			out.Reset()
 		}
-		any, capture, last = `.*?`, `(.*)`, `(.*)`
+		any, capture, last = `.*?`, `(?P<kql>.*)`, `(?P<kql>.*)`
 	} else {
 		out.WriteString("^")
 	}
@@ -92,7 +93,7 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 			next := i + 1
 			number, isNumber := numberPatterns[part.Type]
 			switch {
-			case isNumber && next < len(op.Pattern) && op.Pattern[next].Star:
+			case isNumber && (op.Kind == "regex" || next < len(op.Pattern) && op.Pattern[next].Star):
 				out.WriteString(number)
 			case next == len(op.Pattern):
 				out.WriteString(last)
@@ -108,7 +109,11 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 			out.WriteString(regexp.QuoteMeta(part.Literal))
 		}
 	}
-	return out.String(), columns
+	pattern := out.String()
+	for i := range columns {
+		pattern = strings.Replace(pattern, "(?P<kql>", fmt.Sprintf("(?P<kql%d>", i), 1)
+	}
+	return pattern, columns
 }
 
 // regexFlag keeps the flags that Go's regular expressions know.

@@ -35,9 +35,9 @@ func specialForms() map[string]specialForm {
 		"binary_shift_left": bindShift, "binary_shift_right": bindShift,
 		"hash": bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
-		"series_stats": bindParts, "series_periods_validate": bindParts, "series_fit_line": bindParts,
+		"series_stats": bindParts, "series_fit_line": bindParts,
 		"cursor_after": bindUnsupportedCursor, "ingestion_time": bindUnsupportedCursor,
-		"tohex": bindToHex, "unicode_codepoints_to_string": bindCodepoints,
+		"tohex": bindToHex, "datetime_diff": bindDatetimeDiff, "unicode_codepoints_to_string": bindCodepoints,
 	}
 }
 
@@ -315,12 +315,12 @@ func bindBagPack(b *binder, x callNode, env env) *expr {
 	for i := 0; i < len(x.Args); i += 2 {
 		key := b.asText(b.scalar(x.Args[i].X, env))
 		constants = constants && key.isConst
-		args = append(args, key.sql, b.json(b.scalar(x.Args[i+1].X, env)).sql)
+		args = append(args, b.json(key).sql, b.json(b.scalar(x.Args[i+1].X, env)).sql)
 	}
 	if !constants || len(x.Args) > 2 {
 		return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
 	}
-	return &expr{sql: "('{' || to_json(" + args[0] + ")::VARCHAR || ':' || coalesce(" + args[1] + ", 'null') || '}')", typ: value.Dynamic}
+	return &expr{sql: "('{' || " + args[0] + " || ':' || coalesce(" + args[1] + ", 'null') || '}')", typ: value.Dynamic}
 }
 
 func bindPackAll(b *binder, x callNode, env env) *expr {
@@ -340,7 +340,7 @@ func bindPackAll(b *binder, x callNode, env env) *expr {
 func (b *binder) packColumns(name string, cols []column) *expr {
 	var args []string
 	for _, c := range cols {
-		args = append(args, quoteSQL(c.name), b.json(b.columnExpr(c)).sql)
+		args = append(args, quoteJSON(c.name), b.json(b.columnExpr(c)).sql)
 	}
 	return &expr{sql: goCall(name, value.Dynamic, args...), typ: value.Dynamic}
 }
@@ -352,7 +352,7 @@ func bindBagPackColumns(b *binder, x callNode, env env) *expr {
 		if e.name == "" {
 			b.fail(a.X, codeArguments, "bag_pack_columns(): the arguments must be columns")
 		}
-		args = append(args, quoteSQL(e.name), b.json(e).sql)
+		args = append(args, quoteJSON(e.name), b.json(e).sql)
 	}
 	return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
 }
@@ -563,6 +563,16 @@ func bindToHex(b *binder, x callNode, env env) *expr {
 	return &expr{sql: goCall("tohex", value.String, b.coerce(v, value.Long).sql, literalSQL(value.Long, bits), width.sql), typ: value.String, name: v.name}
 }
 
+// bindDatetimeDiff binds datetime_diff: whole boundaries as long, weeks as real.
+func bindDatetimeDiff(b *binder, x callNode, env env) *expr {
+	b.arity(x, 3, 3)
+	e := b.builtinCall(x, builtinFunctions()["datetime_diff"], env)
+	if part, ok := b.scalar(x.Args[0].X, env).konst.(string); ok && strings.EqualFold(part, "week") {
+		return b.coerce(e, value.Real)
+	}
+	return e
+}
+
 func bindCodepoints(b *binder, x callNode, env env) *expr {
 	args := make([]string, len(x.Args))
 	for i, a := range x.Args {
@@ -619,7 +629,6 @@ func bindArraySort(b *binder, x callNode, env env) *expr {
 var partedFunctions = map[string][]part{
 	"series_stats": {{name: "min", typ: value.Real}, {name: "min_idx", typ: value.Long}, {name: "max", typ: value.Real}, {name: "max_idx", typ: value.Long},
 		{name: "avg", typ: value.Real}, {name: "stdev", typ: value.Real}, {name: "variance", typ: value.Real}},
-	"series_periods_validate": {{name: "periods", typ: value.Dynamic}, {name: "scores", typ: value.Dynamic}},
 	"series_fit_line": {{name: "rsquare", typ: value.Real}, {name: "slope", typ: value.Real}, {name: "variance", typ: value.Real},
 		{name: "rvariance", typ: value.Real}, {name: "interception", typ: value.Real}, {name: "line_fit", typ: value.Dynamic}},
 }

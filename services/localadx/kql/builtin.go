@@ -21,7 +21,7 @@ var builtinFunctions = sync.OnceValue(func() map[string][]builtin {
 		table[s.Name] = append(table[s.Name], builtin{Signature: s, sql: sql})
 	}
 	for _, f := range scalar.Functions() {
-		table[f.Name] = append(table[f.Name], builtin{Signature: f.Signature, nulls: f.Nulls})
+		table[f.Name] = append(table[f.Name], builtin{Signature: f.Signature, function: f.SQLName()})
 	}
 	for alias, name := range functionAliases {
 		table[alias] = table[name]

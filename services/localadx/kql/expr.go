@@ -94,6 +94,9 @@ func quoteSQL(s string) string {
 	return "(" + strings.Join(pieces, " || chr(0) || ") + ")"
 }
 
+// quoteJSON returns SQL for the JSON string of s.
+func quoteJSON(s string) string { return quoteSQL(string(value.AppendQuoted(nil, s))) }
+
 // quoteIdent returns a quoted SQL identifier.
 func quoteIdent(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }
 

@@ -352,15 +352,15 @@ func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64,
 			return 0, invalid("Column %d of the query, '%s', has type %s and column '%s' of table '%s' has type %s: convert it in the query",
 				i+1, c.Name, c.Type, t.Columns[i].Name, t.Name, t.Columns[i].Type)
 		}
-		expression := "q." + quoteIdent(c.Name)
+		expression := fmt.Sprintf("CAST(q.p%d AS %s)", i, c.Type.Physical())
 		if c.Type == value.String {
-			expression = "coalesce(" + expression + ", '')"
+			expression = fmt.Sprintf("coalesce(q.p%d, '')", i)
 		}
 		names += ", " + quoteIdent(t.Columns[i].Name)
 		values += ", " + expression
 	}
-	insert := fmt.Sprintf("INSERT INTO %s (%s, %s%s) SELECT %d, %d%s FROM (%s) q",
-		in.Database.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn), names, extent, in.time, values, plan.SQL)
+	insert := fmt.Sprintf("INSERT INTO %s (%s, %s%s) SELECT %d, %d%s FROM (%s) %s",
+		in.Database.relation(t), quoteIdent(extentColumn), quoteIdent(ingestedColumn), names, extent, in.time, values, plan.SQL, positional(plan))
 	result, err := in.conn.ExecContext(in.ctx, insert)
 	if err != nil {
 		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
@@ -370,6 +370,15 @@ func (in *Ingestion) insertQuery(t *Table, extent int64, plan *kql.Plan) (int64,
 		return 0, fmt.Errorf("ingest the query's rows into %s: %w", t.Name, err)
 	}
 	return rows, nil
+}
+
+// positional names the columns of a plan's rows p0, p1, …: a result may have two columns of one name.
+func positional(plan *kql.Plan) string {
+	names := make([]string, len(plan.Columns))
+	for i := range names {
+		names[i] = fmt.Sprintf("p%d", i)
+	}
+	return "q(" + strings.Join(names, ", ") + ")"
 }
 
 // keepOnly removes the rows of all other extents. It comes after the new rows, which a query may have made of the old.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 )
@@ -102,7 +103,12 @@ func (s *Scope) view(d *Database, v *View) (kql.Table, bool) {
 	if err != nil {
 		return kql.Table{}, false
 	}
-	return kql.Table{Name: v.Name, Columns: plan.Columns, Physical: "(" + plan.SQL + ")"}, true
+	named := make([]string, len(plan.Columns))
+	for i, c := range plan.Columns {
+		named[i] = fmt.Sprintf("CAST(p%d AS %s) AS %s", i, c.Type.Physical(), quoteIdent(c.Name))
+	}
+	relation := fmt.Sprintf("(SELECT %s FROM (%s) %s)", strings.Join(named, ", "), plan.SQL, positional(plan))
+	return kql.Table{Name: v.Name, Columns: plan.Columns, Physical: relation}, true
 }
 
 func (d *Database) kqlTable(t *Table) kql.Table {

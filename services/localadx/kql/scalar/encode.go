@@ -133,7 +133,7 @@ func storedBlocks(data []byte) []byte {
 
 func gzipText(a []any) any {
 	data := []byte(a[0].(string))
-	out := append([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3}, storedBlocks(data)...)
+	out := append([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}, storedBlocks(data)...)
 	out = binary.LittleEndian.AppendUint32(out, crc32.ChecksumIEEE(data))
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(data)))
 	return base64.StdEncoding.EncodeToString(out)
@@ -269,13 +269,8 @@ func parsePath(a []any) any {
 	if i := strings.IndexByte(file, ':'); i >= 0 {
 		file, stream = file[:i], file[i+1:]
 	}
-	switch {
-	case len(p) >= 3 && p[1] == ':' && (p[2] == '\\' || p[2] == '/'):
+	if len(p) >= 3 && p[1] == ':' && (p[2] == '\\' || p[2] == '/') {
 		root = p[:3]
-	case strings.HasPrefix(p, "/"):
-		root = "/"
-	case strings.HasPrefix(p, `\\`):
-		root = ""
 	}
 	name := dir
 	if i := strings.LastIndexAny(dir, `/\`); i >= 0 {

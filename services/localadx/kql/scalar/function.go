@@ -129,12 +129,20 @@ type Function struct {
 	// Nulls makes Eval see null arguments; otherwise a null argument makes the result null ("" for string).
 	Nulls bool
 	Eval  func(args []any) any
+
+	overload int // the functions of the same name and result before this one
 }
 
-// SQLName is the name the function has in the database: that of the signature after "kql_".
-func (f *Function) SQLName() string { return SQLName(f.Name, f.Result) }
+// SQLName is the name the function has in the database; each overload has its own.
+func (f *Function) SQLName() string {
+	name := SQLName(f.Name, f.Result)
+	if f.overload > 0 {
+		name += fmt.Sprintf("_%d", f.overload)
+	}
+	return name
+}
 
-// SQLName returns the database name of a Go function. Overloads differ in their result types or do not exist.
+// SQLName returns the database name of the first Go function of a name and a result type.
 func SQLName(name string, result value.Type) string { return "kql_" + name + "_" + result.String() }
 
 // define returns a function whose arguments are never null.
@@ -150,8 +158,14 @@ func defineNulls(signature string, eval func(args []any) any) Function {
 // Functions returns all functions of the package. The slice is the caller's.
 func Functions() []Function {
 	var all []Function
+	overloads := map[string]int{}
 	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), times(), maths(), encodings(), hashes(), networks(), series()} {
-		all = append(all, group...)
+		for _, f := range group {
+			name := SQLName(f.Name, f.Result)
+			f.overload = overloads[name]
+			overloads[name]++
+			all = append(all, f)
+		}
 	}
 	return all
 }

@@ -270,7 +270,7 @@ func speedUnits() map[string]float64 {
 }
 
 func volumeUnits() map[string]float64 {
-	u := map[string]float64{"AcreFoot": 1233.48183754752, "BoardFoot": 0.00235973722, "CubicFoot": 0.028316846592, "CubicInch": 1.6387064e-5, "CubicMile": 4168181825.440579584,
+	u := map[string]float64{"AcreFoot": 1 / 0.000810714, "BoardFoot": 0.00235973722, "CubicFoot": 0.028316846592, "CubicInch": 1.6387064e-5, "CubicMile": 4168181825.440579584,
 		"CubicYard": 0.764554857984, "ImperialBeerBarrel": 0.16365924, "ImperialGallon": 0.00454609, "ImperialOunce": 2.84130625e-5, "ImperialPint": 0.00056826125,
 		"UsGallon": 0.003785411784, "UsLegalCup": 0.00024, "UsOunce": 2.95735295625e-5, "UsPint": 0.000473176473, "UsQuart": 0.000946352946,
 		"UsTablespoon": 1.478676478125e-5, "UsTeaspoon": 4.92892159375e-6, "OilBarrel": 0.158987294928, "MetricCup": 0.00025, "MetricTeaspoon": 5e-6}

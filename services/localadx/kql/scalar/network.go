@@ -93,11 +93,6 @@ func ipv6(s string) (addr [16]byte, bits int64, ok bool) {
 			return addr, 0, false
 		}
 	}
-	if strings.HasPrefix(address, "::") && strings.Contains(address, ".") && !strings.HasPrefix(strings.ToLower(address), "::ffff:") {
-		addr = a.As16()
-		addr[10], addr[11] = 0xff, 0xff
-		return addr, bits, true
-	}
 	return a.As16(), bits, true
 }
 
@@ -172,6 +167,7 @@ func compareIP(a []any, v6 bool) any {
 			return nil
 		}
 	}
+	x, y = mapIPv4(x), mapIPv4(y)
 	bits := min(bx, by)
 	if len(a) > 2 {
 		given := a[2].(int64)
@@ -185,6 +181,19 @@ func compareIP(a []any, v6 bool) any {
 	}
 	x, y = maskIPv6(x, bits), maskIPv6(y, bits)
 	return int64(strings.Compare(string(x[:]), string(y[:])))
+}
+
+// mapIPv4 turns an IPv4-compatible address (::1.2.3.4) into the mapped form (::ffff:1.2.3.4).
+func mapIPv4(addr [16]byte) [16]byte {
+	for _, c := range addr[:12] {
+		if c != 0 {
+			return addr
+		}
+	}
+	if addr[12] != 0 {
+		addr[10], addr[11] = 0xff, 0xff
+	}
+	return addr
 }
 
 func isZero(v any) any {

@@ -179,7 +179,7 @@ func trim(a []any, start, end bool) any {
 	return text
 }
 
-// captures returns the groups of a match, for the parse operator; nil if there is none.
+// captures returns the groups named kql… of a match, for the parse operator; nil if there is no match.
 func captures(a []any) any {
 	re := compile(a[0].(string))
 	if re == nil {
@@ -189,5 +189,11 @@ func captures(a []any) any {
 	if m == nil {
 		return nil
 	}
-	return anyStrings(m[1:])
+	out := []any{}
+	for i, name := range re.SubexpNames() {
+		if strings.HasPrefix(name, "kql") {
+			out = append(out, m[i])
+		}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package scalar
 
 import (
 	"math"
+	"sort"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -42,9 +43,8 @@ func series() []Function {
 		defineNulls("series_fill_linear(dynamic, json?, bool?, json?) dynamic@", fillLinear),
 		define("series_fir(dynamic, dynamic, bool?, bool?) dynamic@", seriesFIR),
 		define("series_iir(dynamic, dynamic, dynamic) dynamic@", seriesIIR),
-		define("series_seasonal(dynamic, long?) dynamic", seriesSeasonal),
+		define("series_seasonal(dynamic, long) dynamic", seriesSeasonal),
 		define("series_stats_dynamic(dynamic, bool?) dynamic", seriesStats),
-		define("series_periods_validate_dynamic(dynamic, real...) dynamic", periodsValidate),
 		define("series_fit_line_dynamic(dynamic) dynamic", fitLine),
 	}
 }
@@ -325,6 +325,11 @@ func fillLinear(a []any) any {
 		return out
 	}
 	at := func(i int) float64 { return out[i].(float64) }
+	integers := true
+	for _, i := range known {
+		_, isLong := l[i].(int64)
+		integers = integers && isLong
+	}
 	for k := 0; k+1 < len(known); k++ {
 		from, to := known[k], known[k+1]
 		step := (at(to) - at(from)) / float64(to-from)
@@ -338,6 +343,13 @@ func fillLinear(a []any) any {
 		}
 		for i := known[len(known)-1] + 1; i < len(out); i++ {
 			out[i] = at(known[len(known)-1])
+		}
+	}
+	if integers {
+		for i, v := range out {
+			if f, ok := v.(float64); ok {
+				out[i] = int64(f)
+			}
 		}
 	}
 	return out
@@ -407,72 +419,35 @@ func seriesIIR(a []any) any {
 	return fromReals(out)
 }
 
-func mean(x []float64) float64 {
-	total := 0.0
-	for _, f := range x {
-		total += f
-	}
-	return total / float64(len(x))
-}
-
-// autocorrelation of the series at a lag, relative to the whole variance.
-func autocorrelation(x []float64, lag int) float64 {
-	if lag <= 0 || lag >= len(x) {
-		return 0
-	}
-	m := mean(x)
-	var top, bottom float64
-	for i, f := range x {
-		bottom += (f - m) * (f - m)
-		if i+lag < len(x) {
-			top += (f - m) * (x[i+lag] - m)
-		}
-	}
-	if bottom == 0 {
-		return 0
-	}
-	return top / bottom
-}
-
-// bestPeriod is the lag with the strongest autocorrelation peak.
-func bestPeriod(x []float64, low, high int) int {
-	best, bestScore := 0, 0.0
-	for lag := max(low, 2); lag <= high && lag < len(x); lag++ {
-		score := autocorrelation(x, lag)
-		if score > bestScore && score >= autocorrelation(x, lag-1) && score >= autocorrelation(x, lag+1) {
-			best, bestScore = lag, score
-		}
-	}
-	return best
-}
-
-// seriesSeasonal averages the elements of equal phase; the period is detected unless given.
+// seriesSeasonal gives each element the median of the elements of its phase.
 func seriesSeasonal(a []any) any {
 	x, ok := reals(a[0])
-	if !ok || len(x) == 0 {
+	period := int(a[1].(int64))
+	if !ok || period <= 0 {
 		return nil
 	}
-	period := 0
-	if len(a) > 1 && a[1].(int64) > 0 {
-		period = int(a[1].(int64))
-	} else {
-		period = bestPeriod(x, 2, len(x)/2)
-	}
 	out := make([]float64, len(x))
-	if period <= 0 {
-		return fromReals(out)
-	}
 	for phase := range min(period, len(x)) {
-		total, n := 0.0, 0.0
+		var values []float64
 		for i := phase; i < len(x); i += period {
-			total += x[i]
-			n++
+			values = append(values, x[i])
 		}
+		m := median(values)
 		for i := phase; i < len(x); i += period {
-			out[i] = total / n
+			out[i] = m
 		}
 	}
 	return fromReals(out)
+}
+
+// median sorts values and returns the middle, or the mean of the two middle ones.
+func median(values []float64) float64 {
+	sort.Float64s(values)
+	n := len(values)
+	if n%2 == 1 {
+		return values[n/2]
+	}
+	return (values[n/2-1] + values[n/2]) / 2
 }
 
 func seriesStats(a []any) any {
@@ -503,29 +478,6 @@ func seriesStats(a []any) any {
 		Keys:   []string{"min", "min_idx", "max", "max_idx", "avg", "stdev", "variance", "sum", "len"},
 		Values: []any{x[low], int64(low), x[high], int64(high), avg, math.Sqrt(variance), variance, sum, int64(len(x))},
 	}
-}
-
-// periodsBag is the result of the period functions.
-func periodsBag(periods, scores []any) any {
-	return &value.Bag{Keys: []string{"periods", "scores"}, Values: []any{periods, scores}}
-}
-
-func periodsValidate(a []any) any {
-	x, ok := reals(a[0])
-	if !ok {
-		return nil
-	}
-	var periods, scores []any
-	for _, p := range a[1:] {
-		period := p.(float64)
-		periods = append(periods, period)
-		score := 0.0
-		if lag := int(math.Round(period)); bestPeriod(x, lag-1, lag+1) == lag {
-			score = autocorrelation(x, lag)
-		}
-		scores = append(scores, score)
-	}
-	return periodsBag(periods, scores)
 }
 
 // fitLine is a least-squares line over the index.

@@ -242,30 +242,42 @@ func strrep(a []any) any {
 	return strings.Join(parts, delimiter)
 }
 
-// replaceStrings replaces each text by its counterpart, from left to right without looking at what was put in; of texts that
-// match at one place the first in the list wins.
+// replaceStrings replaces each text by its counterpart. An earlier text of the list takes its matches first; what has been
+// matched is not looked at again. A counterpart that is no string leaves its matches as they are.
 func replaceStrings(a []any) any {
-	lookups, rewrites := list(a[1]), list(a[2])
-	if len(lookups) == 0 {
-		return a[0]
+	rewrites := list(a[2])
+	type piece struct {
+		text string
+		done bool
 	}
-	text := a[0].(string)
-	var out strings.Builder
-next:
-	for i := 0; i < len(text); {
-		for j, l := range lookups {
-			from := value.DynamicText(l)
-			if from == "" || !strings.HasPrefix(text[i:], from) {
+	pieces := []piece{{text: a[0].(string)}}
+	for i, l := range list(a[1]) {
+		from, ok := l.(string)
+		if !ok || from == "" || i >= len(rewrites) {
+			continue
+		}
+		to, ok := rewrites[i].(string)
+		if !ok {
+			to = from
+		}
+		var next []piece
+		for _, p := range pieces {
+			if p.done {
+				next = append(next, p)
 				continue
 			}
-			if j < len(rewrites) {
-				out.WriteString(value.DynamicText(rewrites[j]))
+			for j, part := range strings.Split(p.text, from) {
+				if j > 0 {
+					next = append(next, piece{to, true})
+				}
+				next = append(next, piece{text: part})
 			}
-			i += len(from)
-			continue next
 		}
-		out.WriteByte(text[i])
-		i++
+		pieces = next
+	}
+	var out strings.Builder
+	for _, p := range pieces {
+		out.WriteString(p.text)
 	}
 	return out.String()
 }

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -37,13 +38,13 @@ func TimeOf(ticks int64) time.Time {
 	return time.Unix(sec, rest*100).UTC()
 }
 
-// AppendDatetime appends the RFC 3339 form of ticks: without a fraction if it is zero, else with seven digits cut of
-// trailing zeroes only when short is set by the caller's format; the wire form keeps all seven.
+// AppendDatetime appends the RFC 3339 form of ticks that query answers carry: the fraction without trailing zeroes, up to
+// seven digits.
 func AppendDatetime(b []byte, ticks int64) []byte {
 	t := TimeOf(ticks)
 	b = t.AppendFormat(b, "2006-01-02T15:04:05")
 	if frac := ticks % Second; frac != 0 {
-		b = appendFraction(b, frac)
+		b = bytes.TrimRight(appendFraction(b, frac), "0")
 	}
 	return append(b, 'Z')
 }
