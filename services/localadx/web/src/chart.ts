@@ -89,7 +89,7 @@ function pie(table: Table, zone: TimeZoneChoice): EChartsCoreOption {
     legend: { type: "scroll", orient: "vertical", right: 8, top: "middle", textStyle: { color: css("--text") } },
     series: [{
       type: "pie", radius: ["0%", "72%"], center: ["42%", "52%"],
-      label: { color: css("--text"), formatter: "{b}: {d} %" },
+      label: { color: css("--text"), formatter: "{d} %" },
       itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
       data: table.rows.map((r) => ({ name: name ? formatValue(r[0], name, zone) || "(empty)" : "", value: value ? Number(r[1]) : 0 })),
     }],
@@ -124,6 +124,8 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
     ...(stacked ? { stack: "all" } : {}),
     emphasis: { focus: "series" },
   }));
+  // Few categories are all named, slanted where they would touch; of many, as many as fit.
+  const names = category && categories.length <= 12 ? { interval: 0, rotate: kind !== "barchart" && categories.length > 5 ? 25 : 0 } : {};
   const ink = { color: css("--text-muted") };
   const xLabel = shape.xScale === "span" ? { formatter: (v: number) => formatSeconds(v) }
     : shape.xScale === "time" ? { formatter: (v: number) => formatDatetime(new Date(v).toISOString().replace(/\.000Z$/, "Z"), zone).replace(" ", "\n") }
@@ -135,8 +137,8 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
     ...ticks,
     type: category ? "category" : "value",
     ...(category ? { data: categories } : { scale: true }),
-    name: visualization.XTitle ?? xColumn.name, nameLocation: "middle", nameGap: shape.xScale === "time" ? 42 : 30,
-    axisLabel: { ...ink, ...xLabel, hideOverlap: true }, nameTextStyle: ink,
+    name: visualization.XTitle ?? xColumn.name, nameLocation: "middle", nameGap: shape.xScale === "time" || "rotate" in names ? 46 : 30,
+    axisLabel: { ...ink, ...xLabel, ...names, hideOverlap: !category }, nameTextStyle: ink,
     axisLine: { lineStyle: { color: css("--line") } }, splitLine: { show: false },
   };
   const bound = (v: number | string | null) => (typeof v === "number" ? { value: v } : null);

@@ -166,8 +166,8 @@ for (const scheme of ["light", "dark"]) {
     assert.equal(await page.locator(".tile").count(), 7);
     await page.screenshot({ path: join(pictures, `dashboard-${scheme}.png`), fullPage: true });
     if (scheme === "light") {
-      await command(".ingest inline into table Orders <| 9001,1,Oslo,100,2020-10-09 10:00:00");
-      await page.locator(".tile", { hasText: "Oslo" }).first().waitFor({ timeout: 15000 }); // the refresh brings it
+      await command(".ingest inline into table Orders <| 9001,1,Austin,999,2020-10-09 10:00:00");
+      await page.locator(".tile td", { hasText: "999" }).waitFor({ timeout: 15000 }); // the refresh brings it
     }
     await close();
   });
