@@ -7,13 +7,21 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/calypso-cdc/calypso/services/localadx/engine/geo"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // Register adds the scalar functions that plans call to the database behind conn. Call it once a database instance.
 func Register(conn *sql.Conn) error {
+	external := geo.Functions()
 	for _, f := range scalar.Functions() {
+		if f.Eval == nil {
+			f.Eval = external[f.Name]
+		}
+		if f.Eval == nil {
+			return fmt.Errorf("register function %s: it has no implementation", f.Name)
+		}
 		udf, err := newFunction(f)
 		if err != nil {
 			return fmt.Errorf("define function %s: %w", f.Name, err)
@@ -72,8 +80,11 @@ func (f *function) call(args []driver.Value) (any, error) {
 		in[i] = v
 	}
 	out := f.Eval(in)
-	if out == nil {
+	switch v := out.(type) {
+	case nil:
 		return f.null(), nil
+	case error:
+		return nil, fmt.Errorf("%s(): %w", f.Name, v)
 	}
 	if f.Result == value.Dynamic {
 		return value.EncodeDynamic(out), nil

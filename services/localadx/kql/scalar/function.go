@@ -123,7 +123,7 @@ func mustType(name, text string) value.Type {
 //
 // Eval gets one value an argument: bool, int64 (int, long, datetime and timespan ticks), float64, string (string, guid,
 // decimal), a decoded dynamic (see value.DecodeDynamic), or nil for null; optional arguments may be missing. It returns the same for
-// its result; an int64 where the result is real is not converted.
+// its result, or an error, which ends the query. A nil Eval is a function another package computes.
 type Function struct {
 	Signature
 	// Nulls makes Eval see null arguments; otherwise a null argument makes the result null ("" for string).
@@ -159,7 +159,7 @@ func defineNulls(signature string, eval func(args []any) any) Function {
 func Functions() []Function {
 	var all []Function
 	overloads := map[string]int{}
-	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), times(), maths(), encodings(), hashes(), networks(), series()} {
+	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), times(), maths(), encodings(), hashes(), networks(), series(), geospatial()} {
 		for _, f := range group {
 			name := SQLName(f.Name, f.Result)
 			f.overload = overloads[name]
