@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"crypto/md5"
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -17,7 +18,6 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 	if element == nil {
 		return k.unknown(t)
 	}
-	unavailable := string(k.cfg.unavailable())
 	var c codec
 	optional := true
 	switch {
@@ -53,6 +53,8 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 		encode = c.snapshot
 	}
 	switch element.Name {
+	case "numeric":
+		encode = encodeFinite(encode)
 	case "timetz":
 		encode = encodeWholeTimetz
 	case "time":
@@ -60,15 +62,46 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 	case "timestamptz":
 		encode = encodeSQLTimestamptz(encode)
 	}
-	a := arrayEncoder{encode: encode, nulls: optional, text: c.schema.Type == record.String}
+	nulls := optional && element.Name != "ltree" // which Debezium cannot convert if one is null
+	a := arrayEncoder{encode: encode, nulls: nulls, text: c.schema.Type == record.String}
 	out := codec{schema: record.ArrayOf(c.schema.AsOptional(optional)), encode: a.append, fallback: []any{}}
-	switch element.Name {
-	case "text", "varchar", "bpchar", "json", "jsonb":
-		out.unchanged = []any{unavailable}
-	case "bytea":
-		out.unchanged = []any{k.cfg.binaryValue(k.cfg.unavailable())}
-	}
+	out.unchanged = k.unchangedArray(element.Name, c.schema)
 	return out, true
+}
+
+// unchangedArray is the placeholder of an array: one placeholder of its element type, or the placeholder's bytes as
+// numbers. Other arrays have none.
+func (k *compiler) unchangedArray(element string, items *record.Schema) any {
+	placeholder := k.cfg.unavailable()
+	switch {
+	case element == "text" || element == "varchar" || element == "bpchar" || element == "json" || element == "jsonb":
+		return []any{string(placeholder)}
+	case element == "bytea" && items.Type == record.Bytes:
+		return []any{placeholder}
+	case element == "uuid":
+		return []any{nameUUID(placeholder)}
+	case element == "int4" || element == "date" && items.Type == record.Int32 && items.Name != record.DateName:
+		numbers := make([]any, len(placeholder))
+		for i, b := range placeholder {
+			numbers[i] = int32(int8(b))
+		}
+		return numbers
+	case element == "int8":
+		numbers := make([]any, len(placeholder))
+		for i, b := range placeholder {
+			numbers[i] = int64(int8(b))
+		}
+		return numbers
+	}
+	return nil
+}
+
+// nameUUID is java.util.UUID.nameUUIDFromBytes: a UUID of version 3 without namespace.
+func nameUUID(name []byte) string {
+	u := md5.Sum(name)
+	u[6] = u[6]&0x0F | 0x30
+	u[8] = u[8]&0x3F | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
 func encodeNothing(dst, _ []byte) ([]byte, error) { return dst, errUnrepresentable }
@@ -231,6 +264,16 @@ func nestedLength(text []byte) int {
 		}
 	}
 	return 0
+}
+
+// encodeFinite writes a numeric as an element: the driver's array class knows no special values.
+func encodeFinite(encode encodeFunc) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		if _, err := parseAnyNumeric(text); err != nil {
+			return dst, err
+		}
+		return encode(dst, text)
+	}
 }
 
 // encodeWholeTimetz writes a timetz as an element: java.sql.Time keeps no fraction of a second here.

@@ -44,7 +44,8 @@ func NewAuxiliary(cfg *Config) *Auxiliary {
 	common := func(name string, version int, fields ...record.Field) *record.Schema {
 		return &record.Schema{Type: record.Struct, Name: name, Version: version, Fields: fields}
 	}
-	counts := record.ArrayOf(common("event.collection", 1, field("data_collection", text), field("event_count", number)))
+	count := common("event.collection", 1, field("data_collection", text), field("event_count", number))
+	counts := record.ArrayOf(count.AsOptional(true))
 	content := &record.Schema{Type: record.Bytes, Optional: true}
 	if cfg.Binary != BinaryBytes && cfg.Binary != "" {
 		content.Type = record.String

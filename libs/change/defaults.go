@@ -113,7 +113,7 @@ func infiniteDefault(typeName, text string, s *record.Schema) (value any, specia
 		return pick("+999999999-12-31Z", "-999999999-01-01Z")
 	case "io.debezium.time.IsoTimestamp":
 		return pick("+999999999-12-31T23:59:59.999999999Z", "-999999999-01-01T00:00:00Z")
-	case "io.debezium.time.Date":
+	case "io.debezium.time.Date", record.DateName:
 		return pick(int32(169560311), int32(-170999002))
 	case "io.debezium.time.MicroTimestamp":
 		return pick(int64(-9223372036853775810), int64(-9223372036854775808))

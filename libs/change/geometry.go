@@ -22,8 +22,16 @@ func (k *compiler) point() codec {
 // pointWKB is a point in well-known binary (OGC 06-103r4), little-endian.
 func pointWKB(x, y float64) []byte {
 	b := append(make([]byte, 0, 21), 1, 1, 0, 0, 0)
-	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-	return binary.LittleEndian.AppendUint64(b, math.Float64bits(y))
+	b = binary.LittleEndian.AppendUint64(b, floatBits(x))
+	return binary.LittleEndian.AppendUint64(b, floatBits(y))
+}
+
+// floatBits is math.Float64bits with the only NaN that Java has.
+func floatBits(f float64) uint64 {
+	if math.IsNaN(f) {
+		return 0x7FF8000000000000
+	}
+	return math.Float64bits(f)
 }
 
 func encodePoint(dst, text []byte) ([]byte, error) {

@@ -1,4 +1,231 @@
 package change
 
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
 // apply changes the codec as a column mapping asks; m may be nil.
-func (c *codec) apply(m *ColumnMapping, col *Column) error { return nil }
+func (c *codec) apply(m *ColumnMapping, col *Column) error {
+	switch {
+	case m == nil:
+		return nil
+	case m.Propagate:
+		c.schema = withParams(c.schema, sourceType(col)...)
+	case m.Truncate != nil:
+		if length := columnLength(col); length < 0 || length > *m.Truncate {
+			c.schema = withParams(c.schema, record.Param{Name: "truncateLength", Value: strconv.Itoa(*m.Truncate)})
+			c.rewrite(truncated(*m.Truncate))
+		}
+	case m.Mask != nil:
+		c.schema = withParams(c.schema, record.Param{Name: "masked", Value: "true"})
+		if isCharacter(col) {
+			c.mask(*m.Mask)
+		}
+	case m.Hash != nil:
+		c.schema = withParams(c.schema, record.Param{Name: "masked", Value: "true"})
+		if isCharacter(col) {
+			h, err := newHasher(m.Hash)
+			if err != nil {
+				return err
+			}
+			c.rewrite(h.replace(columnLength(col)))
+		}
+	}
+	return nil
+}
+
+// withParams returns the schema with further parameters.
+func withParams(s *record.Schema, params ...record.Param) *record.Schema {
+	c := *s
+	c.Params = append(append([]record.Param(nil), s.Params...), params...)
+	return &c
+}
+
+// rewriter replaces the text of a value that becomes a JSON string. It returns text itself, or space it owns until the next
+// call.
+type rewriter func(text []byte) []byte
+
+// rewrite puts a rewriter before the codec where values are strings, and applies it to what stands for missing ones.
+func (c *codec) rewrite(f rewriter) {
+	if c.schema.Type != record.String || c.encode == nil && c.snapshot == nil {
+		return
+	}
+	wrap := func(encode encodeFunc) encodeFunc {
+		if encode == nil {
+			return nil
+		}
+		return func(dst, text []byte) ([]byte, error) { return encode(dst, f(text)) }
+	}
+	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
+	if text, ok := c.unchanged.(string); ok {
+		c.unchanged = string(f([]byte(text)))
+	}
+}
+
+// mask makes every value the same text, NULL too.
+func (c *codec) mask(text string) {
+	json := record.AppendString(nil, []byte(text))
+	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, json...), nil }
+	c.snapshot, c.unchanged, c.masked = nil, text, json
+}
+
+// truncated cuts text to n UTF-16 units, as Java's String counts characters.
+func truncated(n int) rewriter {
+	return func(text []byte) []byte {
+		if len(text) <= n {
+			return text
+		}
+		units := 0
+		for i := 0; i < len(text); {
+			r, size := utf8.DecodeRune(text[i:])
+			if units += max(1, utf16.RuneLen(r)); units > n {
+				return text[:i]
+			}
+			i += size
+		}
+		return text
+	}
+}
+
+// hasher computes column.mask.hash.
+type hasher struct {
+	digest hash.Hash
+	salt   []byte
+	v2     bool
+	sum    []byte
+	text   []byte
+}
+
+func newHasher(m *HashMapping) (*hasher, error) {
+	algorithms := map[string]func() hash.Hash{"MD5": md5.New, "SHA-1": sha1.New, "SHA": sha1.New, "SHA1": sha1.New, "SHA-224": sha256.New224,
+		"SHA-256": sha256.New, "SHA-384": sha512.New384, "SHA-512": sha512.New, "SHA-512/224": sha512.New512_224, "SHA-512/256": sha512.New512_256}
+	newDigest := algorithms[strings.ToUpper(m.Algorithm)]
+	if newDigest == nil {
+		return nil, fmt.Errorf("the hash algorithm %s is unknown: use MD5, SHA-1, SHA-224, SHA-256, SHA-384 or SHA-512", m.Algorithm)
+	}
+	return &hasher{digest: newDigest(), salt: []byte(m.Salt), v2: m.V2}, nil
+}
+
+// replace hashes text, cut to the length of the column if it has one. Version 1 hashes what Java's ObjectOutputStream
+// writes for the string: a stream header, a type code, the length and the text.
+func (h *hasher) replace(length int) rewriter {
+	return func(text []byte) []byte {
+		h.digest.Reset()
+		h.digest.Write(h.salt)
+		if !h.v2 {
+			text = javaUTF(text)
+			header := []byte{0xAC, 0xED, 0, 5}
+			if len(text) <= 0xFFFF {
+				header = binary.BigEndian.AppendUint16(append(header, 't'), uint16(len(text)))
+			} else {
+				header = binary.BigEndian.AppendUint64(append(header, '|'), uint64(len(text)))
+			}
+			h.digest.Write(header)
+		}
+		h.digest.Write(text)
+		h.sum = h.digest.Sum(h.sum[:0])
+		h.text = hex.AppendEncode(h.text[:0], h.sum)
+		if length > 0 && length < len(h.text) {
+			return h.text[:length]
+		}
+		return h.text
+	}
+}
+
+// javaUTF is Java's modified UTF-8: NUL in two bytes, characters outside the basic plane as two surrogates of three.
+func javaUTF(text []byte) []byte {
+	if bytes.IndexByte(text, 0) < 0 && bytes.IndexFunc(text, func(r rune) bool { return r > 0xFFFF }) < 0 {
+		return text
+	}
+	var out []byte
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		text = text[n:]
+		switch {
+		case r == 0:
+			out = append(out, 0xC0, 0x80)
+		case r > 0xFFFF:
+			hi, lo := utf16.EncodeRune(r)
+			for _, s := range []rune{hi, lo} {
+				out = append(out, 0xE0|byte(s>>12), 0x80|byte(s>>6&0x3F), 0x80|byte(s&0x3F))
+			}
+		default:
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
+}
+
+// isCharacter reports whether the JDBC driver calls the column's type a character type.
+func isCharacter(col *Column) bool {
+	switch t, _ := resolveDomain(col.Type, col.TypeMod); t.Name {
+	case "varchar", "bpchar", "text", "name", "char", "citext":
+		return true
+	default:
+		return t.Kind == EnumType
+	}
+}
+
+// columnLength is the column's length as the JDBC driver reports it.
+func columnLength(col *Column) int {
+	length, _ := jdbcSize(col)
+	return length
+}
+
+// sourceType are the parameters of column.propagate.source.type.
+func sourceType(col *Column) []record.Param {
+	params := []record.Param{{Name: "__debezium.source.column.type", Value: strings.ToUpper(jdbcTypeName(col))}}
+	length, scale := jdbcSize(col)
+	params = append(params, record.Param{Name: "__debezium.source.column.length", Value: strconv.Itoa(length)})
+	if scale >= 0 {
+		params = append(params, record.Param{Name: "__debezium.source.column.scale", Value: strconv.Itoa(scale)})
+	}
+	if col.Comment != "" {
+		params = append(params, record.Param{Name: "__debezium.source.column.comment", Value: col.Comment})
+	}
+	return append(params, record.Param{Name: "__debezium.source.column.name", Value: col.Name})
+}
+
+// jdbcTypeName is a serial's own name where the default is a sequence, else the type's.
+func jdbcTypeName(col *Column) string {
+	if strings.HasPrefix(col.Default, "nextval(") {
+		switch col.Type.Name {
+		case "int2":
+			return "smallserial"
+		case "int4":
+			return "serial"
+		case "int8":
+			return "bigserial"
+		}
+	}
+	return col.Type.Name
+}
+
+// unboundedLength is what the JDBC driver reports for a type without a length.
+const unboundedLength = 2147483647
+
+// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if the type has none.
+func jdbcSize(col *Column) (length, scale int) {
+	t, mod := resolveDomain(col.Type, col.TypeMod)
+	switch t.Name {
+	case "varchar", "bpchar":
+		if mod >= 4 {
+			return int(mod - 4), 0
+		}
+	}
+	return unboundedLength, 0
+}

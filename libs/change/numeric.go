@@ -10,11 +10,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// numericModifier takes the precision and scale out of a numeric's type modifier. The scale is a signed number of 11 bits
-// (PostgreSQL's numeric.c).
+// numericModifier takes the precision and scale out of a numeric's type modifier. PostgreSQL 15 made the scale a signed
+// number of 11 bits; Debezium reads it without its sign, so that a scale of -3 becomes 2045.
 func numericModifier(mod int32) (precision, scale int) {
 	mod -= 4
-	return int(mod >> 16 & 0xFFFF), int((mod&0x7FF)^1024) - 1024
+	return int(mod >> 16 & 0xFFFF), int(mod & 0x7FF)
 }
 
 // numeric is the codec of numeric under decimal.handling.mode.
@@ -28,7 +28,8 @@ func (k *compiler) numeric(mod int32) codec {
 	case DecimalDouble:
 		return codec{schema: record.Of(record.Float64), encode: encodeFloat64, fallback: float64(0)}
 	case DecimalString:
-		return codec{schema: record.Of(record.String), encode: encodeNumericText, fallback: zero.String(), unchanged: string(k.cfg.unavailable())}
+		return codec{schema: record.Of(record.String), encode: numericTextEncoder(mod, scale), fallback: zero.String(),
+			unchanged: string(k.cfg.unavailable())}
 	}
 	if mod == -1 {
 		return variableScale()
@@ -40,6 +41,28 @@ func (k *compiler) numeric(mod int32) codec {
 
 func decimalSchema(scale int) *record.Schema {
 	return semantic(record.Bytes, record.DecimalName, record.Param{Name: "scale", Value: strconv.Itoa(scale)})
+}
+
+// numericTextEncoder writes numerics of a column's scale as strings. Values of the column have that scale already; its
+// default may not.
+func numericTextEncoder(mod int32, scale int) encodeFunc {
+	if mod == -1 {
+		return encodeNumericText
+	}
+	return func(dst, text []byte) ([]byte, error) {
+		fraction := 0
+		if point := bytes.IndexByte(text, '.'); point >= 0 {
+			fraction = len(text) - point - 1
+		}
+		if fraction != scale && len(text) > 0 && text[len(text)-1] <= '9' {
+			d, err := parseNumeric(text, scale)
+			if err != nil {
+				return dst, err
+			}
+			text = []byte(d.String())
+		}
+		return encodeNumericText(dst, text)
+	}
 }
 
 // encodeNumericText writes a numeric as a string, special values under the names that Debezium gives them.

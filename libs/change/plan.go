@@ -22,7 +22,7 @@ type columnPlan struct {
 	codec  codec
 	// null is the JSON of what stands for NULL; nil where nothing can stand for it.
 	null []byte
-	// unchanged is the JSON of the placeholder for a TOASTed value that PostgreSQL did not send.
+	// unchanged is the JSON of the placeholder for a TOASTed value that PostgreSQL did not send; nil where there is none.
 	unchanged []byte
 }
 
@@ -32,6 +32,8 @@ type codec struct {
 	schema *record.Schema
 	// encode appends the JSON of one value.
 	encode encodeFunc
+	// masked is the JSON of what stands for every value, NULL included; nil unless the column is masked.
+	masked []byte
 	// lost says that streamed values are taken for NULL; encode is nil then.
 	lost bool
 	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.
@@ -80,6 +82,10 @@ func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error
 				}
 			}
 		case Unchanged:
+			if c.unchanged == nil {
+				return dst, fmt.Errorf("column %s is NOT NULL, its value was not sent since the update did not change it, and its type "+
+					"has no placeholder: set unchanged.columns.list=true, or give the table REPLICA IDENTITY FULL", c.column.Name)
+			}
 			dst = append(dst, c.unchanged...)
 		default:
 			if c.null == nil {

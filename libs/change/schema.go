@@ -76,10 +76,13 @@ func (e *Encoder) compile() error {
 		return err
 	}
 	e.schemas.row = e.schemas.row.AsOptional(true)
+	if e.cfg.ListUnchanged {
+		e.schemas.row = uncertain(e.schemas.row)
+	}
 	e.before, e.schemas.before = e.row, e.schemas.row
 	if e.cfg.KnownBefore {
 		e.before.known = true
-		e.schemas.before = allOptional(e.schemas.row)
+		e.schemas.before = uncertain(e.schemas.row)
 	}
 	if key := e.cfg.KeyColumns.keyColumns(e.rel); len(key) > 0 {
 		if e.key, e.schemas.key, err = e.plan(key, adjust.schemaName(e.topic+".Key"), keyJSON, false); err != nil {
@@ -117,11 +120,12 @@ func wrapping(c *record.JSON, s *record.Schema) (open, end []byte, err error) {
 	return append(open, `,"payload":`...), []byte{'}'}, err
 }
 
-func allOptional(s *record.Schema) *record.Schema {
+// uncertain is the schema of a row of which any column may be unknown: null must not read as the column's default.
+func uncertain(s *record.Schema) *record.Schema {
 	c := *s
 	c.Fields = make([]record.Field, len(s.Fields))
 	for i, f := range s.Fields {
-		c.Fields[i] = field(f.Name, f.Schema.AsOptional(true))
+		c.Fields[i] = field(f.Name, f.Schema.AsOptional(true).WithDefault(nil))
 	}
 	return &c
 }
@@ -181,6 +185,8 @@ func columnSchema(c *Column, value *codec, cfg *Config) *record.Schema {
 // NULL, else null, else the fallback that Debezium invents for values it does not know; nil if there is none.
 func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	switch {
+	case c.masked != nil:
+		return c.masked, nil
 	case c.schema.Default != nil && (!c.schema.Optional || !json.KeepNull):
 		return json.AppendValue(nil, c.schema, c.schema.Default)
 	case c.schema.Optional:
@@ -191,10 +197,13 @@ func nullOf(c *codec, json *record.JSON) ([]byte, error) {
 	return nil, nil
 }
 
-// unchangedOf returns the JSON that stands for a TOASTed value that was not sent.
+// unchangedOf returns the JSON that stands for a TOASTed value that was not sent; nil if nothing can.
 func unchangedOf(c *codec, json *record.JSON, cfg *Config) ([]byte, error) {
-	if cfg.ListUnchanged || c.unchanged == nil {
+	if cfg.ListUnchanged || c.unchanged == nil && c.schema.Optional {
 		return []byte("null"), nil
+	}
+	if c.unchanged == nil {
+		return nil, nil
 	}
 	return json.AppendValue(nil, c.schema, c.unchanged)
 }

@@ -21,7 +21,7 @@ const (
 
 	infiniteMicros, negativeInfiniteMicros           = 9223372036825200000, -9223372036832400000
 	infiniteDay, negativeInfiniteDay                 = -2147472692, -2147472691
-	infiniteSnapshotDay, negativeInfiniteSnapshotDay = -622191234, -625821272
+	infiniteSnapshotDay, negativeInfiniteSnapshotDay = 106751991166, 106748361128 // 292278994-08-16, 292269055-12-02
 )
 
 // clockReader reads dates and times as PostgreSQL prints them with DateStyle ISO.
@@ -259,7 +259,7 @@ func (k *compiler) date() codec {
 	}
 	write := func(dst []byte, day int64) []byte {
 		if number {
-			return strconv.AppendInt(dst, day, 10)
+			return strconv.AppendInt(dst, int64(int32(day)), 10)
 		}
 		return append(appendDate(append(dst, '"'), day), 'Z', '"')
 	}
