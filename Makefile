@@ -31,6 +31,20 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 test: ## Run unit and integration tests with the race detector; says what was left out and why
 	$(GO) test -race -timeout 15m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report
 
+.PHONY: conformance
+conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
+	$(GO) test -count=1 -timeout 20m -parallel 3 -json $(TESTFLAGS) ./tests/conformance | $(GO) run ./tests/report
+
+.PHONY: chaos-capture
+chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED=1; SHORT=1 for minutes less)
+	$(GO) test -count=1 -timeout 60m -json -run Capture $(if $(SHORT),-short) $(TESTFLAGS) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
+
+.PHONY: bench
+bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory
+	mkdir -p bin
+	$(GO) build -o bin/bench ./tests/bench
+	bin/bench capture -v -json bin/bench-capture.json | tee bin/bench-capture.md
+
 ##@ Maintain
 
 .PHONY: gen

@@ -25,7 +25,7 @@ import (
 
 // quiet is how long topics must not have grown before a step counts as done. Records that come later than this after
 // all expected ones would go unnoticed; those that come while fewer than expected are there are waited for.
-const quiet = 1500 * time.Millisecond
+const quiet = 2500 * time.Millisecond
 
 // patience is how long a step may take without any record before it counts as done with too few.
 const patience = 12 * time.Second

@@ -9,30 +9,38 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // Service is one of Calypso's binaries, run as a process of its own. It keeps its addresses over restarts.
 type Service struct {
-	name  string
-	path  string
-	env   []string
-	log   string
-	ready []string // host:port that take connections once it is up
+	name string
+	path string
+	env  []string
+	log  string
+	// listens are the addresses that take connections once the service is up; at health, if there is one, it then says over
+	// gRPC that it can do its work.
+	listens []string
+	health  string
 
 	process *testenv.Process
 }
 
 // newService builds the binary of a service.
-func newService(ctx context.Context, dir, name, instance string, ready []string, env ...string) (*Service, error) {
+func newService(ctx context.Context, dir, name string, listens []string, env ...string) (*Service, error) {
 	path, err := testenv.Build(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return &Service{name: instance, path: path, env: env, log: filepath.Join(dir, instance+".log"), ready: ready}, nil
+	s := &Service{name: name, path: path, env: env, log: filepath.Join(dir, name+".log"), listens: listens}
+	if name == "capture" || name == "sink" {
+		s.health = listens[0]
+	}
+	return s, nil
 }
 
-// Start starts the service, with more environment if given, and returns when it listens.
+// Start starts the service, with more environment if given, and returns when it can work.
 func (s *Service) Start(ctx context.Context, env ...string) error {
 	var err error
 	if s.process, err = testenv.StartProcess(testenv.Command{Path: s.path, Env: append(s.env[:len(s.env):len(s.env)], env...), Log: s.log,
@@ -46,12 +54,15 @@ func (s *Service) Start(ctx context.Context, env ...string) error {
 		if ended = s.process.Running(); ended != nil {
 			return nil
 		}
-		for _, address := range s.ready {
+		for _, address := range s.listens {
 			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 			if err != nil {
 				return err
 			}
 			c.Close()
+		}
+		if s.health != "" {
+			return rpc.CheckHealth(ctx, s.health)
 		}
 		return nil
 	})

@@ -186,14 +186,14 @@ func (s *Stack) Fleet(ctx context.Context, name string, env ...string) (_ *Fleet
 		ports[i] = fmt.Sprintf("localhost:%d", port)
 	}
 	id := filepath.Base(f.dir)
-	if f.Service, err = newService(ctx, f.dir, name, name, ports[:1], append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
+	if f.Service, err = newService(ctx, f.dir, name, ports[:1], append([]string{"BOOTSTRAP_SERVERS=" + s.Kafka.Bootstrap, "HTTP_ADDRESS=127.0.0.1:0",
 		"GRPC_ADDRESS=" + ports[0], "GROUP_ID=" + id, "CONFIG_TOPIC=" + id + "-configs", "STATUS_TOPIC=" + id + "-status", "OFFSETS_TOPIC=" + id + "-offsets"}, env...)...); err != nil {
 		return nil, err
 	}
 	if err := f.Service.Start(ctx); err != nil {
 		return nil, err
 	}
-	if f.admin, err = newService(ctx, f.dir, "admin", "admin", ports[1:], "GRPC_ADDRESS="+ports[1], "HTTP_ADDRESSES="+ports[2],
+	if f.admin, err = newService(ctx, f.dir, "admin", ports[1:], "GRPC_ADDRESS="+ports[1], "HTTP_ADDRESSES="+ports[2],
 		"CAPTURE_ADDRESSES="+ports[0], "SINK_ADDRESSES="+ports[0], "ORDERS_ADDRESS=none"); err != nil {
 		return nil, err
 	}
@@ -213,11 +213,11 @@ func (f *Fleet) Close() error {
 
 // run builds and starts a service that listens at the named addresses.
 func (s *Stack) run(ctx context.Context, name string, listens []string, env ...string) error {
-	ready := make([]string, len(listens))
+	addresses := make([]string, len(listens))
 	for i, l := range listens {
-		ready[i] = s.addresses[l]
+		addresses[i] = s.addresses[l]
 	}
-	service, err := newService(ctx, s.dir, name, name, ready, env...)
+	service, err := newService(ctx, s.dir, name, addresses, env...)
 	if err != nil {
 		return err
 	}
