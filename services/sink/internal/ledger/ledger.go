@@ -1,0 +1,155 @@
+// Package ledger is the state machine of one partition's batches: which offset ranges were cut, which of them are recorded, which
+// are in the target, and up to where the partition may be committed. It has no I/O, clock or goroutine.
+//
+// Model. A cut is a range of offsets, the unit of ingestion. Cuts follow one another without a gap from the committed
+// offset on. A cut is made once: it is recorded with the partition's committed offset (in the commit's metadata, so the
+// group's own fencing protects it) before its rows are sent, and whoever reads the partition after a crash makes the same cuts
+// again. The same cut always has the same name, so a target that knows names takes its rows once.
+//
+// Guarantee. Advance never passes a cut that is not done, and Close never closes a recorded cut anywhere but at its end.
+package ledger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Cut is a range of offsets: First to End-1.
+type Cut struct {
+	First int64
+	End   int64
+}
+
+func (c Cut) String() string { return fmt.Sprintf("%d-%d", c.First, c.End-1) }
+
+// MaxMetadata is how many bytes of metadata a commit may carry: brokers take 4096 by default (offset.metadata.max.bytes).
+const MaxMetadata = 3900
+
+// Ledger holds one partition's cuts. One goroutine owns it.
+type Ledger struct {
+	// committed is the offset below which every row is in the target; -1 until a first offset is known.
+	committed int64
+	// cuts are contiguous from committed on, in order.
+	cuts []state
+	// open is the index in cuts of the cut whose rows are being gathered; len(cuts) when they belong to no cut yet.
+	open int
+}
+
+type state struct {
+	Cut
+	done bool
+}
+
+// New starts without knowledge: the first record's offset becomes the beginning.
+func New() *Ledger { return &Ledger{committed: -1} }
+
+const version = "calypso1:"
+
+// Restore starts from a committed offset and the metadata that was committed with it. Metadata of other origin holds no cuts.
+func Restore(committed int64, metadata string) (*Ledger, error) {
+	l := &Ledger{committed: committed}
+	list, ok := strings.CutPrefix(metadata, version)
+	if !ok || list == "" {
+		return l, nil
+	}
+	first := committed
+	for part := range strings.SplitSeq(list, ",") {
+		n, err := strconv.ParseInt(part, 36, 64)
+		if err != nil || n <= 0 || first+n < first {
+			return nil, fmt.Errorf("the recorded cuts %q of the partition committed at %d cannot be read: reset the group's offset of this partition to the same value to forget them", metadata, committed)
+		}
+		l.cuts = append(l.cuts, state{Cut: Cut{first, first + n}})
+		first += n
+	}
+	return l, nil
+}
+
+// Metadata writes the cuts beyond the committed offset, to be committed with it; empty if there are none.
+func (l *Ledger) Metadata() string {
+	if len(l.cuts) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(version)
+	for i, c := range l.cuts {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(c.End-c.First, 36))
+	}
+	return b.String()
+}
+
+// Full says that another cut might not fit into a commit's metadata.
+func (l *Ledger) Full() bool { return len(l.Metadata()) > MaxMetadata-16 }
+
+// Begin tells the first offset where none is known.
+func (l *Ledger) Begin(offset int64) {
+	if l.committed < 0 {
+		l.committed = offset
+	}
+}
+
+// Known says whether the partition's beginning is known.
+func (l *Ledger) Known() bool { return l.committed >= 0 }
+
+// Committed is the offset that may be committed; -1 if none is known.
+func (l *Ledger) Committed() int64 { return l.committed }
+
+// First is the offset at which the open range begins.
+func (l *Ledger) First() int64 {
+	switch {
+	case l.open < len(l.cuts):
+		return l.cuts[l.open].First
+	case l.open > 0:
+		return l.cuts[l.open-1].End
+	}
+	return l.committed
+}
+
+// Limit is where the open range must end, if it was cut before.
+func (l *Ledger) Limit() (end int64, recorded bool) {
+	if l.open < len(l.cuts) {
+		return l.cuts[l.open].End, true
+	}
+	return 0, false
+}
+
+// Close ends the open range before end. A range that was cut before ends where it did.
+func (l *Ledger) Close(end int64) (Cut, error) {
+	if limit, recorded := l.Limit(); recorded {
+		if end != limit {
+			return Cut{}, fmt.Errorf("range from %d was recorded to end before %d and cannot end before %d", l.First(), limit, end)
+		}
+		l.open++
+		return l.cuts[l.open-1].Cut, nil
+	}
+	if end <= l.First() {
+		return Cut{}, fmt.Errorf("range from %d cannot end before %d", l.First(), end)
+	}
+	c := Cut{l.First(), end}
+	l.cuts = append(l.cuts, state{Cut: c})
+	l.open++
+	return c, nil
+}
+
+// Done notes that a cut's rows are in the target or otherwise accounted for, and moves the committed offset over every done
+// cut that nothing earlier holds back. It returns whether the offset moved.
+func (l *Ledger) Done(c Cut) (moved bool) {
+	for i := range l.cuts {
+		if l.cuts[i].Cut == c {
+			l.cuts[i].done = true
+		}
+	}
+	for len(l.cuts) > 0 && l.cuts[0].done && l.open > 0 {
+		l.committed = l.cuts[0].End
+		l.cuts = l.cuts[1:]
+		l.open--
+		moved = true
+	}
+	return moved
+}
+
+// Pending is how many closed cuts are not committed.
+func (l *Ledger) Pending() int { return l.open }

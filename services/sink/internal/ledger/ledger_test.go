@@ -1,0 +1,138 @@
+package ledger
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestARestartMakesTheSameCuts(t *testing.T) {
+	l := New()
+	l.Begin(100)
+	for _, end := range []int64{150, 151, 4000} {
+		if _, err := l.Close(end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !l.Done(Cut{100, 150}) {
+		t.Fatal("the first cut is done and nothing holds it back")
+	}
+	r, err := Restore(l.Committed(), l.Metadata())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.First() != 150 {
+		t.Fatalf("begins at %d, want 150", r.First())
+	}
+	for _, want := range []Cut{{150, 151}, {151, 4000}} {
+		limit, recorded := r.Limit()
+		if !recorded || limit != want.End {
+			t.Fatalf("limit %d %v, want %d", limit, recorded, want.End)
+		}
+		if _, err := r.Close(limit - 1 + 2); err == nil {
+			t.Fatal("a recorded cut ended elsewhere")
+		}
+		got, err := r.Close(limit)
+		if err != nil || got != want {
+			t.Fatalf("%v %v, want %v", got, err, want)
+		}
+	}
+	if _, recorded := r.Limit(); recorded {
+		t.Fatal("nothing more was recorded")
+	}
+}
+
+func TestTheCommittedOffsetWaitsForTheOldestCut(t *testing.T) {
+	l := New()
+	l.Begin(0)
+	a, _ := l.Close(10)
+	b, _ := l.Close(20)
+	if l.Done(b) || l.Committed() != 0 {
+		t.Fatalf("committed %d over a cut that is not done", l.Committed())
+	}
+	if !l.Done(a) || l.Committed() != 20 {
+		t.Fatalf("committed %d, want 20", l.Committed())
+	}
+}
+
+func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
+	for _, metadata := range []string{"", "NO_METADATA", "kafka-ui"} {
+		l, err := Restore(7, metadata)
+		if err != nil || l.First() != 7 {
+			t.Fatalf("%q: first %d, %v", metadata, l.First(), err)
+		}
+	}
+	if _, err := Restore(7, "calypso1:zz,-1"); err == nil {
+		t.Fatal("unreadable cuts were forgotten without a word")
+	}
+}
+
+// Whatever happens in whatever order, with crashes at any step: every offset is in exactly one cut, cuts of an offset never
+// change once recorded, and the committed offset never passes an undone cut.
+func TestCutsNeverChangeOverCrashes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := New()
+		l.Begin(0)
+		recordedAt, recordedMeta := int64(-1), ""
+		cutOf := map[int64]Cut{} // first offset -> recorded cut
+		done := map[Cut]bool{}
+		var closed []Cut
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0: // close and record
+				end, recorded := l.Limit()
+				if !recorded {
+					end = l.First() + rapid.Int64Range(1, 5000).Draw(t, "size")
+				}
+				c, err := l.Close(end)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if before, ok := cutOf[c.First]; ok && before != c {
+					t.Fatalf("cut %v became %v", before, c)
+				}
+				cutOf[c.First] = c
+				closed = append(closed, c)
+				recordedAt, recordedMeta = l.Committed(), l.Metadata()
+			case 1: // finish one
+				if len(closed) > 0 {
+					i := rapid.IntRange(0, len(closed)-1).Draw(t, "which")
+					done[closed[i]] = true
+					l.Done(closed[i])
+				}
+			case 2: // commit
+				recordedAt, recordedMeta = l.Committed(), l.Metadata()
+			case 3: // crash
+				if recordedAt < 0 {
+					continue
+				}
+				r, err := Restore(recordedAt, recordedMeta)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l, closed = r, nil
+			}
+			for first, c := range cutOf {
+				if first < l.Committed() && !done[c] {
+					t.Fatalf("committed %d passes %v, which is not done", l.Committed(), c)
+				}
+			}
+		}
+	})
+}
+
+func FuzzRestore(f *testing.F) {
+	f.Add(int64(0), "calypso1:a,b")
+	f.Add(rand.Int64(), "calypso1:,")
+	f.Fuzz(func(t *testing.T, committed int64, metadata string) {
+		l, err := Restore(committed, metadata)
+		if err != nil {
+			return
+		}
+		again, err := Restore(l.Committed(), l.Metadata())
+		if err != nil || again.Metadata() != l.Metadata() {
+			t.Fatalf("%q became %q: %v", metadata, l.Metadata(), err)
+		}
+	})
+}

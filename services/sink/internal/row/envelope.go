@@ -1,0 +1,198 @@
+package row
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Schema is the schema part of a value of Kafka Connect's JsonConverter. Values of one schema share it, so what is derived from it
+// can be kept by its address.
+type Schema struct {
+	// prefix is everything before the payload: values that begin with it have this schema.
+	prefix []byte
+	// Envelope says that the schema is Debezium's change envelope.
+	Envelope bool
+	// Fields describes the row: the envelope's after block, or the value itself.
+	Fields []Field
+}
+
+// Field is one field of a row as Kafka Connect's schema describes it.
+type Field struct {
+	Name     string
+	Type     string
+	Optional bool
+	// Semantic is the schema's name, such as io.debezium.time.Date; empty for plain types.
+	Semantic string
+	// Scale is the scale of a decimal.
+	Scale int
+}
+
+// Splitter takes values apart into schema and payload. Schemas repeat from record to record and are larger than the payload, so the
+// bytes before the payload are compared with the last schema's instead of being read again.
+type Splitter struct {
+	// Mode is what schemas.enable says; Detect if it says nothing.
+	Mode  SchemaMode
+	last  *Schema
+	known []*Schema
+}
+
+// SchemaMode says whether values carry schemas.
+type SchemaMode int
+
+const (
+	// Detect takes a value that is {"schema":…,"payload":…} apart, and any other as it is.
+	Detect SchemaMode = iota
+	// WithSchema wants every value to carry a schema, as schemas.enable=true of the JsonConverter does.
+	WithSchema
+	// WithoutSchema takes every value as it is.
+	WithoutSchema
+)
+
+// maxKnownSchemas bounds how many schemas of one topic are kept; a topic has one, or a few in the course of its changes.
+const maxKnownSchemas = 16
+
+// Split returns a value's schema, nil if it carries none, and its payload.
+func (s *Splitter) Split(value []byte) (*Schema, []byte, error) {
+	if s.Mode == WithoutSchema {
+		return nil, value, nil
+	}
+	if s.last != nil && hasSchema(value, s.last) {
+		return s.last, value[len(s.last.prefix) : len(value)-1], nil
+	}
+	for _, known := range s.known {
+		if hasSchema(value, known) {
+			s.last = known
+			return known, value[len(known.prefix) : len(value)-1], nil
+		}
+	}
+	i := skipSpace(value, 0)
+	plain := func() (*Schema, []byte, error) {
+		if s.Mode == WithSchema {
+			return nil, nil, fmt.Errorf("value.converter.schemas.enable is true, but the value is not {\"schema\":…,\"payload\":…}: set it to false, or produce values with schemas")
+		}
+		return nil, value, nil
+	}
+	if i >= len(value) || value[i] != '{' {
+		return plain()
+	}
+	key, at, next := member(value, i+1)
+	if next < 0 || string(key) != "schema" {
+		return plain()
+	}
+	text := value[at:next]
+	key, at, next = member(value, next)
+	if next < 0 || string(key) != "payload" {
+		return plain()
+	}
+	payload := value[at:next]
+	if end := skipSpace(value, next); end >= len(value) || value[end] != '}' {
+		return plain()
+	}
+	if isNull(text) {
+		return nil, payload, nil
+	}
+	schema, err := parseSchema(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if value[len(value)-1] == '}' && skipSpace(value, next) == len(value)-1 {
+		schema.prefix = bytes.Clone(value[:at])
+		if len(s.known) == maxKnownSchemas {
+			s.known = s.known[1:]
+		}
+		s.known = append(s.known, schema)
+		s.last = schema
+	}
+	return schema, payload, nil
+}
+
+func hasSchema(value []byte, s *Schema) bool {
+	return len(value) > len(s.prefix) && value[len(value)-1] == '}' && bytes.HasPrefix(value, s.prefix)
+}
+
+type connectSchema struct {
+	Type       string            `json:"type"`
+	Optional   bool              `json:"optional"`
+	Name       string            `json:"name"`
+	Field      string            `json:"field"`
+	Fields     []connectSchema   `json:"fields"`
+	Parameters map[string]string `json:"parameters"`
+}
+
+func parseSchema(text []byte) (*Schema, error) {
+	var c connectSchema
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("the value's schema cannot be read: %w", err)
+	}
+	s := &Schema{Envelope: strings.HasSuffix(c.Name, ".Envelope")}
+	rowFields := c.Fields
+	if s.Envelope {
+		for _, f := range c.Fields {
+			if f.Field == "after" {
+				rowFields = f.Fields
+			}
+		}
+	}
+	for _, f := range rowFields {
+		field := Field{Name: f.Field, Type: f.Type, Optional: f.Optional, Semantic: f.Name}
+		if scale, ok := f.Parameters["scale"]; ok {
+			if _, err := fmt.Sscanf(scale, "%d", &field.Scale); err != nil {
+				return nil, fmt.Errorf("the schema of field %s has scale %q", f.Field, scale)
+			}
+		}
+		s.Fields = append(s.Fields, field)
+	}
+	return s, nil
+}
+
+// Envelope is a change event taken apart, without copying. A part that the event does not have is nil.
+type Envelope struct {
+	Before, After, Source, Transaction, Op []byte
+	TsMs, TsUs, TsNs                       []byte
+}
+
+// parse takes a payload apart. rowOnly stops as soon as before and after are known, which is right only where a schema says that the
+// payload is an envelope. It reports whether the payload is one.
+func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
+	*e = Envelope{}
+	i := skipSpace(payload, 0)
+	if i >= len(payload) || payload[i] != '{' {
+		return false, nil
+	}
+	for i++; ; {
+		key, value, next := member(payload, i)
+		if next < 0 {
+			return false, errNotJSON
+		}
+		if key == nil {
+			return e.Op != nil && e.Source != nil && (e.After != nil || e.Before != nil), nil
+		}
+		v := payload[value:next]
+		switch string(key) {
+		case "before":
+			e.Before = v
+		case "after":
+			e.After = v
+			if rowOnly && e.Before != nil && !isNull(v) {
+				return true, nil
+			}
+		case "source":
+			e.Source = v
+		case "transaction":
+			e.Transaction = v
+		case "op":
+			e.Op = v
+		case "ts_ms":
+			e.TsMs = v
+		case "ts_us":
+			e.TsUs = v
+		case "ts_ns":
+			e.TsNs = v
+		}
+		i = next
+	}
+}
+
+var errNotJSON = fmt.Errorf("the value is not JSON")
