@@ -7,7 +7,6 @@ package engine
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 )
@@ -30,7 +29,7 @@ func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: lim
 func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
 	rows, err := e.db.QueryContext(ctx, plan.SQL)
 	if err != nil {
-		return nil, fmt.Errorf("run query: %w", err)
+		return nil, wrap(err)
 	}
 	return newRows(rows, plan.Columns, e.limits.Rows), nil
 }

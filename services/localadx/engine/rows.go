@@ -2,18 +2,9 @@ package engine
 
 import (
 	"database/sql"
-	"fmt"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 )
-
-// ErrTooManyRows is returned by Rows.Err when a result exceeds Limits.Rows.
-type ErrTooManyRows struct{ Limit int64 }
-
-// Error words it as Kusto does (E_QUERY_RESULT_SET_TOO_LARGE).
-func (e *ErrTooManyRows) Error() string {
-	return fmt.Sprintf("Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)", e.Limit)
-}
 
 // Rows are the rows of one result. Not safe for concurrent use.
 type Rows struct {
@@ -59,7 +50,7 @@ func (r *Rows) Err() error {
 	if r.err != nil {
 		return r.err
 	}
-	return r.rows.Err()
+	return wrap(r.rows.Err())
 }
 
 // Close ends the query.

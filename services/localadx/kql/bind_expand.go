@@ -18,19 +18,12 @@ func (b *binder) mvExpand(rel *relation, op mvExpandOp, s *scope) *relation {
 func (b *binder) expand(rel *relation, op mvExpandOp, s *scope, visible []column) *relation {
 	lists := make([]item, len(op.Items))
 	names := make([]string, len(op.Items))
-	unnamed := newNamer(nil)
 	for i, it := range op.Items {
 		e := b.scalar(it.X, env{scope: s, rel: rel})
 		if e.typ != value.Dynamic {
 			b.failHint(it.X, codeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
 		}
-		names[i] = it.Name
-		if names[i] == "" {
-			names[i] = e.name
-		}
-		if names[i] == "" {
-			names[i] = unnamed.name("")
-		}
+		names[i] = b.itemName(it, rel, s, i)
 		lists[i] = item{sql: b.elements(e, op), col: column{id: b.newID()}}
 	}
 	rel = b.extend(rel, lists)
@@ -100,7 +93,22 @@ func (b *binder) mvApply(rel *relation, op mvExpandOp, s *scope) *relation {
 	// Inside the subquery the outer columns keep their ids: they are correlated references.
 	inner := b.lateralSource(outer, op, s)
 	sub := b.operators(inner, op.Apply.Ops, s)
-	return b.applied(outer, sub)
+	expanded := map[string]bool{}
+	for i, it := range op.Items {
+		expanded[b.itemName(it, outer, s, i)] = true
+	}
+	return b.applied(outer, sub, expanded)
+}
+
+// itemName is the name of the column that an item of mv-expand yields.
+func (b *binder) itemName(it mvItem, rel *relation, s *scope, i int) string {
+	if it.Name != "" {
+		return it.Name
+	}
+	if name := b.scalar(it.X, env{scope: s, rel: rel}).name; name != "" {
+		return name
+	}
+	return fmt.Sprintf("Column%d", i+1)
 }
 
 // lateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
@@ -123,12 +131,17 @@ func (b *binder) lateralSource(outer *relation, op mvExpandOp, s *scope) *relati
 	return b.expand(one, op, s, one.cols)
 }
 
-// applied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. Of the subquery's
-// columns that pass an outer one through, the outer one is kept.
-func (b *binder) applied(outer, sub *relation) *relation {
+// applied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. An outer column that
+// was expanded under its own name is there only if the subquery kept it.
+func (b *binder) applied(outer, sub *relation, expanded map[string]bool) *relation {
 	out := &relation{order: outer.order, serialized: outer.serialized}
 	out.sql = "SELECT * FROM (" + outer.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
-	cols := append([]column(nil), outer.cols...)
+	var cols []column
+	for _, c := range outer.cols {
+		if !expanded[c.name] || indexOf(sub.cols, c.name) >= 0 {
+			cols = append(cols, c)
+		}
+	}
 	for _, c := range sub.cols {
 		if i := indexOf(cols, c.name); i >= 0 {
 			cols[i] = c

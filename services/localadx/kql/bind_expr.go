@@ -86,8 +86,16 @@ func (b *binder) nameExpr(x nameNode, env env) *expr {
 	if near := nearest(x.Name, names); near != "" {
 		hint = "did you mean '" + near + "'?"
 	}
-	b.failHint(x, codeUnknownName, hint, "'where' operator: Failed to resolve column or scalar expression named '%s'", x.Name)
+	b.failHint(x, codeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", b.operatorPrefix(), x.Name)
 	return nil
+}
+
+// operatorPrefix names the operator being bound, as Kusto's messages do.
+func (b *binder) operatorPrefix() string {
+	if b.current == "" {
+		return ""
+	}
+	return "'" + b.current + "' operator: "
 }
 
 func (b *binder) unary(x unaryNode, env env) *expr {

@@ -24,6 +24,9 @@ func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
 }
 
 func (b *binder) operator(rel *relation, op operator, s *scope) *relation {
+	outer := b.current
+	b.current = b.operatorName(op)
+	defer func() { b.current = outer }()
 	switch op := op.(type) {
 	case whereOp:
 		return b.where(rel, op, s)
@@ -96,6 +99,20 @@ func (b *binder) operator(rel *relation, op operator, s *scope) *relation {
 	}
 	b.fail(op, codeUnsupported, "This operator is not supported")
 	return nil
+}
+
+// operatorName is the word an operator starts with in the query text.
+func (b *binder) operatorName(op operator) string {
+	at := op.place()
+	if at.Start < 0 || at.End > len(b.text) || at.Start >= at.End {
+		return ""
+	}
+	text := b.text[at.Start:at.End]
+	end := strings.IndexFunc(text, func(r rune) bool { return !(r == '-' || isNameRune(r)) })
+	if end < 0 {
+		return text
+	}
+	return text[:end]
 }
 
 func (b *binder) where(rel *relation, op whereOp, s *scope) *relation {

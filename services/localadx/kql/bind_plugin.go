@@ -12,7 +12,11 @@ type plugin func(b *binder, rel *relation, op evaluateOp, s *scope) *relation
 
 // plugins returns the plugins this server has.
 func plugins() map[string]plugin {
-	return map[string]plugin{"pivot": bindPivot, "bag_unpack": bindBagUnpack, "narrow": bindNarrow}
+	return map[string]plugin{
+		"pivot": bindPivot, "bag_unpack": bindBagUnpack, "narrow": bindNarrow, "rows_near": bindRowsNear,
+		"sliding_window_counts": bindSlidingWindowCounts, "activity_counts_metrics": bindActivityCounts, "rolling_percentile": bindRollingPercentile,
+		"ipv4_lookup": lookupPlugin("ipv4_is_in_range", false), "ipv6_lookup": lookupPlugin("ipv6_is_in_range", true),
+	}
 }
 
 func (b *binder) evaluate(rel *relation, op evaluateOp, s *scope) *relation {

@@ -22,6 +22,7 @@ type binder struct {
 	now     int64 // ticks; what now() is
 	ids     int
 	calls   int
+	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements
 

@@ -492,7 +492,8 @@ func (p *parser) evaluate(start int) operator {
 func (p *parser) partition(start int) operator {
 	p.properties()
 	p.expectName("by")
-	op := partitionOp{By: p.postfix()}
+	start = p.tok.Start
+	op := partitionOp{By: nameNode{Name: p.identifier("a column name"), span: p.from(start)}}
 	if p.isPunct("{") {
 		p.failHint("write ( … ) with operators only", "The form of partition with { } is not supported")
 	}

@@ -16,8 +16,8 @@ import (
 // earthRadius is in metres, as S2 has it.
 const earthRadius = 6371010.0
 
-// errUnsupported ends a query whose shapes this package cannot compute with exactly.
-var errUnsupported = errors.New("this combination of shapes is not supported")
+// ErrUnsupported ends a query whose shapes this package cannot compute with exactly.
+var ErrUnsupported = errors.New("this combination of shapes is not supported")
 
 // Functions returns the implementations by name; their signatures are in package scalar.
 func Functions() map[string]func([]any) any {

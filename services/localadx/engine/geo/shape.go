@@ -231,7 +231,7 @@ func lineLength(a []any) any {
 		return nil
 	}
 	if len(list) > 1 {
-		return errUnsupported
+		return ErrUnsupported
 	}
 	return metres(list[0].Length())
 }
@@ -242,7 +242,7 @@ func lineCentroid(a []any) any {
 		return nil
 	}
 	if len(list) > 1 {
-		return errUnsupported
+		return ErrUnsupported
 	}
 	return pointJSON(s2.Point{Vector: list[0].Centroid().Normalize()})
 }
@@ -294,7 +294,7 @@ func polygonArea(a []any) any {
 		return nil
 	}
 	if !separate(list) {
-		return errUnsupported
+		return ErrUnsupported
 	}
 	area := 0.0
 	for _, p := range list {
@@ -309,7 +309,7 @@ func polygonPerimeter(a []any) any {
 		return nil
 	}
 	if !separate(list) {
-		return errUnsupported
+		return ErrUnsupported
 	}
 	total := s1.Angle(0)
 	for _, e := range polygonEdges(list) {
@@ -324,7 +324,7 @@ func polygonCentroid(a []any) any {
 		return nil
 	}
 	if !separate(list) {
-		return errUnsupported
+		return ErrUnsupported
 	}
 	sum := s2.Point{}
 	for _, p := range list {
@@ -458,7 +458,7 @@ func intersection2Lines(a []any) any {
 		for _, f := range lineEdges(y) {
 			switch s2.CrossingSign(e.V0, e.V1, f.V0, f.V1) {
 			case s2.MaybeCross:
-				return errUnsupported
+				return ErrUnsupported
 			case s2.Cross:
 				last = pointJSON(s2.Intersection(e.V0, e.V1, f.V0, f.V1))
 				points = append(points, last)
@@ -471,5 +471,5 @@ func intersection2Lines(a []any) any {
 	case 1:
 		return last
 	}
-	return errUnsupported
+	return ErrUnsupported
 }

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/engine/geo"
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+)
+
+// ErrTooManyRows is returned by Rows.Err when a result exceeds Limits.Rows.
+type ErrTooManyRows struct{ Limit int64 }
+
+// Error words it as Kusto does (E_QUERY_RESULT_SET_TOO_LARGE).
+func (e *ErrTooManyRows) Error() string {
+	return fmt.Sprintf("Query result set has exceeded the internal record count limit %d (E_QUERY_RESULT_SET_TOO_LARGE; 0x80DA0003)", e.Limit)
+}
+
+// wrap makes an error of the database one of a query. What a function refuses becomes a *kql.Error; the name of the
+// driver, which means nothing to the user, is taken out of the text.
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
+		text = text[i+len("database/sql/driver: API error: "):]
+		if strings.Contains(text, geo.ErrUnsupported.Error()) {
+			return &kql.Error{Code: "SEM0001", Message: text, Permanent: true}
+		}
+	}
+	return fmt.Errorf("run query: %w", err)
+}

@@ -1,0 +1,93 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+)
+
+// topNested binds top-nested: per level the best keys under each key of the levels above, with their aggregates.
+func (b *binder) topNested(rel *relation, op topNestedOp, s *scope) *relation {
+	source := rel.unordered()
+	out := &relation{}
+	var keys []column // of the levels so far, in the source
+	var kept *relation
+	for _, level := range op.Levels {
+		if level.Others != nil {
+			b.fail(op, codeUnsupported, "top-nested: 'with others' is not supported")
+		}
+		e := env{scope: s, rel: rel}
+		of := b.outputs([]namedExpr{level.Of}, e, newNamer(nil))[0]
+		source = b.extend(source, []item{of})
+		e.aggregate = true
+		by := level.By
+		if len(by.Names) == 0 {
+			by.Names = []string{"aggregated_" + of.col.name}
+		}
+		agg := b.outputs([]namedExpr{by}, e, newNamer(nil))[0]
+		kept = b.nestedLevel(source, kept, keys, of.col, agg, level, s)
+		keys = append(keys, of.col)
+		out.cols = append(out.cols, of.col, agg.col)
+		source = source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + renamedKeys(kept.sql, keys) + ") ON " + keyMatch(keys))
+	}
+	out.sql = kept.sql
+	return out
+}
+
+// renamedKeys prefixes the key columns of a level so that they can be compared with the source's.
+func renamedKeys(sql string, keys []column) string {
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = k.id + " AS k" + k.id
+	}
+	return "SELECT " + strings.Join(parts, ", ") + " FROM (" + sql + ")"
+}
+
+func keyMatch(keys []column) string {
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = k.id + " IS NOT DISTINCT FROM k" + k.id
+	}
+	return strings.Join(parts, " AND ")
+}
+
+// nestedLevel groups the source by the keys and the level's own key, keeps the best, and joins the levels above.
+func (b *binder) nestedLevel(source, above *relation, keys []column, of column, agg item, level topNestedLevel, s *scope) *relation {
+	var group []string
+	for _, k := range append(append([]column(nil), keys...), of) {
+		group = append(group, k.id)
+	}
+	grouped := "SELECT " + strings.Join(group, ", ") + ", " + agg.sql + " AS " + agg.col.id + " FROM (" + source.sql + ") GROUP BY " + strings.Join(group, ", ")
+	if level.Count != nil {
+		direction := " DESC NULLS LAST"
+		if level.Asc {
+			direction = " ASC NULLS FIRST"
+		}
+		partition := ""
+		if len(keys) > 0 {
+			partition = "PARTITION BY " + strings.Join(group[:len(group)-1], ", ") + " "
+		}
+		count := b.constantLong(level.Count, env{scope: s}, "The number of rows")
+		grouped = fmt.Sprintf("SELECT * FROM (%s) QUALIFY row_number() OVER (%sORDER BY %s%s) <= %d", grouped, partition, agg.col.id, direction, count)
+	}
+	if above == nil {
+		return &relation{sql: grouped}
+	}
+	upper := above.sql
+	parts := make([]string, 0, len(keys))
+	for _, k := range keys {
+		parts = append(parts, k.id+" AS k"+k.id)
+	}
+	upper = "SELECT * EXCLUDE (" + strings.Join(group[:len(group)-1], ", ") + "), " + strings.Join(parts, ", ") + " FROM (" + upper + ")"
+	joined := "SELECT * FROM (" + grouped + ") JOIN (" + upper + ") ON " + keyMatch(keys)
+	drop := make([]string, len(keys))
+	for i, k := range keys {
+		drop[i] = "k" + k.id
+	}
+	return &relation{sql: "SELECT * EXCLUDE (" + strings.Join(drop, ", ") + ") FROM (" + joined + ")"}
+}
+
+// reduce binds reduce by: it is refused, because its clustering is not documented.
+func (b *binder) reduce(_ *relation, op reduceOp, _ *scope) *relation {
+	b.failHint(op, codeUnsupported, "summarize by a pattern of your own", "The operator 'reduce' is not supported")
+	return nil
+}

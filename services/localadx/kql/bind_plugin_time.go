@@ -1,0 +1,188 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// pluginArguments binds the arguments of a plugin over a relation; the names are for messages.
+func (b *binder) pluginArguments(rel *relation, op evaluateOp, s *scope, names ...string) []*expr {
+	args := op.Call.Args
+	if len(args) < len(names) {
+		b.fail(op, codeArguments, "%s: the argument '%s' is missing", op.Call.Name, names[len(args)])
+	}
+	out := make([]*expr, len(args))
+	for i, a := range args {
+		out[i] = b.scalar(a.X, env{scope: s, rel: rel})
+	}
+	return out
+}
+
+// dimensions returns the remaining arguments of a plugin, which must be columns.
+func (b *binder) dimensions(op evaluateOp, args []*expr) []column {
+	var out []column
+	for _, a := range args {
+		if !isID(a.sql) {
+			b.fail(op, codeArguments, "%s: the dimensions must be columns", op.Call.Name)
+		}
+		out = append(out, column{name: a.name, typ: a.typ, id: a.sql})
+	}
+	return out
+}
+
+// checkTimeline refuses a timeline that is not a datetime or a number, or bounds of other types.
+func (b *binder) checkTimeline(op evaluateOp, timeline *expr, points []*expr, lengths []*expr) {
+	length := timeline.typ
+	if timeline.typ == value.Datetime {
+		length = value.Timespan
+	}
+	ok := timeline.typ == value.Datetime || timeline.typ.Numeric()
+	for _, p := range points {
+		ok = ok && (p.typ == timeline.typ || p.typ.Numeric() && timeline.typ.Numeric())
+	}
+	for _, l := range lengths {
+		ok = ok && (l.typ == length || l.typ.Numeric() && length.Numeric())
+	}
+	if !ok {
+		b.fail(op, codeArguments, "%s: the bounds and windows must have the types of the timeline", op.Call.Name)
+	}
+}
+
+// columnsOf lists dimension columns as SQL, each followed by a comma.
+func columnsOf(cols []column, prefix string) string {
+	var out strings.Builder
+	for _, c := range cols {
+		out.WriteString(prefix + c.id + ", ")
+	}
+	return out.String()
+}
+
+// bindSlidingWindowCounts binds sliding_window_counts(id, timeline, start, end, lookback, bin[, dimensions]): for each bin the
+// number of rows and of ids in the lookback window that ends with it.
+func bindSlidingWindowCounts(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Bin")
+	id, timeline, start, end, lookback, bin := args[0], args[1], args[2], args[3], args[4], args[5]
+	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, bin})
+	dims := b.dimensions(op, args[6:])
+	at, count, dcount := b.newID(), b.newID(), b.newID()
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql, b.bin(op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
+	points := fmt.Sprintf("SELECT unnest(generate_series(%s, %s, %s)) AS %s", start.sql, end.sql, bin.sql, at)
+	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
+	out.cols = append(out.cols, dims...)
+	out.cols = append(out.cols, column{name: "Count", typ: value.Long, id: count}, column{name: "Dcount", typ: value.Long, id: dcount})
+	out.sql = fmt.Sprintf("SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s FROM (%s) JOIN (%s) ON kbin <= %s AND kbin > %s - %s GROUP BY %s%s",
+		at, columnsOf(dims, ""), count, dcount, points, rows, at, at, lookback.sql, columnsOf(dims, ""), at)
+	return out
+}
+
+// bindActivityCounts binds activity_counts_metrics(id, timeline, start, end, window[, dimensions]): per window the rows, the
+// ids, the ids seen for the first time, and the ids seen so far.
+func bindActivityCounts(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Window")
+	id, timeline, start, end, window := args[0], args[1], args[2], args[3], args[4]
+	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{window})
+	dims := b.dimensions(op, args[5:])
+	at, count, dcount, fresh, total := b.newID(), b.newID(), b.newID(), b.newID(), b.newID()
+	partition := ""
+	if len(dims) > 0 {
+		partition = "PARTITION BY " + strings.TrimSuffix(columnsOf(dims, ""), ", ") + " "
+	}
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS %s FROM (%s) WHERE %s >= %s AND %s <= %s", id.sql, b.bin(op, timeline, window, start).sql, at, rel.sql,
+		timeline.sql, start.sql, timeline.sql, end.sql)
+	first := fmt.Sprintf("SELECT *, min(%s) OVER (PARTITION BY %skid) AS kfirst FROM (%s)", at, columnsOf(dims, ""), rows)
+	grouped := fmt.Sprintf("SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s, count(DISTINCT kid) FILTER (WHERE kfirst = %s) AS %s FROM (%s) GROUP BY %s%s",
+		at, columnsOf(dims, ""), count, dcount, at, fresh, first, columnsOf(dims, ""), at)
+	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
+	out.cols = append(out.cols, dims...)
+	for _, c := range []struct{ name, id string }{{"count", count}, {"dcount", dcount}, {"new_dcount", fresh}, {"aggregated_dcount", total}} {
+		out.cols = append(out.cols, column{name: c.name, typ: value.Long, id: c.id})
+	}
+	out.sql = fmt.Sprintf("SELECT *, CAST(sum(%s) OVER (%sORDER BY %s) AS BIGINT) AS %s FROM (%s)", fresh, partition, at, total, grouped)
+	return out
+}
+
+// bindRollingPercentile binds rolling_percentile(value, percentile, index, bin, bins[, dimensions]): per bin the percentile over the
+// bins that end with it.
+func bindRollingPercentile(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := b.pluginArguments(rel, op, s, "ValueColumn", "Percentile", "IndexColumn", "BinSize", "BinsPerWindow")
+	v, index, bin := args[0], args[2], args[3]
+	b.checkTimeline(op, index, nil, []*expr{bin})
+	percentile := b.percentileArguments(op.Call.Args[1:2], env{scope: s})[0]
+	bins := b.constantLong(op.Call.Args[4].X, env{scope: s}, "BinsPerWindow")
+	dims := b.dimensions(op, args[5:])
+	at, result := b.newID(), b.newID()
+	rows := fmt.Sprintf("SELECT *, %s AS kvalue, %s AS kbin FROM (%s)", v.sql, b.bin(op, index, bin, nil).sql, rel.sql)
+	points := fmt.Sprintf("SELECT DISTINCT kbin AS %s%s FROM (%s)", at, dimensionAliases(dims), rows)
+	on := fmt.Sprintf("kbin <= %s AND kbin > %s - %d * %s", at, at, bins, bin.sql)
+	for _, d := range dims {
+		on += " AND " + d.id + " IS NOT DISTINCT FROM d" + d.id
+	}
+	out := &relation{cols: []column{{name: index.name, typ: index.typ, id: at}}}
+	out.cols = append(out.cols, dims...)
+	name := fmt.Sprintf("rolling_%d_percentile_%s_%s", bins, v.name, percentileSuffix(percentile))
+	out.cols = append(out.cols, column{name: name, typ: v.typ, id: result})
+	out.sql = fmt.Sprintf("SELECT %s, %s%s AS %s FROM (%s) JOIN (%s) ON %s GROUP BY %s%s", at, columnsOf(dims, ""),
+		quantileSQL(&expr{sql: "kvalue"}, percentile), result, points, rows, on, columnsOf(dims, ""), at)
+	return out
+}
+
+func dimensionAliases(dims []column) string {
+	var out strings.Builder
+	for _, d := range dims {
+		out.WriteString(", " + d.id + " AS d" + d.id)
+	}
+	return out.String()
+}
+
+// bindRowsNear binds rows_near(condition, before[, after]): the rows around those for which the condition holds.
+func bindRowsNear(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	b.arity(*op.Call, 2, 3)
+	if !rel.serialized {
+		b.failHint(op, codeSemantic, "sort the rows or add '| serialize'", "rows_near: the rows must be serialized")
+	}
+	condition := b.boolean(op.Call.Args[0].X, env{scope: s, rel: rel})
+	before := b.constantLong(op.Call.Args[1].X, env{scope: s}, "NumRows")
+	after := before
+	if len(op.Call.Args) > 2 {
+		after = b.constantLong(op.Call.Args[2].X, env{scope: s}, "RowsAfter")
+	}
+	over := rel.over()
+	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(), over[:len(over)-1], after, before)
+	return b.layers(rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
+}
+
+// lookupPlugin binds ipv4_lookup and ipv6_lookup(table, key, range[, return_unmatched]): a join of addresses with ranges.
+func lookupPlugin(function string, lookupFirst bool) plugin {
+	return func(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+		args := op.Call.Args
+		b.arity(*op.Call, 3, 4)
+		ranges := b.table(args[0].X, s)
+		key := b.asText(b.scalar(args[1].X, env{scope: s, rel: rel}))
+		network := b.asText(b.scalar(args[2].X, env{scope: s, rel: ranges}))
+		clause, outer := "JOIN", false
+		if len(args) == 4 {
+			if v, _ := b.constantValue(b.scalar(args[3].X, env{scope: s}), "return_unmatched").(bool); v {
+				clause, outer = "LEFT JOIN", true
+			}
+		}
+		joined := &relation{sql: "SELECT * FROM (" + rel.sql + ") " + clause + " (" + ranges.sql + ") ON " + goCall(function, value.Bool, key.sql, network.sql)}
+		var source, looked []item
+		for _, c := range rel.cols {
+			source = append(source, item{sql: c.id, col: c})
+		}
+		for _, c := range ranges.cols {
+			it := item{sql: c.id, col: c}
+			if outer && c.typ == value.String {
+				it = item{sql: notNullString(c.id), col: column{name: c.name, typ: c.typ, id: b.newID()}}
+			}
+			it.col.name = uniqueName(c.name, func(n string) bool { return rel.index(n) >= 0 })
+			looked = append(looked, it)
+		}
+		if lookupFirst {
+			return b.project(joined, append(looked, source...))
+		}
+		return b.project(joined, append(source, looked...))
+	}
+}
