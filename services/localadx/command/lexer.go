@@ -49,11 +49,11 @@ func next(text string, offset int) token {
 	case c == '.' && offset+1 < len(text) && isLetter(rune(text[offset+1])) && (offset == 0 || isBlank(text[offset-1])):
 		return word(text, offset, offset+1)
 	}
-	r, _ := utf8.DecodeRuneInString(text[offset:])
+	r, size := utf8.DecodeRuneInString(text[offset:])
 	if isLetter(r) || unicode.IsDigit(r) {
 		return word(text, offset, offset)
 	}
-	return punctuation(text, offset, utf8.RuneLen(max(r, ' ')))
+	return punctuation(text, offset, size)
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

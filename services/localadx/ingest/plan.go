@@ -146,7 +146,7 @@ func (p *Plan) Read(r io.Reader, source Source, emit func([]driver.Value) error)
 
 // skipMark passes over the byte order mark that some tools put in front of a text, and returns the first bytes too.
 func skipMark(r io.Reader) (text io.Reader, start string, err error) {
-	buffered := bufio.NewReaderSize(r, chunk)
+	buffered := bufio.NewReader(r)
 	mark, err := buffered.Peek(len(byteOrderMark))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, "", err

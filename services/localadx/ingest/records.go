@@ -8,7 +8,7 @@ import (
 )
 
 // chunk is how much is read from a source at a time, in bytes.
-const chunk = 1 << 18
+const chunk = 1 << 16
 
 // window is the part of a source that is in memory: at least the current record.
 type window struct {

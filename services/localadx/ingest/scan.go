@@ -141,10 +141,20 @@ func skipString(b []byte, i int) (end int, escaped bool) {
 		case '\\':
 			escaped = true
 			i++
+			if i < len(b) && b[i] == 'u' {
+				if bad := notHex(b, i+1); bad < len(b) && bad < i+5 {
+					return malformed, true
+				}
+			} else if i < len(b) && bytes.IndexByte(escapes, b[i]) < 0 {
+				return malformed, true
+			}
 		}
 	}
 	return cut, escaped
 }
+
+// escapes are the characters that may follow a backslash, besides u.
+var escapes = []byte("\"\\/bfnrt")
 
 func skipWord(b []byte, i int, word string) int {
 	rest := b[i:]
@@ -206,8 +216,7 @@ func skipDigits(b []byte, i int) int {
 	return i
 }
 
-// appendUnescaped appends the inside of a JSON string with its escapes undone. Unknown escapes stand for their
-// character, lone surrogates for U+FFFD.
+// appendUnescaped appends the inside of a JSON string with its escapes undone; lone surrogates become U+FFFD.
 func appendUnescaped(dst, inner []byte) []byte {
 	for i := 0; i < len(inner); {
 		c := inner[i]
@@ -231,8 +240,7 @@ func appendUnescaped(dst, inner []byte) []byte {
 		case 'u':
 			r, ok := hex4(inner, i)
 			if !ok {
-				dst = append(dst, 'u')
-				continue
+				return dst
 			}
 			i += 4
 			if utf16.IsSurrogate(r) {
@@ -250,6 +258,16 @@ func appendUnescaped(dst, inner []byte) []byte {
 	}
 	return dst
 }
+
+// notHex returns the position of the first byte from i on that is not a hexadecimal digit.
+func notHex(b []byte, i int) int {
+	for i < len(b) && bytes.IndexByte(hexDigits, b[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+var hexDigits = []byte("0123456789abcdefABCDEF")
 
 func hex4(b []byte, i int) (rune, bool) {
 	if i+4 > len(b) {
