@@ -10,7 +10,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 TOOLS := $(CURDIR)/.tools/bin
 SERVICES := $(patsubst %/go.mod,./%/...,$(wildcard services/*/go.mod))
 MODULES := ./examples/... ./gen/... ./libs/... $(SERVICES) ./tests/...
-TESTED ?= ./examples/... ./libs/... $(SERVICES) ./tests/...
+# Conformance, chaos and measurements have targets of their own.
+TESTED ?= ./examples/... ./libs/... $(SERVICES) ./tests/usecase/... ./tests/report/...
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
 TESTFLAGS ?=
 export PATH := $(TOOLS):$(PATH)

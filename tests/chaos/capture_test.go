@@ -32,6 +32,8 @@ type captureRig struct {
 	database *testenv.Proxy
 	work     *workload.Workload
 	random   *rand.Rand
+	// fromStart says that the table was empty when the connector was made, so that no change may come by a snapshot.
+	fromStart bool
 }
 
 const (
@@ -39,7 +41,18 @@ const (
 	topic     = "chaos." + workload.Table
 )
 
+// newCaptureRig is a rig whose connector streams from an empty table.
 func newCaptureRig(t *testing.T) *captureRig {
+	t.Helper()
+	r := newRig(t)
+	r.fromStart = true
+	r.create(t, nil)
+	testenv.Eventually(t, time.Minute, "the connector to stream", r.streaming)
+	return r
+}
+
+// newRig is a rig without connector.
+func newRig(t *testing.T) *captureRig {
 	t.Helper()
 	t.Logf("seed %d", *seed)
 	s := stack.Start(t, stack.Options{Capture: true, Kafka: testenv.KafkaConfig{Proxied: true},
@@ -50,11 +63,10 @@ func newCaptureRig(t *testing.T) *captureRig {
 	if r.work, err = workload.Setup(t.Context(), workload.Config{URL: s.Postgres.URL("postgres"), Seed: *seed, Writers: 3, Pause: 5 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	r.create(t, nil)
 	return r
 }
 
-// create makes the connector, with more properties if given, and waits until it streams.
+// create makes the connector, with more properties if given.
 func (r *captureRig) create(t *testing.T, more map[string]string) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(r.database.Addr)
@@ -76,7 +88,6 @@ func (r *captureRig) create(t *testing.T, more map[string]string) {
 	if err := r.Source().Create(t.Context(), connector, config, ""); err != nil {
 		t.Fatal(err)
 	}
-	testenv.Eventually(t, time.Minute, "the connector to stream", r.streaming)
 }
 
 func (r *captureRig) streaming(ctx context.Context) error {
@@ -143,7 +154,7 @@ func (r *captureRig) verify(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		report = verify.Changes(committed, got, verify.ExactlyOnce, true)
+		report = verify.Changes(committed, got, verify.ExactlyOnce, r.fromStart)
 		if len(report.Lost) > 0 {
 			return errors.Join(report.Err(), r.Source().Running(ctx, connector))
 		}
@@ -155,7 +166,7 @@ func (r *captureRig) verify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report = verify.Changes(committed, got, verify.ExactlyOnce, true)
+	report = verify.Changes(committed, got, verify.ExactlyOnce, r.fromStart)
 	t.Log(report)
 	if err := report.Err(); err != nil {
 		t.Error(err)
@@ -180,31 +191,71 @@ func TestCaptureSurvivesKillsAtRandomTimes(t *testing.T) {
 	r.verify(t)
 }
 
-// failpoints are the places where capture can be told to kill itself (CALYPSO_FAILPOINT).
-var failpoints = []string{}
+// streamingFailpoints are the places on the way from a decoded change to its confirmed position where capture can be told to kill
+// itself, snapshotFailpoints those of the initial snapshot.
+var (
+	streamingFailpoints = []string{"after_decode", "before_produce", "after_produce_before_commit", "after_commit_before_status"}
+	snapshotFailpoints  = []string{"before_produce", "mid_snapshot", "after_produce_before_commit", "between_snapshot_and_stream"}
+)
+
+// dieAt restarts capture so that it kills itself at a failpoint, waits for that and starts it again.
+func (r *captureRig) dieAt(ctx context.Context, t *testing.T, point string) {
+	t.Helper()
+	capture := r.Service("capture")
+	capture.Kill()
+	// Passed some times unharmed, so that the crash comes in the midst of work.
+	if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(4))); err != nil && capture.Process().Running() == nil {
+		t.Fatalf("%s: %v", point, err)
+	}
+	select {
+	case <-capture.Process().Done():
+	case <-time.After(30 * time.Second):
+		t.Errorf("capture never came to failpoint %s", point)
+		capture.Kill()
+	}
+	if err := capture.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
 
 func TestCaptureSurvivesAKillAtEveryFailpoint(t *testing.T) {
 	r := newCaptureRig(t)
-	for _, point := range failpoints {
-		r.under(t, 0, func(ctx context.Context) {
-			capture := r.Service("capture")
-			capture.Kill()
-			// Passed some times unharmed, so that the crash comes in the midst of work.
-			if err := capture.Start(ctx, fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(5))); err != nil {
-				t.Fatalf("%s: %v", point, err)
-			}
-			select {
-			case <-capture.Process().Done():
-			case <-time.After(30 * time.Second):
-				t.Errorf("capture never came to failpoint %s", point)
-				capture.Kill()
-			}
-			if err := capture.Start(ctx); err != nil {
-				t.Fatal(err)
-			}
-		})
+	for _, point := range streamingFailpoints {
+		r.under(t, 0, func(ctx context.Context) { r.dieAt(ctx, t, point) })
 	}
 	r.verify(t)
+}
+
+func TestCaptureSurvivesAKillAtEveryFailpointOfItsSnapshot(t *testing.T) {
+	for _, point := range snapshotFailpoints {
+		t.Run(point, func(t *testing.T) {
+			r := newRig(t)
+			if err := r.Postgres.Exec(t.Context(), "postgres", "insert into shop.ledger (id, account, note) select i, i % 7, repeat('x', 50) from generate_series(10000000, 10060000) i"); err != nil {
+				t.Fatal(err)
+			}
+			// The connector is made by a worker that will die, and its snapshot done by the next.
+			capture := r.Service("capture")
+			capture.Kill()
+			env := fmt.Sprintf("CALYPSO_FAILPOINT=%s:%d", point, r.random.IntN(2))
+			if err := capture.Start(t.Context(), env); err != nil {
+				t.Fatal(err)
+			}
+			r.create(t, nil)
+			r.under(t, 0, func(ctx context.Context) {
+				select {
+				case <-capture.Process().Done():
+				case <-time.After(time.Minute):
+					t.Errorf("capture never came to failpoint %s", point)
+					capture.Kill()
+				}
+				if err := capture.Start(ctx); err != nil {
+					t.Fatal(err)
+				}
+				r.wait(2 * time.Second)
+			})
+			r.verify(t)
+		})
+	}
 }
 
 func TestCaptureSurvivesABrokenNetwork(t *testing.T) {
