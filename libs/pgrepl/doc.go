@@ -10,6 +10,6 @@
 // Guarantees. A status always sets all three positions to the mark, never beyond it: the server may forget exactly
 // what is durable. A Position names a change by commit LSN and ordinal, since several changes can share one LSN.
 // Decoders check every length against the bytes at hand, return an error for what they do not understand and never
-// skip it, and allocate nothing for a row. Errors that a user can mend are of type *Error and name a Reason and a
+// skip it; the pgoutput decoder allocates nothing for a row. Errors that a user can mend are of type *Error and name a Reason and a
 // remedy.
 package pgrepl

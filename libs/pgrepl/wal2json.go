@@ -1,0 +1,543 @@
+package pgrepl
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+)
+
+// Wal2JSONOptions are the options of the wal2json plugin.
+type Wal2JSONOptions struct {
+	// Format is 1 (a message is a whole transaction) or 2 (a message is a change).
+	Format int
+	// Extra are further options, name and value.
+	Extra [][2]string
+}
+
+// Wal2JSON decodes the messages of the wal2json plugin (README of eulerto/wal2json). It reads the JSON in one pass,
+// into tuples that alias the frame where no escape has to be undone.
+//
+// The plugin names tables and columns instead of describing them, so relations are the catalog's. It leaves unchanged
+// TOASTed values out, which become change.Unchanged, and writes NaN and infinities as null, which numbers-as-strings
+// (an option of the plugin since 2.6, asked for here) prevents.
+type Wal2JSON struct {
+	options   Wal2JSONOptions
+	relations Relations
+	// last is the relation of the row before.
+	last *change.Relation
+
+	open bool
+	m    Message
+	j    jsonScanner
+	row  wal2jsonRow
+	old  change.Tuple
+	new  change.Tuple
+	// text holds values that are not in the frame as they are: with escapes undone, or rewritten.
+	text []byte
+}
+
+// NewWal2JSON makes the decoder of one stream.
+func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
+	return &Wal2JSON{options: o, relations: relations}
+}
+
+// PluginArgs implements Decoder.
+func (w *Wal2JSON) PluginArgs() []string {
+	format := "2"
+	if w.options.Format == 1 {
+		format = "1"
+	}
+	args := []string{`"format-version" '` + format + `'`, `"include-xids" 'true'`, `"include-timestamp" 'true'`, `"include-lsn" 'true'`, `"numeric-data-types-as-string" 'true'`}
+	if format == "2" {
+		args = append(args, `"include-transaction" 'true'`)
+	}
+	for _, e := range w.options.Extra {
+		args = append(args, QuoteIdent(e[0])+" "+QuoteLiteral(e[1]))
+	}
+	return args
+}
+
+// InTransaction implements Decoder.
+func (w *Wal2JSON) InTransaction() bool { return w.open }
+
+// wal2jsonRow is one object of the plugin's: an action with what it came with. The slices alias the frame.
+type wal2jsonRow struct {
+	action            byte
+	schema, table     []byte
+	xid               uint64
+	time              []byte
+	lsn, next         []byte
+	prefix, content   []byte
+	transactional     bool
+	columns, identity []wal2jsonValue
+	// kind and the parallel arrays are format 1's.
+	kind                []byte
+	names, values       []wal2jsonValue
+	oldNames, oldValues []wal2jsonValue
+}
+
+// wal2jsonValue is a column's name and value.
+type wal2jsonValue struct {
+	name  []byte
+	value jsonValue
+}
+
+// Decode implements Decoder.
+func (w *Wal2JSON) Decode(f *Frame, handle Handler) error {
+	w.j = jsonScanner{b: f.Data}
+	w.text = w.text[:0]
+	var err error
+	if w.options.Format == 1 {
+		err = w.decodeTransaction(f, handle)
+	} else {
+		err = w.decodeAction(f, handle)
+	}
+	if err != nil {
+		return fmt.Errorf("decode wal2json at %s: %w", f.Start, err)
+	}
+	return nil
+}
+
+// decodeAction reads a message of format 2: {"action":"I","schema":…,"table":…,"columns":[…],"identity":[…]}.
+func (w *Wal2JSON) decodeAction(f *Frame, handle Handler) error {
+	w.row.reset()
+	if err := w.object(&w.row); err != nil {
+		return err
+	}
+	if err := w.j.end(); err != nil {
+		return err
+	}
+	return w.emit(f.Start, &w.row, handle)
+}
+
+// emit hands one action on.
+func (w *Wal2JSON) emit(at LSN, r *wal2jsonRow, handle Handler) error {
+	m := &w.m
+	m.LSN = at
+	switch r.action {
+	case 'B':
+		lsn, err := ParseLSN(string(r.lsn))
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		when, err := parseTimestamp(r.time)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		m.Kind, m.CommitLSN, m.CommitTime, m.XID, m.EndLSN = Begin, lsn, when, uint32(r.xid), 0
+		w.open = true
+	case 'C':
+		end, err := ParseLSN(string(r.next))
+		if err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		m.Kind, m.EndLSN = Commit, end
+		w.open = false
+	case 'I', 'U', 'D':
+		return w.emitRow(r, handle)
+	case 'T':
+		rel, err := w.relation(r, nil, nil)
+		if err != nil {
+			return err
+		}
+		m.Kind, m.Truncated = Truncate, []*change.Relation{rel}
+	case 'M':
+		m.Kind, m.Prefix, m.Content, m.Transactional = Logical, r.prefix, r.content, r.transactional
+		if !m.Transactional {
+			m.XID = 0
+		}
+	default:
+		return fmt.Errorf("unknown action %q", r.action)
+	}
+	return handle(m)
+}
+
+func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
+	rel, err := w.relation(r, r.columns, r.identity)
+	if err != nil {
+		return err
+	}
+	m := &w.m
+	m.Relation, m.Old, m.New = rel, nil, nil
+	if r.action != 'D' {
+		missing := change.Unchanged
+		if r.action == 'I' {
+			missing = change.Null // a generated column, which the plugin does not send
+		}
+		if w.new, err = w.tuple(w.new[:0], rel, r.columns, missing); err != nil {
+			return err
+		}
+		m.New = w.new
+	}
+	if r.action != 'I' && len(r.identity) > 0 {
+		if w.old, err = w.tuple(w.old[:0], rel, r.identity, change.Absent); err != nil {
+			return err
+		}
+		// The plugin sends the identity with every update; the other plugins only where it changed or is the whole row.
+		if r.action == 'D' || rel.ReplicaIdentity == 'f' || !sameIdentity(w.old, w.new) {
+			m.Old = w.old
+		}
+	}
+	m.Kind = Kind(r.action)
+	return handle(m)
+}
+
+func sameIdentity(old, new change.Tuple) bool {
+	for i, d := range old {
+		if d.Kind != change.Absent && (d.Kind != new[i].Kind || string(d.Data) != string(new[i].Data)) && new[i].Kind != change.Unchanged {
+			return false
+		}
+	}
+	return true
+}
+
+// relation finds the table of a row. Where the row has a column that the catalog's version lacks, the catalog is read
+// again; what it does not know even then, since the table changed after the row, is an error and never left out.
+func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*change.Relation, error) {
+	rel := w.last
+	var err error
+	if rel == nil || rel.Name != string(r.table) || rel.Schema != string(r.schema) {
+		if rel, err = w.relations.Named(string(r.schema), string(r.table), false); err != nil {
+			return nil, err
+		}
+	}
+	if rel == nil || !covers(rel, columns) || !covers(rel, identity) || (r.action == 'I' && lacks(rel, columns)) {
+		if rel, err = w.relations.Named(string(r.schema), string(r.table), true); err != nil {
+			return nil, err
+		}
+		if rel == nil || !covers(rel, columns) || !covers(rel, identity) {
+			return nil, &Error{ReasonTableMissing, fmt.Sprintf("find table %s.%s as the change saw it", r.schema, r.table), errors.New("it was dropped, or columns of it were, since the change"),
+				"The wal2json plugin does not describe tables: set plugin.name=pgoutput with a new slot, which does."}
+		}
+	}
+	w.last = rel
+	return rel, nil
+}
+
+func covers(rel *change.Relation, values []wal2jsonValue) bool {
+	at := 0
+	for _, v := range values {
+		if at = columnFrom(rel, v.name, at); at < 0 {
+			return false
+		}
+		at++
+	}
+	return true
+}
+
+// lacks says whether an inserted row has no value for some column that is not generated: the row is older than the column.
+func lacks(rel *change.Relation, values []wal2jsonValue) bool {
+	n := 0
+	for i := range rel.Columns {
+		if !rel.Columns[i].Generated {
+			n++
+		}
+	}
+	return len(values) < n
+}
+
+// columnFrom finds a column by name, beginning at a guess: the plugin sends columns in the table's order.
+func columnFrom(rel *change.Relation, name []byte, guess int) int {
+	for i := range rel.Columns {
+		k := (guess + i) % len(rel.Columns)
+		if rel.Columns[k].Name == string(name) {
+			return k
+		}
+	}
+	return -1
+}
+
+// tuple puts values where their columns are; missing is what the other columns are.
+func (w *Wal2JSON) tuple(t change.Tuple, rel *change.Relation, values []wal2jsonValue, missing change.Kind) (change.Tuple, error) {
+	for range rel.Columns {
+		t = append(t, change.Datum{Kind: missing})
+	}
+	at := 0
+	for i := range values {
+		v := &values[i]
+		k := columnFrom(rel, v.name, at)
+		if k < 0 {
+			return t, fmt.Errorf("column %s of table %s.%s is unknown", v.name, rel.Schema, rel.Name)
+		}
+		at = k + 1
+		d, err := w.datum(&rel.Columns[k], v.value)
+		if err != nil {
+			return t, fmt.Errorf("column %s of table %s.%s: %w", v.name, rel.Schema, rel.Name, err)
+		}
+		t[k] = d
+	}
+	return t, nil
+}
+
+// datum turns a JSON value into PostgreSQL's text output.
+func (w *Wal2JSON) datum(c *change.Column, v jsonValue) (change.Datum, error) {
+	switch v.kind {
+	case 'n':
+		return change.Datum{Kind: change.Null}, nil
+	case 't':
+		return change.Datum{Kind: change.Text, Data: wordTrue}, nil
+	case 'f':
+		return change.Datum{Kind: change.Text, Data: wordFalse}, nil
+	case '0':
+		return change.Datum{Kind: change.Text, Data: v.raw}, nil
+	case '"':
+		data := v.raw
+		if c.Type != nil && c.Type.Name == "bytea" && c.Type.Kind == change.BaseType {
+			from := len(w.text)
+			w.text = append(append(w.text, `\x`...), data...) // the plugin leaves the prefix out
+			data = w.text[from:len(w.text):len(w.text)]
+		}
+		return change.Datum{Kind: change.Text, Data: data}, nil
+	}
+	return change.Datum{}, fmt.Errorf("a value of JSON kind %q", v.kind)
+}
+
+var (
+	wordTrue  = []byte("t")
+	wordFalse = []byte("f")
+)
+
+func (r *wal2jsonRow) reset() {
+	*r = wal2jsonRow{columns: r.columns[:0], identity: r.identity[:0], names: r.names[:0], values: r.values[:0], oldNames: r.oldNames[:0], oldValues: r.oldValues[:0]}
+}
+
+// object reads one action object of either format; names it does not know are passed over with their values.
+func (w *Wal2JSON) object(r *wal2jsonRow) error {
+	return w.j.object(func(name []byte) error {
+		var err error
+		switch string(name) {
+		case "action":
+			var s []byte
+			if s, err = w.string(); err == nil && len(s) == 1 {
+				r.action = s[0]
+			} else if err == nil {
+				err = fmt.Errorf("action %q", s)
+			}
+		case "kind":
+			r.kind, err = w.string()
+		case "xid":
+			r.xid, err = w.number()
+		case "timestamp":
+			r.time, err = w.string()
+		case "lsn":
+			r.lsn, err = w.string()
+		case "nextlsn":
+			r.next, err = w.string()
+		case "schema":
+			r.schema, err = w.string()
+		case "table":
+			r.table, err = w.string()
+		case "prefix":
+			r.prefix, err = w.string()
+		case "content":
+			r.content, err = w.string()
+		case "transactional":
+			var v jsonValue
+			v, err = w.j.value()
+			r.transactional = v.kind == 't'
+		case "columns":
+			r.columns, err = w.namedValues(r.columns)
+		case "identity":
+			r.identity, err = w.namedValues(r.identity)
+		case "columnnames":
+			r.names, err = w.list(r.names)
+		case "columnvalues":
+			r.values, err = w.list(r.values)
+		case "oldkeys":
+			err = w.j.object(func(name []byte) error {
+				var err error
+				switch string(name) {
+				case "keynames":
+					r.oldNames, err = w.list(r.oldNames)
+				case "keyvalues":
+					r.oldValues, err = w.list(r.oldValues)
+				default:
+					err = w.j.skip()
+				}
+				return err
+			})
+		default:
+			err = w.j.skip()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// namedValues reads [{"name":…,"type":…,"value":…},…].
+func (w *Wal2JSON) namedValues(into []wal2jsonValue) ([]wal2jsonValue, error) {
+	err := w.j.array(func() error {
+		var v wal2jsonValue
+		err := w.j.object(func(name []byte) error {
+			var err error
+			switch string(name) {
+			case "name":
+				v.name, err = w.string()
+			case "value":
+				v.value, err = w.unescaped()
+			default:
+				err = w.j.skip()
+			}
+			return err
+		})
+		into = append(into, v)
+		return err
+	})
+	return into, err
+}
+
+// list reads an array of plain values.
+func (w *Wal2JSON) list(into []wal2jsonValue) ([]wal2jsonValue, error) {
+	err := w.j.array(func() error {
+		v, err := w.unescaped()
+		into = append(into, wal2jsonValue{value: v})
+		return err
+	})
+	return into, err
+}
+
+// unescaped reads a plain value; a string has its escapes undone.
+func (w *Wal2JSON) unescaped() (jsonValue, error) {
+	v, err := w.j.value()
+	if err != nil || v.kind != '"' || !v.escaped {
+		return v, err
+	}
+	from := len(w.text)
+	if w.text, err = appendUnescaped(w.text, v.raw); err != nil {
+		return v, err
+	}
+	v.raw, v.escaped = w.text[from:len(w.text):len(w.text)], false
+	return v, nil
+}
+
+func (w *Wal2JSON) string() ([]byte, error) {
+	v, err := w.unescaped()
+	if err == nil && v.kind != '"' {
+		err = fmt.Errorf("JSON kind %q, want a string", v.kind)
+	}
+	return v.raw, err
+}
+
+func (w *Wal2JSON) number() (uint64, error) {
+	v, err := w.j.value()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(string(v.raw), 10, 64)
+}
+
+// decodeTransaction reads a message of format 1: {"xid":…,"nextlsn":…,"timestamp":…,"change":[{"kind":"insert",…},…]}. What
+// identifies the transaction comes before its changes.
+func (w *Wal2JSON) decodeTransaction(f *Frame, handle Handler) error {
+	var head wal2jsonRow
+	begun := false
+	begin := func() error {
+		if begun {
+			return nil
+		}
+		begun = true
+		// The frame's position is that of the commit record.
+		m := &w.m
+		when, err := parseTimestamp(head.time)
+		if err != nil {
+			return err
+		}
+		*m = Message{Kind: Begin, LSN: f.Start, CommitLSN: f.Start, CommitTime: when, XID: uint32(head.xid)}
+		w.open = true
+		return handle(m)
+	}
+	err := w.j.object(func(name []byte) error {
+		var err error
+		switch string(name) {
+		case "xid":
+			head.xid, err = w.number()
+		case "nextlsn":
+			head.next, err = w.string()
+		case "timestamp":
+			head.time, err = w.string()
+		case "change":
+			err = w.j.array(func() error {
+				r := &w.row
+				r.reset()
+				if err := w.object(r); err != nil {
+					return err
+				}
+				if err := r.fromFormat1(); err != nil {
+					return err
+				}
+				if r.action != 'M' || r.transactional {
+					if err := begin(); err != nil {
+						return err
+					}
+				}
+				return w.emit(f.Start, r, handle)
+			})
+		default:
+			err = w.j.skip()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := w.j.end(); err != nil {
+		return err
+	}
+	if !begun && head.xid == 0 {
+		return nil // a message outside transactions
+	}
+	if err := begin(); err != nil {
+		return err
+	}
+	return w.emit(f.Start, &wal2jsonRow{action: 'C', next: head.next}, handle)
+}
+
+// fromFormat1 turns the parallel arrays and the kind of format 1 into what format 2 has.
+func (r *wal2jsonRow) fromFormat1() error {
+	switch string(r.kind) {
+	case "insert":
+		r.action = 'I'
+	case "update":
+		r.action = 'U'
+	case "delete":
+		r.action = 'D'
+	case "truncate":
+		r.action = 'T'
+	case "message":
+		r.action = 'M'
+	default:
+		return fmt.Errorf("unknown kind %q", r.kind)
+	}
+	var err error
+	if r.columns, err = zip(r.columns[:0], r.names, r.values); err != nil {
+		return err
+	}
+	r.identity, err = zip(r.identity[:0], r.oldNames, r.oldValues)
+	return err
+}
+
+func zip(into, names, values []wal2jsonValue) ([]wal2jsonValue, error) {
+	if len(names) != len(values) {
+		return into, fmt.Errorf("%d names for %d values", len(names), len(values))
+	}
+	for i := range names {
+		into = append(into, wal2jsonValue{name: names[i].value.raw, value: values[i].value})
+	}
+	return into, nil
+}
+
+// parseTimestamp reads timestamptz output (2026-11-23 10:00:00.123456+00) as microseconds since the Unix epoch.
+func parseTimestamp(b []byte) (int64, error) {
+	t, err := time.Parse("2006-01-02 15:04:05.999999-07", string(b))
+	if err != nil {
+		if t, err = time.Parse("2006-01-02 15:04:05.999999-07:00", string(b)); err != nil {
+			return 0, fmt.Errorf("timestamp %q: %w", b, err)
+		}
+	}
+	return t.UnixMicro(), nil
+}
