@@ -111,8 +111,8 @@ func (s *service) stopped(name string) (snapshot, Plugin, error) {
 	if connector.target != targetStopped {
 		return connector, plugin, notStopped(connector.name, "")
 	}
-	if remaining := len(connector.statuses.tasks); remaining > 0 {
-		return connector, plugin, notStopped(connector.name, fmt.Sprintf("it is being stopped; %d of its tasks have not ended yet, try again", remaining))
+	if said := connector.statuses.connector; said == nil || said.State != StateStopped || len(connector.statuses.tasks) > 0 {
+		return connector, plugin, notStopped(connector.name, "it is being stopped; its tasks have not ended yet, try again")
 	}
 	return connector, plugin, nil
 }

@@ -1,0 +1,117 @@
+package connector
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
+	secrets := t.TempDir()
+	properties := write(t, filepath.Join(secrets, "pg.properties"), "# comment\n! another\npassword = s3cret:with=signs \nuser:admin\nlong = a\\\n    b\nescaped\\ key=tab\\there\nempty\n")
+	write(t, filepath.Join(secrets, "pg_password"), "from file\n")
+	references := References{Paths: []string{secrets}, Env: "PG_.*", LookupEnv: func(name string) (string, bool) {
+		return "from env", name == "PG_PASSWORD"
+	}}
+	for given, want := range map[string]string{
+		"plain":                                                   "plain",
+		"${file:" + properties + ":user}":                         "admin",
+		"${file:" + properties + ":password}":                     "s3cret:with=signs ",
+		"${file:" + properties + ":long}":                         "ab",
+		"${file:" + properties + ":escaped key}":                  "tab\there",
+		"${file:" + properties + ":empty}":                        "",
+		"${dir:" + secrets + ":pg_password}":                      "from file",
+		"${env:PG_PASSWORD}":                                      "from env",
+		"${env::PG_PASSWORD}":                                     "from env",
+		"user=${file:" + properties + ":user} ${env:PG_PASSWORD}": "user=admin from env",
+		"${unknown:x}":                                            "${unknown:x}",
+		"${routing}":                                              "${routing}",
+	} {
+		resolved, problems := references.resolve(map[string]string{"key": given})
+		if len(problems) > 0 || resolved["key"] != want {
+			t.Errorf("%s = %q, %v; want %q", given, resolved["key"], problems, want)
+		}
+	}
+}
+
+func TestNothingMayBeReferredToThatIsNotAllowed(t *testing.T) {
+	allowed, outside := t.TempDir(), t.TempDir()
+	secret := write(t, filepath.Join(outside, "secret"), "password=canary")
+	write(t, filepath.Join(allowed+"-sibling", "secret"), "password=canary")
+	t.Cleanup(func() { os.RemoveAll(allowed + "-sibling") })
+	if err := os.Symlink(secret, filepath.Join(allowed, "link")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(allowed, "huge"), strings.Repeat("x", maxReferenced+1))
+	t.Setenv("CANARY", "canary")
+	for name, references := range map[string]References{"allow-list": {Paths: []string{allowed}, Env: "PG_.*"}, "default": {}} {
+		for _, given := range []string{
+			"${file:" + secret + ":password}",
+			"${file:" + allowed + "/link:password}",
+			"${file:" + allowed + "/../" + filepath.Base(outside) + "/secret:password}",
+			"${file:" + allowed + "-sibling/secret:password}",
+			"${dir:" + outside + ":secret}", "${dir:" + allowed + ":../" + filepath.Base(outside) + "/secret}", "${dir:" + allowed + ":..}",
+			"${file:/proc/self/environ:CANARY}", "${dir:/proc/self:environ}", "${file:relative:x}", "${file::x}", "${file:/x}", "${dir:}",
+			"${env:CANARY}", "${env:PG_}CANARY", "${env:}", "${env:XPG_Y}", "${dir:" + allowed + ":huge}", "${file:" + allowed + ":x}",
+		} {
+			resolved, problems := references.resolve(map[string]string{"key": given})
+			if given == "${env:PG_}CANARY" {
+				continue // allowed, but not set
+			}
+			if problems["key"] == nil || strings.Contains(resolved["key"], "canary") || strings.Contains(problems["key"].Error(), "canary") {
+				t.Errorf("%s: %s gave %.40q, %v", name, given, resolved["key"], problems)
+			}
+		}
+	}
+}
+
+func TestLinksWithinAnAllowedDirectoryAreFollowed(t *testing.T) {
+	mount := t.TempDir() // as Kubernetes mounts secrets
+	write(t, filepath.Join(mount, "..2026", "password"), "right")
+	if err := os.Symlink("..2026", filepath.Join(mount, "..data")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("..data/password", filepath.Join(mount, "password")); err != nil {
+		t.Fatal(err)
+	}
+	resolved, problems := References{Paths: []string{mount}}.resolve(map[string]string{"key": "${dir:" + mount + ":password}"})
+	if resolved["key"] != "right" {
+		t.Errorf("%q, %v", resolved["key"], problems)
+	}
+}
+
+func TestOnlyLiteralSecretsAreMaskedAndAMaskMeansUnchanged(t *testing.T) {
+	for value, want := range map[string]bool{
+		"secret": false, "${file:/a:b}": true, "${file:/a:b}${env:C}": true, "x${file:/a:b}": false, "": false, "${other:x}": false, "$": false,
+	} {
+		if got := isReference(value); got != want {
+			t.Errorf("isReference(%q) = %t", value, got)
+		}
+	}
+	earlier := map[string]string{"password": "old", "user": "u"}
+	full, problems := unmasked(map[string]string{"password": mask, "user": "new", "other": mask}, earlier)
+	if len(problems) != 1 || problems[0].Key != "other" || !maps.Equal(full, map[string]string{"password": "old", "user": "new", "other": mask}) {
+		t.Errorf("%v %v", full, problems)
+	}
+}
+
+func FuzzPropertiesAreReadWithoutPanic(f *testing.F) {
+	f.Add("a=b\\\nc\n#x\n\\u0041 : 1\n=\n\\")
+	f.Fuzz(func(t *testing.T, text string) {
+		_, _ = parseProperties(strings.NewReader(text))
+		References{}.resolve(map[string]string{"key": text})
+	})
+}
