@@ -1,0 +1,223 @@
+// Package ctl is the command line of Calypso, calypsoctl: what admin offers over gRPC, for people and for scripts.
+//
+// Every command prints a table for people, or with --output json what the service answered, and ends with a status that
+// scripts can branch on (see Exit).
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+)
+
+// Exit statuses.
+const (
+	ExitOK          = 0
+	ExitDifferent   = 1 // diff found differences, or wait did not see what it waited for
+	ExitUsage       = 2 // the command line or a file is wrong
+	ExitNotFound    = 3 // there is no such connector or pipeline
+	ExitInvalid     = 4 // the service refused a configuration or a state
+	ExitUnavailable = 5 // admin or what it needs cannot be reached
+	ExitDenied      = 6 // who calls is not known or may not
+	ExitFailure     = 10
+)
+
+var (
+	errDifferent = errors.New("there are differences")
+	errUsage     = errors.New("wrong usage")
+)
+
+// Exit is the status for the error of a command.
+func Exit(err error) int {
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.Is(err, errDifferent):
+		return ExitDifferent
+	}
+	if _, fromService := status.FromError(err); !fromService {
+		return ExitUsage // the command line's own: an unknown command, a missing flag
+	}
+	switch status.Code(err) {
+	case codes.NotFound:
+		return ExitNotFound
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.AlreadyExists, codes.OutOfRange:
+		return ExitInvalid
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return ExitUnavailable
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return ExitDenied
+	}
+	return ExitFailure
+}
+
+// Message is what to show of an error: of a service's the sentence, without gRPC's frame.
+func Message(err error) string {
+	if st, ok := status.FromError(err); ok {
+		return st.Message()
+	}
+	return err.Error()
+}
+
+// session is one run of the command line.
+type session struct {
+	out        io.Writer
+	in         io.Reader
+	address    string
+	token      string
+	output     string
+	connection *grpc.ClientConn
+}
+
+func (s *session) connectors() connectorv1.ConnectorServiceClient {
+	return connectorv1.NewConnectorServiceClient(s.connection)
+}
+
+func (s *session) admin() adminv1.AdminServiceClient {
+	return adminv1.NewAdminServiceClient(s.connection)
+}
+
+func (s *session) orders() ordersv1.OrdersServiceClient {
+	return ordersv1.NewOrdersServiceClient(s.connection)
+}
+
+// Command makes the command line; it reads files named "-" from in and prints on out.
+func Command(version string, in io.Reader, out io.Writer) *cobra.Command {
+	s := &session{in: in, out: out}
+	root := &cobra.Command{
+		Use:           "calypsoctl",
+		Short:         "Control Calypso: pipelines from PostgreSQL through Kafka into Azure Data Explorer",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if s.output != "table" && s.output != "json" {
+				return fmt.Errorf("%w: --output is %q: table or json", errUsage, s.output)
+			}
+			var err error
+			s.connection, err = grpc.NewClient("dns:///"+s.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+			if err != nil {
+				return fmt.Errorf("%w: --address %q: %w", errUsage, s.address, err)
+			}
+			if s.token != "" {
+				cmd.SetContext(metadata.AppendToOutgoingContext(cmd.Context(), "authorization", "Bearer "+s.token))
+			}
+			return nil
+		},
+		PersistentPostRunE: func(*cobra.Command, []string) error { return s.connection.Close() },
+	}
+	root.SetOut(out)
+	root.SetErr(out)
+	root.SetIn(in)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	flags := root.PersistentFlags()
+	address := os.Getenv("CALYPSO_ADDRESS")
+	if address == "" {
+		address = "localhost:7070"
+	}
+	flags.StringVar(&s.address, "address", address, "gRPC address of admin (CALYPSO_ADDRESS)")
+	flags.StringVarP(&s.output, "output", "o", "table", "table or json")
+	// A password has no flag: the process list shows flags.
+	s.token = os.Getenv("CALYPSO_TOKEN")
+	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
+	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.watch(), s.wait(), s.ordersCommand())
+	root.AddCommand(s.changes()...)
+	return root
+}
+
+// exactly is cobra's check of the number of arguments, with our error.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
+			return fmt.Errorf("%w: %s: %w", errUsage, cmd.CommandPath(), err)
+		}
+		return nil
+	}
+}
+
+// show prints an answer: as JSON, or by table.
+func (s *session) show(answer proto.Message, table func(*table)) error {
+	if s.output == "json" {
+		text, err := protojson.MarshalOptions{Multiline: true, EmitDefaultValues: true}.Marshal(answer)
+		if err != nil {
+			return fmt.Errorf("writing JSON: %w", err)
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", text)
+		return err
+	}
+	t := newTable(s.out)
+	table(t)
+	return t.flush()
+}
+
+// names completes the name of a connector. Completion is a command of its own, which has connected already.
+func (s *session) names(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	all, err := s.connectors().ListConnectors(cmd.Context(), &connectorv1.ListConnectorsRequest{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, c := range all.Connectors {
+		names = append(names, c.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// changes are the commands that change one connector's state.
+func (s *session) changes() (commands []*cobra.Command) {
+	for _, change := range []struct {
+		verb, short, done string
+		call              func(context.Context, string) error
+	}{
+		{"pause", "Stop the flow of data; connections and slot stay", "is pausing", func(ctx context.Context, name string) error {
+			_, err := s.connectors().PauseConnector(ctx, &connectorv1.PauseConnectorRequest{Name: name})
+			return err
+		}},
+		{"resume", "Continue a paused or stopped connector", "resumes", func(ctx context.Context, name string) error {
+			_, err := s.connectors().ResumeConnector(ctx, &connectorv1.ResumeConnectorRequest{Name: name})
+			return err
+		}},
+		{"stop", "Shut the tasks down; offsets can then be changed", "is stopping", func(ctx context.Context, name string) error {
+			_, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name})
+			return err
+		}},
+		{"restart", "Restart a connector with its tasks", "restarts", func(ctx context.Context, name string) error {
+			_, err := s.connectors().RestartConnector(ctx, &connectorv1.RestartConnectorRequest{Name: name, IncludeTasks: true})
+			return err
+		}},
+		{"delete", "Forget a connector; its topics, slot and offsets stay", "is deleted", func(ctx context.Context, name string) error {
+			_, err := s.connectors().DeleteConnector(ctx, &connectorv1.DeleteConnectorRequest{Name: name})
+			return err
+		}},
+	} {
+		commands = append(commands, &cobra.Command{
+			Use: change.verb + " CONNECTOR", Short: change.short, Args: exactly(1), ValidArgsFunction: s.names,
+			RunE: func(cmd *cobra.Command, args []string) error {
+				if err := change.call(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(s.out, "%s %s\n", args[0], change.done)
+				return err
+			},
+		})
+	}
+	return commands
+}

@@ -1,0 +1,283 @@
+package ctl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// mask is what the service shows instead of a literal secret; given back it means "unchanged".
+const mask = "********"
+
+// document is one connector in a file. Its two fields are those of Kafka Connect's POST /connectors, so that the JSON
+// files of Kafka Connect are read as they are.
+type document struct {
+	Name   string        `yaml:"name"`
+	Config configuration `yaml:"config"`
+}
+
+// configuration is a flat map whose values are written as they are in the file: a number stays as it was typed.
+type configuration map[string]string
+
+// UnmarshalYAML takes scalars of any kind.
+func (c *configuration) UnmarshalYAML(node *yaml.Node) error {
+	var values map[string]yaml.Node
+	if err := node.Decode(&values); err != nil {
+		return err
+	}
+	*c = configuration{}
+	for key, value := range values {
+		if value.Kind != yaml.ScalarNode || value.Tag == "!!null" {
+			return fmt.Errorf("line %d: the value of %s must be text, a number, true or false", value.Line, key)
+		}
+		(*c)[key] = value.Value
+	}
+	return nil
+}
+
+// read reads the documents of a file, separated by lines of ---.
+func (s *session) read(path string) (documents []document, err error) {
+	var content []byte
+	if path == "-" {
+		content, err = io.ReadAll(s.in)
+	} else {
+		content, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	for {
+		var d document
+		err := decoder.Decode(&d)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
+		}
+		if d.Name == "" || len(d.Config) == 0 {
+			return nil, fmt.Errorf("%w: %s: each connector needs name and config", errUsage, path)
+		}
+		documents = append(documents, d)
+	}
+	if len(documents) == 0 {
+		return nil, fmt.Errorf("%w: %s holds no connector", errUsage, path)
+	}
+	return documents, nil
+}
+
+// current is a connector's configuration without its name; nil if there is no such connector.
+func (s *session) current(ctx context.Context, name string) (map[string]string, error) {
+	r, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
+	if status.Code(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	delete(r.Connector.Config, "name")
+	return r.Connector.Config, nil
+}
+
+// difference writes how a document differs from what is: one line a key, + added, - removed, ~ changed. Secrets, which
+// the service does not show, count as equal.
+func difference(d document, current map[string]string) string {
+	if current == nil {
+		return fmt.Sprintf("+ connector %s\n", d.Name)
+	}
+	var lines strings.Builder
+	keys := map[string]bool{}
+	for key := range d.Config {
+		keys[key] = true
+	}
+	for key := range current {
+		keys[key] = true
+	}
+	delete(keys, "name")
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		want, wanted := d.Config[key]
+		is, there := current[key]
+		switch {
+		case !there:
+			fmt.Fprintf(&lines, "+ %s: %s\n", key, want)
+		case !wanted:
+			fmt.Fprintf(&lines, "- %s: %s\n", key, is)
+		case want != is && is != mask:
+			fmt.Fprintf(&lines, "~ %s: %s -> %s\n", key, is, want)
+		}
+	}
+	if lines.Len() == 0 {
+		return ""
+	}
+	return fmt.Sprintf("connector %s\n%s", d.Name, lines.String())
+}
+
+func (s *session) diff() *cobra.Command {
+	var file string
+	diff := &cobra.Command{
+		Use: "diff -f FILE", Short: "Show how connectors differ from a file; exit status 1 if they do", Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			documents, err := s.read(file)
+			if err != nil {
+				return err
+			}
+			var all strings.Builder
+			for _, d := range documents {
+				current, err := s.current(cmd.Context(), d.Name)
+				if err != nil {
+					return err
+				}
+				all.WriteString(difference(d, current))
+			}
+			if all.Len() == 0 {
+				return nil
+			}
+			fmt.Fprint(s.out, all.String())
+			return errDifferent
+		},
+	}
+	fileFlag(diff, &file)
+	return diff
+}
+
+func (s *session) apply() *cobra.Command {
+	var file string
+	var dry bool
+	apply := &cobra.Command{
+		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched", Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			documents, err := s.read(file)
+			if err != nil {
+				return err
+			}
+			for _, d := range documents {
+				if err := s.applyOne(cmd.Context(), d, dry); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	fileFlag(apply, &file)
+	apply.Flags().BoolVar(&dry, "dry-run", false, "only check the configurations, and say what would be done")
+	return apply
+}
+
+func (s *session) applyOne(ctx context.Context, d document, dry bool) error {
+	current, err := s.current(ctx, d.Name)
+	if err != nil {
+		return err
+	}
+	if current != nil && difference(d, current) == "" && !literalSecrets(d, current) {
+		fmt.Fprintf(s.out, "%s unchanged\n", d.Name)
+		return nil
+	}
+	done := "changed"
+	if current == nil {
+		done = "created"
+	}
+	if dry {
+		return s.validate(ctx, d, done)
+	}
+	r, err := s.connectors().UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s %s\n", d.Name, done)
+	for _, w := range r.Warnings {
+		fmt.Fprintf(s.out, "  warning: %s\n", w)
+	}
+	return nil
+}
+
+// literalSecrets reports whether a document sets a secret that the service does not show: it may be another now.
+func literalSecrets(d document, current map[string]string) bool {
+	for key, value := range d.Config {
+		if current[key] == mask && value != mask {
+			return true
+		}
+	}
+	return false
+}
+
+// validate says what an apply would do and what the service's checks found.
+func (s *session) validate(ctx context.Context, d document, done string) error {
+	config := maps.Clone(d.Config)
+	config["name"] = d.Name
+	r, err := s.connectors().ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: d.Config["connector.class"], Config: config})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
+	failed := false
+	for _, v := range r.Values {
+		for _, problem := range v.Errors {
+			failed = true
+			fmt.Fprintf(s.out, "  error: %s\n", problem)
+		}
+		for _, w := range v.Warnings {
+			fmt.Fprintf(s.out, "  warning: %s\n", w)
+		}
+	}
+	for _, c := range r.Checks {
+		if !c.Ok {
+			failed = true
+			fmt.Fprintf(s.out, "  error: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
+		}
+	}
+	if failed {
+		return status.Errorf(codes.InvalidArgument, "%s does not validate", d.Name)
+	}
+	return nil
+}
+
+func (s *session) export() *cobra.Command {
+	return &cobra.Command{
+		Use: "export [CONNECTOR…]", Short: "Write connectors as a file that apply takes; secrets are masked, and apply leaves them as they are",
+		ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if len(names) == 0 {
+				all, err := s.connectors().ListConnectors(cmd.Context(), &connectorv1.ListConnectorsRequest{})
+				if err != nil {
+					return err
+				}
+				for _, c := range all.Connectors {
+					names = append(names, c.Name)
+				}
+			}
+			encoder := yaml.NewEncoder(s.out)
+			encoder.SetIndent(2)
+			for _, name := range names {
+				r, err := s.connectors().GetConnector(cmd.Context(), &connectorv1.GetConnectorRequest{Name: name})
+				if err != nil {
+					return err
+				}
+				delete(r.Connector.Config, "name")
+				if err := encoder.Encode(document{Name: name, Config: r.Connector.Config}); err != nil {
+					return fmt.Errorf("writing YAML: %w", err)
+				}
+			}
+			return encoder.Close()
+		},
+	}
+}
+
+func fileFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "file", "f", "", "YAML or JSON file of connectors (name, config); - is standard input")
+	_ = cmd.MarkFlagRequired("file") // fails only for a flag that does not exist
+}

@@ -1,0 +1,258 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+)
+
+// get lists what there is.
+func (s *session) get() *cobra.Command {
+	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, plugins or services"}
+	add := func(use, short string, run func(context.Context) error) {
+		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
+			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
+	}
+	add("pipelines", "Each source connector with its sinks, verdict and progress", func(ctx context.Context) error {
+		r, err := s.admin().ListPipelines(ctx, &adminv1.ListPipelinesRequest{})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(t *table) { pipelines(t, r.Pipelines) })
+	})
+	add("connectors", "Each connector with its state", s.getConnectors)
+	add("plugins", "The connector classes", func(ctx context.Context) error {
+		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(t *table) {
+			t.row("CLASS", "TYPE", "VERSION", "ALSO KNOWN AS")
+			for _, p := range r.Plugins {
+				t.row(p.Class, kind(p.Type), p.Version, strings.Join(p.Aliases, ", "))
+			}
+		})
+	})
+	add("health", "Each service with its health", func(ctx context.Context) error {
+		r, err := s.admin().GetHealth(ctx, &adminv1.GetHealthRequest{})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(t *table) {
+			t.row("SERVICE", "ADDRESS", "READY", "DETAIL")
+			for _, h := range r.Services {
+				t.row(h.Service, h.Address, h.Serving, h.Detail)
+			}
+			t.row("")
+			t.row(verdict(r.Verdict)+":", r.Reason)
+		})
+	})
+	return get
+}
+
+func (s *session) getConnectors(ctx context.Context) error {
+	r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	if err != nil {
+		return err
+	}
+	states := map[string]*connectorv1.ConnectorStatus{}
+	for _, c := range r.Connectors {
+		st, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
+		if err != nil {
+			return err
+		}
+		states[c.Name] = st.Status
+	}
+	return s.show(r, func(t *table) {
+		t.row("CONNECTOR", "TYPE", "STATE", "TASKS", "CLASS")
+		for _, c := range r.Connectors {
+			var tasks []string
+			for _, task := range states[c.Name].GetTasks() {
+				tasks = append(tasks, state(task.State))
+			}
+			t.row(c.Name, kind(c.Type), state(states[c.Name].GetState()), strings.Join(tasks, " "), c.Config["connector.class"])
+		}
+	})
+}
+
+// describe shows everything about one connector.
+func (s *session) describe() *cobra.Command {
+	return &cobra.Command{
+		Use: "describe CONNECTOR", Short: "Show a connector's configuration, state and topics", Args: exactly(1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, name := cmd.Context(), args[0]
+			c, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
+			if err != nil {
+				return err
+			}
+			st, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})
+			if err != nil {
+				return err
+			}
+			topics, err := s.connectors().GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: name})
+			if err != nil {
+				return err
+			}
+			if s.output == "json" {
+				return errors.Join(s.show(c, nil), s.show(st, nil), s.show(topics, nil))
+			}
+			return s.show(c, func(t *table) { describeConnector(t, c.Connector, st.Status, topics.Topics) })
+		},
+	}
+}
+
+func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.ConnectorStatus, topics []string) {
+	t.row("Connector", c.Name)
+	t.row("Type", kind(c.Type))
+	t.row("State", state(st.State), firstLine(st.Trace))
+	for _, task := range st.Tasks {
+		t.row(fmt.Sprintf("Task %d", task.Id), state(task.State), task.WorkerId, firstLine(task.Trace))
+	}
+	t.row("Topics", strings.Join(topics, ", "))
+	t.row("")
+	for _, key := range slices.Sorted(maps.Keys(c.Config)) {
+		t.row(key, c.Config[key])
+	}
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// clear moves to the top of a terminal and clears it (ECMA-48 CUP and ED).
+const clear = "\x1b[H\x1b[2J"
+
+// watch shows the pipelines again and again.
+func (s *session) watch() *cobra.Command {
+	var interval time.Duration
+	var times int
+	watch := &cobra.Command{
+		Use: "watch", Short: "Show the pipelines as they change, until Ctrl-C", Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for n := 0; times == 0 || n < times; n++ {
+				if n > 0 {
+					select {
+					case <-cmd.Context().Done():
+						return nil
+					case <-time.After(interval):
+					}
+				}
+				r, err := s.admin().ListPipelines(cmd.Context(), &adminv1.ListPipelinesRequest{})
+				if cmd.Context().Err() != nil {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if s.output == "table" {
+					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clear, time.Now().Format(time.TimeOnly), interval)
+				}
+				if err := s.show(r, func(t *table) { pipelines(t, r.Pipelines) }); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	watch.Flags().DurationVar(&interval, "interval", time.Second, "how often")
+	watch.Flags().IntVar(&times, "times", 0, "end after so many times; 0 does not end")
+	return watch
+}
+
+// wait returns when a pipeline has a verdict.
+func (s *session) wait() *cobra.Command {
+	var timeout time.Duration
+	var wanted string
+	wait := &cobra.Command{
+		Use: "wait PIPELINE", Short: "Wait until a pipeline has a verdict; exit status 1 if it has not in time", Args: exactly(1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, known := adminv1.Verdict_value["VERDICT_"+strings.ToUpper(wanted)]; !known {
+				return fmt.Errorf("%w: --for is %q: healthy, snapshotting, paused, degraded or broken", errUsage, wanted)
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			for {
+				r, err := s.admin().GetPipeline(ctx, &adminv1.GetPipelineRequest{Source: args[0]})
+				if err == nil && verdict(r.Pipeline.Verdict) == wanted {
+					_, err := fmt.Fprintf(s.out, "%s is %s: %s\n", args[0], wanted, r.Pipeline.Reason)
+					return err
+				}
+				if err != nil && ctx.Err() == nil {
+					return err
+				}
+				select {
+				case <-ctx.Done():
+					return fmt.Errorf("%w: %s is not %s after %v: it is %s: %s", errDifferent, args[0], wanted, timeout,
+						verdict(r.GetPipeline().GetVerdict()), r.GetPipeline().GetReason())
+				case <-time.After(500 * time.Millisecond):
+				}
+			}
+		},
+	}
+	wait.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long")
+	wait.Flags().StringVar(&wanted, "for", "healthy", "the verdict")
+	return wait
+}
+
+// ordersCommand controls the generator.
+func (s *session) ordersCommand() *cobra.Command {
+	root := &cobra.Command{Use: "orders", Short: "Control the orders generator"}
+	show := func(statistics *ordersv1.Statistics, err error) error {
+		if err != nil {
+			return err
+		}
+		return s.show(statistics, func(t *table) {
+			t.row("RUNNING", "RATE", "ACTUAL RATE", "INSERTED", "UPDATED", "DELETED", "ERRORS", "LAST ERROR")
+			t.row(statistics.Running, statistics.Rate, fmt.Sprintf("%.1f", statistics.ActualRate), statistics.Inserted, statistics.Updated,
+				statistics.Deleted, statistics.Errors, statistics.LastError)
+		})
+	}
+	number := func(text string, into any) error {
+		if _, err := fmt.Sscan(text, into); err != nil {
+			return fmt.Errorf("%w: %q is not a number", errUsage, text)
+		}
+		return nil
+	}
+	root.AddCommand(
+		&cobra.Command{Use: "get", Short: "Show what was written", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := s.orders().GetStatistics(cmd.Context(), &ordersv1.GetStatisticsRequest{})
+			return show(r.GetStatistics(), err)
+		}},
+		&cobra.Command{Use: "start", Short: "Begin or continue writing", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := s.orders().Start(cmd.Context(), &ordersv1.StartRequest{})
+			return show(r.GetStatistics(), err)
+		}},
+		&cobra.Command{Use: "stop", Short: "Cease writing", Args: exactly(0), RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := s.orders().Stop(cmd.Context(), &ordersv1.StopRequest{})
+			return show(r.GetStatistics(), err)
+		}},
+		&cobra.Command{Use: "rate CHANGES", Short: "Set the changes a second", Args: exactly(1), RunE: func(cmd *cobra.Command, args []string) error {
+			var rate float64
+			if err := number(args[0], &rate); err != nil {
+				return err
+			}
+			r, err := s.orders().SetRate(cmd.Context(), &ordersv1.SetRateRequest{Rate: rate})
+			return show(r.GetStatistics(), err)
+		}},
+		&cobra.Command{Use: "burst ORDERS", Short: "Write orders at once", Args: exactly(1), RunE: func(cmd *cobra.Command, args []string) error {
+			var n int64
+			if err := number(args[0], &n); err != nil {
+				return err
+			}
+			r, err := s.orders().Burst(cmd.Context(), &ordersv1.BurstRequest{Orders: n})
+			return show(r.GetStatistics(), err)
+		}},
+	)
+	return root
+}

@@ -1,0 +1,67 @@
+package ctl
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// table writes aligned columns.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(out io.Writer) *table { return &table{tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)} }
+
+func (t *table) row(cells ...any) {
+	text := make([]string, len(cells))
+	for i, c := range cells {
+		// A cell is one line, whatever an error's text holds.
+		text[i] = strings.Join(strings.Fields(fmt.Sprint(c)), " ")
+	}
+	fmt.Fprintln(t.w, strings.Join(text, "\t"))
+}
+
+func (t *table) flush() error { return t.w.Flush() }
+
+// verdict and state are the enums' names as people write them.
+func verdict(v adminv1.Verdict) string {
+	return strings.ToLower(strings.TrimPrefix(v.String(), "VERDICT_"))
+}
+
+func state(s connectorv1.State) string { return strings.TrimPrefix(s.String(), "STATE_") }
+
+func kind(t connectorv1.ConnectorType) string {
+	return strings.ToLower(strings.TrimPrefix(t.String(), "CONNECTOR_TYPE_"))
+}
+
+// pipelines is the table of get pipelines and of watch.
+func pipelines(t *table, all []*adminv1.Pipeline) {
+	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "WAL KEPT", "REASON")
+	for _, p := range all {
+		var ingested, waiting int64
+		for _, s := range p.Sinks {
+			ingested += s.Sink.GetRowsIngested()
+			for _, part := range s.Sink.GetPartitions() {
+				waiting += max(0, part.End-max(part.Committed, 0))
+			}
+		}
+		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, waiting, size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+	}
+}
+
+// size writes bytes as people read them.
+func size(bytes int64) string {
+	value, unit := float64(bytes), 0
+	for value >= 1024 && unit < 4 {
+		value /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", value, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
+}

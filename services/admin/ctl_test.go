@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/services/admin/ctl"
+)
+
+// ctl runs calypsoctl against the system and returns what it printed and its exit status.
+func (s *system) ctl(t *testing.T, stdin string, args ...string) (string, int) {
+	t.Helper()
+	t.Setenv("CALYPSO_ADDRESS", s.grpc)
+	var out bytes.Buffer
+	command := ctl.Command("test", strings.NewReader(stdin), &out)
+	command.SetArgs(args)
+	err := command.ExecuteContext(t.Context())
+	if err != nil {
+		out.WriteString(ctl.Message(err))
+	}
+	return out.String(), ctl.Exit(err)
+}
+
+const twoConnectors = `
+name: src
+config:
+  connector.class: test.SourceConnector
+  topic.prefix: shop
+  secret.password: canary-31
+---
+name: adx
+config: {connector.class: test.SinkConnector, topics: shop.retail.orders_info, tasks.max: 1}
+`
+
+func TestAFileIsAppliedOnceAndThenHasNoDifference(t *testing.T) {
+	s := start(t, nil)
+	if out, code := s.ctl(t, twoConnectors, "diff", "-f", "-"); code != ctl.ExitDifferent || !strings.Contains(out, "+ connector src") {
+		t.Errorf("diff before: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, twoConnectors, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src created") || !strings.Contains(out, "adx created") {
+		t.Fatalf("apply: %d %s", code, out)
+	}
+	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
+	if out, code := s.ctl(t, twoConnectors, "diff", "-f", "-"); code != 0 || out != "" {
+		t.Errorf("diff after: %d %s", code, out)
+	}
+	exported, code := s.ctl(t, "", "export")
+	if code != 0 || strings.Contains(exported, "canary-31") {
+		t.Fatalf("export: %d %s", code, exported)
+	}
+	if out, code := s.ctl(t, exported, "apply", "-f", "-"); code != 0 || !strings.Contains(out, "src unchanged") || !strings.Contains(out, "adx unchanged") {
+		t.Errorf("applying what was exported: %d %s", code, out)
+	}
+	changed := strings.Replace(twoConnectors, "shop.retail.orders_info", "shop.retail.returns", 1)
+	if out, code := s.ctl(t, changed, "diff", "-f", "-"); code != ctl.ExitDifferent || !strings.Contains(out, "~ topics: shop.retail.orders_info -> shop.retail.returns") ||
+		strings.Contains(out, "canary-31") {
+		t.Errorf("diff of a change: %d %s", code, out)
+	}
+}
+
+func TestAJSONFileOfKafkaConnectIsApplied(t *testing.T) {
+	s := start(t, nil)
+	path := filepath.Join(t.TempDir(), "sink.json")
+	if err := os.WriteFile(path, []byte(`{"name": "adx", "config": {"connector.class": "test.SinkConnector", "topics": "a", "tasks.max": 2}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := s.ctl(t, "", "apply", "--dry-run", "-f", path); code != 0 || !strings.Contains(out, "adx would be created") {
+		t.Errorf("dry run: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "apply", "-f", path); code != 0 || !strings.Contains(out, "adx created") {
+		t.Fatalf("apply: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "describe", "adx"); code != 0 || !strings.Contains(out, "tasks.max") {
+		t.Errorf("describe: %d %s", code, out)
+	}
+}
+
+func TestStatesAreShownAndChanged(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	if out, code := s.ctl(t, "", "pause", "src"); code != 0 {
+		t.Fatalf("pause: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "wait", "src", "--for", "paused"); code != 0 || !strings.Contains(out, "src is paused") {
+		t.Errorf("wait: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "get", "connectors"); code != 0 || !strings.Contains(out, "PAUSED") {
+		t.Errorf("get connectors: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 || !strings.Contains(out, "connector src is paused") {
+		t.Errorf("watch: %d %s", code, out)
+	}
+	out, code := s.ctl(t, "", "get", "pipelines", "-o", "json")
+	var answer struct{ Pipelines []struct{ Verdict string } }
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || code != 0 || len(answer.Pipelines) != 1 || answer.Pipelines[0].Verdict != "VERDICT_PAUSED" {
+		t.Errorf("get pipelines: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "__complete", "resume", ""); code != 0 || !strings.Contains(out, "src") {
+		t.Errorf("completion: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "orders", "rate", "12.5"); code != 0 || !strings.Contains(out, "12.5") {
+		t.Errorf("orders rate: %d %s", code, out)
+	}
+}
+
+func TestExitStatusesSayWhatWentWrong(t *testing.T) {
+	s := start(t, nil)
+	for _, test := range []struct {
+		args  []string
+		stdin string
+		want  int
+	}{
+		{[]string{"pause", "nope"}, "", ctl.ExitNotFound},
+		{[]string{"wait", "nope"}, "", ctl.ExitNotFound},
+		{[]string{"pause"}, "", ctl.ExitUsage},
+		{[]string{"fly"}, "", ctl.ExitUsage},
+		{[]string{"get", "connectors", "-o", "xml"}, "", ctl.ExitUsage},
+		{[]string{"get", "connectors", "--fast"}, "", ctl.ExitUsage},
+		{[]string{"apply"}, "", ctl.ExitUsage},
+		{[]string{"apply", "-f", "/nonexistent"}, "", ctl.ExitUsage},
+		{[]string{"apply", "-f", "-"}, "name: a\nconfig: {b: [1]}", ctl.ExitUsage},
+		{[]string{"apply", "-f", "-"}, "nam: a", ctl.ExitUsage},
+		{[]string{"apply", "-f", "-"}, "", ctl.ExitUsage},
+		{[]string{"apply", "-f", "-"}, "name: a\nconfig: {connector.class: test.SinkConnector, tasks.max: many, topics: x}", ctl.ExitInvalid},
+		{[]string{"orders", "rate", "fast"}, "", ctl.ExitUsage},
+	} {
+		if out, code := s.ctl(t, test.stdin, test.args...); code != test.want {
+			t.Errorf("%v: %d %s", test.args, code, out)
+		}
+	}
+	s.stop["sink"]()
+	if out, code := s.ctl(t, "", "get", "connectors"); code != ctl.ExitUnavailable || !strings.Contains(out, "sink") {
+		t.Errorf("without sink: %d %s", code, out)
+	}
+}
