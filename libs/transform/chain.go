@@ -1,12 +1,14 @@
 // Package transform is Kafka Connect's single message transforms and predicates, with Debezium's: the ones that pipelines
 // of Debezium's connectors and of the Kusto sink use.
 //
-// Model. A Transform maps a record to a record or drops it. A Chain is the configured sequence, each step optionally under a
-// predicate. Transforms have no state but caches of derived schemas and are used by one goroutine at a time.
+// Model. A Transform maps a record to a record or drops it. A Chain is the configured sequence, each step optionally under
+// a predicate. Names, options and results are those of Kafka Connect 4.3 and Debezium 3.6 (and Debezium 1.2's spelling of
+// options where it differs). Transforms keep no state but derived schemas; a Chain is used by one goroutine at a time.
 package transform
 
 import (
-	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
@@ -38,9 +40,10 @@ func (c *Chain) Apply(r *record.Record) (*record.Record, error) {
 		if s.predicate != nil && s.predicate.Holds(r) == s.negate {
 			continue
 		}
+		topic := r.Topic
 		next, err := s.transform.Apply(r)
 		if err != nil {
-			return nil, &StepError{Step: s.name, Topic: r.Topic, Err: err}
+			return nil, &StepError{Step: s.name, Topic: topic, Err: err}
 		}
 		if next == nil {
 			return nil, nil
@@ -66,8 +69,91 @@ func (e *StepError) Unwrap() error { return e.Err }
 // FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and predicates.<name>.… describe;
 // nil if there is none.
 func FromSettings(settings map[string]string) (*Chain, error) {
-	if settings["transforms"] == "" {
+	predicates := map[string]Predicate{}
+	for _, name := range splitList(settings["predicates"]) {
+		o := options{prefix: "predicates." + name + ".", given: settings}
+		p, err := newPredicate(&o)
+		if err != nil {
+			return nil, fmt.Errorf("predicate %s: %w", name, err)
+		}
+		predicates[name] = p
+	}
+	var c Chain
+	for _, name := range splitList(settings["transforms"]) {
+		o := options{prefix: "transforms." + name + ".", given: settings}
+		s := step{name: name, negate: o.flag("negate", false)}
+		if p := o.text("predicate", ""); p != "" {
+			if s.predicate = predicates[p]; s.predicate == nil {
+				return nil, fmt.Errorf("transform %s: its predicate %s is not listed in predicates", name, p)
+			}
+		}
+		var err error
+		if s.transform, err = newTransform(&o); err == nil {
+			err = o.err
+		}
+		if err != nil {
+			return nil, fmt.Errorf("transform %s: %w", name, err)
+		}
+		c.steps = append(c.steps, s)
+	}
+	if len(c.steps) == 0 {
 		return nil, nil
 	}
-	return nil, errors.New("transforms are being built")
+	return &c, nil
 }
+
+// newTransform makes the transform that the option type names, by its class or the class's last part.
+func newTransform(o *options) (Transform, error) {
+	class := o.text("type", "")
+	name := class[strings.LastIndexByte(class, '.')+1:]
+	base, part, _ := strings.Cut(name, "$")
+	on := value
+	if part == "Key" {
+		on = key
+	}
+	switch base {
+	case "ExtractNewRecordState":
+		return newExtractNewRecordState(o)
+	case "ByLogicalTableRouter", "ToLogicalTopicRouter":
+		return newLogicalRouter(o, base)
+	case "EventRouter":
+		return newEventRouter(o)
+	case "RegexRouter":
+		return newRegexRouter(o)
+	case "TimestampRouter":
+		return newTimestampRouter(o)
+	case "Filter":
+		if strings.HasPrefix(class, "io.debezium.") {
+			return nil, fmt.Errorf("%s runs scripts, which are not supported: use org.apache.kafka.connect.transforms.Filter with a predicate", class)
+		}
+		return dropAll{}, nil
+	case "InsertField":
+		return newInsertField(o, on)
+	case "ReplaceField":
+		return newReplaceField(o, on)
+	case "MaskField":
+		return newMaskField(o, on)
+	case "TimestampConverter":
+		return newTimestampConverter(o, on)
+	case "ValueToKey":
+		return newValueToKey(o)
+	case "HoistField":
+		return newHoistField(o, on)
+	case "ExtractField":
+		return newExtractField(o, on)
+	case "Flatten":
+		return newFlatten(o, on)
+	case "Cast":
+		return newCast(o, on)
+	case "InsertHeader":
+		return newInsertHeader(o)
+	case "DropHeaders":
+		return newDropHeaders(o)
+	}
+	return nil, fmt.Errorf("there is no transform %q", class)
+}
+
+// dropAll is Filter: it drops every record that its predicate lets through.
+type dropAll struct{}
+
+func (dropAll) Apply(*record.Record) (*record.Record, error) { return nil, nil }

@@ -1,0 +1,331 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// eventRouter is io.debezium.transforms.outbox.EventRouter: it makes events of the rows of an outbox table.
+type eventRouter struct {
+	id, key, payload, timestamp, version, routeBy string
+	additional                                    []additionalField
+	missingIsError                                bool
+	inEnvelope                                    bool // some additional field stands beside the payload
+	expandJSON                                    bool
+	nullsAsBytes                                  bool
+	tombstoneOnEmpty                              bool
+	failOnUpdate                                  bool
+	router                                        regexRouter
+}
+
+// additionalField is a column that goes along with the payload.
+type additionalField struct {
+	column    string
+	placement string // header, envelope or partition
+	as        string
+}
+
+func newEventRouter(o *options) (Transform, error) {
+	t := &eventRouter{
+		id:               o.text("table.field.event.id", "id"),
+		key:              o.text("table.field.event.key", "aggregateid"),
+		payload:          o.text("table.field.event.payload", "payload"),
+		timestamp:        o.text("table.field.event.timestamp", ""),
+		version:          o.text("table.field.event.schema.version", ""),
+		routeBy:          o.text("route.by.field", "aggregatetype"),
+		missingIsError:   o.choice("table.field.additional.missing", "error", "ignore") == "error",
+		expandJSON:       o.flag("table.expand.json.payload", false),
+		nullsAsBytes:     o.choice("table.json.payload.null.behavior", "ignore", "optional_bytes") == "optional_bytes",
+		tombstoneOnEmpty: o.flag("route.tombstone.on.empty.payload", false),
+		failOnUpdate:     o.choice("table.op.invalid.behavior", "warn", "error", "fatal") == "fatal",
+		router: regexRouter{regex: o.regex("route.topic.regex", "(?<routedByValue>.*)"),
+			replacement: replacement(o.text("route.topic.replacement", "outbox.event.${routedByValue}"))},
+	}
+	for _, item := range o.list("table.fields.additional.placement") {
+		parts := strings.Split(item, ":")
+		if len(parts) < 2 || len(parts) > 3 {
+			o.fail("table.fields.additional.placement", "each item must be column:placement or column:placement:alias")
+			break
+		}
+		f := additionalField{column: strings.TrimSpace(parts[0]), placement: strings.ToLower(strings.TrimSpace(parts[1]))}
+		if f.as = f.column; len(parts) == 3 {
+			f.as = strings.TrimSpace(parts[2])
+		}
+		switch f.placement {
+		case "envelope":
+			t.inEnvelope = true
+		case "header", "partition":
+		default:
+			o.fail("table.fields.additional.placement", "the placement must be header, envelope or partition")
+		}
+		t.additional = append(t.additional, f)
+	}
+	return t, o.err
+}
+
+func (t *eventRouter) Apply(r *record.Record) (*record.Record, error) {
+	if r.Value == nil {
+		return nil, nil
+	}
+	if !isEnvelope(r) {
+		return r, nil
+	}
+	envelope, err := requireStruct(r.Value, "route an outbox event")
+	if err != nil {
+		return nil, err
+	}
+	switch op, _ := envelope.Get("op").(string); op {
+	case "d":
+		return nil, nil
+	case "u":
+		if t.failOnUpdate {
+			return nil, fmt.Errorf("an update of an outbox table is unexpected; rows are only inserted and deleted")
+		}
+		return nil, nil
+	}
+	row, err := requireStruct(envelope.Get("after"), "route an outbox event")
+	if err != nil {
+		return nil, err
+	}
+	return t.event(r, envelope, row)
+}
+
+// column returns the schema and value of a column that must be there.
+func column(row *record.StructValue, name string) (*record.Schema, any, error) {
+	i := row.Schema.Index(name)
+	if i < 0 {
+		return nil, nil, fmt.Errorf("the outbox table has no column %s", name)
+	}
+	return row.Schema.Fields[i].Schema, field(row, i, true), nil
+}
+
+// event makes the event of a row.
+func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue) (*record.Record, error) {
+	out := *r
+	idSchema, id, err := column(row, t.id)
+	if err != nil {
+		return nil, err
+	}
+	out.Headers = append(append([]record.Header(nil), r.Headers...), record.Header{Key: "id", Schema: idSchema, Value: id})
+	payloadSchema, payload, err := column(row, t.payload)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok := payload.(string); ok && t.expandJSON {
+		payloadSchema, payload = t.expanded(payloadSchema, text)
+	}
+	_, by, err := column(row, t.routeBy)
+	if err != nil {
+		return nil, err
+	}
+	topic, ok := by.(string)
+	if !ok {
+		return nil, fmt.Errorf("the column %s, by which events are routed, holds no text", t.routeBy)
+	}
+	if err := t.place(&out, row, payloadSchema, payload, topic); err != nil {
+		return nil, err
+	}
+	if t.tombstoneOnEmpty && isEmptyPayload(payload) {
+		out.ValueSchema, out.Value = nil, nil
+	}
+	out.KeySchema, out.Key = record.Of(record.String), nil
+	if i := row.Schema.Index(t.key); i >= 0 {
+		out.KeySchema, out.Key = row.Schema.Fields[i].Schema, field(row, i, true)
+	}
+	if out.Timestamp, err = t.time(envelope, row); err != nil {
+		return nil, err
+	}
+	out.Topic, _ = t.router.rename(topic)
+	return &out, nil
+}
+
+func isEmptyPayload(v any) bool {
+	text, isText := v.(string)
+	return v == nil || isText && strings.TrimSpace(text) == ""
+}
+
+// place puts the payload and the additional columns where they belong.
+func (t *eventRouter) place(out *record.Record, row *record.StructValue, payloadSchema *record.Schema, payload any, topic string) error {
+	s := &record.Schema{Type: record.Struct, Name: schemaNameFor(row.Schema.Name, topic), Fields: []record.Field{{Name: "payload", Schema: payloadSchema}}}
+	values := []any{payload}
+	for _, f := range t.additional {
+		fs, v, err := column(row, f.column)
+		if err != nil {
+			if t.missingIsError {
+				return err
+			}
+			continue
+		}
+		switch f.placement {
+		case "envelope":
+			s.Fields = append(s.Fields, record.Field{Name: f.as, Schema: fs})
+			values = append(values, v)
+		case "header":
+			out.Headers = append(out.Headers, record.Header{Key: f.as, Schema: fs, Value: v})
+		case "partition":
+			n, ok := v.(int32)
+			if !ok {
+				return fmt.Errorf("the column %s, which names the partition, must be an integer", f.column)
+			}
+			out.Partition = n
+		}
+	}
+	if !t.inEnvelope {
+		out.ValueSchema, out.Value = payloadSchema, payload
+		return nil
+	}
+	if t.version != "" {
+		_, v, err := column(row, t.version)
+		if err != nil {
+			return err
+		}
+		n, _ := v.(int32)
+		s.Version = int(n)
+	}
+	out.ValueSchema, out.Value = s, &record.StructValue{Schema: s, Values: values}
+	return nil
+}
+
+// schemaNameFor puts the routed name before the last part of the table's schema name.
+func schemaNameFor(name, topic string) string {
+	if name == "" {
+		return topic
+	}
+	dot := strings.LastIndexByte(name, '.')
+	return name[:dot+1] + topic + "." + name[dot+1:]
+}
+
+// time is the event's time in milliseconds: a column of the row, or when the change was processed.
+func (t *eventRouter) time(envelope, row *record.StructValue) (int64, error) {
+	processed, _ := envelope.Get("ts_ms").(int64)
+	if t.timestamp == "" {
+		return processed, nil
+	}
+	s, v, err := column(row, t.timestamp)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := v.(int64)
+	if v == nil {
+		return processed, nil
+	}
+	switch s.Name {
+	case "io.debezium.time.Timestamp":
+		return n, nil
+	case "io.debezium.time.MicroTimestamp":
+		return n / 1000, nil
+	case "io.debezium.time.NanoTimestamp":
+		return n / 1e6, nil
+	}
+	return 0, fmt.Errorf("the column %s, which holds the event's time, must be a timestamp without time zone (its schema is %q, a number: %t)", t.timestamp, s.Name, ok)
+}
+
+// expanded turns JSON text into a struct; text that is no JSON object stays as it is.
+func (t *eventRouter) expanded(s *record.Schema, text string) (*record.Schema, any) {
+	if !strings.HasPrefix(text, "{") {
+		return s, text
+	}
+	_, tree, err := (&record.JSON{}).Decode("", []byte(text))
+	if err != nil {
+		return s, text
+	}
+	inferred, err := t.infer(t.payload, tree)
+	if err != nil {
+		return s, text
+	}
+	return inferred, fit(inferred, tree)
+}
+
+// infer returns the schema of JSON; nil for what has none (null, an empty array).
+func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
+	switch v := tree.(type) {
+	case string:
+		return record.OptionalOf(record.String), nil
+	case bool:
+		return record.OptionalOf(record.Boolean), nil
+	case float64:
+		return record.OptionalOf(record.Float64), nil
+	case int64:
+		if int64(int32(v)) == v {
+			return record.OptionalOf(record.Int32), nil
+		}
+		return record.OptionalOf(record.Int64), nil
+	case record.Map:
+		s := &record.Schema{Type: record.Struct, Name: name, Optional: true}
+		for _, e := range v {
+			field, _ := e.Key.(string)
+			fs, err := t.infer(name+"."+field, e.Value)
+			if err != nil {
+				return nil, err
+			}
+			if fs != nil && s.Index(field) < 0 {
+				s.Fields = append(s.Fields, record.Field{Name: field, Schema: fs})
+			}
+		}
+		return s, nil
+	case []any:
+		return t.inferArray(name, v)
+	case nil:
+		if t.nullsAsBytes {
+			return record.OptionalOf(record.Bytes), nil
+		}
+	}
+	return nil, nil
+}
+
+// inferArray takes the schema of the elements, which must agree; those of objects are merged.
+func (t *eventRouter) inferArray(name string, items []any) (*record.Schema, error) {
+	var of *record.Schema
+	for _, item := range items {
+		if item == nil {
+			continue
+		}
+		s, err := t.infer(name, item)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case s == nil:
+		case of == nil:
+			of = s
+		case of.Type != s.Type:
+			return nil, fmt.Errorf("the elements of array %s have different types", name)
+		case s.Type == record.Struct:
+			for _, f := range s.Fields {
+				if of.Index(f.Name) < 0 {
+					of.Fields = append(of.Fields, f)
+				}
+			}
+		}
+	}
+	if of == nil {
+		return nil, nil
+	}
+	if of.Type != record.Struct {
+		of.Name = ""
+	}
+	return record.ArrayOf(of).AsOptional(true), nil
+}
+
+// fit gives JSON the Go types of the schema.
+func fit(s *record.Schema, tree any) any {
+	switch v := tree.(type) {
+	case int64:
+		if s.Type == record.Int32 {
+			return int32(v)
+		}
+	case []any:
+		for i := range v {
+			v[i] = fit(s.Items, v[i])
+		}
+	case record.Map:
+		st := record.NewStruct(s)
+		for i, f := range s.Fields {
+			st.Values[i] = fit(f.Schema, lookup(v, f.Name))
+		}
+		return st
+	}
+	return tree
+}

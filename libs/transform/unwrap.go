@@ -1,0 +1,293 @@
+package transform
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// extractNewRecordState is io.debezium.transforms.ExtractNewRecordState: it replaces the envelope by the row.
+type extractNewRecordState struct {
+	deletes       deleteMode
+	tombstones    bool // pass tombstones on
+	routeByField  string
+	fields        []fieldReference
+	headers       []fieldReference
+	orDefault     bool
+	dropHeader    string
+	dropFromKey   bool
+	keepSchema    bool
+	markedSchemas schemaCache
+	addedSchemas  map[addedKey]*record.Schema
+}
+
+// deleteMode is what becomes of a delete.
+type deleteMode string
+
+const (
+	deleteDrop        deleteMode = "drop"
+	deleteToNull      deleteMode = "tombstone"           // null with the row's schema
+	deleteToTombstone deleteMode = "delete-to-tombstone" // null without schema
+	deleteRewrite     deleteMode = "rewrite"             // the old row, marked
+	deletePass        deleteMode = "none"                // Debezium 1.2's name of tombstone
+)
+
+const deletedField = "__deleted"
+
+type addedKey struct {
+	value, envelope *record.Schema
+}
+
+func newExtractNewRecordState(o *options) (Transform, error) {
+	t := &extractNewRecordState{
+		routeByField:  o.text("route.by.field", ""),
+		orDefault:     o.flag("replace.null.with.default", true),
+		dropHeader:    o.text("drop.fields.header.name", ""),
+		dropFromKey:   o.flag("drop.fields.from.key", false),
+		keepSchema:    o.flag("drop.fields.keep.schema.compatible", true),
+		markedSchemas: schemaCache{},
+		addedSchemas:  map[addedKey]*record.Schema{},
+	}
+	if old := o.has("delete.handling.mode") || o.has("drop.tombstones"); old && !o.has("delete.tombstone.handling.mode") {
+		t.tombstones = !o.flag("drop.tombstones", true)
+		t.deletes = deleteMode(o.choice("delete.handling.mode", string(deleteDrop), string(deleteRewrite), string(deletePass)))
+	} else {
+		switch mode := o.choice("delete.tombstone.handling.mode", "tombstone", "drop", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone"); mode {
+		case "rewrite-with-tombstone":
+			t.deletes, t.tombstones = deleteRewrite, true
+		default:
+			t.deletes = deleteMode(mode)
+		}
+	}
+	var err error
+	if t.fields, err = parseReferences(o.list("add.fields"), o.text("add.fields.prefix", "__")); err != nil {
+		return nil, err
+	}
+	t.headers, err = parseReferences(o.list("add.headers"), o.text("add.headers.prefix", "__"))
+	return t, err
+}
+
+// fieldReference names a field of the envelope, or of one of its blocks.
+type fieldReference struct {
+	block string // source, transaction or empty
+	field string
+	as    string
+}
+
+func parseReferences(list []string, prefix string) ([]fieldReference, error) {
+	var refs []fieldReference
+	for _, text := range list {
+		path, as, renamed := strings.Cut(text, ":")
+		block, name, qualified := strings.Cut(path, ".")
+		if !qualified {
+			name = block
+			switch name {
+			case "id", "total_order", "data_collection_order":
+				block = "transaction"
+			case "op", "ts_ms", "ts_us", "ts_ns":
+				block = ""
+			default:
+				block = "source"
+			}
+		}
+		switch {
+		case renamed && strings.Contains(as, ":"):
+			return nil, fmt.Errorf("the field reference %q has more than one ':'", text)
+		case renamed:
+		case qualified:
+			as = block + "_" + name
+		default:
+			as = name
+		}
+		refs = append(refs, fieldReference{block: block, field: name, as: prefix + as})
+	}
+	return refs, nil
+}
+
+// find returns the schema and value of what the reference names; a nil schema if the envelope has no such field.
+func (f *fieldReference) find(envelope *record.StructValue) (*record.Schema, any) {
+	if f.block != "" {
+		if i := envelope.Schema.Index(f.block); i >= 0 {
+			block := envelope.Schema.Fields[i].Schema
+			if j := block.Index(f.field); j >= 0 {
+				v, _ := envelope.Values[i].(*record.StructValue)
+				if v == nil {
+					return block.Fields[j].Schema, nil
+				}
+				return block.Fields[j].Schema, v.Values[j]
+			}
+		}
+	}
+	if i := envelope.Schema.Index(f.field); i >= 0 {
+		return envelope.Schema.Fields[i].Schema, envelope.Values[i]
+	}
+	return nil, nil
+}
+
+// optionalBasics is the schema of an added field: the original's, optional and without default.
+func optionalBasics(s *record.Schema) *record.Schema {
+	c := *s
+	c.Optional, c.Default = true, nil
+	return &c
+}
+
+// isEnvelope reports whether the record is a change event of Debezium's.
+func isEnvelope(r *record.Record) bool {
+	return r.ValueSchema != nil && (strings.HasSuffix(r.ValueSchema.Name, ".Envelope") || strings.HasSuffix(r.ValueSchema.Name, "_Envelope"))
+}
+
+func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) {
+	if r.Value == nil {
+		if !t.tombstones {
+			return nil, nil
+		}
+		for _, h := range t.headers {
+			if h.field == "op" {
+				r.Headers = append(r.Headers, record.Header{Key: h.as, Schema: record.Of(record.String), Value: "d"})
+			}
+		}
+		return r, nil
+	}
+	if !isEnvelope(r) {
+		return r, nil
+	}
+	envelope, err := requireStruct(r.Value, "unwrap a change event")
+	if err != nil {
+		return nil, err
+	}
+	for i := range t.headers {
+		if s, v := t.headers[i].find(envelope); s != nil {
+			r.Headers = append(r.Headers, record.Header{Key: t.headers[i].as, Schema: optionalBasics(s), Value: v})
+		}
+	}
+	after, _ := envelope.Get("after").(*record.StructValue)
+	before, _ := envelope.Get("before").(*record.StructValue)
+	switch {
+	case after == nil && before == nil: // truncate
+		return nil, nil
+	case after == nil:
+		return t.deleted(r, envelope, before)
+	}
+	row := after
+	if t.deletes == deleteRewrite {
+		row = t.mark(row, "false")
+	}
+	if r, err = t.route(r, row); err != nil {
+		return nil, err
+	}
+	return t.finish(r, t.add(row, envelope))
+}
+
+// deleted turns a delete into what the mode says.
+func (t *extractNewRecordState) deleted(r *record.Record, envelope, before *record.StructValue) (*record.Record, error) {
+	if t.deletes == deleteDrop {
+		return nil, nil
+	}
+	routed, err := t.route(r, before)
+	if err != nil {
+		return nil, err
+	}
+	switch t.deletes {
+	case deleteToTombstone:
+		return value.set(routed, nil, nil), nil
+	case deleteToNull, deletePass:
+		s := envelope.Schema.Fields[envelope.Schema.Index("after")].Schema
+		return value.set(routed, s, nil), nil
+	}
+	return t.finish(routed, t.add(t.mark(before, "true"), envelope))
+}
+
+func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue) (*record.Record, error) {
+	if t.routeByField == "" {
+		return r, nil
+	}
+	topic, ok := row.Get(t.routeByField).(string)
+	if !ok {
+		return nil, fmt.Errorf("route by field %s: the row has no such text", t.routeByField)
+	}
+	if strings.TrimSpace(topic) == "" {
+		return r, nil
+	}
+	c := *r
+	c.Topic = topic
+	return &c, nil
+}
+
+// mark adds the field __deleted.
+func (t *extractNewRecordState) mark(row *record.StructValue, deleted string) *record.StructValue {
+	s := t.markedSchemas.get(row.Schema, func() *record.Schema {
+		m := basics(row.Schema, record.Struct)
+		m.Fields = append(append([]record.Field(nil), row.Schema.Fields...), record.Field{Name: deletedField, Schema: record.OptionalOf(record.String)})
+		return m
+	})
+	out := record.NewStruct(s)
+	for i := range row.Values {
+		out.Values[i] = field(row, i, t.orDefault)
+	}
+	out.Values[len(row.Values)] = deleted
+	return out
+}
+
+// add copies the row and adds the configured fields of the envelope.
+func (t *extractNewRecordState) add(row, envelope *record.StructValue) *record.StructValue {
+	key := addedKey{row.Schema, envelope.Schema}
+	s := t.addedSchemas[key]
+	if s == nil {
+		if len(t.addedSchemas) >= cacheLimit {
+			clear(t.addedSchemas)
+		}
+		s = basics(row.Schema, record.Struct)
+		s.Fields = append([]record.Field(nil), row.Schema.Fields...)
+		for i := range t.fields {
+			if fs, _ := t.fields[i].find(envelope); fs != nil {
+				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].as, Schema: optionalBasics(fs)})
+			}
+		}
+		t.addedSchemas[key] = s
+	}
+	out := record.NewStruct(s)
+	n := copy(out.Values, row.Values)
+	for i := range t.fields {
+		if fs, v := t.fields[i].find(envelope); fs != nil {
+			out.Values[n] = v
+			n++
+		}
+	}
+	return out
+}
+
+// finish sets the row as the record's value and drops the fields that the record's header names.
+func (t *extractNewRecordState) finish(r *record.Record, row *record.StructValue) (*record.Record, error) {
+	r = value.set(r, row.Schema, row)
+	if t.dropHeader == "" {
+		return r, nil
+	}
+	h, ok := r.Header(t.dropHeader)
+	names, isList := h.Value.([]any)
+	if !ok || !isList {
+		return r, nil
+	}
+	var err error
+	if t.dropFromKey && r.Key != nil {
+		if r, err = t.dropFields(r, key, names); err != nil {
+			return nil, err
+		}
+	}
+	return t.dropFields(r, value, names)
+}
+
+func (t *extractNewRecordState) dropFields(r *record.Record, p part, names []any) (*record.Record, error) {
+	s, _ := p.get(r)
+	exclude := map[string]bool{}
+	for _, n := range names {
+		name, _ := n.(string)
+		if i := s.Index(name); i >= 0 && (!t.keepSchema || s.Fields[i].Schema.Optional) {
+			exclude[name] = true
+		}
+	}
+	if len(exclude) == 0 {
+		return r, nil
+	}
+	return (&replaceField{on: p, exclude: exclude, orDefault: true, schemas: schemaCache{}}).Apply(r)
+}
