@@ -17,9 +17,7 @@ func (s *system) ctl(t *testing.T, stdin string, args ...string) (string, int) {
 	t.Helper()
 	t.Setenv("CALYPSO_ADDRESS", s.grpc)
 	var out bytes.Buffer
-	command := ctl.Command("test", strings.NewReader(stdin), &out)
-	command.SetArgs(args)
-	err := command.ExecuteContext(t.Context())
+	err := ctl.Run(t.Context(), "test", args, strings.NewReader(stdin), &out)
 	if err != nil {
 		out.WriteString(ctl.Message(err))
 	}

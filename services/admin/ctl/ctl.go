@@ -96,9 +96,19 @@ func (s *session) orders() ordersv1.OrdersServiceClient {
 	return ordersv1.NewOrdersServiceClient(s.connection)
 }
 
-// Command makes the command line; it reads files named "-" from in and prints on out.
-func Command(version string, in io.Reader, out io.Writer) *cobra.Command {
+// Run runs one command line, args without the program's name; it reads files named "-" from in and prints on out.
+func Run(ctx context.Context, version string, args []string, in io.Reader, out io.Writer) error {
 	s := &session{in: in, out: out}
+	root := s.root(version)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if s.connection != nil {
+		_ = s.connection.Close() // nothing is under way that could fail
+	}
+	return err
+}
+
+func (s *session) root(version string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "calypsoctl",
 		Short:         "Control Calypso: pipelines from PostgreSQL through Kafka into Azure Data Explorer",
@@ -119,11 +129,10 @@ func Command(version string, in io.Reader, out io.Writer) *cobra.Command {
 			}
 			return nil
 		},
-		PersistentPostRunE: func(*cobra.Command, []string) error { return s.connection.Close() },
 	}
-	root.SetOut(out)
-	root.SetErr(out)
-	root.SetIn(in)
+	root.SetOut(s.out)
+	root.SetErr(s.out)
+	root.SetIn(s.in)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	flags := root.PersistentFlags()
 	address := os.Getenv("CALYPSO_ADDRESS")

@@ -15,7 +15,7 @@ var version = "development"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := ctl.Command(version, os.Stdin, os.Stdout).ExecuteContext(ctx)
+	err := ctl.Run(ctx, version, os.Args[1:], os.Stdin, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "calypsoctl:", ctl.Message(err))
