@@ -72,6 +72,9 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 	return c
 }
 
+// rebalanceTimeout is how long the group waits for a member that hands over tasks.
+func (c WorkerConfig) rebalanceTimeout() time.Duration { return c.HandoverTimeout + 10*time.Second }
+
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

@@ -29,7 +29,7 @@ const patience = 30 * time.Second
 // broker is an in-memory Kafka.
 func broker(t *testing.T) []kgo.Opt {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}

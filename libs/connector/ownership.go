@@ -3,7 +3,6 @@ package connector
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -22,9 +21,9 @@ type owner interface {
 // the config topic among the members; nothing is ever consumed through the group. Cooperative-sticky assignment leaves
 // tasks where they are when workers come and go. Closing the client hands everything over.
 //
-// A member that cannot reach Kafka for the session timeout loses its partitions, at the broker as here, so that its
-// tasks stop when others may start them.
-func joinGroup(config WorkerConfig, owner owner) (*kgo.Client, error) {
+// A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the lease that hooks into
+// the client tells when that may be.
+func joinGroup(config WorkerConfig, owner owner, hooks ...kgo.Hook) (*kgo.Client, error) {
 	topic := config.ConfigTopic
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
 		kgo.ConsumerGroup(config.GroupID),
@@ -34,7 +33,8 @@ func joinGroup(config WorkerConfig, owner owner) (*kgo.Client, error) {
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(config.SessionTimeout),
 		kgo.HeartbeatInterval(config.SessionTimeout/6),
-		kgo.RebalanceTimeout(config.HandoverTimeout+10*time.Second),
+		kgo.RebalanceTimeout(config.rebalanceTimeout()),
+		kgo.WithHooks(hooks...),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 			owner.partitionsAssigned(assigned[topic])
 		}),

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,14 +28,19 @@ type Worker struct {
 
 	// checks has room for the validations that may connect at the same time.
 	checks chan struct{}
-	// joined is set while the worker is a member of the group.
-	joined atomic.Bool
+	lease  *lease
+
+	// membership says why the worker is not a member of the group now; empty if it is.
+	membership atomic.Value
 
 	// events are run one after the other by the loop, which alone touches the fields below it.
 	events   chan func()
 	loopDone chan struct{}
 
 	lifecycle *lifecycle
+	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
+	assigned  map[int32]bool
+	leased    bool
 	cancels   map[taskID]context.CancelFunc
 	handovers []handover
 	runs      sync.WaitGroup
@@ -64,8 +71,11 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		checks:   make(chan struct{}, maxChecks),
 		events:   make(chan func()),
 		loopDone: make(chan struct{}),
+		assigned: map[int32]bool{},
+		leased:   true,
 		cancels:  map[taskID]context.CancelFunc{},
 	}
+	w.membership.Store("it has not joined yet")
 	w.metrics, err = newWorkerMetrics(config.Meter)
 	if err != nil {
 		return nil, err
@@ -92,7 +102,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer func() { <-w.loopDone }()
 	defer stopLoop()
 
-	group, err := joinGroup(w.config, w)
+	w.lease = newLease(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
+	group, err := joinGroup(w.config, w, w.lease)
 	if err != nil {
 		return err
 	}
@@ -104,14 +115,22 @@ func (w *Worker) Run(ctx context.Context) error {
 			group.PollFetches(polling).EachError(func(_ string, _ int32, err error) {
 				var session *kgo.ErrGroupSession
 				if errors.As(err, &session) {
-					w.joined.Store(false)
+					w.membership.Store(session.Err.Error())
 					w.logger.Warn("not a member of the group; joining again", "group", w.config.GroupID, "err", session.Err)
 				}
 			})
 		}
 	}()
-	<-ctx.Done()
-	w.joined.Store(false)
+	leasing := time.NewTicker(w.config.SessionTimeout / 20)
+	defer leasing.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-leasing.C:
+			w.do(w.checkLease)
+		case <-ctx.Done():
+		}
+	}
+	w.membership.Store("it stops")
 	w.logger.Info("worker stops; its tasks go to others")
 	group.CloseAllowingRebalance() // revokes, and so hands over, everything
 	w.awaitRuns()
@@ -144,8 +163,8 @@ func (w *Worker) Ready() error {
 	if err := w.store.usable(); err != nil {
 		return fmt.Errorf("config store: %w", err)
 	}
-	if !w.joined.Load() {
-		return fmt.Errorf("worker is not yet a member of consumer group %s", w.config.GroupID)
+	if why := w.membership.Load().(string); why != "" {
+		return fmt.Errorf("worker is not a member of consumer group %s: %s", w.config.GroupID, why)
 	}
 	return nil
 }
@@ -223,14 +242,36 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 	return 1
 }
 
-func (w *Worker) partitionsAssigned(partitions []int32) {
-	w.joined.Store(true)
-	w.metrics.rebalanced()
-	if len(partitions) == 0 {
+// checkLease stops everything when the lease has ended, and goes on if it is renewed and nothing was taken away.
+func (w *Worker) checkLease() {
+	leased := !w.lease.expired()
+	if leased == w.leased {
 		return
 	}
+	w.leased = leased
+	partitions := slices.Sorted(maps.Keys(w.assigned))
+	if leased {
+		w.membership.Store("")
+		w.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
+		w.act(w.lifecycle.assigned(partitions))
+		return
+	}
+	w.membership.Store("its coordinator has not answered for the session timeout")
+	w.logger.Warn("Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over", "partitions", partitions)
+	w.act(w.lifecycle.lost(partitions))
+}
+
+func (w *Worker) partitionsAssigned(partitions []int32) {
+	w.membership.Store("")
+	w.metrics.rebalanced()
 	w.logger.Info("partitions assigned", "partitions", partitions)
-	w.do(func() { w.act(w.lifecycle.assigned(partitions)) })
+	w.do(func() {
+		for _, partition := range partitions {
+			w.assigned[partition] = true
+		}
+		w.leased = true
+		w.act(w.lifecycle.assigned(slices.Sorted(maps.Keys(w.assigned))))
+	})
 }
 
 func (w *Worker) partitionsRevoked(partitions []int32) {
@@ -240,6 +281,7 @@ func (w *Worker) partitionsRevoked(partitions []int32) {
 	w.logger.Info("partitions revoked", "partitions", partitions)
 	done := make(chan struct{})
 	w.do(func() {
+		w.unassign(partitions)
 		w.handovers = append(w.handovers, handover{partitions, done})
 		w.act(w.lifecycle.revoked(partitions))
 	})
@@ -261,9 +303,18 @@ func (w *Worker) partitionsLost(partitions []int32) {
 	if len(partitions) == 0 {
 		return
 	}
-	w.joined.Store(false)
+	w.membership.Store("it has lost its partitions")
 	w.logger.Warn("partitions lost; their tasks stop here", "partitions", partitions)
-	w.do(func() { w.act(w.lifecycle.lost(partitions)) })
+	w.do(func() {
+		w.unassign(partitions)
+		w.act(w.lifecycle.lost(partitions))
+	})
+}
+
+func (w *Worker) unassign(partitions []int32) {
+	for _, partition := range partitions {
+		delete(w.assigned, partition)
+	}
 }
 
 // act does what the life cycle decided.

@@ -1,0 +1,195 @@
+package connector_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+)
+
+// network is a connection to Kafka that can be cut and mended.
+type network struct {
+	mu          sync.Mutex
+	cut         bool
+	connections map[net.Conn]struct{}
+}
+
+func newNetwork() *network { return &network{connections: map[net.Conn]struct{}{}} }
+
+func (n *network) options(kafka []kgo.Opt) []kgo.Opt {
+	return append(append([]kgo.Opt{}, kafka...), kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.cut {
+			return nil, errors.New("the network is cut")
+		}
+		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err == nil {
+			n.connections[connection] = struct{}{}
+		}
+		return connection, err
+	}))
+}
+
+func (n *network) set(cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut = cut
+	if cut {
+		for connection := range n.connections {
+			connection.Close()
+		}
+		clear(n.connections)
+	}
+}
+
+func shortSession(c *connector.WorkerConfig) { c.SessionTimeout = 2 * time.Second }
+
+func TestAWorkerThatIsCutOffStopsItsTasksAndAnotherTakesOver(t *testing.T) {
+	kafka, b, cable := broker(t), newBoard(), newNetwork()
+	first := startReadyWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession)
+	create(t, first, "orders", "tasks.max", "3")
+	awaitStates(t, first, "orders", "RUNNING RUNNING RUNNING RUNNING")
+	second := startReadyWorker(t, kafka, b, connector.Source, "w2:1", shortSession)
+	cable.set(true)
+	eventually(t, "all tasks run on the second worker", allOn(b, 3, "w2:1"))
+	b.assertNothingRanTwice(t)
+	if err := first.Ready(); err == nil {
+		t.Error("a worker that is cut off says it is ready")
+	}
+	cable.set(false)
+	eventually(t, "the first worker is back", first.Ready)
+	awaitStates(t, second, "orders", "RUNNING RUNNING RUNNING RUNNING")
+	b.assertNothingRanTwice(t)
+}
+
+func allOn(b *board, tasks int, workers ...string) func() error {
+	return func() error {
+		running := b.workers()
+		for _, on := range running {
+			ok := false
+			for _, worker := range workers {
+				ok = ok || on == worker
+			}
+			if !ok {
+				return fmt.Errorf("%v", running)
+			}
+		}
+		if len(running) != tasks {
+			return fmt.Errorf("%v", running)
+		}
+		return nil
+	}
+}
+
+func TestARollingRestartMovesTasksWithoutEverRunningOneTwice(t *testing.T) {
+	kafka, b := broker(t), newBoard()
+	var fleet []*worker
+	for i := range 3 {
+		fleet = append(fleet, startReadyWorker(t, kafka, b, connector.Source, fmt.Sprintf("w%d:1", i)))
+	}
+	for i := range 4 {
+		create(t, fleet[0], fmt.Sprintf("c%d", i), "tasks.max", "3")
+	}
+	eventually(t, "12 tasks run", allOn(b, 12, "w0:1", "w1:1", "w2:1"))
+	for i := range 3 {
+		fleet[i].stop()
+		var others []string
+		for j := range fleet {
+			if j < i {
+				others = append(others, fmt.Sprintf("w%d:2", j))
+			} else if j > i {
+				others = append(others, fmt.Sprintf("w%d:1", j))
+			}
+		}
+		eventually(t, "the others run all", allOn(b, 12, others...))
+		fleet[i] = startReadyWorker(t, kafka, b, connector.Source, fmt.Sprintf("w%d:2", i))
+	}
+	eventually(t, "12 tasks run", allOn(b, 12, "w0:2", "w1:2", "w2:2"))
+	for i := range 4 {
+		awaitStates(t, fleet[0], fmt.Sprintf("c%d", i), "RUNNING RUNNING RUNNING RUNNING")
+	}
+	b.assertNothingRanTwice(t)
+}
+
+func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
+	kafka, b := broker(t), newBoard()
+	source := startReadyWorker(t, kafka, b, connector.Source, "capture:1")
+	sink := startReadyWorker(t, kafka, b, connector.Sink, "sink:1")
+	create(t, source, "a")
+	create(t, sink, "b", "connector.class", "test.BoardSinkConnector")
+	awaitStates(t, source, "a", "RUNNING RUNNING")
+	awaitStates(t, sink, "b", "RUNNING RUNNING")
+	if running := b.workers(); running["a-0"] != "capture:1" || running["b-0"] != "sink:1" || len(running) != 2 {
+		t.Errorf("running: %v", running)
+	}
+	if _, err := source.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "b"}); connector.ReasonOf(err) != connector.ReasonConnectorNotFound {
+		t.Errorf("the other fleet's connector: %v", err)
+	}
+	eventually(t, "a name is taken for both fleets", func() error {
+		_, err := source.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b", Config: config()})
+		if connector.ReasonOf(err) != connector.ReasonConnectorExists {
+			return fmt.Errorf("%v", err)
+		}
+		return nil
+	})
+	_, err := source.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "b", Config: config()})
+	if connector.ReasonOf(err) != connector.ReasonConnectorExists {
+		t.Errorf("put over the other fleet's connector: %v", err)
+	}
+	list, err := sink.ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{})
+	if err != nil || len(list.Connectors) != 1 || list.Connectors[0].Name != "b" {
+		t.Errorf("%v %v", list, err)
+	}
+}
+
+func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) {
+	kafka, b, cable := broker(t), newBoard(), newNetwork()
+	cable.set(true)
+	w := startWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession, func(c *connector.WorkerConfig) { c.StoreTimeout = time.Second })
+	_, err := w.ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{})
+	if connector.ReasonOf(err) != connector.ReasonStoreUnavailable || w.Ready() == nil {
+		t.Errorf("before Kafka was reached: %v", err)
+	}
+	cable.set(false)
+	eventually(t, "the worker is ready", w.Ready)
+	create(t, w, "a")
+	awaitStates(t, w, "a", "RUNNING RUNNING")
+
+	cable.set(true)
+	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b", Config: config()}); connector.ReasonOf(err) != connector.ReasonStoreUnavailable {
+		t.Errorf("create while Kafka is down: %v", err)
+	}
+	if _, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"}); err != nil {
+		t.Errorf("what is known is still told: %v", err)
+	}
+	cable.set(false)
+	eventually(t, "a connector can be created again", func() error {
+		_, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "c", Config: config()})
+		return err
+	})
+	awaitStates(t, w, "a", "RUNNING RUNNING")
+	awaitStates(t, w, "c", "RUNNING RUNNING")
+	b.assertNothingRanTwice(t)
+}
+
+func TestAWorkerWithoutAShareIsReadyToTakeOver(t *testing.T) {
+	kafka, b := broker(t), newBoard()
+	onePartition := func(c *connector.WorkerConfig) { c.Partitions = 1 }
+	first := startReadyWorker(t, kafka, b, connector.Source, "w1:1", onePartition)
+	create(t, first, "a")
+	eventually(t, "the task runs", allOn(b, 1, "w1:1"))
+	second := startReadyWorker(t, kafka, b, connector.Source, "w2:1", onePartition)
+	first.stop()
+	eventually(t, "the task runs on the other worker", allOn(b, 1, "w2:1"))
+	awaitStates(t, second, "a", "RUNNING RUNNING")
+	b.assertNothingRanTwice(t)
+}
