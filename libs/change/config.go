@@ -98,7 +98,6 @@ type Config struct {
 	SkipUnchanged        bool // skip.messages.without.change
 	TransactionMetadata  bool // provide.transaction.metadata
 	ExtendedHeaders      bool // extended.headers.enabled
-	SchemaComments       bool // include.schema.comments
 	SchemaNameAdjustment Adjustment
 	FieldNameAdjustment  Adjustment
 

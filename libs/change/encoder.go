@@ -35,8 +35,7 @@ type Encoder struct {
 	context []kgo.RecordHeader
 	generic *generic // nil where the bytes can be written directly: JSON converters and no transforms
 
-	newKeyHeader, oldKeyHeader [1]kgo.RecordHeader
-	scratch                    []byte
+	scratch []byte
 }
 
 // NewEncoder compiles an Encoder for a relation.
@@ -121,8 +120,7 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		e.newKeyHeader[0] = kgo.RecordHeader{Key: "__debezium.newkey", Value: value}
-		if err := e.appendDelete(b, ev, e.newKeyHeader[:]); err != nil {
+		if err := e.appendDelete(b, ev, []kgo.RecordHeader{{Key: "__debezium.newkey", Value: value}}); err != nil {
 			return 0, err
 		}
 		n++
@@ -132,8 +130,8 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		e.oldKeyHeader[0] = kgo.RecordHeader{Key: "__debezium.oldkey", Value: value}
-		if err := e.appendChange(b, ev, Create, nil, ev.After, e.oldKeyHeader[:], int64(n)); err != nil {
+		headers := []kgo.RecordHeader{{Key: "__debezium.oldkey", Value: value}}
+		if err := e.appendChange(b, ev, Create, nil, ev.After, headers, int64(n)); err != nil {
 			return 0, err
 		}
 		n++

@@ -18,15 +18,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// apply changes the codec as a column mapping asks; m may be nil.
-func (c *codec) apply(m *ColumnMapping, col *Column) error {
-	switch {
-	case m == nil:
+// apply changes the codec as a column mapping asks; m may be nil. streamed is Relation.Streamed.
+func (c *codec) apply(m *ColumnMapping, col *Column, streamed bool) error {
+	if m == nil {
 		return nil
+	}
+	length, scale := jdbcSize(col, streamed)
+	switch {
 	case m.Propagate:
-		c.schema = withParams(c.schema, sourceType(col)...)
+		c.schema = withParams(c.schema, sourceType(col, streamed, length, scale)...)
 	case m.Truncate != nil:
-		if length := columnLength(col); length < 0 || length > *m.Truncate {
+		if length > *m.Truncate {
 			c.schema = withParams(c.schema, record.Param{Name: "truncateLength", Value: strconv.Itoa(*m.Truncate)})
 			c.rewrite(truncated(*m.Truncate))
 		}
@@ -42,7 +44,7 @@ func (c *codec) apply(m *ColumnMapping, col *Column) error {
 			if err != nil {
 				return err
 			}
-			c.rewrite(h.replace(columnLength(col)))
+			c.rewrite(h.replace(length))
 		}
 	}
 	return nil
@@ -170,62 +172,98 @@ func javaUTF(text []byte) []byte {
 	return out
 }
 
-// isCharacter reports whether the JDBC driver calls the column's type a character type.
+// isCharacter reports whether the JDBC driver calls the column's type a character type. citext is none: Debezium does not
+// mask it.
 func isCharacter(col *Column) bool {
 	switch t, _ := resolveDomain(col.Type, col.TypeMod); t.Name {
-	case "varchar", "bpchar", "text", "name", "char", "citext":
+	case "varchar", "bpchar", "text", "name", "char":
 		return true
 	default:
 		return t.Kind == EnumType
 	}
 }
 
-// columnLength is the column's length as the JDBC driver reports it.
-func columnLength(col *Column) int {
-	length, _ := jdbcSize(col)
-	return length
-}
-
-// sourceType are the parameters of column.propagate.source.type.
-func sourceType(col *Column) []record.Param {
-	params := []record.Param{{Name: "__debezium.source.column.type", Value: strings.ToUpper(jdbcTypeName(col))}}
-	length, scale := jdbcSize(col)
-	params = append(params, record.Param{Name: "__debezium.source.column.length", Value: strconv.Itoa(length)})
+// sourceType are the parameters of column.propagate.source.type. A scale of -1 is none.
+func sourceType(col *Column, streamed bool, length, scale int) []record.Param {
+	name := col.Type.Name
+	if serial, ok := serialNames[name]; ok && !streamed && strings.HasPrefix(col.Default, "nextval(") {
+		name = serial
+	}
+	params := []record.Param{{Name: "__debezium.source.column.type", Value: strings.ToUpper(name)},
+		{Name: "__debezium.source.column.length", Value: strconv.Itoa(length)}}
 	if scale >= 0 {
 		params = append(params, record.Param{Name: "__debezium.source.column.scale", Value: strconv.Itoa(scale)})
-	}
-	if col.Comment != "" {
-		params = append(params, record.Param{Name: "__debezium.source.column.comment", Value: col.Comment})
 	}
 	return append(params, record.Param{Name: "__debezium.source.column.name", Value: col.Name})
 }
 
-// jdbcTypeName is a serial's own name where the default is a sequence, else the type's.
-func jdbcTypeName(col *Column) string {
-	if strings.HasPrefix(col.Default, "nextval(") {
-		switch col.Type.Name {
-		case "int2":
-			return "smallserial"
-		case "int4":
-			return "serial"
-		case "int8":
-			return "bigserial"
-		}
-	}
-	return col.Type.Name
-}
+// serialNames are the types under which the JDBC driver reports integers that a sequence fills.
+var serialNames = map[string]string{"int2": "smallserial", "int4": "serial", "int8": "bigserial"}
 
 // unboundedLength is what the JDBC driver reports for a type without a length.
 const unboundedLength = 2147483647
 
-// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if the type has none.
-func jdbcSize(col *Column) (length, scale int) {
+// jdbcSize is COLUMN_SIZE and DECIMAL_DIGITS of the JDBC driver's metadata; scale is -1 if there is none. An array has its
+// element's.
+func jdbcSize(col *Column, streamed bool) (length, scale int) {
 	t, mod := resolveDomain(col.Type, col.TypeMod)
+	if t.Kind == ArrayType && t.Elem != nil {
+		t = t.Elem
+	}
+	precision := 6
+	if mod >= 0 && mod <= 6 {
+		precision = int(mod)
+	}
+	fraction := 0 // characters after the seconds
+	if precision > 0 {
+		fraction = precision + 1
+	}
 	switch t.Name {
+	case "bool", "char":
+		return 1, 0
+	case "int2":
+		return 5, 0
+	case "int4", "oid":
+		return 10, 0
+	case "int8":
+		return 19, 0
+	case "float4":
+		return 8, 8
+	case "float8":
+		return 17, 17
+	case "numeric":
+		switch {
+		case mod != -1:
+			return numericModifier(mod)
+		case streamed:
+			return 131089, 0
+		}
+		return 0, -1
 	case "varchar", "bpchar":
 		if mod >= 4 {
 			return int(mod - 4), 0
 		}
+	case "bit":
+		return max(1, int(mod)), 0
+	case "varbit":
+		if mod > 0 {
+			return int(mod), 0
+		}
+	case "date":
+		return 13, 0
+	case "time":
+		return 8 + fraction, precision
+	case "timetz":
+		return 14 + fraction, precision
+	case "timestamp":
+		return 22 + fraction, precision
+	case "timestamptz":
+		return 28 + fraction, precision
+	case "interval":
+		if mod != -1 {
+			return 49, min(6, int(mod&0xFFFF))
+		}
+		return 49, 6
 	}
 	return unboundedLength, 0
 }

@@ -85,8 +85,11 @@ type Relation struct {
 	Columns         []Column
 	// Key holds the indexes of the key columns in key order: the primary key, else the first usable unique index.
 	Key []int
-	// Partitioned says that the relation is a partition or the root of partitions, Root names the root if so.
+	// Root names the root of partitions that the relation is one of, or is; empty for other tables.
 	Root string
+	// Streamed says that the replication stream described the relation, not the catalog: Debezium's metadata of source
+	// types differ between the two.
+	Streamed bool
 }
 
 // Op is Debezium's operation code.

@@ -147,10 +147,11 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		if mapped {
 			mapping = e.cfg.Columns.mappingFor(e.rel.Schema+"."+e.rel.Name, c.Name, c.Type.Name)
 		}
-		if err := codec.apply(mapping, c); err != nil {
+		def := defaultValue(c, &codec) // of the column as it is, not as it is mapped
+		if err := codec.apply(mapping, c, e.rel.Streamed); err != nil {
 			return p, nil, fmt.Errorf("column %s: %w", c.Name, err)
 		}
-		codec.schema = columnSchema(c, &codec, e.cfg)
+		codec.schema = codec.schema.AsOptional(!c.NotNull).WithDefault(def)
 		cp := columnPlan{column: c, index: i, codec: codec}
 		fieldName := e.cfg.FieldNameAdjustment.fieldName(c.Name)
 		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
@@ -165,20 +166,6 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		s.Fields = append(s.Fields, field(fieldName, codec.schema))
 	}
 	return p, s, nil
-}
-
-// columnSchema completes the schema of a column's type with the column's own properties.
-func columnSchema(c *Column, value *codec, cfg *Config) *record.Schema {
-	s := value.schema.AsOptional(!c.NotNull)
-	if cfg.SchemaComments && c.Comment != "" {
-		doc := *s
-		doc.Doc = c.Comment
-		s = &doc
-	}
-	if v := defaultValue(c, value); v != nil {
-		s = s.WithDefault(v)
-	}
-	return s
 }
 
 // nullOf returns the JSON that stands for NULL: the default where JsonConverter replaces null by it or the column is NOT

@@ -107,7 +107,6 @@ func ConfigFrom(given map[string]string) (Config, error) {
 		SkipUnchanged:        s.flag("skip.messages.without.change", false),
 		TransactionMetadata:  s.flag("provide.transaction.metadata", false),
 		ExtendedHeaders:      s.flag("extended.headers.enabled", true),
-		SchemaComments:       s.flag("include.schema.comments", false),
 		SchemaNameAdjustment: choice(s, "schema.name.adjustment.mode", AdjustNone, AdjustAvro, AdjustAvroUnicode),
 		FieldNameAdjustment:  choice(s, "field.name.adjustment.mode", AdjustNone, AdjustAvro, AdjustAvroUnicode),
 		ListUnchanged:        s.flag("unchanged.columns.list", false),

@@ -348,7 +348,7 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 	if err := c.loadTypes(unknown); err != nil {
 		return nil, err
 	}
-	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Root: e.rel.Root, Columns: make([]change.Column, len(s.Columns))}
+	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Root: e.rel.Root, Streamed: true, Columns: make([]change.Column, len(s.Columns))}
 	var identity []int
 	for i, col := range s.Columns {
 		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity}
