@@ -1,0 +1,144 @@
+package sdkcompat
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx"
+)
+
+// enabled is the environment variable that lets the tests run; its value may name a directory that keeps installed
+// packages from one run to the next.
+const enabled = "CALYPSO_SDK_COMPAT"
+
+// suite is one language's.
+type suite struct {
+	name string
+	// needs are programs that must be there.
+	needs []string
+	// install and run are command lines within the work directory, which holds a copy of the suite's files.
+	install, run []string
+}
+
+func suites() []suite {
+	return []suite{
+		{"python", []string{"python3"}, []string{"sh", "-c", "python3 -m venv venv && venv/bin/pip install --quiet -r requirements.txt"}, []string{"venv/bin/python", "suite.py"}},
+		{"node", []string{"node", "npm"}, []string{"npm", "install", "--no-audit", "--no-fund", "--silent"}, []string{"node", "suite.mjs"}},
+		{"java", []string{"java", "javac", "mvn"}, []string{"sh", "-c", "mvn -q -B dependency:build-classpath -Dmdep.outputFile=classpath.txt && javac -cp \"$(cat classpath.txt)\" -d . Suite.java"},
+			[]string{"sh", "-c", "java -Djavax.net.ssl.trustStore=\"$LOCALADX_TRUST\" -Djavax.net.ssl.trustStorePassword=changeit -cp \"$(cat classpath.txt):.\" Suite"}},
+	}
+}
+
+func TestTheSDKsCannotTellLocaladxFromADX(t *testing.T) {
+	keep := os.Getenv(enabled)
+	if keep == "" {
+		t.Skipf("set %s to run the suites of the Python, Node and Java SDKs", enabled)
+	}
+	if keep == "1" {
+		keep = t.TempDir()
+	}
+	httpURL, httpsURL, dir := serve(t)
+	for _, s := range suites() {
+		t.Run(s.name, func(t *testing.T) {
+			for _, program := range s.needs {
+				if _, err := exec.LookPath(program); err != nil {
+					t.Skipf("%s is not installed", program)
+				}
+			}
+			work := filepath.Join(keep, s.name)
+			if err := os.MkdirAll(work, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := copyFiles(work, s.name); err != nil {
+				t.Fatal(err)
+			}
+			environment := append(os.Environ(), "REQUESTS_CA_BUNDLE="+filepath.Join(dir, localadx.CAFile), "SSL_CERT_FILE="+filepath.Join(dir, localadx.CAFile),
+				"NODE_EXTRA_CA_CERTS="+filepath.Join(dir, localadx.CAFile), "LOCALADX_TRUST="+trustStore(t, dir))
+			execute(t, work, os.Environ(), s.install)
+			for _, url := range []string{httpURL, httpsURL} {
+				execute(t, work, append(environment, "LOCALADX_URL="+url), s.run)
+			}
+		})
+	}
+}
+
+func execute(t *testing.T, dir string, environment, line []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, line[0], line[1:]...)
+	command.Dir, command.Env = dir, environment
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", line, err, out)
+	}
+}
+
+// trustStore makes a Java trust store of the server's authority, if there is a keytool.
+func trustStore(t *testing.T, dir string) string {
+	t.Helper()
+	store := filepath.Join(dir, "trust.p12")
+	if _, err := os.Stat(store); err == nil {
+		return store
+	}
+	keytool, err := exec.LookPath("keytool")
+	if err != nil {
+		return ""
+	}
+	execute(t, dir, os.Environ(), []string{keytool, "-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "localadx", "-storepass", "changeit", "-keystore", store, "-file", filepath.Join(dir, localadx.CAFile)})
+	return store
+}
+
+// serve runs a server and returns its URLs and its data directory.
+func serve(t *testing.T) (httpURL, httpsURL, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	server, err := localadx.New(t.Context(), localadx.Config{
+		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	<-server.Ready()
+	httpAddr, httpsAddr := server.Addrs()
+	return "http://" + localhost(httpAddr), "https://" + localhost(httpsAddr), dir
+}
+
+func localhost(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return "localhost:" + port
+}
+
+// copyFiles copies a suite's files over those of an earlier run.
+func copyFiles(to, from string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		content, err := os.ReadFile(filepath.Join(from, entry.Name()))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, entry.Name()), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
