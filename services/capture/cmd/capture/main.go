@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture"
 )
@@ -46,6 +47,10 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
+	if check {
+		args = args[1:]
+	}
 	var s settings
 	warnings, err := config.Program{
 		Name:     "capture",
@@ -54,6 +59,9 @@ func run(ctx context.Context, args []string) error {
 	}.Load(&s, args)
 	if err != nil {
 		return err
+	}
+	if check {
+		return rpc.CheckHealth(ctx, s.GRPCAddress)
 	}
 	tel, err := telemetry.Start(ctx, "capture", version)
 	if err != nil {
