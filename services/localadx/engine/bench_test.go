@@ -19,7 +19,7 @@ func BenchmarkQueries(b *testing.B) {
 	h := newHarness(b)
 	ctx := context.Background()
 	_, err := h.db.ExecContext(ctx, `CREATE TABLE "Orders" AS SELECT CAST(i AS VARCHAR) AS orderid, CAST(hash(i) % 1000 AS VARCHAR) AS custid,
-		['New Delhi', 'Seattle', 'New York', 'Austin', 'Chicago', 'Cleveland'][1 + hash(i * 7) % 6] AS city, CAST(100 + hash(i * 13) % 100 AS INTEGER) AS amount,
+		['New Delhi', 'Seattle', 'New York', 'Austin', 'Chicago', 'Cleveland'][1 + CAST(hash(i * 7) % 6 AS BIGINT)] AS city, CAST(100 + hash(i * 13) % 100 AS INTEGER) AS amount,
 		CAST(637000000000000000 + i * 1000000 AS BIGINT) AS purchase_time FROM range(`+strconv.Itoa(rows)+`) t(i)`)
 	if err != nil {
 		b.Fatal(err)

@@ -72,7 +72,9 @@ func uniqueOn(rel *relation, pairs []joinPair) *relation {
 	if len(rel.order) > 0 {
 		order = " ORDER BY " + strings.Join(ids, ", ") + ", " + orderList(rel.order)
 	}
-	return rel.with("SELECT DISTINCT ON (" + strings.Join(ids, ", ") + ") * FROM (" + rel.sql + ")" + order)
+	out := rel.with("SELECT DISTINCT ON (" + strings.Join(ids, ", ") + ") * FROM (" + rel.sql + ")" + order)
+	out.stable = false
+	return out
 }
 
 // combine joins two relations side by side. A right column whose name is taken gets a number; lookup drops the right keys.

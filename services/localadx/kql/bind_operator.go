@@ -451,7 +451,9 @@ func (b *binder) take(rel *relation, count node, s *scope) *relation {
 		b.fail(count, codeArguments, "The number of rows must be a long but is %s", e.typ)
 	}
 	sql := b.coerce(e, value.Long).sql
-	return rel.with("SELECT * FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT " + sql)
+	out := rel.with("SELECT * FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT " + sql)
+	out.stable = false
+	return out
 }
 
 func (b *binder) sample(rel *relation, op sampleOp, s *scope) *relation {

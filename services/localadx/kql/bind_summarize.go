@@ -3,6 +3,8 @@ package kql
 import (
 	"fmt"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // summarize binds summarize: group keys first, then the aggregates.
@@ -20,7 +22,7 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	if len(aggregates) == 0 && len(keys) == 0 {
 		b.fail(op, codeSyntax, "summarize needs an aggregate or a 'by' clause")
 	}
-	source := b.layers(rel, extra)
+	source := b.bestRows(b.layers(rel, extra), op, keys, s)
 	out := &relation{}
 	var parts, ordinals []string
 	for i, k := range keys {
@@ -39,6 +41,40 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	return out
 }
 
+// bestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.
+// Finding the extreme of 10 million rows and joining it back takes a fifth of the time of carrying whole rows through the
+// aggregate. It reads the source twice, so the source must be stable.
+func (b *binder) bestRows(source *relation, op summarizeOp, keys []item, s *scope) *relation {
+	if !source.stable || len(keys) == 0 || len(op.Aggregates) != 1 {
+		return source
+	}
+	x, ok := op.Aggregates[0].X.(callNode)
+	if !ok || x.Name != "arg_max" && x.Name != "arg_min" || len(x.Args) < 2 {
+		return source
+	}
+	extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[x.Name]
+	v := b.scalar(x.Args[0].X, env{scope: s, rel: source})
+	if strings.Contains(source.sql+v.sql, "random()") || strings.Contains(source.sql+v.sql, "uuid()") || v.typ == value.Dynamic {
+		return source
+	}
+	best := b.newID()
+	on := []string{"(" + v.sql + ") IS NOT DISTINCT FROM " + best}
+	var parts, ordinals []string
+	for i, k := range keys {
+		id := b.newID()
+		parts = append(parts, k.sql+" AS "+id)
+		ordinals = append(ordinals, fmt.Sprint(i+1))
+		if k.col.typ == value.String {
+			on = append(on, "("+k.sql+") = "+id)
+		} else {
+			on = append(on, "("+k.sql+") IS NOT DISTINCT FROM "+id)
+		}
+	}
+	parts = append(parts, extreme+"("+v.sql+") AS "+best)
+	groups := "SELECT " + strings.Join(parts, ", ") + " FROM (" + source.sql + ") GROUP BY " + strings.Join(ordinals, ", ")
+	return source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + groups + ") ON " + strings.Join(on, " AND "))
+}
+
 // aggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys, which are there already.
 func (b *binder) aggregateOutputs(it namedExpr, e env, n *namer, keys []item) []item {
 	if hasStar(it.X) {
@@ -55,16 +91,6 @@ func (b *binder) aggregateOutputs(it namedExpr, e env, n *namer, keys []item) []
 		}
 		e.rel = &rel
 	}
-	if len(it.Names) == 0 {
-		if c, ok := it.X.(callNode); ok && (c.Name == "arg_max" || c.Name == "arg_min") && hasStar(it.X) {
-			return b.starOutputs(it, e, n)
-		}
-	}
-	return b.outputs([]namedExpr{it}, e, n)
-}
-
-// starOutputs names the columns of arg_max(v, *) after the input columns, without numbers.
-func (b *binder) starOutputs(it namedExpr, e env, n *namer) []item {
 	return b.outputs([]namedExpr{it}, e, n)
 }
 

@@ -223,7 +223,7 @@ func (b *binder) catalogTable(db, name string) *relation {
 
 // scan reads a stored table.
 func (b *binder) scan(t Table) *relation {
-	rel := &relation{name: t.Name}
+	rel := &relation{name: t.Name, stable: true}
 	parts := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
 		id := b.newID()

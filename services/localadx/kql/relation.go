@@ -30,6 +30,9 @@ type relation struct {
 	sql        string
 	name       string // what union withsource= shows: a table's or an as operator's name
 	serialized bool   // row functions such as prev() are allowed
+	// stable is set when reading the relation twice surely yields the same rows: a stored table behind filters and
+	// projections.
+	stable bool
 }
 
 func (r *relation) column(name string) (column, bool) {
