@@ -94,7 +94,7 @@ func New(cfg Config) (*Client, error) {
 
 func (c Config) connection(endpoint string) (*azkustodata.ConnectionStringBuilder, error) {
 	auth := c.Auth
-	if auth.Strategy == "" || auth.Strategy != Token && Loopback(endpoint) || !secure(endpoint) {
+	if !c.SendsCredentials() {
 		auth = Auth{Strategy: NoAuth}
 	}
 	k, err := auth.connection(endpoint)
@@ -198,4 +198,10 @@ func firstWords(command string) string {
 		}
 	}
 	return "'" + command[:min(n, 80)] + "'"
+}
+
+// SendsCredentials says whether any credentials would be sent: not over http, and not to this machine unless they are a token.
+func (c Config) SendsCredentials() bool {
+	e := c.Endpoints.Query
+	return c.Auth.Strategy != "" && c.Auth.Strategy != NoAuth && secure(e) && (c.Auth.Strategy == Token || !Loopback(e))
 }

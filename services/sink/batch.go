@@ -1,0 +1,133 @@
+package sink
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+const (
+	// chunk is how many bytes of rows are gathered before they are compressed.
+	chunk = 128 << 10
+	// maxLinks bounds how many traces one batch is linked with.
+	maxLinks = 64
+)
+
+// batch is the rows of a range of offsets, compressed as they come. It belongs to the partition until it is closed, then to its
+// delivery.
+type batch struct {
+	cut ledger.Cut
+	// raw holds rows that are not compressed yet, gz what is.
+	raw  []byte
+	gz   bytes.Buffer
+	zip  *gzip.Writer
+	size int64 // bytes of rows
+	rows int64
+	// counts of what became no row, by kind
+	tombstones, deletes, others int64
+	// refused are the records that cannot be rows; they are kept until they are dead letters.
+	refused []refusedRecord
+	// oldest is when the first record was taken, newest the produce time of the last one.
+	oldest time.Time
+	newest time.Time
+	links  []tracedRecord
+}
+
+type refusedRecord struct {
+	record *kgo.Record
+	reason error
+}
+
+// tracedRecord is a record that carries a sampled trace.
+type tracedRecord struct {
+	context  trace.SpanContext
+	produced time.Time
+}
+
+// zippers keeps gzip writers, which are large, for reuse.
+type zippers struct{ pool sync.Pool }
+
+func (z *zippers) take(b *batch) {
+	w, ok := z.pool.Get().(*gzip.Writer)
+	if !ok {
+		w, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	}
+	w.Reset(&b.gz)
+	b.zip = w
+}
+
+// add makes a record's row part of the batch. An error says that the record is no row; it is not part of the batch then.
+func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
+	if b.oldest.IsZero() {
+		b.oldest = time.Now()
+	}
+	before := len(b.raw)
+	raw, kind, err := e.Append(b.raw, r)
+	b.raw = raw
+	if err != nil {
+		return err
+	}
+	b.newest = r.Timestamp
+	switch kind {
+	case row.Row:
+		b.rows++
+		b.size += int64(len(raw) - before)
+		b.link(r)
+	case row.Tombstone:
+		b.tombstones++
+	case row.DroppedDelete:
+		b.deletes++
+	case row.NoRow:
+		b.others++
+	}
+	if len(b.raw) >= chunk {
+		b.compress(z)
+	}
+	return nil
+}
+
+func (b *batch) link(r *kgo.Record) {
+	if len(r.Headers) == 0 || len(b.links) == maxLinks {
+		return
+	}
+	for _, h := range r.Headers {
+		if h.Key != "traceparent" {
+			continue
+		}
+		if sc, ok := telemetry.SpanContext(string(h.Value)); ok && sc.IsSampled() {
+			b.links = append(b.links, tracedRecord{sc, r.Timestamp})
+		}
+	}
+}
+
+func (b *batch) compress(z *zippers) {
+	if b.zip == nil {
+		z.take(b)
+	}
+	_, _ = b.zip.Write(b.raw) // a bytes.Buffer takes everything
+	b.raw = b.raw[:0]
+}
+
+// close ends the compressed stream.
+func (b *batch) close(z *zippers) {
+	if b.rows == 0 {
+		return
+	}
+	if len(b.raw) > 0 || b.zip == nil {
+		b.compress(z)
+	}
+	_ = b.zip.Close()
+	z.pool.Put(b.zip)
+	b.zip, b.raw = nil, nil
+}
+
+// memory is how many bytes the batch holds.
+func (b *batch) memory() int64 { return int64(b.gz.Len() + cap(b.raw)) }

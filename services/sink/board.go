@@ -1,0 +1,137 @@
+package sink
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+)
+
+// Board shows what this worker's sink tasks are doing: tasks write, SinkService and metrics read.
+type Board struct {
+	mu    sync.Mutex
+	tasks map[string][]*task // by connector
+}
+
+// NewBoard makes an empty board.
+func NewBoard() *Board { return &Board{tasks: map[string][]*task{}} }
+
+func (b *Board) enter(t *task) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tasks[t.env.Connector] = append(b.tasks[t.env.Connector], t)
+}
+
+func (b *Board) leave(t *task) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := slices.DeleteFunc(b.tasks[t.env.Connector], func(other *task) bool { return other == t })
+	if b.tasks[t.env.Connector] = left; len(left) == 0 {
+		delete(b.tasks, t.env.Connector)
+	}
+}
+
+// connectors returns the names of the connectors with tasks here, sorted.
+func (b *Board) connectors() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []string
+	for name := range b.tasks {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (b *Board) of(connector string) []*task {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.tasks[connector])
+}
+
+// progress is what one task has done.
+type progress struct {
+	mu         sync.Mutex
+	partitions map[topicPartition]*partitionProgress
+	counts     counts
+	lastError  string
+	lastTime   time.Time
+	latency    time.Duration
+}
+
+type counts struct {
+	rows, bytes, batches, setAside, deadLetters, tombstones, deletes, retries int64
+}
+
+type partitionProgress struct {
+	route     route.Route
+	committed int64
+	position  int64
+}
+
+func newProgress() *progress { return &progress{partitions: map[topicPartition]*partitionProgress{}} }
+
+func (p *progress) partition(tp topicPartition) *partitionProgress {
+	if p.partitions[tp] == nil {
+		p.partitions[tp] = &partitionProgress{committed: -1, position: -1}
+	}
+	return p.partitions[tp]
+}
+
+func (p *progress) aim(tp topicPartition, r route.Route) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).route = r
+}
+
+func (p *progress) forget(tp topicPartition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.partitions, tp)
+}
+
+func (p *progress) committed(tp topicPartition, offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).committed = offset
+}
+
+// passed notes a batch without rows.
+func (p *progress) passed(b *batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.tombstones += b.tombstones
+	p.counts.deletes += b.deletes
+}
+
+func (p *progress) ingested(tp topicPartition, b *batch) {
+	p.passed(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).position = b.cut.End
+	if b.rows == 0 {
+		return
+	}
+	p.counts.rows += b.rows
+	p.counts.bytes += b.size
+	p.counts.batches++
+	p.latency = time.Since(b.newest)
+}
+
+func (p *progress) setAside(n int, dead bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.setAside += int64(n)
+	if dead {
+		p.counts.deadLetters += int64(n)
+	}
+}
+
+func (p *progress) retrying(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.retries++
+	p.lastError, p.lastTime = strings.ToValidUTF8(err.Error(), "\uFFFD"), time.Now()
+}

@@ -1,0 +1,136 @@
+package sink
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+)
+
+const (
+	groupCluster  = "Cluster"
+	groupAuth     = "Authentication"
+	groupTables   = "Tables"
+	groupBatches  = "Batches"
+	groupDelivery = "Delivery"
+	groupErrors   = "Error Handling"
+)
+
+// newCatalogue declares every key of a sink connector: those of Azure's Kafka Connect sink 1.x to 5.x under their names, then ours.
+func newCatalogue() (*catalogue.Catalogue, error) {
+	return catalogue.New(catalogue.SinkFramework(), clusterKeys(), authKeys(), tableKeys(), batchKeys(), deliveryKeys())
+}
+
+func clusterKeys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "kusto.ingestion.url", Aliases: []string{"kusto.url"}, Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupCluster, Check: endpoint,
+			Doc: "Address of the cluster's data management service, https://ingest-<cluster>.<region>.kusto.windows.net. It or kusto.query.url is required; the other follows from it."},
+		{Name: "kusto.query.url", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupCluster, Check: endpoint,
+			Doc: "Address of the cluster's engine, https://<cluster>.<region>.kusto.windows.net."},
+		{Name: "kusto.trusted.hosts", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupCluster,
+			Doc: "Host names, or suffixes that start with a dot, that may be given data and credentials besides Azure's and this machine."},
+		{Name: "kusto.tls.ca.file", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupCluster,
+			Doc: "PEM file of certificate authorities to trust besides the system's, such as localadx's ca.pem."},
+		{Name: "proxy.host", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupCluster,
+			Doc: "Host of an HTTP proxy to the cluster and its storage; the environment's HTTPS_PROXY if empty."},
+		{Name: "proxy.port", Type: catalogue.Int, Default: catalogue.Default("-1"), Importance: catalogue.Low, Group: groupCluster,
+			Doc: "Port of the HTTP proxy."},
+	}
+}
+
+func authKeys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "aad.auth.strategy", Type: catalogue.String, Default: catalogue.Default(string(kusto.Application)), Allowed: kusto.Strategies(), Importance: catalogue.Medium, Group: groupAuth,
+			Doc: "How to authenticate: an application with secret or certificate, a managed identity, a Kubernetes workload identity, the Azure CLI's login, a token as it is, the default chain, or not at all. A server on this machine, or reached over http, is sent no credentials."},
+		{Name: "aad.auth.appid", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupAuth,
+			Doc: "Client id of the application or of the user-assigned identity; empty or system is the system-assigned one."},
+		{Name: "aad.auth.appkey", Type: catalogue.Password, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupAuth, Doc: "Secret of the application."},
+		{Name: "aad.auth.authority", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupAuth, Doc: "Id of the tenant."},
+		{Name: "aad.auth.accesstoken", Type: catalogue.Password, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupAuth, Doc: "Bearer token of strategy AZ_DEV_TOKEN; it is not renewed."},
+		{Name: "aad.auth.certificate.file", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Medium, Group: groupAuth, Doc: "PEM or PKCS#12 file of the application's certificate and key, instead of aad.auth.appkey."},
+		{Name: "aad.auth.certificate.password", Type: catalogue.Password, Default: catalogue.Default(""), Importance: catalogue.Medium, Group: groupAuth, Doc: "Password of the certificate file."},
+		{Name: "aad.auth.token.file", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupAuth, Doc: "Service account token of a workload identity; AZURE_FEDERATED_TOKEN_FILE if empty."},
+	}
+}
+
+func tableKeys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "kusto.tables.topics.mapping", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: groupTables,
+			Check: func(text string) error { _, err := route.Parse(text); return err },
+			Doc:   "JSON array of {topic, db, table, format, mapping, streaming}; single quotes may stand for double ones. The topic * takes every topic not named; with regex: true the topic is a regular expression whose groups db, table and mapping may use ($1)."},
+		{Name: "kusto.validation.table.enable", Type: catalogue.Boolean, Default: catalogue.Default("true"), Importance: catalogue.Low, Group: groupTables,
+			Doc: "Whether databases, tables and mappings are checked at the start. Without, a fault shows with the first batch."},
+		{Name: "auto.create", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
+			Doc: "Makes a missing table from the schema of the first record, and a mapping by name. Needs values with schemas."},
+		{Name: "auto.evolve", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
+			Doc: "Adds a column where a record's schema has a field that the table lacks. No column's type is ever changed, since that would wipe its data."},
+		{Name: "table.form", Type: catalogue.String, Default: catalogue.Default(formRows), Allowed: []string{formRows, formChanges}, Importance: catalogue.Medium, Group: groupTables,
+			Doc: "rows ingests rows as the transforms leave them. changes makes an append-only table of changes: deletes become rows too, and each row has _op, _ts, _lsn, _seq, _tx and _deleted."},
+		{Name: "current.state", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
+			Doc: "With table.form=changes and auto.create, makes a materialized view and the function <table>_current, which gives the latest state of each key that is not deleted."},
+		{Name: "metadata.columns", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupTables,
+			Doc: "Columns about the record that are added to each row, out of _topic, _partition, _offset, _timestamp, _key, _headers."},
+		{Name: "values.check", Type: catalogue.String, Default: catalogue.Default(checkRefuse), Allowed: []string{checkRefuse, checkNull, checkOff}, Importance: catalogue.Medium, Group: groupTables,
+			Doc: "What becomes of a row with a value that Kusto would silently store as null or cut off: refuse handles it as an error of the row (behavior.on.error), null sends it all the same and counts it, off does not look."},
+	}
+}
+
+func batchKeys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "flush.size.bytes", Type: catalogue.Long, Default: catalogue.Default("1048576"), Check: atLeast(100), Importance: catalogue.Medium, Group: groupBatches,
+			Doc: "Bytes of rows, before compression, from which on a partition's batch may be sent, at least 100. While earlier batches of the partition are under way a batch goes on growing up to flush.max.bytes, so that extents stay few."},
+		{Name: "flush.interval.ms", Type: catalogue.Long, Default: catalogue.Default("30000"), Check: atLeast(10), Importance: catalogue.High, Group: groupBatches,
+			Doc: "Longest time in milliseconds that a row waits for its batch to fill, at least 10."},
+		{Name: "flush.max.bytes", Type: catalogue.Long, Default: catalogue.Default("33554432"), Check: atLeast(1024), Importance: catalogue.Low, Group: groupBatches,
+			Doc: "Bytes of rows, before compression, at which a batch is always sent."},
+		{Name: "max.in.flight.batches", Type: catalogue.Int, Default: catalogue.Default("4"), Check: atLeast(1), Importance: catalogue.Low, Group: groupBatches,
+			Doc: "How many batches of one partition may be under way at once. Offsets are committed in order all the same."},
+		{Name: "buffer.memory.bytes", Type: catalogue.Long, Default: catalogue.Default("67108864"), Check: atLeast(1 << 20), Importance: catalogue.Low, Group: groupBatches,
+			Doc: "Bytes of compressed rows that a task holds. At the limit partitions are paused until batches are through."},
+		{Name: "tempdir.path", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupBatches, Doc: "Directory of buffer files.",
+			Unsupported: "there are no temporary files: batches are compressed in memory, which buffer.memory.bytes bounds."},
+	}
+}
+
+func deliveryKeys() []catalogue.Key {
+	return []catalogue.Key{
+		{Name: "delivery.guarantee", Type: catalogue.String, Default: catalogue.Default(exactlyOnce), Allowed: []string{exactlyOnce, atLeastOnce}, Importance: catalogue.High, Group: groupDelivery,
+			Doc: "exactly_once records each batch's offsets before it is sent, tags it (ingest-by) and has the cluster skip a tag it has seen; it holds for queued and inline ingestion. at_least_once uses no tags, which lets the cluster merge batches."},
+		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(modeAuto), Allowed: []string{modeAuto, modeQueued, modeStreaming, modeAdaptive, modeInline}, Importance: catalogue.Medium, Group: groupDelivery,
+			Doc: "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams small batches and queues large ones, at least once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion."},
+		{Name: "tags.retention", Type: catalogue.String, Default: catalogue.Default("7.00:00:00"), Importance: catalogue.Low, Group: groupDelivery,
+			Doc: "How long the cluster keeps ingest-by tags, as a time span; it is set on tables whose policy says nothing. A batch that is sent again later than this is ingested again. Empty leaves the policy alone."},
+		{Name: "behavior.on.error", Type: catalogue.String, Default: catalogue.Default("FAIL"), Allowed: []string{"FAIL", "LOG", "IGNORE"}, Importance: catalogue.High, Group: groupErrors,
+			Doc: "What becomes of a row that cannot be delivered: FAIL stops the task with the reason; LOG and IGNORE pass over it, to the dead letter topic if there is one. Outages never count: they are waited for."},
+		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Check: atLeast(0), Importance: catalogue.Low, Group: groupErrors,
+			Doc: "If set with behavior.on.error=FAIL: after how many milliseconds of an outage the task fails. Unset, it goes on trying."},
+		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: atLeast(1), Importance: catalogue.Low, Group: groupErrors,
+			Doc: "Longest pause between two attempts in milliseconds. Pauses grow from 100 ms and vary at random; the service's Retry-After is respected."},
+		{Name: "misc.deadletterqueue.bootstrap.servers", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
+			Doc: "Brokers of the dead letter topic; the fleet's own if empty."},
+		{Name: "misc.deadletterqueue.topic.name", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
+			Doc: "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty."},
+		{Name: "misc.deadletterqueue.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer.",
+			Unsupported: "the dead letter producer connects as the worker does."},
+	}
+}
+
+func endpoint(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	_, err := kusto.DeriveEndpoints(strings.TrimSpace(text), "")
+	return err
+}
+
+func atLeast(least int64) func(string) error {
+	return func(text string) error {
+		var n int64
+		if _, err := fmt.Sscanf(strings.TrimSpace(text), "%d", &n); err == nil && n < least {
+			return fmt.Errorf("it must be at least %d", least)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,89 @@
+// Command sink runs a worker of the sink fleet: it brings Kafka's records into Azure Data Explorer.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink"
+)
+
+// version is set by the linker (-X main.version=…).
+var version = "development"
+
+// settings are the flags and environment variables.
+type settings struct {
+	Kafka kafka.Config
+
+	GroupID           string   `name:"group-id" env:"GROUP_ID" default:"calypso-sink" help:"Consumer group of the fleet's workers."`
+	WorkerID          string   `name:"worker-id" env:"WORKER_ID" help:"Name of this worker in status, as host:port; the gRPC address if empty."`
+	ConfigTopic       string   `name:"config-topic" env:"CONFIG_TOPIC" default:"calypso-configs" help:"Compacted topic of configurations."`
+	StatusTopic       string   `name:"status-topic" env:"STATUS_TOPIC" default:"calypso-status" help:"Compacted topic of states."`
+	OffsetsTopic      string   `name:"offsets-topic" env:"OFFSETS_TOPIC" default:"calypso-offsets" help:"Compacted topic of source offsets."`
+	ReplicationFactor int      `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
+	ReferencePaths    []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
+	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
+
+	CAFile       string   `name:"kusto-ca-file" env:"KUSTO_CA_FILE" help:"PEM file of certificate authorities to trust besides the system's, for clusters whose connector names none."`
+	TrustedHosts []string `name:"kusto-trusted-hosts" env:"KUSTO_TRUSTED_HOSTS" help:"Hosts that connectors may send data and credentials to, besides Azure's and this machine, separated by commas."`
+
+	GRPCAddress string `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7072" help:"Where ConnectorService and SinkService listen."`
+	HTTPAddress string `name:"http-address" env:"HTTP_ADDRESS" default:"127.0.0.1:8072" help:"Where /metrics, /healthz and /readyz listen."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "sink:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
+	if check {
+		args = args[1:]
+	}
+	var s settings
+	warnings, err := config.Program{
+		Name:     "sink",
+		About:    "Brings records from Kafka into Azure Data Explorer, as a worker of the sink fleet.",
+		Examples: []string{"sink --bootstrap-servers localhost:9092"},
+	}.Load(&s, args)
+	if err != nil {
+		return err
+	}
+	if check {
+		return rpc.CheckHealth(ctx, s.GRPCAddress)
+	}
+	tel, err := telemetry.Start(ctx, "sink", version)
+	if err != nil {
+		return err
+	}
+	// The deferred shutdown sends the last spans after the signal that ended ctx.
+	defer tel.Shutdown(context.WithoutCancel(ctx))
+	for _, w := range warnings {
+		tel.Logger.Warn(w)
+	}
+	client, err := s.Kafka.Options("calypso-sink", tel.Logger)
+	if err != nil {
+		return err
+	}
+	return sink.Run(ctx, sink.Config{
+		Kafka: client, GroupID: s.GroupID, WorkerID: s.WorkerID,
+		ConfigTopic: s.ConfigTopic, StatusTopic: s.StatusTopic, OffsetsTopic: s.OffsetsTopic, ReplicationFactor: int16(s.ReplicationFactor),
+		References: connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv},
+		CAFile:     s.CAFile, TrustedHosts: s.TrustedHosts,
+		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, Telemetry: tel,
+	})
+}

@@ -1,0 +1,238 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+const (
+	// maxStreamed is how many bytes of rows a streaming request may carry: the service takes 4 MB.
+	maxStreamed = 3 << 20
+	// streamTries is how often streaming is tried before the batch is queued instead.
+	streamTries = 3
+	// maxPoison is how many rows of one batch may be refused by the cluster before that is taken for a fault of the table.
+	maxPoison = 100
+)
+
+// streams says that a table's batches are small enough to be streamed.
+func (t *task) streams(to *target) bool {
+	return to != nil && (to.mode == modeStreaming || to.mode == modeAdaptive)
+}
+
+// deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
+// halved until the refused rows are alone, and these are set aside.
+func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch) error {
+	ctx, end := t.trace(ctx, to, tp, b)
+	err := t.ingest(ctx, to, tp, b)
+	if rowsRefused(err) {
+		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, "offsets", b.cut.String(), "err", err)
+		poison := 0
+		err = t.refine(ctx, to, tp, b.cut, err, &poison)
+	}
+	end(err)
+	return err
+}
+
+// rowsRefused says that the cluster will never take these rows, while it would take others.
+func rowsRefused(err error) bool {
+	var mine *unmendable
+	return err != nil && !errors.As(err, &mine) && kusto.Permanent(err) && !kusto.NotFound(err) && !kusto.Unauthorized(err)
+}
+
+// refine ingests a range that was refused as a whole by its halves. The halves are cut by offset, so a repetition makes the same.
+func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledger.Cut, refusal error, poison *int) error {
+	b, records, err := t.reread(ctx, to, tp, c)
+	if err != nil || b.rows == 0 {
+		return err
+	}
+	if b.rows == 1 {
+		if *poison++; *poison > maxPoison {
+			return &unmendable{fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal)}
+		}
+		return t.setAside(ctx, []refusedRecord{{records[0], refusal}})
+	}
+	middle := c.First + (c.End-c.First)/2
+	for _, half := range []ledger.Cut{{First: c.First, End: middle}, {First: middle, End: c.End}} {
+		part, _, err := t.reread(ctx, to, tp, half)
+		if err != nil {
+			return err
+		}
+		if part.rows == 0 {
+			continue
+		}
+		if err := t.ingest(ctx, to, tp, part); rowsRefused(err) {
+			err = t.refine(ctx, to, tp, half, err, poison)
+			if err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reread fetches a range again and makes a batch of it. Records that are refused before sending have been set aside already. It
+// returns the record of the row where there is just one.
+func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledger.Cut) (*batch, []*kgo.Record, error) {
+	client, err := t.env.Kafka(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(c.First)}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer client.Close()
+	b := &batch{cut: c}
+	enc := row.NewEncoder(t.s.rows, to.rows())
+	var records []*kgo.Record
+	last := c.First - 1
+	for last < c.End-1 {
+		wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+		fetches := client.PollFetches(wait)
+		cancel()
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		for _, f := range fetches.Errors() {
+			if !errors.Is(f.Err, context.DeadlineExceeded) {
+				return nil, nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, tp.partition, tp.topic, f.Err)
+			}
+		}
+		if fetches.NumRecords() == 0 && last >= c.First {
+			break // the rest of the range holds no records any more
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if last = r.Offset; r.Offset >= c.End {
+				return
+			}
+			before := b.rows
+			if b.add(enc, r, &t.zippers) == nil && b.rows > before {
+				if records = append(records, r); len(records) > 1 {
+					records = records[:1]
+				}
+			}
+		})
+	}
+	b.close(&t.zippers)
+	return b, records, nil
+}
+
+// ingest sends a batch by the table's mode until it is in the table or refused for good.
+func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
+	blob := &kusto.Blob{
+		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.route.Mapping,
+		Gzip: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
+	}
+	if t.s.exact && !t.streams(to) {
+		blob.Tag = fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
+	}
+	tries := 0
+	return t.persist(ctx, func(ctx context.Context) error {
+		tries++
+		begun := time.Now()
+		err := t.once(ctx, to, blob, tries)
+		t.o.meters.attempt(ctx, to, blob, time.Since(begun), err)
+		if kusto.NotFound(err) || err != nil && wrongMapping(err) {
+			return to.explain(err, "Make or mend the table and its mapping")
+		}
+		return err
+	})
+}
+
+func wrongMapping(err error) bool {
+	var e *kusto.Error
+	return errors.As(err, &e) && (e.Code == "BadRequest_InvalidMapping" || e.Code == "BadRequest_InconsistentMapping" || e.Code == "BadRequest_MissingMapping" || e.Code == "BadRequest_MissingMappingFailure")
+}
+
+func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, tries int) error {
+	switch {
+	case to.mode == modeInline:
+		text, err := unzip(blob.Gzip)
+		if err != nil {
+			return err
+		}
+		return t.client.Inline(ctx, blob, text)
+	case t.streams(to) && blob.RawSize <= maxStreamed && tries <= streamTries:
+		err := t.client.Stream(ctx, blob)
+		var e *kusto.Error
+		if errors.As(err, &e) && (e.Status == 404 || e.Status == 413) { // no streaming policy, or too large: queue it
+			return t.queue(ctx, blob)
+		}
+		return err
+	}
+	return t.queue(ctx, blob)
+}
+
+func (t *task) queue(ctx context.Context, blob *kusto.Blob) error {
+	q, err := t.client.Enqueue(ctx, blob)
+	if err != nil {
+		return err
+	}
+	t.o.Failpoints.Pass("after_enqueue")
+	result, err := q.Wait(ctx)
+	t.o.Failpoints.Pass("after_status")
+	if result.Skipped {
+		t.o.meters.skipped(ctx, blob)
+	}
+	return err
+}
+
+// persist runs call until it succeeds, fails for good, or the user's patience with an outage ends.
+func (t *task) persist(ctx context.Context, call func(context.Context) error) error {
+	var since time.Time
+	pause := 100 * time.Millisecond
+	for {
+		err := call(ctx)
+		var mine *unmendable
+		switch {
+		case err == nil:
+			if !since.IsZero() {
+				t.env.Retrying(nil)
+			}
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, &mine), kusto.Permanent(err) && !transientRefusal(err):
+			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if t.s.retryLimit > 0 && time.Since(since) > t.s.retryLimit {
+			return &unmendable{fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", t.s.retryLimit, err)}
+		}
+		t.board.retrying(err)
+		t.env.Retrying(err)
+		wait := max(pause/2+rand.N(pause/2+1), kusto.RetryAfter(err))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+		pause = min(2*pause, t.s.maxBackoff)
+	}
+}
+
+// transientRefusal knows refusals that pass: storage whose address or signature has changed, a token or role on its way.
+func transientRefusal(err error) bool {
+	var e *kusto.Error
+	return errors.As(err, &e) && (e.Status == 401 || e.Status == 403 || e.Status == 404 || e.Status == 409)
+}
+
+// wireFormat is the format that blobs are sent as. Rows of JSON go as multijson, which fails as a whole if a row cannot be read,
+// where json would leave the row out without a word.
+func wireFormat(format string) string {
+	if kusto.MappingKind(format) == "json" {
+		return "multijson"
+	}
+	return format
+}

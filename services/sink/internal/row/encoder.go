@@ -1,0 +1,309 @@
+// Package row turns Kafka records into the rows of a blob: it takes Debezium's envelope apart, checks every value against the table's
+// columns, converts what Kusto would not understand, and appends the row's text to a buffer.
+//
+// The work is done on bytes, in one pass and in place: schemas that repeat are compared instead of read, a row that needs no
+// conversion is one copy, and nothing is allocated for a row.
+package row
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Converter is how values are written in Kafka.
+type Converter int
+
+const (
+	// JSON is org.apache.kafka.connect.json.JsonConverter.
+	JSON Converter = iota
+	// Text is StringConverter and ByteArrayConverter: values are passed as they are.
+	Text
+)
+
+// Deletes says what becomes of a delete.
+type Deletes int
+
+const (
+	// DropDeletes leaves deletes out, as ExtractNewRecordState does by default.
+	DropDeletes Deletes = iota
+	// RewriteDeletes makes a row of the old values, marked as deleted.
+	RewriteDeletes
+)
+
+// Config says what rows to make.
+type Config struct {
+	Converter Converter
+	Schemas   SchemaMode
+	// Unwrap takes change envelopes apart (ExtractNewRecordState); without it they are rows themselves.
+	Unwrap bool
+	// Deletes is what becomes of deletes when envelopes are unwrapped.
+	Deletes Deletes
+	// Extra are the members added to each row, in order.
+	Extra []Extra
+	// AllowNull passes values that Kusto would store as null or cut, and counts them, instead of refusing the row.
+	AllowNull bool
+}
+
+// Source is where an added member's value comes from.
+type Source int
+
+const (
+	// Deleted is "true" or "false" as text, as ExtractNewRecordState's __deleted; DeletedBool the boolean.
+	Deleted Source = iota
+	DeletedBool
+	// OfEnvelope is a member of the envelope (op, ts_ms, …), OfSource one of its source block, OfTransaction one of its
+	// transaction block. The row has no such member where the envelope lacks it.
+	OfEnvelope
+	OfSource
+	OfTransaction
+	// ChangeTime is the time of the change as a date: the source's ts_us or ts_ms.
+	ChangeTime
+	// Topic to Headers are the record's own.
+	Topic
+	Partition
+	Offset
+	Timestamp
+	Key
+	Headers
+)
+
+// Extra is a member added to each row.
+type Extra struct {
+	// Name is the member's name; it holds nothing that JSON would have to escape.
+	Name  string
+	From  Source
+	Field string
+}
+
+// Kind says what a record became.
+type Kind int
+
+const (
+	// Row was appended.
+	Row Kind = iota
+	// Tombstone is a record without a value.
+	Tombstone
+	// DroppedDelete is a delete left out on request.
+	DroppedDelete
+	// NoRow is an event without a row: a truncate, a logical message.
+	NoRow
+)
+
+// Encoder makes rows of one topic for one table. One goroutine uses it.
+type Encoder struct {
+	cfg      Config
+	target   Target
+	splitter Splitter
+	plans    map[*Schema]*plan
+	// whole is set where members behind the row are needed, so that the envelope must be read to its end.
+	whole    bool
+	envelope Envelope
+	// Nulls counts rows passed although Kusto will store a null or cut a value.
+	Nulls int64
+}
+
+// NewEncoder makes an encoder.
+func NewEncoder(cfg Config, target Target) *Encoder {
+	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}}
+	for _, x := range cfg.Extra {
+		e.whole = e.whole || x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction || x.From == ChangeTime
+	}
+	return e
+}
+
+// Retarget has the next rows checked against another state of the table.
+func (e *Encoder) Retarget(t Target) {
+	e.target = t
+	clear(e.plans)
+}
+
+// maxPlans bounds the plans kept for schemas that have gone out of use.
+const maxPlans = 64
+
+// Append appends a record's row and a line end to dst. An error of type *Refused concerns this record only; so does any other:
+// the record cannot be read.
+func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
+	if r.Value == nil {
+		return dst, Tombstone, nil
+	}
+	if e.cfg.Converter == Text {
+		return append(append(dst, r.Value...), '\n'), Row, nil
+	}
+	schema, payload, err := e.splitter.Split(r.Value)
+	if err != nil {
+		return dst, NoRow, err
+	}
+	if isNull(payload) {
+		return dst, Tombstone, nil
+	}
+	object, deleted := payload, false
+	if e.cfg.Unwrap && (schema == nil || schema.Envelope) {
+		isEnvelope, err := e.envelope.parse(payload, schema != nil && !e.whole)
+		if err != nil {
+			return dst, NoRow, err
+		}
+		if isEnvelope {
+			switch {
+			case !isNull(e.envelope.After):
+				object = e.envelope.After
+			case isNull(e.envelope.Before):
+				return dst, NoRow, nil
+			case e.cfg.Deletes == DropDeletes:
+				return dst, DroppedDelete, nil
+			default:
+				object, deleted = e.envelope.Before, true
+			}
+		} else {
+			e.envelope = Envelope{}
+		}
+	}
+	p := e.plans[schema]
+	if p == nil {
+		if len(e.plans) == maxPlans {
+			clear(e.plans)
+		}
+		planned := schema
+		if schema != nil && schema.Envelope && !e.cfg.Unwrap {
+			planned = nil // the row is the envelope, whose own members are columns
+		}
+		p = compile(planned, e.target)
+		e.plans[schema] = p
+	}
+	start := len(dst)
+	dst, err = p.append(dst, object)
+	if err != nil {
+		if e.cfg.AllowNull && len(object) > 1 && object[0] == '{' && skipValue(object, 0) == len(object) {
+			e.Nulls++
+			dst = append(dst, object...)
+		} else {
+			return dst[:start], NoRow, err
+		}
+	}
+	if len(e.cfg.Extra) > 0 {
+		dst = e.appendExtra(dst, r, deleted)
+	}
+	if bytes.IndexByte(dst[start:], '\n') >= 0 {
+		for i, c := range dst[start:] { // line ends between tokens; those within strings are escaped
+			if c == '\n' || c == '\r' {
+				dst[start+i] = ' '
+			}
+		}
+	}
+	return append(dst, '\n'), Row, nil
+}
+
+// appendExtra adds members before the closing brace that ends dst.
+func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
+	dst = bytes.TrimRight(dst[:len(dst)-1], " \t\r\n")
+	for _, x := range e.cfg.Extra {
+		mark := len(dst)
+		if dst[len(dst)-1] != '{' {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), x.Name...), '"', ':')
+		before := len(dst)
+		dst = e.appendValue(dst, x, r, deleted)
+		if len(dst) == before {
+			dst = dst[:mark]
+		}
+	}
+	return append(dst, '}')
+}
+
+func (e *Encoder) appendValue(dst []byte, x Extra, r *kgo.Record, deleted bool) []byte {
+	switch x.From {
+	case Deleted:
+		return append(strconv.AppendBool(append(dst, '"'), deleted), '"')
+	case DeletedBool:
+		return strconv.AppendBool(dst, deleted)
+	case OfEnvelope:
+		switch x.Field {
+		case "op":
+			return append(dst, e.envelope.Op...)
+		case "ts_ms":
+			return append(dst, e.envelope.TsMs...)
+		case "ts_us":
+			return append(dst, e.envelope.TsUs...)
+		case "ts_ns":
+			return append(dst, e.envelope.TsNs...)
+		}
+		return dst
+	case OfSource:
+		return append(dst, find(e.envelope.Source, x.Field)...)
+	case OfTransaction:
+		return append(dst, find(e.envelope.Transaction, x.Field)...)
+	case ChangeTime:
+		if v := find(e.envelope.Source, "ts_us"); !isNull(v) {
+			return appendEpoch(dst, v, time.Microsecond)
+		}
+		if v := find(e.envelope.Source, "ts_ms"); !isNull(v) {
+			return appendEpoch(dst, v, time.Millisecond)
+		}
+		return append(dst, "null"...)
+	case Topic:
+		return appendString(dst, r.Topic)
+	case Partition:
+		return strconv.AppendInt(dst, int64(r.Partition), 10)
+	case Offset:
+		return strconv.AppendInt(dst, r.Offset, 10)
+	case Timestamp:
+		return r.Timestamp.UTC().AppendFormat(dst, `"2006-01-02T15:04:05.999Z"`)
+	case Key:
+		return appendBytes(dst, r.Key)
+	case Headers:
+		dst = append(dst, '{')
+		for i, h := range r.Headers {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(appendString(dst, h.Key), ':')
+			dst = appendBytes(dst, h.Value)
+		}
+		return append(dst, '}')
+	}
+	return dst
+}
+
+func appendEpoch(dst, v []byte, unit time.Duration) []byte {
+	out, reason := epoch(unit, false)(dst, v)
+	if reason != "" {
+		return append(dst, "null"...)
+	}
+	return out
+}
+
+// appendBytes writes bytes of unknown kind: JSON as it is, other text as a string, null for none, anything else as a string of
+// base64 would hide, so invalid bytes are replaced.
+func appendBytes(dst, b []byte) []byte {
+	switch {
+	case b == nil:
+		return append(dst, "null"...)
+	case len(b) > 0 && (b[0] == '{' || b[0] == '[') && skipValue(b, 0) == len(b):
+		return append(dst, b...)
+	}
+	return appendString(dst, string(b))
+}
+
+func appendString(dst []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	dst = append(dst, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20:
+			dst = fmt.Appendf(dst, `\u%04x`, c)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}

@@ -1,0 +1,179 @@
+package row
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+const ordersSchema = `{"type":"struct","fields":[{"type":"struct","fields":[{"type":"int32","optional":false,"field":"orderid"},{"type":"string","optional":false,"field":"city"},{"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"10"},"field":"price"},{"type":"int32","optional":true,"name":"io.debezium.time.Date","field":"day"},{"type":"int64","optional":true,"name":"io.debezium.time.MicroTimestamp","field":"at"}],"optional":true,"name":"s.retail.orders.Value","field":"before"},{"type":"struct","fields":[{"type":"int32","optional":false,"field":"orderid"},{"type":"string","optional":false,"field":"city"},{"type":"bytes","optional":true,"name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2","connect.decimal.precision":"10"},"field":"price"},{"type":"int32","optional":true,"name":"io.debezium.time.Date","field":"day"},{"type":"int64","optional":true,"name":"io.debezium.time.MicroTimestamp","field":"at"}],"optional":true,"name":"s.retail.orders.Value","field":"after"}],"optional":false,"name":"s.retail.orders.Envelope","version":1}`
+
+const sourceBlock = `{"version":"3.6","name":"s","ts_ms":1700000000123,"ts_us":1700000000123456,"db":"d","schema":"retail","table":"orders","txId":77,"lsn":4242}`
+
+func withSchema(payload string) []byte {
+	return []byte(`{"schema":` + ordersSchema + `,"payload":` + payload + `}`)
+}
+
+func envelope(before, after, op string) string {
+	return `{"before":` + before + `,"after":` + after + `,"source":` + sourceBlock + `,"transaction":null,"op":"` + op + `","ts_ms":5}`
+}
+
+func orders(columns string) Target {
+	c, err := kusto.ParseColumns(columns)
+	if err != nil {
+		panic(err)
+	}
+	return Target{Schema: &kusto.TableSchema{Columns: c}}
+}
+
+func encode(t *testing.T, e *Encoder, value []byte) (string, Kind) {
+	t.Helper()
+	out, kind, err := e.Append(nil, &kgo.Record{Topic: "s.retail.orders", Partition: 3, Offset: 9, Key: []byte(`{"orderid":1}`), Value: value})
+	if err != nil {
+		t.Fatalf("%s: %v", value, err)
+	}
+	if len(out) > 0 && !json.Valid(out) {
+		t.Fatalf("%s is not JSON", out)
+	}
+	return string(out), kind
+}
+
+func TestAnEnvelopeBecomesItsRowWithAndWithoutSchema(t *testing.T) {
+	const row = `{"orderid":1,"city":"a \"b\" }"}`
+	e := NewEncoder(Config{Unwrap: true}, Target{})
+	for _, value := range [][]byte{
+		[]byte(envelope("null", row, "c")), withSchema(envelope("null", row, "c")), withSchema(envelope("null", row, "u")),
+		[]byte(`{"schema":null,"payload":` + envelope("null", row, "r") + ` } `), []byte(row), withSchema(row),
+	} {
+		if got, kind := encode(t, e, value); got != row+"\n" || kind != Row {
+			t.Errorf("%.60s: %s %v", value, got, kind)
+		}
+	}
+}
+
+func TestDeletesAndTombstonesAreCountedAndTakenAsConfigured(t *testing.T) {
+	deletion := envelope(`{"orderid":1}`, "null", "d")
+	drop := NewEncoder(Config{Unwrap: true}, Target{})
+	for value, want := range map[string]Kind{deletion: DroppedDelete, "null": Tombstone, envelope("null", "null", "t"): NoRow} {
+		if _, kind := encode(t, drop, []byte(value)); kind != want {
+			t.Errorf("%s: %v, want %v", value, kind, want)
+		}
+	}
+	if _, kind, _ := drop.Append(nil, &kgo.Record{}); kind != Tombstone {
+		t.Error("a record without a value is a tombstone")
+	}
+	rewrite := NewEncoder(Config{Unwrap: true, Deletes: RewriteDeletes, Extra: []Extra{{"__deleted", Deleted, ""}, {"__op", OfEnvelope, "op"}, {"__lsn", OfSource, "lsn"}, {"__none", OfSource, "none"}}}, Target{})
+	if got, _ := encode(t, rewrite, []byte(deletion)); got != `{"orderid":1,"__deleted":"true","__op":"d","__lsn":4242}`+"\n" {
+		t.Error(got)
+	}
+	if got, _ := encode(t, rewrite, withSchema(envelope("null", "{ }", "c"))); got != `{"__deleted":"false","__op":"c","__lsn":4242}`+"\n" {
+		t.Error(got)
+	}
+}
+
+func TestTheRecordsPositionCanBecomeColumns(t *testing.T) {
+	e := NewEncoder(Config{Unwrap: true, Extra: []Extra{{"_ts", ChangeTime, ""}, {"_topic", Topic, ""}, {"_partition", Partition, ""}, {"_offset", Offset, ""}, {"_key", Key, ""}, {"_headers", Headers, ""}, {"_deleted", DeletedBool, ""}}}, Target{})
+	got, _ := encode(t, e, []byte(envelope("null", `{"a":1}`, "c")))
+	const want = `{"a":1,"_ts":"2023-11-14T22:13:20.123456Z","_topic":"s.retail.orders","_partition":3,"_offset":9,"_key":{"orderid":1},"_headers":{},"_deleted":false}` + "\n"
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestDebeziumsNumbersBecomeWhatTheirSchemaSaysTheyAre(t *testing.T) {
+	e := NewEncoder(Config{Unwrap: true}, orders("orderid:int,city:string,price:decimal,day:datetime,at:datetime"))
+	got, _ := encode(t, e, withSchema(envelope("null", `{"orderid":1,"city":"x","price":"/zg=","day":19000,"at":-1}`, "c")))
+	const want = `{"orderid":1,"city":"x","price":"-2.00","day":"2022-01-08T00:00:00Z","at":"1969-12-31T23:59:59.999999Z"}` + "\n"
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, _ := encode(t, e, withSchema(envelope("null", `{"orderid":1,"city":null,"price":null,"day":null,"at":null}`, "c"))); !strings.Contains(got, `"day":null`) {
+		t.Error(got)
+	}
+}
+
+func TestValuesThatKustoWouldLoseAreRefusedByName(t *testing.T) {
+	e := NewEncoder(Config{Unwrap: true}, orders("i:int,l:long,r:real,d:decimal,b:bool,t:datetime,s:timespan,g:guid,x:string,y:dynamic"))
+	for value, column := range map[string]string{
+		`{"i":2147483647,"l":-9223372036854775808,"r":1e3,"d":"1.5","b":"TRUE","t":"2026-01-02 03:04:05","s":"1.02:03:04.5","g":"11111111-2222-3333-4444-555555555555","x":5,"y":{"a":1}}`: "",
+		`{"i":"-2147483648","l":"12","r":"NaN","d":3,"b":1,"t":"2026-01-02T03:04:05.123456+02:00","s":"00:00:01","x":{"a":1},"y":"z"}`:                                                     "",
+		`{"i":2147483648}`: "i", `{"i":1.5}`: "i", `{"i":"abc"}`: "i", `{"i":true}`: "i", `{"i":{}}`: "i",
+		`{"l":9223372036854775808}`: "l", `{"r":"one"}`: "r", `{"d":"AQ=="}`: "d", `{"d":12345678901234567890123456789012345}`: "d",
+		`{"b":"yes"}`: "b", `{"t":19000}`: "t", `{"t":"2026-02-30"}`: "t", `{"t":"infinity"}`: "t", `{"t":"10000-01-01"}`: "t",
+		`{"s":"25:00:00"}`: "s", `{"s":12}`: "s", `{"g":"x"}`: "g", `{"x":"` + strings.Repeat("x", maxString) + `"}`: "x",
+		`{"other":"anything"}`: "",
+	} {
+		_, _, err := e.Append(nil, &kgo.Record{Value: []byte(value)})
+		var refused *Refused
+		if column == "" && err != nil || column != "" && (!errors.As(err, &refused) || refused.Column != column) {
+			t.Errorf("%.80s: %v, want column %q refused", value, err, column)
+		}
+	}
+}
+
+func TestAMappingSaysWhichFieldIsWhichColumn(t *testing.T) {
+	m, err := kusto.ParseMapping("m", "json", `[{"column":"when","Properties":{"path":"$.t"}},{"column":"day","path":"$['a b']"},{"column":"unix","Properties":{"Path":"$.u","Transform":"DateTimeFromUnixSeconds"}}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := orders("when:datetime,day:int,unix:datetime")
+	target.Mapping = m
+	e := NewEncoder(Config{}, target)
+	if _, _, err := e.Append(nil, &kgo.Record{Value: []byte(`{"t":"2026-01-01","a b":3,"u":17,"when":"not mapped"}`)}); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := e.Append(nil, &kgo.Record{Value: []byte(`{"a b":"x"}`)}); err == nil {
+		t.Error("a text was taken for an int")
+	}
+}
+
+func TestARowIsEncodedWithoutAllocation(t *testing.T) {
+	e := NewEncoder(Config{Unwrap: true}, orders("orderid:int,city:string,price:decimal,day:datetime"))
+	r := &kgo.Record{Value: withSchema(envelope("null", `{"orderid":1,"city":"x"}`, "c"))}
+	buf, _, err := e.Append(make([]byte, 0, 1024), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { buf, _, _ = e.Append(buf[:0], r) }); n != 0 {
+		t.Errorf("%v allocations a row", n)
+	}
+}
+
+func FuzzAppend(f *testing.F) {
+	f.Add(withSchema(envelope("null", `{"orderid":1,"price":"AQ==","day":3}`, "c")))
+	f.Add([]byte(envelope(`{"orderid":1}`, "null", "d")))
+	f.Add([]byte(`{"a":"\\\"","b":[1,{"c":null}]}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		e := NewEncoder(Config{Unwrap: true, Deletes: RewriteDeletes, Extra: []Extra{{"__op", OfEnvelope, "op"}, {"_key", Key, ""}}}, orders("orderid:int,price:decimal,day:datetime,a:string,b:dynamic"))
+		for range 2 { // the second time the schema is known
+			out, kind, err := e.Append(nil, &kgo.Record{Key: value, Value: value})
+			if err != nil || kind != Row {
+				if len(out) != 0 {
+					t.Fatal("bytes were left of a record that makes no row")
+				}
+				continue
+			}
+			if n := strings.Count(string(out), "\n"); n != 1 {
+				t.Fatalf("%d line ends", n)
+			}
+			if json.Valid(value) && !json.Valid(out) {
+				t.Fatalf("%q became %q", value, out)
+			}
+		}
+	})
+}
+
+func BenchmarkARowWithSchema(b *testing.B) {
+	e := NewEncoder(Config{Unwrap: true}, orders("orderid:string,custid:string,city:string,amount:int,purchase_time:datetime"))
+	r := &kgo.Record{Value: withSchema(envelope("null", `{"orderid":1000001,"custid":17,"amount":150,"city":"New York","purchase_time":"2026-01-02 03:04:05"}`, "c"))}
+	buf := make([]byte, 0, 1024)
+	b.SetBytes(int64(len(r.Value)))
+	for b.Loop() {
+		buf, _, _ = e.Append(buf[:0], r)
+	}
+}

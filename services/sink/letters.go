@@ -1,0 +1,139 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+// Headers of a dead letter, after the record's own; the names are those of Kafka Connect's errors.deadletterqueue.context.headers
+// (KIP-298).
+const (
+	headerPrefix    = "__connect.errors."
+	headerTopic     = headerPrefix + "topic"
+	headerPartition = headerPrefix + "partition"
+	headerOffset    = headerPrefix + "offset"
+	headerConnector = headerPrefix + "connector.name"
+	headerTask      = headerPrefix + "task.id"
+	headerStage     = headerPrefix + "stage"
+	headerException = headerPrefix + "exception.class.name"
+	headerMessage   = headerPrefix + "exception.message"
+)
+
+// letters writes records that cannot be delivered to the dead letter topic: key, value and headers byte for byte, then headers
+// with the position and the reason.
+type letters struct {
+	client    *kgo.Client
+	topic     string
+	connector string
+	task      int
+}
+
+// openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
+func openLetters(ctx context.Context, t *task) (*letters, error) {
+	if t.s.deadTopic == "" {
+		return nil, nil
+	}
+	options := []kgo.Opt{kgo.DefaultProduceTopic(t.s.deadTopic), kgo.ProducerBatchMaxBytes(16 << 20), kgo.RequiredAcks(kgo.AllISRAcks())}
+	if len(t.s.deadBrokers) > 0 {
+		options = append(options, kgo.SeedBrokers(t.s.deadBrokers...))
+	}
+	client, err := t.env.Kafka(options...)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.deadTopic, err)
+	}
+	err = t.persist(ctx, func(ctx context.Context) error {
+		return makeTopic(ctx, client, t.s.deadTopic, t.s.deadReplication, nil)
+	})
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	t.env.UsedTopic(t.s.deadTopic)
+	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task}, nil
+}
+
+func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	made, err := kadm.NewClient(client).CreateTopic(ctx, 1, replication, settings, topic)
+	if err == nil {
+		err = made.Err
+	}
+	switch {
+	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
+		return &unmendable{fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic, err)}
+	}
+	return fmt.Errorf("making topic %s: %w", topic, err)
+}
+
+// write returns when the letters are durable.
+func (l *letters) write(ctx context.Context, records []refusedRecord) error {
+	out := make([]*kgo.Record, len(records))
+	for i, r := range records {
+		headers := append([]kgo.RecordHeader(nil), r.record.Headers...)
+		add := func(key, value string) { headers = append(headers, kgo.RecordHeader{Key: key, Value: []byte(value)}) }
+		add(headerTopic, r.record.Topic)
+		add(headerPartition, strconv.Itoa(int(r.record.Partition)))
+		add(headerOffset, strconv.FormatInt(r.record.Offset, 10))
+		add(headerConnector, l.connector)
+		add(headerTask, strconv.Itoa(l.task))
+		stage, class := "VALUE_CONVERTER", "calypso.sink.ValueRefused"
+		var e *kusto.Error
+		if errors.As(r.reason, &e) {
+			stage, class = "TASK_PUT", e.Code
+		}
+		add(headerStage, stage)
+		add(headerException, class)
+		add(headerMessage, r.reason.Error())
+		out[i] = &kgo.Record{Topic: l.topic, Key: r.record.Key, Value: r.record.Value, Headers: headers, Timestamp: r.record.Timestamp}
+	}
+	if err := l.client.ProduceSync(ctx, out...).FirstErr(); err != nil {
+		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
+	}
+	return nil
+}
+
+func (l *letters) close() {
+	if l != nil {
+		l.client.Close()
+	}
+}
+
+// setAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
+func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
+	if len(records) == 0 {
+		return nil
+	}
+	first := records[0]
+	if t.letters == nil && !t.s.tolerate {
+		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+			first.record.Offset, first.record.Partition, first.record.Topic, first.reason)}
+	}
+	if t.letters != nil {
+		if err := t.persist(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
+			return err
+		}
+	}
+	t.board.setAside(len(records), t.letters != nil)
+	t.o.meters.setAside(ctx, first.record.Topic, int64(len(records)), t.letters != nil)
+	if t.s.logErrors {
+		t.env.Logger.Warn("records cannot be delivered", "count", len(records), "topic", first.record.Topic, "partition", first.record.Partition,
+			"offset", first.record.Offset, "dead_letter_topic", t.s.deadTopic, "err", first.reason)
+	}
+	return nil
+}
+
+// ownHeader says that a header was added when a record became a dead letter.
+func ownHeader(key string) bool { return strings.HasPrefix(key, headerPrefix) }

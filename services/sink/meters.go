@@ -1,0 +1,85 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+// meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
+type meters struct {
+	records, bytes, failures, skips metric.Int64Counter
+	seconds, visible                metric.Float64Histogram
+}
+
+func newMeters(meter metric.Meter) (*meters, error) {
+	m := &meters{}
+	var errs []error
+	counter := func(name, unit, help string) metric.Int64Counter {
+		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(help))
+		errs = append(errs, err)
+		return c
+	}
+	histogram := func(name, help string) metric.Float64Histogram {
+		h, err := meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(help),
+			metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600))
+		errs = append(errs, err)
+		return h
+	}
+	m.records = counter("cdc_sink_records", "{record}", "Records by topic and result: ingested, tombstone, delete, dead_letter, passed_over.")
+	m.bytes = counter("cdc_sink_ingest_bytes", "By", "Bytes of rows, before compression, that are in the table.")
+	m.failures = counter("cdc_sink_ingest_failures", "{failure}", "Attempts to ingest that failed, by reason and whether it is for good.")
+	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
+	m.seconds = histogram("cdc_sink_ingest_seconds", "Time of an attempt to ingest a batch, to its final status.")
+	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the production of a batch's newest record to its rows being in the table.")
+	return m, errors.Join(errs...)
+}
+
+func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took time.Duration, err error) {
+	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", to.route.Table), attribute.String("mode", to.mode)))
+	if err == nil {
+		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", to.route.Table)))
+		return
+	}
+	reason := "unreachable"
+	var e *kusto.Error
+	if errors.As(err, &e) && e.Code != "" {
+		reason = e.Code
+	} else if e != nil && e.Status != 0 {
+		reason = "http_" + strconv.Itoa(e.Status)
+	}
+	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason), attribute.Bool("permanent", kusto.Permanent(err))))
+}
+
+func (m *meters) skipped(ctx context.Context, blob *kusto.Blob) {
+	m.skips.Add(ctx, 1, metric.WithAttributes(attribute.String("table", blob.Table)))
+}
+
+func (m *meters) setAside(ctx context.Context, topic string, n int64, dead bool) {
+	result := "passed_over"
+	if dead {
+		result = "dead_letter"
+	}
+	m.add(ctx, topic, result, n)
+}
+
+func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
+	m.add(ctx, topic, "ingested", b.rows)
+	m.add(ctx, topic, "tombstone", b.tombstones)
+	m.add(ctx, topic, "delete", b.deletes)
+	if b.rows > 0 {
+		m.visible.Record(ctx, time.Since(b.newest).Seconds(), metric.WithAttributes(attribute.String("topic", topic)))
+	}
+}
+
+func (m *meters) add(ctx context.Context, topic, result string, n int64) {
+	if n > 0 {
+		m.records.Add(ctx, n, metric.WithAttributes(attribute.String("topic", topic), attribute.String("result", result)))
+	}
+}

@@ -1,0 +1,403 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+const (
+	// queueHigh is how many bytes of fetched records wait for a partition before it is paused, queueLow where it goes on.
+	queueHigh = 16 << 20
+	queueLow  = 4 << 20
+	// handoverGrace is how long batches under way may take when the partition goes to another member.
+	handoverGrace = 5 * time.Second
+)
+
+// partition makes one partition's records into batches and follows them until they are committed. Its goroutine, run, owns the
+// ledger, the encoder and the open batch; everything that waits (uploads, commits) is done by goroutines that report back.
+type partition struct {
+	task *task
+	tp   topicPartition
+	// ctx ends the deliveries.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	ledger *ledger.Ledger
+	target *target
+	enc    *row.Encoder
+	open   *batch
+	// next is the offset after the last record seen; -1 before the first.
+	next     int64
+	inFlight int
+	results  chan delivered
+
+	in      inbox
+	pending []*kgo.Record
+	// logEnd is the partition's last stable offset at the last fetch.
+	logEnd int64
+
+	stopping chan stopRequest
+	done     chan struct{}
+}
+
+// delivered reports a batch's end.
+type delivered struct {
+	b   *batch
+	err error
+}
+
+// stopRequest ends a partition's work. A fenced partition must not commit any more.
+type stopRequest struct {
+	grace  time.Duration
+	fenced bool
+}
+
+// inbox is where the poll loop leaves fetched records; it never blocks the poll loop.
+type inbox struct {
+	mu      sync.Mutex
+	fetches []fetched
+	bytes   int
+	paused  bool
+	signal  chan struct{}
+}
+
+type fetched struct {
+	records []*kgo.Record
+	bytes   int
+	end     int64
+}
+
+func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
+	p := &partition{
+		task: t, tp: tp, ledger: l, next: -1,
+		results: make(chan delivered, t.s.maxInFlight+1), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
+		in: inbox{signal: make(chan struct{}, 1)},
+	}
+	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(t.ctx))
+	return p
+}
+
+// offer hands fetched records over. It reports whether the partition should be paused now.
+func (p *partition) offer(f fetched) (pause bool) {
+	p.in.mu.Lock()
+	p.in.fetches = append(p.in.fetches, f)
+	p.in.bytes += f.bytes
+	if pause = p.in.bytes > queueHigh && !p.in.paused; pause {
+		p.in.paused = true
+	}
+	p.in.mu.Unlock()
+	select {
+	case p.in.signal <- struct{}{}:
+	default:
+	}
+	return pause
+}
+
+// take returns the next fetched records; resume says that the partition should be fetched again.
+func (p *partition) take() (f fetched, ok, resume bool) {
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	if len(p.in.fetches) == 0 {
+		return fetched{}, false, false
+	}
+	f, p.in.fetches = p.in.fetches[0], p.in.fetches[1:]
+	p.in.bytes -= f.bytes
+	if resume = p.in.paused && p.in.bytes < queueLow; resume {
+		p.in.paused = false
+	}
+	return f, true, resume
+}
+
+// stop ends the partition and returns when it has.
+func (p *partition) stop(r stopRequest) {
+	select {
+	case p.stopping <- r:
+	default:
+	}
+	<-p.done
+}
+
+func (p *partition) run() {
+	defer close(p.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if err := p.work(); err != nil {
+			p.task.fail(err)
+			p.cancel(err)
+			p.drain(stopRequest{fenced: true})
+			return
+		}
+		timer.Reset(p.untilFlush())
+		signal := p.in.signal
+		if len(p.pending) > 0 {
+			signal = nil // records wait for room; only a result makes some
+		}
+		select {
+		case <-signal:
+		case <-timer.C:
+		case d := <-p.results:
+			if err := p.finish(d); err != nil {
+				if !errors.Is(err, errFenced) && p.ctx.Err() == nil {
+					p.task.fail(err)
+				}
+				p.cancel(err)
+				p.drain(stopRequest{fenced: true})
+				return
+			}
+		case r := <-p.stopping:
+			p.drain(r)
+			return
+		}
+	}
+}
+
+// drain waits for what is under way, at most for the grace, and commits what came through.
+func (p *partition) drain(r stopRequest) {
+	p.open = nil
+	if r.fenced {
+		p.cancel(errFenced)
+	}
+	grace := time.NewTimer(r.grace)
+	defer grace.Stop()
+	for p.inFlight > 0 {
+		select {
+		case d := <-p.results:
+			_ = p.finish(d) // a failed batch is read again by the next owner
+		case <-grace.C:
+			p.cancel(errors.New("the partition is handed over"))
+		}
+	}
+	p.cancel(errFenced)
+	if !r.fenced && p.ledger.Known() {
+		<-p.commit()
+	}
+	p.task.board.forget(p.tp)
+}
+
+// work takes records into batches as long as there is room, and closes batches that are due.
+func (p *partition) work() error {
+	for {
+		for len(p.pending) > 0 {
+			taken, err := p.record(p.pending[0])
+			if err != nil {
+				return err
+			}
+			if !taken {
+				return nil
+			}
+			p.pending = p.pending[1:]
+		}
+		f, ok, resume := p.take()
+		if resume {
+			p.task.resume(p.tp)
+		}
+		if !ok {
+			break
+		}
+		p.pending, p.logEnd = f.records, f.end
+	}
+	return p.closeIfDue()
+}
+
+// record takes one record. It reports false if there is no room: the record must be offered again.
+func (p *partition) record(r *kgo.Record) (bool, error) {
+	p.ledger.Begin(r.Offset)
+	if r.Offset < p.ledger.First() || r.Offset < p.next {
+		return true, nil // read again after a rebalance, and already part of a batch
+	}
+	for { // a recorded cut, or several, may end before this record
+		limit, recorded := p.ledger.Limit()
+		if !recorded || r.Offset < limit {
+			break
+		}
+		if done, err := p.closeBatch(limit); !done {
+			return false, err
+		}
+	}
+	if p.enc == nil {
+		if err := p.aim(); err != nil {
+			return false, err
+		}
+	}
+	if p.open == nil {
+		if !p.room() {
+			return false, nil
+		}
+		p.open = &batch{}
+	}
+	err := p.open.add(p.enc, r, &p.task.zippers)
+	if err != nil && p.target.evolved(p.ctx, err) {
+		p.enc.Retarget(p.target.rows())
+		err = p.open.add(p.enc, r, &p.task.zippers)
+	}
+	if err != nil {
+		if p.task.letters == nil && !p.task.s.tolerate {
+			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+				r.Offset, r.Partition, r.Topic, err)
+		}
+		p.open.refused = append(p.open.refused, refusedRecord{r, err})
+	}
+	p.next = r.Offset + 1
+	if limit, recorded := p.ledger.Limit(); recorded {
+		if p.next == limit {
+			if done, err := p.closeBatch(limit); err != nil || !done {
+				return err == nil, err
+			}
+		}
+		return true, nil
+	}
+	if p.full() {
+		_, err := p.closeBatch(p.next)
+		return true, err
+	}
+	return true, nil
+}
+
+// aim finds the topic's table and makes the encoder.
+func (p *partition) aim() error {
+	t, err := p.task.tables.of(p.ctx, p.tp.topic)
+	if err != nil {
+		return err
+	}
+	p.target = t
+	p.enc = row.NewEncoder(p.task.s.rows, t.rows())
+	p.task.board.aim(p.tp, t.route)
+	return nil
+}
+
+// room says whether another batch may be begun.
+func (p *partition) room() bool {
+	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.held.Load() < p.task.s.bufferMemory && !p.ledger.Full()
+}
+
+// full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
+func (p *partition) full() bool {
+	size := p.open.size
+	if p.task.streams(p.target) && size >= maxStreamed {
+		return true
+	}
+	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 ||
+		len(p.open.refused) >= maxRefused || p.open.gz.Len() > int(p.task.s.bufferMemory)
+}
+
+// maxRefused bounds how many refused records, which are kept whole, one batch may hold.
+const maxRefused = 1000
+
+// untilFlush is how long the open batch may still wait.
+func (p *partition) untilFlush() time.Duration {
+	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight {
+		return time.Hour // a result comes first
+	}
+	return max(0, time.Until(p.open.oldest.Add(p.task.s.flushInterval)))
+}
+
+func (p *partition) closeIfDue() error {
+	if p.open == nil {
+		return nil
+	}
+	due := time.Since(p.open.oldest) >= p.task.s.flushInterval
+	if limit, recorded := p.ledger.Limit(); recorded {
+		// The range's last offsets may hold no records any more; once the log goes beyond them none will come.
+		if due && p.logEnd >= limit {
+			_, err := p.closeBatch(limit)
+			return err
+		}
+		if due {
+			p.open.oldest = time.Now()
+		}
+		return nil
+	}
+	if due || p.full() {
+		_, err := p.closeBatch(p.next)
+		return err
+	}
+	return nil
+}
+
+// closeBatch ends the open range before end and sends it on its way. It reports false if the range cannot be sent now.
+func (p *partition) closeBatch(end int64) (bool, error) {
+	b := p.open
+	if b == nil {
+		b = &batch{}
+	}
+	empty := b.rows == 0 && len(b.refused) == 0
+	if !empty && p.inFlight > p.task.s.maxInFlight {
+		return false, nil
+	}
+	p.open = nil
+	cut, err := p.ledger.Close(end)
+	if err != nil {
+		return false, fmt.Errorf("partition %d of %s: %w", p.tp.partition, p.tp.topic, err)
+	}
+	b.cut = cut
+	if empty {
+		p.task.board.passed(b)
+		if p.ledger.Done(cut) {
+			p.commit()
+		}
+		return true, nil
+	}
+	b.close(&p.task.zippers)
+	p.inFlight++
+	p.task.held.Add(b.memory())
+	recorded := p.recordCut()
+	go func() { p.results <- delivered{b, p.deliver(b, recorded)} }()
+	return true, nil
+}
+
+// recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
+func (p *partition) recordCut() <-chan error {
+	if p.task.s.exact && !p.task.streams(p.target) {
+		return p.commit()
+	}
+	done := make(chan error, 1)
+	done <- nil
+	return done
+}
+
+func (p *partition) commit() <-chan error {
+	return p.task.commits.commit(p.tp, position{p.ledger.Committed(), p.ledger.Metadata()})
+}
+
+// deliver sends a batch and returns when its rows are in the table and its refused records are set aside.
+func (p *partition) deliver(b *batch, recorded <-chan error) error {
+	p.task.o.Failpoints.Pass("before_record")
+	if err := <-recorded; err != nil {
+		return err
+	}
+	p.task.o.Failpoints.Pass("after_record")
+	if err := p.task.setAside(p.ctx, b.refused); err != nil {
+		return err
+	}
+	if b.rows == 0 {
+		return nil
+	}
+	return p.task.deliver(p.ctx, p.target, p.tp, b)
+}
+
+// finish notes a batch's end in the ledger.
+func (p *partition) finish(d delivered) error {
+	p.inFlight--
+	p.task.held.Add(-d.b.memory())
+	if d.err != nil {
+		return d.err
+	}
+	p.task.board.ingested(p.tp, d.b)
+	p.task.o.meters.delivered(p.ctx, p.tp.topic, d.b)
+	p.task.o.Failpoints.Pass("before_commit")
+	if p.ledger.Done(d.b.cut) {
+		p.commit()
+		p.task.board.committed(p.tp, p.ledger.Committed())
+	}
+	p.task.o.Failpoints.Pass("after_commit")
+	return nil
+}

@@ -1,0 +1,116 @@
+// Package sink is the service that brings Kafka's records into Azure Data Explorer.
+//
+// Model. A sink connector is a consumer group; each task is a member. A partition's records become rows, rows a compressed batch, and
+// a batch covers a range of offsets (a cut). A batch is uploaded and queued (or streamed), its final status awaited, and only then
+// is the offset after it committed. Several batches of a partition are under way at once; commits keep their order.
+//
+// Guarantees. With queued or inline ingestion and delivery.guarantee=exactly_once (the default) each record is in the table once: a
+// cut is recorded in the group's commit before anything is sent, a crash repeats the same cut, and the cluster skips a cut whose
+// tag it has. What this rests on: ADX promises that one ingestion with a given ingest-by tag is taken while an extent with the tag
+// exists, so tags must outlive the longest standstill (tags.retention), and clearing or dropping extents forgets them. With streaming,
+// adaptive and at_least_once nothing is lost, and a lost answer or a crash may repeat a batch.
+//
+// Nothing is passed over silently: a record that cannot be delivered stops the task, or goes to the dead letter topic, or, if the
+// user asked for that, is logged and counted. Outages are waited for.
+package sink
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+// Class is the connector class that configurations name; the plugin's aliases select it as well.
+const Class = "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector"
+
+// Version is the version of Azure's sink whose keys and behaviour this one has.
+const Version = "5.3.1"
+
+// Options are what a plugin's tasks report to and the worker's defaults for them. The zero value reports nowhere.
+type Options struct {
+	// Board shows the sinks; a board of its own if nil.
+	Board *Board
+	// Meter and Tracer record metrics and spans; none if nil.
+	Meter  metric.Meter
+	Tracer trace.Tracer
+	// CAFile is a PEM file of authorities to trust for connectors that name none.
+	CAFile string
+	// TrustedHosts are hosts that every connector may send to, besides Azure's and this machine.
+	TrustedHosts []string
+	// Failpoints kill the process at named places, for tests.
+	Failpoints *failpoint.Set
+
+	meters *meters
+}
+
+func (o *Options) complete() (err error) {
+	if o.Board == nil {
+		o.Board = NewBoard()
+	}
+	if o.Meter == nil {
+		o.Meter = metricnoop.Meter{}
+	}
+	if o.Tracer == nil {
+		o.Tracer = tracenoop.Tracer{}
+	}
+	o.meters, err = newMeters(o.Meter)
+	return err
+}
+
+// Plugin makes the connector class of sinks.
+func Plugin(o Options) (connector.Plugin, error) {
+	if err := o.complete(); err != nil {
+		return connector.Plugin{}, fmt.Errorf("register the metrics of sinks: %w", err)
+	}
+	keys, err := newCatalogue()
+	if err != nil {
+		return connector.Plugin{}, fmt.Errorf("declare the keys of sink connectors: %w", err)
+	}
+	return connector.Plugin{
+		Class:     Class,
+		Aliases:   []string{"KustoSinkConnector", "KustoSink", "calypso.sink.KustoSinkConnector"},
+		Type:      connector.Sink,
+		Version:   Version,
+		Catalogue: keys,
+		Tasks: func(v catalogue.Values) (int, error) {
+			_, err := parseSettings(v, o)
+			return v.Int("tasks.max"), err
+		},
+		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
+		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
+			return newTask(env, v, o)
+		},
+	}, nil
+}
+
+// check looks at the cluster and the tables without changing anything.
+func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check {
+	s, err := parseSettings(v, o)
+	if err != nil {
+		return []connector.Check{{Name: "configuration", Detail: err.Error(), Remedy: "Mend the configuration."}}
+	}
+	client, err := kusto.New(s.kusto)
+	if err != nil {
+		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Mend the kusto and aad.auth keys."}}
+	}
+	defer client.Close()
+	var checks []connector.Check
+	ts := &tables{task: &task{s: s, client: client}, byTopic: map[string]*target{}}
+	for _, r := range s.routes.Fixed() {
+		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
+		if err := (&target{tables: ts, route: r}).look(ctx); err != nil {
+			c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}

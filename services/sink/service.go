@@ -1,0 +1,115 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// Service shows the sinks of this worker.
+type Service struct {
+	sinkv1.UnimplementedSinkServiceServer
+	board *Board
+}
+
+// NewService makes the service over a board.
+func NewService(board *Board) *Service { return &Service{board: board} }
+
+// GetSink returns the state of one sink connector.
+func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
+	tasks := s.board.of(r.GetConnector())
+	if len(tasks) == 0 {
+		return nil, status.Errorf(codes.NotFound, "sink connector %q runs no task on this worker", r.GetConnector())
+	}
+	return &sinkv1.GetSinkResponse{Sink: summarize(ctx, r.GetConnector(), tasks)}, nil
+}
+
+// ListSinks returns the state of all sink connectors with tasks on this worker.
+func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
+	out := &sinkv1.ListSinksResponse{}
+	for _, name := range s.board.connectors() {
+		if tasks := s.board.of(name); len(tasks) > 0 {
+			out.Sinks = append(out.Sinks, summarize(ctx, name, tasks))
+		}
+	}
+	return out, nil
+}
+
+func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
+	out := &sinkv1.Sink{Connector: name, Guarantee: tasks[0].guarantee()}
+	for _, t := range tasks {
+		ends := t.ends(ctx)
+		p := t.board
+		p.mu.Lock()
+		out.RowsIngested += p.counts.rows
+		out.BytesIngested += p.counts.bytes
+		out.BatchesIngested += p.counts.batches
+		out.RowsDeadLettered += p.counts.deadLetters
+		out.Tombstones += p.counts.tombstones
+		out.Retries += p.counts.retries
+		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
+			out.LastError, out.LastErrorTime = p.lastError, timestamppb.New(p.lastTime)
+		}
+		if p.latency > 0 {
+			out.ProduceToIngested = durationpb.New(p.latency)
+		}
+		for tp, q := range p.partitions {
+			end, ok := ends.Lookup(tp.topic, tp.partition)
+			progress := &sinkv1.PartitionProgress{
+				Topic: tp.topic, Partition: tp.partition, TargetDatabase: q.route.Database, TargetTable: q.route.Table,
+				Position: q.position, Committed: q.committed, WorkerId: t.env.WorkerID,
+			}
+			if ok && end.Err == nil {
+				progress.End = end.Offset
+			}
+			out.Partitions = append(out.Partitions, progress)
+		}
+		p.mu.Unlock()
+		out.BufferedBytes += t.held.Load()
+	}
+	return out
+}
+
+// ends asks for the end offsets of the task's topics; empty if the brokers do not answer soon.
+func (t *task) ends(ctx context.Context) kadm.ListedOffsets {
+	t.board.mu.Lock()
+	seen := map[string]bool{}
+	var topics []string
+	for tp := range t.board.partitions {
+		if !seen[tp.topic] {
+			seen[tp.topic] = true
+			topics = append(topics, tp.topic)
+		}
+	}
+	t.board.mu.Unlock()
+	if len(topics) == 0 {
+		return nil
+	}
+	<-t.ready // a partition was assigned, so it is closed or about to be
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	ends, err := kadm.NewClient(t.consumer).ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return nil
+	}
+	return ends
+}
+
+// guarantee says in a sentence what delivery the connector has.
+func (t *task) guarantee() string {
+	switch {
+	case t.s.mode == modeStreaming || t.s.mode == modeAdaptive:
+		return fmt.Sprintf("at least once: streaming ingestion (%s) has no tags, so a lost answer may repeat a batch", t.s.mode)
+	case !t.s.exact:
+		return "at least once: delivery.guarantee is at_least_once, so a crash may repeat batches"
+	}
+	return "exactly once: batches are cut once, tagged, and skipped by the cluster if it has them; topics mapped with streaming=true are at least once"
+}

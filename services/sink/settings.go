@@ -1,0 +1,217 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+// Values of keys.
+const (
+	formRows    = "rows"
+	formChanges = "changes"
+
+	checkRefuse = "refuse"
+	checkNull   = "null"
+	checkOff    = "off"
+
+	exactlyOnce = "exactly_once"
+	atLeastOnce = "at_least_once"
+
+	modeAuto      = "auto"
+	modeQueued    = "queued"
+	modeStreaming = "streaming"
+	modeAdaptive  = "adaptive"
+	modeInline    = "inline"
+)
+
+// settings are a sink connector's checked configuration.
+type settings struct {
+	kusto  kusto.Config
+	routes *route.Routes
+	topics []string
+	regex  string
+	rows   row.Config
+
+	validate              bool
+	autoCreate            bool
+	autoEvolve            bool
+	changes, currentState bool
+	valuesCheck           string
+	flushSize             int64
+	flushInterval         time.Duration
+	flushMax              int64
+	maxInFlight           int
+	bufferMemory          int64
+	exact                 bool
+	mode                  string
+	tagRetention          string
+	tolerate, logErrors   bool
+	// retryLimit is after how long an outage fails the task; 0 never.
+	retryLimit      time.Duration
+	maxBackoff      time.Duration
+	deadTopic       string
+	deadBrokers     []string
+	deadReplication int16
+	startAtEnd      bool
+	// warnings are for the log at the task's start.
+	warnings []string
+}
+
+func parseSettings(v catalogue.Values, o Options) (*settings, error) {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	s := &settings{
+		validate: v.Bool("kusto.validation.table.enable"), autoCreate: v.Bool("auto.create"), autoEvolve: v.Bool("auto.evolve"),
+		changes: strings.EqualFold(v.String("table.form"), formChanges), currentState: v.Bool("current.state"), valuesCheck: strings.ToLower(v.String("values.check")),
+		flushSize: v.Int64("flush.size.bytes"), flushInterval: v.Duration("flush.interval.ms"), flushMax: v.Int64("flush.max.bytes"),
+		maxInFlight: v.Int("max.in.flight.batches"), bufferMemory: v.Int64("buffer.memory.bytes"),
+		exact: strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
+		maxBackoff: v.Duration("errors.retry.backoff.time.ms"),
+		topics:     v.List("topics"), regex: strings.TrimSpace(v.String("topics.regex")),
+	}
+	behavior := strings.ToUpper(v.String("behavior.on.error"))
+	s.tolerate = behavior != "FAIL" || strings.EqualFold(v.String("errors.tolerance"), "all")
+	s.logErrors = behavior != "IGNORE"
+	if v.Has("errors.retry.max.time.ms") && !s.tolerate {
+		s.retryLimit = v.Duration("errors.retry.max.time.ms")
+	}
+	if (len(s.topics) == 0) == (s.regex == "") {
+		fault("set exactly one of topics and topics.regex")
+	}
+	if s.regex != "" {
+		if _, err := regexp.Compile(s.regex); err != nil {
+			fault("topics.regex: %w", err)
+		}
+	}
+	var err error
+	if s.routes, err = route.Parse(v.String("kusto.tables.topics.mapping")); err != nil {
+		fault("kusto.tables.topics.mapping: %w", err)
+	} else {
+		for _, topic := range s.topics {
+			if _, ok := s.routes.Find(topic); !ok {
+				fault("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
+			}
+		}
+	}
+	if s.kusto, err = clusterOf(v, o); err != nil {
+		faults = append(faults, err)
+	}
+	s.flushMax = max(s.flushMax, s.flushSize)
+	s.dead(v)
+	if err := s.rowsOf(v); err != nil {
+		faults = append(faults, err)
+	}
+	if s.currentState && !s.changes {
+		fault("current.state needs table.form=changes, since the latest state follows from the changes")
+	}
+	if s.exact && s.flushSize < 1<<20 && s.flushInterval < 10*time.Second {
+		s.warnings = append(s.warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=1048576 and flush.interval.ms=30000 make fewer")
+	}
+	if override := v.WithPrefix("consumer.override."); strings.EqualFold(override["auto.offset.reset"], "latest") {
+		s.startAtEnd = true
+	}
+	return s, errors.Join(faults...)
+}
+
+func clusterOf(v catalogue.Values, o Options) (kusto.Config, error) {
+	endpoints, err := kusto.DeriveEndpoints(strings.TrimSpace(v.String("kusto.query.url")), strings.TrimSpace(v.String("kusto.ingestion.url")))
+	if err != nil {
+		return kusto.Config{}, err
+	}
+	c := kusto.Config{
+		Endpoints: endpoints, TrustedHosts: append(v.List("kusto.trusted.hosts"), o.TrustedHosts...), CAFile: v.String("kusto.tls.ca.file"), Application: "calypso-sink",
+		Auth: kusto.Auth{
+			Strategy: kusto.Strategy(strings.ToUpper(v.String("aad.auth.strategy"))), AppID: v.String("aad.auth.appid"), AppKey: v.String("aad.auth.appkey"),
+			Authority: v.String("aad.auth.authority"), AccessToken: v.String("aad.auth.accesstoken"), TokenFile: v.String("aad.auth.token.file"),
+			CertificateFile: v.String("aad.auth.certificate.file"), CertificatePassword: v.String("aad.auth.certificate.password"),
+		},
+	}
+	if c.CAFile == "" {
+		c.CAFile = o.CAFile
+	}
+	if host := v.String("proxy.host"); host != "" {
+		c.Proxy = "http://" + host
+		if port := v.Int("proxy.port"); port > 0 {
+			c.Proxy += fmt.Sprintf(":%d", port)
+		}
+	}
+	var faults []error
+	for _, endpoint := range []string{endpoints.Query, endpoints.Ingest} {
+		if err := kusto.CheckTrust(endpoint, c.TrustedHosts); err != nil {
+			return c, err
+		}
+	}
+	if c.SendsCredentials() {
+		faults = append(faults, c.Auth.Validate())
+	}
+	return c, errors.Join(faults...)
+}
+
+func (s *settings) dead(v catalogue.Values) {
+	s.deadTopic, s.deadReplication = v.String("errors.deadletterqueue.topic.name"), -1
+	if v.Has("errors.deadletterqueue.topic.replication.factor") {
+		s.deadReplication = int16(v.Int("errors.deadletterqueue.topic.replication.factor"))
+	}
+	if topic := v.String("misc.deadletterqueue.topic.name"); topic != "" {
+		s.deadTopic, s.deadBrokers = topic, v.List("misc.deadletterqueue.bootstrap.servers")
+	}
+}
+
+// rowsOf finds how records become rows: converter, ExtractNewRecordState, added columns.
+func (s *settings) rowsOf(v catalogue.Values) error {
+	converter := v.String("value.converter")
+	switch simple := converter[strings.LastIndexByte(converter, '.')+1:]; simple {
+	case "JsonConverter":
+		if v.Has("value.converter.schemas.enable") {
+			s.rows.Schemas = row.WithSchema
+			if strings.EqualFold(strings.TrimSpace(v.String("value.converter.schemas.enable")), "false") {
+				s.rows.Schemas = row.WithoutSchema
+			}
+		}
+	case "StringConverter", "ByteArrayConverter":
+		s.rows.Converter = row.Text
+	default:
+		return fmt.Errorf("value.converter %s is not supported: take org.apache.kafka.connect.json.JsonConverter, or StringConverter or ByteArrayConverter for values that are rows already", converter)
+	}
+	if err := s.unwrap(v); err != nil {
+		return err
+	}
+	if s.changes {
+		s.rows.Unwrap, s.rows.Deletes = true, row.RewriteDeletes
+		s.rows.Extra = append(s.rows.Extra, changeColumns()...)
+	}
+	for _, name := range v.List("metadata.columns") {
+		i := slices.IndexFunc(metadataColumns(), func(x row.Extra) bool { return x.Name == name })
+		if i < 0 {
+			return fmt.Errorf("metadata.columns: %q is unknown: take _topic, _partition, _offset, _timestamp, _key, _headers", name)
+		}
+		s.rows.Extra = append(s.rows.Extra, metadataColumns()[i])
+	}
+	s.rows.AllowNull = s.valuesCheck == checkNull
+	return nil
+}
+
+// changeColumns are the columns of a change table besides the row's own. _seq orders the changes of a key: it is the offset in
+// Kafka, where a key's changes keep their order, also over a replay.
+func changeColumns() []row.Extra {
+	return []row.Extra{
+		{Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_ts", From: row.ChangeTime}, {Name: "_lsn", From: row.OfSource, Field: "lsn"},
+		{Name: "_seq", From: row.Offset}, {Name: "_tx", From: row.OfSource, Field: "txId"}, {Name: "_deleted", From: row.DeletedBool},
+	}
+}
+
+func metadataColumns() []row.Extra {
+	return []row.Extra{
+		{Name: "_topic", From: row.Topic}, {Name: "_partition", From: row.Partition}, {Name: "_offset", From: row.Offset},
+		{Name: "_timestamp", From: row.Timestamp}, {Name: "_key", From: row.Key}, {Name: "_headers", From: row.Headers},
+	}
+}

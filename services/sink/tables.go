@@ -1,0 +1,181 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+// tables finds the tables that topics go to and what is known of them, and keeps it. It is shared by a task's partitions.
+type tables struct {
+	task *task
+
+	mu      sync.Mutex
+	byTopic map[string]*target
+	// inline is set once the server has said that it takes no queued ingestion.
+	inline bool
+}
+
+// target is a table and what its rows are checked against.
+type target struct {
+	tables *tables
+	route  route.Route
+	// mode is how rows are ingested: one of the mode constants but auto.
+	mode string
+
+	mu      sync.Mutex
+	checked row.Target
+	looked  time.Time
+}
+
+// lookAgain is after how long a refused row makes the sink look whether the table has changed.
+const lookAgain = 5 * time.Second
+
+// of returns a topic's table, looking it up the first time and waiting for the cluster if that must be.
+func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
+	ts.mu.Lock()
+	t, ok := ts.byTopic[topic]
+	ts.mu.Unlock()
+	if ok {
+		return t, nil
+	}
+	r, ok := ts.task.s.routes.Find(topic)
+	if !ok {
+		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
+	}
+	t = &target{tables: ts, route: r}
+	err := ts.task.persist(ctx, func(ctx context.Context) error { return t.look(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	t.mode = ts.mode(r)
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if first, ok := ts.byTopic[topic]; ok {
+		return first, nil
+	}
+	ts.byTopic[topic] = t
+	return t, nil
+}
+
+// check looks at every table whose name does not depend on a topic's.
+func (ts *tables) check(ctx context.Context) error {
+	for _, r := range ts.task.s.routes.Fixed() {
+		t := &target{tables: ts, route: r}
+		if err := t.look(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe finds out whether the server takes queued ingestion.
+func (ts *tables) probe(ctx context.Context) error {
+	if m := ts.task.s.mode; m == modeInline || m == modeStreaming {
+		ts.inline = m == modeInline
+		return nil
+	}
+	err := ts.task.client.CanQueue(ctx)
+	if kusto.Unsupported(err) && ts.task.s.mode == modeAuto {
+		ts.task.env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", ts.task.s.kusto.Endpoints.Ingest)
+		ts.inline = true
+		return nil
+	}
+	return err
+}
+
+func (ts *tables) mode(r route.Route) string {
+	switch {
+	case ts.task.s.mode != modeAuto:
+		return ts.task.s.mode
+	case ts.inline:
+		return modeInline
+	case r.Streaming:
+		return modeStreaming
+	}
+	return modeQueued
+}
+
+// rows returns what rows are checked against.
+func (t *target) rows() row.Target {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tables.task.s.valuesCheck == checkOff {
+		return row.Target{}
+	}
+	return t.checked
+}
+
+// look fetches the table's columns and mapping.
+func (t *target) look(ctx context.Context) error {
+	s, client := t.tables.task.s, t.tables.task.client
+	if !s.validate && s.valuesCheck == checkOff {
+		return nil
+	}
+	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)
+	if err != nil {
+		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.route.Database, kusto.QuoteName(t.route.Table)))
+	}
+	checked := row.Target{Schema: schema}
+	if t.route.Mapping != "" {
+		kind := kusto.MappingKind(t.route.Format)
+		checked.Mapping, err = client.MappingOf(ctx, t.route.Database, t.route.Table, kind, t.route.Mapping)
+		if err != nil {
+			return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'", t.route.Database, kusto.QuoteName(t.route.Table), kind, kusto.QuoteString(t.route.Mapping)))
+		}
+	}
+	t.mu.Lock()
+	t.checked, t.looked = checked, time.Now()
+	t.mu.Unlock()
+	return nil
+}
+
+// explain adds the remedy to errors that only the user can mend, and marks them as such.
+func (t *target) explain(err error, remedy string) error {
+	switch {
+	case kusto.NotFound(err):
+		return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic, t.route.Database, t.route.Table, err, remedy)}
+	case kusto.Unauthorized(err):
+		return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
+			t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))}
+	}
+	return err
+}
+
+// evolved looks whether the table has changed since a row was refused for it; then the row is worth another try.
+func (t *target) evolved(ctx context.Context, refused error) bool {
+	var r *row.Refused
+	if !errors.As(refused, &r) || r.Column == "" {
+		return false
+	}
+	t.mu.Lock()
+	recent, before := time.Since(t.looked) < lookAgain, t.checked
+	t.mu.Unlock()
+	if recent || t.look(ctx) != nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if before.Schema == nil || t.checked.Schema == nil {
+		return true
+	}
+	return kusto.Declaration(before.Schema.Columns) != kusto.Declaration(t.checked.Schema.Columns) || !sameMapping(before.Mapping, t.checked.Mapping)
+}
+
+func sameMapping(a, b *kusto.Mapping) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.JSON() == b.JSON()
+}
+
+// unmendable marks an error that waiting does not mend.
+type unmendable struct{ error }
+
+func (e *unmendable) Unwrap() error { return e.error }

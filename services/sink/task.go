@@ -1,0 +1,261 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+)
+
+// task is one member of the connector's consumer group. Its poll loop hands records to partitions and never waits for them.
+type task struct {
+	env   connector.TaskEnv
+	s     *settings
+	o     Options
+	board *progress
+
+	// ctx ends with the task, or with the first failure as its cause.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	client   *kusto.Client
+	consumer *kgo.Client
+	commits  *committer
+	letters  *letters
+	tables   *tables
+	zippers  zippers
+	// held is how many bytes closed batches hold.
+	held atomic.Int64
+
+	// ready is closed when consumer and commits are there: the group may assign partitions before.
+	ready chan struct{}
+
+	mu         sync.Mutex
+	partitions map[topicPartition]*partition
+}
+
+// groupOf is the consumer group of a connector, as Kafka Connect names it.
+func groupOf(name string) string { return "connect-" + name }
+
+func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
+	s, err := parseSettings(v, o)
+	if err != nil {
+		return nil, err
+	}
+	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{}}, nil
+}
+
+// Run consumes until ctx ends. What is committed is in the table; what is not is read again by whoever comes next.
+func (t *task) Run(ctx context.Context) (err error) {
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	defer t.cancel(nil)
+	for _, w := range t.s.warnings {
+		t.env.Logger.Warn(w)
+	}
+	t.o.Board.enter(t)
+	defer t.o.Board.leave(t)
+	if t.client, err = kusto.New(t.s.kusto); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.client.Close()) }()
+	t.tables = &tables{task: t, byTopic: map[string]*target{}}
+	if err := t.prepare(); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer t.letters.close()
+	if t.consumer, err = t.env.Kafka(t.consumerOptions()...); err != nil {
+		return fmt.Errorf("joining consumer group %s: %w", groupOf(t.env.Connector), err)
+	}
+	t.commits = newCommitter(t.consumer, t.env.Logger)
+	close(t.ready)
+	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))
+	var committer sync.WaitGroup
+	committer.Go(func() { t.commits.run(committing) })
+	t.poll()
+	t.consumer.CloseAllowingRebalance() // hands the partitions over, which waits for their batches
+	t.lose()
+	stopCommitting()
+	committer.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(t.ctx)
+}
+
+// prepare checks the cluster, waiting for it if it is away.
+func (t *task) prepare() error {
+	check := t.tables.probe
+	if t.s.validate {
+		check = func(ctx context.Context) error {
+			if err := t.tables.check(ctx); err != nil {
+				return err
+			}
+			return t.tables.probe(ctx)
+		}
+	}
+	if err := t.persist(t.ctx, check); err != nil {
+		return err
+	}
+	var err error
+	t.letters, err = openLetters(t.ctx, t)
+	return err
+}
+
+func (t *task) consumerOptions() []kgo.Opt {
+	start := kgo.NewOffset().AtStart()
+	if t.s.startAtEnd {
+		start = kgo.NewOffset().AtEnd()
+	}
+	options := []kgo.Opt{
+		kgo.ConsumerGroup(groupOf(t.env.Connector)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.ConsumeStartOffset(start),
+		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(16 << 20), kgo.FetchMaxPartitionBytes(4 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
+		kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
+	}
+	if t.s.regex != "" {
+		return append(options, kgo.ConsumeTopics("^(?:"+t.s.regex+")$"), kgo.ConsumeRegex())
+	}
+	return append(options, kgo.ConsumeTopics(t.s.topics...))
+}
+
+// poll hands fetched records over until the task ends.
+func (t *task) poll() {
+	for t.ctx.Err() == nil {
+		fetches := t.consumer.PollFetches(t.ctx)
+		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
+			if f.Err != nil {
+				t.fetchFailed(f)
+			}
+			if len(f.Records) == 0 {
+				return
+			}
+			tp := topicPartition{f.Topic, f.Partition}
+			t.mu.Lock()
+			p := t.partitions[tp]
+			t.mu.Unlock()
+			if p == nil {
+				return
+			}
+			bytes := 0
+			for _, r := range f.Records {
+				bytes += len(r.Key) + len(r.Value)
+			}
+			if p.offer(fetched{f.Records, bytes, f.LastStableOffset}) {
+				t.consumer.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+			}
+		})
+		t.consumer.AllowRebalance()
+	}
+}
+
+func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, kgo.ErrClientClosed):
+	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
+		t.fail(&unmendable{fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
+			f.Partition, f.Topic, groupOf(t.env.Connector), f.Err, t.env.Connector)})
+	default:
+		t.board.retrying(f.Err)
+		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
+	}
+}
+
+func (t *task) resume(tp topicPartition) {
+	t.consumer.ResumeFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+}
+
+// fail ends the task with err as its reason; later reasons are lost to the first.
+func (t *task) fail(err error) { t.cancel(err) }
+
+// assigned begins partitions where the group's last commit of them ended, with the cuts recorded there.
+func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[string][]int32) {
+	if len(added) == 0 {
+		return
+	}
+	<-t.ready
+	var committed kadm.OffsetResponses
+	err := t.persist(t.ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+		defer cancel()
+		var err error
+		committed, err = kadm.NewClient(client).FetchOffsets(ctx, groupOf(t.env.Connector))
+		return err
+	})
+	if err != nil {
+		t.fail(fmt.Errorf("reading the offsets of group %s: %w", groupOf(t.env.Connector), err))
+		return
+	}
+	for topic, partitions := range added {
+		t.env.UsedTopic(topic)
+		for _, number := range partitions {
+			tp := topicPartition{topic, number}
+			l := ledger.New()
+			if o, ok := committed.Lookup(topic, number); ok && o.Err == nil && o.At >= 0 {
+				if l, err = ledger.Restore(o.At, o.Metadata); err != nil {
+					t.fail(fmt.Errorf("partition %d of %s: %w", number, topic, err))
+					return
+				}
+			}
+			p := newPartition(t, tp, l)
+			t.board.committed(tp, l.Committed())
+			t.mu.Lock()
+			t.partitions[tp] = p
+			t.mu.Unlock()
+			go p.run()
+		}
+	}
+}
+
+func (t *task) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
+	t.end(removed, stopRequest{grace: handoverGrace})
+}
+
+func (t *task) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
+	t.end(removed, stopRequest{fenced: true})
+}
+
+func (t *task) end(removed map[string][]int32, r stopRequest) {
+	var ended sync.WaitGroup
+	for topic, partitions := range removed {
+		for _, number := range partitions {
+			tp := topicPartition{topic, number}
+			t.mu.Lock()
+			p := t.partitions[tp]
+			delete(t.partitions, tp)
+			t.mu.Unlock()
+			if p != nil {
+				ended.Go(func() { p.stop(r) })
+			}
+		}
+	}
+	ended.Wait()
+}
+
+// lose ends what is left, which is something only where the group session ended without a word.
+func (t *task) lose() {
+	left := map[string][]int32{}
+	t.mu.Lock()
+	for tp := range t.partitions {
+		left[tp.topic] = append(left[tp.topic], tp.partition)
+	}
+	t.mu.Unlock()
+	t.end(left, stopRequest{fenced: true})
+}

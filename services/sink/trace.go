@@ -1,0 +1,68 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/google/uuid"
+	"github.com/klauspost/compress/gzip"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// trace begins the span of a batch, linked with the traces of its records, and returns what ends it. When the rows are in the table,
+// each of those traces gets a span of its own, `deliver <table>`, from the record's production to now, so that it shows the way to
+// the end without a search.
+func (t *task) trace(ctx context.Context, to *target, tp topicPartition, b *batch) (context.Context, func(error)) {
+	links := make([]trace.Link, len(b.links))
+	for i, l := range b.links {
+		links[i] = trace.Link{SpanContext: l.context}
+	}
+	attributes := []attribute.KeyValue{
+		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "process"),
+		attribute.String("messaging.destination.name", tp.topic), attribute.Int("messaging.destination.partition.id", int(tp.partition)),
+		attribute.Int64("messaging.batch.message_count", b.rows), attribute.String("messaging.consumer.group.name", groupOf(t.env.Connector)),
+		attribute.String("db.namespace", to.route.Database), attribute.String("db.collection.name", to.route.Table), attribute.String("calypso.offsets", b.cut.String()),
+	}
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), trace.WithAttributes(attributes...)}
+	if len(b.links) > 0 {
+		// The batch joins its first record's trace: its requests carry that trace's id to the cluster.
+		ctx = trace.ContextWithRemoteSpanContext(ctx, b.links[0].context)
+	}
+	ctx, span := t.o.Tracer.Start(ctx, "ingest "+to.route.Table, options...)
+	return ctx, func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, "not delivered")
+			span.RecordError(err)
+		}
+		span.End()
+		if err != nil {
+			return
+		}
+		for _, l := range b.links {
+			_, delivered := t.o.Tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), l.context), "deliver "+to.route.Table,
+				trace.WithTimestamp(l.produced), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.LinkFromContext(ctx)), trace.WithAttributes(attributes...))
+			delivered.End()
+		}
+	}
+}
+
+// requestID is the client request id of a call: it carries the trace's id where there is one.
+func requestID(ctx context.Context, operation string) string {
+	id := uuid.NewString()
+	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
+		id = sc.TraceID().String() + ";" + sc.SpanID().String()
+	}
+	return fmt.Sprintf("calypso.%s;%s", operation, id)
+}
+
+func unzip(gz []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(gz))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
