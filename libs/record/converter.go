@@ -3,6 +3,8 @@ package record
 import (
 	"fmt"
 	"strings"
+
+	"github.com/hamba/avro/v2/registry"
 )
 
 // ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
@@ -26,6 +28,25 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 			return nil, fmt.Errorf("%s.decimal.format must be BASE64 or NUMERIC", prefix)
 		}
 		return c, nil
+	case "StringConverter":
+		return StringConverter{}, nil
+	case "ByteArrayConverter":
+		return ByteArrayConverter{}, nil
+	case "AvroConverter":
+		url := option("schema.registry.url", "")
+		if url == "" {
+			return nil, fmt.Errorf("%s.schema.registry.url is required with AvroConverter", prefix)
+		}
+		var opts []registry.ClientFunc
+		if user, password, ok := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":"); ok {
+			opts = append(opts, registry.WithBasicAuth(user, password))
+		}
+		url, _, _ = strings.Cut(url, ",")
+		client, err := registry.NewClient(url, opts...)
+		if err != nil {
+			return nil, fmt.Errorf("%s.schema.registry.url: %w", prefix, err)
+		}
+		return &Avro{Registry: client, Key: isKey, Lookup: strings.EqualFold(option("auto.register.schemas", "true"), "false")}, nil
 	}
 	return nil, fmt.Errorf("there is no converter %s; JsonConverter, StringConverter, ByteArrayConverter and AvroConverter are known", class)
 }
