@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -48,16 +49,14 @@ func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
 	for len(position) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read topic %s: %w", topic, err)
+			return nil, fmt.Errorf("read topic %s, at offsets %v: %w", topic, position, err)
 		}
 		var broken error
 		fetches.EachRecord(func(r *kgo.Record) {
-			end, _ := ends.Lookup(topic, r.Partition)
-			if r.Offset >= end.Offset {
-				return
-			}
+			// What is behind the end also says that the end was reached: the last records before it may have been aborted.
 			position[r.Partition] = r.Offset + 1
-			if r.Attrs.IsControl() || r.Value == nil {
+			end, _ := ends.Lookup(topic, r.Partition)
+			if r.Offset >= end.Offset || r.Attrs.IsControl() || r.Value == nil {
 				return
 			}
 			c, err := ParseEvent(r)
@@ -69,11 +68,10 @@ func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
 		if broken != nil {
 			return nil, broken
 		}
-		for p := range position {
-			if end, _ := ends.Lookup(topic, p); position[p] >= end.Offset {
-				delete(position, p)
-			}
-		}
+		maps.DeleteFunc(position, func(p int32, next int64) bool {
+			end, _ := ends.Lookup(topic, p)
+			return next >= end.Offset
+		})
 	}
 	return changes, nil
 }

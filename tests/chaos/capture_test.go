@@ -52,11 +52,15 @@ func newCaptureRig(t *testing.T) *captureRig {
 }
 
 // newRig is a rig without connector.
-func newRig(t *testing.T) *captureRig {
+func newRig(t *testing.T) *captureRig { return newRigWith(t, stack.Options{}) }
+
+// newRigWith is a rig that runs more than capture.
+func newRigWith(t *testing.T, o stack.Options) *captureRig {
 	t.Helper()
 	t.Logf("seed %d", *seed)
-	s := stack.Start(t, stack.Options{Capture: true, Kafka: testenv.KafkaConfig{Proxied: true},
-		Postgres: testenv.PostgresConfig{Settings: []string{"wal_sender_timeout = 10s", "logical_decoding_work_mem = 64kB"}}})
+	o.Capture, o.Kafka.Proxied = true, true
+	o.Postgres.Settings = []string{"wal_sender_timeout = 10s", "logical_decoding_work_mem = 64kB"}
+	s := stack.Start(t, o)
 	r := &captureRig{Stack: s, random: rand.New(rand.NewPCG(*seed, 0))}
 	r.database = testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Postgres.Host, s.Postgres.Port))
 	var err error
@@ -180,6 +184,29 @@ func (r *captureRig) verify(t *testing.T) {
 	}
 }
 
+// breakNetwork breaks one of the proxies in one of the ways there are, for some seconds, and heals it.
+func (r *captureRig) breakNetwork(proxies ...*testenv.Proxy) {
+	proxy := proxies[r.random.IntN(len(proxies))]
+	switch r.random.IntN(5) {
+	case 0:
+		proxy.Reset()
+	case 1:
+		proxy.Cut()
+		r.wait(3 * time.Second)
+	case 2:
+		proxy.Stall()
+		r.wait(15 * time.Second)
+	case 3:
+		proxy.Slow(time.Duration(r.random.IntN(50))*time.Millisecond, 1+r.random.IntN(1000))
+		r.wait(3 * time.Second)
+	case 4:
+		proxy.CutAfter(r.random.Int64N(50_000))
+		r.wait(3 * time.Second)
+	}
+	proxy.Heal()
+	r.wait(2 * time.Second)
+}
+
 func TestCaptureSurvivesKillsAtRandomTimes(t *testing.T) {
 	r := newCaptureRig(t)
 	r.under(t, 60*time.Second, func(ctx context.Context) {
@@ -261,28 +288,7 @@ func TestCaptureSurvivesAKillAtEveryFailpointOfItsSnapshot(t *testing.T) {
 func TestCaptureSurvivesABrokenNetwork(t *testing.T) {
 	r := newCaptureRig(t)
 	r.under(t, 90*time.Second, func(context.Context) {
-		proxy := r.database
-		if r.random.IntN(2) == 0 {
-			proxy = r.Kafka.Proxy
-		}
-		switch r.random.IntN(5) {
-		case 0:
-			proxy.Reset()
-		case 1:
-			proxy.Cut()
-			r.wait(3 * time.Second)
-		case 2:
-			proxy.Stall()
-			r.wait(15 * time.Second)
-		case 3:
-			proxy.Slow(time.Duration(r.random.IntN(50))*time.Millisecond, 1+r.random.IntN(1000))
-			r.wait(3 * time.Second)
-		case 4:
-			proxy.CutAfter(r.random.Int64N(50_000))
-			r.wait(3 * time.Second)
-		}
-		proxy.Heal()
-		r.wait(2 * time.Second)
+		r.breakNetwork(r.database, r.Kafka.Proxy)
 	})
 	r.verify(t)
 }

@@ -23,6 +23,8 @@ type Options struct {
 	Capture, Sink bool
 	// ADX runs localadx.
 	ADX bool
+	// ADXProxied puts fault proxies in front of localadx: ADXProxy and StorageProxy.
+	ADXProxied bool
 	// Orders runs the orders-generator, stopped.
 	Orders bool
 	// Env is added to the environment of capture and sink, ADXEnv to that of localadx.
@@ -33,6 +35,8 @@ type Options struct {
 type Stack struct {
 	Postgres *testenv.Postgres
 	Kafka    *testenv.Kafka
+	// ADXProxy is in front of localadx's commands and queries, StorageProxy in front of its storage; nil unless asked for.
+	ADXProxy, StorageProxy *testenv.Proxy
 
 	dir      string
 	services map[string]*Service
@@ -40,6 +44,8 @@ type Stack struct {
 	order []string
 	// addresses of what the services serve, by a name such as "capture grpc".
 	addresses map[string]string
+	// worker is the environment that capture and sink share.
+	worker []string
 }
 
 // Start runs a stack for a test. It skips the test where the servers cannot run.
@@ -98,6 +104,11 @@ func (s *Stack) stop() error {
 			p.Kill()
 		}
 	}
+	for _, p := range []*testenv.Proxy{s.ADXProxy, s.StorageProxy} {
+		if p != nil {
+			p.Close()
+		}
+	}
 	if s.dir == "" {
 		return nil
 	}
@@ -120,21 +131,30 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if s.Kafka.ProxiedBootstrap != "" {
 		brokers = s.Kafka.ProxiedBootstrap
 	}
+	if o.ADXProxied {
+		if s.ADXProxy, err = testenv.StartProxy(s.addresses["adx http"]); err != nil {
+			return err
+		}
+		if s.StorageProxy, err = testenv.StartProxy(s.addresses["adx https"]); err != nil {
+			return err
+		}
+		o.ADXEnv = append(o.ADXEnv, "LOCALADX_STORAGE_URL=https://"+s.StorageProxy.Addr)
+	}
 	if o.ADX {
 		if err := s.run(ctx, "localadx", []string{"adx http", "adx https"}, append([]string{"LOCALADX_HTTP=" + s.addresses["adx http"],
 			"LOCALADX_HTTPS=" + s.addresses["adx https"], "LOCALADX_DATA=" + filepath.Join(s.dir, "adx")}, o.ADXEnv...)...); err != nil {
 			return err
 		}
 	}
-	worker := append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
+	s.worker = append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
 		"SSL_CERT_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
-		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
+		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
 		}
 	}
 	if o.Sink {
-		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(worker, "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
+		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
 			return err
 		}
 	}
@@ -246,5 +266,25 @@ func (s *Stack) Sink() connect.Client {
 	return connect.Client{URL: "http://" + s.addresses["admin sink"]}
 }
 
-// ADX is the address of localadx.
+// ADX is the address of localadx, not through its proxy.
 func (s *Stack) ADX() string { return "http://" + s.addresses["adx http"] }
+
+// Join runs one more worker, of "capture" or "sink", in the fleet that runs already, under the given name.
+func (s *Stack) Join(ctx context.Context, fleet, name string) (*Service, error) {
+	port, err := testenv.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	s.addresses[name] = fmt.Sprintf("localhost:%d", port)
+	w, err := newService(ctx, s.dir, fleet, []string{s.addresses[name]}, append(s.worker, "GRPC_ADDRESS="+s.addresses[name])...)
+	if err != nil {
+		return nil, err
+	}
+	w.log = filepath.Join(s.dir, name+".log")
+	if err := w.Start(ctx); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	s.services[name] = w
+	s.order = append(s.order, name)
+	return w, nil
+}
