@@ -21,7 +21,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(workerVariable) != "" {
+		runWorkerProcess()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of these tests; it is no statement about speed.
 const patience = 30 * time.Second

@@ -56,18 +56,29 @@ func shortSession(c *connector.WorkerConfig) { c.SessionTimeout = 2 * time.Secon
 func TestAWorkerThatIsCutOffStopsItsTasksAndAnotherTakesOver(t *testing.T) {
 	kafka, b, cable := broker(t), newBoard(), newNetwork()
 	first := startReadyWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession)
-	create(t, first, "orders", "tasks.max", "3")
-	awaitStates(t, first, "orders", "RUNNING RUNNING RUNNING RUNNING")
+	create(t, first, "orders", "tasks.max", "6") // one a partition
+	all := "RUNNING RUNNING RUNNING RUNNING RUNNING RUNNING RUNNING"
+	awaitStates(t, first, "orders", all)
 	second := startReadyWorker(t, kafka, b, connector.Source, "w2:1", shortSession)
+	eventually(t, "the workers share the tasks", func() error {
+		shares := map[string]int{}
+		for _, worker := range b.workers() {
+			shares[worker]++
+		}
+		if shares["w1:1"] != 3 || shares["w2:1"] != 3 {
+			return fmt.Errorf("%v", shares)
+		}
+		return nil
+	})
 	cable.set(true)
-	eventually(t, "all tasks run on the second worker", allOn(b, 3, "w2:1"))
+	eventually(t, "all tasks run on the second worker", allOn(b, 6, "w2:1"))
 	b.assertNothingRanTwice(t)
 	if err := first.Ready(); err == nil {
 		t.Error("a worker that is cut off says it is ready")
 	}
 	cable.set(false)
 	eventually(t, "the first worker is back", first.Ready)
-	awaitStates(t, second, "orders", "RUNNING RUNNING RUNNING RUNNING")
+	awaitStates(t, second, "orders", all)
 	b.assertNothingRanTwice(t)
 }
 

@@ -1,0 +1,236 @@
+package connector_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// The test binary runs as a worker when workerVariable holds the address to serve at.
+const (
+	workerVariable  = "CALYPSO_TEST_FLEET_WORKER"
+	brokersVariable = "CALYPSO_TEST_FLEET_BROKERS"
+	locksVariable   = "CALYPSO_TEST_FLEET_LOCKS"
+)
+
+// lockTask holds a lock on a file while it runs. The operating system releases the lock of a process that is killed,
+// so that a lock that is taken proves that the task runs elsewhere.
+type lockTask struct {
+	env   connector.TaskEnv
+	locks string
+}
+
+func (task lockTask) Run(ctx context.Context) error {
+	name := filepath.Join(task.locks, fmt.Sprintf("%s-%d", task.env.Connector, task.env.Task))
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(name)
+		twice := fmt.Sprintf("%s runs on %s and on %s", filepath.Base(name), holder, task.env.WorkerID)
+		return errors.Join(errors.New(twice), os.WriteFile(name+".twice", []byte(twice), 0o600))
+	}
+	if err := os.WriteFile(name, []byte(task.env.WorkerID), 0o600); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return os.WriteFile(name, nil, 0o600)
+}
+
+// runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.
+func runWorkerProcess() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	address := os.Getenv(workerVariable)
+	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	keys, err := catalogue.New(catalogue.SourceFramework())
+	if err != nil {
+		panic(err)
+	}
+	worker, err := connector.NewWorker(connector.WorkerConfig{
+		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
+		Plugins: []connector.Plugin{{
+			Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
+			Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
+			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
+				return lockTask{env, os.Getenv(locksVariable)}, nil
+			},
+		}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		panic(err)
+	}
+	server := rpc.NewServer(rpc.Config{Logger: logger, Ready: worker.Ready})
+	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return worker.Run(ctx) })
+	group.Go(func() error { return server.Serve(ctx, listener) })
+	if err := group.Wait(); err != nil {
+		panic(err)
+	}
+}
+
+// processFleet are workers in processes of their own.
+type processFleet struct {
+	kafka, locks string
+}
+
+func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", testenv.Port(t))
+	log := filepath.Join(t.TempDir(), "worker.log")
+	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
+		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		process.Kill()
+		if t.Failed() {
+			t.Logf("worker %s:\n%s", address, process.Tail(40))
+		}
+	})
+	return process, address
+}
+
+// holders says which worker began each task last and was not stopped since (a worker that was killed may still be
+// named), and fails on a task that ran twice.
+func (f processFleet) holders(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := os.ReadDir(f.locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holders := map[string]string{}
+	for _, file := range files {
+		path := filepath.Join(f.locks, file.Name())
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file.Name(), ".twice") {
+			t.Fatalf("%s", content)
+		}
+		if len(content) > 0 {
+			holders[file.Name()] = string(content)
+		}
+	}
+	return holders
+}
+
+func (f processFleet) awaitTasks(t *testing.T, tasks int, not string) map[string]string {
+	t.Helper()
+	var holders map[string]string
+	testenv.Eventually(t, time.Minute, fmt.Sprintf("%d tasks, none on %s", tasks, not), func(context.Context) error {
+		holders = f.holders(t)
+		for _, holder := range holders {
+			if holder == not {
+				return fmt.Errorf("%v", holders)
+			}
+		}
+		if len(holders) != tasks {
+			return fmt.Errorf("%v", holders)
+		}
+		return nil
+	})
+	return holders
+}
+
+func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: starts a Kafka broker")
+	}
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
+	t.Log(kafka.Notice)
+	fleet := processFleet{kafka.Bootstrap, t.TempDir()}
+	type member struct {
+		process *testenv.Process
+		address string
+	}
+	var members []member
+	for range 3 {
+		process, address := fleet.start(t)
+		members = append(members, member{process, address})
+	}
+	const connectors, tasksEach = 4, 3
+	connection, err := grpc.NewClient(members[0].address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	client := connectorv1.NewConnectorServiceClient(connection)
+	for i := range connectors {
+		testenv.Eventually(t, time.Minute, "a connector is created", func(ctx context.Context) error {
+			_, err := client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: fmt.Sprintf("c%d", i),
+				Config: map[string]string{"connector.class": "LockSource", "tasks.max": fmt.Sprint(tasksEach)}})
+			if connector.ReasonOf(err) == connector.ReasonConnectorExists {
+				return nil
+			}
+			return err
+		})
+	}
+	testenv.Eventually(t, time.Minute, "all three workers have tasks", func(context.Context) error {
+		workers := map[string]bool{}
+		holders := fleet.holders(t)
+		for _, holder := range holders {
+			workers[holder] = true
+		}
+		if len(workers) != 3 || len(holders) != connectors*tasksEach {
+			return fmt.Errorf("%v", holders)
+		}
+		return nil
+	})
+	for i := range members {
+		before := time.Now()
+		members[i].process.Kill()
+		fleet.awaitTasks(t, connectors*tasksEach, members[i].address)
+		t.Logf("killed worker %d: all its tasks run elsewhere after %s", i, time.Since(before).Round(10*time.Millisecond))
+		process, address := fleet.start(t)
+		members[i] = member{process, address}
+		testenv.Eventually(t, time.Minute, "the new worker has tasks", func(context.Context) error {
+			holders := fleet.holders(t)
+			for _, holder := range holders {
+				if holder == address && len(holders) == connectors*tasksEach {
+					return nil
+				}
+			}
+			return fmt.Errorf("%v", holders)
+		})
+	}
+	for i := range members {
+		before := time.Now()
+		if err := members[i].process.Stop(syscall.SIGTERM, time.Minute); err != nil {
+			t.Fatalf("worker %d: %v", i, err)
+		}
+		if i < 2 {
+			fleet.awaitTasks(t, connectors*tasksEach, members[i].address)
+			t.Logf("stopped worker %d: all its tasks run elsewhere after %s", i, time.Since(before).Round(10*time.Millisecond))
+		}
+	}
+}
