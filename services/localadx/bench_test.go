@@ -47,3 +47,27 @@ func (r *running) upload(name string, content []byte) string {
 	r.do(request, http.StatusCreated)
 	return url
 }
+
+// BenchmarkStreamingFiveHundredOrders measures one streaming request after the other.
+func BenchmarkStreamingFiveHundredOrders(b *testing.B) {
+	r := start(b, b.TempDir())
+	r.createOrders()
+	r.command(".alter table Orders policy streamingingestion enable")
+	text := orders(0, 500)
+	for b.Loop() {
+		if status, answer := r.post("/v1/rest/ingest/shop/Orders?streamFormat=json&mappingName=OrdersEventMapping", text); status != http.StatusOK {
+			b.Fatal(status, answer)
+		}
+	}
+	b.ReportMetric(500*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkQueueMessages measures how fast requests to ingest are accepted.
+func BenchmarkQueueMessages(b *testing.B) {
+	r := start(b, b.TempDir())
+	r.createOrders()
+	url := r.upload("orders.json", []byte(orders(0, 1)))
+	for b.Loop() {
+		r.enqueue(url, map[string]any{"format": "json"})
+	}
+}

@@ -241,8 +241,14 @@ func (r *running) do(request *http.Request, status int) string {
 // enqueue puts a request to ingest a blob into table Orders into the queue.
 func (r *running) enqueue(blobURL string, properties map[string]any) {
 	r.t.Helper()
+	r.enqueueInto("Orders", blobURL, properties)
+}
+
+// enqueueInto is enqueue for any table.
+func (r *running) enqueueInto(table, blobURL string, properties map[string]any) {
+	r.t.Helper()
 	message, err := json.Marshal(map[string]any{
-		"Id": uuid.NewString(), "BlobPath": blobURL, "DatabaseName": "shop", "TableName": "Orders", "AdditionalProperties": properties,
+		"Id": uuid.NewString(), "BlobPath": blobURL, "DatabaseName": "shop", "TableName": table, "AdditionalProperties": properties,
 	})
 	if err != nil {
 		r.t.Fatal(err)

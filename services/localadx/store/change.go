@@ -117,7 +117,7 @@ func (s *Store) CreateDatabase(ctx context.Context, name string) error {
 	d := newDatabase()
 	d.Name, d.Created, d.Version = name, now(), 1
 	err := s.transact(ctx, func(conn *sql.Conn) error {
-		id, err := nextID(ctx, conn)
+		id, err := s.nextID(ctx)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	if err := checkColumns(columns); err != nil {
 		return nil, err
 	}
-	id, err := nextID(c.ctx, c.conn)
+	id, err := c.store.nextID(c.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -254,12 +254,12 @@ func (in *Ingestion) begin(load Load, w *tableWriter) (joins bool, err error) {
 	if created.IsZero() {
 		created = value.TimeOf(in.time)
 	}
-	in.extent, err = newExtent(in.ctx, in.conn, load.Tags, created)
+	in.extent, err = in.store.newExtent(in.ctx, load.Tags, created)
 	return false, err
 }
 
-func newExtent(ctx context.Context, conn *sql.Conn, tags []string, created time.Time) (Extent, error) {
-	id, err := nextID(ctx, conn)
+func (s *Store) newExtent(ctx context.Context, tags []string, created time.Time) (Extent, error) {
+	id, err := s.nextID(ctx)
 	if err != nil {
 		return Extent{}, err
 	}

@@ -55,9 +55,11 @@ type Store struct {
 	// ddl is held while the catalog changes; never taken while a table's writer is held.
 	ddl sync.Mutex
 
-	// mu guards writers.
+	// mu guards the fields below.
 	mu      sync.Mutex
 	writers map[int64]*tableWriter // by table ID
+	ids     int64                  // the last number drawn
+	idsLeft int                    // how many more the block has
 }
 
 // Open opens the database in opts.Dir, or makes it.
@@ -171,13 +173,23 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 	return nil
 }
 
-// nextID draws a number that no entity of any kind has had.
-func nextID(ctx context.Context, conn *sql.Conn) (int64, error) {
-	var id int64
-	if err := conn.QueryRowContext(ctx, "SELECT nextval('adx.ids')").Scan(&id); err != nil {
-		return 0, fmt.Errorf("draw an id: %w", err)
+// idBlock is how many numbers are drawn from the sequence at a time.
+const idBlock = 1000
+
+// nextID draws a number that no entity of any kind has had. Numbers left of a block are lost at the end of the process.
+func (s *Store) nextID(ctx context.Context) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idsLeft == 0 {
+		var block int64
+		if err := s.db.QueryRowContext(ctx, "SELECT nextval('adx.ids')").Scan(&block); err != nil {
+			return 0, fmt.Errorf("draw ids: %w", err)
+		}
+		s.ids, s.idsLeft = block*idBlock, idBlock
 	}
-	return id, nil
+	s.ids++
+	s.idsLeft--
+	return s.ids, nil
 }
 
 func withDefault(value, fallback string) string {

@@ -120,7 +120,7 @@ func (in *Ingestion) update(source *Table, from Extent, target *Table, policies 
 			tags = from.Tags
 		}
 	}
-	extent, err := newExtent(in.ctx, in.conn, tags, from.MaxCreated)
+	extent, err := in.store.newExtent(in.ctx, tags, from.MaxCreated)
 	if err != nil {
 		return Extent{}, err
 	}
