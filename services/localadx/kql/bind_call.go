@@ -24,7 +24,7 @@ func (b *binder) callExpr(x callNode, env env) *expr {
 	if e := b.aggregateCall(x, env); e != nil {
 		return e
 	}
-	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 {
+	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 && !contains(internalFunctions, x.Name) {
 		return b.builtinCall(x, overloads, env)
 	}
 	if f, ok := b.storedFunction(x.Name, x); ok {

@@ -16,11 +16,19 @@ func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
 		if as, ok := op.(asOp); ok {
 			s = s.add(as.Name, &binding{table: rel})
 		}
-		if len(rel.sql) > maxSQL {
-			b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
-		}
+		b.checkSize(rel)
 	}
 	return rel
+}
+
+// checkSize refuses relations that inlining has blown up.
+func (b *binder) checkSize(rel *relation) {
+	if len(rel.sql) > maxSQL {
+		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+	}
+	if len(rel.cols) > maxColumns {
+		b.fail(nil, codeUnsupported, "The query has an intermediate result of more than %d columns", maxColumns)
+	}
 }
 
 func (b *binder) operator(rel *relation, op operator, s *scope) *relation {

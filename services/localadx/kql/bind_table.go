@@ -95,9 +95,7 @@ func (b *binder) table(x node, s *scope) *relation {
 		b.fail(x, codeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
 	}
 	rel := b.bindTable(x, s)
-	if len(rel.sql) > maxSQL {
-		b.fail(x, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
-	}
+	b.checkSize(rel)
 	return rel
 }
 

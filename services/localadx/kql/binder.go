@@ -11,6 +11,9 @@ import (
 // maxSQL bounds the SQL one query becomes, in bytes: let statements are inlined, so text can grow exponentially.
 const maxSQL = 8 << 20
 
+// maxColumns bounds the columns of any intermediate result.
+const maxColumns = 2000
+
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
 const maxCalls = 64
 
