@@ -123,7 +123,6 @@ type replayer struct {
 	batch    change.Batch
 
 	begin      pgrepl.Message
-	started    bool
 	lastCommit uint64
 	total      int64
 	counts     []change.CollectionCount
@@ -249,20 +248,25 @@ func (r *replayer) drain(stream *pgrepl.Pgoutput, id string) {
 func (r *replayer) handle(m *pgrepl.Message) error {
 	switch m.Kind {
 	case pgrepl.Begin:
-		r.begin, r.started, r.total, r.counts = *m, false, 0, nil
+		r.begin, r.total, r.counts = *m, 0, nil
+		if r.cfg.TransactionMetadata {
+			return r.aux.AppendBegin(&r.batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
+		}
 	case pgrepl.Commit:
 		r.lastCommit = uint64(m.EndLSN)
-		if r.started {
+		if r.cfg.TransactionMetadata {
 			return r.aux.AppendEnd(&r.batch, uint64(m.XID), uint64(m.EndLSN), m.CommitTime, r.counts)
 		}
 	case pgrepl.Logical:
 		msg := &change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Source: r.source(m), Now: 1e18}
-		if !m.Transactional {
-			msg.Source.HasTx = false
-		} else if r.cfg.WantsMessage(msg.Prefix) {
-			msg.Transaction = r.transaction(m, "io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@0", 1)
+		collection := "io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@0"
+		if msg.Source.HasTx = m.Transactional; m.Transactional {
+			msg.Transaction = r.transaction(m, collection)
 		}
-		_, err := r.aux.AppendMessage(&r.batch, msg)
+		sent, err := r.aux.AppendMessage(&r.batch, msg)
+		if sent && m.Transactional {
+			r.count(collection, 1)
+		}
 		return err
 	case pgrepl.Truncate:
 		for _, rel := range m.Truncated {
@@ -289,33 +293,40 @@ func (r *replayer) change(m *pgrepl.Message, rel *change.Relation, op change.Op)
 	if !r.captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
 		return nil
 	}
-	ev := &change.Event{Op: op, Before: m.Old, After: m.New, Source: r.source(m), Now: 1e18}
-	if r.cfg.TransactionMetadata {
-		ev.Transaction = r.transaction(m, rel.Schema+"."+rel.Name, 1)
-	}
-	_, err := r.encoder(rel).Append(&r.batch, ev)
+	collection := rel.Schema + "." + rel.Name
+	ev := &change.Event{Op: op, Before: m.Old, After: m.New, Source: r.source(m), Now: 1e18, Transaction: r.transaction(m, collection)}
+	n, err := r.encoder(rel).Append(&r.batch, ev)
+	r.count(collection, int64(n))
 	return err
 }
 
-// transaction counts events of a collection and begins the transaction with the first.
-func (r *replayer) transaction(m *pgrepl.Message, collection string, n int64) *change.Transaction {
+// transaction is the transaction block of the next event of a collection; nil without metadata.
+func (r *replayer) transaction(m *pgrepl.Message, collection string) *change.Transaction {
 	if !r.cfg.TransactionMetadata {
 		return nil
 	}
-	if !r.started {
-		r.started = true
-		if err := r.aux.AppendBegin(&r.batch, uint64(r.begin.XID), uint64(m.LSN), r.begin.CommitTime); err != nil {
-			r.t.Fatal(err)
+	t := &change.Transaction{ID: fmt.Sprintf("%d:%d", r.begin.XID, uint64(m.LSN)), TotalOrder: r.total + 1, CollectionOrder: 1}
+	for _, c := range r.counts {
+		if c.Collection == collection {
+			t.CollectionOrder = c.Events + 1
 		}
 	}
-	i := slices.IndexFunc(r.counts, func(c change.CollectionCount) bool { return c.Collection == collection })
-	if i < 0 {
-		i = len(r.counts)
-		r.counts = append(r.counts, change.CollectionCount{Collection: collection})
+	return t
+}
+
+// count counts n events of a collection.
+func (r *replayer) count(collection string, n int64) {
+	if n == 0 {
+		return
 	}
 	r.total += n
-	r.counts[i].Events += n
-	return &change.Transaction{ID: fmt.Sprintf("%d:%d", r.begin.XID, uint64(m.LSN)), TotalOrder: r.total, CollectionOrder: r.counts[i].Events}
+	for i := range r.counts {
+		if r.counts[i].Collection == collection {
+			r.counts[i].Events += n
+			return
+		}
+	}
+	r.counts = append(r.counts, change.CollectionCount{Collection: collection, Events: n})
 }
 
 // volatile fields differ from run to run; what stands for them is compared.
