@@ -253,8 +253,14 @@ func (r *running) enqueueInto(table, blobURL string, properties map[string]any) 
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.message(string(message))
+}
+
+// message puts a message into the ingestion queue.
+func (r *running) message(text string) {
+	r.t.Helper()
 	path, query, _ := strings.Cut(r.resource("SecuredReadyForAggregationQueue"), "?")
-	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString(message) + "</MessageText></QueueMessage>"
+	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString([]byte(text)) + "</MessageText></QueueMessage>"
 	request, err := http.NewRequest(http.MethodPost, path+"/messages?"+query, strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)
