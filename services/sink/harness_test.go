@@ -1,0 +1,458 @@
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of the
+// tests; childBrokers are its brokers.
+const (
+	childConfig  = "CALYPSO_TEST_CHILD"
+	childBrokers = "CALYPSO_TEST_BROKERS"
+)
+
+// servers are what the package's tests share: each test has topics and tables of its own.
+var servers struct {
+	kafka *testenv.Kafka
+	adx   *adx
+}
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(childConfig); file != "" {
+		fmt.Fprintln(os.Stderr, runChild(file))
+		os.Exit(1)
+	}
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	ctx := context.Background()
+	var err error
+	if servers.adx, err = startADX(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "left out, for localadx cannot be run:", err)
+		return 0
+	}
+	defer servers.adx.close()
+	if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer servers.kafka.Close()
+	if !servers.kafka.Real {
+		fmt.Fprintln(os.Stderr, servers.kafka.Notice)
+	}
+	return m.Run()
+}
+
+func runChild(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var config map[string]string
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	t, err := makeTask(os.Getenv(childBrokers), config, 0, func(error) {})
+	if err != nil {
+		return err
+	}
+	return t.Run(context.Background())
+}
+
+// makeTask makes a task as the runtime does.
+func makeTask(brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
+	o := Options{Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	keys, err := newCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	values, _, problems := keys.Parse(config)
+	for _, p := range problems {
+		err = errors.Join(err, errors.New(p.Key+": "+p.Message))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newTask(connector.TaskEnv{
+		Connector: config["name"], Task: number, Tasks: 1, WorkerID: "test",
+		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
+			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)
+		},
+		UsedTopic: func(string) {}, Retrying: retrying, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}, values, o)
+}
+
+// adx is a localadx process behind a proxy that injects faults.
+type adx struct {
+	process *testenv.Process
+	client  *kusto.Client
+	caFile  string
+	url     string
+	dir     string
+	http    *httptest.Server
+	https   *httptest.Server
+
+	mu    sync.Mutex
+	fault func(r *http.Request) fault
+}
+
+// fault is what happens to a request.
+type fault int
+
+const (
+	pass fault = iota
+	// refuse answers 503 without passing the request on; throttle 429; drop cuts the connection.
+	refuse
+	throttle
+	drop
+	// lose passes the request on and cuts the connection instead of answering.
+	lose
+)
+
+func startADX(ctx context.Context) (_ *adx, err error) {
+	binary, err := testenv.Build(ctx, "localadx")
+	if err != nil {
+		return nil, err
+	}
+	a := &adx{}
+	if a.dir, err = os.MkdirTemp("", "sink-adx-"); err != nil {
+		return nil, err
+	}
+	plain, err := testenv.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	secure, err := testenv.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	a.http = httptest.NewServer(a.proxy(plain))
+	a.https = httptest.NewTLSServer(a.proxy(plain))
+	a.url = a.http.URL
+	a.caFile = filepath.Join(a.dir, "proxy-ca.pem")
+	if err := os.WriteFile(a.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.https.Certificate().Raw}), 0o600); err != nil {
+		return nil, err
+	}
+	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: []string{
+		"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(a.dir, "data"),
+		"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := kusto.DeriveEndpoints(fmt.Sprintf("http://localhost:%d", plain), "")
+	if err != nil {
+		return nil, err
+	}
+	if a.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: kusto.Auth{Strategy: kusto.NoAuth}}); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a, testenv.WaitFor(ctx, "localadx", func(ctx context.Context) error {
+		_, err := a.client.Manage(ctx, "shop", ".show tables")
+		return err
+	})
+}
+
+func (a *adx) close() {
+	a.http.Close()
+	a.https.Close()
+	a.client.Close()
+	_ = a.process.Stop(os.Interrupt, 10*time.Second)
+	_ = os.RemoveAll(a.dir)
+}
+
+// inject sets what happens to requests until the test ends.
+func (a *adx) inject(t *testing.T, f func(*http.Request) fault) {
+	set := func(f func(*http.Request) fault) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.fault = f
+	}
+	set(f)
+	t.Cleanup(func() { set(nil) })
+}
+
+func (a *adx) proxy(port int) http.Handler {
+	to := &url.URL{Scheme: "http", Host: "localhost:" + strconv.Itoa(port)}
+	forward := &httputil.ReverseProxy{
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = to.Host },
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		f := a.fault
+		a.mu.Unlock()
+		kind := pass
+		if f != nil {
+			kind = f(r)
+		}
+		switch kind {
+		case pass:
+			forward.ServeHTTP(w, r)
+		case refuse:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case throttle:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case drop:
+			panic(http.ErrAbortHandler)
+		case lose:
+			forward.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// stage is one test's connector, topic and table.
+type stage struct {
+	t       *testing.T
+	name    string
+	topic   string
+	table   string
+	config  map[string]string
+	kafka   *kgo.Client
+	brokers string
+}
+
+func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {
+	t.Helper()
+	id := strconv.FormatInt(time.Now().UnixNano(), 36)
+	s := &stage{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id, brokers: servers.kafka.Bootstrap}
+	var err error
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.kafka.Close)
+	if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), partitions, 1, nil, s.topic); err != nil || made.Err != nil {
+		t.Fatal(err, made.Err)
+	}
+	s.manage(".create table " + s.table + " (orderid: string, custid: string, city: string, amount: int, purchase_time: datetime)")
+	s.manage(".create table " + s.table + ` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"custid","Properties":{"path":"$.custid"}},{"column":"city","Properties":{"path":"$.city"}},{"column":"amount","Properties":{"path":"$.amount"}},{"column":"purchase_time","Properties":{"path":"$.purchase_time"}}]'`)
+	s.config = map[string]string{
+		"name": s.name, "connector.class": Class, "topics": s.topic, "kusto.url": servers.adx.url, "kusto.tls.ca.file": servers.adx.caFile,
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'shop', 'table': '%s','format': 'json', 'mapping':'M'}]", s.topic, s.table),
+		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"flush.size.bytes": "1000", "flush.interval.ms": "200", "flush.max.bytes": "20000",
+	}
+	for k, v := range settings {
+		s.config[k] = v
+	}
+	return s
+}
+
+func (s *stage) manage(command string) *kusto.Table {
+	s.t.Helper()
+	table, err := servers.adx.client.Manage(s.t.Context(), "shop", command)
+	if err != nil {
+		s.t.Fatalf("%s: %v", command, err)
+	}
+	return table
+}
+
+func order(id int) string {
+	return fmt.Sprintf(`{"before":null,"after":{"orderid":%d,"custid":%d,"amount":%d,"city":"New York","purchase_time":"2026-01-02 03:04:05"},"source":{"lsn":%d,"ts_ms":1700000000000,"txId":5},"op":"c","ts_ms":1}`, id, id%1000, 100+id%100, id)
+}
+
+// produce writes the orders from to to-1, over all partitions in turn.
+func (s *stage) produce(from, to int, partitions int32) {
+	s.t.Helper()
+	records := make([]*kgo.Record, 0, to-from)
+	for id := from; id < to; id++ {
+		records = append(records, &kgo.Record{Partition: int32(id) % partitions, Key: []byte(fmt.Sprintf(`{"orderid":%d}`, id)), Value: []byte(order(id))})
+	}
+	s.send(records...)
+}
+
+func (s *stage) send(records ...*kgo.Record) {
+	s.t.Helper()
+	if err := s.kafka.ProduceSync(s.t.Context(), records...).FirstErr(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// running is a task under way.
+type running struct {
+	task   *task
+	cancel context.CancelFunc
+	ended  chan error
+
+	mu      sync.Mutex
+	retries []error
+}
+
+// start runs a task until the test ends or it is stopped.
+func (s *stage) start() *running {
+	s.t.Helper()
+	r := &running{ended: make(chan error, 1)}
+	var err error
+	if r.task, err = makeTask(s.brokers, s.config, 0, func(err error) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.retries = append(r.retries, err)
+	}); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.ended <- r.task.Run(ctx) }()
+	s.t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func (r *running) stop() error {
+	r.cancel()
+	err := <-r.ended
+	r.ended <- err
+	return err
+}
+
+// failure waits for the task to fail by itself.
+func (r *running) failure(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		if err == nil {
+			t.Fatal("the task ended without an error")
+		}
+		return err
+	case <-time.After(time.Minute):
+		t.Fatal("the task did not fail")
+	}
+	return nil
+}
+
+// holds waits until the table has exactly the orders from 1 to n-1, each once.
+func (s *stage) holds(n int) {
+	s.t.Helper()
+	s.holdsIDs(func(yield func(int) bool) {
+		for id := 1; id < n; id++ {
+			if !yield(id) {
+				return
+			}
+		}
+	})
+}
+
+func (s *stage) holdsIDs(ids func(func(int) bool)) {
+	s.t.Helper()
+	testenv.Eventually(s.t, 2*time.Minute, "the orders in "+s.table, func(ctx context.Context) error { return s.compare(ctx, ids) })
+	// A repeated batch could still be on its way.
+	time.Sleep(700 * time.Millisecond)
+	if err := s.compare(s.t.Context(), ids); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) compare(ctx context.Context, ids func(func(int) bool)) error {
+	got, err := servers.adx.client.Query(ctx, "shop", s.table+" | summarize n=count() by orderid | limit 400000")
+	if err != nil {
+		return err
+	}
+	count := map[string]string{}
+	for _, r := range got.Rows {
+		count[r[0]] = r[1]
+	}
+	want, missing := 0, 0
+	for id := range ids {
+		want++
+		if count[strconv.Itoa(id)] == "" {
+			missing++
+		}
+	}
+	var repeated []string
+	for id, n := range count {
+		if n != "1" {
+			repeated = append(repeated, id+"×"+n)
+		}
+	}
+	if missing > 0 || len(repeated) > 0 || len(count) != want {
+		return fmt.Errorf("%d of %d orders are missing, %d are there, repeated: %.20v", missing, want, len(count), repeated)
+	}
+	return nil
+}
+
+// committed is the group's committed offset of a partition.
+func (s *stage) committed(partition int32) int64 {
+	s.t.Helper()
+	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(s.t.Context(), groupOf(s.name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	o, ok := offsets.Lookup(s.topic, partition)
+	if !ok {
+		return -1
+	}
+	return o.At
+}
+
+// commits waits for the committed offset to become want.
+func (s *stage) commits(partition int32, want int64) {
+	s.t.Helper()
+	testenv.Eventually(s.t, time.Minute, "the committed offset", func(context.Context) error {
+		if got := s.committed(partition); got != want {
+			return fmt.Errorf("committed %d, want %d", got, want)
+		}
+		return nil
+	})
+}
+
+// child runs the connector in a process of its own that kills itself at a failpoint, and waits for that.
+func (s *stage) child(place string) {
+	s.t.Helper()
+	text, err := json.Marshal(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	file := filepath.Join(s.t.TempDir(), "config.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: []string{childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case <-p.Done():
+	case <-time.After(time.Minute):
+		p.Kill()
+		s.t.Fatalf("the child was not killed at %s:\n%s", place, p.Log())
+	}
+	if log := p.Log(); strings.Contains(log, "panic") || strings.Contains(log, "exit") {
+		s.t.Fatal(log)
+	}
+}
