@@ -168,7 +168,7 @@ func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement)
 		return nil, err
 	}
 	defer adx.close()
-	worker, err := st.Fleet(ctx, "sink", "SSL_CERT_FILE="+ca)
+	worker, err := st.Fleet(ctx, "sink", "KUSTO_CA_FILE="+ca)
 	if err != nil {
 		return nil, err
 	}

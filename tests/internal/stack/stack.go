@@ -147,7 +147,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 		}
 	}
 	s.worker = append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
-		"SSL_CERT_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
+		"KUSTO_CA_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
 		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if o.Orders {
 		orders = s.addresses["orders grpc"]
 		if err := s.run(ctx, "orders-generator", []string{"orders grpc"}, "PG_HOST="+s.Postgres.Host, fmt.Sprintf("PG_PORT=%d", s.Postgres.Port),
-			"PG_USER="+testenv.PostgresUser, "PG_PASSWORD="+testenv.PostgresPassword, "PG_DB=postgres", "PG_SSLMODE=disable",
+			"PG_USER="+testenv.PostgresUser, "PG_PASSWORD="+testenv.PostgresPassword, "PG_DB=postgres", "PG_SSLMODE=disable", "CALYPSO_STOPPED=true",
 			"GRPC_ADDRESS="+s.addresses["orders grpc"], "HTTP_ADDRESS=127.0.0.1:0"); err != nil {
 			return err
 		}
