@@ -29,9 +29,9 @@ func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: lim
 func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
 	rows, err := e.db.QueryContext(ctx, plan.SQL)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, wrap(ctx, err)
 	}
-	return newRows(rows, plan.Columns, e.limits.Rows), nil
+	return newRows(ctx, rows, plan.Columns, e.limits.Rows), nil
 }
 
 // All runs a plan and returns all its rows. It suits the small results that compiling asks for (kql.Options.Probe).

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -18,9 +19,12 @@ func (e *ErrTooManyRows) Error() string {
 
 // wrap makes an error of the database one of a query. What a function refuses becomes a *kql.Error; the name of the
 // driver, which means nothing to the user, is taken out of the text.
-func wrap(err error) error {
+func wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("run query: %w", ctx.Err())
 	}
 	text := err.Error()
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {

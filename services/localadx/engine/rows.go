@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"database/sql"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -8,6 +9,7 @@ import (
 
 // Rows are the rows of one result. Not safe for concurrent use.
 type Rows struct {
+	ctx     context.Context // of the query, to tell its end from other errors
 	rows    *sql.Rows
 	columns []kql.Column
 	limit   int64 // 0: none
@@ -17,8 +19,8 @@ type Rows struct {
 	err     error
 }
 
-func newRows(rows *sql.Rows, columns []kql.Column, limit int64) *Rows {
-	r := &Rows{rows: rows, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
+func newRows(ctx context.Context, rows *sql.Rows, columns []kql.Column, limit int64) *Rows {
+	r := &Rows{ctx: ctx, rows: rows, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
 	for i := range r.values {
 		r.targets[i] = &r.values[i]
 	}
@@ -50,7 +52,7 @@ func (r *Rows) Err() error {
 	if r.err != nil {
 		return r.err
 	}
-	return wrap(r.rows.Err())
+	return wrap(r.ctx, r.rows.Err())
 }
 
 // Close ends the query.

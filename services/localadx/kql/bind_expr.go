@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -345,7 +346,7 @@ func (b *binder) comparable(x node, l, r *expr) (*expr, *expr) {
 func (b *binder) compare(x node, op string, l, r *expr) *expr {
 	l, r = b.comparable(x, l, r)
 	e := &expr{typ: value.Bool}
-	if l.typ == value.Real && (l.nullable || !l.isConst) {
+	if l.typ == value.Real {
 		return b.compareReal(op, l, r)
 	}
 	switch op {
@@ -377,9 +378,9 @@ func (b *binder) compare(x node, op string, l, r *expr) *expr {
 
 // compareReal compares doubles, where DuckDB takes NaN for equal to itself and greater than everything.
 func (b *binder) compareReal(op string, l, r *expr) *expr {
-	var guards []string
+	guards := []string{"FALSE"}
 	for _, o := range []*expr{l, r} {
-		if !o.isConst {
+		if f, ok := o.konst.(float64); !ok || math.IsNaN(f) {
 			guards = append(guards, "isnan("+o.sql+")")
 		}
 	}

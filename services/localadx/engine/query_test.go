@@ -1,0 +1,152 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
+	"github.com/calypso-cdc/calypso/services/localadx/kql"
+)
+
+// people and events are the tables of these tests, as let statements.
+const tables = `
+let people = datatable(name:string, age:int, city:string, joined:datetime)[
+  'Ann', 30, 'Oslo', datetime(2020-01-05), 'Bob', int(null), 'Rome', datetime(2020-01-06 12:00), 'Cid', 25, '', datetime(null), 'Dan', 30, 'Oslo', datetime(2020-02-01)];
+let events = datatable(name:string, at:timespan, d:dynamic)[
+  'Ann', 1h, dynamic({"k":1,"l":["x","y"]}), 'Ann', 2h, dynamic({"k":"two"}), 'Eve', time(null), dynamic(null)];
+`
+
+func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
+	h := newHarness(t)
+	for _, c := range []struct{ query, want string }{
+		// nulls and strings
+		{"people | where age == 30 | project name", `[["Ann"],["Dan"]]`},
+		{"people | where age != 30 | project name", `[["Bob"],["Cid"]]`},
+		{"people | where age !in (30) | project name", `[["Bob"],["Cid"]]`},
+		{"people | where not(age == 30) | project name", `[["Bob"],["Cid"]]`},
+		{"people | where age > 20 or isnull(age) | count", `[[4]]`},
+		{"people | where isnull(city) | count", `[[0]]`},
+		{"people | where isempty(city) | project name", `[["Cid"]]`},
+		{"print strcat('a-', tostring(int(null)), '-end'), coalesce(int(null), 3), isnull(int(null)), int(null) == int(null)", `[["a--end",3,true,null]]`},
+		{"people | summarize sum(age), avg(age), count(age), min(age), dcount(age)", `[[85,28.333333333333332,4,25,2]]`},
+		{"people | where name == 'x' | summarize sum(age), avg(age), max(age), make_list(age), count()", `[[0,"NaN",null,[],0]]`},
+		{"people | sort by age asc | project name", `[["Bob"],["Cid"],["Ann"],["Dan"]]`},
+		{"people | sort by age | project name", `[["Ann"],["Dan"],["Cid"],["Bob"]]`},
+		{"people | sort by age asc nulls last, name desc | project name", `[["Cid"],["Dan"],["Ann"],["Bob"]]`},
+		{"people | summarize n = count() by age | sort by n, age asc", `[[30,2],[null,1],[25,1]]`},
+		// terms
+		{"print 'alpha_beta gamma' has 'alpha', 'alphabet' has 'alpha', 'x-alpha' has 'ALPHA', 'a' has_cs 'A', 'alphabet' hasprefix 'alp', 'abc' contains 'B', 'abc' contains_cs 'B'",
+			`[[true,false,true,false,true,true,false]]`},
+		{"print 'Éa b' has 'éa', 'a b' has_any ('c', 'B'), 'a b' has_all ('a', 'c'), 'ab' !has 'a', 'abc' startswith 'AB', 'abc' !endswith_cs 'BC'", `[[true,true,false,true,true,true]]`},
+		// numbers
+		{"print 7 / 2, -7 / 2, 7 % 3, -7 % 3, 7 % -3, 1 / 0, 1.0 / 0, 7.0 / 2", `[[3,-3,1,2,1,null,"Infinity",3.5]]`},
+		{"print bin(-5, 2), bin(5.5, 2), bin(7, 2), floor(-1.5), round(2.5), round(1.2345, 2), real(nan) == real(nan), real(nan) != real(nan), real(nan) > 1", `[[-6,4,6,-2,2,1.23,false,true,false]]`},
+		{"print toint(2.9), toint(-2.5), toint('3.14'), tolong('0x1f'), todouble('1e3'), tobool('yes'), tobool('TRUE'), tostring(true), tostring(1.0), tostring(1e20)", `[[2,-2,null,31,1000,null,true,"True","1.0","1E+20"]]`},
+		{"print int(2147483647) + 1, 2147483647 * 2, todecimal('1.50') + 1, gettype(1), gettype(1.0), gettype(dynamic([1]))", `[[2147483648,4294967294,"2.5","long","real","array"]]`},
+		// time
+		{"print bin(datetime(2020-01-08 13:14), 7d), datetime(2020-01-08 13:14) % 1d, datetime(2020-01-02) - datetime(2020-01-01), 1d / 1h, 1h * 1.5, 5h % 2h", `[["2020-01-06T00:00:00Z","13:14:00","1.00:00:00",24,"01:30:00","01:00:00"]]`},
+		{"print startofweek(datetime(2020-01-08)), endofmonth(datetime(2020-02-10)), dayofweek(datetime(2020-01-08)), monthofyear(datetime(2020-01-08)), hourofday(datetime(2020-01-08 05:00))", `[["2020-01-05T00:00:00Z","2020-02-29T23:59:59.9999999Z","3.00:00:00",1,5]]`},
+		{"print datetime_diff('year', datetime(2021-01-01), datetime(2020-12-31)), datetime_add('month', 1, datetime(2020-01-31)), format_datetime(datetime(2020-03-04 15:06:07.12), 'yy-M-d h:mm:ss tt ff')", `[[1,"2020-02-29T00:00:00Z","20-3-4 3:06:07 PM 12"]]`},
+		// dynamic
+		{"events | project name, d.k, d.l[0], d.l[-1], d['l'], d.none.deeper", `[["Ann",1,"x","y",["x","y"],null],["Ann","two",null,null,null,null],["Eve",null,null,null,null,null]]`},
+		{"events | mv-expand l = d.l to typeof(string) | project name, l", `[["Ann","x"],["Ann","y"],["Ann",""],["Eve",""]]`},
+		{"print d = dynamic([1, '2', 3.7, null]) | mv-expand d to typeof(long)", `[[1],[null],[3],[null]]`},
+		{"print d = dynamic([]) | mv-expand d | count", `[[0]]`},
+		{"print dynamic({'a':1}).a == 1, dynamic('x') == 'x', tostring(dynamic('x')), tostring(dynamic({'a':[1,2.0]})), array_length(dynamic([1,2])), tolong(dynamic('12'))", `[[true,true,"x","{\"a\":[1,2.0]}",2,12]]`},
+		{"events | summarize make_list(at), make_set(name)", `[[["01:00:00","02:00:00"],["Ann","Eve"]]]`},
+		{"print x = dynamic([3,1,2]) | mv-expand y = x to typeof(long) | sort by y asc | summarize make_list(y)", `[[[1,2,3]]]`},
+		// joins
+		{"people | join kind=inner events on name | project name, at | sort by at asc", `[["Ann","01:00:00"],["Ann","02:00:00"]]`},
+		{"people | join kind=leftouter events on name | project name, name1, at | sort by name asc, at asc", `[["Ann","Ann","01:00:00"],["Ann","Ann","02:00:00"],["Bob","",null],["Cid","",null],["Dan","",null]]`},
+		{"people | join kind=rightanti events on name | project name", `[["Eve"]]`},
+		{"people | join kind=fullouter events on name | summarize count() by left = name, right = name1 | sort by left asc, right asc", `[["","Eve",1],["Ann","Ann",2],["Bob","",1],["Cid","",1],["Dan","",1]]`},
+		{"datatable(k:int, v:string)[1,'a',int(null),'b'] | join kind=inner (datatable(k:long, w:string)[1,'x',long(null),'y']) on k | project v, w | sort by v asc", `[["a","x"],["b","y"]]`},
+		{"people | where city in ((people | summarize c = count() by city | where c > 1 | project city)) | count", `[[2]]`},
+		// shape
+		{"people | extend age = age + 1, old = age | where name == 'Ann' | project age, old", `[[31,30]]`},
+		{"datatable(Foo:long, foo:string)[1,'a'] | project foo, Foo", `[["a",1]]`},
+		{"let age = 99; people | where name == 'Ann' | project age", `[[30]]`},
+		{"let f = (T:(age:int), limit:long) { T | where age >= limit | count }; f(people, 30)", `[[2]]`},
+		{"people | summarize arg_max(joined, name), arg_min(joined, name)", `[["2020-02-01T00:00:00Z","Dan","2020-01-05T00:00:00Z","Ann"]]`},
+		{"people | top 2 by name desc | project name", `[["Dan"],["Cid"]]`},
+		{"people | serialize | extend p = prev(name), n = next(name, 2, '-'), c = row_cumsum(age), r = row_number(0) | project p, n, c, r", `[["","Cid",30,0],["Ann","Dan",30,1],["Bob","-",55,2],["Cid","-",85,3]]`},
+		{"range x from 1 to 4 step 1 | where x % 2 == 0 | extend y = x * x", `[[2,4],[4,16]]`},
+		{"people | take 0 | getschema | project ColumnName, ColumnType", `[["name","string"],["age","int"],["city","string"],["joined","datetime"]]`},
+		{"print a = 1 | union (print a = 2), (print b = 'x') | sort by a asc", `[[null,"x"],[1,""],[2,""]]`},
+		{"people | make-series n = count() default = 0 on joined from datetime(2020-01-01) to datetime(2020-03-01) step 30d | project n", `[[[2,1]]]`},
+		{"people | summarize n = count() by city | evaluate pivot(city, sum(n))", `[[1,2,1]]`},
+		{"print s = 'k=12;rest of it' | parse s with 'k=' k:long ';' rest", `[["k=12;rest of it",12,"rest of it"]]`},
+		{"print s = 'nothing' | parse s with 'k=' k:long ';' rest", `[["nothing",null,""]]`},
+		{"people | where name == \"O'Hara\" or name == 'Ann' | project toupper(name), substring(name, 1), indexof(name, 'n'), reverse(name)", `[["ANN","nn",1,"nnA"]]`},
+	} {
+		_, rows, err := h.query(tables + c.query)
+		if err != nil {
+			t.Errorf("%s: %v", c.query, err)
+			continue
+		}
+		var want [][]any
+		if err := json.Unmarshal([]byte(c.want), &want); err != nil {
+			t.Fatalf("%s: %v", c.want, err)
+		}
+		if got := preview(rows); got != preview(want) {
+			t.Errorf("%s:\n got %s\nwant %s", c.query, got, preview(want))
+		}
+	}
+}
+
+func TestAQueryStopsWhenItsContextEnds(t *testing.T) {
+	h := newHarness(t)
+	plan, err := kql.Compile("range x from 1 to 1000000 step 1 | extend k = 1 | join (range y from 1 to 1000000 step 1 | extend k = 1) on k | summarize sum(x * y % 7)", kql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		rows, err := h.engine.Query(ctx, plan)
+		if err == nil {
+			for rows.Next() {
+			}
+			err = rows.Err()
+			rows.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the query goes on")
+	}
+}
+
+func TestTooManyRowsAreAnErrorAfterTheLimit(t *testing.T) {
+	h := newHarness(t)
+	limited := engine.New(h.db, engine.Limits{Rows: 3})
+	plan, err := kql.Compile("range x from 1 to 10 step 1", kql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := limited.All(context.Background(), plan)
+	var tooMany *engine.ErrTooManyRows
+	if !errors.As(err, &tooMany) || tooMany.Limit != 3 || len(rows) != 3 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	if !strings.Contains(err.Error(), "E_QUERY_RESULT_SET_TOO_LARGE") {
+		t.Errorf("the message lacks Kusto's code: %v", err)
+	}
+}
+
+func TestOverflowIsAnErrorNotAWrongNumber(t *testing.T) {
+	h := newHarness(t)
+	if _, rows, err := h.query("print x = 9223372036854775807 | extend y = x + 1"); err == nil {
+		t.Errorf("got %v", rows)
+	}
+}
