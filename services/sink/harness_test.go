@@ -261,7 +261,7 @@ func newStage(t *testing.T, partitions int32, settings map[string]string) *stage
 	s.config = map[string]string{
 		"name": s.name, "connector.class": Class, "topics": s.topic, "kusto.url": servers.adx.url, "kusto.tls.ca.file": servers.adx.caFile,
 		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'shop', 'table': '%s','format': 'json', 'mapping':'M'}]", s.topic, s.table),
-		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"transforms":                  "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
 		"flush.size.bytes": "1000", "flush.interval.ms": "200", "flush.max.bytes": "20000",
 	}
 	for k, v := range settings {
@@ -442,7 +442,7 @@ func (s *stage) child(place string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: []string{childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place}})
+	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: []string{childConfig + "=" + file, childBrokers + "=" + s.brokers, failpoint.Variable + "=" + place}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
