@@ -97,6 +97,12 @@ func Transient(err error) bool {
 		pgconn.SafeToRetry(err)
 }
 
+// UnknownOption says whether the server refused to start a stream because its output plugin is older than an option.
+func UnknownOption(err error, option string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && strings.Contains(pg.Message, option) && strings.Contains(pg.Message, "unknown")
+}
+
 // connectError gives a failed connection attempt its reason.
 func connectError(c Config, err error) error {
 	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)

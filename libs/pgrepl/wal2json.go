@@ -13,6 +13,9 @@ import (
 type Wal2JSONOptions struct {
 	// Format is 1 (a message is a whole transaction) or 2 (a message is a change).
 	Format int
+	// PlainNumbers leaves numeric-data-types-as-string out, which versions before 2.6 do not know: NaN and infinities are
+	// then null.
+	PlainNumbers bool
 	// Extra are further options, name and value.
 	Extra [][2]string
 }
@@ -21,8 +24,8 @@ type Wal2JSONOptions struct {
 // into tuples that alias the frame where no escape has to be undone.
 //
 // The plugin names tables and columns instead of describing them, so relations are the catalog's. It leaves unchanged
-// TOASTed values out, which become change.Unchanged, and writes NaN and infinities as null, which numbers-as-strings
-// (an option of the plugin since 2.6, asked for here) prevents.
+// TOASTed values out, which become change.Unchanged, and writes NaN and infinities as null, which its option
+// numeric-data-types-as-string prevents where the plugin is new enough to have it.
 type Wal2JSON struct {
 	options   Wal2JSONOptions
 	relations Relations
@@ -50,7 +53,10 @@ func (w *Wal2JSON) PluginArgs() []string {
 	if w.options.Format == 1 {
 		format = "1"
 	}
-	args := []string{`"format-version" '` + format + `'`, `"include-xids" 'true'`, `"include-timestamp" 'true'`, `"include-lsn" 'true'`, `"numeric-data-types-as-string" 'true'`}
+	args := []string{`"format-version" '` + format + `'`, `"include-xids" 'true'`, `"include-timestamp" 'true'`, `"include-lsn" 'true'`}
+	if !w.options.PlainNumbers {
+		args = append(args, `"numeric-data-types-as-string" 'true'`)
+	}
 	if format == "2" {
 		args = append(args, `"include-transaction" 'true'`)
 	}

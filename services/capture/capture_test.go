@@ -2,37 +2,118 @@ package capture
 
 import (
 	"fmt"
+	"strings"
 	"testing"
-
-	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
-	pg, kafka := testenv.RunPostgres(t, testenv.PostgresConfig{}), testenv.RunKafka(t, testenv.KafkaConfig{})
-	s := newSource(t, pg)
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, 'v' || g FROM generate_series(1, 3) g")
-	start(t, kafka.Bootstrap, s.config("c1", map[string]string{"table.include.list": "public.a"}))
-	topic := s.db + ".public.a"
-	got := await(t, kafka.Bootstrap, topic, 3)
-	for i, want := range []string{"first", "true", "last"} {
-		if got[i].Op != "r" || got[i].Source.Snapshot != want {
-			t.Errorf("event %d has op %s and snapshot %s, want r and %s", i, got[i].Op, got[i].Source.Snapshot, want)
-		}
-	}
-	s.exec(t, "INSERT INTO a VALUES (4, 'new'); UPDATE a SET x = 'changed' WHERE id = 1; DELETE FROM a WHERE id = 2")
-	got = await(t, kafka.Bootstrap, topic, 7)[3:]
-	ops := ""
-	for _, e := range got {
+// ops prints events as a word: the operations in order, with - for a tombstone.
+func ops(events []event) string {
+	var b strings.Builder
+	for _, e := range events {
 		if e.tombstone {
-			ops += "-"
+			b.WriteByte('-')
 		} else {
-			ops += e.Op
+			b.WriteString(e.Op)
 		}
 	}
-	if ops != "cud-" {
-		t.Errorf("operations are %s, want cud-", ops)
+	return b.String()
+}
+
+func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
+	for _, plugin := range []map[string]string{
+		{"plugin.name": "pgoutput"}, {"plugin.name": "pgoutput", "replication.protocol": "4"},
+		{"plugin.name": "wal2json"}, {"plugin.name": "wal2json_rds_streaming", "slot.stream.params": "format-version=1"},
+	} {
+		t.Run(fmt.Sprint(plugin), func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, 'v' || g FROM generate_series(1, 3) g")
+			plugin["table.include.list"] = "public.a"
+			start(t, s.config("c"+s.db, plugin))
+			topic := s.db + ".public.a"
+			got := await(t, topic, 3)
+			for i, want := range []string{"first", "true", "last"} {
+				if got[i].Op != "r" || got[i].Source.Snapshot != want {
+					t.Errorf("event %d has op %s and snapshot %s, want r and %s", i, got[i].Op, got[i].Source.Snapshot, want)
+				}
+			}
+			s.exec(t, "BEGIN; INSERT INTO a VALUES (4, 'a''b\\\"ü'), (5, NULL); SAVEPOINT x; INSERT INTO a VALUES (6, 'undone'); ROLLBACK TO x; UPDATE a SET x = 'changed' WHERE id = 1; COMMIT; DELETE FROM a WHERE id = 2")
+			got = await(t, topic, 8)[3:]
+			if ops(got) != "ccud-" {
+				t.Errorf("operations are %s, want ccud-", ops(got))
+			}
+			if x := got[0].After["x"]; x != "a'b\\\"ü" {
+				t.Errorf("x of the first insert is %q", x)
+			}
+			if x := got[1].After["x"]; x != nil {
+				t.Errorf("x of the second insert is %v, want null", x)
+			}
+			if x := got[2].After["x"]; x != "changed" || got[2].Before != nil {
+				t.Errorf("update: x is %v, before %v", x, got[2].Before)
+			}
+		})
 	}
-	if x := got[1].After["x"]; fmt.Sprint(x) != "changed" {
-		t.Errorf("x after the update is %v", x)
+}
+
+func TestARestartGoesOnWhereItStopped(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, nil)
+	topic := s.db + ".public.a"
+	for i := range 3 {
+		c := start(t, config)
+		n := len(await(t, topic, 1+i*4))
+		s.exec(t, fmt.Sprintf("INSERT INTO a VALUES (%d), (%d)", 100*i+10, 100*i+11))
+		await(t, topic, n+2)
+		if err := c.stop(t); err != nil {
+			t.Fatal(err)
+		}
+		s.exec(t, fmt.Sprintf("INSERT INTO a VALUES (%d), (%d)", 100*i+12, 100*i+13))
+	}
+	start(t, config)
+	await(t, topic, 13)
+}
+
+func TestAnIdleTableHoldsNoLogBack(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE other (x text)")
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a", "publication.autocreate.mode": "filtered", "status.update.interval.ms": "100"}))
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO other SELECT repeat('x', 1000) FROM generate_series(1, 30000)")
+	end := s.query(t, "SELECT pg_current_wal_lsn()::text")
+	eventually(t, "the slot follows the log", func() error {
+		if s.query(t, fmt.Sprintf("SELECT (confirmed_flush_lsn >= '%s')::text FROM pg_replication_slots WHERE slot_name = '%s'", end, s.db)) != "true" {
+			return fmt.Errorf("confirmed %s of %s", s.query(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"), end)
+		}
+		return nil
+	})
+}
+
+func TestATransactionCarriesItsTraceContextToItsEvents(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data"}))
+	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	s.awaitSlot(t)
+	s.exec(t, "BEGIN; SELECT pg_logical_emit_message(true, 'traceparent', '"+parent+"'); INSERT INTO a VALUES (1), (2); COMMIT; INSERT INTO a VALUES (3)")
+	got := await(t, s.db+".public.a", 3)
+	for i, want := range []string{parent, parent, ""} {
+		if got[i].headers["traceparent"] != want {
+			t.Errorf("event %d has traceparent %q, want %q", i, got[i].headers["traceparent"], want)
+		}
+	}
+}
+
+func TestTablesCreatedWhileStreamingAreCaptured(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	start(t, s.config("c"+s.db, nil))
+	s.awaitSlot(t)
+	s.exec(t, "CREATE TABLE b (id int PRIMARY KEY, x text); INSERT INTO b VALUES (1, 'x'); ALTER TABLE b ADD y int; INSERT INTO b VALUES (2, 'x', 3)")
+	got := await(t, s.db+".public.b", 2)
+	if _, ok := got[0].After["y"]; ok {
+		t.Errorf("the first row has the later column: %v", got[0].After)
+	}
+	if fmt.Sprint(got[1].After["y"]) != "3" {
+		t.Errorf("the second row lacks the new column: %v", got[1].After)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,90 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
+// servers are what the package's tests share: each test has a database and topics of its own.
+var servers struct {
+	pg    *testenv.Postgres
+	kafka *testenv.Kafka
+}
+
+// childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of
+// the tests; childBrokers are its brokers.
+const (
+	childConfig  = "CALYPSO_TEST_CHILD"
+	childBrokers = "CALYPSO_TEST_BROKERS"
+)
+
+func TestMain(m *testing.M) {
+	if file := os.Getenv(childConfig); file != "" {
+		if err := runChild(file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	ctx := context.Background()
+	var err error
+	if servers.pg, err = testenv.StartPostgres(ctx, testenv.PostgresConfig{Settings: []string{
+		"wal_sender_timeout = 4s", "max_replication_slots = 100", "max_wal_senders = 100", "max_connections = 300", "logical_decoding_work_mem = '64kB'",
+	}}); err != nil {
+		fmt.Fprintln(os.Stderr, "left out:", err)
+		return 0
+	}
+	defer servers.pg.Close()
+	if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer servers.kafka.Close()
+	if !servers.kafka.Real {
+		fmt.Fprintln(os.Stderr, servers.kafka.Notice)
+	}
+	return m.Run()
+}
+
+func runChild(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var config map[string]string
+	if err := json.Unmarshal(text, &config); err != nil {
+		return err
+	}
+	task, err := makeTask(os.Getenv(childBrokers), config, NewBoard(), func(error) {})
+	if err != nil {
+		return err
+	}
+	return task.Run(context.Background())
+}
+
+// child runs a connector in a process of its own that kills itself at a failpoint.
+func child(t testing.TB, config map[string]string, failpoint string) *testenv.Process {
+	t.Helper()
+	text, err := json.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := testenv.StartProcess(testenv.Command{Path: self, Env: append(os.Environ(), childConfig+"="+file, childBrokers+"="+servers.kafka.Bootstrap, "CALYPSO_FAILPOINT="+failpoint), Log: file + ".log"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
 // source is a database of its own on the tests' PostgreSQL cluster, with a connection to change it.
 type source struct {
 	*testenv.Postgres
@@ -28,9 +113,9 @@ type source struct {
 }
 
 // newSource creates a database.
-func newSource(t testing.TB, pg *testenv.Postgres) *source {
+func newSource(t testing.TB) *source {
 	t.Helper()
-	ctx := t.Context()
+	ctx, pg := t.Context(), servers.pg
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
 	if err := pg.Exec(ctx, "postgres", "CREATE DATABASE "+db); err != nil {
 		t.Fatal(err)
@@ -89,11 +174,11 @@ type capture struct {
 const testOffsets = "calypso-offsets"
 
 // start runs a connector until stop or the test's end.
-func start(t testing.TB, brokers string, config map[string]string) *capture {
+func start(t testing.TB, config map[string]string) *capture {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	c := &capture{cancel: cancel, done: make(chan error, 1)}
-	task, err := makeTask(brokers, config, NewBoard(), func(err error) {
+	task, err := makeTask(servers.kafka.Bootstrap, config, NewBoard(), func(err error) {
 		if err != nil {
 			c.mu.Lock()
 			c.retries = append(c.retries, err)
@@ -104,7 +189,13 @@ func start(t testing.TB, brokers string, config map[string]string) *capture {
 		cancel()
 		t.Fatal(err)
 	}
-	go func() { c.done <- task.Run(ctx) }()
+	go func() {
+		err := task.Run(ctx)
+		if err != nil {
+			t.Logf("connector %s failed: %v", config["name"], err)
+		}
+		c.done <- err
+	}()
 	t.Cleanup(func() { c.stop(t) })
 	return c
 }
@@ -244,10 +335,10 @@ type event struct {
 }
 
 // events reads a topic's committed events.
-func events(t testing.TB, brokers, topic string) []event {
+func events(t testing.TB, topic string) []event {
 	t.Helper()
 	records, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers)}, o...)...)
+		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.kafka.Bootstrap)}, o...)...)
 	}, topic)
 	if err != nil {
 		t.Fatal(err)
@@ -269,11 +360,11 @@ func events(t testing.TB, brokers, topic string) []event {
 }
 
 // await waits until a topic has n committed events and returns them; more than n fail the test.
-func await(t testing.TB, brokers, topic string, n int) []event {
+func await(t testing.TB, topic string, n int) []event {
 	t.Helper()
 	var got []event
 	testenv.Eventually(t, 60*time.Second, fmt.Sprintf("%d events in %s", n, topic), func(context.Context) error {
-		if got = events(t, brokers, topic); len(got) < n {
+		if got = events(t, topic); len(got) < n {
 			return fmt.Errorf("%d are there", len(got))
 		}
 		return nil

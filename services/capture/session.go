@@ -23,6 +23,8 @@ type session struct {
 	tables   []pgrepl.FoundTable
 	producer *producer
 	plugin   string
+	// plainNumbers says that the server's wal2json cannot send numbers as strings.
+	plainNumbers bool
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
 	relations map[uint32]*change.Relation
 }

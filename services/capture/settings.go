@@ -23,17 +23,19 @@ type settings struct {
 	pluginGiven bool
 	protocol    int
 	pluginExtra [][2]string
-	slot        string
-	slotTries   int
-	slotDelay   time.Duration
-	slotCreate  time.Duration // longest time to wait for the slot's creation
-	failover    bool
-	dropOnStop  bool
-	publication pgrepl.Publication // without tables
-	identities  []identityRule
-	confirm     bool // whether this connector confirms positions
-	status      time.Duration
-	mismatch    string
+	// wal2jsonFormat is 2, or 1 if slot.stream.params asks for it.
+	wal2jsonFormat int
+	slot           string
+	slotTries      int
+	slotDelay      time.Duration
+	slotCreate     time.Duration // longest time to wait for the slot's creation
+	failover       bool
+	dropOnStop     bool
+	publication    pgrepl.Publication // without tables
+	identities     []identityRule
+	confirm        bool // whether this connector confirms positions
+	status         time.Duration
+	mismatch       string
 
 	snapshot snapshotSettings
 
@@ -186,7 +188,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	}
 	switch p := strings.ToLower(v.String("plugin.name")); {
 	case strings.HasPrefix(p, "wal2json"):
-		s.plugin = "wal2json"
+		s.plugin, s.wal2jsonFormat = "wal2json", 2
 	case p == "decoderbufs" && s.pluginGiven:
 		s.plugin = "decoderbufs"
 	default:
@@ -199,6 +201,13 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok {
 			return nil, fmt.Errorf("slot.stream.params: %q is not name=value", kv)
+		}
+		if s.plugin == "wal2json" && strings.TrimSpace(name) == "format-version" {
+			s.wal2jsonFormat, err = strconv.Atoi(strings.TrimSpace(value))
+			if err != nil || s.wal2jsonFormat < 1 || s.wal2jsonFormat > 2 {
+				return nil, fmt.Errorf("slot.stream.params: format-version %q is not 1 or 2", value)
+			}
+			continue
 		}
 		s.pluginExtra = append(s.pluginExtra, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
 	}

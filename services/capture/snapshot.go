@@ -200,7 +200,7 @@ func importSnapshot(ctx context.Context, conn *pgx.Conn, name string) error {
 		_, err = conn.Exec(ctx, "SET TRANSACTION SNAPSHOT "+pgrepl.QuoteLiteral(name))
 	}
 	if err != nil {
-		return fmt.Errorf("import snapshot %s: %w", name, err)
+		return fmt.Errorf("import snapshot %s: %w; %w", name, err, errSnapshotGone)
 	}
 	return nil
 }

@@ -37,6 +37,14 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		return err
 	}
 	conn, err := repl.Start(ctx, s.settings.slot, at.Commit, r.decoder.PluginArgs())
+	if pgrepl.UnknownOption(err, "numeric-data-types-as-string") {
+		s.env.Logger.Warn("This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
+		s.plainNumbers = true
+		if r.decoder, err = s.decoder(r); err != nil {
+			return err
+		}
+		conn, err = repl.Start(ctx, s.settings.slot, at.Commit, r.decoder.PluginArgs())
+	}
 	if err != nil {
 		return err
 	}
@@ -482,6 +490,8 @@ func (s *session) decoder(r *reader) (pgrepl.Decoder, error) {
 			o.Spool = r.spool
 		}
 		return pgrepl.NewPgoutput(o, s.catalog), nil
+	case "wal2json":
+		return pgrepl.NewWal2JSON(pgrepl.Wal2JSONOptions{Format: s.settings.wal2jsonFormat, PlainNumbers: s.plainNumbers, Extra: s.settings.pluginExtra}, s.catalog), nil
 	}
 	return nil, permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
 }

@@ -97,11 +97,18 @@ func retriable(err error) bool {
 	if errors.Is(err, errFenced) || errors.Is(err, errPermanent) {
 		return false
 	}
+	if errors.Is(err, errSnapshotGone) {
+		return true
+	}
 	if pgrepl.ReasonOf(err) != "" {
 		return pgrepl.Transient(err)
 	}
 	return pgrepl.Transient(err) || kafkaTransient(err)
 }
+
+// errSnapshotGone says that the session that exported a snapshot ended before everybody had imported it; the next one
+// exports another.
+var errSnapshotGone = errors.New("the exporting connection may have ended")
 
 // errPermanent marks an error that no waiting mends.
 var errPermanent = errors.New("it stays wrong until something is changed")

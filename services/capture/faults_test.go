@@ -1,0 +1,153 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+func eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	testenv.Eventually(t, 60*time.Second, what, func(context.Context) error { return check() })
+}
+
+// awaitSlot waits until the source's slot is streamed from (its creation makes it active as well).
+func (s *source) awaitSlot(t testing.TB) {
+	t.Helper()
+	eventually(t, "slot "+s.db+" is read", func() error {
+		if s.query(t, "SELECT EXISTS (SELECT 1 FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE slot_name = '"+s.db+"' AND r.state IN ('streaming', 'catchup'))::text") != "true" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+}
+
+// failure waits for a task to fail.
+func (c *capture) failure(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-c.done:
+		c.done <- err
+		return err
+	case <-time.After(60 * time.Second):
+		t.Fatal("the task did not fail within 60 s")
+		return nil
+	}
+}
+
+func TestWhatIsWrongIsNamedWithARemedy(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		sql    string
+		set    map[string]string
+		reason pgrepl.Reason
+		says   string
+	}{
+		{"wrong password", "", map[string]string{"database.password": "wrong"}, pgrepl.ReasonAuthentication, "database.password"},
+		{"no such database", "", map[string]string{"database.dbname": "nowhere"}, pgrepl.ReasonDatabaseMissing, "database.dbname"},
+		{"no such table", "", map[string]string{"table.include.list": "public.nothing"}, pgrepl.ReasonTableMissing, "public.nothing"},
+		{"no REPLICATION right", "DO $$ BEGIN CREATE ROLE plain LOGIN PASSWORD 'plain'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "plain", "database.password": "plain"}, pgrepl.ReasonReplication, "ALTER ROLE"},
+		{"no publication", "", map[string]string{"publication.autocreate.mode": "disabled"}, pgrepl.ReasonPublication, "CREATE PUBLICATION"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+			if c.sql != "" {
+				s.exec(t, c.sql)
+			}
+			err := start(t, s.config("c"+s.db, c.set)).failure(t)
+			if pgrepl.ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error %v, want reason %s and a word about %s", err, c.reason, c.says)
+			}
+			if strings.Contains(err.Error(), c.set["database.password"]) && c.set["database.password"] == "wrong" && strings.Contains(err.Error(), "password=wrong") {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+}
+
+func TestASlotInUseIsRetriedAndThenNamed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	start(t, s.config("one"+s.db, nil))
+	s.awaitSlot(t)
+	err := start(t, s.config("two"+s.db, map[string]string{"slot.max.retries": "1", "slot.retry.delay.ms": "50"})).failure(t)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse {
+		t.Errorf("error %v, want %s", err, pgrepl.ReasonSlotInUse)
+	}
+}
+
+func TestASlotThatIsGoneOrAheadStopsTheConnectorAndIsNeverRecreated(t *testing.T) {
+	for _, c := range []struct {
+		name, sql string
+		reason    pgrepl.Reason
+	}{
+		{"dropped", "SELECT pg_drop_replication_slot('$')", pgrepl.ReasonSlotMissing},
+		{"recreated", "SELECT pg_drop_replication_slot('$'); INSERT INTO a VALUES (3); SELECT pg_create_logical_replication_slot('$', 'pgoutput')", pgrepl.ReasonSlotAhead},
+		{"advanced", "INSERT INTO a VALUES (3); SELECT pg_replication_slot_advance('$', pg_current_wal_lsn())", pgrepl.ReasonSlotAhead},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+			config := s.config("c"+s.db, nil)
+			first := start(t, config)
+			await(t, s.db+".public.a", 1)
+			s.awaitSlot(t)
+			s.exec(t, "INSERT INTO a VALUES (2)")
+			await(t, s.db+".public.a", 2)
+			if err := first.stop(t); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the slot is free", func() error {
+				for _, sql := range strings.Split(strings.ReplaceAll(c.sql, "$", s.db), "; ") {
+					if _, err := s.conn.Exec(t.Context(), sql); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			err := start(t, config).failure(t)
+			if pgrepl.ReasonOf(err) != c.reason {
+				t.Errorf("error %v, want %s", err, c.reason)
+			}
+		})
+	}
+}
+
+func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "when_needed"})
+	first := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	start(t, config)
+	if got := await(t, s.db+".public.a", 3); ops(got) != "rrr" {
+		t.Errorf("operations are %s, want rrr", ops(got))
+	}
+}
+
+func TestTheStreamComesBackAfterItsConnectionIsKilled(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	start(t, s.config("c"+s.db, nil))
+	s.awaitSlot(t)
+	for i := range 3 {
+		s.exec(t, fmt.Sprintf("INSERT INTO a SELECT generate_series(%d, %d)", 100*i, 100*i+49))
+		s.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"+s.db+"' AND active")
+		s.exec(t, fmt.Sprintf("INSERT INTO a SELECT generate_series(%d, %d)", 100*i+50, 100*i+99))
+		await(t, s.db+".public.a", 100*(i+1))
+		s.awaitSlot(t)
+	}
+}
