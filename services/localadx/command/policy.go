@@ -51,6 +51,20 @@ func policyKinds() []policyKind {
 	}
 }
 
+// PolicyUsage is a policy that can be set and what localadx does with it.
+type PolicyUsage struct {
+	Name, About string
+}
+
+// Policies lists the policies that can be set.
+func Policies() []PolicyUsage {
+	var all []PolicyUsage
+	for _, k := range policyKinds() {
+		all = append(all, PolicyUsage{string(k.name), k.about})
+	}
+	return all
+}
+
 func policyCommands() []definition {
 	entities := []string{"table <table>", "database [ <database> ]", "materialized-view <view>", "column <column:column>", "tables <tables:list>"}
 	var definitions []definition

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -27,16 +28,21 @@ const (
 	Parquet    Format = "parquet"
 )
 
+// Formats lists all formats.
+func Formats() []Format {
+	return []Format{CSV, TSV, TSVE, PSV, SCSV, SOHSV, TXT, Raw, JSON, SingleJSON, MultiJSON, Avro, ApacheAvro, Parquet}
+}
+
 // ParseFormat reads a format's name, in any case; "" is CSV, ADX's default.
 func ParseFormat(name string) (Format, error) {
 	f := Format(strings.ToLower(name))
-	switch f {
-	case "":
+	if f == "" {
 		return CSV, nil
-	case CSV, TSV, TSVE, PSV, SCSV, SOHSV, TXT, Raw, JSON, SingleJSON, MultiJSON, Avro, ApacheAvro, Parquet:
+	}
+	if slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", &Error{Code: CodeInvalidFormat, Message: fmt.Sprintf("format '%s' is not supported: use csv, tsv, tsve, psv, scsv, sohsv, txt, raw, json, singlejson, multijson, avro, apacheavro or parquet", name)}
+	return "", &Error{Code: CodeInvalidFormat, Message: fmt.Sprintf("format '%s' is not supported: supported are %v", name, Formats())}
 }
 
 // FormatOf guesses the format from a source's name, behind .gz or .zip; "" when the name does not tell.

@@ -28,8 +28,8 @@ const (
 	BytesAsBase64                Transform = "BytesAsBase64"
 )
 
-// transforms lists them all.
-func transforms() []Transform {
+// Transforms lists all transformations.
+func Transforms() []Transform {
 	return []Transform{DateTimeFromUnixSeconds, DateTimeFromUnixMilliseconds, DateTimeFromUnixMicroseconds, DateTimeFromUnixNanoseconds,
 		SourceLocation, SourceLineNumber, PropertyBagArrayToDictionary, DropMappedFields, BytesAsBase64}
 }
@@ -132,7 +132,7 @@ func (e *Element) setTransform(name *string) error {
 	if name == nil || *name == "" || strings.EqualFold(*name, "none") {
 		return nil
 	}
-	for _, t := range transforms() {
+	for _, t := range Transforms() {
 		if strings.EqualFold(string(t), *name) {
 			e.Transform = t
 			return nil

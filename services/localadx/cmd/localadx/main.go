@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx"
+	"github.com/calypso-cdc/calypso/services/localadx/reference"
 )
 
 const usage = `localadx is an Azure Data Explorer on this machine. The Azure SDKs talk to it unmodified.
@@ -22,6 +23,7 @@ const usage = `localadx is an Azure Data Explorer on this machine. The Azure SDK
   localadx                            serve with data under .localadx
   localadx --database shop            make a database of this name at the start
   localadx healthcheck                exit with 0 if the server at --http answers, for containers
+  localadx reference                  print what is supported: commands, functions, formats
 
 Try it:
   curl -s localhost:8082/v1/rest/mgmt  -d '{"db":"NetDefaultDB","csl":".create table T (a:string, b:long)"}'
@@ -45,6 +47,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) > 0 && args[0] == "reference" {
+		return reference.Write(os.Stdout)
+	}
 	healthcheck := len(args) > 0 && args[0] == "healthcheck"
 	if healthcheck {
 		args = args[1:]
