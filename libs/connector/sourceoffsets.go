@@ -23,7 +23,9 @@ func (w *Worker) sourceOffsets(ctx context.Context, connector string) (map[strin
 	if err != nil {
 		return nil, fmt.Errorf("find the start of offsets topic %s: %w", topic, err)
 	}
-	ends, err := w.store.admin.ListCommittedOffsets(ctx, topic)
+	// The end of what is written, not of what is stable: an open transaction of another connector holds the stable end
+	// back, and behind it may lie this connector's last committed offset. Reading on waits until that transaction ends.
+	ends, err := w.store.admin.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = ends.Error()
 	}

@@ -260,14 +260,15 @@ func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, erro
 	return out, err
 }
 
-// readTopic reads a topic's committed records up to its end; none if there is no such topic.
+// readTopic reads a topic's committed records up to its end, waiting for transactions that are open there; none if there is
+// no such topic.
 func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string) ([]*kgo.Record, error) {
 	adm, err := client()
 	if err != nil {
 		return nil, err
 	}
 	defer adm.Close()
-	ends, err := kadm.NewClient(adm).ListCommittedOffsets(ctx, topic)
+	ends, err := kadm.NewClient(adm).ListEndOffsets(ctx, topic)
 	if err != nil {
 		return nil, err
 	}

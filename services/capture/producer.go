@@ -33,8 +33,9 @@ type producer struct {
 	promise func(*kgo.Record, error)
 }
 
-// transactionTimeout is after how long the broker rolls back what a dead worker left open.
-const transactionTimeout = 60 * time.Second
+// transactionTimeout is after how long the broker rolls back what a dead worker left open. Until then readers of
+// committed records wait, among them connectors that start and share a partition of the offsets topic.
+const transactionTimeout = 30 * time.Second
 
 // newProducer connects and fences whatever ran the connector before: from its return on, only this producer can write
 // with the connector's transactional id.
