@@ -11,7 +11,7 @@ TOOLS := $(CURDIR)/.tools/bin
 SERVICES := $(patsubst %/go.mod,./%/...,$(wildcard services/*/go.mod))
 MODULES := ./examples/... ./gen/... ./libs/... $(SERVICES) ./tests/...
 # Conformance, chaos and measurements have targets of their own.
-TESTED ?= ./examples/... ./libs/... $(SERVICES) ./tests/usecase/... ./tests/report/...
+TESTED ?= ./examples/... ./libs/... $(SERVICES) ./tests/usecase/... ./tests/report/... ./tests/reference/...
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
 TESTFLAGS ?=
 export PATH := $(TOOLS):$(PATH)
@@ -40,6 +40,11 @@ conformance: ## Compare capture's records with those of Debezium, byte for byte 
 chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED=1; SHORT=1 for minutes less)
 	$(GO) test -count=1 -timeout 60m -json -run Capture $(if $(SHORT),-short) $(TESTFLAGS) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
 
+.PHONY: ui-test
+ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
+	$(GO) build -o bin/localadx ./services/localadx/cmd/localadx
+	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(CHROMIUM)" npm run test:ui
+
 .PHONY: bench
 bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory
 	mkdir -p bin
@@ -52,6 +57,17 @@ bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, m
 gen: $(TOOLS)/buf ## Generate gen/ from proto/
 	rm -rf gen/calypso gen/openapi
 	buf generate
+
+.PHONY: docs
+docs: ## Generate docs/configuration.md from the catalogue
+	$(GO) run ./tests/reference > docs/configuration.md
+
+.PHONY: web
+web: ## Build localadx's web page (needs Node); the result is committed, so that building localadx does not need Node
+	cd services/localadx/web && npm ci && npm run build
+
+.PHONY: tools
+tools: $(TOOLS)/buf ## Build grpcurl, buf and the generators into .tools/bin
 
 .PHONY: lint
 lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, staticcheck

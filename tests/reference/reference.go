@@ -1,0 +1,54 @@
+// Command reference prints docs/configuration.md from the catalogues of both connectors (`make docs`).
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/capture"
+	"github.com/calypso-cdc/calypso/services/sink"
+)
+
+const introduction = `# Configuration of the connectors
+
+Every key of the source connector (PostgreSQL → Kafka) and of the sink connector (Kafka → Azure Data Explorer). Values are strings, as in Kafka
+Connect; durations are in milliseconds where the name ends in .ms, sizes in bytes. A name that ends in * stands for all keys with that beginning.
+
+This page is generated from the catalogue that also validates configurations: ` + "`make docs`" + `.
+`
+
+func main() {
+	if err := write(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "reference:", err)
+		os.Exit(1)
+	}
+}
+
+// write writes the whole page.
+func write(w io.Writer) error {
+	source, err := capture.Plugin(capture.Options{})
+	if err != nil {
+		return err
+	}
+	target, err := sink.Plugin(sink.Options{})
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, introduction); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		title  string
+		plugin connector.Plugin
+	}{{"Source connector", source}, {"Sink connector", target}} {
+		if _, err := fmt.Fprintf(w, "\n## %s\n\n`connector.class`: `%s`\n", part.title, part.plugin.Class); err != nil {
+			return err
+		}
+		if err := part.plugin.Catalogue.WriteReference(w); err != nil {
+			return fmt.Errorf("write the keys of %s: %w", part.plugin.Class, err)
+		}
+	}
+	return nil
+}
