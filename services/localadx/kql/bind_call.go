@@ -52,6 +52,9 @@ func (b *binder) unknownFunction(x callNode) {
 	if _, ok := b.aggregates[x.Name]; ok {
 		b.fail(x, codeSemantic, "Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
 	}
+	if contains(strings.Fields(unsupportedFunctions), x.Name) {
+		b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
+	}
 	b.failHint(x, "SEM0260", hint, "Unknown function: '%s'", x.Name)
 }
 

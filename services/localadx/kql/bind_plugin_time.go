@@ -152,37 +152,3 @@ func bindRowsNear(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
 	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(), over[:len(over)-1], after, before)
 	return b.layers(rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
 }
-
-// lookupPlugin binds ipv4_lookup and ipv6_lookup(table, key, range[, return_unmatched]): a join of addresses with ranges.
-func lookupPlugin(function string, lookupFirst bool) plugin {
-	return func(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
-		args := op.Call.Args
-		b.arity(*op.Call, 3, 4)
-		ranges := b.table(args[0].X, s)
-		key := b.asText(b.scalar(args[1].X, env{scope: s, rel: rel}))
-		network := b.asText(b.scalar(args[2].X, env{scope: s, rel: ranges}))
-		clause, outer := "JOIN", false
-		if len(args) == 4 {
-			if v, _ := b.constantValue(b.scalar(args[3].X, env{scope: s}), "return_unmatched").(bool); v {
-				clause, outer = "LEFT JOIN", true
-			}
-		}
-		joined := &relation{sql: "SELECT * FROM (" + rel.sql + ") " + clause + " (" + ranges.sql + ") ON " + goCall(function, value.Bool, key.sql, network.sql)}
-		var source, looked []item
-		for _, c := range rel.cols {
-			source = append(source, item{sql: c.id, col: c})
-		}
-		for _, c := range ranges.cols {
-			it := item{sql: c.id, col: c}
-			if outer && c.typ == value.String {
-				it = item{sql: notNullString(c.id), col: column{name: c.name, typ: c.typ, id: b.newID()}}
-			}
-			it.col.name = uniqueName(c.name, func(n string) bool { return rel.index(n) >= 0 })
-			looked = append(looked, it)
-		}
-		if lookupFirst {
-			return b.project(joined, append(looked, source...))
-		}
-		return b.project(joined, append(source, looked...))
-	}
-}

@@ -36,7 +36,6 @@ func specialForms() map[string]specialForm {
 		"hash": bindHash, "hash_xxhash64": bindHash, "hash_md5": bindHashText, "hash_sha1": bindHashText, "hash_sha256": bindHashText,
 		"array_sort_asc": bindArraySort, "array_sort_desc": bindArraySort,
 		"series_stats": bindParts, "series_fit_line": bindParts,
-		"cursor_after": bindUnsupportedCursor, "ingestion_time": bindUnsupportedCursor,
 		"tohex": bindToHex, "datetime_diff": bindDatetimeDiff, "unicode_codepoints_to_string": bindCodepoints,
 	}
 }
@@ -542,11 +541,6 @@ func bindHashText(b *binder, x callNode, env env) *expr {
 	e := b.scalar(x.Args[0].X, env)
 	sql := b.asText(e).sql
 	return &expr{sql: goCall(x.Name, value.String, sql), typ: value.String}
-}
-
-func bindUnsupportedCursor(b *binder, x callNode, _ env) *expr {
-	b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
-	return nil
 }
 
 func bindToHex(b *binder, x callNode, env env) *expr {

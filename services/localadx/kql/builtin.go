@@ -34,7 +34,8 @@ var functionAliases = map[string]string{
 	"todynamic": "parse_json", "toobject": "parse_json", "parsejson": "parse_json",
 	"getmonth": "monthofyear", "replace": "replace_regex",
 	"hash_xxhash64": "hash", "base64_encodestring": "base64_encode_tostring", "base64_decodestring": "base64_decode_tostring",
-	"array_strcat": "strcat_array", "ceil": "ceiling", "parseurl": "parse_url", "extractjson": "extract_json", "extractall": "extract_all",
+	"array_strcat": "strcat_array", "arraylength": "array_length", "array_iif": "array_iff", "weekofyear": "week_of_year", "datepart": "datetime_part",
+	"to_utf8": "unicode_codepoints_from_string", "parseurlquery": "parse_urlquery", "ceil": "ceiling", "parseurl": "parse_url", "extractjson": "extract_json", "extractall": "extract_all",
 }
 
 // sqlFunctions are the functions DuckDB can compute by itself, one overload a line. $1 … are the arguments, of the

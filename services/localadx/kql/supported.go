@@ -49,3 +49,15 @@ func sortedNames(names []string) []string {
 	sort.Strings(names)
 	return names
 }
+
+// unsupportedFunctions are functions of Kusto that this server does not have; the names are from
+// @kusto/language-service-next (MIT).
+const unsupportedFunctions = `
+cluster external_table entity_group stored_query_result graph datetime_list_timezones parse_xml parse_user_agent hash_combine hash_many
+percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest tdigest_merge merge_tdigest hll_merge dcount_hll tdigest hll hll_if
+series_fft series_ifft series_fit_2lines series_fit_2lines_dynamic series_outliers series_periods_detect series_periods_validate series_fit_poly
+series_decompose series_decompose_forecast series_decompose_anomalies
+geo_intersection_line_with_polygon geo_intersection_2polygons geo_union_polygons_array geo_simplify_polygons_array geo_union_lines_array
+geo_polygon_densify geo_polygon_buffer geo_polygon_simplify geo_line_buffer geo_line_densify geo_point_buffer geo_info_from_ip_address
+all map inner_nodes node_id node_degree_in node_degree_out labels current_principal current_principal_details current_principal_is_member_of
+extent_id extent_tags current_node_id row_id cursor_after cursor_before_or_at cursor_current ingestion_time row_rank`

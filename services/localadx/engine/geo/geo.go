@@ -31,7 +31,7 @@ func Functions() map[string]func([]any) any {
 		"geo_point_in_polygon": pointInPolygon, "geo_distance_point_to_line": distanceToLine, "geo_distance_point_to_polygon": distanceToPolygon,
 		"geo_closest_point_on_line": closestOnLine, "geo_closest_point_on_polygon": closestOnPolygon,
 		"geo_line_length": lineLength, "geo_line_centroid": lineCentroid, "geo_line_interpolate_point": lineInterpolate, "geo_line_locate_point": lineLocate,
-		"geo_line_to_s2cells": lineToS2, "geo_polygon_area": polygonArea, "geo_polygon_perimeter": polygonPerimeter, "geo_polygon_centroid": polygonCentroid,
+		"geo_line_to_s2cells": lineToS2, "geo_line_simplify": lineSimplify, "geo_polygon_to_h3cells": polygonToH3, "geo_polygon_area": polygonArea, "geo_polygon_perimeter": polygonPerimeter, "geo_polygon_centroid": polygonCentroid,
 		"geo_polygon_to_s2cells": polygonToS2, "geo_intersects_2lines": intersects2Lines, "geo_intersects_2polygons": intersects2Polygons,
 		"geo_intersects_line_with_polygon": intersectsLinePolygon, "geo_intersection_2lines": intersection2Lines, "geo_from_wkt": fromWKT,
 	}

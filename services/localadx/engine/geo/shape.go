@@ -5,6 +5,7 @@ import (
 
 	"github.com/golang/geo/s1"
 	"github.com/golang/geo/s2"
+	"github.com/uber/h3-go/v4"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
@@ -472,4 +473,57 @@ func intersection2Lines(a []any) any {
 		return last
 	}
 	return ErrUnsupported
+}
+
+// lineSimplify drops vertices that lie within a tolerance, in metres (default 10), of the line without them.
+func lineSimplify(a []any) any {
+	list, ok := lines(a[0])
+	tolerance := 10.0
+	if len(a) > 1 {
+		tolerance = a[1].(float64)
+	}
+	if !ok || !(tolerance >= 0 && tolerance <= 7800000) {
+		return nil
+	}
+	if len(list) > 1 {
+		return ErrUnsupported
+	}
+	if metres(list[0].Length()) < tolerance {
+		return nil // nothing is left of the line
+	}
+	coords := []any{}
+	for _, i := range list[0].SubsampleVertices(s1.Angle(tolerance / earthRadius)) {
+		coords = append(coords, coordinates(s2.LatLngFromPoint((*list[0])[i])))
+	}
+	return geometry("LineString", coords)
+}
+
+// polygonToH3 lists the H3 cells whose centres lie in polygons.
+func polygonToH3(a []any) any {
+	list, ok := polygons(a[0])
+	n, ok2 := level(a, 1, 6, 0, 15)
+	if !ok || !ok2 {
+		return nil
+	}
+	out := []any{}
+	for _, p := range list {
+		shape := h3.GeoPolygon{}
+		for i := range p.NumLoops() {
+			var ring h3.GeoLoop
+			for _, v := range p.Loop(i).Vertices() {
+				ll := s2.LatLngFromPoint(v)
+				ring = append(ring, h3.NewLatLng(ll.Lat.Degrees(), ll.Lng.Degrees()))
+			}
+			if p.Loop(i).IsHole() {
+				shape.Holes = append(shape.Holes, ring)
+			} else {
+				shape.GeoLoop = ring
+			}
+		}
+		if p.Area()*earthRadius*earthRadius/h3.HexagonAreaAvgM2(n) > maxCovering {
+			return nil
+		}
+		out = append(out, cells(shape.Cells(n))...)
+	}
+	return out
 }

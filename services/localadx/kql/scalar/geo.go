@@ -32,6 +32,8 @@ var geoSignatures = []string{
 	"geo_line_centroid(dynamic) dynamic",
 	"geo_line_interpolate_point(dynamic, real) dynamic",
 	"geo_line_locate_point(dynamic, real, real) real",
+	"geo_line_simplify(dynamic, real?) dynamic",
+	"geo_polygon_to_h3cells(dynamic, long?) dynamic",
 	"geo_line_to_s2cells(dynamic, long?) dynamic",
 	"geo_polygon_area(dynamic) real",
 	"geo_polygon_perimeter(dynamic) real",

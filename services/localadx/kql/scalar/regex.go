@@ -11,59 +11,59 @@ import (
 // maxPatterns bounds the cache of compiled patterns; a query rarely has more than a few.
 const maxPatterns = 256
 
-// patternCache holds compiled patterns: rows of a query repeat the same one.
+// patternCache holds compiled patterns: rows of a query repeat the same one. Safe for concurrent use.
 type patternCache struct {
 	mu       sync.Mutex
 	compiled map[string]*regexp.Regexp // nil for an invalid pattern
 }
 
-var patterns = &patternCache{compiled: map[string]*regexp.Regexp{}}
-
 // compile returns a compiled pattern, nil if it is invalid.
-func compile(pattern string) *regexp.Regexp {
-	patterns.mu.Lock()
-	defer patterns.mu.Unlock()
-	if re, ok := patterns.compiled[pattern]; ok {
+func (c *patternCache) compile(pattern string) *regexp.Regexp {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if re, ok := c.compiled[pattern]; ok {
 		return re
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		re = nil
 	}
-	if len(patterns.compiled) >= maxPatterns {
-		clear(patterns.compiled)
+	if len(c.compiled) >= maxPatterns {
+		clear(c.compiled)
 	}
-	patterns.compiled[pattern] = re
+	c.compiled[pattern] = re
 	return re
 }
 
 // regexes are the functions that take regular expressions, in RE2 syntax as Kusto's are.
 func regexes() []Function {
+	c := &patternCache{compiled: map[string]*regexp.Regexp{}}
 	return []Function{
 		define("matches(string, string) bool", func(a []any) any {
-			re := compile(a[1].(string))
+			re := c.compile(a[1].(string))
 			return re != nil && re.MatchString(a[0].(string))
 		}),
-		define("extract(string, long, text) string", extract),
-		define("extract_all(string, text) dynamic", func(a []any) any { return extractAll(a[0].(string), nil, a[1].(string)) }),
+		define("extract(string, long, text) string", c.extract),
+		define("extract_all(string, text) dynamic", func(a []any) any { return c.extractAll(a[0].(string), nil, a[1].(string)) }),
 		define("extract_all(string, dynamic, text) dynamic", func(a []any) any {
 			if len(a) == 2 {
-				return extractAll(a[0].(string), nil, value.DynamicText(a[1]))
+				return c.extractAll(a[0].(string), nil, value.DynamicText(a[1]))
 			}
-			return extractAll(a[0].(string), list(a[1]), a[2].(string))
+			return c.extractAll(a[0].(string), list(a[1]), a[2].(string))
 		}),
-		define("replace_regex(text, string, text) string", replaceRegex),
+		define("replace_regex(text, string, text) string", c.replaceRegex),
 		define("regex_quote(text) string", func(a []any) any { return regexp.QuoteMeta(a[0].(string)) }),
-		define("indexof_regex(text, string, long?, long?, long?) long", indexOfRegex),
-		define("trim(string, text) string", func(a []any) any { return trim(a, true, true) }),
-		define("trim_start(string, text) string", func(a []any) any { return trim(a, true, false) }),
-		define("trim_end(string, text) string", func(a []any) any { return trim(a, false, true) }),
-		define("captures(string, string) dynamic", captures),
+		define("indexof_regex(text, string, long?, long?, long?) long", c.indexOfRegex),
+		define("trim(string, text) string", func(a []any) any { return c.trim(a, true, true) }),
+		define("trim_start(string, text) string", func(a []any) any { return c.trim(a, true, false) }),
+		define("trim_end(string, text) string", func(a []any) any { return c.trim(a, false, true) }),
+		define("countof(text, text, string?) long", c.countOf),
+		define("captures(string, string) dynamic", c.captures),
 	}
 }
 
-func extract(a []any) any {
-	re := compile(a[0].(string))
+func (c *patternCache) extract(a []any) any {
+	re := c.compile(a[0].(string))
 	group := int(a[1].(int64))
 	if re == nil || group < 0 {
 		return ""
@@ -76,8 +76,8 @@ func extract(a []any) any {
 }
 
 // extractAll returns the matches: texts if there is one group, else arrays of the groups asked for by number or name.
-func extractAll(pattern string, groups []any, text string) any {
-	re := compile(pattern)
+func (c *patternCache) extractAll(pattern string, groups []any, text string) any {
+	re := c.compile(pattern)
 	if re == nil {
 		return nil
 	}
@@ -119,8 +119,8 @@ func extractAll(pattern string, groups []any, text string) any {
 }
 
 // replaceRegex replaces matches; \1 in the rewrite is a group.
-func replaceRegex(a []any) any {
-	re := compile(a[1].(string))
+func (c *patternCache) replaceRegex(a []any) any {
+	re := c.compile(a[1].(string))
 	if re == nil {
 		return a[0]
 	}
@@ -143,13 +143,13 @@ func replaceRegex(a []any) any {
 	return re.ReplaceAllString(a[0].(string), template.String())
 }
 
-func indexOfRegex(a []any) any {
+func (c *patternCache) indexOfRegex(a []any) any {
 	text := []rune(a[0].(string))
 	if len(a) > 2 && a[2].(int64) < 0 {
 		return nil
 	}
 	start, end, occurrence, ok := searchRange(a, 2, int64(len(text)))
-	re := compile(a[1].(string))
+	re := c.compile(a[1].(string))
 	if !ok || re == nil || occurrence < 1 {
 		return int64(-1)
 	}
@@ -162,15 +162,15 @@ func indexOfRegex(a []any) any {
 	return int64(-1)
 }
 
-func trim(a []any, start, end bool) any {
+func (c *patternCache) trim(a []any, start, end bool) any {
 	text := a[1].(string)
 	if start {
-		if re := compile("^(?:" + a[0].(string) + ")+"); re != nil {
+		if re := c.compile("^(?:" + a[0].(string) + ")+"); re != nil {
 			text = text[len(re.FindString(text)):]
 		}
 	}
 	if end {
-		if re := compile("(?:" + a[0].(string) + ")+$"); re != nil {
+		if re := c.compile("(?:" + a[0].(string) + ")+$"); re != nil {
 			if m := re.FindStringIndex(text); m != nil {
 				text = text[:m[0]]
 			}
@@ -180,8 +180,8 @@ func trim(a []any, start, end bool) any {
 }
 
 // captures returns the groups named kql… of a match, for the parse operator; nil if there is no match.
-func captures(a []any) any {
-	re := compile(a[0].(string))
+func (c *patternCache) captures(a []any) any {
+	re := c.compile(a[0].(string))
 	if re == nil {
 		return nil
 	}
@@ -196,4 +196,26 @@ func captures(a []any) any {
 		}
 	}
 	return out
+}
+
+// countOf counts occurrences: overlapping for text, not overlapping for regular expressions.
+func (c *patternCache) countOf(a []any) any {
+	text, needle := a[0].(string), a[1].(string)
+	if len(a) > 2 && a[2].(string) == "regex" {
+		re := c.compile(needle)
+		if re == nil {
+			return nil
+		}
+		return int64(len(re.FindAllStringIndex(text, -1)))
+	}
+	if needle == "" {
+		return int64(0)
+	}
+	n := int64(0)
+	for i := 0; i+len(needle) <= len(text); i++ {
+		if text[i:i+len(needle)] == needle {
+			n++
+		}
+	}
+	return n
 }

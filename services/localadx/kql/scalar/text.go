@@ -19,7 +19,6 @@ func texts() []Function {
 		define("has_any_index(text, dynamic) long", func(a []any) any { return hasAnyIndex(a[0].(string), a[1]) }),
 		define("substring(text, long, long?) string", substring),
 		define("indexof(text, text, long?, long?, long?) long", indexOf),
-		define("countof(text, text, string?) long", countOf),
 		define("split(text, string, long?) dynamic@", split),
 		define("strcat_delim(string, text...) string", func(a []any) any { return joinTexts(a[1:], a[0].(string)) }),
 		define("strcat_array(dynamic, string) string", strcatArray),
@@ -156,28 +155,6 @@ func indexOf(a []any) any {
 		}
 	}
 	return int64(-1)
-}
-
-// countOf counts occurrences: overlapping for text, not overlapping for regular expressions.
-func countOf(a []any) any {
-	text, needle := a[0].(string), a[1].(string)
-	if len(a) > 2 && a[2].(string) == "regex" {
-		re := compile(needle)
-		if re == nil {
-			return nil
-		}
-		return int64(len(re.FindAllStringIndex(text, -1)))
-	}
-	if needle == "" {
-		return int64(0)
-	}
-	n := int64(0)
-	for i := 0; i+len(needle) <= len(text); i++ {
-		if text[i:i+len(needle)] == needle {
-			n++
-		}
-	}
-	return n
 }
 
 func split(a []any) any {

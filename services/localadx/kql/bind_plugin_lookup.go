@@ -1,0 +1,97 @@
+package kql
+
+import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+
+// ipLookup binds ipv4_lookup and ipv6_lookup(table, key, range[, return_unmatched]): a join of addresses with ranges.
+func ipLookup(function string, lookupFirst bool) plugin {
+	return func(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+		args := op.Call.Args
+		b.arity(*op.Call, 3, 4)
+		ranges := b.table(args[0].X, s)
+		key := b.asText(b.scalar(args[1].X, env{scope: s, rel: rel}))
+		network := b.asText(b.scalar(args[2].X, env{scope: s, rel: ranges}))
+		return b.lookup(rel, ranges, goCall(function, value.Bool, key.sql, network.sql), b.returnUnmatched(args[3:], s), lookupFirst)
+	}
+}
+
+// bindPolygonLookup binds geo_polygon_lookup(table, polygon, lng, lat[, radius][, return_unmatched]): the polygons a point lies in, or
+// not farther from than a radius in metres.
+func bindPolygonLookup(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	b.arity(*op.Call, 4, 8)
+	return b.geoLookup(rel, op, s, "geo_distance_point_to_polygon")
+}
+
+// bindLineLookup binds geo_line_lookup(table, line, lng, lat, radius[, return_unmatched]): the lines not farther from a point
+// than a radius in metres.
+func bindLineLookup(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	b.arity(*op.Call, 5, 8)
+	return b.geoLookup(rel, op, s, "geo_distance_point_to_line")
+}
+
+// geoLookup joins points with shapes by distance; the shape itself is left out unless return_lookup_key asks for it.
+func (b *binder) geoLookup(rel *relation, op evaluateOp, s *scope, distance string) *relation {
+	shapes := b.table(op.Call.Args[0].X, s)
+	shape := b.coerce(b.scalar(op.Call.Args[1].X, env{scope: s, rel: shapes}), value.Dynamic)
+	lng := b.coerce(b.scalar(op.Call.Args[2].X, env{scope: s, rel: rel}), value.Real)
+	lat := b.coerce(b.scalar(op.Call.Args[3].X, env{scope: s, rel: rel}), value.Real)
+	radius := constant(value.Real, 0.0, op)
+	unmatched, withKey := false, false
+	for i, a := range op.Call.Args[4:] {
+		e := b.scalar(a.X, env{scope: s})
+		switch {
+		case a.Name == "radius" || a.Name == "" && i == 0 && e.typ.Numeric():
+			radius = b.coerce(e, value.Real)
+		case a.Name == "return_unmatched" || a.Name == "" && e.typ == value.Bool && !unmatched && i <= 1:
+			unmatched, _ = b.constantValue(e, "return_unmatched").(bool)
+		case a.Name == "return_lookup_key":
+			withKey, _ = b.constantValue(e, a.Name).(bool)
+		default:
+			b.fail(a.X, codeUnsupported, "%s: the argument '%s' is not supported", op.Call.Name, a.Name)
+		}
+	}
+	on := goCall(distance, value.Real, lng.sql, lat.sql, shape.sql) + " <= " + radius.sql
+	if !withKey && isID(shape.sql) {
+		var cols []column
+		for _, c := range shapes.cols {
+			if c.id != shape.sql {
+				cols = append(cols, c)
+			}
+		}
+		shapes = shapes.keep(cols)
+	}
+	return b.lookup(rel, shapes, on, unmatched, false)
+}
+
+// returnUnmatched reads the optional last argument of the lookup plugins.
+func (b *binder) returnUnmatched(args []argument, s *scope) bool {
+	if len(args) == 0 {
+		return false
+	}
+	v, _ := b.constantValue(b.scalar(args[0].X, env{scope: s}), "return_unmatched").(bool)
+	return v
+}
+
+// lookup joins a table with a lookup table on an SQL condition.
+func (b *binder) lookup(rel, table *relation, on string, unmatched, lookupFirst bool) *relation {
+	clause := "JOIN"
+	if unmatched {
+		clause = "LEFT JOIN"
+	}
+	joined := &relation{sql: "SELECT * FROM (" + rel.sql + ") " + clause + " (" + table.sql + ") ON " + on}
+	var source, looked []item
+	for _, c := range rel.cols {
+		source = append(source, item{sql: c.id, col: c})
+	}
+	for _, c := range table.cols {
+		it := item{sql: c.id, col: c}
+		if unmatched && c.typ == value.String {
+			it = item{sql: notNullString(c.id), col: column{name: c.name, typ: c.typ, id: b.newID()}}
+		}
+		it.col.name = uniqueName(c.name, func(n string) bool { return rel.index(n) >= 0 })
+		looked = append(looked, it)
+	}
+	if lookupFirst {
+		return b.project(joined, append(looked, source...))
+	}
+	return b.project(joined, append(source, looked...))
+}
