@@ -209,6 +209,52 @@ func TestExtentsCarryTagsAndCanBeDropped(t *testing.T) {
 	}
 }
 
+func TestExtentsMoveBetweenTablesWithTheirTags(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table Staging (a: string, b: long)")
+	r.command(".create table T (b: long, a: string)")
+	r.command(".create table Other (a: string)")
+	r.command(`.ingest inline into table Staging with (tags='["ingest-by:1"]') <| x,1`)
+	if message := r.refused(".move extents all from table Staging to table Other"); !strings.Contains(message, "same columns") {
+		t.Error(message)
+	}
+	r.command(".move extents all from table Staging to table T")
+	if got := fmt.Sprint(r.query("T"), r.query("Staging")); got != "[[1 x]] []" {
+		t.Errorf("after the move the tables hold %s", got)
+	}
+	r.command(`.ingest inline into table T with (tags='["ingest-by:1"]', ingestIfNotExists='["1"]') <| 2,y`)
+	if got := r.rows("T"); got != 1 {
+		t.Errorf("the tag did not move: %d rows", got)
+	}
+}
+
+func TestBlobsAreIngestedByCommand(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.createOrders()
+	first, second := r.upload("1.csv", []byte("1,2,Oslo,3,2020-01-01")), r.upload("2.json", []byte(orders(0, 3)))
+	r.command(fmt.Sprintf(".ingest into table Orders (h@'%s')", first))
+	rows := r.command(fmt.Sprintf(`.ingest async into table Orders ("%s") with (format='json', ingestionMappingReference='OrdersEventMapping')`, second))
+	if got := column(r.command(".show operations "+rows[0][0].(string)), 6); !slices.Equal(got, []string{"Completed"}) {
+		t.Errorf("the operation is %v", got)
+	}
+	if got := r.rows("Orders"); got != 4 {
+		t.Errorf("the table has %d rows, want 4", got)
+	}
+}
+
+func TestClientsNeedNotNameTheDatabase(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table T (a: string)")
+	for _, database := range []string{"", "NetDefaultDB", "SHOP"} {
+		if status, a := r.send("/v1/rest/query", database, "T | count"); status != http.StatusOK {
+			t.Errorf("%q: %+v", database, a.Error)
+		}
+	}
+	if message := r.refused(".drop database NetDefaultDB"); !strings.Contains(message, "NetDefaultDB") {
+		t.Error(message)
+	}
+}
+
 func TestDeletingRecordsRemovesThoseTheQueryReturns(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".set T <| range n from 1 to 5 step 1")

@@ -69,10 +69,8 @@ func New(ctx context.Context, config Config) (*Server, error) {
 
 func (s *Server) open(ctx context.Context) error {
 	for _, name := range s.config.Databases {
-		if _, err := s.store.Catalog().Database(name); err == nil {
-			continue
-		}
-		if err := s.store.CreateDatabase(ctx, name); err != nil {
+		var exists *store.ExistsError
+		if err := s.store.CreateDatabase(ctx, name); err != nil && !errors.As(err, &exists) {
 			return fmt.Errorf("make database %s: %w", name, err)
 		}
 	}
@@ -114,7 +112,7 @@ func (s *Server) wire(signer *azstorage.Signer) {
 	s.ingestor = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
 	runner := &query.Runner{Store: s.store, Engine: engine.New(s.store.DB(), engine.Limits{Rows: s.config.MaxResultRows})}
 	s.commands = command.New(command.Config{
-		Store: s.store, Query: runner, Loader: loader, Resources: &resources{signer: signer}, Journal: &command.Journal{},
+		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer}, Journal: &command.Journal{},
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
 	kusto := &rest.Handler{Config: rest.Config{

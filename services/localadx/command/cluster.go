@@ -218,13 +218,11 @@ func splitScript(script string) []string {
 func refusedCommands() []definition {
 	refused := [][2]string{
 		{".export <rest:rest>", "exporting is not supported: query the data and write it where it is needed"},
-		{".ingest into <rest:rest>", "ingesting from a URL by command is not supported: use queued ingestion, or .ingest inline"},
 		{".create external <rest:rest>", "external tables are not supported"},
 		{".create-or-alter external <rest:rest>", "external tables are not supported"},
 		{".alter cluster <rest:rest>", "cluster policies are not supported"},
 		{".add <rest:rest>", "principals are not supported: localadx has no users of its own, only an optional bearer token"},
 		{".set cluster <rest:rest>", "cluster settings are not supported"},
-		{".move extents <rest:rest>", "moving extents is not supported"},
 		{".replace extents <rest:rest>", "replacing extents is not supported"},
 		{".update table <rest:rest>", "updating rows is not supported: delete them and ingest new ones, or use a materialized view with arg_max"},
 		{".create row_level_security <rest:rest>", "row level security is not supported"},

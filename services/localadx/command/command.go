@@ -60,6 +60,7 @@ type Config struct {
 	Store     *store.Store
 	Query     *query.Runner
 	Loader    *source.Loader
+	Opener    *source.Opener
 	Resources Resources
 	Journal   *Journal
 	// Version and Started describe the service.
@@ -95,6 +96,20 @@ type call struct {
 
 // options returns an argument of properties.
 func (c *call) option(argument, key string) string { return c.options[argument][key] }
+
+// asOperation makes a command one that answers with the identifier of an operation, as Kusto does for async ones. It has
+// ended when its answer comes; `.show operations` tells how.
+func asOperation(run func(*Executor, *call) (*Result, error)) func(*Executor, *call) (*Result, error) {
+	return func(x *Executor, c *call) (*Result, error) {
+		started := time.Now()
+		_, err := run(x, c)
+		entry := newEntry(c.Request, "operation", started, err)
+		x.Journal.record(entry)
+		r := newResult("OperationId:guid")
+		r.add(entry.ID.String())
+		return r, nil
+	}
+}
 
 // parsed is a definition whose pattern is compiled.
 type parsed struct {
@@ -136,7 +151,7 @@ func Reference() []Usage {
 func (x *Executor) Run(ctx context.Context, request Request) (*Result, error) {
 	started := time.Now()
 	name, result, err := x.run(ctx, request)
-	x.Journal.recordCommand(request, name, started, err)
+	x.Journal.record(newEntry(request, name, started, err))
 	return result, err
 }
 

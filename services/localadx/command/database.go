@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ func databaseCommands() []definition {
 		{".drop database <database> [ ifexists ]", "remove a database with all it holds", (*Executor).dropDatabase},
 		{".show databases", "list the databases", (*Executor).showDatabases},
 		{".show databases details", "list the databases with their sizes", (*Executor).showDatabasesDetails},
-		{".show databases entities", "list the tables, views and functions of all databases", (*Executor).showDatabasesEntities},
+		{".show databases entities [ with <options:props> ]", "list the tables, views and functions of all databases", (*Executor).showDatabasesEntities},
 		{".show databases schema [ as json ]", "the schema of all databases as JSON", (*Executor).showSchemaAsJSON},
 		{".show database [ <database> ]", "show the current database", (*Executor).showDatabase},
 		{".show database [ <database> ] details", "show a database with its size", (*Executor).showDatabaseDetails},
@@ -35,11 +36,10 @@ func databaseCommands() []definition {
 
 func (x *Executor) createDatabase(c *call) (*Result, error) {
 	name := c.Text("database")
-	_, err := x.Store.Catalog().Database(name)
-	if err != nil || !strings.Contains(strings.ToLower(c.Statement), "ifnotexists") {
-		if err := x.Store.CreateDatabase(c.ctx, name); err != nil {
-			return nil, err
-		}
+	var exists *store.ExistsError
+	err := x.Store.CreateDatabase(c.ctx, name)
+	if err != nil && !(errors.As(err, &exists) && strings.Contains(strings.ToLower(c.Statement), "ifnotexists")) {
+		return nil, err
 	}
 	r := newResult("DatabaseName:string", "PersistentPath:string", "Created:string", "StoresMetadata:bool", "StoresData:bool")
 	r.add(name, "", "True", true, true)
@@ -62,7 +62,7 @@ func (x *Executor) dropDatabase(c *call) (*Result, error) {
 	for _, t := range d.SortedTables() {
 		r.add(t.Name, fmt.Sprint(statistics[t.ID].Extents))
 	}
-	return r, x.Store.DropDatabase(c.ctx, d.Name)
+	return r, x.Store.DropDatabase(c.ctx, c.Text("database"))
 }
 
 func (x *Executor) showDatabases(c *call) (*Result, error) {

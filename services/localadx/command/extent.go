@@ -23,6 +23,9 @@ func extentCommands() []definition {
 		{".drop extents <extents:params> from <table>", "remove extents with their rows by their IDs", (*Executor).dropExtentsByID},
 		{".drop extent <extent:value> from <table>", "remove an extent with its rows", (*Executor).dropExtentsByID},
 		{".drop table <table> extents <| <query:rest>", "remove a table's extents that a command or query lists in a column ExtentId", (*Executor).dropExtents},
+		{".move extents all from table <from> to table <table>", "move all rows to another table", (*Executor).moveExtents},
+		{".move extents <extents:params> from table <from> to table <table>", "move extents with their rows to another table", (*Executor).moveExtents},
+		{".move extents from table <from> to table <table> <extents:params>", "move extents with their rows to another table", (*Executor).moveExtents},
 		{".alter table <table> extent tags <tags:params> <| <query:rest>", "set the tags of extents that a command or query lists", (*Executor).alterExtentTags},
 		{".alter-merge table <table> extent tags <tags:params> <| <query:rest>", "add tags to extents that a command or query lists", (*Executor).alterExtentTags},
 		{".drop table <table> extent tags <tags:params> [ <| <query:rest> ]", "remove tags from a table's extents", (*Executor).dropExtentTags},
@@ -253,4 +256,29 @@ func (x *Executor) changeTags(c *call, edit func([]string) []string) (*Result, e
 		r.add(after[i].GUID.String(), after[i].GUID.String(), string(text), "")
 	}
 	return r, x.Store.SetExtentTags(c.ctx, d.Name, t.Name, before, after)
+}
+
+// moveExtents moves extents between tables of one database in one step.
+func (x *Executor) moveExtents(c *call) (*Result, error) {
+	d, from, err := x.table(c, "from")
+	if err != nil {
+		return nil, err
+	}
+	wanted := everyExtent
+	if c.Has("extents") {
+		ids := strings.ToLower(c.Text("extents"))
+		wanted = func(e store.Extent) bool { return strings.Contains(ids, e.GUID.String()) }
+	}
+	extents, err := x.wantedExtents(c, from, wanted)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.Store.MoveExtents(c.ctx, d.Name, from.Name, c.Text("table"), extents); err != nil {
+		return nil, err
+	}
+	r := newResult("OriginalExtentId:string", "ResultExtentId:string", "Details:string")
+	for _, e := range extents {
+		r.add(e.GUID.String(), e.GUID.String(), "")
+	}
+	return r, nil
 }

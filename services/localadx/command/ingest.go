@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,14 +18,16 @@ func ingestCommands() []definition {
 	return []definition{
 		{".ingest inline into table <table> [ with <options:props> ] <| <data:rest>", "add rows that stand in the command, as CSV unless the format property says otherwise", (*Executor).ingestInline},
 		{".ingest inline into table <table> [ with <options:props> ] <data:params>", "add rows that stand in brackets", (*Executor).ingestInline},
+		{".ingest into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", (*Executor).ingestSources},
+		{".ingest async into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", asOperation((*Executor).ingestSources)},
 		{".set <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", (*Executor).setTable},
-		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", (*Executor).setTable},
+		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", asOperation((*Executor).setTable)},
 		{".append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", (*Executor).appendTable},
-		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", (*Executor).appendTable},
+		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", asOperation((*Executor).appendTable)},
 		{".set-or-append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", (*Executor).setOrAppendTable},
-		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", (*Executor).setOrAppendTable},
+		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", asOperation((*Executor).setOrAppendTable)},
 		{".set-or-replace <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", (*Executor).setOrReplaceTable},
-		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", (*Executor).setOrReplaceTable},
+		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", asOperation((*Executor).setOrReplaceTable)},
 		{".show ingestion failures", "list the ingestions that failed in the last 14 days", (*Executor).showIngestionFailures},
 		{".show ingestion failures with <options:props>", "list the failures of one operation: (OperationId = '…')", (*Executor).showIngestionFailures},
 		{".show streamingingestion failures", "list the streaming ingestions that failed in the last 14 days", (*Executor).showStreamingFailures},
@@ -61,6 +64,40 @@ func (x *Executor) ingestInline(c *call) (*Result, error) {
 	}
 	r.add(extent.GUID.String())
 	return r, nil
+}
+
+// ingestSources ingests blobs, each as an extent of its own.
+func (x *Executor) ingestSources(c *call) (*Result, error) {
+	p, err := c.properties()
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("ExtentId:guid", "ItemLoaded:string", "Duration:timespan", "HasErrors:bool", "OperationId:guid")
+	for _, url := range c.lists["sources"] {
+		location, _, _ := strings.Cut(url, "?")
+		started := time.Now()
+		extent, err := x.ingestSource(c, p, url)
+		if err != nil && !errors.Is(err, store.ErrTagExists) {
+			x.recordFailure(c, c.Text("table"), err)
+			return nil, err
+		}
+		r.add(extent.GUID.String(), location, time.Since(started).Nanoseconds()/100, false, uuid.NewString())
+	}
+	return r, nil
+}
+
+func (x *Executor) ingestSource(c *call, p source.Properties, url string) (store.Extent, error) {
+	if guessed := ingest.FormatOf(strings.SplitN(url, "?", 2)[0]); guessed != "" && c.option("options", "format") == "" {
+		p.Format = guessed
+	}
+	content, err := x.Opener.Open(c.ctx, url)
+	if err != nil {
+		return store.Extent{}, err
+	}
+	defer content.Close()
+	load := store.Load{Tags: p.Tags, IfNotExists: p.IfNotExists, Created: p.Created}
+	extent, _, err := x.Loader.Load(c.ctx, c.Database, c.Text("table"), p, load, content)
+	return extent, err
 }
 
 // recordFailure puts the failure of a command into `.show ingestion failures`.

@@ -38,10 +38,11 @@ type Journal struct {
 	queries  []Entry
 }
 
-func (j *Journal) recordCommand(r Request, kind string, started time.Time, err error) {
+// record remembers a command that ended.
+func (j *Journal) record(e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.commands = remember(j.commands, newEntry(r, kind, started, err))
+	j.commands = remember(j.commands, e)
 }
 
 // RecordQuery remembers a query that ended.

@@ -119,10 +119,18 @@ func (c *Catalog) Databases() []*Database {
 	})
 }
 
-// Database finds a database by its name, in any case.
+// defaultDatabase is the name by which clients ask for whichever database is the default.
+const defaultDatabase = "netdefaultdb"
+
+// Database finds a database by its name, in any case. No name, and Kusto's name for the default, stand for the first
+// database unless there is one of that name.
 func (c *Catalog) Database(name string) (*Database, error) {
-	if d, ok := c.databases[strings.ToLower(name)]; ok {
+	lower := strings.ToLower(name)
+	if d, ok := c.databases[lower]; ok {
 		return d, nil
+	}
+	if all := c.Databases(); len(all) > 0 && (lower == "" || lower == defaultDatabase) {
+		return all[0], nil
 	}
 	return nil, notFound("Database", name)
 }

@@ -111,7 +111,7 @@ func (s *Store) CreateDatabase(ctx context.Context, name string) error {
 	}
 	s.ddl.Lock()
 	defer s.ddl.Unlock()
-	if _, err := s.Catalog().Database(name); err == nil {
+	if _, taken := s.Catalog().databases[strings.ToLower(name)]; taken {
 		return &ExistsError{Kind: "Database", Name: name}
 	}
 	d := newDatabase()
@@ -135,8 +135,11 @@ func (s *Store) CreateDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// DropDatabase removes a database with all it holds.
+// DropDatabase removes a database with all it holds. It must be named by its own name.
 func (s *Store) DropDatabase(ctx context.Context, name string) error {
+	if _, ok := s.Catalog().databases[strings.ToLower(name)]; !ok {
+		return notFound("Database", name)
+	}
 	err := s.ChangeDatabase(ctx, name, func(c *Change) error {
 		for _, t := range c.SortedTables() {
 			if err := c.DropTable(t.Name); err != nil {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -49,12 +51,12 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 	if len(extents) == 0 {
 		return nil
 	}
-	ids := make([]string, len(extents))
-	for i, e := range extents {
-		ids[i] = fmt.Sprint(e.ID)
-	}
-	list := strings.Join(ids, ",")
 	return s.edit(ctx, db, table, func(in *Ingestion) error {
+		var err error
+		if extents, err = s.present(ctx, in.Table, extents); err != nil || len(extents) == 0 {
+			return err
+		}
+		list := idList(extents)
 		if err := in.exec(fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", in.Database.relation(in.Table), quoteIdent(extentColumn), list)); err != nil {
 			return err
 		}
@@ -67,6 +69,27 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 			}
 		}
 	})
+}
+
+// present returns those of the extents that the table has now. What a caller listed before it held the table's writer
+// may be gone.
+func (s *Store) present(ctx context.Context, t *Table, extents []Extent) ([]Extent, error) {
+	current, err := s.Extents(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(extents), func(e Extent) bool {
+		return !slices.ContainsFunc(current, func(c Extent) bool { return c.ID == e.ID })
+	}), nil
+}
+
+// idList writes the extents' numbers for SQL's IN.
+func idList(extents []Extent) string {
+	ids := make([]string, len(extents))
+	for i, e := range extents {
+		ids[i] = strconv.FormatInt(e.ID, 10)
+	}
+	return strings.Join(ids, ",")
 }
 
 // ClearTable removes all rows of a table, and its extents with their tags.
@@ -121,6 +144,78 @@ func (s *Store) edit(ctx context.Context, db, table string, change func(*Ingesti
 		kept(w)
 	}
 	return err
+}
+
+// MoveExtents moves extents with their rows, tags and times to another table of the database, which must have the same
+// columns by name and type.
+func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []Extent) error {
+	d, source, err := s.lookup(db, from)
+	if err != nil {
+		return err
+	}
+	target, err := d.Table(to)
+	if err != nil {
+		return err
+	}
+	if source == target || len(extents) == 0 {
+		return nil
+	}
+	// Always the lower ID first, so that two moves cannot wait for each other.
+	w, other := s.writer(source.ID), s.writer(target.ID)
+	first, second := w, other
+	if source.ID > target.ID {
+		first, second = other, w
+	}
+	first.lock.Lock()
+	defer first.lock.Unlock()
+	second.lock.Lock()
+	defer second.lock.Unlock()
+	if d, source, err = s.lookup(db, from); err != nil {
+		return err
+	}
+	if target, err = d.Table(to); err != nil {
+		return err
+	}
+	if extents, err = s.present(ctx, source, extents); err != nil || len(extents) == 0 {
+		return err
+	}
+	if err := s.moveLocked(ctx, d, source, target, extents); err != nil {
+		return err
+	}
+	for _, e := range extents {
+		w.count(e.Tags, -1)
+		other.count(e.Tags, 1)
+		if e.ID == w.streamed.ID {
+			w.streamed = Extent{}
+		}
+	}
+	return nil
+}
+
+func (s *Store) moveLocked(ctx context.Context, d *Database, source, target *Table, extents []Extent) error {
+	if len(source.Columns) != len(target.Columns) {
+		return invalid("Table '%s' has %d columns and table '%s' has %d: extents move between tables with the same columns", source.Name, len(source.Columns), target.Name, len(target.Columns))
+	}
+	columns := quoteIdent(extentColumn) + ", " + quoteIdent(ingestedColumn)
+	for _, c := range source.Columns {
+		if i, ok := target.Column(c.Name); !ok || target.Columns[i].Type != c.Type {
+			return invalid("Table '%s' has no column '%s' of type %s: extents move between tables with the same columns", target.Name, c.Name, c.Type)
+		}
+		columns += ", " + quoteIdent(c.Name)
+	}
+	list := idList(extents)
+	return s.transact(ctx, func(conn *sql.Conn) error {
+		for _, statement := range []string{
+			fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s IN (%s)", d.relation(target), columns, columns, d.relation(source), quoteIdent(extentColumn), list),
+			fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", d.relation(source), quoteIdent(extentColumn), list),
+			fmt.Sprintf("UPDATE adx.extents SET table_id = %d WHERE id IN (%s)", target.ID, list),
+		} {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("move extents from %s to %s: %w", source.Name, target.Name, err)
+			}
+		}
+		return nil
+	})
 }
 
 // RowTable returns the table with a column more, RowColumn, by which DeleteRows finds rows.
