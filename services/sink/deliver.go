@@ -92,7 +92,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	}
 	defer client.Close()
 	b := &batch{cut: c}
-	enc := row.NewEncoder(t.s.rows, to.rows())
+	enc := row.NewEncoder(t.s.newRows(), to.rows())
 	var records []*kgo.Record
 	last := c.First - 1
 	for last < c.End-1 {
@@ -129,7 +129,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 // ingest sends a batch by the table's mode until it is in the table or refused for good.
 func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
 	blob := &kusto.Blob{
-		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.route.Mapping,
+		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
 		Gzip: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
 	}
 	if t.s.exact && !t.streams(to) {

@@ -15,8 +15,8 @@ import (
 
 const (
 	// queueHigh is how many bytes of fetched records wait for a partition before it is paused, queueLow where it goes on.
-	queueHigh = 16 << 20
-	queueLow  = 4 << 20
+	queueHigh = 24 << 20
+	queueLow  = 12 << 20
 	// handoverGrace is how long batches under way may take when the partition goes to another member.
 	handoverGrace = 5 * time.Second
 )
@@ -34,6 +34,9 @@ type partition struct {
 	target *target
 	enc    *row.Encoder
 	open   *batch
+	// shaped is the schema that the table was last made to fit, once it was.
+	shaped     *row.Schema
+	shapedOnce bool
 	// next is the offset after the last record seen; -1 before the first.
 	next     int64
 	inFlight int
@@ -224,7 +227,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		}
 	}
 	if p.enc == nil {
-		if err := p.aim(); err != nil {
+		if err := p.aim(r); err != nil {
 			return false, err
 		}
 	}
@@ -233,6 +236,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			return false, nil
 		}
 		p.open = &batch{}
+	}
+	if err := p.shape(r); err != nil {
+		return false, err
 	}
 	err := p.open.add(p.enc, r, &p.task.zippers)
 	if err != nil && p.target.evolved(p.ctx, err) {
@@ -263,14 +269,34 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 }
 
 // aim finds the topic's table and makes the encoder.
-func (p *partition) aim() error {
-	t, err := p.task.tables.of(p.ctx, p.tp.topic)
+func (p *partition) aim(r *kgo.Record) error {
+	t, err := p.task.tables.of(p.ctx, p.task.s.topicOf(r))
 	if err != nil {
 		return err
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.rows, t.rows())
+	p.enc = row.NewEncoder(p.task.s.newRows(), t.rows())
 	p.task.board.aim(p.tp, t.route)
+	return nil
+}
+
+// shape makes or widens the table where a record brings a schema that was not seen before.
+func (p *partition) shape(r *kgo.Record) error {
+	if !p.task.s.autoCreate && !p.task.s.autoEvolve || r.Value == nil {
+		return nil
+	}
+	schema := p.enc.Schema(r)
+	if schema == p.shaped && p.shapedOnce {
+		return nil
+	}
+	changed, err := p.task.shape(p.ctx, p.target, schema, r.Key)
+	if err != nil {
+		return err
+	}
+	if changed {
+		p.enc.Retarget(p.target.rows())
+	}
+	p.shaped, p.shapedOnce = schema, true
 	return nil
 }
 

@@ -62,6 +62,8 @@ type settings struct {
 	deadBrokers     []string
 	deadReplication int16
 	startAtEnd      bool
+	// newTransform makes a chain of transforms for one goroutine; nil where scanning does it.
+	newTransform func() (*converted, error)
 	// warnings are for the log at the task's start.
 	warnings []string
 }
@@ -166,24 +168,31 @@ func (s *settings) dead(v catalogue.Values) {
 	}
 }
 
-// rowsOf finds how records become rows: converter, ExtractNewRecordState, added columns.
+// rowsOf finds how records become rows: converter, transforms, added columns.
 func (s *settings) rowsOf(v catalogue.Values) error {
-	converter := v.String("value.converter")
-	switch simple := converter[strings.LastIndexByte(converter, '.')+1:]; simple {
-	case "JsonConverter":
+	if !shortcut(v) {
+		if s.changes {
+			return fmt.Errorf("table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
+		}
+		s.rows.Schemas = row.WithSchema
+		s.newTransform = func() (*converted, error) { return convertedFrom(v) }
+		c, err := s.newTransform()
+		if err != nil {
+			return err
+		}
+		s.rows.Transform = c.apply
+	} else if converter := v.String("value.converter"); strings.HasSuffix(converter, "JsonConverter") {
 		if v.Has("value.converter.schemas.enable") {
 			s.rows.Schemas = row.WithSchema
 			if strings.EqualFold(strings.TrimSpace(v.String("value.converter.schemas.enable")), "false") {
 				s.rows.Schemas = row.WithoutSchema
 			}
 		}
-	case "StringConverter", "ByteArrayConverter":
+		if err := s.unwrap(v); err != nil {
+			return err
+		}
+	} else {
 		s.rows.Converter = row.Text
-	default:
-		return fmt.Errorf("value.converter %s is not supported: take org.apache.kafka.connect.json.JsonConverter, or StringConverter or ByteArrayConverter for values that are rows already", converter)
-	}
-	if err := s.unwrap(v); err != nil {
-		return err
 	}
 	if s.changes {
 		s.rows.Unwrap, s.rows.Deletes = true, row.RewriteDeletes
@@ -214,4 +223,15 @@ func metadataColumns() []row.Extra {
 		{Name: "_topic", From: row.Topic}, {Name: "_partition", From: row.Partition}, {Name: "_offset", From: row.Offset},
 		{Name: "_timestamp", From: row.Timestamp}, {Name: "_key", From: row.Key}, {Name: "_headers", From: row.Headers},
 	}
+}
+
+// newRows is the rows' configuration for one goroutine.
+func (s *settings) newRows() row.Config {
+	c := s.rows
+	if s.newTransform != nil {
+		if chain, err := s.newTransform(); err == nil { // it could be made when the settings were read
+			c.Transform = chain.apply
+		}
+	}
+	return c
 }

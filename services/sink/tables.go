@@ -32,6 +32,10 @@ type target struct {
 	mu      sync.Mutex
 	checked row.Target
 	looked  time.Time
+	// mapping is the ingestion mapping in use: the route's, or its present version where columns were added.
+	mapping string
+	// missing is set where the table or the mapping is to be made from the first record.
+	missing bool
 }
 
 // lookAgain is after how long a refused row makes the sink look whether the table has changed.
@@ -49,12 +53,13 @@ func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
 	if !ok {
 		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 	}
-	t = &target{tables: ts, route: r}
+	t = &target{tables: ts, route: r, mapping: r.Mapping}
 	err := ts.task.persist(ctx, func(ctx context.Context) error { return t.look(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	t.mode = ts.mode(r)
+	ts.task.keepTags(ctx, t)
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if first, ok := ts.byTopic[topic]; ok {
@@ -119,13 +124,31 @@ func (t *target) look(ctx context.Context) error {
 		return nil
 	}
 	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)
+	if s.autoCreate && kusto.NotFound(err) {
+		t.mu.Lock()
+		t.missing = true
+		t.mu.Unlock()
+		return nil
+	}
 	if err != nil {
 		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.route.Database, kusto.QuoteName(t.route.Table)))
 	}
 	checked := row.Target{Schema: schema}
 	if t.route.Mapping != "" {
 		kind := kusto.MappingKind(t.route.Format)
-		checked.Mapping, err = client.MappingOf(ctx, t.route.Database, t.route.Table, kind, t.route.Mapping)
+		t.mu.Lock()
+		name := t.mapping
+		t.mu.Unlock()
+		if name == "" {
+			name = t.route.Mapping
+		}
+		checked.Mapping, err = client.MappingOf(ctx, t.route.Database, t.route.Table, kind, name)
+		if s.autoCreate && kusto.NotFound(err) {
+			err = nil
+			t.mu.Lock()
+			t.missing = true
+			t.mu.Unlock()
+		}
 		if err != nil {
 			return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s ingestion %s mapping %s '[…]'", t.route.Database, kusto.QuoteName(t.route.Table), kind, kusto.QuoteString(t.route.Mapping)))
 		}

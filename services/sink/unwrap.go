@@ -8,16 +8,19 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// unwrap reads the transforms. ExtractNewRecordState, alone or with predicates that keep it to envelopes, is done while rows are
-// scanned; its options are those of Debezium 1.x (drop.tombstones, delete.handling.mode) and of 3.x
-// (delete.tombstone.handling.mode). What it leaves without a value never is a row in a table.
+// scannedOptions are the options of ExtractNewRecordState that scanning knows.
+func scannedOptions() []string {
+	return []string{
+		"type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields", "add.fields.prefix", "drop.fields.keep.schema.compatible",
+		"replace.null.with.default", "predicate", "negate", "delete.handling.mode", "delete.tombstone.handling.mode",
+	}
+}
+
+// unwrap reads the options of an ExtractNewRecordState that is done while rows are scanned: those of Debezium 1.x (drop.tombstones,
+// delete.handling.mode) and of 3.x (delete.tombstone.handling.mode). What it leaves without a value never is a row in a table.
 func (s *settings) unwrap(v catalogue.Values) error {
 	for _, name := range v.List("transforms") {
 		options := v.WithPrefix("transforms." + name + ".")
-		class := options["type"]
-		if class != "io.debezium.transforms.ExtractNewRecordState" && class != "ExtractNewRecordState" {
-			return fmt.Errorf("transforms.%s.type: %q is not supported in a sink: apply it in the source connector, or use ExtractNewRecordState alone", name, class)
-		}
 		s.rows.Unwrap = true
 		for option, value := range options {
 			if err := s.unwrapOption(option, value, options); err != nil {
@@ -54,8 +57,6 @@ func (s *settings) unwrapOption(option, value string, all map[string]string) err
 				s.rows.Extra = append(s.rows.Extra, addedField(prefix, field))
 			}
 		}
-	default:
-		return fmt.Errorf("it is not supported in a sink")
 	}
 	return nil
 }

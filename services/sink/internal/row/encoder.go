@@ -46,6 +46,9 @@ type Config struct {
 	Deletes Deletes
 	// Extra are the members added to each row, in order.
 	Extra []Extra
+	// Transform, if set, changes each record before anything else: its value is JSON with a schema then. Nil without an error
+	// drops the record.
+	Transform func(*kgo.Record) (*kgo.Record, error)
 	// AllowNull passes values that Kusto would store as null or cut, and counts them, instead of refusing the row.
 	AllowNull bool
 }
@@ -123,12 +126,41 @@ func (e *Encoder) Retarget(t Target) {
 	clear(e.plans)
 }
 
+// Schema returns the schema that a record carries, nil if it carries none or cannot be read.
+func (e *Encoder) Schema(r *kgo.Record) *Schema {
+	if e.cfg.Transform != nil {
+		changed, err := e.cfg.Transform(r)
+		if err != nil || changed == nil {
+			return nil
+		}
+		r = changed
+	}
+	if r.Value == nil || e.cfg.Converter == Text {
+		return nil
+	}
+	s, _, err := e.splitter.Split(r.Value)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
 // maxPlans bounds the plans kept for schemas that have gone out of use.
 const maxPlans = 64
 
 // Append appends a record's row and a line end to dst. An error of type *Refused concerns this record only; so does any other:
 // the record cannot be read.
 func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
+	if e.cfg.Transform != nil && r.Value != nil {
+		changed, err := e.cfg.Transform(r)
+		if err != nil {
+			return dst, NoRow, err
+		}
+		if changed == nil {
+			return dst, NoRow, nil
+		}
+		r = changed
+	}
 	if r.Value == nil {
 		return dst, Tombstone, nil
 	}

@@ -25,8 +25,9 @@ type Field struct {
 	Optional bool
 	// Semantic is the schema's name, such as io.debezium.time.Date; empty for plain types.
 	Semantic string
-	// Scale is the scale of a decimal.
-	Scale int
+	// Scale is the scale of a decimal, Precision its precision; 0 if unknown.
+	Scale     int
+	Precision int
 }
 
 // Splitter takes values apart into schema and payload. Schemas repeat from record to record and are larger than the payload, so the
@@ -141,6 +142,9 @@ func parseSchema(text []byte) (*Schema, error) {
 			if _, err := fmt.Sscanf(scale, "%d", &field.Scale); err != nil {
 				return nil, fmt.Errorf("the schema of field %s has scale %q", f.Field, scale)
 			}
+		}
+		if precision, ok := f.Parameters["connect.decimal.precision"]; ok {
+			_, _ = fmt.Sscanf(precision, "%d", &field.Precision) // only a hint
 		}
 		s.Fields = append(s.Fields, field)
 	}

@@ -1,0 +1,108 @@
+package sink
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/libs/transform"
+)
+
+// converted takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
+// transforms other than ExtractNewRecordState. The value comes out as JSON with a schema, which the encoder reads like any other.
+// Chains keep caches and belong to one goroutine, so each encoder has one of its own.
+type converted struct {
+	key, value, out record.Converter
+	chain           *transform.Chain
+}
+
+// convertedFrom makes the long way that a configuration asks for.
+func convertedFrom(v catalogue.Values) (*converted, error) {
+	settings := v.Raw()
+	c := &converted{out: &record.JSON{Schemas: true, KeepNull: true}}
+	var err error
+	if c.key, err = record.ConverterFrom(settings, "key.converter", true); err != nil {
+		return nil, err
+	}
+	if c.value, err = record.ConverterFrom(settings, "value.converter", false); err != nil {
+		return nil, err
+	}
+	if c.chain, err = transform.FromSettings(settings); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
+	in := &record.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
+	var err error
+	if in.ValueSchema, in.Value, err = c.value.Decode(r.Topic, r.Value); err != nil {
+		return nil, fmt.Errorf("value.converter: %w", err)
+	}
+	if in.KeySchema, in.Key, err = c.key.Decode(r.Topic, r.Key); err != nil {
+		return nil, fmt.Errorf("key.converter: %w", err)
+	}
+	for _, h := range r.Headers {
+		in.Headers = append(in.Headers, record.Header{Key: h.Key, Schema: record.Of(record.String), Value: string(h.Value)})
+	}
+	if c.chain != nil {
+		if in, err = c.chain.Apply(in); err != nil || in == nil {
+			return nil, err
+		}
+	}
+	out := *r
+	out.Topic, out.Value = in.Topic, nil
+	if in.Value != nil {
+		if out.Value, err = c.out.Encode(nil, in.Topic, in.ValueSchema, in.Value); err != nil {
+			return nil, fmt.Errorf("writing the transformed value: %w", err)
+		}
+	}
+	return &out, nil
+}
+
+// shortcut says that scanning bytes gives what the configuration asks for.
+func shortcut(v catalogue.Values) bool {
+	converter := v.String("value.converter")
+	simple := converter[strings.LastIndexByte(converter, '.')+1:]
+	if simple == "StringConverter" || simple == "ByteArrayConverter" {
+		return len(v.List("transforms")) == 0
+	}
+	if simple != "JsonConverter" {
+		return false
+	}
+	names := v.List("transforms")
+	if len(names) > 1 {
+		return false
+	}
+	for _, name := range names {
+		options := v.WithPrefix("transforms." + name + ".")
+		if class := options["type"]; class != "io.debezium.transforms.ExtractNewRecordState" && class != "ExtractNewRecordState" {
+			return false
+		}
+		for option := range options {
+			if !slices.Contains(scannedOptions(), option) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// topicOf is the topic by which a record is routed: transforms may change it.
+func (s *settings) topicOf(r *kgo.Record) string {
+	if s.rows.Transform == nil || r.Value == nil {
+		return r.Topic
+	}
+	changed, err := s.newRows().Transform(r)
+	if err != nil || changed == nil {
+		return r.Topic
+	}
+	if _, ok := s.routes.Find(changed.Topic); !ok {
+		return r.Topic
+	}
+	return changed.Topic
+}
