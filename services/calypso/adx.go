@@ -1,0 +1,94 @@
+package calypso
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/localadx"
+)
+
+// Batches of queued ingestion wait this long in the local ADX, whatever a table's policy says: nobody watches a first run
+// for minutes.
+const localBatchingTime = time.Second
+
+// localMemory bounds the query engine of the local ADX.
+const localMemory = "512MB"
+
+// target is the Azure Data Explorer database that the orders go to.
+type target struct {
+	// URL is what a sink's kusto.url is set to.
+	URL      string
+	Database string
+	auth     kusto.Auth
+	// caFile is the certificate authority of the local one, empty for a cluster.
+	caFile string
+	client *kusto.Client
+}
+
+// newLocalADX opens the local Azure Data Explorer; its Run serves.
+func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.Server, error) {
+	server, err := localadx.New(ctx, localadx.Config{
+		HTTPAddr: local(s.ADXPort), HTTPSAddr: local(s.ADXTLSPort), DataDir: filepath.Join(s.Data, "adx"),
+		Databases: []string{s.ADXDatabase}, MemoryLimit: localMemory, MaxBatchingTime: localBatchingTime, Log: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the local Azure Data Explorer: %w", err)
+	}
+	return server, nil
+}
+
+// openTarget makes a client of the local or the given Azure Data Explorer.
+func openTarget(s *Settings) (_ *target, err error) {
+	t := &target{URL: s.ADXURL, Database: s.ADXDatabase,
+		auth: kusto.Auth{Strategy: kusto.Application, AppID: s.ADXAppID, AppKey: s.ADXAppKey.Reveal(), Authority: s.ADXTenant}}
+	if s.ADXURL == "" {
+		t.URL = fmt.Sprintf("http://127.0.0.1:%d", s.ADXPort)
+		t.auth = kusto.Auth{Strategy: kusto.NoAuth}
+		if t.caFile, err = filepath.Abs(filepath.Join(s.Data, "adx", "ca.pem")); err != nil {
+			return nil, fmt.Errorf("data folder: %w", err)
+		}
+	}
+	endpoints, err := kusto.DeriveEndpoints(t.URL, "")
+	if err != nil {
+		return nil, fmt.Errorf("--adx-url: %w", err)
+	}
+	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile, Application: "calypso"}); err != nil {
+		return nil, fmt.Errorf("connecting to Azure Data Explorer at %s: %w", t.URL, err)
+	}
+	return t, nil
+}
+
+// setUp makes the table Orders with its mapping and policy if the table is missing.
+func (t *target) setUp(ctx context.Context) error {
+	_, err := t.client.Schema(ctx, t.Database, "Orders")
+	if err == nil {
+		return nil
+	}
+	if !kusto.NotFound(err) {
+		return fmt.Errorf("looking for table Orders in database %s: %w", t.Database, err)
+	}
+	for _, command := range orders.Setup() {
+		if _, err := t.client.Manage(ctx, t.Database, command); err != nil {
+			return fmt.Errorf("making table Orders in database %s: %w", t.Database, err)
+		}
+	}
+	return nil
+}
+
+// count is how many orders the table has.
+func (t *target) count(ctx context.Context) (string, error) {
+	answer, err := t.client.Query(ctx, t.Database, "Orders | count")
+	if err != nil {
+		return "", fmt.Errorf("counting the orders in Azure Data Explorer: %w", err)
+	}
+	if len(answer.Rows) != 1 || len(answer.Rows[0]) != 1 {
+		return "", errors.New("counting the orders in Azure Data Explorer: the answer is not one number")
+	}
+	return answer.Rows[0][0], nil
+}

@@ -1,0 +1,50 @@
+package calypso
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+
+	"github.com/calypso-cdc/calypso/libs/pgserver"
+)
+
+// downloadPostgres returns the folder of PostgreSQL's binaries below dir, and downloads them if they are not there.
+//
+// The library downloads only as a part of starting a server, which it cannot do for root; so a server is started from a
+// throw-away data directory, and whether that works does not matter once the binaries are there.
+func downloadPostgres(dir string) (string, error) {
+	bin := filepath.Join(dir, "bin")
+	if pgserver.HasBinaries(bin) {
+		return bin, nil
+	}
+	scratch, err := os.MkdirTemp("", "calypso-postgres-")
+	if err != nil {
+		return "", fmt.Errorf("making a folder for the download of PostgreSQL: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	free, err := net.Listen("tcp", local(0))
+	if err != nil {
+		return "", fmt.Errorf("looking for a free port: %w", err)
+	}
+	port := free.Addr().(*net.TCPAddr).Port
+	_ = free.Close()
+	server := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+		Version(embeddedpostgres.V17).
+		BinariesPath(dir).CachePath(filepath.Join(scratch, "cache")).RuntimePath(filepath.Join(scratch, "run")).
+		Port(uint32(port)).StartTimeout(time.Minute).Logger(io.Discard))
+	err = server.Start()
+	if err == nil {
+		err = server.Stop()
+	}
+	if pgserver.HasBinaries(bin) {
+		return bin, nil
+	}
+	return "", errors.Join(fmt.Errorf("%w, or give a running one with --pg-url", pgserver.ErrNoBinaries),
+		fmt.Errorf("downloading them failed: %w", err))
+}

@@ -1,0 +1,202 @@
+package calypso
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/pgserver"
+)
+
+// source is the PostgreSQL database to capture from.
+type source struct {
+	Host     string
+	Port     uint16
+	User     string
+	Password config.Secret
+	Database string
+	SSLMode  string
+	// Version is the server's, such as 15.18.
+	Version string
+	// Wal2json says whether the server has that output plugin; pgoutput every server has.
+	Wal2json bool
+
+	// server and dir are set if it is ours.
+	server *pgserver.Server
+	dir    string
+}
+
+// openSource starts the embedded PostgreSQL, or looks at the given one, and checks that it can be captured from.
+func openSource(ctx context.Context, s *Settings, log *os.File, note func(string)) (_ *source, err error) {
+	var src *source
+	if s.PostgresURL != "" {
+		src, err = givenSource(s.PostgresURL)
+	} else {
+		src, err = startSource(ctx, s, log, note)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := src.inspect(ctx); err != nil {
+		return nil, errors.Join(err, src.stop())
+	}
+	return src, nil
+}
+
+func givenSource(url string) (*source, error) {
+	cfg, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("--pg-url: %w", err) // pgconn leaves the password out
+	}
+	// pgconn turns the mode into a list of TLS settings; its name is wanted, which follows from them.
+	mode := "disable"
+	switch {
+	case cfg.TLSConfig != nil && cfg.TLSConfig.InsecureSkipVerify:
+		mode = "require"
+	case cfg.TLSConfig != nil:
+		mode = "verify-full"
+	}
+	if len(cfg.Fallbacks) > 0 && cfg.TLSConfig != nil && cfg.Fallbacks[0].TLSConfig == nil {
+		mode = "prefer"
+	}
+	return &source{Host: cfg.Host, Port: cfg.Port, User: cfg.User, Password: config.Secret(cfg.Password), Database: cfg.Database, SSLMode: mode}, nil
+}
+
+func startSource(ctx context.Context, s *Settings, log *os.File, note func(string)) (*source, error) {
+	dir, err := sourceDir(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := pgserver.FindBinaries()
+	if errors.Is(err, pgserver.ErrNoBinaries) {
+		note("downloading its binaries")
+		bin, err = downloadPostgres(filepath.Join(filepath.Dir(dir), "postgres-binaries"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	password, err := keptPassword(filepath.Join(s.Data, "postgres.password"))
+	if err != nil {
+		return nil, err
+	}
+	server, err := pgserver.Start(ctx, pgserver.Config{
+		Dir: dir, Bin: bin, Port: s.PostgresPort, Password: password, Log: log,
+		Settings: map[string]string{"max_wal_senders": "20", "max_replication_slots": "20", "shared_buffers": "64MB"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	// For psql, so that commands to copy hold no password.
+	pgpass := fmt.Sprintf("127.0.0.1:%d:*:%s:%s\n", s.PostgresPort, pgserver.User, password.Reveal())
+	if err := os.WriteFile(filepath.Join(s.Data, "pgpass"), []byte(pgpass), 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("writing psql's file of passwords: %w", err), server.Stop())
+	}
+	return &source{Host: "127.0.0.1", Port: uint16(s.PostgresPort), User: pgserver.User, Password: password, Database: "postgres",
+		SSLMode: "disable", server: server, dir: dir}, nil
+}
+
+// sourceDir is where the embedded PostgreSQL has its data: below the data folder; or, for root, whose folders the
+// server's user often cannot enter, in /var/lib/calypso.
+func sourceDir(data string) (string, error) {
+	dir, err := filepath.Abs(filepath.Join(data, "postgres"))
+	if err != nil {
+		return "", fmt.Errorf("data folder: %w", err)
+	}
+	if pgserver.Reachable(dir) {
+		return dir, nil
+	}
+	name := fnv.New32a()
+	_, _ = name.Write([]byte(dir))
+	return filepath.Join("/var/lib/calypso", fmt.Sprintf("postgres-%08x", name.Sum32()), "data"), nil
+}
+
+// keptPassword reads the password of the embedded PostgreSQL, or makes one: that of the variable CALYPSO_PG_PASSWORD,
+// else a random one.
+func keptPassword(path string) (config.Secret, error) {
+	content, err := os.ReadFile(path)
+	if err == nil {
+		return config.Secret(strings.TrimSpace(string(content))), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("reading PostgreSQL's password: %w", err)
+	}
+	password := os.Getenv("CALYPSO_PG_PASSWORD")
+	if password == "" {
+		password = rand.Text()
+	}
+	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keeping PostgreSQL's password: %w", err)
+	}
+	return config.Secret(password), nil
+}
+
+// inspect finds out what the connectors need to know, and refuses a server that cannot be captured from.
+func (s *source) inspect(ctx context.Context) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var level string
+	if err := conn.QueryRow(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1), current_setting('wal_level')").Scan(&s.Version, &level); err != nil {
+		return fmt.Errorf("asking PostgreSQL for its settings: %w", err)
+	}
+	if level != "logical" {
+		return fmt.Errorf("PostgreSQL at %s:%d has wal_level=%s: set wal_level=logical (ALTER SYSTEM SET wal_level = logical) and restart it", s.Host, s.Port, level)
+	}
+	// A temporary slot goes with the connection.
+	_, err = conn.Exec(ctx, "SELECT pg_create_logical_replication_slot('calypso_probe', 'wal2json', true)")
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		s.Wal2json = true
+	case errors.As(err, &refused) && refused.Code == "58P01": // undefined_file: the plugin's library is missing
+	case errors.As(err, &refused) && refused.Code == "42501":
+		return fmt.Errorf("user %s may not replicate: ALTER ROLE %s WITH REPLICATION", s.User, pgx.Identifier{s.User}.Sanitize())
+	default:
+		return fmt.Errorf("trying logical decoding: %w", err)
+	}
+	return nil
+}
+
+func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(fmt.Sprintf("host='%s' port=%d sslmode=%s", strings.ReplaceAll(s.Host, "'", `\'`), s.Port, s.SSLMode))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to PostgreSQL: %w", err)
+	}
+	cfg.User, cfg.Password, cfg.Database = s.User, s.Password.Reveal(), s.Database
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to PostgreSQL: %w", err)
+	}
+	return conn, nil
+}
+
+// run runs statements in one transaction.
+func (s *source) run(ctx context.Context, statements string) error {
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("running SQL: %w", err)
+	}
+	return nil
+}
+
+func (s *source) stop() error {
+	if s.server == nil {
+		return nil
+	}
+	return s.server.Stop()
+}
