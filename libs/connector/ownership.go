@@ -18,17 +18,17 @@ type owner interface {
 }
 
 // joinGroup makes this worker a member of the fleet's consumer group. Kafka's group protocol divides the partitions of
-// the config topic among the members; nothing is ever consumed through the group. Cooperative-sticky assignment leaves
-// tasks where they are when workers come and go. Closing the client hands everything over.
+// the config topic among the members, as the balancer decides; nothing is ever consumed through the group. Closing the
+// client hands everything over.
 //
 // A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the lease that hooks into
 // the client tells when that may be.
-func joinGroup(config WorkerConfig, owner owner, hooks ...kgo.Hook) (*kgo.Client, error) {
+func joinGroup(config WorkerConfig, owner owner, balancer kgo.GroupBalancer, hooks ...kgo.Hook) (*kgo.Client, error) {
 	topic := config.ConfigTopic
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
 		kgo.ConsumerGroup(config.GroupID),
 		kgo.ConsumeTopics(topic),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.Balancers(balancer),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.DisableAutoCommit(),
 		kgo.SessionTimeout(config.SessionTimeout),

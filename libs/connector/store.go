@@ -221,7 +221,7 @@ func (s *store) apply(fetches kgo.Fetches) {
 		var request *restart
 		var err error
 		if record.Topic == s.config.ConfigTopic {
-			name, request, err = s.view.applyConfig(record.Offset, string(record.Key), record.Value)
+			name, request, err = s.view.applyConfig(record.Offset, record.Timestamp.UnixMilli(), string(record.Key), record.Value)
 		} else {
 			name, err = s.view.applyStatus(string(record.Key), record.Value)
 		}

@@ -204,3 +204,23 @@ func TestAWorkerWithoutAShareIsReadyToTakeOver(t *testing.T) {
 	awaitStates(t, second, "a", "RUNNING RUNNING")
 	b.assertNothingRanTwice(t)
 }
+
+func TestTasksThatAreCreatedLaterAreSpreadOverTheFleet(t *testing.T) {
+	kafka, b := broker(t), newBoard()
+	first := startReadyWorker(t, kafka, b, connector.Source, "w1:1")
+	startReadyWorker(t, kafka, b, connector.Source, "w2:1")
+	startReadyWorker(t, kafka, b, connector.Source, "w3:1")
+	create(t, first, "orders", "tasks.max", "3")
+	eventually(t, "each worker has a task", func() error {
+		workers := map[string]bool{}
+		for _, worker := range b.workers() {
+			workers[worker] = true
+		}
+		if len(workers) != 3 {
+			return fmt.Errorf("%v", b.workers())
+		}
+		return nil
+	})
+	awaitStates(t, first, "orders", "RUNNING RUNNING RUNNING RUNNING")
+	b.assertNothingRanTwice(t)
+}

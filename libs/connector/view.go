@@ -19,6 +19,8 @@ type stored struct {
 	name string
 	// generation is the offset of the configuration's record: a new one means that the tasks must start anew.
 	generation int64
+	// configured is the record's timestamp in milliseconds since 1970.
+	configured int64
 	config     map[string]string
 	tasks      int // as recorded, 0 if unknown
 }
@@ -42,7 +44,7 @@ type restart struct {
 
 // applyConfig takes a record of the config topic; nil value means a tombstone. It returns the connector it is about
 // and, if the record is one, the request to restart.
-func (v *view) applyConfig(offset int64, key string, value []byte) (changed string, request *restart, err error) {
+func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (changed string, request *restart, err error) {
 	prefix, name := cutPrefixes(key, connectorKey, targetKey, restartKey, restartTaskKey)
 	switch prefix {
 	case connectorKey:
@@ -54,7 +56,7 @@ func (v *view) applyConfig(offset int64, key string, value []byte) (changed stri
 		if err != nil {
 			return "", nil, err
 		}
-		v.connectors[name] = &stored{name: name, generation: offset, config: record.Properties, tasks: record.Tasks}
+		v.connectors[name] = &stored{name: name, generation: offset, configured: timestamp, config: record.Properties, tasks: record.Tasks}
 	case targetKey:
 		if value == nil {
 			delete(v.targets, name)

@@ -27,8 +27,9 @@ type Worker struct {
 	metrics *workerMetrics
 
 	// checks has room for the validations that may connect at the same time.
-	checks chan struct{}
-	lease  *lease
+	checks   chan struct{}
+	lease    *lease
+	balancer *fleetBalancer
 
 	// membership says why the worker is not a member of the group now; empty if it is.
 	membership atomic.Value
@@ -103,7 +104,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer stopLoop()
 
 	w.lease = newLease(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
-	group, err := joinGroup(w.config, w, w.lease)
+	w.balancer = newFleetBalancer(w.config.ConfigTopic, w.loads)
+	group, err := joinGroup(w.config, w, w.balancer, w.lease)
 	if err != nil {
 		return err
 	}
@@ -123,10 +125,17 @@ func (w *Worker) Run(ctx context.Context) error {
 	}()
 	leasing := time.NewTicker(w.config.SessionTimeout / 20)
 	defer leasing.Stop()
+	balancing := time.NewTicker(sweepInterval)
+	defer balancing.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-leasing.C:
 			w.do(w.checkLease)
+		case <-balancing.C:
+			if w.balancer.uneven() {
+				w.logger.Info("tasks are unevenly spread; the fleet shares them anew")
+				group.ForceRebalance()
+			}
 		case <-ctx.Done():
 		}
 	}
@@ -225,6 +234,23 @@ func (w *Worker) wanted() map[string]wanted {
 	return connectors
 }
 
+// loads counts this fleet's tasks by partition. A stopped connector counts, since it may be started again.
+func (w *Worker) loads() []load {
+	loads := make([]load, w.store.configPartitions())
+	for _, connector := range w.store.all() {
+		plugin, ok := w.plugins.of(connector.config)
+		if !ok {
+			continue
+		}
+		for n := range w.taskCount(plugin, connector.stored) {
+			on := &loads[partitionOf(connector.name, n, int32(len(loads)))]
+			on.tasks++
+			on.newest = max(on.newest, connector.configured)
+		}
+	}
+	return loads
+}
+
 // taskCount is as recorded; a configuration that something else has written is asked now, and has one task if that
 // fails, which then says why.
 func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
@@ -262,6 +288,7 @@ func (w *Worker) checkLease() {
 }
 
 func (w *Worker) partitionsAssigned(partitions []int32) {
+	w.balancer.assigned()
 	w.membership.Store("")
 	w.metrics.rebalanced()
 	w.logger.Info("partitions assigned", "partitions", partitions)
