@@ -34,6 +34,9 @@ type Config struct {
 	MaxBatchingTime time.Duration
 	// MaxResultRows is how many rows a query may return; 0 is 500,000, ADX's limit.
 	MaxResultRows int64
+	// DiskReserve is how many bytes of the data directory's disk stay free: with less, ingestion is refused and queries go
+	// on. 0 is 256 MB.
+	DiskReserve int64
 	// Token, if set, is what clients must send as bearer token.
 	Token string
 	// CertFile and KeyFile are the https certificate and key in PEM; both or none. Without, the server makes a
@@ -62,6 +65,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxResultRows == 0 {
 		c.MaxResultRows = 500_000
+	}
+	if c.DiskReserve == 0 {
+		c.DiskReserve = 256 << 20
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

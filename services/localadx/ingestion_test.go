@@ -206,3 +206,25 @@ func TestRequestsLeftFromBeforeAreIngestedAfterARestart(t *testing.T) {
 	r = start(t, dir)
 	r.eventually("the row arrives", func() bool { return r.rows("Orders") == 5 })
 }
+
+func TestANearlyFullDiskRefusesIngestionAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir)
+	r.createOrders()
+	r.command(".ingest inline into table Orders <| 1,2,Oslo,3,2020-01-01")
+	r.stop()
+	r = start(t, dir, func(c *localadx.Config) { c.DiskReserve = 1 << 60 })
+	if message := r.refused(".ingest inline into table Orders <| 1,2,Oslo,3,2020-01-01"); !strings.Contains(message, "make room") {
+		t.Error(message)
+	}
+	path, query, _ := strings.Cut(r.resource("TempStorage"), "?")
+	request, err := http.NewRequest(http.MethodPut, path+"/x?"+query, strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.do(request, http.StatusInsufficientStorage)
+	if got := len(r.query("Orders")); got != 1 {
+		t.Errorf("a query returns %d rows, want 1", got)
+	}
+	r.command(".clear table Orders data")
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
@@ -57,17 +58,18 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	config = config.withDefaults()
 	s := &Server{config: config, ready: make(chan struct{})}
 	var err error
-	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, Log: config.Log})
+	guard := disk.NewGuard(config.DataDir, config.DiskReserve)
+	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, Disk: guard, Log: config.Log})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(ctx, guard); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *Server) open(ctx context.Context) error {
+func (s *Server) open(ctx context.Context, guard *disk.Guard) error {
 	for _, name := range s.config.Databases {
 		var exists *store.ExistsError
 		if err := s.store.CreateDatabase(ctx, name); err != nil && !errors.As(err, &exists) {
@@ -78,7 +80,7 @@ func (s *Server) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.blobs, err = azstorage.OpenBlobs(filepath.Join(s.config.DataDir, "blobs")); err != nil {
+	if s.blobs, err = azstorage.OpenBlobs(filepath.Join(s.config.DataDir, "blobs"), guard); err != nil {
 		return err
 	}
 	if err := s.listen(); err != nil {
@@ -170,7 +172,7 @@ func (s *Server) Addrs() (httpAddr, httpsAddr string) {
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Run serves until ctx ends, then lets requests and ingestions under way finish and closes everything. It returns nil
-// when ctx ended it.
+// when ctx ended it, and an error when the database broke: it cannot be used until the next start.
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -196,6 +198,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var err error
 	select {
 	case <-ctx.Done():
+	case err = <-s.store.Broken():
 	case err = <-failures:
 		running--
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/disk"
 )
 
 // ErrBlobNotFound reports a blob that was never uploaded, or was deleted after its ingestion.
@@ -19,11 +21,13 @@ var ErrBlobNotFound = errors.New("the blob does not exist")
 // names may hold anything and be 1,024 characters long. It is safe for concurrent use; of two uploads of one name the
 // last to finish wins, as in Azure.
 type Blobs struct {
-	dir string
+	dir  string
+	disk *disk.Guard
 }
 
-// OpenBlobs uses dir, which it makes when missing, and removes what interrupted uploads left there.
-func OpenBlobs(dir string) (*Blobs, error) {
+// OpenBlobs uses dir, which it makes when missing, and removes what interrupted uploads left there. The guard refuses
+// uploads when the disk is nearly full.
+func OpenBlobs(dir string, guard *disk.Guard) (*Blobs, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the blob directory: %w", err)
 	}
@@ -36,7 +40,7 @@ func OpenBlobs(dir string) (*Blobs, error) {
 			return nil, fmt.Errorf("remove an interrupted upload: %w", err)
 		}
 	}
-	return &Blobs{dir: dir}, nil
+	return &Blobs{dir: dir, disk: guard}, nil
 }
 
 // Put stores content as one blob and returns when it is on disk.
@@ -129,7 +133,7 @@ func (b *Blobs) write(path string, content io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("write a blob: %w", err)
 	}
-	_, err = io.Copy(file, content)
+	_, err = io.Copy(file, &guardedReader{r: content, disk: b.disk})
 	if err == nil {
 		err = file.Sync()
 	}
@@ -144,6 +148,28 @@ func (b *Blobs) write(path string, content io.Reader) error {
 		return fmt.Errorf("write a blob: %w", err)
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// guardInterval is how many bytes are written between two looks at the disk.
+const guardInterval = 16 << 20
+
+// guardedReader fails when the disk gets full while its content is written there.
+type guardedReader struct {
+	r    io.Reader
+	disk *disk.Guard
+	left int // bytes until the next look
+}
+
+func (g *guardedReader) Read(p []byte) (int, error) {
+	if g.left <= 0 {
+		if err := g.disk.Check(); err != nil {
+			return 0, err
+		}
+		g.left = guardInterval
+	}
+	n, err := g.r.Read(p)
+	g.left -= n
+	return n, err
 }
 
 func syncDir(dir string) error {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/services/localadx/disk"
 )
 
 // Names of the resources that the service hands out.
@@ -239,7 +241,10 @@ func (h *Handler) unsupported(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) storeFailed(w http.ResponseWriter, r *http.Request, err error) {
 	var bad badRequest
+	var full *disk.FullError
 	switch {
+	case errors.As(err, &full):
+		h.fail(w, http.StatusInsufficientStorage, "InsufficientStorage", err.Error())
 	case errors.Is(err, ErrBlobNotFound):
 		h.fail(w, http.StatusNotFound, "BlobNotFound", err.Error())
 	case errors.As(err, &bad):

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -127,7 +128,10 @@ func serverError(err error) oneAPIError {
 	e := oneAPIError{status: http.StatusInternalServerError, Code: "General_InternalServerError", Message: "An unknown error occurred during command or query execution.",
 		Type: "Kusto.Data.Exceptions.KustoServiceException", Detail: err.Error()}
 	text := strings.ToLower(err.Error())
+	var full *disk.FullError
 	switch {
+	case errors.As(err, &full):
+		e.status, e.Code, e.Message = http.StatusInsufficientStorage, "General_InsufficientStorage", "The disk that holds localadx's data directory is full: free some space and try again."
 	case strings.Contains(text, "no space left"):
 		e.Message = "The disk that holds localadx's data directory is full: free some space and try again."
 	case strings.Contains(text, "out of memory"):

@@ -28,6 +28,9 @@ const (
 	maxStreamedAge  = time.Hour
 )
 
+// diskCheckRows is how many rows an ingestion adds between two looks at the disk.
+const diskCheckRows = 1 << 17
+
 // Load says how rows enter a table.
 type Load struct {
 	// Tags are the new extent's, such as "ingest-by:x" and "drop-by:y".
@@ -146,6 +149,9 @@ type Ingestion struct {
 // fill does through the Ingestion. It returns ErrTagExists when one of load.IfNotExists is there already, and what fill
 // returns when that fails; then nothing has changed. An ingestion without rows makes no extent.
 func (s *Store) Ingest(ctx context.Context, db, table string, load Load, fill func(*Ingestion) error) (Extent, error) {
+	if err := s.disk.Check(); err != nil {
+		return Extent{}, err
+	}
 	for {
 		d, t, err := s.lookup(db, table)
 		if err != nil {
@@ -282,6 +288,9 @@ func (in *Ingestion) Append(row []driver.Value) error {
 		return fmt.Errorf("append a row to %s: %w", in.Table.Name, err)
 	}
 	in.extent.Rows++
+	if in.extent.Rows%diskCheckRows == 0 {
+		return in.store.disk.Check()
+	}
 	return nil
 }
 

@@ -16,6 +16,9 @@ import (
 
 // Enqueue implements azstorage.Queues.
 func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error) {
+	if err := s.disk.Check(); err != nil {
+		return "", err
+	}
 	id := uuid.NewString()
 	_, err := s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
 	if err != nil {

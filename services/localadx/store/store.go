@@ -15,6 +15,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 )
 
@@ -43,13 +44,18 @@ type Options struct {
 	MemoryLimit string
 	// Threads bounds the threads of all queries together; 0 is one a core.
 	Threads int
-	Log     *slog.Logger
+	// Disk refuses ingestion when the disk is nearly full. Required.
+	Disk *disk.Guard
+	Log  *slog.Logger
 }
 
 // Store owns the DuckDB database. It is safe for concurrent use.
 type Store struct {
-	db  *sql.DB
-	log *slog.Logger
+	db   *sql.DB
+	log  *slog.Logger
+	disk *disk.Guard
+	// broken gets the error after which DuckDB refuses everything, once.
+	broken chan error
 
 	catalog atomic.Pointer[Catalog]
 	// ddl is held while the catalog changes; never taken while a table's writer is held.
@@ -76,7 +82,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
 	}
-	s := &Store{db: sql.OpenDB(connector), log: opts.Log, writers: map[int64]*tableWriter{}}
+	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, broken: make(chan error, 1), writers: map[int64]*tableWriter{}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
@@ -129,6 +135,22 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Broken yields an error when the database cannot be used until it is opened again: DuckDB could not write its file.
+// What was confirmed before is safe.
+func (s *Store) Broken() <-chan error { return s.broken }
+
+// watch tells Broken of an error after which nothing works.
+func (s *Store) watch(err error) error {
+	var duck *duckdb.Error
+	if errors.As(err, &duck) && duck.Type == duckdb.ErrorTypeFatal {
+		select {
+		case s.broken <- fmt.Errorf("the database must be opened again: %w", err):
+		default:
+		}
+	}
+	return err
+}
+
 // DB returns the database, for the query engine and for reading.
 func (s *Store) DB() *sql.DB { return s.db }
 
@@ -158,7 +180,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
-		return fmt.Errorf("begin a transaction: %w", err)
+		return fmt.Errorf("begin a transaction: %w", s.watch(err))
 	}
 	if err := fn(conn); err != nil {
 		// The caller's context may have ended; the connection must still be usable afterwards.
@@ -168,7 +190,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 		return err
 	}
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", s.watch(err))
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func parse(args []string) (localadx.Config, error) {
 	flags.IntVar(&config.Threads, "threads", 0, "threads for queries; 0 is one a core")
 	flags.DurationVar(&config.MaxBatchingTime, "max-batching-time", 0, "longest time that queued ingestion waits to fill a batch, such as 1s; 0 obeys the tables' batching policies")
 	flags.Int64Var(&config.MaxResultRows, "max-result-rows", 500_000, "rows that a query may return")
+	flags.Int64Var(&config.DiskReserve, "disk-reserve", 256<<20, "bytes of the disk that stay free: with less, ingestion is refused")
 	flags.StringVar(&config.Token, "token", "", "bearer token that clients must send; empty lets everybody in")
 	flags.StringVar(&config.CertFile, "cert", "", "https certificate (PEM); without, one is made and ca.pem in the data directory is what to trust")
 	flags.StringVar(&config.KeyFile, "key", "", "key of the https certificate (PEM)")
