@@ -66,8 +66,14 @@ func (f *function) Executor() duckdb.ScalarFuncExecutor {
 	return duckdb.ScalarFuncExecutor{RowExecutor: f.call}
 }
 
-// call decodes the arguments, calls the Go function and encodes its result.
-func (f *function) call(args []driver.Value) (any, error) {
+// call decodes the arguments, calls the Go function and encodes its result. A panic becomes an error: it must not cross
+// into the database.
+func (f *function) call(args []driver.Value) (result any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			result, err = nil, fmt.Errorf("%s(): internal error: %v", f.Name, r)
+		}
+	}()
 	in := make([]any, len(args))
 	for i, a := range args {
 		v, err := f.argument(i, a)

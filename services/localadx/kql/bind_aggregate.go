@@ -482,9 +482,9 @@ func (b *binder) percentileOperand(x callNode, env env) *expr {
 	v := b.scalar(x.Args[0].X, env.plain())
 	switch {
 	case v.typ == value.Dynamic:
-		name := v.name
 		v = b.coerce(v, value.Real)
-		v.name = name
+	case v.typ == value.Int:
+		v = b.coerce(v, value.Long)
 	case !v.typ.Numeric() && v.typ != value.Datetime && v.typ != value.Timespan:
 		b.fail(x, codeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
 	}

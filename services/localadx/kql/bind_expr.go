@@ -123,6 +123,9 @@ func (b *binder) unary(x unaryNode, env env) *expr {
 }
 
 func (b *binder) binary(x binaryNode, env env) *expr {
+	if _, ok := x.L.(starNode); ok && env.rel != nil {
+		return b.anyColumn(x, env)
+	}
 	switch x.Op {
 	case "and", "or":
 		return b.logical(x, env)
@@ -136,6 +139,29 @@ func (b *binder) binary(x binaryNode, env env) *expr {
 		return b.compare(x, op, b.scalar(x.L, env), b.scalar(x.R, env))
 	}
 	return b.stringOperator(x, b.scalar(x.L, env), b.scalar(x.R, env))
+}
+
+// anyColumn binds * op value: true if the test holds for any column whose type it suits.
+func (b *binder) anyColumn(x binaryNode, env env) *expr {
+	right := b.scalar(x.R, env)
+	var tests []string
+	for _, c := range env.rel.cols {
+		left := b.columnExpr(c)
+		switch x.Op {
+		case "==", "!=", "<", "<=", ">", ">=":
+			if c.typ == right.typ || c.typ.Numeric() && right.typ.Numeric() {
+				tests = append(tests, b.compare(x, x.Op, left, right).filterSQL())
+			}
+		case "and", "or", "+", "-", "*", "/", "%":
+			b.fail(x.L, codeSemantic, "'*' is not allowed here")
+		default:
+			tests = append(tests, b.stringOperator(x, b.asText(left), right).filterSQL())
+		}
+	}
+	if len(tests) == 0 {
+		return constant(value.Bool, false, x)
+	}
+	return &expr{sql: "coalesce(" + strings.Join(tests, " OR ") + ", FALSE)", typ: value.Bool}
 }
 
 func (b *binder) logical(x binaryNode, env env) *expr {

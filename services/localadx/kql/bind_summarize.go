@@ -13,9 +13,13 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	n := newNamer(append(append([]namedExpr(nil), op.Aggregates...), op.By...))
 	e := env{scope: s, rel: rel, extra: &extra}
 	keys := b.outputs(op.By, e, n)
+	b.checkGroupKeys(op, keys)
 	e.aggregate = true
 	var aggregates []item
 	for _, it := range op.Aggregates {
+		if !b.hasAggregate(it.X) {
+			b.failHint(it.X, codeSemantic, "put columns to group by behind 'by'", "summarize: the expression has no aggregate function")
+		}
 		aggregates = append(aggregates, b.aggregateOutputs(it, e, n, keys)...)
 	}
 	b.checkDuplicates(op, append(append([]item(nil), keys...), aggregates...))
@@ -39,6 +43,46 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 		out.sql += " GROUP BY " + strings.Join(ordinals, ", ")
 	}
 	return out
+}
+
+// checkGroupKeys refuses dynamic keys, as Kusto does.
+func (b *binder) checkGroupKeys(op operator, keys []item) {
+	for _, k := range keys {
+		if k.col.typ == value.Dynamic {
+			b.failHint(op, codeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'", "Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
+		}
+	}
+}
+
+// hasAggregate reports whether an expression calls an aggregate, a let name, or a function that may.
+func (b *binder) hasAggregate(x node) bool {
+	switch x := x.(type) {
+	case callNode:
+		if _, ok := b.aggregates[x.Name]; ok {
+			return true
+		}
+		if contains(strings.Fields(unsupportedFunctions), x.Name) {
+			return true // refused with a better message
+		}
+		for _, a := range x.Args {
+			if b.hasAggregate(a.X) {
+				return true
+			}
+		}
+	case binaryNode:
+		return b.hasAggregate(x.L) || b.hasAggregate(x.R)
+	case unaryNode:
+		return b.hasAggregate(x.X)
+	case betweenNode:
+		return b.hasAggregate(x.X) || b.hasAggregate(x.Low) || b.hasAggregate(x.High)
+	case inNode:
+		return b.hasAggregate(x.X)
+	case memberNode:
+		return b.hasAggregate(x.X)
+	case indexNode:
+		return b.hasAggregate(x.X) || b.hasAggregate(x.Index)
+	}
+	return false
 }
 
 // bestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.

@@ -25,8 +25,11 @@ func (b *binder) union(op unionOp, piped *relation, s *scope) *relation {
 
 // unionTables returns the tables one operand of union stands for.
 func (b *binder) unionTables(x node, op unionOp, s *scope) []*relation {
-	if w, ok := x.(wildcardNode); ok {
-		return b.matchingTables(w.Pattern, s)
+	switch x := x.(type) {
+	case wildcardNode:
+		return b.matchingTables(x.Pattern, s)
+	case starNode:
+		return b.matchingTables("*", s)
 	}
 	if op.Fuzzy && !b.resolves(x, s) {
 		return nil

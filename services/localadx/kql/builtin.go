@@ -57,9 +57,9 @@ log(real) real@ = CASE WHEN $1 > 0 THEN ln($1) WHEN $1 = 0 THEN '-Infinity'::DOU
 log2(real) real@ = CASE WHEN $1 > 0 THEN log2($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE WHEN $1 < 0 THEN 'NaN'::DOUBLE END
 log10(real) real@ = CASE WHEN $1 > 0 THEN log10($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE WHEN $1 < 0 THEN 'NaN'::DOUBLE END
 ceiling(real) real@ = ceil($1)
-round(real) real@ = round_even($1, 0)
+round(real) real@ = round($1, 0)
 round(long) long@ = $1
-round(real, long) real@ = round_even($1, CAST($2 AS INTEGER))
+round(real, long) real@ = round($1, CAST($2 AS INTEGER))
 pi() real = pi()
 radians(real) real = radians($1)
 degrees(real) real = degrees($1)

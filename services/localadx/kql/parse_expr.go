@@ -233,7 +233,7 @@ func (p *parser) primary() node {
 			}
 			return starNode{span: p.from(start)}
 		case "[":
-			p.failHint("write dynamic([…])", "A list is not an expression")
+			p.fail("A list is not an expression; write dynamic([…])")
 		}
 	}
 	p.fail("Expected an expression but found %s", p.describe())

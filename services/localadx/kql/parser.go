@@ -76,10 +76,10 @@ func (p *parser) fail(format string, args ...any) {
 	panic(syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...)))
 }
 
-// failHint is fail with advice.
+// failHint refuses what Kusto has and this server has not, with advice.
 func (p *parser) failHint(hint, format string, args ...any) {
 	err := syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...))
-	err.Hint = hint
+	err.Code, err.Hint = codeUnsupported, hint
 	panic(err)
 }
 

@@ -35,7 +35,7 @@ func dynamics() []Function {
 		defineNulls("array_distinct(dynamic, long) dynamic", arrayDistinct),
 		define("array_take(dynamic, long) dynamic", func(a []any) any { return firstOf(list(a[0]), a[1].(int64)) }),
 		define("array_to_long(dynamic) dynamic", arrayToLong),
-		defineNulls("array_sort(bool, bool, dynamic...) dynamic", arraySort),
+		defineNulls("array_sort(bool, bool, dynamic, dynamic...) dynamic", arraySort),
 		define("array_concat(dynamic, dynamic...) dynamic", arrayConcat),
 		defineNulls("array_iff(dynamic, json, json) dynamic", arrayIff),
 		define("array_index_of(dynamic, json, long?, long?, long?) long", arrayIndexOf),
@@ -853,8 +853,11 @@ func weightedPercentiles(a []any) any {
 	total := int64(0)
 	for _, p := range list(a[0]) {
 		l := list(p)
+		if len(l) != 2 {
+			continue
+		}
 		f, _ := number(l[0])
-		w := DynamicLong(l[1]).(int64)
+		w, _ := DynamicLong(l[1]).(int64)
 		pairs = append(pairs, pair{l[0], f, w})
 		total += w
 	}

@@ -60,10 +60,13 @@ func toHex(a []any) any {
 // byteUnits are the units of format_bytes, each 1024 of the one before.
 var byteUnits = []string{"Bytes", "KB", "MB", "GB", "TB", "PB", "EB"}
 
+// maxPrecision bounds the digits behind the point; a real has no more.
+const maxPrecision = 17
+
 func formatBytes(a []any) any {
 	size, precision := a[0].(float64), 0
 	if len(a) > 1 {
-		precision = int(a[1].(int64))
+		precision = int(min(max(a[1].(int64), 0), maxPrecision))
 	}
 	unit := 0
 	if len(a) > 2 {
