@@ -11,10 +11,8 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
-
-// Domain of the google.rpc.ErrorInfo in every error of this service.
-const Domain = "calypso"
 
 // Reason is the machine-readable cause in google.rpc.ErrorInfo.
 type Reason string
@@ -33,7 +31,7 @@ const (
 // ReasonOf is the reason of an error that a call to ConnectorService returned; empty if it has none.
 func ReasonOf(err error) Reason {
 	for _, detail := range status.Convert(err).Details() {
-		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == Domain {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == rpc.Domain {
 			return Reason(info.GetReason())
 		}
 	}
@@ -41,12 +39,7 @@ func ReasonOf(err error) Reason {
 }
 
 func failure(code codes.Code, reason Reason, message string, details ...protoadapt.MessageV1) error {
-	info := &errdetails.ErrorInfo{Reason: string(reason), Domain: Domain}
-	detailed, err := status.New(code, strings.ToValidUTF8(message, "\uFFFD")).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
-	if err != nil {
-		return status.Error(code, message)
-	}
-	return detailed.Err()
+	return rpc.Error(code, string(reason), message, details...)
 }
 
 func connectorNotFound(name string) error {

@@ -24,12 +24,12 @@ func masked(keys *catalogue.Catalogue, config map[string]string) map[string]stri
 	return shown
 }
 
-// unmasked puts the earlier value where a configuration holds the mask. A mask without an earlier value is a problem:
-// the secret itself is needed.
-func unmasked(config, earlier map[string]string) (full map[string]string, problems []catalogue.Problem) {
+// unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
+// problem: the secret itself is needed.
+func unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string, problems []catalogue.Problem) {
 	full = maps.Clone(config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
-		if strings.TrimSpace(config[key]) != mask {
+		if strings.TrimSpace(config[key]) != mask || !keys.Secret(key) {
 			continue
 		}
 		value, ok := earlier[key]

@@ -3,11 +3,16 @@
 //
 // Model. A connector is a name and a configuration, appended to a compacted config topic. Its unit of work is the
 // task. Every worker of a fleet joins one consumer group over the config topic's partitions; a task hashes to a
-// partition, and the worker that holds the partition runs the task. There is no leader and no other coordination:
-// Kafka's group protocol divides the work, and a task fences its predecessor by its transactional id.
+// partition, and the worker that holds the partition runs the task. There is no other coordination: Kafka's group
+// protocol divides the partitions, evenly by the tasks on them, and a task fences its predecessor by its transactional
+// id. The config and status topics are read whole by every worker, so that any worker answers and takes any call.
 //
-// Guarantees. A task runs on at most one worker that can still write (fencing); a configuration change is acted on by
-// the owner in the order of the config topic; states are exactly Kafka Connect's.
+// Guarantees. A task runs on at most one worker that can still write: it moves only after its run has ended, or after
+// the session of a worker that does not answer has ended, by when that worker has stopped it by itself (a process that was frozen and
+// thaws is fenced). A configuration change is acted on by the owner in the order of the config topic. Calls to one
+// worker do not overtake each other; of calls about one connector to two workers at the same moment the later one in the
+// config topic counts. States are exactly Kafka Connect's. While Kafka cannot be reached changes are refused, what is
+// known is still told, and everything goes on by itself when it comes back.
 package connector
 
 import (
@@ -73,7 +78,7 @@ type TaskEnv struct {
 	// Kafka makes clients with the worker's connection options (brokers, TLS, SASL) and the given ones.
 	Kafka func(...kgo.Opt) (*kgo.Client, error)
 	// OffsetsTopic is the compacted topic of source offsets. A source task writes its records itself, inside its own
-	// transactions, with OffsetKey and any JSON object as value.
+	// transactions, with OffsetKey and any JSON object as value, by kgo's default partitioner.
 	OffsetsTopic string
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset

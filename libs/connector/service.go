@@ -90,7 +90,7 @@ func (s *service) ListConnectors(context.Context, *connectorv1.ListConnectorsReq
 		return nil, storeUnavailable(err)
 	}
 	response := &connectorv1.ListConnectorsResponse{}
-	for _, connector := range s.store.all() {
+	for _, connector := range s.store.configured() {
 		if plugin, ok := s.plugins.of(connector.config); ok {
 			response.Connectors = append(response.Connectors, s.message(connector, plugin))
 		}

@@ -116,7 +116,7 @@ func (s *service) WatchConnectors(request *connectorv1.WatchConnectorsRequest, s
 	only := request.GetName()
 	shown := map[string]bool{}
 	names := map[string]bool{}
-	for _, connector := range s.store.all() {
+	for _, connector := range s.store.configured() {
 		names[connector.name] = true
 	}
 	for {

@@ -298,13 +298,13 @@ func (s *store) get(name string) (snapshot, bool) {
 	return snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()}, true
 }
 
-// all are the connectors, unsorted.
-func (s *store) all() []snapshot {
+// configured are the connectors without their statuses, unsorted.
+func (s *store) configured() []snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	connectors := make([]snapshot, 0, len(s.view.connectors))
 	for name, found := range s.view.connectors {
-		connectors = append(connectors, snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()})
+		connectors = append(connectors, snapshot{stored: found, target: s.view.targetOf(name)})
 	}
 	return connectors
 }

@@ -31,7 +31,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	if problem := tooLarge(config); problem != nil {
 		return validated{config: config, problems: []catalogue.Problem{*problem}}
 	}
-	full, problems := unmasked(config, earlier)
+	full, problems := unmasked(plugin.Catalogue, config, earlier)
 	resolved, faults := w.config.References.resolve(full)
 	for key, fault := range faults {
 		problems = append(problems, catalogue.Problem{Key: key, Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -226,7 +224,7 @@ func (w *Worker) do(event func()) {
 // wanted are the connectors of this fleet.
 func (w *Worker) wanted() map[string]wanted {
 	connectors := map[string]wanted{}
-	for _, connector := range w.store.all() {
+	for _, connector := range w.store.configured() {
 		if plugin, ok := w.plugins.of(connector.config); ok {
 			connectors[connector.name] = wanted{connector.generation, w.taskCount(plugin, connector.stored), connector.target}
 		}
@@ -237,7 +235,7 @@ func (w *Worker) wanted() map[string]wanted {
 // loads counts this fleet's tasks by partition. A stopped connector counts, since it may be started again.
 func (w *Worker) loads() []load {
 	loads := make([]load, w.store.configPartitions())
-	for _, connector := range w.store.all() {
+	for _, connector := range w.store.configured() {
 		plugin, ok := w.plugins.of(connector.config)
 		if !ok {
 			continue
@@ -266,82 +264,6 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 		}
 	}
 	return 1
-}
-
-// checkLease stops everything when the lease has ended, and goes on if it is renewed and nothing was taken away.
-func (w *Worker) checkLease() {
-	leased := !w.lease.expired()
-	if leased == w.leased {
-		return
-	}
-	w.leased = leased
-	partitions := slices.Sorted(maps.Keys(w.assigned))
-	if leased {
-		w.membership.Store("")
-		w.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
-		w.act(w.lifecycle.assigned(partitions))
-		return
-	}
-	w.membership.Store("its coordinator has not answered for the session timeout")
-	w.logger.Warn("Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over", "partitions", partitions)
-	w.act(w.lifecycle.lost(partitions))
-}
-
-func (w *Worker) partitionsAssigned(partitions []int32) {
-	w.balancer.assigned()
-	w.membership.Store("")
-	w.metrics.rebalanced()
-	w.logger.Info("partitions assigned", "partitions", partitions)
-	w.do(func() {
-		for _, partition := range partitions {
-			w.assigned[partition] = true
-		}
-		w.leased = true
-		w.act(w.lifecycle.assigned(slices.Sorted(maps.Keys(w.assigned))))
-	})
-}
-
-func (w *Worker) partitionsRevoked(partitions []int32) {
-	if len(partitions) == 0 {
-		return
-	}
-	w.logger.Info("partitions revoked", "partitions", partitions)
-	done := make(chan struct{})
-	w.do(func() {
-		w.unassign(partitions)
-		w.handovers = append(w.handovers, handover{partitions, done})
-		w.act(w.lifecycle.revoked(partitions))
-	})
-	timer := time.NewTimer(w.config.HandoverTimeout)
-	defer timer.Stop()
-	select {
-	case <-done:
-		// The last word about these tasks must precede the first of their next owner.
-		flushing, cancel := context.WithTimeout(context.Background(), w.config.StoreTimeout)
-		defer cancel()
-		_ = w.store.flush(flushing)
-	case <-timer.C:
-		w.logger.Warn("tasks did not stop in time; they are left behind, fenced by their successors", "timeout", w.config.HandoverTimeout)
-	case <-w.loopDone:
-	}
-}
-
-func (w *Worker) partitionsLost(partitions []int32) {
-	if len(partitions) == 0 {
-		return
-	}
-	w.membership.Store("it has lost its partitions")
-	w.logger.Warn("partitions lost; their tasks stop here", "partitions", partitions)
-	w.do(func() {
-		w.unassign(partitions)
-		w.act(w.lifecycle.lost(partitions))
-	})
-}
-
-func (w *Worker) unassign(partitions []int32) {
-	for _, partition := range partitions {
-		delete(w.assigned, partition)
-	}
 }
 
 // act does what the life cycle decided.
@@ -406,55 +328,4 @@ func (w *Worker) start(a action) {
 		}
 		w.do(func() { w.act(w.lifecycle.ended(a.id, a.run, trace)) })
 	})
-}
-
-// sweep mends the status topic: it writes again what this worker last said of what it holds where the topic says
-// something else, and removes what is said of tasks that do not exist.
-func (w *Worker) sweep() {
-	if w.store.pendingStatus.Load() > 0 {
-		return
-	}
-	statuses := w.store.allStatuses()
-	for id, task := range w.lifecycle.tasks {
-		if task.reported == "" || !w.lifecycle.holds(id) {
-			continue
-		}
-		said, ok := statuses[id.connector].tasks[id.task]
-		if !ok || said.State != task.reported || said.WorkerID != w.config.WorkerID {
-			w.act([]action{{kind: reportTask, id: id, generation: task.generation, state: task.reported, trace: task.trace}})
-		}
-	}
-	for name, state := range w.lifecycle.reported {
-		if said := statuses[name].connector; said == nil || said.State != state || said.WorkerID != w.config.WorkerID {
-			w.act([]action{{kind: reportConnector, id: taskID{connector: name}, generation: w.lifecycle.wanted[name].generation, state: state}})
-		}
-	}
-	for name, said := range statuses {
-		if _, exists := w.store.get(name); !exists && w.lifecycle.holds(taskID{name, 0}) {
-			w.forgetAll(name, said)
-			continue
-		}
-		if _, ours := w.lifecycle.wanted[name]; !ours {
-			continue
-		}
-		for n := range said.tasks {
-			id := taskID{name, n}
-			if w.lifecycle.tasks[id] == nil && w.lifecycle.holds(id) {
-				w.forget(id)
-			}
-		}
-	}
-}
-
-// forgetAll removes everything the status topic says about a connector that was deleted.
-func (w *Worker) forgetAll(name string, said connectorStatuses) {
-	if said.connector != nil {
-		w.store.report(name, entry{key: statusConnectorKey + name})
-	}
-	for n := range said.tasks {
-		w.store.report(name, entry{key: taskStatusKey(taskID{name, n})})
-	}
-	for topic := range said.topics {
-		w.store.report(name, entry{key: topicStatusKey(name, topic)})
-	}
 }

@@ -1,0 +1,77 @@
+package connector
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
+	v := newView()
+	for key, value := range map[string]string{
+		"connector-src":    `{"properties":{"connector.class":"FileStreamSource","name":"src"}}`,
+		"target-state-src": `{"state":"PAUSED","state.v2":"STOPPED"}`,
+		"target-state-old": `{"state":"PAUSED"}`, // before KIP-875
+		"task-src-0":       `{"properties":{}}`,
+		"commit-src":       `{"tasks":1}`,
+		"session-key":      `{"key":"AA==","algorithm":"HmacSHA256","creation-timestamp":1}`,
+	} {
+		if _, _, err := v.applyConfig(7, 1000, key, []byte(value)); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if c := v.connectors["src"]; c == nil || c.config["connector.class"] != "FileStreamSource" || c.generation != 7 {
+		t.Errorf("%+v", c)
+	}
+	if v.targetOf("src") != targetStopped || v.targetOf("old") != targetPaused || v.targetOf("new") != targetStarted {
+		t.Errorf("targets: %v", v.targets)
+	}
+	for key, value := range map[string]string{
+		"status-connector-src":          `{"state":"RUNNING","trace":null,"worker_id":"127.0.0.1:8083","generation":2,"version":"4.3.1"}`,
+		"status-task-src-0":             `{"state":"FAILED","trace":"why","worker_id":"127.0.0.1:8083","generation":2}`,
+		"status-topic-t1:connector-src": `{"topic":{"name":"t1","connector":"src","task":0,"discoverTimestamp":1}}`,
+	} {
+		if _, err := v.applyStatus(key, []byte(value)); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	statuses := v.statuses["src"].clone()
+	if statuses.connector.State != StateRunning || statuses.tasks[0].Trace != "why" || len(statuses.sortedTopics()) != 1 {
+		t.Errorf("%+v", statuses)
+	}
+	for _, key := range []string{"status-connector-src", "status-task-src-0", "status-topic-t1:connector-src"} {
+		if _, err := v.applyStatus(key, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(v.statuses) != 0 {
+		t.Errorf("tombstones leave %v", v.statuses)
+	}
+}
+
+func TestANameThatEndsLikeATaskIsNotMistaken(t *testing.T) {
+	v := newView()
+	status, _ := json.Marshal(statusRecord{State: StateRunning})
+	for _, id := range []taskID{{"orders", 0}, {"orders-0", 1}, {"orders-0-1", 2}} {
+		if changed, err := v.applyStatus(taskStatusKey(id), status); err != nil || changed != id.connector {
+			t.Errorf("%s: %s %v", id, changed, err)
+		}
+	}
+	if len(v.statuses) != 3 {
+		t.Errorf("%v", v.statuses)
+	}
+}
+
+func FuzzRecordsAreReadWithoutPanic(f *testing.F) {
+	f.Add("connector-a", []byte(`{"properties":{"a":"b"},"tasks":2}`))
+	f.Add("target-state-a", []byte(`{"state":"X"}`))
+	f.Add("restart-task-a-1", []byte(`{"connector":"a","task":1}`))
+	f.Add("status-task-a-99999999999999999999", []byte(`{}`))
+	f.Add("status-topic-:connector-", []byte(nil))
+	f.Fuzz(func(t *testing.T, key string, value []byte) {
+		v := newView()
+		for _, content := range [][]byte{value, nil} {
+			_, _, _ = v.applyConfig(1, 2, key, content)
+			_, _ = v.applyStatus(key, content)
+		}
+	})
+}
