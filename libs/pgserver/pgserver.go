@@ -129,7 +129,12 @@ func Reachable(dir string) bool {
 }
 
 func (s *Server) makeDir() error {
-	if err := os.MkdirAll(s.config.Dir, 0o700); err != nil {
+	// The server's user must be able to pass the folders above; its own is for nobody else.
+	err := os.MkdirAll(filepath.Dir(s.config.Dir), 0o711)
+	if err == nil {
+		err = os.MkdirAll(s.config.Dir, 0o700)
+	}
+	if err != nil {
 		return fmt.Errorf("making PostgreSQL's data directory: %w", err)
 	}
 	if !s.account.switches {

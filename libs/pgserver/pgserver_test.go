@@ -28,7 +28,7 @@ func config(t *testing.T) pgserver.Config {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return pgserver.Config{Dir: filepath.Join(dir, "data"), Bin: bin, Port: testenv.Port(t), Password: "made-for-the-test", Log: t.Output()}
+	return pgserver.Config{Dir: filepath.Join(dir, "made", "by", "start"), Bin: bin, Port: testenv.Port(t), Password: "made-for-the-test", Log: t.Output()}
 }
 
 func start(t *testing.T, cfg pgserver.Config) *pgserver.Server {
@@ -88,7 +88,7 @@ func TestAFolderThatTheServersUserCannotEnterIsRefused(t *testing.T) {
 	}
 	cfg := config(t)
 	closed := filepath.Join(filepath.Dir(cfg.Dir), "closed")
-	if err := os.Mkdir(closed, 0o700); err != nil {
+	if err := os.MkdirAll(closed, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Dir = filepath.Join(closed, "data")
