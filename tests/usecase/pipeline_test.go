@@ -132,6 +132,18 @@ func (p *pipeline) start(t *testing.T, editSink func(map[string]any)) {
 	})
 }
 
+// streaming returns nil while capture reads the slot that it makes by default.
+func (p *pipeline) streaming(ctx context.Context) error {
+	var active bool
+	if err := p.conn.QueryRow(ctx, "select active from pg_replication_slots where slot_name = 'debezium'").Scan(&active); err != nil {
+		return errors.Join(err, p.Source().Running(ctx, source))
+	}
+	if !active {
+		return errors.Join(errors.New("nobody reads the slot"), p.Source().Running(ctx, source))
+	}
+	return nil
+}
+
 // burst commits n orders.
 func (p *pipeline) burst(t *testing.T, n int64) {
 	t.Helper()

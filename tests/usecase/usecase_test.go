@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/verify"
 	"github.com/calypso-cdc/calypso/tests/internal/adx"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
@@ -53,6 +54,7 @@ func TestTheOrdersUseCaseFromPostgreSQLToSevenAnswers(t *testing.T) {
 	if got.Name != source || got.Type != "source" || got.Config["table.whitelist"] != table {
 		t.Errorf("GET /connectors/%s: %+v", source, got)
 	}
+	testenv.Eventually(t, time.Minute, "the stream to begin", p.streaming)
 	p.burst(t, 600)
 	// The use case flushes and batches for 30 seconds each.
 	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
@@ -123,9 +125,9 @@ func (p *pipeline) answers(t *testing.T) {
 		byCity[o.City] = append(byCity[o.City], float64(o.Amount))
 		byBin[adx.Clock(o.bin())]++
 		byBinAndCity[adx.Clock(o.bin())+" "+o.City]++
-		projected = append(projected, fmt.Sprint(o.City, o.Amount, o.Time))
+		projected = append(projected, fmt.Sprintln(o.City, o.Amount, o.Time))
 		if o.City == "New York" {
-			newYork = append(newYork, fmt.Sprint(o.ID, o.Cust, o.City, o.Amount, o.Time))
+			newYork = append(newYork, fmt.Sprintln(o.ID, o.Cust, o.City, o.Amount, o.Time))
 		}
 	}
 	sum := func(v []float64) (s float64) {
@@ -137,14 +139,14 @@ func (p *pipeline) answers(t *testing.T) {
 
 	var got []string
 	for _, r := range ask(1) {
-		got = append(got, fmt.Sprint(text(t, r, "orderid"), text(t, r, "custid"), text(t, r, "city"), text(t, r, "amount"), text(t, r, "purchase_time")))
+		got = append(got, fmt.Sprintln(text(t, r, "orderid"), text(t, r, "custid"), text(t, r, "city"), text(t, r, "amount"), text(t, r, "purchase_time")))
 	}
 	sameSet(t, 1, newYork, got)
 
 	got = nil
 	last := int32(math.MaxInt32)
 	for _, r := range ask(2) {
-		got = append(got, fmt.Sprint(text(t, r, "city"), text(t, r, "amount"), text(t, r, "purchase_time")))
+		got = append(got, fmt.Sprintln(text(t, r, "city"), text(t, r, "amount"), text(t, r, "purchase_time")))
 		amount, err := adx.Value[*int32](r, "amount")
 		if err != nil {
 			t.Fatal(err)
