@@ -140,6 +140,9 @@ func TestServicesAreListedByReflection(t *testing.T) {
 	if err != nil || !strings.Contains(response.String(), "calypso.orders.v1.OrdersService") {
 		t.Errorf("%v %v", response, err)
 	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
