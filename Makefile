@@ -45,6 +45,10 @@ ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (
 	$(GO) build -o bin/localadx ./services/localadx/cmd/localadx
 	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(CHROMIUM)" npm run test:ui
 
+.PHONY: sdk-compat
+sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx; packages are kept in .tools/sdk
+	CALYPSO_SDK_COMPAT=$(CURDIR)/.tools/sdk $(GO) test -count=1 -timeout 20m -v ./services/localadx/sdkcompat
+
 .PHONY: bench
 bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory
 	mkdir -p bin
@@ -59,8 +63,9 @@ gen: $(TOOLS)/buf ## Generate gen/ from proto/
 	buf generate
 
 .PHONY: docs
-docs: ## Generate docs/configuration.md from the catalogue
+docs: ## Generate docs/configuration.md from the catalogue, and docs/localadx.md from localadx's own tables
 	$(GO) run ./tests/reference > docs/configuration.md
+	$(GO) run ./services/localadx/cmd/localadx reference > docs/localadx.md
 
 .PHONY: web
 web: ## Build localadx's web page (needs Node); the result is committed, so that building localadx does not need Node
