@@ -23,6 +23,8 @@ type batch struct {
 	commitTime   int64
 	// steps are the snapshot's advances that the records make.
 	steps []snapshotStep
+	// incremental is the progress of an incremental snapshot that the batch makes; nil if it makes none.
+	incremental *incrementalProgress
 	// began is when its delivery began.
 	began time.Time
 	// traces are the sampled transactions in the batch.

@@ -117,3 +117,38 @@ func TestTablesCreatedWhileStreamingAreCaptured(t *testing.T) {
 		t.Errorf("the second row lacks the new column: %v", got[1].After)
 	}
 }
+
+func TestAnIncrementalSnapshotReadsTheTableWhileTheStreamGoesOn(t *testing.T) {
+	for _, readOnly := range []string{"false", "true"} {
+		t.Run("read.only="+readOnly, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int, part text, x text, PRIMARY KEY (id, part)); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, 'it''s', 'a' || g FROM generate_series(1, 100) g")
+			start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "incremental.snapshot.chunk.size": "7", "table.include.list": "public.a", "read.only": readOnly}))
+			s.awaitSlot(t)
+			s.exec(t, `INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "id > 10"}]}')`)
+			for i := range 20 {
+				s.exec(t, fmt.Sprintf("UPDATE a SET x = 'changed' WHERE id = %d", 11+i*4))
+			}
+			read := make(map[string]int)
+			eventually(t, "all rows come", func() error {
+				clear(read)
+				for _, e := range events(t, s.db+".public.a") {
+					read[fmt.Sprint(e.After["id"])]++
+				}
+				if len(read) < 90 {
+					return fmt.Errorf("%d of 90 rows", len(read))
+				}
+				return nil
+			})
+			state := make(map[string]string)
+			for _, e := range events(t, s.db+".public.a") {
+				state[fmt.Sprint(e.After["id"])] = fmt.Sprint(e.After["x"])
+			}
+			for i := range 20 {
+				if id := fmt.Sprint(11 + i*4); state[id] != "changed" {
+					t.Errorf("row %s ends as %q: an older read came after the change", id, state[id])
+				}
+			}
+		})
+	}
+}

@@ -17,13 +17,16 @@ type checkpoint struct {
 	commitTime int64
 	// snapshot is the snapshot in progress; nil if none is.
 	snapshot *snapshotProgress
+	// incremental is the incremental snapshot in progress; nil if there never was one.
+	incremental *incrementalProgress
 }
 
 type checkpointJSON struct {
-	TxID       uint32          `json:"txId,omitempty"`
-	CommitTime int64           `json:"ts_usec,omitempty"`
-	Snapshot   json.RawMessage `json:"snapshot,omitempty"`
-	Completed  *bool           `json:"snapshot_completed,omitempty"`
+	TxID        uint32               `json:"txId,omitempty"`
+	CommitTime  int64                `json:"ts_usec,omitempty"`
+	Snapshot    json.RawMessage      `json:"snapshot,omitempty"`
+	Completed   *bool                `json:"snapshot_completed,omitempty"`
+	Incremental *incrementalProgress `json:"incremental_snapshot,omitempty"`
 }
 
 // snapshotProgress is how far a snapshot is. Tables that are in neither map have not been begun.
@@ -56,6 +59,9 @@ func (c *checkpoint) MarshalJSON() ([]byte, error) {
 		return nil, err
 	}
 	extra := checkpointJSON{TxID: c.txID, CommitTime: c.commitTime}
+	if c.incremental != nil && len(c.incremental.Collections) > 0 {
+		extra.Incremental = c.incremental
+	}
 	if c.snapshot != nil {
 		if extra.Snapshot, err = json.Marshal(c.snapshot); err != nil {
 			return nil, err
@@ -80,7 +86,7 @@ func (c *checkpoint) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	c.txID, c.commitTime = v.TxID, v.CommitTime
+	c.txID, c.commitTime, c.incremental = v.TxID, v.CommitTime, v.Incremental
 	if len(v.Snapshot) > 0 && v.Snapshot[0] == '{' {
 		c.snapshot = new(snapshotProgress)
 		if err := json.Unmarshal(v.Snapshot, c.snapshot); err != nil {

@@ -88,7 +88,7 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 		point string
 		set   map[string]string
 	}{
-		{"after_decode:40", nil}, {"before_produce:2", nil}, {"after_produce_before_commit:2", nil}, {"after_commit_before_status:2", nil},
+		{"after_decode:40", nil}, {"before_produce:3", nil}, {"after_produce_before_commit:4", nil}, {"after_commit_before_status:2", nil},
 		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7"}}, {"after_produce_before_commit:4", map[string]string{"max.batch.size": "7"}},
 		{"after_commit_before_status:5", map[string]string{"max.batch.size": "9", "replication.protocol": "4"}}, {"after_commit_before_status:2", map[string]string{"plugin.name": "wal2json"}},
 	} {

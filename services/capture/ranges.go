@@ -14,8 +14,10 @@ import (
 // snapshotTable is one table of a snapshot and how much of it is left.
 type snapshotTable struct {
 	pgrepl.FoundTable
-	// sql reads the table if a SELECT of its own is set; such a table is one piece.
+	// sql reads the table if a SELECT of its own is set.
 	sql string
+	// whole says that the table is one piece without ctids: one with a SELECT of its own, or the root of partitions.
+	whole bool
 	// left counts the ranges that are not finished, among them those not handed out; only the last one to finish may
 	// carry the mark of the table's last row.
 	left int
@@ -102,7 +104,7 @@ func (q *rangeQueue) take() (r pageRange, ok bool) {
 			continue
 		}
 		r = pageRange{table: t, From: t.next, To: t.next + q.pages}
-		if r.To >= t.Pages || t.sql != "" {
+		if r.To >= t.Pages || t.whole {
 			r.To = 0 // the last range is open: the table may have grown since the plan
 			t.next = -1
 		} else {
@@ -120,7 +122,7 @@ func (q *rangeQueue) plan() {
 		t.left = len(t.again)
 		if t.next >= 0 {
 			t.left++
-			if t.sql == "" && t.Pages > t.next {
+			if !t.whole && t.Pages > t.next {
 				t.left = len(t.again) + int((t.Pages-t.next+q.pages-1)/q.pages)
 			}
 		}

@@ -56,11 +56,12 @@ func planSnapshot(s *settings, tables []pgrepl.FoundTable, progress *snapshotPro
 	q := &rangeQueue{pages: minRangePages}
 	var largest int64
 	for _, t := range tables {
-		if t.Kind == 'p' || !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
-			continue // a root has no rows of its own: its partitions are read
+		if !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
+			continue
 		}
 		largest = max(largest, t.Pages)
-		q.tables = append(q.tables, &snapshotTable{FoundTable: t, sql: s.snapshot.overrides[t.String()]})
+		sql := s.snapshot.overrides[t.String()]
+		q.tables = append(q.tables, &snapshotTable{FoundTable: t, sql: sql, whole: sql != "" || t.Kind == 'p'})
 	}
 	if s.snapshot.threads > 1 {
 		q.pages = max(q.pages, largest/int64(s.snapshot.threads*rangesForThread))
@@ -69,7 +70,7 @@ func planSnapshot(s *settings, tables []pgrepl.FoundTable, progress *snapshotPro
 	}
 	s.orderTables(q.tables)
 	for _, t := range q.tables {
-		if p := progress.Tables[t.String()]; p != nil && t.sql == "" {
+		if p := progress.Tables[t.String()]; p != nil && !t.whole {
 			t.resume(p, progress.Xmin)
 		}
 	}
@@ -227,7 +228,7 @@ func (w *snapshotWorker) query(r pageRange) string {
 	rel := w.enc.rel
 	var b strings.Builder
 	b.WriteString("COPY (SELECT ")
-	if r.table.sql == "" {
+	if !r.table.whole {
 		b.WriteString("ctid, ")
 	}
 	for i, c := range rel.Columns {
@@ -238,6 +239,8 @@ func (w *snapshotWorker) query(r pageRange) string {
 	}
 	if r.table.sql != "" {
 		fmt.Fprintf(&b, " FROM (%s) q", r.table.sql)
+	} else if r.table.whole { // as Debezium does, a root is read with all its partitions, which are read themselves too
+		fmt.Fprintf(&b, " FROM %s", pgrepl.QuoteTable(rel.Schema, rel.Name))
 	} else {
 		fmt.Fprintf(&b, " FROM ONLY %s", pgrepl.QuoteTable(rel.Schema, rel.Name))
 		if p := r.predicate(); p != "" {
@@ -284,7 +287,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 		return err
 	}
 	w.row = row
-	if w.of.table.sql == "" {
+	if !w.of.table.whole {
 		w.ctid = append(w.ctid[:0], row[0].Data...)
 		row = row[1:]
 	}

@@ -52,6 +52,8 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	conn.Run(s.statusTimes())
 	r.conn, r.stage = conn, newStage(at, s.settings.batchEvents, s.settings.batchBytes)
 	r.saved = at.Commit
+	r.incremental = newIncremental(s, s.producer.saved.incremental)
+	r.incremental.next()
 	s.board.streaming(conn, r.stage, at)
 	s.env.Retrying(nil)
 
@@ -67,6 +69,9 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go(r.run)
 	g.Go(func() error { return s.deliverStaged(finish, conn, r.stage) })
 	g.Go(func() error { return s.beat(gctx, r) })
+	if until == 0 {
+		g.Go(func() error { return r.incremental.runChunks(gctx) })
+	}
 	err = g.Wait()
 	if ctx.Err() != nil || errors.Is(err, errReached) {
 		return nil
@@ -94,6 +99,9 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		next.at = b.at
 		if b.transactions > 0 {
 			next.txID, next.commitTime = b.txID, b.commitTime
+		}
+		if b.incremental != nil {
+			next.incremental = b.incremental
 		}
 		s.fail.pass("before_produce")
 		if err := s.producer.deliver(ctx, b, next); err != nil {
@@ -137,8 +145,9 @@ type reader struct {
 	lastCommit pgrepl.LSN
 	ev         change.Event
 	// saved is the position of the last batch that was due without records, and when that was.
-	saved   pgrepl.LSN
-	savedAt time.Time
+	saved       pgrepl.LSN
+	savedAt     time.Time
+	incremental *incremental
 	// scratch takes events that were delivered before, whose number counts.
 	scratch change.Batch
 }
@@ -325,14 +334,24 @@ func (r *reader) commit(b *batch, m *pgrepl.Message) error {
 }
 
 // row encodes a row change.
-func (r *reader) row(b *batch, m *pgrepl.Message) error {
+func (r *reader) row(b *batch, m *pgrepl.Message) (err error) {
 	enc, err := r.encoders.of(m.Relation)
 	if err != nil {
 		return err
 	}
 	delivered := r.tx.ordinal <= r.tx.done
+	if enc.signal && !delivered {
+		defer func() {
+			if err == nil {
+				err = r.signalRow(b, m)
+			}
+		}()
+	}
 	if !enc.captured {
 		return nil
+	}
+	if r.incremental.window != nil {
+		r.incremental.window.note(enc, m.Old, m.New)
 	}
 	op := change.Create
 	switch m.Kind {
@@ -399,7 +418,7 @@ func (r *reader) source(s *change.Source, m *pgrepl.Message) {
 // place is an event's place in its transaction; both orders begin with 1.
 func (r *reader) place(enc *tableEncoder, m *pgrepl.Message) *change.Transaction {
 	t := &r.tx.meta
-	t.ID = fmt.Sprintf("%d:%d", r.tx.xid, uint64(m.LSN))
+	t.ID = r.placeID(m)
 	t.TotalOrder, t.CollectionOrder = r.tx.total+1, 1
 	for i := range r.tx.counts {
 		if r.tx.counts[i].Collection == enc.name {
@@ -407,6 +426,18 @@ func (r *reader) place(enc *tableEncoder, m *pgrepl.Message) *change.Transaction
 		}
 	}
 	return t
+}
+
+func (r *reader) placeID(m *pgrepl.Message) string {
+	return fmt.Sprintf("%d:%d", r.tx.xid, uint64(m.LSN))
+}
+
+// countMessage counts a logical message among its transaction's events. Debezium counts each as a collection of its own,
+// named by the Java object that stands for it; the number after @ is any.
+func (r *reader) countMessage(m *pgrepl.Message) {
+	r.tx.total++
+	r.tx.counts = append(r.tx.counts, change.CollectionCount{
+		Collection: fmt.Sprintf("io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@%08x", uint32(m.LSN)), Events: 1})
 }
 
 func (r *reader) counted(enc *tableEncoder, n int64) {
@@ -457,12 +488,31 @@ func (r *reader) logical(b *batch, m *pgrepl.Message) error {
 		r.tx.trace(string(m.Content))
 		return nil
 	}
-	if delivered || !r.events.WantsMessage(string(m.Prefix)) {
+	if string(m.Prefix) == watermarkPrefix {
+		if delivered || !inTx {
+			return nil
+		}
+		err := r.watermark(b, m)
+		r.advance(b)
+		return err
+	}
+	if !r.events.WantsMessage(string(m.Prefix)) {
 		return nil
+	}
+	if delivered {
+		r.countMessage(m)
+		return nil
+	}
+	if !inTx {
+		r.lastCommit = m.LSN // as Debezium has it: the message is a transaction of its own
 	}
 	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
 	if inTx {
 		r.source(&msg.Source, m)
+		if r.events.TransactionMetadata {
+			r.tx.meta = change.Transaction{ID: r.placeID(m), TotalOrder: r.tx.total + 1, CollectionOrder: 1}
+			msg.Transaction = &r.tx.meta
+		}
 	} else {
 		msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true, LastCommit: uint64(r.lastCommit)}
 	}
@@ -470,6 +520,7 @@ func (r *reader) logical(b *batch, m *pgrepl.Message) error {
 		return r.unprocessable(err)
 	}
 	if inTx {
+		r.countMessage(m)
 		r.advance(b)
 	} else if b.whole {
 		// All that committed before the message has come: the position is the byte after the message's own.

@@ -1,0 +1,551 @@
+package capture
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// incrementalProgress is how far an incremental snapshot is. It is never changed in place: batches and checkpoints keep it.
+type incrementalProgress struct {
+	// Collections are the tables still to read; the first is being read.
+	Collections []collection `json:"collections"`
+	// Last is the key of the last row delivered of the first table, Max its greatest key when its reading began; both as
+	// PostgreSQL's text, nil before the first chunk.
+	Last []string `json:"last,omitempty"`
+	Max  []string `json:"max,omitempty"`
+	// Paused says that no chunk is read until a resume-snapshot signal.
+	Paused bool `json:"paused,omitempty"`
+}
+
+// collection is a table of an incremental snapshot.
+type collection struct {
+	Table pgrepl.Table `json:"table"`
+	// Filter narrows the rows (additional-conditions); empty for all.
+	Filter string `json:"filter,omitempty"`
+	// Key is the column to read by in place of the primary key (surrogate-key); empty for the key.
+	Key string `json:"key,omitempty"`
+}
+
+// incremental reads tables in chunks while the stream goes on (the watermark method of DBLog, arXiv:2010.12597): a mark is
+// written, a chunk is read, another mark is written; when the stream has passed both marks, the rows of the chunk whose
+// keys did not change between them are delivered. So a row read never comes after a newer change of it.
+//
+// The reader owns it, under the stage's lock; a goroutine of its own reads chunks, one at a time.
+type incremental struct {
+	session  *session
+	progress *incrementalProgress
+	requests chan chunkRequest
+	// asked is the id of the chunk that was asked for and has not come through the stream; empty if none was. Marks of
+	// other chunks, such as another session's, mean nothing.
+	asked string
+	// window is open between a chunk's marks.
+	window *window
+	// encoders of the catalog's versions of tables, which chunks have.
+	encoders *encoders
+
+	mu    sync.Mutex
+	ready *chunk // guarded by mu: the chunk that was read last
+}
+
+// window notes which keys change between a chunk's marks.
+type window struct {
+	table   string
+	changed map[string]bool
+	key     []byte
+}
+
+// chunkRequest asks for the rows of a table after a key.
+type chunkRequest struct {
+	id string
+	collection
+	last, max []string
+}
+
+// chunk are rows as COPY wrote them.
+type chunk struct {
+	id    string
+	rel   *change.Relation
+	lines [][]byte
+	// last is the key of the last row; max the table's greatest key.
+	last, max []string
+	// err says why the table cannot be read.
+	err error
+}
+
+func newIncremental(s *session, saved *incrementalProgress) *incremental {
+	if saved == nil {
+		saved = new(incrementalProgress)
+	}
+	return &incremental{session: s, progress: saved, requests: make(chan chunkRequest, 1), encoders: newEncoders(s.task)}
+}
+
+// next asks for the next chunk, if there is one to read and none is being read.
+func (n *incremental) next() {
+	p := n.progress
+	if n.asked != "" || p.Paused || len(p.Collections) == 0 {
+		return
+	}
+	n.asked = uuid()
+	select {
+	case <-n.requests: // one that was given up before it began
+	default:
+	}
+	n.requests <- chunkRequest{n.asked, p.Collections[0], p.Last, p.Max}
+}
+
+// update replaces the progress, to become durable with the batch.
+func (n *incremental) update(b *batch, p incrementalProgress) {
+	n.progress = &p
+	b.incremental = n.progress
+}
+
+// note notes the keys of a changed row.
+func (w *window) note(enc *tableEncoder, rows ...change.Tuple) {
+	if enc.name != w.table {
+		return
+	}
+	for _, row := range rows {
+		if row == nil {
+			continue
+		}
+		key, err := enc.AppendKey(w.key[:0], row)
+		if err != nil {
+			continue // the row's own event reports it
+		}
+		w.key = key
+		w.changed[string(key)] = true
+	}
+}
+
+// open begins the window of the chunk that was asked for.
+func (n *incremental) open(id string) {
+	if id == n.asked {
+		n.window = &window{table: n.progress.Collections[0].Table.String(), changed: make(map[string]bool)}
+	}
+}
+
+// closeWindow delivers what the window left of its chunk.
+func (r *reader) closeWindow(b *batch, id string) error {
+	n := r.incremental
+	n.mu.Lock()
+	c := n.ready
+	n.mu.Unlock()
+	if c == nil || c.id != id || n.window == nil || id != n.asked {
+		return nil
+	}
+	w := n.window
+	n.window, n.asked = nil, ""
+	p := *n.progress
+	switch {
+	case c.err != nil:
+		r.env.Logger.Error("An incremental snapshot left a table out", "table", p.Collections[0].Table.String(), "error", c.err)
+		fallthrough
+	case len(c.lines) == 0:
+		if c.err == nil {
+			r.env.Logger.Info("An incremental snapshot finished a table", "table", p.Collections[0].Table.String())
+		}
+		p.Collections, p.Last, p.Max = slices.Clone(p.Collections[1:]), nil, nil
+	default:
+		if err := r.deliverChunk(b, c, w); err != nil {
+			return err
+		}
+		p.Last, p.Max = c.last, c.max
+	}
+	n.update(b, p)
+	n.next()
+	return nil
+}
+
+func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
+	n := r.incremental
+	enc, err := n.encoders.of(c.rel)
+	if err != nil {
+		return err
+	}
+	var row change.Tuple
+	for _, line := range c.lines {
+		if row, err = pgrepl.SplitCopyRow(row[:0], line); err != nil {
+			return err
+		}
+		if w.key, err = enc.AppendKey(w.key[:0], row); err != nil {
+			return err
+		}
+		if w.changed[string(w.key)] {
+			continue
+		}
+		now := time.Now()
+		k, err := enc.Append(&b.Batch, &change.Event{Op: change.Read, After: row, Now: now.UnixNano(), Source: change.Source{
+			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(r.lastCommit), LastCommit: uint64(r.lastCommit)}})
+		if err != nil {
+			return r.unprocessable(err)
+		}
+		b.count(enc, change.Read, k)
+	}
+	return nil
+}
+
+// runChunks reads chunks as they are asked for.
+func (n *incremental) runChunks(ctx context.Context) error {
+	var conn *pgx.Conn
+	defer func() {
+		if conn != nil {
+			conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case req := <-n.requests:
+			var err error
+			if conn == nil {
+				if conn, err = n.session.settings.connection.Connect(ctx); err != nil {
+					return err
+				}
+			}
+			if err := n.runChunk(ctx, conn, req); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("incremental snapshot of table %s: %w", req.Table, err)
+			}
+		}
+	}
+}
+
+func (n *incremental) runChunk(ctx context.Context, conn *pgx.Conn, req chunkRequest) error {
+	id, opened := req.id, time.Now()
+	if err := n.mark(ctx, conn, id+"-open", opened, time.Time{}); err != nil {
+		return err
+	}
+	c, err := n.read(ctx, conn, req)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !pgrepl.Transient(pg) || errors.Is(err, errNotIncremental) {
+		c, err = &chunk{err: err}, nil
+	}
+	if err != nil {
+		return err
+	}
+	c.id = id
+	n.mu.Lock()
+	n.ready = c
+	n.mu.Unlock()
+	return n.mark(ctx, conn, id+"-close", opened, time.Now())
+}
+
+// watermarkPrefix is the prefix of the logical messages that mark chunks where there is no signal table.
+const watermarkPrefix = "calypso.watermark"
+
+// mark writes a chunk's mark where the stream will bring it: into the signal table, or as a logical message.
+func (n *incremental) mark(ctx context.Context, conn *pgx.Conn, id string, opened, closed time.Time) error {
+	set := n.session.settings.signals
+	if set.table == "" || set.readOnly {
+		if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2::text)", watermarkPrefix, id); err != nil {
+			return fmt.Errorf("write a watermark: %w", err)
+		}
+		return nil
+	}
+	schema, name, _ := strings.Cut(set.table, ".")
+	table := pgrepl.QuoteTable(schema, name)
+	const layout = "2006-01-02T15:04:05.000000000Z"
+	data := fmt.Sprintf(`{"openWindowTimestamp": %q}`, opened.UTC().Format(layout))
+	sql, args := "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-open', $2)", []any{id, data}
+	if !closed.IsZero() {
+		data = fmt.Sprintf(`{"openWindowTimestamp": %q, "closeWindowTimestamp": %q}`, opened.UTC().Format(layout), closed.UTC().Format(layout))
+		sql, args = "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-close', $2)", []any{id, data}
+		if set.deleteWindow {
+			sql, args = "DELETE FROM "+table+" WHERE id = $1", []any{strings.TrimSuffix(id, "-close") + "-open"}
+		}
+	}
+	if _, err := conn.Exec(ctx, sql, args...); err != nil {
+		return fmt.Errorf("write a watermark into signal table %s: %w", set.table, err)
+	}
+	return nil
+}
+
+// errNotIncremental says that a table cannot be read in chunks.
+var errNotIncremental = errors.New("the table cannot be read in chunks")
+
+// read reads a chunk of a table.
+func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest) (*chunk, error) {
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, func(pgrepl.Table) bool { return true })
+	rel, err := catalog.Named(req.Table.Schema, req.Table.Name, true)
+	if err != nil {
+		return nil, err
+	}
+	if rel == nil {
+		return nil, fmt.Errorf("%w: it does not exist", errNotIncremental)
+	}
+	key, err := keyColumns(rel, req.Key)
+	if err != nil {
+		return nil, err
+	}
+	c := &chunk{rel: rel, max: req.max}
+	if c.max == nil {
+		rows, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT 1", columnList(rel, key, ""), pgrepl.QuoteTable(rel.Schema, rel.Name), where(req.Filter), columnList(rel, key, " DESC")))
+		if err != nil || len(rows) == 0 {
+			return c, err
+		}
+		if c.max, err = keyOf(rows[0], nil); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]int, len(rel.Columns))
+	for i := range all {
+		all[i] = i
+	}
+	conditions := []string{fmt.Sprintf("(%s) <= (%s)", columnList(rel, key, ""), literals(c.max))}
+	if req.last != nil {
+		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", columnList(rel, key, ""), literals(req.last)))
+	}
+	if req.Filter != "" {
+		conditions = append(conditions, "("+req.Filter+")")
+	}
+	c.lines, err = copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %d", columnList(rel, all, ""), pgrepl.QuoteTable(rel.Schema, rel.Name),
+		strings.Join(conditions, " AND "), columnList(rel, key, ""), n.session.settings.signals.chunk))
+	if err != nil || len(c.lines) == 0 {
+		return c, err
+	}
+	c.last, err = keyOf(slices.Clone(c.lines[len(c.lines)-1]), key)
+	return c, err
+}
+
+func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
+	if surrogate == "" {
+		if len(rel.Key) == 0 {
+			return nil, fmt.Errorf("%w: it has no primary key; name a unique column in the signal's surrogate-key", errNotIncremental)
+		}
+		return rel.Key, nil
+	}
+	for i := range rel.Columns {
+		if rel.Columns[i].Name == surrogate {
+			return []int{i}, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: it has no column %s (surrogate-key)", errNotIncremental, surrogate)
+}
+
+func where(filter string) string {
+	if filter == "" {
+		return ""
+	}
+	return " WHERE (" + filter + ")"
+}
+
+func columnList(rel *change.Relation, columns []int, suffix string) string {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = pgrepl.QuoteIdent(rel.Columns[c].Name) + suffix
+	}
+	return strings.Join(names, ", ")
+}
+
+func literals(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = pgrepl.QuoteLiteral(v)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// keyOf takes key columns (all if nil) from a row of COPY.
+func keyOf(line []byte, columns []int) ([]string, error) {
+	row, err := pgrepl.SplitCopyRow(nil, line)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for i := range row {
+		if columns == nil {
+			out = append(out, string(row[i].Data))
+		}
+	}
+	for _, c := range columns {
+		out = append(out, string(row[c].Data))
+	}
+	return out, nil
+}
+
+// copyRows runs a query with COPY and keeps its rows.
+func copyRows(ctx context.Context, conn *pgx.Conn, query string) ([][]byte, error) {
+	var w rowKeeper
+	_, err := conn.PgConn().CopyTo(ctx, &w, "COPY ("+query+") TO STDOUT")
+	return w.rows, err
+}
+
+type rowKeeper struct{ rows [][]byte }
+
+func (k *rowKeeper) Write(line []byte) (int, error) {
+	k.rows = append(k.rows, slices.Clone(line))
+	return len(line), nil
+}
+
+// uuid makes a random UUID (RFC 9562, version 4).
+func uuid() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// signal is what asks for something: a row of the signal table or a record of the signal topic.
+type signal struct {
+	id, kind string
+	data     string
+}
+
+// signalData is the data of a snapshot signal.
+type signalData struct {
+	Collections []string `json:"data-collections"`
+	Type        string   `json:"type"`
+	Condition   string   `json:"additional-condition"`
+	Conditions  []struct {
+		Collection string `json:"data-collection"`
+		Filter     string `json:"filter"`
+	} `json:"additional-conditions"`
+	SurrogateKey string `json:"surrogate-key"`
+	Message      string `json:"message"`
+}
+
+// signalRow takes a change of the signal table.
+func (r *reader) signalRow(b *batch, m *pgrepl.Message) error {
+	row := m.New
+	if m.Kind == pgrepl.Delete {
+		row = m.Old
+	}
+	if m.Kind == pgrepl.Update || len(row) < 1 || row[0].Kind != change.Text {
+		return nil
+	}
+	s := signal{id: string(row[0].Data)}
+	if id, ok := strings.CutSuffix(s.id, "-open"); ok && m.Kind == pgrepl.Delete {
+		return r.closeWindow(b, id)
+	}
+	if m.Kind != pgrepl.Insert || len(row) < 3 {
+		return nil
+	}
+	s.kind, s.data = string(row[1].Data), string(row[2].Data)
+	return r.signal(b, s)
+}
+
+// signal acts on a signal. What is wrong with one is logged: a mistake in a signal must not stop the capture.
+func (r *reader) signal(b *batch, s signal) error {
+	n := r.incremental
+	switch s.kind {
+	case "snapshot-window-open":
+		n.open(strings.TrimSuffix(s.id, "-open"))
+		return nil
+	case "snapshot-window-close":
+		return r.closeWindow(b, strings.TrimSuffix(s.id, "-close"))
+	}
+	var d signalData
+	if s.data != "" {
+		if err := json.Unmarshal([]byte(s.data), &d); err != nil {
+			r.env.Logger.Error("A signal's data is not JSON", "signal", s.id, "type", s.kind, "error", err)
+			return nil
+		}
+	}
+	p := *n.progress
+	switch s.kind {
+	case "execute-snapshot":
+		found, err := r.collections(d)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			r.env.Logger.Warn("A signal names no captured table", "signal", s.id, "data-collections", d.Collections)
+			return nil
+		}
+		if strings.EqualFold(d.Type, "blocking") {
+			r.env.Logger.Warn("A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result", "signal", s.id)
+		}
+		p.Collections = append(slices.Clone(p.Collections), found...)
+		r.env.Logger.Info("An incremental snapshot begins", "signal", s.id, "tables", len(found))
+	case "stop-snapshot":
+		drop, err := r.patternsOf(d.Collections)
+		if err != nil {
+			r.env.Logger.Error("A signal cannot be read", "signal", s.id, "error", err)
+			return nil
+		}
+		first := len(p.Collections) > 0 && (len(d.Collections) == 0 || drop.match(p.Collections[0].Table.String()))
+		p.Collections = slices.DeleteFunc(slices.Clone(p.Collections), func(c collection) bool {
+			return len(d.Collections) == 0 || drop.match(c.Table.String())
+		})
+		if first { // a chunk under way is given up when its close mark comes
+			p.Last, p.Max = nil, nil
+			n.window, n.asked = nil, ""
+		}
+	case "pause-snapshot":
+		p.Paused = true
+	case "resume-snapshot":
+		p.Paused = false
+	case "log":
+		r.env.Logger.Info(strings.ReplaceAll(d.Message, "{}", b.at.String()), "signal", s.id)
+		return nil
+	default:
+		r.env.Logger.Warn("A signal of unknown type is left out", "signal", s.id, "type", s.kind)
+		return nil
+	}
+	n.update(b, p)
+	n.next()
+	return nil
+}
+
+func (r *reader) patternsOf(list []string) (patterns, error) {
+	var out patterns
+	for _, l := range list {
+		p, err := parsePatterns("data-collections", strings.ReplaceAll(l, ",", `\,`))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p...)
+	}
+	return out, nil
+}
+
+// collections finds the captured tables that a signal names by regular expressions, in the signal's order.
+func (r *reader) collections(d signalData) ([]collection, error) {
+	var out []collection
+	for _, name := range d.Collections {
+		p, err := r.patternsOf([]string{name})
+		if err != nil {
+			r.env.Logger.Error("A signal cannot be read", "error", err)
+			continue
+		}
+		found, err := r.catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range found {
+			c := collection{Table: t.Table, Filter: d.Condition, Key: d.SurrogateKey}
+			for _, cond := range d.Conditions {
+				if q, err := r.patternsOf([]string{cond.Collection}); err == nil && q.match(t.String()) {
+					c.Filter = cond.Filter
+				}
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// watermark takes a mark that came as a logical message.
+func (r *reader) watermark(b *batch, m *pgrepl.Message) error {
+	text := string(m.Content)
+	if id, ok := strings.CutSuffix(text, "-open"); ok {
+		r.incremental.open(id)
+		return nil
+	}
+	return r.closeWindow(b, strings.TrimSuffix(text, "-close"))
+}
