@@ -288,74 +288,6 @@ func bindMaterializeScalar(b *binder, x callNode, env env) *expr {
 	return b.scalar(x.Args[0].X, env)
 }
 
-func bindPackArray(b *binder, x callNode, env env) *expr {
-	var parts []string
-	for _, a := range x.Args {
-		if _, ok := a.X.(starNode); ok && env.rel != nil {
-			for _, c := range env.rel.cols {
-				parts = append(parts, "coalesce("+b.json(b.columnExpr(c)).sql+", 'null')")
-			}
-			continue
-		}
-		parts = append(parts, "coalesce("+b.json(b.scalar(a.X, env)).sql+", 'null')")
-	}
-	if len(parts) == 0 {
-		return constant(value.Dynamic, "[]", x)
-	}
-	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic}
-}
-
-func bindBagPack(b *binder, x callNode, env env) *expr {
-	if len(x.Args) == 0 || len(x.Args)%2 != 0 {
-		b.fail(x, codeArguments, "%s(): function expects pairs of a name and a value", x.Name)
-	}
-	args := make([]string, 0, len(x.Args))
-	constants := true
-	for i := 0; i < len(x.Args); i += 2 {
-		key := b.asText(b.scalar(x.Args[i].X, env))
-		constants = constants && key.isConst
-		args = append(args, b.json(key).sql, b.json(b.scalar(x.Args[i+1].X, env)).sql)
-	}
-	if !constants || len(x.Args) > 2 {
-		return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
-	}
-	return &expr{sql: "('{' || " + args[0] + " || ':' || coalesce(" + args[1] + ", 'null') || '}')", typ: value.Dynamic}
-}
-
-func bindPackAll(b *binder, x callNode, env env) *expr {
-	b.arity(x, 0, 1)
-	if env.rel == nil {
-		b.fail(x, codeSemantic, "pack_all(): there are no columns here")
-	}
-	name := "bag_pack"
-	if len(x.Args) == 1 {
-		if v, _ := b.constantValue(b.scalar(x.Args[0].X, env), "ignore_null_empty").(bool); v {
-			name = "bag_pack_nonempty"
-		}
-	}
-	return b.packColumns(name, env.rel.cols)
-}
-
-func (b *binder) packColumns(name string, cols []column) *expr {
-	var args []string
-	for _, c := range cols {
-		args = append(args, quoteJSON(c.name), b.json(b.columnExpr(c)).sql)
-	}
-	return &expr{sql: goCall(name, value.Dynamic, args...), typ: value.Dynamic}
-}
-
-func bindBagPackColumns(b *binder, x callNode, env env) *expr {
-	var args []string
-	for _, a := range x.Args {
-		e := b.scalar(a.X, env)
-		if e.name == "" {
-			b.fail(a.X, codeArguments, "bag_pack_columns(): the arguments must be columns")
-		}
-		args = append(args, quoteJSON(e.name), b.json(e).sql)
-	}
-	return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
-}
-
 func bindGetType(b *binder, x callNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
@@ -510,37 +442,6 @@ func bindShift(b *binder, x callNode, env env) *expr {
 	name := v.name
 	v = b.coerce(v, value.Long)
 	return &expr{sql: goCall(x.Name, value.Long, v.sql, n.sql), typ: value.Long, nullable: true, name: name}
-}
-
-// hashKind is how a value enters a hash: its type's name selects the bytes.
-func (b *binder) hashed(e *expr) string {
-	if e.typ == value.String || e.typ == value.Dynamic {
-		return goCall("hash_text", value.Long, b.asText(e).sql)
-	}
-	if e.typ.Integer() || e.typ == value.Datetime || e.typ == value.Timespan {
-		return goCall("hash_long", value.Long, "CAST("+e.sql+" AS BIGINT)")
-	}
-	b.fail(e.at, codeUnsupported, "hash() of a value of type %s is not supported", e.typ)
-	return ""
-}
-
-func bindHash(b *binder, x callNode, env env) *expr {
-	b.arity(x, 1, 2)
-	e := b.scalar(x.Args[0].X, env)
-	e.at = x
-	sql := b.hashed(e)
-	if len(x.Args) == 2 {
-		mod := b.coerce(b.scalar(x.Args[1].X, env), value.Long)
-		sql = modulo(&expr{sql: sql}, mod, false)
-	}
-	return &expr{sql: sql, typ: value.Long, nullable: true}
-}
-
-func bindHashText(b *binder, x callNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.scalar(x.Args[0].X, env)
-	sql := b.asText(e).sql
-	return &expr{sql: goCall(x.Name, value.String, sql), typ: value.String}
 }
 
 func bindToHex(b *binder, x callNode, env env) *expr {

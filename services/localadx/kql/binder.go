@@ -104,7 +104,7 @@ func (b *binder) errorAt(at node, code, hint, format string, args ...any) *Error
 	return err
 }
 
-// Compile turns a query into a plan. Its error is an *Error unless Options.Probe failed.
+// Compile turns a query into a plan. Its error is an *Error, or what Options.Probe returned.
 func Compile(query string, opts Options) (plan *Plan, err error) {
 	statements, syntax := parse(query)
 	if syntax != nil {
@@ -122,7 +122,8 @@ func Compile(query string, opts Options) (plan *Plan, err error) {
 		case probeError:
 			plan, err = nil, r.err
 		default:
-			panic(r)
+			// A mistake of this package: the query fails, the server goes on.
+			plan, err = nil, fmt.Errorf("compile query: internal error: %v", r)
 		}
 	}()
 	return b.query(statements), nil

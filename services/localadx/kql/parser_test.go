@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,10 @@ func FuzzCompile(f *testing.F) {
 	catalog := testCatalog{"T": {Name: "T", Physical: `"T"`, Columns: []Column{{"a", typeLong}, {"s", typeString}, {"t", typeDatetime}, {"d", typeDynamic}}}}
 	f.Fuzz(func(t *testing.T, query string) {
 		plan, err := Compile(query, Options{Database: "db", Catalog: catalog})
+		var refusal *Error
+		if err != nil && !errors.As(err, &refusal) {
+			t.Error(err)
+		}
 		if err == nil && plan.SQL == "" {
 			t.Error("a plan without SQL")
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // containers without a time zone database still know the zones
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )

@@ -1,0 +1,123 @@
+package kql
+
+import (
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// in binds in, !in, in~, !in~, has_any and has_all over a list, a dynamic array or a one-column table.
+func (b *binder) in(x inNode, env env) *expr {
+	v := b.scalar(x.X, env)
+	if x.Op == "has_any" || x.Op == "has_all" {
+		return b.hasList(x, v, env)
+	}
+	not := strings.HasPrefix(x.Op, "!")
+	folded := strings.HasSuffix(x.Op, "~")
+	if folded {
+		v = b.coerce(v, value.String)
+		v = &expr{sql: "lower(" + v.sql + ")", typ: value.String}
+	}
+	var tests []string
+	var listed []string
+	for _, entry := range x.List {
+		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
+			tests = append(tests, b.inTable(x, v, entry, env, folded))
+			continue
+		}
+		e := b.scalar(entry, env)
+		if e.typ == value.Dynamic {
+			tests = append(tests, b.inDynamic(v, e, folded))
+			continue
+		}
+		left, right := b.comparable(entry, v, e)
+		if left != v {
+			tests = append(tests, "("+left.sql+" = "+right.sql+")")
+			continue
+		}
+		sql := right.sql
+		if folded {
+			sql = "lower(" + sql + ")"
+		}
+		listed = append(listed, sql)
+	}
+	if len(listed) > 0 {
+		tests = append(tests, "("+v.sql+" IN ("+strings.Join(listed, ", ")+"))")
+	}
+	if len(tests) == 0 {
+		tests = []string{"FALSE"}
+	}
+	plain := "(" + strings.Join(tests, " OR ") + ")"
+	e := &expr{sql: "coalesce(" + plain + ", FALSE)", predicate: plain, typ: value.Bool}
+	if not {
+		e.sql, e.predicate = "(NOT "+e.sql+")", ""
+	}
+	return e
+}
+
+// isColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
+func (b *binder) isColumn(x node, env env) bool {
+	n, ok := x.(nameNode)
+	if !ok || env.rel == nil {
+		return false
+	}
+	_, ok = env.rel.column(n.Name)
+	return ok
+}
+
+func (b *binder) inTable(x inNode, v *expr, entry node, env env, folded bool) string {
+	rel := b.table(entry, env.scope)
+	if len(rel.cols) == 0 {
+		b.fail(entry, codeArguments, "The table behind '%s' has no columns", x.Op)
+	}
+	c := b.columnExpr(rel.cols[0])
+	c.at = entry
+	left, right := b.comparable(entry, v, c)
+	sql := right.sql
+	if folded {
+		sql = "lower(" + sql + ")"
+	}
+	return "(" + left.sql + " IN (SELECT " + sql + " FROM (" + rel.sql + ")))"
+}
+
+func (b *binder) inDynamic(v, list *expr, folded bool) string {
+	if list.isConst && v.typ != value.Dynamic {
+		if sql, ok := b.expandList(v, list, folded); ok {
+			return sql
+		}
+	}
+	sql := list.sql
+	if folded {
+		sql = "lower(" + sql + ")"
+	}
+	return goCall("array_contains", value.Bool, sql, b.json(v).sql)
+}
+
+// expandList writes v IN (…) for a constant dynamic array; false if it is not an array of plain values.
+func (b *binder) expandList(v, list *expr, folded bool) (string, bool) {
+	text, _ := list.konst.(string)
+	decoded, err := value.DecodeDynamic(text)
+	if err != nil {
+		return "", false
+	}
+	elements, ok := decoded.([]any)
+	if !ok {
+		elements = []any{decoded}
+	}
+	var parts []string
+	for _, el := range elements {
+		e := constant(value.Dynamic, value.EncodeDynamic(el), list.at)
+		if el == nil {
+			continue
+		}
+		sql := b.coerce(e, v.typ).sql
+		if folded {
+			sql = "lower(" + sql + ")"
+		}
+		parts = append(parts, sql)
+	}
+	if len(parts) == 0 {
+		return "FALSE", true
+	}
+	return "(" + v.sql + " IN (" + strings.Join(parts, ", ") + "))", true
+}
