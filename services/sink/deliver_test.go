@@ -1,10 +1,16 @@
 package sink
 
 import (
-	"net/http"
+	"context"
+	"errors"
+	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 func TestOrdersComeIntoTheTableOnce(t *testing.T) {
@@ -21,35 +27,160 @@ func TestOrdersComeIntoTheTableOnce(t *testing.T) {
 	}
 }
 
-func TestKilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
-	for _, place := range []string{"before_record:2", "after_record:2", "after_enqueue:2", "after_status:2", "before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
-		t.Run(place, func(t *testing.T) {
+func TestAMissingTableOrMappingFailsWithTheCommandThatMakesIt(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"table":    {"'table': 'Orders_", "'table': 'Missing_", ".create table ['Missing_"},
+		"mapping":  {"'mapping':'M'", "'mapping':'None'", "ingestion json mapping 'None'"},
+		"database": {"'db': 'shop'", "'db': 'nowhere'", "nowhere"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
-			s.produce(1, 1500, 1)
-			s.child(place)
-			s.produce(1500, 3000, 1)
-			s.start()
-			s.holds(3000)
-			s.commits(0, 2999)
+			s := newStage(t, 1, nil)
+			s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], c.old, c.new, 1)
+			if err := s.start().failure(t); !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), s.topic) {
+				t.Errorf("%v, want %q in it", err, c.want)
+			}
 		})
 	}
 }
 
-func TestLostAnswersAfterSuccessDoNotRepeatRows(t *testing.T) {
-	s := newStage(t, 1, nil)
-	var lost atomic.Int64
-	servers.adx.inject(t, func(r *http.Request) fault {
-		// Every third upload, queue message or status entity loses its answer.
-		if r.Method != http.MethodGet && strings.Contains(r.URL.RawQuery, "sig=") && lost.Add(1)%3 == 0 {
-			return lose
-		}
-		return pass
-	})
-	s.produce(1, 1000, 1)
-	s.start()
-	s.holds(1000)
-	if lost.Load() < 3 {
-		t.Fatalf("only %d requests could have lost their answer", lost.Load())
+func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
+	for name, r := range map[string]*kgo.Record{"a number too large": poison(20), "no JSON": {Value: []byte(`{"before":`)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, nil)
+			s.produce(1, 20, 1)
+			s.send(r)
+			err := s.start().failure(t)
+			if !strings.Contains(err.Error(), "offset 19 of partition 0 of "+s.topic) {
+				t.Errorf("%v does not say where", err)
+			}
+			if at := s.committed(0); at > 19 {
+				t.Errorf("committed %d, past the row", at)
+			}
+		})
 	}
+}
+
+func TestARowThatTheClusterRefusesIsFoundByHalvingAndSetAside(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "100000", "flush.max.bytes": "100000"})
+	delete(s.config, "transforms")
+	delete(s.config, "transforms.unwrap.type")
+	dead := s.topic + "-dead"
+	s.config["misc.deadletterqueue.topic.name"], s.config["misc.deadletterqueue.bootstrap.servers"], s.config["behavior.on.error"] = dead, s.brokers, "LOG"
+	var records []*kgo.Record
+	for id := 1; id < 100; id++ {
+		value := fmt.Sprintf(`{"orderid":"%d","amount":%d}`, id, id)
+		if id == 37 || id == 38 || id == 90 {
+			value = fmt.Sprintf(`{"orderid":"%d","amount":`, id)
+		}
+		records = append(records, &kgo.Record{Key: []byte(fmt.Sprint(id)), Value: []byte(value)})
+	}
+	s.send(records...)
+	s.start()
+	s.holdsIDs(func(yield func(int) bool) {
+		for id := 1; id < 100; id++ {
+			if id != 37 && id != 38 && id != 90 && !yield(id) {
+				return
+			}
+		}
+	})
+	for i, r := range s.letters(dead, 3) {
+		if want := []string{"37", "38", "90"}[i]; string(r.Key) != want || header(r, headerMessage) == "" {
+			t.Errorf("dead letter %d has key %s and reason %q, want key %s", i, r.Key, header(r, headerMessage), want)
+		}
+	}
+	s.commits(0, 99)
+}
+
+func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
+	for _, mode := range []string{modeStreaming, modeAdaptive, modeInline} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, map[string]string{"ingestion.mode": mode})
+			if mode != modeInline {
+				s.manage(".alter table " + s.table + " policy streamingingestion enable")
+			}
+			s.produce(1, 500, 1)
+			r := s.start()
+			s.holds(500)
+			s.commits(0, 499)
+			if g := r.task.guarantee(); strings.HasPrefix(g, "exactly once") != (mode == modeInline) {
+				t.Error(g)
+			}
+		})
+	}
+}
+
+const withKey = `{"type":"struct","name":"s.retail.items.Envelope","fields":[{"field":"after","type":"struct","fields":[{"field":"id","type":"int32"},{"field":"name","type":"string"},{"field":"price","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2","connect.decimal.precision":"10"}},{"field":"day","type":"int32","name":"io.debezium.time.Date"}%s]}]}`
+
+func change(more, before, after, op string, lsn int) []byte {
+	return []byte(fmt.Sprintf(`{"schema":`+withKey+`,"payload":{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":1700000000000000},"op":"%s"}}`, more, before, after, lsn, op))
+}
+
+func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "table.form": "changes", "current.state": "true"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"auto"}]`, s.topic, s.table)
+	key := func(id int) []byte {
+		return []byte(fmt.Sprintf(`{"schema":{"type":"struct"},"payload":{"id":%d}}`, id))
+	}
+	s.send(
+		&kgo.Record{Key: key(1), Value: change("", "null", `{"id":1,"name":"a","price":"AMg=","day":19000}`, "c", 10)},
+		&kgo.Record{Key: key(2), Value: change("", "null", `{"id":2,"name":"b","price":"AMg=","day":19000}`, "c", 11)},
+		&kgo.Record{Key: key(3), Value: change("", "null", `{"id":3,"name":"c","price":null,"day":null}`, "c", 12)},
+		&kgo.Record{Key: key(1), Value: change("", "null", `{"id":1,"name":"a2","price":"AMk=","day":19001}`, "u", 13)},
+		&kgo.Record{Key: key(2), Value: change("", `{"id":2,"name":"","price":null,"day":null}`, "null", "d", 14)},
+		&kgo.Record{Key: key(2)},
+	)
+	s.start()
+	expect := func(query, want string) {
+		t.Helper()
+		testenv.Eventually(t, time.Minute, query, func(ctx context.Context) error {
+			got, err := servers.adx.client.Query(ctx, "shop", query)
+			if err != nil {
+				return err
+			}
+			var rows []string
+			for _, r := range got.Rows {
+				rows = append(rows, strings.Join(r, " "))
+			}
+			if text := strings.Join(rows, "; "); text != want {
+				return errors.New(text)
+			}
+			return nil
+		})
+	}
+	expect(s.table+"_current() | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd')", "1 a2 2.01 2022-01-09; 3 c  ")
+	expect(s.table+" | order by _seq asc | project id, _op, _lsn, _seq, _tx, _deleted", "1 c 10 0 7 false; 2 c 11 1 7 false; 3 c 12 2 7 false; 1 u 13 3 7 false; 2 d 14 4 7 true")
+	s.send(&kgo.Record{Key: key(3), Value: change(`,{"field":"stock","type":"int64"}`, "null", `{"id":3,"name":"c","price":null,"day":null,"stock":5}`, "u", 15)})
+	expect(s.table+"_current() | order by id asc | project id, stock", "1 ; 3 5")
+}
+
+func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
+	s := newStage(t, 1, map[string]string{
+		"transforms": "unwrap,up", "transforms.up.type": "org.apache.kafka.connect.transforms.ReplaceField$Value", "transforms.up.renames": "town:city",
+		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+	})
+	delete(s.config, "transforms.unwrap.type")
+	s.config["transforms"] = "up"
+	s.send(&kgo.Record{Value: []byte(`{"orderid":"1","town":"Austin"}`)})
+	s.start()
+	s.holds(2)
+	if got := s.query(s.table + " | project city"); got != "Austin" {
+		t.Error(got)
+	}
+}
+
+func (s *stage) query(text string) string {
+	s.t.Helper()
+	got, err := servers.adx.client.Query(s.t.Context(), "shop", text)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var rows []string
+	for _, r := range got.Rows {
+		rows = append(rows, strings.Join(r, " "))
+	}
+	return strings.Join(rows, "; ")
 }

@@ -1,0 +1,316 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// The tests named E1 to E13 each show that a way in which Azure's Kafka Connect sink 5.3.1 loses, repeats or hides rows is not
+// ours.
+
+func (a *adx) outage(t *testing.T) (heal func(), refused *atomic.Int64) {
+	var down atomic.Bool
+	down.Store(true)
+	refused = &atomic.Int64{}
+	a.inject(t, func(r *http.Request) fault {
+		if !down.Load() {
+			return pass
+		}
+		switch refused.Add(1) % 3 {
+		case 0:
+			return refuse
+		case 1:
+			return throttle
+		}
+		return drop
+	})
+	return func() { down.Store(false) }, refused
+}
+
+func (r *running) waitRetrying(t *testing.T) {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, "the task to say that it retries", func(context.Context) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, err := range r.retries {
+			if err != nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("it has not")
+	})
+}
+
+func TestE1AnOutageLosesNothingWhenErrorsAreTolerated(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG"})
+	r := s.start()
+	s.produce(1, 200, 1)
+	s.holds(200)
+	heal, _ := servers.adx.outage(t)
+	s.produce(200, 400, 1)
+	r.waitRetrying(t)
+	if at := s.committed(0); at != 199 {
+		t.Fatalf("committed %d during the outage, want 199", at)
+	}
+	heal()
+	s.produce(400, 500, 1)
+	s.holds(500)
+}
+
+func TestE2AFailedFlushIsTriedAgainWithoutNewRecords(t *testing.T) {
+	s := newStage(t, 1, nil)
+	r := s.start()
+	s.produce(1, 3, 1)
+	s.holds(3)
+	heal, _ := servers.adx.outage(t)
+	s.produce(3, 6, 1)
+	r.waitRetrying(t)
+	heal()
+	s.holds(6)
+	s.commits(0, 5)
+}
+
+func TestE3MembersThatComeAndGoLoseAndRepeatNothing(t *testing.T) {
+	s := newStage(t, 6, nil)
+	stop := make(chan struct{})
+	last := make(chan int)
+	go func() {
+		id := 1
+		for {
+			select {
+			case <-stop:
+				last <- id
+				return
+			default:
+				s.produce(id, id+60, 6)
+				id += 60
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	}()
+	first := s.start()
+	time.Sleep(2 * time.Second)
+	second := s.start()
+	third := s.start()
+	time.Sleep(4 * time.Second)
+	if err := second.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	time.Sleep(3 * time.Second)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	close(stop)
+	n := <-last
+	s.holds(n)
+	if err := third.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// letters reads the dead letter topic until it has n records.
+func (s *stage) letters(topic string, n int) []*kgo.Record {
+	s.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	var out []*kgo.Record
+	for len(out) < n {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			s.t.Fatalf("%d dead letters, want %d", len(out), n)
+		}
+		out = append(out, fetches.Records()...)
+	}
+	return out
+}
+
+func header(r *kgo.Record, key string) string {
+	for _, h := range r.Headers {
+		if h.Key == key {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+func poison(id int) *kgo.Record {
+	return &kgo.Record{Key: []byte(fmt.Sprintf("\x00key %d", id)), Value: []byte(strings.Replace(order(id), `"amount":`, `"amount":99999999999,"was":`, 1)),
+		Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte{0, 1, 255}}, {Key: "trace", Value: nil}}}
+}
+
+func TestE4E5E6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
+	s := newStage(t, 2, nil)
+	dead := s.topic + "-dead"
+	s.config["errors.tolerance"], s.config["errors.deadletterqueue.topic.name"] = "all", dead
+	s.config["errors.deadletterqueue.topic.replication.factor"] = "1"
+	s.start()
+	s.produce(1, 100, 2)
+	s.holds(100)
+	second := s.start()
+	time.Sleep(2 * time.Second)
+	if err := second.stop(); err != nil { // partitions were revoked and came back
+		t.Fatal(err)
+	}
+	bad := poison(100)
+	s.send(bad)
+	s.produce(101, 200, 2)
+	s.holdsIDs(func(yield func(int) bool) {
+		for id := 1; id < 200; id++ {
+			if id != 100 && !yield(id) {
+				return
+			}
+		}
+	})
+	got := s.letters(dead, 1)[0]
+	if string(got.Key) != string(bad.Key) || string(got.Value) != string(bad.Value) {
+		t.Errorf("key %q value %q", got.Key, got.Value)
+	}
+	if len(got.Headers) < 2 || got.Headers[0].Key != "trace" || string(got.Headers[0].Value) != "\x00\x01\xff" {
+		t.Errorf("headers %v", got.Headers)
+	}
+	if header(got, headerTopic) != s.topic || header(got, headerPartition) != "0" || header(got, headerOffset) == "" || !strings.Contains(header(got, headerMessage), "column amount") {
+		t.Errorf("position and reason: %v", got.Headers)
+	}
+}
+
+func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG"})
+	r := s.start()
+	s.send(poison(1))
+	s.produce(2, 50, 1)
+	s.holdsIDs(func(yield func(int) bool) {
+		for id := 2; id < 50; id++ {
+			if !yield(id) {
+				return
+			}
+		}
+	})
+	s.commits(0, 49)
+	if n := r.task.board.counts.setAside; n != 1 {
+		t.Errorf("%d rows are counted as passed over, want 1", n)
+	}
+}
+
+func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": "1048576", "flush.max.bytes": "200000"})
+	r := s.start()
+	s.produce(1, 10, 1)
+	s.holds(10)
+	heal, _ := servers.adx.outage(t)
+	s.produce(10, 60_000, 1)
+	r.waitRetrying(t)
+	time.Sleep(time.Second)
+	if held := r.task.held.Load(); held > 2<<20 {
+		t.Errorf("%d bytes are held, more than the limit and one batch", held)
+	}
+	heal()
+	s.holds(60_000)
+}
+
+func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
+	s := newStage(t, 1, nil)
+	r := s.start()
+	s.produce(1, 10, 1)
+	s.send(&kgo.Record{Key: []byte("1"), Value: []byte(strings.NewReplacer(`"before":null,"after":`, `"before":`, `,"source"`, `,"after":null,"source"`, `"op":"c"`, `"op":"d"`).Replace(order(1)))},
+		&kgo.Record{Key: []byte("1")})
+	s.holds(10)
+	s.commits(0, 11)
+	testenv.Eventually(t, 10*time.Second, "the counts", func(context.Context) error {
+		r.task.board.mu.Lock()
+		defer r.task.board.mu.Unlock()
+		if c := r.task.board.counts; c.tombstones != 1 || c.deletes != 1 {
+			return fmt.Errorf("%d tombstones and %d deletes are counted, want one each", c.tombstones, c.deletes)
+		}
+		return nil
+	})
+}
+
+func TestE10KilledAtAnyPointEachOrderIsInTheTableOnce(t *testing.T) {
+	for _, place := range []string{"before_record:2", "after_record:2", "after_enqueue:2", "after_status:2", "before_commit:2", "after_commit:2", "after_enqueue", "before_commit"} {
+		t.Run(place, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, map[string]string{"flush.interval.ms": "50"})
+			s.produce(1, 1500, 1)
+			s.child(place)
+			s.produce(1500, 3000, 1)
+			s.start()
+			s.holds(3000)
+			s.commits(0, 2999)
+		})
+	}
+}
+
+func TestE11AnswersLostAfterSuccessRepeatNothing(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"flush.max.bytes": "4000"})
+	var lost atomic.Int64
+	random := rand.New(rand.NewPCG(1, 11))
+	var mu sync.Mutex
+	servers.adx.inject(t, func(r *http.Request) fault {
+		mu.Lock()
+		defer mu.Unlock()
+		// One of six uploads, queue messages and status entities loses its answer.
+		if r.Method != http.MethodGet && strings.Contains(r.URL.RawQuery, "sig=") && random.IntN(6) == 0 {
+			lost.Add(1)
+			return lose
+		}
+		return pass
+	})
+	s.produce(1, 1000, 1)
+	s.start()
+	s.holds(1000)
+	if lost.Load() == 0 {
+		t.Fatal("no request lost its answer")
+	}
+}
+
+func TestE12AnOutageLongerThanAllRetriesDropsNoBatch(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "IGNORE", "errors.retry.max.time.ms": "1", "errors.retry.backoff.time.ms": "50"})
+	r := s.start()
+	s.produce(1, 10, 1)
+	s.holds(10)
+	heal, refused := servers.adx.outage(t)
+	s.produce(10, 300, 1)
+	r.waitRetrying(t)
+	testenv.Eventually(t, time.Minute, "many attempts", func(context.Context) error {
+		if refused.Load() < 10 {
+			return fmt.Errorf("only %d", refused.Load())
+		}
+		return nil
+	})
+	heal()
+	s.holds(300)
+}
+
+func TestE13AFormatThatChangesInMidPartitionIsReadRecordByRecord(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.start()
+	for id := 1; id < 40; id++ {
+		value := order(id)
+		switch id % 3 {
+		case 1:
+			value = `{"schema":{"type":"struct","name":"s.retail.orders.Envelope","fields":[]},"payload":` + value + `}`
+		case 2:
+			value = fmt.Sprintf(`{"orderid":"%d","amount":5}`, id)
+		}
+		s.send(&kgo.Record{Value: []byte(value)})
+	}
+	s.holds(40)
+}
