@@ -146,7 +146,7 @@ func TestABrowserOfAzuresQueryPageMayCall(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		if got := response.Header.Get("Access-Control-Allow-Origin") == origin; got != allowed {
+		if got := response.StatusCode == http.StatusNoContent && response.Header.Get("Access-Control-Allow-Origin") == origin; got != allowed {
 			t.Errorf("%s: allowed is %t, want %t", origin, got, allowed)
 		}
 		if allowed && (response.Header.Get("Access-Control-Allow-Headers") != "x-ms-user-id" || response.Header.Get("Access-Control-Allow-Private-Network") != "true") {
@@ -194,5 +194,49 @@ func TestValidatePermissionsAnswersOK(t *testing.T) {
 	_, body := r.post("/v2/rest/query", `{"db":"shop","csl":"Orders | count","properties":{"Options":{"validate_permissions":true}}}`)
 	if !strings.Contains(body, `[["OK"]]`) {
 		t.Error(body)
+	}
+}
+
+func TestAPageOfAnotherSiteCannotRunCommands(t *testing.T) {
+	r := start(t, t.TempDir())
+	// Browsers send this without asking first.
+	status, _ := r.post("/v1/rest/mgmt", `{"db":"shop","csl":".create table T (a:string)"}`, "Origin", "https://evil.example", "Content-Type", "text/plain")
+	if status != http.StatusForbidden {
+		t.Errorf("the answer is %d", status)
+	}
+	if tables := r.command(".show tables"); len(tables) != 0 {
+		t.Errorf("there are tables: %v", tables)
+	}
+}
+
+func TestResultsAreLimitedUnlessTheQuerySaysOtherwise(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *localadx.Config) { c.MaxResultRows = 10 })
+	for query, want := range map[string]int{
+		"range n from 1 to 10 step 1":                              10,
+		"set notruncation; range n from 1 to 100 step 1":           100,
+		"set truncationmaxrecords=50; range n from 1 to 50 step 1": 50,
+	} {
+		if _, body := r.post("/v1/rest/query", `{"db":"shop","csl":"`+query+`"}`); strings.Count(body, "],[") < want-1 || strings.Contains(body, "Exceptions") {
+			t.Errorf("%s: %.300s", query, body)
+		}
+	}
+	_, body := r.post("/v2/rest/query", `{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"results_v2_fragment_primary_tables":true}}}`)
+	if !strings.Contains(body, `"RowCount":10,"OneApiErrors":[{"error":{"code":"LimitsExceeded"`) || !strings.Contains(body, `"HasErrors":true`) {
+		t.Error(body)
+	}
+	_, body = r.post("/v2/rest/query", `{"db":"shop","csl":"range n from 1 to 11 step 1","properties":{"Options":{"truncationmaxrecords":5}}}`)
+	if !strings.Contains(body, `[5],{"OneApiErrors"`) {
+		t.Error(body)
+	}
+}
+
+func TestTheKafkaConnectorsStartUpChecksPass(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.createOrders()
+	if got := r.command(".show principal access with (principal = 'aadapp=a;b', accesstype='ingest',database='shop',table='Orders')")[0][3]; got != true {
+		t.Errorf("the access is %v", got)
+	}
+	if got := r.command(".show table Orders ingestion json mapping 'OrdersEventMapping'"); len(got) != 1 {
+		t.Errorf("the mapping is %v", got)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
-	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
 	"github.com/calypso-cdc/calypso/services/localadx/rest"
@@ -112,14 +111,14 @@ func (s *Server) wire(signer *azstorage.Signer) {
 	loader := &source.Loader{Store: s.store}
 	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour}}
 	s.ingestor = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
-	runner := &query.Runner{Store: s.store, Engine: engine.New(s.store.DB(), engine.Limits{Rows: s.config.MaxResultRows})}
+	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
 		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer}, Journal: &command.Journal{},
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
 	kusto := &rest.Handler{Config: rest.Config{
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
-		StorageURL: s.storageURL, Token: s.config.Token, Log: log,
+		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Log: log,
 	}}
 	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
 	handler := route(kusto, storage, web.Handler(pageLanguage{s.commands, runner}))

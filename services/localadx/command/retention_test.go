@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
-	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
@@ -23,7 +22,7 @@ func TestRetentionDropsOldExtentsAndOldTags(t *testing.T) {
 	if err := s.CreateDatabase(t.Context(), "d"); err != nil {
 		t.Fatal(err)
 	}
-	x := New(Config{Store: s, Query: &query.Runner{Store: s, Engine: engine.New(s.DB(), engine.Limits{})}, Loader: &source.Loader{Store: s}, Journal: &Journal{}})
+	x := New(Config{Store: s, Query: &query.Runner{Store: s}, Loader: &source.Loader{Store: s}, Journal: &Journal{}})
 	run := func(text string) *Result {
 		t.Helper()
 		r, err := x.Run(t.Context(), Request{Database: "d", Statement: text})

@@ -4,7 +4,6 @@ package query
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -13,8 +12,7 @@ import (
 
 // Runner runs queries. It is safe for concurrent use.
 type Runner struct {
-	Store  *store.Store
-	Engine *engine.Engine
+	Store *store.Store
 }
 
 // Compile makes the plan of a query in a database. Parameters are KQL literals by name. The error is a
@@ -38,9 +36,9 @@ func (r *Runner) CompileIn(ctx context.Context, catalog kql.Catalog, database, t
 	})
 }
 
-// Query runs a plan. The caller closes the rows.
-func (r *Runner) Query(ctx context.Context, plan *kql.Plan) (*engine.Rows, error) {
-	return r.Engine.Query(ctx, plan)
+// Query runs a plan that may return so many rows; 0 is any number. The caller closes the rows.
+func (r *Runner) Query(ctx context.Context, plan *kql.Plan, maxRows int64) (*engine.Rows, error) {
+	return engine.New(r.Store.DB(), engine.Limits{Rows: maxRows}).Query(ctx, plan)
 }
 
 // All compiles and runs a query whose result is small, and returns its columns and rows.
@@ -54,17 +52,5 @@ func (r *Runner) All(ctx context.Context, database, text string) ([]kql.Column, 
 }
 
 func (r *Runner) all(ctx context.Context, plan *kql.Plan) ([][]any, error) {
-	rows, err := r.Engine.Query(ctx, plan)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all [][]any
-	for rows.Next() {
-		all = append(all, append([]any(nil), rows.Values()...))
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the query's result: %w", err)
-	}
-	return all, nil
+	return engine.New(r.Store.DB(), engine.Limits{}).All(ctx, plan)
 }

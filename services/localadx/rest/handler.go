@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +28,10 @@ type Config struct {
 	Ingestor *queued.Ingestor
 	// StorageURL returns where the client of a request reaches the storage services, without a slash at the end.
 	StorageURL func(*http.Request) string
+	// MaxResultRows is how many rows a query returns unless it asks for more by truncationmaxrecords or notruncation.
+	MaxResultRows int64
+	// Names are the host names by which pages of this server are known; pages of other hosts may not call.
+	Names []string
 	// Token is what clients must send as bearer token; empty lets everybody in.
 	Token string
 	Log   *slog.Logger
@@ -56,7 +62,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("x-ms-client-request-id", x.clientID)
 	w.Header().Set("x-ms-activity-id", x.activityID)
-	allowOrigin(w, r)
+	if !h.allowOrigin(w, r) {
+		h.fail(x, &protocolError{status: http.StatusForbidden, code: "Forbidden", message: "pages of " + r.Header.Get("Origin") + " may not call this server", permanent: true})
+		return
+	}
 	if r.Method == http.MethodOptions {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -97,11 +106,16 @@ func (h *Handler) Admits(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(h.Token)) == 1
 }
 
-// allowOrigin lets pages of Azure's query site and of this machine call, never others.
-func allowOrigin(w http.ResponseWriter, r *http.Request) {
+// allowOrigin reports whether the page that a browser's request comes from may call, and tells the browser so. Requests
+// of other clients have no origin. Without this any page that a user has open could drop tables.
+func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	if origin != webOrigin && !strings.HasPrefix(origin, "http://localhost:") && !strings.HasPrefix(origin, "http://127.0.0.1:") {
-		return
+	if origin == "" {
+		return true
+	}
+	from, err := url.Parse(origin)
+	if err != nil || origin != webOrigin && !slices.Contains(h.Names, from.Hostname()) {
+		return false
 	}
 	header := w.Header()
 	header.Set("Access-Control-Allow-Origin", origin)
@@ -113,6 +127,7 @@ func allowOrigin(w http.ResponseWriter, r *http.Request) {
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		header.Set("Access-Control-Allow-Headers", asked)
 	}
+	return true
 }
 
 // user is who the request says it is from, for the journal.

@@ -47,7 +47,7 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 	if q.option("validate_permissions") {
 		return write(x, &result{request: q, plan: plan, columns: []kql.Column{{Name: "Result", Type: value.String}}, next: fixedRows([][]any{{"OK"}})})
 	}
-	rows, err := h.Query.Query(ctx, plan)
+	rows, err := h.Query.Query(ctx, plan, q.maxRows(h.MaxResultRows))
 	if err != nil {
 		h.fail(x, err)
 		return err

@@ -2,10 +2,12 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +54,41 @@ func readRequest(r *http.Request) (*request, error) {
 		return nil, badRequest("the body has no csl: the query or command")
 	}
 	q := &request{Database: parsed.DB, Statement: *parsed.CSL, Parameters: map[string]string{}}
-	return q, q.readProperties(parsed.Properties)
+	if err := q.readProperties(parsed.Properties); err != nil {
+		return nil, err
+	}
+	q.readSetStatements()
+	return q, nil
+}
+
+// readSetStatements takes the options that the query sets itself, as in "set notruncation; T".
+func (q *request) readSetStatements() {
+	rest := q.Statement
+	for {
+		rest = strings.TrimSpace(rest)
+		statement, after, ok := strings.Cut(rest, ";")
+		assignment, isSet := strings.CutPrefix(statement, "set ")
+		if !ok || !isSet {
+			return
+		}
+		name, v, _ := strings.Cut(assignment, "=")
+		if q.options == nil {
+			q.options = map[string]any{}
+		}
+		q.options[strings.TrimSpace(name)] = cmp.Or(strings.Trim(strings.TrimSpace(v), `"'`), "true")
+		rest = after
+	}
+}
+
+// maxRows is how many rows the query may return; 0 is any number.
+func (q *request) maxRows(otherwise int64) int64 {
+	if q.option("notruncation") {
+		return 0
+	}
+	if n, err := strconv.ParseInt(fmt.Sprint(q.options["truncationmaxrecords"]), 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return otherwise
 }
 
 func (q *request) readProperties(text json.RawMessage) error {
