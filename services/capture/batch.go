@@ -25,6 +25,8 @@ type batch struct {
 	steps []snapshotStep
 	// incremental is the progress of an incremental snapshot that the batch makes; nil if it makes none.
 	incremental *incrementalProgress
+	// signalOffset is the offset after the last record of the signal topic that the batch obeys; 0 if it obeys none.
+	signalOffset int64
 	// began is when its delivery began.
 	began time.Time
 	// traces are the sampled transactions in the batch.

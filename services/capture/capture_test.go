@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // ops prints events as a word: the operations in order, with - for a tombstone.
@@ -151,4 +155,32 @@ func TestAnIncrementalSnapshotReadsTheTableWhileTheStreamGoesOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASignalFromTheSignalTopicStartsASnapshotWithoutASignalTable(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 20)")
+	client, err := kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	topic := s.db + "-signal"
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.enabled.channels": "source,kafka"}))
+	s.awaitSlot(t)
+	signal := &kgo.Record{Topic: topic, Key: []byte(s.db), Value: []byte(`{"id": "k", "type": "execute-snapshot", "data": {"data-collections": ["public.a"], "type": "INCREMENTAL"}}`)}
+	// The subscription begins at the topic's end, some time after the stream does: a signal is repeated until it is heard.
+	eventually(t, "the table is read", func() error {
+		if n := len(events(t, s.db+".public.a")); n < 20 {
+			if err := client.ProduceSync(t.Context(), signal).FirstErr(); err != nil {
+				return err
+			}
+			time.Sleep(time.Second)
+			return fmt.Errorf("%d events", n)
+		}
+		return nil
+	})
 }

@@ -19,14 +19,17 @@ type checkpoint struct {
 	snapshot *snapshotProgress
 	// incremental is the incremental snapshot in progress; nil if there never was one.
 	incremental *incrementalProgress
+	// signalOffset is the next offset of the signal topic; 0 if it was never read.
+	signalOffset int64
 }
 
 type checkpointJSON struct {
-	TxID        uint32               `json:"txId,omitempty"`
-	CommitTime  int64                `json:"ts_usec,omitempty"`
-	Snapshot    json.RawMessage      `json:"snapshot,omitempty"`
-	Completed   *bool                `json:"snapshot_completed,omitempty"`
-	Incremental *incrementalProgress `json:"incremental_snapshot,omitempty"`
+	TxID         uint32               `json:"txId,omitempty"`
+	CommitTime   int64                `json:"ts_usec,omitempty"`
+	Snapshot     json.RawMessage      `json:"snapshot,omitempty"`
+	Completed    *bool                `json:"snapshot_completed,omitempty"`
+	Incremental  *incrementalProgress `json:"incremental_snapshot,omitempty"`
+	SignalOffset int64                `json:"signal_offset,omitempty"`
 }
 
 // snapshotProgress is how far a snapshot is. Tables that are in neither map have not been begun.
@@ -58,7 +61,7 @@ func (c *checkpoint) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra := checkpointJSON{TxID: c.txID, CommitTime: c.commitTime}
+	extra := checkpointJSON{TxID: c.txID, CommitTime: c.commitTime, SignalOffset: c.signalOffset}
 	if c.incremental != nil && len(c.incremental.Collections) > 0 {
 		extra.Incremental = c.incremental
 	}
@@ -86,7 +89,7 @@ func (c *checkpoint) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
-	c.txID, c.commitTime, c.incremental = v.TxID, v.CommitTime, v.Incremental
+	c.txID, c.commitTime, c.incremental, c.signalOffset = v.TxID, v.CommitTime, v.Incremental, v.SignalOffset
 	if len(v.Snapshot) > 0 && v.Snapshot[0] == '{' {
 		c.snapshot = new(snapshotProgress)
 		if err := json.Unmarshal(v.Snapshot, c.snapshot); err != nil {

@@ -459,7 +459,7 @@ func (r *reader) signal(b *batch, s signal) error {
 	p := *n.progress
 	switch s.kind {
 	case "execute-snapshot":
-		found, err := r.collections(d)
+		found, err := r.collections(r.ctx, d)
 		if err != nil {
 			return err
 		}
@@ -515,7 +515,14 @@ func (r *reader) patternsOf(list []string) (patterns, error) {
 }
 
 // collections finds the captured tables that a signal names by regular expressions, in the signal's order.
-func (r *reader) collections(d signalData) ([]collection, error) {
+func (r *reader) collections(ctx context.Context, d signalData) ([]collection, error) {
+	// The session's connection belongs to the decoder; signals are rare enough for one of their own.
+	conn, err := r.settings.connection.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, r.settings.filter.captured)
 	var out []collection
 	for _, name := range d.Collections {
 		p, err := r.patternsOf([]string{name})
@@ -523,7 +530,7 @@ func (r *reader) collections(d signalData) ([]collection, error) {
 			r.env.Logger.Error("A signal cannot be read", "error", err)
 			continue
 		}
-		found, err := r.catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
+		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
 		if err != nil {
 			return nil, err
 		}

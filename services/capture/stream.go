@@ -58,6 +58,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	s.env.Retrying(nil)
 
 	g, gctx := errgroup.WithContext(ctx)
+	r.ctx = gctx
 	stop := context.AfterFunc(gctx, func() {
 		conn.Interrupt()
 		r.stage.close()
@@ -71,6 +72,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go(func() error { return s.beat(gctx, r) })
 	if until == 0 {
 		g.Go(func() error { return r.incremental.runChunks(gctx) })
+		g.Go(func() error { return r.followSignals(gctx) })
 	}
 	err = g.Wait()
 	if ctx.Err() != nil || errors.Is(err, errReached) {
@@ -103,6 +105,9 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		if b.incremental != nil {
 			next.incremental = b.incremental
 		}
+		if b.signalOffset > 0 {
+			next.signalOffset = b.signalOffset
+		}
 		s.fail.pass("before_produce")
 		if err := s.producer.deliver(ctx, b, next); err != nil {
 			stage.close()
@@ -125,9 +130,10 @@ func (s *session) delivered(b *batch) {
 	s.traceDelivered(b, now)
 }
 
-// reader turns the stream into batches. It is one goroutine, the only one that encodes.
+// reader turns the stream into batches. It is one goroutine, the only one that encodes changes.
 type reader struct {
 	*session
+	ctx      context.Context // ends with the stream
 	conn     *pgrepl.Stream
 	decoder  pgrepl.Decoder
 	spool    *pgrepl.Spool

@@ -88,6 +88,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`"id":"\d+:\d+"`), `"id":"T"`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
+	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`}, // a Java object's identity hash
 	{regexp.MustCompile(`WindowTimestamp\\": \\"[^"\\]*`), `WindowTimestamp\": \"T`},
 }
 
