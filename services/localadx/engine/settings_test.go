@@ -9,10 +9,10 @@ import (
 
 func TestAQueryThatNeedsMoreMemoryThanAllowedFails(t *testing.T) {
 	h := newHarness(t)
-	if err := engine.Configure(context.Background(), h.db, engine.Settings{MemoryBytes: 32 << 20, Threads: 1, TempDir: t.TempDir()}); err != nil {
+	if err := engine.Configure(context.Background(), h.db, engine.Settings{MemoryBytes: 16 << 20, Threads: 1, TempDir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.query("range x from 1 to 4000000 step 1 | summarize make_list(x) | project array_length(list_x)"); err == nil {
+	if _, _, err := h.query("range x from 1 to 1500000 step 1 | summarize make_list(x) | project array_length(list_x)"); err == nil {
 		t.Error("no error")
 	}
 	if _, rows, err := h.query("print 1"); err != nil || len(rows) != 1 {

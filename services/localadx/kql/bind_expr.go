@@ -208,11 +208,8 @@ func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
 	if r.typ == value.Bool {
 		r = b.coerce(r, value.Long)
 	}
-	if l.typ == value.Dynamic {
-		l = b.dynamicOperand(l, r.typ)
-	}
-	if r.typ == value.Dynamic {
-		r = b.dynamicOperand(r, l.typ)
+	if l.typ == value.Dynamic || r.typ == value.Dynamic {
+		b.failHint(x, codeArguments, "convert it with tolong(), todouble() …", "Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
 	}
 	nullable := l.nullable || r.nullable
 	typed := func(t Type, format string, args ...any) *expr {

@@ -412,16 +412,17 @@ func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
 	t := from.typ
 	switch {
 	case (t == value.Datetime || t == value.Timespan) && to.typ == t && step.typ == value.Timespan:
-		rel.sql = "SELECT unnest(generate_series(" + from.sql + ", " + to.sql + ", " + step.sql + ")) AS " + id
+		rel.sql = seriesSQL(from, to, step, id)
 	case t.Numeric() && to.typ.Numeric() && step.typ.Numeric():
 		t = b.common(x, []*expr{from, to, step})
 		if t == value.Int {
 			t = value.Long
 		}
-		f, l, st := b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql
+		from, to, step = b.coerce(from, t), b.coerce(to, t), b.coerce(step, t)
 		if t.Integer() {
-			rel.sql = "SELECT unnest(generate_series(" + f + ", " + l + ", " + st + ")) AS " + id
+			rel.sql = seriesSQL(from, to, step, id)
 		} else {
+			f, l, st := from.sql, to.sql, step.sql
 			rel.sql = "SELECT " + f + " + n * " + st + " AS " + id + " FROM (SELECT unnest(generate_series(0::BIGINT, CAST(floor((" + l + " - " + f + ") / " + st + " + 1e-9) AS BIGINT))) AS n)"
 		}
 	default:
@@ -435,6 +436,16 @@ func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
 	}
 	rel.cols[0].typ = t
 	return rel
+}
+
+// seriesSQL yields from, from+step … to as rows. Between constants the rows are made as they are needed; otherwise DuckDB
+// makes a list first.
+func seriesSQL(from, to, step *expr, id string) string {
+	args := from.sql + ", " + to.sql + ", " + step.sql
+	if n, ok := step.konst.(int64); ok && n != 0 && from.isConst && to.isConst && from.konst != nil && to.konst != nil {
+		return "SELECT " + id + " FROM generate_series(" + args + ") AS t(" + id + ")"
+	}
+	return "SELECT unnest(generate_series(" + args + ")) AS " + id
 }
 
 // print binds print: one row.

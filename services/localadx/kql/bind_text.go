@@ -137,6 +137,12 @@ func (b *binder) hasList(x inNode, v *expr, env env) *expr {
 			}
 			continue
 		}
+		if terms, ok := constantTerms(e); ok {
+			for _, term := range terms {
+				tests = append(tests, hasConstant("has", v, term))
+			}
+			continue
+		}
 		tests = append(tests, goCall(x.Op, value.Bool, v.sql, e.sql))
 	}
 	join := " OR "
@@ -147,6 +153,24 @@ func (b *binder) hasList(x inNode, v *expr, env env) *expr {
 		tests = []string{"FALSE"}
 	}
 	return &expr{sql: "(" + strings.Join(tests, join) + ")", typ: value.Bool}
+}
+
+// constantTerms returns the elements of a constant dynamic array as text; false if it is none or empty.
+func constantTerms(e *expr) ([]string, bool) {
+	text, ok := e.konst.(string)
+	if !ok {
+		return nil, false
+	}
+	decoded, err := value.DecodeDynamic(text)
+	list, ok := decoded.([]any)
+	if err != nil || !ok || len(list) == 0 {
+		return nil, false
+	}
+	terms := make([]string, len(list))
+	for i, el := range list {
+		terms[i] = value.DynamicText(el)
+	}
+	return terms, true
 }
 
 // validRegex tells what is wrong with a pattern in RE2 syntax.
