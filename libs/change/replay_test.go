@@ -335,7 +335,7 @@ var volatile = []struct {
 	to string
 }{
 	{regexp.MustCompile(`"(ts_ms|ts_us|ts_ns|txId|lsn|__src_ts|__lsn|__source_lsn|_source_lsn|_lsn)":-?\d+`), `"$1":0`},
-	{regexp.MustCompile(`"sequence":"(?:[^"\\]|\\.)*"`), `"sequence":"S"`},
+	{regexp.MustCompile(`"(__)?sequence":"(?:[^"\\]|\\.)*"`), `"${1}sequence":"S"`},
 	{regexp.MustCompile(`"id":"\d+:\d+"`), `"id":"T"`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`MessageId@[0-9a-f]+`), `MessageId@0`},

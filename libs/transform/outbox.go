@@ -18,6 +18,11 @@ type eventRouter struct {
 	tombstoneOnEmpty                              bool
 	failOnUpdate                                  bool
 	router                                        regexRouter
+
+	// Value schemas are made once for a payload schema or, with a version column, once for a version, as Debezium does:
+	// all events that share one also share the name that the first of them was routed to.
+	byPayload map[string]*record.Schema
+	byVersion map[int32]*record.Schema
 }
 
 // additionalField is a column that goes along with the payload.
@@ -42,6 +47,7 @@ func newEventRouter(o *options) (Transform, error) {
 		failOnUpdate:     o.choice("table.op.invalid.behavior", "warn", "error", "fatal") == "fatal",
 		router: regexRouter{regex: o.regex("route.topic.regex", "(?<routedByValue>.*)"),
 			replacement: replacement(o.text("route.topic.replacement", "outbox.event.${routedByValue}"))},
+		byPayload: map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
 	}
 	for _, item := range o.list("table.fields.additional.placement") {
 		parts := strings.Split(item, ":")
@@ -148,7 +154,7 @@ func isEmptyPayload(v any) bool {
 
 // place puts the payload and the additional columns where they belong.
 func (t *eventRouter) place(out *record.Record, row *record.StructValue, payloadSchema *record.Schema, payload any, topic string) error {
-	s := &record.Schema{Type: record.Struct, Name: schemaNameFor(row.Schema.Name, topic), Fields: []record.Field{{Name: "payload", Schema: payloadSchema}}}
+	fields := []record.Field{{Name: "payload", Schema: payloadSchema}}
 	values := []any{payload}
 	for _, f := range t.additional {
 		fs, v, err := column(row, f.column)
@@ -160,7 +166,7 @@ func (t *eventRouter) place(out *record.Record, row *record.StructValue, payload
 		}
 		switch f.placement {
 		case "envelope":
-			s.Fields = append(s.Fields, record.Field{Name: f.as, Schema: fs})
+			fields = append(fields, record.Field{Name: f.as, Schema: fs})
 			values = append(values, v)
 		case "header":
 			out.Headers = append(out.Headers, record.Header{Key: f.as, Schema: fs, Value: v})
@@ -176,16 +182,49 @@ func (t *eventRouter) place(out *record.Record, row *record.StructValue, payload
 		out.ValueSchema, out.Value = payloadSchema, payload
 		return nil
 	}
-	if t.version != "" {
-		_, v, err := column(row, t.version)
-		if err != nil {
-			return err
-		}
-		n, _ := v.(int32)
-		s.Version = int(n)
+	made := &record.Schema{Type: record.Struct, Name: schemaNameFor(row.Schema.Name, topic), Fields: fields}
+	s, err := t.valueSchema(row, made)
+	if err != nil {
+		return err
 	}
 	out.ValueSchema, out.Value = s, &record.StructValue{Schema: s, Values: values}
 	return nil
+}
+
+// valueSchema returns the schema to use instead of made: the one that was made first.
+func (t *eventRouter) valueSchema(row *record.StructValue, made *record.Schema) (*record.Schema, error) {
+	if t.version != "" {
+		_, v, err := column(row, t.version)
+		if err != nil {
+			return nil, err
+		}
+		version, ok := v.(int32)
+		if !ok {
+			return nil, fmt.Errorf("the column %s, which holds the schema's version, must be an integer and not null", t.version)
+		}
+		if t.byVersion[version] == nil {
+			made.Version = int(version)
+			t.byVersion[version] = made
+		}
+		return t.byVersion[version], nil
+	}
+	text, err := schemaText(made.Fields[0].Schema)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.byPayload) >= cacheLimit {
+		clear(t.byPayload)
+	}
+	if t.byPayload[text] == nil {
+		t.byPayload[text] = made
+	}
+	return t.byPayload[text], nil
+}
+
+// schemaText identifies a schema by its content.
+func schemaText(s *record.Schema) (string, error) {
+	text, err := (&record.JSON{}).AppendSchema(nil, s)
+	return string(text), err
 }
 
 // schemaNameFor puts the routed name before the last part of the table's schema name.
@@ -275,36 +314,39 @@ func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 	return nil, nil
 }
 
-// inferArray takes the schema of the elements, which must agree; those of objects are merged.
+// inferArray takes the schema of the elements, which must agree; those of objects that differ are merged.
 func (t *eventRouter) inferArray(name string, items []any) (*record.Schema, error) {
 	var of *record.Schema
+	seen := map[string]bool{}
 	for _, item := range items {
-		if item == nil {
-			continue
-		}
 		s, err := t.infer(name, item)
 		if err != nil {
 			return nil, err
 		}
+		if item == nil || s == nil {
+			continue
+		}
+		text, err := schemaText(s)
+		if err != nil {
+			return nil, err
+		}
 		switch {
-		case s == nil:
 		case of == nil:
 			of = s
 		case of.Type != s.Type:
 			return nil, fmt.Errorf("the elements of array %s have different types", name)
-		case s.Type == record.Struct:
+		case s.Type == record.Struct && !seen[text]:
+			of.Optional = false // a merged schema is made anew
 			for _, f := range s.Fields {
 				if of.Index(f.Name) < 0 {
 					of.Fields = append(of.Fields, f)
 				}
 			}
 		}
+		seen[text] = true
 	}
 	if of == nil {
 		return nil, nil
-	}
-	if of.Type != record.Struct {
-		of.Name = ""
 	}
 	return record.ArrayOf(of).AsOptional(true), nil
 }

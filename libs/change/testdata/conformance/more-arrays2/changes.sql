@@ -1,0 +1,1 @@
+insert into t values (3, array[B'1',B'1']::bit(1)[], array[B'00101',B'00101']::bit(5)[], array['a.b','a.b']::ltree[], array['ok','ok']::mood[], array[3,3]::posint[], array[1.25,1.25]::money_amt[], array[row('x',1),row('x',1)]::addr[], array['a b','a b']::tsvector[], array['[1.5,2)','[1.5,2)']::fr[]); delete from t where id = 3;

@@ -1,0 +1,1 @@
+insert into "1-s"."T é b" values (2,2,'x',3,'y',4);

@@ -1,0 +1,1 @@
+create schema "1-s"; create table "1-s"."T é b" ("Id-1" int primary key, "2x" int, "ü" text, "a.b" int, "😀" text, "_x" int); insert into "1-s"."T é b" values (1,2,'x',3,'y',4);

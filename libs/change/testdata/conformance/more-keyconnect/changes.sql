@@ -1,0 +1,1 @@
+update allk set d = '2021-01-01'; update allk set t='2020-01-02'; update allk set d='1970-01-01';

@@ -1,0 +1,1 @@
+create table allk (d date, t timestamp, ti time, primary key (d,t,ti)); insert into allk values ('2020-01-01','2020-01-01 10:00:00.123','04:05:06.7');

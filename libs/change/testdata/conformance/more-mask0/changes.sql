@@ -1,0 +1,1 @@
+insert into t values (3, 'abcdefghij', 'texttext €😀tail', 'abc', 'citext', 'nm', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a":1}', 5, '\x010203', 'ok', 'kkkk', 'lll', '{a,b}', '<a/>', 'q', '1.2.3.4', 1.5, B'101'); insert into t (id) values (4); update t set h = 7 where id = 3; delete from t where id = 4;

@@ -1,0 +1,1 @@
+update nokey set b = 'y'; update nokey set c = 9; delete from nokey; update pk set note = 'm'; update pk set id = 9; delete from pk; insert into uq values (3,4); update "Ünï 日本" set "naïve" = 5; update allk set s = 's2"\'; update allk set v = 3; update allk set d = '2021-01-01'; delete from allk;

@@ -1,0 +1,1 @@
+update shard_1 set x='c'; delete from shard_2; insert into other values (2);

@@ -1,0 +1,1 @@
+create table shard_1 (id int primary key, x text); create table shard_2 (id int primary key, x text); create table other (id int primary key); insert into shard_1 values (1,'a'); insert into shard_2 values (1,'b'); insert into other values (1);

@@ -1,0 +1,1 @@
+update a set x='c'; delete from b; truncate a;

@@ -1,0 +1,1 @@
+create table a (id int primary key, x text); create table b (y int, z text); alter table b replica identity full; insert into a values (1,'a'); insert into b values (2,'b');

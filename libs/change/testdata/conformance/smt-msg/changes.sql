@@ -1,0 +1,1 @@
+select pg_logical_emit_message(true,'app','x'),pg_logical_emit_message(false,'APP2','y'),pg_logical_emit_message(true,'zz','y');

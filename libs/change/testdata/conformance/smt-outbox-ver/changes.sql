@@ -1,0 +1,1 @@
+insert into outboxevent values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12','Customer','c2','CustCreated','{"x": [1,2]}',4,0,'2020-01-01'); insert into outboxevent values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13','Customer','c2','Gone',null,4,0,null); update outboxevent set type='z' where aggregateid='1'; delete from outboxevent where aggregateid='1';

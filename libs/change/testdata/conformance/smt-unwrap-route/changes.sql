@@ -1,0 +1,1 @@
+insert into t values (2,'c_smt_unwrap_route.x2'); update t set a='c_smt_unwrap_route.x3' where id=1; delete from t;

@@ -1,0 +1,1 @@
+create table t (id int primary key, a text not null); alter table t replica identity full; insert into t values (1,'c_smt_unwrap_route.x1');
