@@ -33,5 +33,25 @@ func wrap(ctx context.Context, err error) error {
 			return &kql.Error{Code: "SEM0001", Message: text, Permanent: true}
 		}
 	}
-	return fmt.Errorf("run query: %w", err)
+	return &Error{Message: withoutSQL(text), cause: err}
+}
+
+// Error is a query that failed while it ran: an overflow, too little memory, a failed assert().
+type Error struct {
+	Message string
+	cause   error
+}
+
+// Error returns the message of the database without the SQL that it shows for context.
+func (e *Error) Error() string { return "run query: " + e.Message }
+
+// Unwrap returns the driver's error.
+func (e *Error) Unwrap() error { return e.cause }
+
+// withoutSQL cuts off the part of a DuckDB message that quotes the statement: the user wrote KQL, not this.
+func withoutSQL(text string) string {
+	if i := strings.Index(text, "\n\nLINE "); i >= 0 {
+		text = text[:i]
+	}
+	return strings.TrimSpace(text)
 }

@@ -54,6 +54,9 @@ func (b *binder) columnExpr(c column) *expr {
 func (b *binder) nameExpr(x nameNode, env env) *expr {
 	if env.rel != nil {
 		if c, ok := env.rel.column(x.Name); ok {
+			if env.aggregate && !env.keys[c.id] {
+				b.failHint(x, codeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", b.operatorPrefix(), x.Name)
+			}
 			return b.columnExpr(c)
 		}
 	}

@@ -14,7 +14,10 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	e := env{scope: s, rel: rel, extra: &extra}
 	keys := b.outputs(op.By, e, n)
 	b.checkGroupKeys(op, keys)
-	e.aggregate = true
+	e.aggregate, e.keys = true, map[string]bool{}
+	for _, k := range keys {
+		e.keys[k.sql] = true
+	}
 	var aggregates []item
 	for _, it := range op.Aggregates {
 		if !b.hasAggregate(it.X) {

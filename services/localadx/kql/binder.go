@@ -74,6 +74,8 @@ type env struct {
 	right *relation // the right side of a join condition
 	// aggregate allows aggregate functions; their arguments are bound without it.
 	aggregate bool
+	// keys are the group keys, as SQL: outside aggregates only they may be named.
+	keys map[string]bool
 	// extra collects columns that must be computed in SELECTs below the expression, one layer each: row functions, whose
 	// arguments may contain others.
 	extra *[]item
