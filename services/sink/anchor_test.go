@@ -204,6 +204,8 @@ func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
 		}
 	})
 	s.commits(0, 49)
+	r.task.board.mu.Lock()
+	defer r.task.board.mu.Unlock()
 	if n := r.task.board.counts.setAside; n != 1 {
 		t.Errorf("%d rows are counted as passed over, want 1", n)
 	}

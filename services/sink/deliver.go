@@ -126,14 +126,24 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	return b, records, nil
 }
 
-// ingest sends a batch by the table's mode until it is in the table or refused for good.
+// ingest sends a batch under the tag that its offsets make. The topic's id is part of it, so a topic that is deleted and made anew
+// does not inherit the tags of the old one.
 func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
+	tag := fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
+	if id := t.topicID(tp.topic); id != "" {
+		tag += "@" + id
+	}
+	return t.send(ctx, to, b, tag)
+}
+
+// send ingests a batch under a tag until it is in the table or refused for good.
+func (t *task) send(ctx context.Context, to *target, b *batch, tag string) error {
 	blob := &kusto.Blob{
 		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
 		Gzip: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
 	}
 	if t.s.exact && !t.streams(to) {
-		blob.Tag = fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
+		blob.Tag = tag
 	}
 	tries := 0
 	return t.persist(ctx, func(ctx context.Context) error {

@@ -36,6 +36,8 @@ type letters struct {
 	topic     string
 	connector string
 	task      int
+	// connect makes further clients of the same brokers.
+	connect func(...kgo.Opt) (*kgo.Client, error)
 }
 
 // openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
@@ -43,11 +45,13 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 	if t.s.deadTopic == "" {
 		return nil, nil
 	}
-	options := []kgo.Opt{kgo.DefaultProduceTopic(t.s.deadTopic), kgo.ProducerBatchMaxBytes(16 << 20), kgo.RequiredAcks(kgo.AllISRAcks())}
+	connect := t.env.Kafka
 	if len(t.s.deadBrokers) > 0 {
-		options = append(options, kgo.SeedBrokers(t.s.deadBrokers...))
+		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
+			return t.env.Kafka(append(options, kgo.SeedBrokers(t.s.deadBrokers...))...)
+		}
 	}
-	client, err := t.env.Kafka(options...)
+	client, err := connect(kgo.ProducerBatchMaxBytes(16<<20), kgo.RequiredAcks(kgo.AllISRAcks()))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.deadTopic, err)
 	}
@@ -59,7 +63,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		return nil, err
 	}
 	t.env.UsedTopic(t.s.deadTopic)
-	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task}, nil
+	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {

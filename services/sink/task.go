@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +45,8 @@ type task struct {
 
 	mu         sync.Mutex
 	partitions map[topicPartition]*partition
+	// topicIDs are the ids that brokers give topics; empty on brokers before Kafka 2.8.
+	topicIDs map[string]string
 }
 
 // groupOf is the consumer group of a connector, as Kafka Connect names it.
@@ -53,7 +57,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{}}, nil
+	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{}, topicIDs: map[string]string{}}, nil
 }
 
 // Run consumes until ctx ends. What is committed is in the table; what is not is read again by whoever comes next.
@@ -195,8 +199,19 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	err := t.persist(t.ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 		defer cancel()
-		var err error
-		committed, err = kadm.NewClient(client).FetchOffsets(ctx, groupOf(t.env.Connector))
+		admin := kadm.NewClient(client)
+		topics, err := admin.ListTopics(ctx, slices.Collect(maps.Keys(added))...)
+		if err != nil {
+			return err
+		}
+		t.mu.Lock()
+		for _, topic := range topics {
+			if topic.ID != (kadm.TopicID{}) {
+				t.topicIDs[topic.Topic] = topic.ID.String()
+			}
+		}
+		t.mu.Unlock()
+		committed, err = admin.FetchOffsets(ctx, groupOf(t.env.Connector))
 		return err
 	})
 	if err != nil {
@@ -222,6 +237,12 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			go p.run()
 		}
 	}
+}
+
+func (t *task) topicID(topic string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.topicIDs[topic]
 }
 
 func (t *task) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {

@@ -26,6 +26,564 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
+type DeadLetter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Partition and offset in the dead letter topic: 0/17.
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Offset        int64                  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	Key           []byte                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	Value         []byte                 `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	Headers       []*Header              `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
+	Reason        string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DeadLetter) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *DeadLetter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Header is one header of a record.
+type Header struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Header) Reset() {
+	*x = Header{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Header) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Header) ProtoMessage() {}
+
+func (x *Header) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Header.ProtoReflect.Descriptor instead.
+func (*Header) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Header) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Header) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+// DeadLetterFilter chooses dead letters; a letter must match all that is set.
+type DeadLetterFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Ids   []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	Topic string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// A part of the reason.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetterFilter) Reset() {
+	*x = DeadLetterFilter{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetterFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetterFilter) ProtoMessage() {}
+
+func (x *DeadLetterFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetterFilter.ProtoReflect.Descriptor instead.
+func (*DeadLetterFilter) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DeadLetterFilter) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *DeadLetterFilter) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *DeadLetterFilter) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type ListDeadLettersRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	// At most so many letters; 100 if it is 0, 1000 at most.
+	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersRequest) Reset() {
+	*x = ListDeadLettersRequest{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersRequest) ProtoMessage() {}
+
+func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListDeadLettersRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ListDeadLettersRequest) GetFilter() *DeadLetterFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ListDeadLettersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListDeadLettersResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Letters []*DeadLetter          `protobuf:"bytes,1,rep,name=letters,proto3" json:"letters,omitempty"`
+	// How many letters match, whether or not they are in this answer.
+	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeadLettersResponse) Reset() {
+	*x = ListDeadLettersResponse{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeadLettersResponse) ProtoMessage() {}
+
+func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
+	if x != nil {
+		return x.Letters
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+type ReplayDeadLettersRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Must be set to replay everything, with no filter.
+	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeadLettersRequest) Reset() {
+	*x = ReplayDeadLettersRequest{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeadLettersRequest) ProtoMessage() {}
+
+func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*ReplayDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReplayDeadLettersRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ReplayDeadLettersRequest) GetFilter() *DeadLetterFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *ReplayDeadLettersRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type ReplayDeadLettersResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Replayed int64                  `protobuf:"varint,1,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	// Letters that were refused again, with the new reasons.
+	Refused       []*DeadLetter `protobuf:"bytes,2,rep,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeadLettersResponse) Reset() {
+	*x = ReplayDeadLettersResponse{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeadLettersResponse) ProtoMessage() {}
+
+func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*ReplayDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ReplayDeadLettersResponse) GetReplayed() int64 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
+func (x *ReplayDeadLettersResponse) GetRefused() []*DeadLetter {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+type DiscardDeadLettersRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	// Must be set to discard everything, with no filter.
+	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeadLettersRequest) Reset() {
+	*x = DiscardDeadLettersRequest{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeadLettersRequest) ProtoMessage() {}
+
+func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*DiscardDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DiscardDeadLettersRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *DiscardDeadLettersRequest) GetFilter() *DeadLetterFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+func (x *DiscardDeadLettersRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type DiscardDeadLettersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Discarded     int64                  `protobuf:"varint,1,opt,name=discarded,proto3" json:"discarded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeadLettersResponse) Reset() {
+	*x = DiscardDeadLettersResponse{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeadLettersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeadLettersResponse) ProtoMessage() {}
+
+func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeadLettersResponse.ProtoReflect.Descriptor instead.
+func (*DiscardDeadLettersResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DiscardDeadLettersResponse) GetDiscarded() int64 {
+	if x != nil {
+		return x.Discarded
+	}
+	return 0
+}
+
 // Sink is the state of one sink connector, summed over its tasks.
 type Sink struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -51,7 +609,7 @@ type Sink struct {
 
 func (x *Sink) Reset() {
 	*x = Sink{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[0]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -63,7 +621,7 @@ func (x *Sink) String() string {
 func (*Sink) ProtoMessage() {}
 
 func (x *Sink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[0]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -76,7 +634,7 @@ func (x *Sink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sink.ProtoReflect.Descriptor instead.
 func (*Sink) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{0}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Sink) GetConnector() string {
@@ -197,7 +755,7 @@ type PartitionProgress struct {
 
 func (x *PartitionProgress) Reset() {
 	*x = PartitionProgress{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -209,7 +767,7 @@ func (x *PartitionProgress) String() string {
 func (*PartitionProgress) ProtoMessage() {}
 
 func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -222,7 +780,7 @@ func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionProgress.ProtoReflect.Descriptor instead.
 func (*PartitionProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{1}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PartitionProgress) GetTopic() string {
@@ -290,7 +848,7 @@ type GetSinkRequest struct {
 
 func (x *GetSinkRequest) Reset() {
 	*x = GetSinkRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +860,7 @@ func (x *GetSinkRequest) String() string {
 func (*GetSinkRequest) ProtoMessage() {}
 
 func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +873,7 @@ func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkRequest.ProtoReflect.Descriptor instead.
 func (*GetSinkRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{2}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetSinkRequest) GetConnector() string {
@@ -334,7 +892,7 @@ type GetSinkResponse struct {
 
 func (x *GetSinkResponse) Reset() {
 	*x = GetSinkResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -346,7 +904,7 @@ func (x *GetSinkResponse) String() string {
 func (*GetSinkResponse) ProtoMessage() {}
 
 func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -359,7 +917,7 @@ func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkResponse.ProtoReflect.Descriptor instead.
 func (*GetSinkResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{3}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetSinkResponse) GetSink() *Sink {
@@ -377,7 +935,7 @@ type ListSinksRequest struct {
 
 func (x *ListSinksRequest) Reset() {
 	*x = ListSinksRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +947,7 @@ func (x *ListSinksRequest) String() string {
 func (*ListSinksRequest) ProtoMessage() {}
 
 func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +960,7 @@ func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksRequest.ProtoReflect.Descriptor instead.
 func (*ListSinksRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{4}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
 }
 
 type ListSinksResponse struct {
@@ -414,7 +972,7 @@ type ListSinksResponse struct {
 
 func (x *ListSinksResponse) Reset() {
 	*x = ListSinksResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +984,7 @@ func (x *ListSinksResponse) String() string {
 func (*ListSinksResponse) ProtoMessage() {}
 
 func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +997,7 @@ func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksResponse.ProtoReflect.Descriptor instead.
 func (*ListSinksResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{5}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListSinksResponse) GetSinks() []*Sink {
@@ -453,7 +1011,45 @@ var File_calypso_sink_v1_sink_proto protoreflect.FileDescriptor
 
 const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\n" +
-	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x04\n" +
+	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n" +
+	"\n" +
+	"DeadLetter\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\x05R\tpartition\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12\x10\n" +
+	"\x03key\x18\x05 \x01(\fR\x03key\x12\x14\n" +
+	"\x05value\x18\x06 \x01(\fR\x05value\x121\n" +
+	"\aheaders\x18\a \x03(\v2\x17.calypso.sink.v1.HeaderR\aheaders\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12.\n" +
+	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"0\n" +
+	"\x06Header\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"R\n" +
+	"\x10DeadLetterFilter\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8e\x01\n" +
+	"\x16ListDeadLettersRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
+	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\"f\n" +
+	"\x17ListDeadLettersResponse\x125\n" +
+	"\aletters\x18\x01 \x03(\v2\x1b.calypso.sink.v1.DeadLetterR\aletters\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\"\x85\x01\n" +
+	"\x18ReplayDeadLettersRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
+	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"n\n" +
+	"\x19ReplayDeadLettersResponse\x12\x1a\n" +
+	"\breplayed\x18\x01 \x01(\x03R\breplayed\x125\n" +
+	"\arefused\x18\x02 \x03(\v2\x1b.calypso.sink.v1.DeadLetterR\arefused\"\x86\x01\n" +
+	"\x19DiscardDeadLettersRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
+	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
+	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xe6\x04\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -490,10 +1086,13 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x04sink\x18\x01 \x01(\v2\x15.calypso.sink.v1.SinkR\x04sink\"\x12\n" +
 	"\x10ListSinksRequest\"@\n" +
 	"\x11ListSinksResponse\x12+\n" +
-	"\x05sinks\x18\x01 \x03(\v2\x15.calypso.sink.v1.SinkR\x05sinks2\xe1\x01\n" +
+	"\x05sinks\x18\x01 \x03(\v2\x15.calypso.sink.v1.SinkR\x05sinks2\xbe\x05\n" +
 	"\vSinkService\x12k\n" +
 	"\aGetSink\x12\x1f.calypso.sink.v1.GetSinkRequest\x1a .calypso.sink.v1.GetSinkResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/sinks/{connector}\x12e\n" +
-	"\tListSinks\x12!.calypso.sink.v1.ListSinksRequest\x1a\".calypso.sink.v1.ListSinksResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sinksB\xb9\x01\n" +
+	"\tListSinks\x12!.calypso.sink.v1.ListSinksRequest\x1a\".calypso.sink.v1.ListSinksResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sinks\x12\x90\x01\n" +
+	"\x0fListDeadLetters\x12'.calypso.sink.v1.ListDeadLettersRequest\x1a(.calypso.sink.v1.ListDeadLettersResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/sinks/{connector}/dead-letters\x12\xa0\x01\n" +
+	"\x11ReplayDeadLetters\x12).calypso.sink.v1.ReplayDeadLettersRequest\x1a*.calypso.sink.v1.ReplayDeadLettersResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/dead-letters:replay\x12\xa4\x01\n" +
+	"\x12DiscardDeadLetters\x12*.calypso.sink.v1.DiscardDeadLettersRequest\x1a+.calypso.sink.v1.DiscardDeadLettersResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/sinks/{connector}/dead-letters:discardB\xb9\x01\n" +
 	"\x13com.calypso.sink.v1B\tSinkProtoP\x01Z9github.com/calypso-cdc/calypso/gen/calypso/sink/v1;sinkv1\xa2\x02\x03CSX\xaa\x02\x0fCalypso.Sink.V1\xca\x02\x0fCalypso\\Sink\\V1\xe2\x02\x1bCalypso\\Sink\\V1\\GPBMetadata\xea\x02\x11Calypso::Sink::V1b\x06proto3"
 
 var (
@@ -508,32 +1107,54 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 	return file_calypso_sink_v1_sink_proto_rawDescData
 }
 
-var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
-	(*Sink)(nil),                  // 0: calypso.sink.v1.Sink
-	(*PartitionProgress)(nil),     // 1: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),        // 2: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),       // 3: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),      // 4: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),     // 5: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
+	(*DeadLetter)(nil),                 // 0: calypso.sink.v1.DeadLetter
+	(*Header)(nil),                     // 1: calypso.sink.v1.Header
+	(*DeadLetterFilter)(nil),           // 2: calypso.sink.v1.DeadLetterFilter
+	(*ListDeadLettersRequest)(nil),     // 3: calypso.sink.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 4: calypso.sink.v1.ListDeadLettersResponse
+	(*ReplayDeadLettersRequest)(nil),   // 5: calypso.sink.v1.ReplayDeadLettersRequest
+	(*ReplayDeadLettersResponse)(nil),  // 6: calypso.sink.v1.ReplayDeadLettersResponse
+	(*DiscardDeadLettersRequest)(nil),  // 7: calypso.sink.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 8: calypso.sink.v1.DiscardDeadLettersResponse
+	(*Sink)(nil),                       // 9: calypso.sink.v1.Sink
+	(*PartitionProgress)(nil),          // 10: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 11: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 12: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 13: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 14: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 16: google.protobuf.Duration
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
-	1, // 0: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	6, // 1: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	7, // 2: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	0, // 3: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	0, // 4: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	2, // 5: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	4, // 6: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	3, // 7: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	5, // 8: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
+	15, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	2,  // 2: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	0,  // 3: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
+	2,  // 4: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	0,  // 5: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
+	2,  // 6: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	10, // 7: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	15, // 8: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	16, // 9: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	9,  // 10: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	9,  // 11: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	11, // 12: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	13, // 13: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	3,  // 14: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	5,  // 15: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	7,  // 16: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	12, // 17: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	14, // 18: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	4,  // 19: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	6,  // 20: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	8,  // 21: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	17, // [17:22] is the sub-list for method output_type
+	12, // [12:17] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -547,7 +1168,7 @@ func file_calypso_sink_v1_sink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,8 +21,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SinkService_GetSink_FullMethodName   = "/calypso.sink.v1.SinkService/GetSink"
-	SinkService_ListSinks_FullMethodName = "/calypso.sink.v1.SinkService/ListSinks"
+	SinkService_GetSink_FullMethodName            = "/calypso.sink.v1.SinkService/GetSink"
+	SinkService_ListSinks_FullMethodName          = "/calypso.sink.v1.SinkService/ListSinks"
+	SinkService_ListDeadLetters_FullMethodName    = "/calypso.sink.v1.SinkService/ListDeadLetters"
+	SinkService_ReplayDeadLetters_FullMethodName  = "/calypso.sink.v1.SinkService/ReplayDeadLetters"
+	SinkService_DiscardDeadLetters_FullMethodName = "/calypso.sink.v1.SinkService/DiscardDeadLetters"
 )
 
 // SinkServiceClient is the client API for SinkService service.
@@ -35,6 +38,14 @@ type SinkServiceClient interface {
 	GetSink(ctx context.Context, in *GetSinkRequest, opts ...grpc.CallOption) (*GetSinkResponse, error)
 	// ListSinks returns the state of all sink connectors that this fleet runs.
 	ListSinks(ctx context.Context, in *ListSinksRequest, opts ...grpc.CallOption) (*ListSinksResponse, error)
+	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
+	// FAILED_PRECONDITION if the connector has no dead letter topic.
+	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
+	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once. A letter that is refused again stays, with the
+	// new reason in the answer.
+	ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error)
+	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
+	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
 }
 
 type sinkServiceClient struct {
@@ -65,6 +76,36 @@ func (c *sinkServiceClient) ListSinks(ctx context.Context, in *ListSinksRequest,
 	return out, nil
 }
 
+func (c *sinkServiceClient) ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeadLettersResponse)
+	err := c.cc.Invoke(ctx, SinkService_ListDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sinkServiceClient) ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayDeadLettersResponse)
+	err := c.cc.Invoke(ctx, SinkService_ReplayDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sinkServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiscardDeadLettersResponse)
+	err := c.cc.Invoke(ctx, SinkService_DiscardDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SinkServiceServer is the server API for SinkService service.
 // All implementations must embed UnimplementedSinkServiceServer
 // for forward compatibility.
@@ -75,6 +116,14 @@ type SinkServiceServer interface {
 	GetSink(context.Context, *GetSinkRequest) (*GetSinkResponse, error)
 	// ListSinks returns the state of all sink connectors that this fleet runs.
 	ListSinks(context.Context, *ListSinksRequest) (*ListSinksResponse, error)
+	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
+	// FAILED_PRECONDITION if the connector has no dead letter topic.
+	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
+	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once. A letter that is refused again stays, with the
+	// new reason in the answer.
+	ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error)
+	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
+	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
 	mustEmbedUnimplementedSinkServiceServer()
 }
 
@@ -90,6 +139,15 @@ func (UnimplementedSinkServiceServer) GetSink(context.Context, *GetSinkRequest) 
 }
 func (UnimplementedSinkServiceServer) ListSinks(context.Context, *ListSinksRequest) (*ListSinksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListSinks not implemented")
+}
+func (UnimplementedSinkServiceServer) ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeadLetters not implemented")
+}
+func (UnimplementedSinkServiceServer) ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayDeadLetters not implemented")
+}
+func (UnimplementedSinkServiceServer) DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiscardDeadLetters not implemented")
 }
 func (UnimplementedSinkServiceServer) mustEmbedUnimplementedSinkServiceServer() {}
 func (UnimplementedSinkServiceServer) testEmbeddedByValue()                     {}
@@ -148,6 +206,60 @@ func _SinkService_ListSinks_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SinkService_ListDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SinkServiceServer).ListDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SinkService_ListDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SinkServiceServer).ListDeadLetters(ctx, req.(*ListDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SinkService_ReplayDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SinkServiceServer).ReplayDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SinkService_ReplayDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SinkServiceServer).ReplayDeadLetters(ctx, req.(*ReplayDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SinkService_DiscardDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiscardDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SinkServiceServer).DiscardDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SinkService_DiscardDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SinkServiceServer).DiscardDeadLetters(ctx, req.(*DiscardDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SinkService_ServiceDesc is the grpc.ServiceDesc for SinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +274,18 @@ var SinkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListSinks",
 			Handler:    _SinkService_ListSinks_Handler,
+		},
+		{
+			MethodName: "ListDeadLetters",
+			Handler:    _SinkService_ListDeadLetters_Handler,
+		},
+		{
+			MethodName: "ReplayDeadLetters",
+			Handler:    _SinkService_ReplayDeadLetters_Handler,
+		},
+		{
+			MethodName: "DiscardDeadLetters",
+			Handler:    _SinkService_DiscardDeadLetters_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
