@@ -19,6 +19,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 func TestMain(m *testing.M) {
@@ -32,9 +33,13 @@ func TestMain(m *testing.M) {
 // patience bounds every wait of these tests; it is no statement about speed.
 const patience = 30 * time.Second
 
-// broker is an in-memory Kafka.
+// broker is an in-memory Kafka, or with CALYPSO_TEST_REAL_KAFKA an Apache Kafka for each test.
 func broker(t *testing.T) []kgo.Opt {
 	t.Helper()
+	if os.Getenv("CALYPSO_TEST_REAL_KAFKA") != "" {
+		kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"group.min.session.timeout.ms=1000"}})
+		return []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
+	}
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.BrokerConfigs(map[string]string{"group.min.session.timeout.ms": "1000"}))
 	if err != nil {
 		t.Fatal(err)
