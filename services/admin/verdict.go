@@ -8,6 +8,7 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
 // finding is one thing that a verdict rests on.
@@ -114,12 +115,7 @@ func healthyReason(p *adminv1.Pipeline) string {
 	if len(p.Sinks) == 0 {
 		return "streaming to Kafka; no sink connector reads its topics"
 	}
-	var waiting int64
-	for _, s := range p.Sinks {
-		for _, part := range s.Sink.GetPartitions() {
-			waiting += max(0, part.End-max(part.Committed, 0))
-		}
-	}
+	waiting := lag.Records(p)
 	if waiting == 0 {
 		return "streaming; Azure Data Explorer has everything that is in Kafka"
 	}

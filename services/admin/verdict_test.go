@@ -33,6 +33,9 @@ func TestTheVerdictIsTheWorstFindingWithItsReason(t *testing.T) {
 		"nothing wrong": {func(*adminv1.Pipeline) {}, adminv1.Verdict_VERDICT_HEALTHY, "has everything"},
 		"records wait": {func(p *adminv1.Pipeline) { p.Sinks[0].Sink.Partitions[0].End = 17 },
 			adminv1.Verdict_VERDICT_HEALTHY, "7 records"},
+		"only a transaction's marker is left": {func(p *adminv1.Pipeline) {
+			p.Capture.ExactlyOnce, p.Sinks[0].Sink.Partitions[0].End = true, 11
+		}, adminv1.Verdict_VERDICT_HEALTHY, "has everything"},
 		"nothing committed yet": {func(p *adminv1.Pipeline) { p.Sinks[0].Sink.Partitions[0].Committed = -1 },
 			adminv1.Verdict_VERDICT_HEALTHY, "10 records"},
 		"no sink": {func(p *adminv1.Pipeline) { p.Sinks = nil }, adminv1.Verdict_VERDICT_HEALTHY, "no sink connector"},

@@ -285,13 +285,13 @@ func (sys *system) service(ctx context.Context, name string, grpcPort int, run f
 	}
 }
 
-// awaitOrders shows when the first orders have come to Azure Data Explorer.
+// awaitOrders shows when Azure Data Explorer has orders.
 func (sys *system) awaitOrders(ctx context.Context) error {
 	if sys.settings.NoOrders {
 		return nil
 	}
 	fmt.Fprintln(sys.out)
-	return sys.progress.step("first orders in ADX", func(note func(string)) (string, error) {
+	return sys.progress.step("orders in ADX", func(note func(string)) (string, error) {
 		note("batches wait up to 30 s in the sink")
 		deadline := time.Now().Add(ordersPatience)
 		for {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/calypso-cdc/calypso/examples/orders"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -116,9 +117,9 @@ func postgres(t *testing.T, s *Settings) *pgx.Conn {
 	return conn
 }
 
-// ordersInADX are the ids in table Orders, as often as they are there.
-func ordersInADX(ctx context.Context, s *Settings) (map[string]int, error) {
-	body := map[string]string{"db": s.ADXDatabase, "csl": "Orders | project orderid"}
+// ask returns the rows of a query's answer.
+func ask(ctx context.Context, s *Settings, query string) ([][]any, error) {
+	body := map[string]string{"db": s.ADXDatabase, "csl": query}
 	code, answer, err := call(ctx, http.MethodPost, "http://"+local(s.ADXPort)+"/v1/rest/query", body)
 	if err := outcome("querying", http.StatusOK, code, answer, err); err != nil {
 		return nil, err
@@ -127,8 +128,17 @@ func ordersInADX(ctx context.Context, s *Settings) (map[string]int, error) {
 	if err := json.Unmarshal(answer, &tables); err != nil {
 		return nil, err
 	}
+	return tables.Tables[0].Rows, nil
+}
+
+// ordersInADX are the ids in table Orders, as often as they are there.
+func ordersInADX(ctx context.Context, s *Settings) (map[string]int, error) {
+	rows, err := ask(ctx, s, "Orders | project orderid")
+	if err != nil {
+		return nil, err
+	}
 	ids := map[string]int{}
-	for _, row := range tables.Tables[0].Rows {
+	for _, row := range rows {
 		ids[fmt.Sprint(row[0])]++
 	}
 	return ids, nil
@@ -185,6 +195,11 @@ func TestOrdersFlowAndAnotherStartGoesOnWhereTheFirstStopped(t *testing.T) {
 	generator(t, &s, "burst", `{"orders": 700}`)
 	generator(t, &s, "stop", `{}`)
 	awaitSameOrders(t, &s, 2200)
+	for i, question := range orders.Queries() {
+		if rows, err := ask(t.Context(), &s, question); err != nil || len(rows) == 0 {
+			t.Errorf("question %d has %d rows: %v", i+1, len(rows), err)
+		}
+	}
 	password, err := os.ReadFile(filepath.Join(s.Data, "postgres.password"))
 	if err != nil {
 		t.Fatal(err)

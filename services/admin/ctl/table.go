@@ -8,6 +8,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
 // table writes aligned columns.
@@ -41,15 +42,12 @@ func kind(t connectorv1.ConnectorType) string {
 func pipelines(t *table, all []*adminv1.Pipeline) {
 	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "WAL KEPT", "REASON")
 	for _, p := range all {
-		var ingested, waiting int64
+		var ingested int64
 		for _, s := range p.Sinks {
 			ingested += s.Sink.GetRowsIngested()
-			for _, part := range s.Sink.GetPartitions() {
-				waiting += max(0, part.End-max(part.Committed, 0))
-			}
 		}
 		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, waiting, size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
 	}
 }
 
