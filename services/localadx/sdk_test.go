@@ -19,6 +19,14 @@ func (r *running) connection(url string) *azkustodata.ConnectionStringBuilder {
 	return azkustodata.NewConnectionStringBuilder(url)
 }
 
+// ingestOptions are what a Go client needs to ingest into a local server.
+func (r *running) ingestOptions() []azkustoingest.Option {
+	return []azkustoingest.Option{
+		azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
+		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection(),
+	}
+}
+
 func TestTheGoSDKCreatesATableAndItsMapping(t *testing.T) {
 	r := start(t, t.TempDir())
 	for name, url := range endpoints(r) {
@@ -53,8 +61,7 @@ func TestTheGoSDKIngestsByQueueAndSeesTheStatusInTheTable(t *testing.T) {
 	r.createOrders()
 	total := 0
 	for name, url := range endpoints(r) {
-		ingestor, err := azkustoingest.New(r.connection(url), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-			azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+		ingestor, err := azkustoingest.New(r.connection(url), r.ingestOptions()...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,8 +84,7 @@ func TestTheGoSDKIngestsByQueueAndSeesTheStatusInTheTable(t *testing.T) {
 func TestTheGoSDKSeesWhyAQueuedIngestionFailed(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
-	ingestor, err := azkustoingest.New(r.connection(r.http), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+	ingestor, err := azkustoingest.New(r.connection(r.http), r.ingestOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +110,7 @@ func TestTheGoSDKStreamsAndManagesStreaming(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
 	r.command(".alter table Orders policy streamingingestion enable")
-	streaming, err := azkustoingest.NewStreaming(r.connection(r.http), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+	streaming, err := azkustoingest.NewStreaming(r.connection(r.http), r.ingestOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +122,7 @@ func TestTheGoSDKStreamsAndManagesStreaming(t *testing.T) {
 	if got := r.rows("Orders"); got != 10 {
 		t.Errorf("after streaming the table has %d rows, want 10", got)
 	}
-	managed, err := azkustoingest.NewManaged(r.connection(r.https), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+	managed, err := azkustoingest.NewManaged(r.connection(r.https), r.ingestOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +139,7 @@ func TestTheGoSDKStreamsAndManagesStreaming(t *testing.T) {
 func TestManagedStreamingFallsBackToTheQueueWithoutThePolicy(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
-	managed, err := azkustoingest.NewManaged(r.connection(r.http), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+	managed, err := azkustoingest.NewManaged(r.connection(r.http), r.ingestOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +163,7 @@ func TestManagedStreamingFallsBackToTheQueueWithoutThePolicy(t *testing.T) {
 func TestIngestionByTagHappensOnce(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.createOrders()
-	ingestor, err := azkustoingest.New(r.connection(r.http), azkustoingest.WithDefaultDatabase("shop"), azkustoingest.WithDefaultTable("Orders"),
-		azkustoingest.WithHttpClient(r.client), azkustoingest.WithoutEndpointCorrection())
+	ingestor, err := azkustoingest.New(r.connection(r.http), r.ingestOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -160,16 +160,10 @@ func (r *recordReader) object(b []byte, i int, n *node, depth int) int {
 		if i < 0 {
 			return i
 		}
-		i = skipSpace(b, i)
-		switch {
-		case i >= len(b):
-			return cut
-		case b[i] == '}':
-			return i + 1
-		case b[i] != ',':
-			return malformed
+		more := false
+		if i, more = afterElement(b, i, '}'); !more {
+			return i
 		}
-		i = skipSpace(b, i+1)
 	}
 }
 
@@ -192,16 +186,10 @@ func (r *recordReader) array(b []byte, i int, n *node, depth int) int {
 		if next < 0 {
 			return next
 		}
-		i = skipSpace(b, next)
-		switch {
-		case i >= len(b):
-			return cut
-		case b[i] == ']':
-			return i + 1
-		case b[i] != ',':
-			return malformed
+		more := false
+		if i, more = afterElement(b, next, ']'); !more {
+			return i
 		}
-		i = skipSpace(b, i+1)
 	}
 }
 

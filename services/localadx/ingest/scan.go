@@ -70,16 +70,10 @@ func skipObject(b []byte, i, depth int) int {
 		if i = skipValue(b, i, depth+1); i < 0 {
 			return i
 		}
-		i = skipSpace(b, i)
-		switch {
-		case i >= len(b):
-			return cut
-		case b[i] == '}':
-			return i + 1
-		case b[i] != ',':
-			return malformed
+		more := false
+		if i, more = afterElement(b, i, '}'); !more {
+			return i
 		}
-		i = skipSpace(b, i+1)
 	}
 }
 
@@ -107,6 +101,21 @@ func afterColon(b []byte, i int) int {
 	return skipSpace(b, i+1)
 }
 
+// afterElement passes over what follows a member or element that ends at i. With a comma there is more, and the position
+// is that of the next one; else it is the one behind the closing bracket, or cut or malformed.
+func afterElement(b []byte, i int, closing byte) (next int, more bool) {
+	i = skipSpace(b, i)
+	switch {
+	case i >= len(b):
+		return cut, false
+	case b[i] == closing:
+		return i + 1, false
+	case b[i] != ',':
+		return malformed, false
+	}
+	return skipSpace(b, i+1), true
+}
+
 func skipArray(b []byte, i, depth int) int {
 	if depth >= maxDepth {
 		return malformed
@@ -119,16 +128,10 @@ func skipArray(b []byte, i, depth int) int {
 		if i = skipValue(b, i, depth+1); i < 0 {
 			return i
 		}
-		i = skipSpace(b, i)
-		switch {
-		case i >= len(b):
-			return cut
-		case b[i] == ']':
-			return i + 1
-		case b[i] != ',':
-			return malformed
+		more := false
+		if i, more = afterElement(b, i, ']'); !more {
+			return i
 		}
-		i = skipSpace(b, i+1)
 	}
 }
 
