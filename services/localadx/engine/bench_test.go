@@ -37,6 +37,9 @@ func BenchmarkQueries(b *testing.B) {
 		{"top_10", "Orders | top 10 by amount desc"},
 		{"dcount", "Orders | summarize dcount(custid)"},
 		{"bin_1d", "Orders | summarize count() by bin(purchase_time, 1d), city"},
+		{"join_dimension_default_kind", "Orders | join (datatable(city:string, region:string)['Austin', 'S', 'Seattle', 'W']) on city | summarize count() by region"},
+		{"lookup_dimension", "Orders | lookup (datatable(city:string, region:string)['Austin', 'S', 'Seattle', 'W']) on city | summarize count() by region"},
+		{"make_series", "Orders | make-series n = count() on purchase_time step 1d by city"},
 		{"tostring_datetime", "Orders | where tostring(purchase_time) startswith '2019-08' | count"},
 	} {
 		b.Run(q.name, func(b *testing.B) {

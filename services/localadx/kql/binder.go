@@ -211,24 +211,53 @@ func (b *binder) queryParameters(st declareStatement, s *scope) *scope {
 		var x node
 		switch {
 		case given:
-			lit, err := parseExpression(text)
-			if err != nil {
-				// a string may come without quotes
-				lit = literalNode{Type: value.String, Value: text}
-			}
-			if n, ok := lit.(nameNode); ok {
-				lit = literalNode{Type: value.String, Value: n.Name}
-			}
-			x = lit
+			x = parameterValue(p.Type, text)
 		case p.Default != nil:
 			x = p.Default
 		default:
 			b.fail(st, codeSemantic, "Query parameter '%s' has no value and no default", p.Name)
 		}
-		e := b.scalar(x, env{})
-		s = s.add(p.Name, &binding{value: b.coerce(e, p.Type)})
+		lit, isLiteral := x.(literalNode)
+		e := b.coerce(b.scalar(x, env{}), p.Type)
+		unreadable := e.isConst && e.konst == nil && !strings.Contains(text, "null") ||
+			isLiteral && lit.Type == value.String && (p.Type.Numeric() || p.Type == value.Bool)
+		if given && unreadable {
+			b.fail(st, codeSemantic, "The value of query parameter '%s' is not a %s", p.Name, p.Type)
+		}
+		s = s.add(p.Name, &binding{value: e})
 	}
 	return s
+}
+
+// parameterValue reads the value of a query parameter. Clients send KQL literals, such as "x" in quotes or
+// datetime(2020-01-01), or the bare text of a string, time or GUID, which must not be read as an expression: 2020-01-01 is no subtraction.
+func parameterValue(t Type, text string) node {
+	bare := literalNode{Type: value.String, Value: text}
+	trimmed := strings.TrimSpace(text)
+	quoted := trimmed != "" && strings.ContainsRune("\"'@", rune(trimmed[0]))
+	call := strings.HasSuffix(trimmed, ")") && strings.Contains(trimmed, "(")
+	switch t {
+	case value.String:
+		if !quoted {
+			return bare
+		}
+	case value.Datetime, value.Timespan, value.GUID:
+		if !quoted && !call {
+			return bare
+		}
+	case value.Dynamic:
+		if !quoted && !call {
+			if v, err := value.DecodeDynamic(text); err == nil {
+				return literalNode{Type: value.Dynamic, Value: value.EncodeDynamic(v)}
+			}
+			return bare
+		}
+	}
+	x, err := parseExpression(text)
+	if err != nil {
+		return bare
+	}
+	return x
 }
 
 // probe runs a plan that answers a question about data while the query is being bound.

@@ -190,3 +190,26 @@ func TestRenderIsKeptBesideThePlan(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+func TestQueryParametersTakeLiteralsAndBareText(t *testing.T) {
+	for _, c := range []struct{ typ, text, want string }{
+		{"string", `"New York"`, `'New York'`}, {"string", `New York`, `'New York'`}, {"string", `a-b`, `'a-b'`},
+		{"long", `5`, `5::BIGINT`}, {"long", `long(-5)`, `(-5)::BIGINT`}, {"int", `int(7)`, `7::INTEGER`}, {"real", `1.5`, `(1.5e+00)`}, {"bool", `true`, `TRUE`},
+		{"datetime", `2020-01-01`, `637134336000000000::BIGINT`}, {"datetime", `datetime(2020-01-01)`, `637134336000000000::BIGINT`},
+		{"timespan", `01:00:00`, `36000000000::BIGINT`}, {"timespan", `time(1h)`, `36000000000::BIGINT`}, {"dynamic", `{"a": 1}`, `'{"a":1}'`}, {"dynamic", `dynamic([1])`, `'[1]'`},
+	} {
+		plan, err := Compile("declare query_parameters(p:"+c.typ+"); print p", Options{Parameters: map[string]string{"p": c.text}})
+		if err != nil {
+			t.Errorf("%s %s: %v", c.typ, c.text, err)
+			continue
+		}
+		if !strings.Contains(plan.SQL, c.want) {
+			t.Errorf("%s %s: %s lacks %s", c.typ, c.text, plan.SQL, c.want)
+		}
+	}
+	for _, c := range []struct{ typ, text string }{{"datetime", "yesterday"}, {"guid", "x"}, {"long", "'a' +"}} {
+		if _, err := Compile("declare query_parameters(p:"+c.typ+"); print p", Options{Parameters: map[string]string{"p": c.text}}); err == nil {
+			t.Errorf("%s %s: no error", c.typ, c.text)
+		}
+	}
+}
