@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func ended(ctx context.Context, adm *kadm.Client, topic string) int64 {
 // BenchmarkDrain drains a slot's backlog into a real broker and relates that to what pg_recvlogical takes for the same
 // backlog: the walsender's ceiling. It reports rows a second, the ratio, and rows a second of the snapshot before.
 func BenchmarkDrain(b *testing.B) {
-	const rows, perTx = 500_000, 1000
+	const rows, perTx = 200_000, 1000
 	s := newSource(b)
 	s.exec(b, ordersTable)
 	s.exec(b, insertOrders(rows))
@@ -74,6 +75,7 @@ func BenchmarkDrain(b *testing.B) {
 	for range b.N {
 		ceiling := recvlogical(b, s)
 		from := ended(b.Context(), adm, topic)
+		used := cpu(b)
 		begin := time.Now()
 		c := start(b, config)
 		wait(b, adm, topic, from+1)
@@ -81,6 +83,7 @@ func BenchmarkDrain(b *testing.B) {
 		wait(b, adm, topic, from+rows)
 		drain := time.Since(begin)
 		c.stop(b)
+		b.ReportMetric(float64((cpu(b)-used).Nanoseconds())/rows/1000, "cpu-us/row")
 		b.ReportMetric(rows/snapshot.Seconds(), "snapshot-rows/s")
 		b.ReportMetric(rows/drain.Seconds(), "rows/s")
 		b.ReportMetric(float64(first.Milliseconds()), "first-ms")
@@ -113,6 +116,15 @@ func recvlogical(b testing.TB, s *source) time.Duration {
 		b.Fatalf("pg_recvlogical: %v\n%s", err, out)
 	}
 	return time.Since(begin)
+}
+
+// cpu is the processor time that this process has used: unlike rows a second it hardly depends on what else runs.
+func cpu(b testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func peakRSS(b testing.TB) int64 {

@@ -97,6 +97,16 @@ func (e *entry) streaming(conn *pgrepl.Stream, s *stage, at pgrepl.Position) {
 	e.state.DurableLsn = at.Commit.String()
 }
 
+// slow shows trouble with the broker while streaming goes on; nil ends it.
+func (e *entry) slow(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+"."
+	if err != nil {
+		e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_RETRYING, err.Error()
+	}
+}
+
 func (e *entry) snapshotting(q *rangeQueue) {
 	e.set(capturev1.Phase_PHASE_SNAPSHOTTING, "Reading the captured tables.")
 	e.mu.Lock()
@@ -147,7 +157,7 @@ func (e *entry) delivered(b *batch, now time.Time, exactlyOnce bool) {
 	}
 }
 
-// snapshotOf copies the state, with what changes all the time as of now.
+// snapshot copies the state, with what changes all the time as of now.
 func (e *entry) snapshot() *capturev1.Capture {
 	e.mu.Lock()
 	defer e.mu.Unlock()

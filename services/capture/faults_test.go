@@ -151,3 +151,40 @@ func TestTheStreamComesBackAfterItsConnectionIsKilled(t *testing.T) {
 		s.awaitSlot(t)
 	}
 }
+
+func TestABrokerThatGoesAwayDelaysChangesAndLosesNone(t *testing.T) {
+	if servers.kafka.Proxy == nil {
+		t.Skip("needs Apache Kafka behind a proxy; the in-memory broker has none")
+	}
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
+	c := startAt(t, servers.kafka.ProxiedBootstrap, s.config("c"+s.db, nil))
+	s.awaitSlot(t)
+	ledger(t, s, 1, 3)
+	await(t, s.db+".public.ledger", 3*ledgerEvents)
+	servers.kafka.Proxy.Cut()
+	ledger(t, s, 4, 3)
+	eventually(t, "the trouble is reported", func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.retries) == 0 {
+			return errors.New("nothing was")
+		}
+		return nil
+	})
+	if s.query(t, "SELECT active::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'") != "true" {
+		t.Error("the slot was let go while the broker was away")
+	}
+	servers.kafka.Proxy.Heal()
+	await(t, s.db+".public.ledger", 6*ledgerEvents)
+	s.verify(t, s.db+".public.ledger", 6)
+}
+
+func TestAServerWithoutLogicalLogIsNamed(t *testing.T) {
+	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"wal_level = replica"}})
+	s := &source{Postgres: pg, db: "postgres"}
+	err := start(t, s.config("wal", nil)).failure(t)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonWALLevel || !strings.Contains(err.Error(), "ALTER SYSTEM SET wal_level = logical") {
+		t.Errorf("error %v, want %s with its remedy", err, pgrepl.ReasonWALLevel)
+	}
+}

@@ -55,9 +55,11 @@ func runTests(m *testing.M) int {
 		return 0
 	}
 	defer servers.pg.Close()
-	if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{Proxied: true}); err != nil {
+		if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	defer servers.kafka.Close()
 	if !servers.kafka.Real {
@@ -176,9 +178,15 @@ const testOffsets = "calypso-offsets"
 // start runs a connector until stop or the test's end.
 func start(t testing.TB, config map[string]string) *capture {
 	t.Helper()
+	return startAt(t, servers.kafka.Bootstrap, config)
+}
+
+// startAt is start with other addresses of the broker.
+func startAt(t testing.TB, brokers string, config map[string]string) *capture {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	c := &capture{cancel: cancel, done: make(chan error, 1)}
-	task, err := makeTask(servers.kafka.Bootstrap, config, NewBoard(), func(err error) {
+	task, err := makeTask(brokers, config, NewBoard(), func(err error) {
 		if err != nil {
 			c.mu.Lock()
 			c.retries = append(c.retries, err)

@@ -6,7 +6,7 @@ import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
 func replicationKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "plugin.name", Type: catalogue.String, Default: catalogue.Default("decoderbufs"), Allowed: []string{"pgoutput", "decoderbufs", "wal2json", "wal2json_rds", "wal2json_streaming", "wal2json_rds_streaming"}, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Plugin",
-			Doc: "Output plugin: pgoutput, wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming) or decoderbufs. Without the key, and where the server has no wal2json library, pgoutput is taken, which every server has; the events are the same."},
+			Doc: "Output plugin: pgoutput, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, with decoderbufs, and where the server has no wal2json library, pgoutput is taken, which every server has; the events are the same."},
 		{Name: "slot.name", Type: catalogue.String, Default: catalogue.Default("debezium"), Check: slotName, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Slot",
 			Doc: "Replication slot: lower-case letters, digits and underscores, at most 63. Each connector needs one of its own. It is created with the first start."},
 		{Name: "publication.name", Type: catalogue.String, Default: catalogue.Default("dbz_publication"), Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Publication",
@@ -22,9 +22,9 @@ func replicationKeys() []catalogue.Key {
 		{Name: "slot.stream.params", Type: catalogue.String, Importance: catalogue.Low, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Wide, DisplayName: "Optional parameters to pass to the logical decoder when the stream is started.",
 			Doc: "Further options for the output plugin: name=value, separated by semicolons."},
 		{Name: "slot.max.retries", Type: catalogue.Int, Default: catalogue.Default("6"), Importance: catalogue.Low, Group: "CONNECTION_ADVANCED_REPLICATION", DisplayName: "Retry count",
-			Doc: "How often a start on a slot that another process holds is tried before the task fails."},
+			Doc: "With slot.retry.delay.ms: a slot that another process holds is waited for this many times that long before the task fails."},
 		{Name: "slot.retry.delay.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Importance: catalogue.Low, Group: "CONNECTION_ADVANCED_REPLICATION", DisplayName: "Retry delay",
-			Doc: "Time in milliseconds between two such attempts."},
+			Doc: "Longest time in milliseconds between two attempts to take a slot that another process holds."},
 		{Name: "status.update.interval.ms", Type: catalogue.Int, Default: catalogue.Default("10000"), Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Short, DisplayName: "Status update interval (ms)",
 			Doc: "Longest time in milliseconds between two status messages to the server; it is shortened to a third of the server's wal_sender_timeout."},
 		{Name: "lsn.flush.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("30000"), Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Short, DisplayName: "LSN flush timeout (ms)",

@@ -161,3 +161,18 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 		}
 	}
 }
+
+func TestALargeTransactionThatIsStreamedWhileItRunsLosesOnlyWhatItRolledBack(t *testing.T) {
+	for _, protocol := range []string{"1", "2", "4"} {
+		t.Run("protocol "+protocol, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
+			start(t, s.config("c"+s.db, map[string]string{"replication.protocol": protocol, "max.batch.size": "300", "streaming.memory.bytes": "20000"}))
+			s.awaitSlot(t)
+			s.exec(t, `BEGIN; INSERT INTO ledger SELECT g, 1, 'a' FROM generate_series(1, 3000) g; SAVEPOINT s; INSERT INTO ledger SELECT g, 1, 'undone' FROM generate_series(3001, 6000) g;
+				ROLLBACK TO s; INSERT INTO ledger SELECT g, 1, 'b' FROM generate_series(3001, 4000) g; COMMIT; BEGIN; INSERT INTO ledger SELECT g, 2, 'never' FROM generate_series(10001, 14000) g; ROLLBACK; INSERT INTO ledger VALUES (0, 3, 'last')`)
+			await(t, s.db+".public.ledger", 4001)
+			s.verify(t, s.db+".public.ledger", 2)
+		})
+	}
+}

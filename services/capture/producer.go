@@ -41,12 +41,18 @@ const transactionTimeout = 30 * time.Second
 // with the connector's transactional id.
 func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *failpoints) (*producer, error) {
 	p := &producer{fail: fail, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix})}
-	p.promise = func(_ *kgo.Record, err error) {
+	p.promise = func(r *kgo.Record, err error) {
 		if err != nil {
+			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+				err = permanent("a record of %d bytes with key %.200q is too large for topic %s: raise the topic's max.message.bytes and producer.override.max.request.size, or leave the column out with column.exclude.list: %w", len(r.Key)+len(r.Value), r.Key, r.Topic, err)
+			}
 			p.failure.CompareAndSwap(nil, &err)
 		}
 	}
 	opts := []kgo.Opt{
+		// The broker may answer the first request for a topic that was just made with "unknown"; the client then asks again
+		// after this time, not after its default of 5 s.
+		kgo.MetadataMinAge(50*time.Millisecond),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.batchEvents + 1000), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
 		kgo.ProducerBatchMaxBytes(s.producer.maxRequest), kgo.StopProducerOnDataLossDetected(),

@@ -215,6 +215,10 @@ func (s *session) choosePlugin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if s.settings.plugin == "decoderbufs" {
+		s.env.Logger.Warn("plugin.name=decoderbufs is served by pgoutput, with the same events; a slot that was made with decoderbufs cannot be taken over. Set plugin.name=pgoutput to silence this.", "reason", pgrepl.ReasonPluginMissing)
+		return "pgoutput", nil
+	}
 	if s.settings.plugin == "wal2json" && slot != nil && slot.Plugin == "pgoutput" {
 		return "pgoutput", nil // an earlier start fell back
 	}

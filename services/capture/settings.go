@@ -20,7 +20,6 @@ type settings struct {
 	filter     *tableFilter
 
 	plugin      string // pgoutput, wal2json or decoderbufs
-	pluginGiven bool
 	protocol    int
 	pluginExtra [][2]string
 	// wal2jsonFormat is 2, or 1 if slot.stream.params asks for it.
@@ -148,8 +147,8 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 			ApplicationName: "calypso capture",
 		},
 		prefix: v.String("topic.prefix"), filter: filter,
-		pluginGiven: v.Has("plugin.name"), protocol: v.Int("replication.protocol"),
-		slot: v.String("slot.name"), slotTries: v.Int("slot.max.retries"), slotDelay: v.Duration("slot.retry.delay.ms"),
+		protocol: v.Int("replication.protocol"),
+		slot:     v.String("slot.name"), slotTries: v.Int("slot.max.retries"), slotDelay: v.Duration("slot.retry.delay.ms"),
 		slotCreate: v.Duration("internal.create.slot.command.timeout"), failover: v.Bool("slot.failover"), dropOnStop: v.Bool("slot.drop.on.stop"),
 		publication: pgrepl.Publication{
 			Name: v.String("publication.name"), Mode: pgrepl.PublicationMode(strings.ToLower(v.String("publication.autocreate.mode"))),
@@ -189,7 +188,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	switch p := strings.ToLower(v.String("plugin.name")); {
 	case strings.HasPrefix(p, "wal2json"):
 		s.plugin, s.wal2jsonFormat = "wal2json", 2
-	case p == "decoderbufs" && s.pluginGiven:
+	case p == "decoderbufs" && v.Has("plugin.name"):
 		s.plugin = "decoderbufs"
 	default:
 		s.plugin = "pgoutput"

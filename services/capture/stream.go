@@ -109,7 +109,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 			next.signalOffset = b.signalOffset
 		}
 		s.fail.pass("before_produce")
-		if err := s.producer.deliver(ctx, b, next); err != nil {
+		if err := s.deliverNoticing(ctx, b, next); err != nil {
 			stage.close()
 			return err
 		}
@@ -120,6 +120,25 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 			conn.Confirm(mark)
 		}
 	}
+}
+
+// slowDelivery is after how long an unacknowledged batch counts as trouble worth showing.
+const slowDelivery = 5 * time.Second
+
+// deliverNoticing delivers a batch; where the broker does not answer, which the client waits out, it says so meanwhile.
+func (s *session) deliverNoticing(ctx context.Context, b *batch, next checkpoint) error {
+	slow := time.AfterFunc(slowDelivery, func() {
+		err := fmt.Errorf("Kafka has not acknowledged %d records for %s: the broker is down or slow; waiting for it", len(b.Records), slowDelivery)
+		s.board.slow(err)
+		s.env.Retrying(err)
+		s.env.Logger.Warn(err.Error())
+	})
+	err := s.producer.deliver(ctx, b, next)
+	if !slow.Stop() && err == nil {
+		s.board.slow(nil)
+		s.env.Retrying(nil)
+	}
+	return err
 }
 
 // delivered tells board, metrics and traces about a durable batch.

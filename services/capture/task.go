@@ -51,7 +51,8 @@ const (
 // Run implements connector.Task.
 func (t *task) Run(ctx context.Context) error {
 	defer t.board.remove()
-	delay, failures, inUse := firstRetryDelay, 0, 0
+	delay, failures := firstRetryDelay, 0
+	var inUse time.Time // since when the slot is another's; zero if it is not
 	for {
 		began := time.Now()
 		err := t.session(ctx)
@@ -62,17 +63,22 @@ func (t *task) Run(ctx context.Context) error {
 			err = errors.New("the session ended without a reason")
 		}
 		if time.Since(began) > steadyAfter {
-			delay, failures, inUse = firstRetryDelay, 0, 0
+			delay, failures = firstRetryDelay, 0
 		}
 		failures++
 		wait := delay
-		if pgrepl.ReasonOf(err) == pgrepl.ReasonSlotInUse {
+		if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse {
+			inUse = time.Time{}
+		} else {
 			// After a crash the server may need wal_sender_timeout to notice that the slot's reader is gone.
-			if inUse++; inUse > t.settings.slotTries {
+			if inUse.IsZero() {
+				inUse = time.Now()
+			}
+			if time.Since(inUse) > time.Duration(t.settings.slotTries)*t.settings.slotDelay {
 				t.board.failed(err)
 				return err
 			}
-			wait = t.settings.slotDelay
+			wait = min(delay, t.settings.slotDelay)
 		}
 		if !retriable(err) || t.settings.retries >= 0 && failures > t.settings.retries {
 			t.board.failed(err)
