@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -206,6 +207,16 @@ func TestAPageOfAnotherSiteCannotRunCommands(t *testing.T) {
 	}
 	if tables := r.command(".show tables"); len(tables) != 0 {
 		t.Errorf("there are tables: %v", tables)
+	}
+	// Its own page may, by a known name and by its address.
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.http, "http://"))
+	for host, want := range map[string]int{"localhost:" + port: http.StatusOK, "127.0.0.1:" + port: http.StatusOK, "192.0.2.1:80": http.StatusForbidden} {
+		request, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+port+"/v1/rest/mgmt", strings.NewReader(`{"db":"shop","csl":".show tables"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", "http://"+host)
+		r.do(request, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/subtle"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,7 +64,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-ms-client-request-id", x.clientID)
 	w.Header().Set("x-ms-activity-id", x.activityID)
 	if !h.allowOrigin(w, r) {
-		h.fail(x, &protocolError{status: http.StatusForbidden, code: "Forbidden", message: "pages of " + r.Header.Get("Origin") + " may not call this server", permanent: true})
+		h.fail(x, &protocolError{status: http.StatusForbidden, code: "Forbidden", message: "pages of " + r.Header.Get("Origin") + " may not call this server: use a name from its certificate, or add yours by --names", permanent: true})
 		return
 	}
 	if r.Method == http.MethodOptions {
@@ -114,7 +115,12 @@ func (h *Handler) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	from, err := url.Parse(origin)
-	if err != nil || origin != webOrigin && !slices.Contains(h.Names, from.Hostname()) {
+	if err != nil {
+		return false
+	}
+	// A name that is not known may be made to lead here by whoever owns it; an address cannot.
+	own := slices.Contains(h.Names, from.Hostname()) || from.Host == r.Host && net.ParseIP(from.Hostname()) != nil
+	if !own && origin != webOrigin {
 		return false
 	}
 	header := w.Header()
