@@ -131,10 +131,11 @@ func (k *compiler) sparseVector() codec {
 	s := &record.Schema{Type: record.Struct, Name: "io.debezium.data.SparseDoubleVector", Version: 1, Doc: "Sparse double vector",
 		Fields: []record.Field{field("dimensions", record.Of(record.Int16)), field("vector", &record.Schema{Type: record.MapType,
 			Keys: record.Of(record.Int16), Values: record.Of(record.Float64)})}}
+	encodeIndex := intEncoder(16)
 	return codec{schema: s, encode: func(dst, text []byte) ([]byte, error) {
 		elements, dimensions, ok := bytes.Cut(text, []byte("}/"))
 		n, err := strconv.ParseInt(string(dimensions), 10, 16)
-		if !ok || err != nil || elements[0] != '{' {
+		if !ok || err != nil || len(elements) == 0 || elements[0] != '{' {
 			return dst, fmt.Errorf("%q is no sparse vector, or has more than 32767 dimensions", text)
 		}
 		dst = strconv.AppendInt(append(dst, `{"dimensions":`...), n, 10)
@@ -147,7 +148,7 @@ func (k *compiler) sparseVector() codec {
 			if !first {
 				dst = append(dst, ',')
 			}
-			if dst, err = encodeInt(append(dst, '['), index); err == nil {
+			if dst, err = encodeIndex(append(dst, '['), index); err == nil {
 				dst, err = encodeFloat64(append(dst, ','), number)
 			}
 			if err != nil {

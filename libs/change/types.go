@@ -71,11 +71,11 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 	case "bool":
 		return codec{schema: record.Of(record.Boolean), encode: encodeBool, fallback: false}, true
 	case "int2":
-		return codec{schema: record.Of(record.Int16), encode: encodeInt, fallback: int16(0)}, true
+		return codec{schema: record.Of(record.Int16), encode: intEncoder(16), fallback: int16(0)}, true
 	case "int4":
-		return codec{schema: record.Of(record.Int32), encode: encodeInt, fallback: int32(0)}, true
+		return codec{schema: record.Of(record.Int32), encode: intEncoder(32), fallback: int32(0)}, true
 	case "int8", "oid":
-		return codec{schema: record.Of(record.Int64), encode: encodeInt, fallback: int64(0)}, true
+		return codec{schema: record.Of(record.Int64), encode: intEncoder(64), fallback: int64(0)}, true
 	case "float4":
 		return codec{schema: record.Of(record.Float32), encode: encodeFloat32, fallback: float32(0)}, true
 	case "float8":
@@ -155,21 +155,29 @@ func (k *compiler) unknown(t *Type) (codec, bool) {
 
 func encodeText(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
 
-// encodeInt copies the digits, which are JSON already, after a look at them.
-func encodeInt(dst, text []byte) ([]byte, error) {
-	digits := text
-	if len(digits) > 0 && digits[0] == '-' {
-		digits = digits[1:]
-	}
-	if len(digits) == 0 || len(digits) > 20 || len(digits) > 1 && digits[0] == '0' {
-		return dst, fmt.Errorf("%q is no integer", text)
-	}
-	for _, c := range digits {
-		if c < '0' || c > '9' {
+// intEncoder copies the digits of integers, which are JSON already, after a look at them.
+func intEncoder(bits int) encodeFunc {
+	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // so many digits always fit
+	return func(dst, text []byte) ([]byte, error) {
+		digits := text
+		if len(digits) > 0 && digits[0] == '-' {
+			digits = digits[1:]
+		}
+		if len(digits) == 0 || len(digits) > 1 && digits[0] == '0' {
 			return dst, fmt.Errorf("%q is no integer", text)
 		}
+		for _, c := range digits {
+			if c < '0' || c > '9' {
+				return dst, fmt.Errorf("%q is no integer", text)
+			}
+		}
+		if len(digits) > safe {
+			if _, err := strconv.ParseInt(string(text), 10, bits); err != nil {
+				return dst, fmt.Errorf("%q is no integer of %d bits", text, bits)
+			}
+		}
+		return append(dst, text...), nil
 	}
-	return append(dst, text...), nil
 }
 
 func encodeBool(dst, text []byte) ([]byte, error) {
