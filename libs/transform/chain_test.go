@@ -1,0 +1,261 @@
+package transform
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// apply runs a chain made from settings on a record and returns its key and value as JSON, with schemas if withSchemas.
+func apply(t *testing.T, settings map[string]string, r *record.Record) *record.Record {
+	t.Helper()
+	c, err := FromSettings(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Apply(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func jsonOf(t *testing.T, s *record.Schema, v any) string {
+	t.Helper()
+	b, err := (&record.JSON{KeepNull: true}).AppendValue(nil, s, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+const withSchema = `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"},` +
+	`{"type":"string","optional":true,"default":"d","field":"a"}],"optional":true,"name":"p.s.t.Value","field":"before"},{"type":"struct","fields":[` +
+	`{"type":"int32","optional":false,"field":"id"},{"type":"string","optional":true,"default":"d","field":"a"}],"optional":true,"name":"p.s.t.Value",` +
+	`"field":"after"},{"type":"struct","fields":[{"type":"string","optional":false,"field":"table"},{"type":"int64","optional":true,"field":"lsn"}],` +
+	`"optional":false,"name":"io.debezium.connector.postgresql.Source","field":"source"},{"type":"string","optional":false,"field":"op"}],` +
+	`"optional":false,"name":"p.s.t.Envelope","version":2},"payload":%s}`
+
+// envelope reads a change event from JSON with schema, as the sink does.
+func envelope(t *testing.T, payload string) *record.Record {
+	t.Helper()
+	s, v, err := (&record.JSON{Schemas: true}).Decode("p.s.t", []byte(replaceOnce(withSchema, "%s", payload)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &record.Record{Topic: "p.s.t", Partition: 2, Offset: 7, Timestamp: 1577872800123, KeySchema: record.Of(record.String), Key: "k", ValueSchema: s, Value: v}
+}
+
+func replaceOnce(s, old, with string) string {
+	for i := 0; i+len(old) <= len(s); i++ {
+		if s[i:i+len(old)] == old {
+			return s[:i] + with + s[i+len(old):]
+		}
+	}
+	return s
+}
+
+const (
+	created = `{"before":null,"after":{"id":1,"a":null},"source":{"table":"t","lsn":5},"op":"c"}`
+	deleted = `{"before":{"id":1,"a":"x"},"after":null,"source":{"table":"t","lsn":6},"op":"d"}`
+	cut     = `{"before":null,"after":null,"source":{"table":"t","lsn":7},"op":"t"}`
+)
+
+func unwrap(options ...string) map[string]string {
+	s := map[string]string{"transforms": "u", "transforms.u.type": "io.debezium.transforms.ExtractNewRecordState"}
+	for i := 0; i+1 < len(options); i += 2 {
+		s["transforms.u."+options[i]] = options[i+1]
+	}
+	return s
+}
+
+func TestADeleteBecomesWhatTheModeSays(t *testing.T) {
+	tombstone := func() *record.Record { return &record.Record{Topic: "p.s.t", Key: "k"} }
+	for _, c := range []struct {
+		options      []string
+		value        string // empty: dropped
+		schema       bool
+		tombstoneToo bool
+	}{
+		{nil, "null", true, false},
+		{[]string{"delete.tombstone.handling.mode", "drop"}, "", false, false},
+		{[]string{"delete.tombstone.handling.mode", "delete-to-tombstone"}, "null", false, false},
+		{[]string{"delete.tombstone.handling.mode", "rewrite"}, `{"id":1,"a":"x","__deleted":"true"}`, true, false},
+		{[]string{"delete.tombstone.handling.mode", "rewrite-with-tombstone"}, `{"id":1,"a":"x","__deleted":"true"}`, true, true},
+		{[]string{"delete.handling.mode", "rewrite"}, `{"id":1,"a":"x","__deleted":"true"}`, true, false},
+		{[]string{"drop.tombstones", "false"}, "", false, true},
+		{[]string{"delete.handling.mode", "none", "drop.tombstones", "false", "add.fields", "op"}, "null", true, true},
+	} {
+		out := apply(t, unwrap(c.options...), envelope(t, deleted))
+		switch {
+		case out == nil:
+			if c.value != "" {
+				t.Errorf("%v: dropped", c.options)
+			}
+		case c.value == "":
+			t.Errorf("%v: not dropped", c.options)
+		default:
+			if got := jsonOf(t, out.ValueSchema, out.Value); got != c.value || (out.ValueSchema != nil) != c.schema {
+				t.Errorf("%v: %s with schema %t, want %s", c.options, got, out.ValueSchema != nil, c.value)
+			}
+		}
+		if got := apply(t, unwrap(c.options...), tombstone()) != nil; got != c.tombstoneToo {
+			t.Errorf("%v: tombstone passed %t", c.options, got)
+		}
+		if apply(t, unwrap(c.options...), envelope(t, cut)) != nil {
+			t.Errorf("%v: a truncate passed", c.options)
+		}
+	}
+}
+
+func TestAddedFieldsAndHeadersComeFromTheEnvelope(t *testing.T) {
+	out := apply(t, unwrap("add.fields", "op,table,source.lsn:pos,nosuch", "add.headers", "op,lsn", "replace.null.with.default", "false"), envelope(t, created))
+	if got := jsonOf(t, out.ValueSchema, out.Value); got != `{"id":1,"a":null,"__op":"c","__table":"t","__pos":5}` {
+		t.Error(got)
+	}
+	if len(out.Headers) != 2 || string(record.HeaderBytes(out.Headers[1].Schema, out.Headers[1].Value)) != "5" {
+		t.Errorf("headers %v", out.Headers)
+	}
+	if out.ValueSchema.Optional || out.ValueSchema.Name != "p.s.t.Value" {
+		t.Errorf("schema %+v", out.ValueSchema)
+	}
+}
+
+func TestARecordThatIsNoChangeEventPassesUnwrapUnchanged(t *testing.T) {
+	r := &record.Record{Topic: "h", ValueSchema: &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Heartbeat"}, Value: &record.StructValue{}}
+	if apply(t, unwrap(), r) != r {
+		t.Error("a heartbeat was changed")
+	}
+}
+
+// simple is a record with a struct of two fields.
+func simple() *record.Record {
+	s := &record.Schema{Type: record.Struct, Name: "n", Fields: []record.Field{{Name: "a", Schema: record.Of(record.Int32)},
+		{Name: "b", Schema: record.OptionalOf(record.String).WithDefault("dflt")}}}
+	return &record.Record{Topic: "t", Partition: 3, Offset: 9, Timestamp: 1577872800123, ValueSchema: s, Value: &record.StructValue{Schema: s, Values: []any{int32(5), nil}}}
+}
+
+func TestFieldTransformsChangeStructs(t *testing.T) {
+	const k = "org.apache.kafka.connect.transforms."
+	for _, c := range []struct {
+		class   string
+		options map[string]string
+		want    string
+	}{
+		{"InsertField$Value", map[string]string{"topic.field": "tp", "offset.field": "o!", "static.field": "s", "static.value": "v"}, `{"a":5,"b":"dflt","tp":"t","o":9,"s":"v"}`},
+		{"ReplaceField$Value", map[string]string{"exclude": "b", "renames": "a:z"}, `{"z":5}`},
+		{"ReplaceField$Value", map[string]string{"include": "b", "replace.null.with.default": "false"}, `{"b":null}`},
+		{"MaskField$Value", map[string]string{"fields": "a,b"}, `{"a":0,"b":""}`},
+		{"MaskField$Value", map[string]string{"fields": "a", "replacement": "42"}, `{"a":42,"b":"dflt"}`},
+		{"Cast$Value", map[string]string{"spec": "a:string"}, `{"a":"5","b":"dflt"}`},
+		{"HoistField$Value", map[string]string{"field": "x"}, `{"x":{"a":5,"b":null}}`},
+		{"ExtractField$Value", map[string]string{"field": "a"}, `5`},
+		{"Flatten$Value", nil, `{"a":5,"b":"dflt"}`},
+	} {
+		settings := map[string]string{"transforms": "x", "transforms.x.type": k + c.class}
+		for name, v := range c.options {
+			settings["transforms.x."+name] = v
+		}
+		out := apply(t, settings, simple())
+		if got := jsonOf(t, out.ValueSchema, out.Value); got != c.want {
+			t.Errorf("%s %v: %s, want %s", c.class, c.options, got, c.want)
+		}
+	}
+}
+
+func TestFieldTransformsChangeMapsWithoutSchema(t *testing.T) {
+	const k = "org.apache.kafka.connect.transforms."
+	for class, c := range map[string]struct {
+		options map[string]string
+		want    string
+	}{
+		"InsertField$Value":        {map[string]string{"static.field": "s", "static.value": "v"}, `{"a":5,"n":{"x":1},"s":"v"}`},
+		"ReplaceField$Value":       {map[string]string{"exclude": "n"}, `{"a":5}`},
+		"Flatten$Value":            {nil, `{"a":5,"n.x":1}`},
+		"TimestampConverter$Value": {map[string]string{"field": "a", "target.type": "string", "format": "yyyy-MM-dd'T'HH:mm:ss.SSS"}, `{"a":"1970-01-01T00:00:00.005","n":{"x":1}}`},
+		"ExtractField$Value":       {map[string]string{"field": "n.x", "field.syntax.version": "V2"}, `1`},
+	} {
+		_, v, err := (&record.JSON{}).Decode("t", []byte(`{"a":5,"n":{"x":1}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings := map[string]string{"transforms": "x", "transforms.x.type": k + class}
+		for name, o := range c.options {
+			settings["transforms.x."+name] = o
+		}
+		out := apply(t, settings, &record.Record{Topic: "t", Value: v})
+		if got := jsonOf(t, nil, out.Value); got != c.want {
+			t.Errorf("%s: %s, want %s", class, got, c.want)
+		}
+	}
+}
+
+func TestAPredicateDecidesWhetherAStepApplies(t *testing.T) {
+	settings := map[string]string{"transforms": "f", "transforms.f.type": "org.apache.kafka.connect.transforms.Filter", "transforms.f.predicate": "p",
+		"predicates": "p", "predicates.p.type": "org.apache.kafka.connect.transforms.predicates.TopicNameMatches", "predicates.p.pattern": "a.*"}
+	for _, negate := range []string{"false", "true"} {
+		settings["transforms.f.negate"] = negate
+		for _, topic := range []string{"ab", "ba"} {
+			dropped := apply(t, settings, &record.Record{Topic: topic}) == nil
+			if want := (topic == "ab") != (negate == "true"); dropped != want {
+				t.Errorf("negate %s, topic %s: dropped %t", negate, topic, dropped)
+			}
+		}
+	}
+}
+
+func TestRoutersRenameTopics(t *testing.T) {
+	for want, s := range map[string]map[string]string{
+		"new.t":      {"type": "RegexRouter", "regex": "(?<pre>p)\\.(.*)", "replacement": "new.t"},
+		"s.t-p":      {"type": "RegexRouter", "regex": "(?<pre>p)\\.(.*)", "replacement": "$2-${pre}"},
+		"p.s.t-2020": {"type": "TimestampRouter", "timestamp.format": "yyyy"},
+		"p.all":      {"type": "io.debezium.transforms.ByLogicalTableRouter", "topic.regex": "(p)\\..*", "topic.replacement": "$1.all"},
+	} {
+		settings := map[string]string{"transforms": "r"}
+		for k, v := range s {
+			settings["transforms.r."+k] = v
+		}
+		r := envelope(t, created)
+		r.KeySchema, r.Key = nil, nil
+		if out := apply(t, settings, r); out.Topic != want {
+			t.Errorf("%s, want %s", out.Topic, want)
+		}
+	}
+}
+
+func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
+	for _, s := range []map[string]string{
+		{"transforms": "x"},
+		{"transforms": "x", "transforms.x.type": "com.example.Custom"},
+		{"transforms": "x", "transforms.x.type": "RegexRouter", "transforms.x.regex": "("},
+		{"transforms": "x", "transforms.x.type": "RegexRouter", "transforms.x.regex": "a", "transforms.x.predicate": "none"},
+		{"transforms": "x", "transforms.x.type": "io.debezium.transforms.Filter", "transforms.x.condition": "true"},
+		{"transforms": "x", "transforms.x.type": "MaskField$Value"},
+		{"transforms": "x", "transforms.x.type": "Cast$Value", "transforms.x.spec": "a:uint8"},
+		{"transforms": "x", "transforms.x.type": "TimestampConverter$Value", "transforms.x.target.type": "string", "transforms.x.format": "QQQ"},
+		{"predicates": "p", "predicates.p.type": "Maybe"},
+	} {
+		if _, err := FromSettings(s); err == nil {
+			t.Errorf("%v was accepted", s)
+		}
+	}
+}
+
+func TestAnErrorOfAStepNamesTheStepAndTheTopic(t *testing.T) {
+	c, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "Cast$Value", "transforms.x.spec": "b:int32"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Apply(simple())
+	var step *StepError
+	if !errors.As(err, &step) || step.Step != "x" || step.Topic != "t" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNoTransformsMeansNoChain(t *testing.T) {
+	if c, err := FromSettings(map[string]string{"topic.prefix": "p"}); c != nil || err != nil {
+		t.Error(c, err)
+	}
+}
