@@ -62,6 +62,11 @@ func Up(ctx context.Context, s Settings, version string, out io.Writer) (err err
 	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o711); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
+	lock, err := lockData(s.Data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if err := s.claimPorts(); err != nil {
 		return err
 	}

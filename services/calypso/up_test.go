@@ -234,6 +234,18 @@ func TestWithoutOrdersNothingIsMade(t *testing.T) {
 	}
 }
 
+func TestOneDataFolderIsForOneProcess(t *testing.T) {
+	s := settings(t)
+	lock, err := lockData(s.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := Up(t.Context(), s, "test", &screen{}); err == nil || !strings.Contains(err.Error(), "another calypso runs with the data folder") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestAPartThatEndsEndsAllWithItsReason(t *testing.T) {
 	if _, err := pgserver.FindBinaries(); errors.Is(err, pgserver.ErrNoBinaries) {
 		t.Skipf("left out: %v", err)

@@ -1,0 +1,24 @@
+//go:build unix
+
+package calypso
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// lockData makes sure that no other process uses the data folder; the lock goes when the file is closed, at the latest
+// with this process.
+func lockData(data string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another calypso runs with the data folder %s: stop it, or choose another folder with --data", data)
+	}
+	return f, nil
+}
