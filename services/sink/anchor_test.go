@@ -217,14 +217,14 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 	s.produce(1, 10, 1)
 	s.holds(10)
 	heal, _ := servers.adx.outage(t)
-	s.produce(10, 60_000, 1)
+	s.produce(10, 130_000, 1)
 	r.waitRetrying(t)
 	time.Sleep(time.Second)
 	if held := r.task.held.Load(); held > 2<<20 {
 		t.Errorf("%d bytes are held, more than the limit and one batch", held)
 	}
 	heal()
-	s.holds(60_000)
+	s.holds(130_000)
 }
 
 func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {

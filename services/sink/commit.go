@@ -19,7 +19,7 @@ type topicPartition struct {
 	partition int32
 }
 
-// errFenced says that this member's commits are no longer taken: the partition is someone else's.
+// errFenced says that the partition is no longer this member's, so its position was not committed.
 var errFenced = errors.New("the partition has gone to another member of the group")
 
 // position is what is committed for a partition: the offset, and the cuts beyond it as metadata.
@@ -28,28 +28,44 @@ type position struct {
 	metadata string
 }
 
-// committer commits positions, one request at a time; positions that arrive meanwhile go together into the next. Later positions of
-// a partition replace earlier ones, which a partition's ledger allows since each holds all that the earlier held.
+// request asks for a partition's position to be committed. owner is the partition's present life at this member: a request of an
+// earlier life must not overwrite what others committed since.
+type request struct {
+	owner    *partition
+	position position
+	waiters  []chan error
+}
+
+// committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
+// position of a partition replaces an earlier one, which its ledger allows since each holds all that the earlier held.
+//
+// A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
 type committer struct {
 	client *kgo.Client
 	logger *slog.Logger
+	// owns says whether a partition's life goes on.
+	owns func(*partition) bool
 
 	mu      sync.Mutex
-	pending map[topicPartition]position
-	waiters []chan error
+	pending map[topicPartition]*request
 	wake    chan struct{}
 }
 
-func newCommitter(client *kgo.Client, logger *slog.Logger) *committer {
-	return &committer{client: client, logger: logger, pending: map[topicPartition]position{}, wake: make(chan struct{}, 1)}
+func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool) *committer {
+	return &committer{client: client, logger: logger, owns: owns, pending: map[topicPartition]*request{}, wake: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
-func (c *committer) commit(tp topicPartition, p position) <-chan error {
+func (c *committer) commit(owner *partition, p position) <-chan error {
 	done := make(chan error, 1)
 	c.mu.Lock()
-	c.pending[tp] = p
-	c.waiters = append(c.waiters, done)
+	r := c.pending[owner.tp]
+	if r == nil || r.owner != owner {
+		r.answer(errFenced)
+		r = &request{owner: owner}
+		c.pending[owner.tp] = r
+	}
+	r.position, r.waiters = p, append(r.waiters, done)
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
@@ -58,12 +74,20 @@ func (c *committer) commit(tp topicPartition, p position) <-chan error {
 	return done
 }
 
-// run commits until ctx ends; positions asked for before are still tried once.
+func (r *request) answer(err error) {
+	if r == nil {
+		return
+	}
+	for _, w := range r.waiters {
+		w <- err
+	}
+}
+
+// run commits until ctx ends.
 func (c *committer) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			c.flush(ctx)
 			return
 		case <-c.wake:
 			c.flush(ctx)
@@ -73,30 +97,25 @@ func (c *committer) run(ctx context.Context) {
 
 func (c *committer) flush(ctx context.Context) {
 	c.mu.Lock()
-	pending, waiters := c.pending, c.waiters
-	c.pending, c.waiters = map[topicPartition]position{}, nil
+	taken := c.pending
+	c.pending = map[topicPartition]*request{}
 	c.mu.Unlock()
-	if len(pending) == 0 {
-		return
-	}
-	err := c.try(ctx, pending)
-	for _, w := range waiters {
-		w <- err
-	}
-}
-
-// try commits until it is done or cannot be: a commit whose answer is lost is repeated, which changes nothing.
-func (c *committer) try(ctx context.Context, positions map[topicPartition]position) error {
 	for attempt := 1; ; attempt++ {
-		err := c.once(positions)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, kerr.IllegalGeneration), errors.Is(err, kerr.UnknownMemberID), errors.Is(err, kerr.FencedInstanceID),
-			errors.Is(err, kerr.StaleMemberEpoch), errors.Is(err, kerr.FencedMemberEpoch):
-			return errFenced
-		case errors.Is(err, kgo.ErrClientClosed), ctx.Err() != nil:
-			return err
+		for tp, r := range taken {
+			if !c.owns(r.owner) {
+				r.answer(errFenced)
+				delete(taken, tp)
+			}
+		}
+		if len(taken) == 0 {
+			return
+		}
+		err := c.once(taken)
+		if err == nil || errors.Is(err, kgo.ErrClientClosed) || ctx.Err() != nil {
+			for _, r := range taken {
+				r.answer(err)
+			}
+			return
 		}
 		if attempt%50 == 0 {
 			c.logger.Warn("offsets cannot be committed; trying on", "err", err)
@@ -108,25 +127,27 @@ func (c *committer) try(ctx context.Context, positions map[topicPartition]positi
 	}
 }
 
-func (c *committer) once(positions map[topicPartition]position) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+func (c *committer) once(positions map[topicPartition]*request) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
 		for i := range r.Topics {
 			for j := range r.Topics[i].Partitions {
 				p := &r.Topics[i].Partitions[j]
-				metadata := positions[topicPartition{r.Topics[i].Topic, p.Partition}].metadata
-				p.Metadata = &metadata
+				if q := positions[topicPartition{r.Topics[i].Topic, p.Partition}]; q != nil {
+					metadata := q.position.metadata
+					p.Metadata = &metadata
+				}
 			}
 		}
 		return nil
 	})
 	offsets := map[string]map[int32]kgo.EpochOffset{}
-	for tp, p := range positions {
+	for tp, q := range positions {
 		if offsets[tp.topic] == nil {
 			offsets[tp.topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: -1, Offset: p.offset}
+		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: -1, Offset: q.position.offset}
 	}
 	var result error
 	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {

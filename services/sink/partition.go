@@ -181,7 +181,10 @@ func (p *partition) drain(r stopRequest) {
 	}
 	p.cancel(errFenced)
 	if !r.fenced && p.ledger.Known() {
-		<-p.commit()
+		select {
+		case <-p.commit():
+		case <-time.After(handoverGrace): // what is not committed is sent again by the next owner, and skipped
+		}
 	}
 	p.task.board.forget(p.tp)
 }
@@ -308,7 +311,7 @@ func (p *partition) room() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.size
-	if p.task.streams(p.target) && size >= maxStreamed {
+	if p.target.mode == modeStreaming && size >= maxStreamed {
 		return true
 	}
 	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 ||
@@ -391,14 +394,19 @@ func (p *partition) recordCut() <-chan error {
 }
 
 func (p *partition) commit() <-chan error {
-	return p.task.commits.commit(p.tp, position{p.ledger.Committed(), p.ledger.Metadata()})
+	return p.task.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
 }
 
 // deliver sends a batch and returns when its rows are in the table and its refused records are set aside.
 func (p *partition) deliver(b *batch, recorded <-chan error) error {
 	p.task.o.Failpoints.Pass("before_record")
-	if err := <-recorded; err != nil {
-		return err
+	select {
+	case err := <-recorded:
+		if err != nil {
+			return err
+		}
+	case <-p.ctx.Done():
+		return context.Cause(p.ctx)
 	}
 	p.task.o.Failpoints.Pass("after_record")
 	if err := p.task.setAside(p.ctx, b.refused); err != nil {

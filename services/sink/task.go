@@ -37,6 +37,8 @@ type task struct {
 	letters  *letters
 	tables   *tables
 	zippers  zippers
+	// unread is set while fetching fails; the poll loop owns it.
+	unread bool
 	// held is how many bytes closed batches hold.
 	held atomic.Int64
 
@@ -84,7 +86,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	if t.consumer, err = t.env.Kafka(t.consumerOptions()...); err != nil {
 		return fmt.Errorf("joining consumer group %s: %w", groupOf(t.env.Connector), err)
 	}
-	t.commits = newCommitter(t.consumer, t.env.Logger)
+	t.commits = newCommitter(t.consumer, t.env.Logger, t.owns)
 	close(t.ready)
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))
 	var committer sync.WaitGroup
@@ -150,6 +152,10 @@ func (t *task) poll() {
 			if len(f.Records) == 0 {
 				return
 			}
+			if t.unread {
+				t.unread = false
+				t.env.Retrying(nil)
+			}
 			tp := topicPartition{f.Topic, f.Partition}
 			t.mu.Lock()
 			p := t.partitions[tp]
@@ -177,6 +183,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 		t.fail(&unmendable{fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
 			f.Partition, f.Topic, groupOf(t.env.Connector), f.Err, t.env.Connector)})
 	default:
+		t.unread = true
 		t.board.retrying(f.Err)
 		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
 	}
@@ -195,6 +202,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	<-t.ready
+	client.ResumeFetchPartitions(added) // a pause outlives the assignment in which it was made
 	var committed kadm.OffsetResponses
 	err := t.persist(t.ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
@@ -239,6 +247,13 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	}
 }
 
+// owns says whether a partition's life at this member goes on.
+func (t *task) owns(p *partition) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.partitions[p.tp] == p
+}
+
 func (t *task) topicID(topic string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -260,11 +275,16 @@ func (t *task) end(removed map[string][]int32, r stopRequest) {
 			tp := topicPartition{topic, number}
 			t.mu.Lock()
 			p := t.partitions[tp]
-			delete(t.partitions, tp)
 			t.mu.Unlock()
-			if p != nil {
-				ended.Go(func() { p.stop(r) })
+			if p == nil {
+				continue
 			}
+			ended.Go(func() {
+				p.stop(r)
+				t.mu.Lock()
+				delete(t.partitions, tp)
+				t.mu.Unlock()
+			})
 		}
 	}
 	ended.Wait()
