@@ -152,3 +152,26 @@ func bindRowsNear(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
 	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(), over[:len(over)-1], after, before)
 	return b.layers(rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
 }
+
+// bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period, active_periods, bin[, dimensions]): per
+// bin the ids with an event before which, within the lookback, they were seen in at least so many periods.
+func bindActiveUsers(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period", "ActivePeriodsCount", "Bin")
+	id, timeline, start, end, lookback, period, active, bin := args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7]
+	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, period, bin})
+	dims := b.dimensions(op, args[8:])
+	at, dcount := b.newID(), b.newID()
+	rows := fmt.Sprintf("SELECT DISTINCT %s%s AS kid, %s AS kat, %s AS kperiod, %s AS kbin FROM (%s)", columnsOf(dims, ""), id.sql, timeline.sql,
+		b.bin(op, timeline, period, start).sql, b.bin(op, timeline, bin, start).sql, rel.sql)
+	on := "e.kid IS NOT DISTINCT FROM h.kid AND h.kat <= e.kat AND h.kat > e.kat - " + lookback.sql
+	for _, d := range dims {
+		on += " AND e." + d.id + " IS NOT DISTINCT FROM h." + d.id
+	}
+	events := fmt.Sprintf("SELECT %se.kid AS kid, e.kbin AS kbin FROM (%s) e JOIN (%s) h ON %s WHERE e.kat >= %s AND e.kat <= %s GROUP BY %se.kid, e.kbin, e.kat HAVING count(DISTINCT h.kperiod) >= %s",
+		columnsOf(dims, "e."), rows, rows, on, start.sql, end.sql, columnsOf(dims, "e."), active.sql)
+	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
+	out.cols = append(out.cols, dims...)
+	out.cols = append(out.cols, column{name: "dcount", typ: value.Long, id: dcount})
+	out.sql = fmt.Sprintf("SELECT kbin AS %s, %scount(DISTINCT kid) AS %s FROM (%s) GROUP BY %skbin", at, columnsOf(dims, ""), dcount, events, columnsOf(dims, ""))
+	return out
+}
