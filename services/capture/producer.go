@@ -52,7 +52,7 @@ func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *
 	opts := []kgo.Opt{
 		// The broker may answer the first request for a topic that was just made with "unknown"; the client then asks again
 		// after this time, not after its default of 5 s.
-		kgo.MetadataMinAge(50*time.Millisecond),
+		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.batchEvents + 1000), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
 		kgo.ProducerBatchMaxBytes(s.producer.maxRequest), kgo.StopProducerOnDataLossDetected(),

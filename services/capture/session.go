@@ -231,6 +231,11 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
+	if slot != nil {
+		if err := slot.CheckFree(); err != nil {
+			return pgrepl.Position{}, err
+		}
+	}
 	want := pgrepl.SlotName{Name: s.settings.slot, Plugin: s.plugin, Database: s.settings.connection.Database}
 	if saved != nil && s.streams() {
 		at, err := s.reconcile(want, slot, saved.at)
