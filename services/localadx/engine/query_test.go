@@ -78,6 +78,7 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | take 0 | getschema | project ColumnName, ColumnType", `[["name","string"],["age","int"],["city","string"],["joined","datetime"]]`},
 		{"print a = 1 | union (print a = 2), (print b = 'x') | sort by a asc", `[[null,"x"],[1,""],[2,""]]`},
 		{"people | make-series n = count() default = 0 on joined from datetime(2020-01-01) to datetime(2020-03-01) step 30d | project n", `[[[2,1]]]`},
+		{"people | make-series n = count() on joined in range(datetime(2020-01-04), datetime(2020-01-06), 1d) | project n", `[[[0,1,1]]]`},
 		{"people | summarize n = count() by city | evaluate pivot(city, sum(n))", `[[1,2,1]]`},
 		{"print s = 'k=12;rest of it' | parse s with 'k=' k:long ';' rest", `[["k=12;rest of it",12,"rest of it"]]`},
 		{"print s = 'nothing' | parse s with 'k=' k:long ';' rest", `[["nothing",null,""]]`},

@@ -406,15 +406,8 @@ func (p *parser) makeSeries(start int) operator {
 	}
 	p.expectName("on")
 	op.Axis = p.namedExpr()
-	if p.acceptName("in") {
-		p.expectName("range")
-		p.expectPunct("(")
-		op.From = p.expr()
-		p.expectPunct(",")
-		op.To = p.expr()
-		p.expectPunct(",")
-		op.Step = p.expr()
-		p.expectPunct(")")
+	if in, ok := op.Axis.X.(inNode); ok && in.Op == "in" {
+		p.seriesRange(&op, in)
 	} else {
 		if p.acceptName("from") {
 			op.From = p.expr()
@@ -430,6 +423,24 @@ func (p *parser) makeSeries(start int) operator {
 	}
 	op.span = p.from(start)
 	return op
+}
+
+// seriesRange reads the older form "on axis in range(start, stop, step)": its points are multiples of step, and stop is one.
+func (p *parser) seriesRange(op *makeSeriesOp, in inNode) {
+	var call callNode
+	if len(in.List) == 1 {
+		call, _ = in.List[0].(callNode)
+	}
+	if call.Name != "range" || len(call.Args) != 3 {
+		p.fail("Expected range(start, stop, step) behind 'in'")
+	}
+	bin := func(x node) node {
+		return callNode{Name: "bin", Args: []argument{{X: x}, {X: call.Args[2].X}}, span: call.span}
+	}
+	op.Axis.X = in.X
+	op.From = bin(call.Args[0].X)
+	op.To = binaryNode{Op: "+", L: bin(call.Args[1].X), R: call.Args[2].X, span: call.span}
+	op.Step = call.Args[2].X
 }
 
 func (p *parser) render(start int) operator {
