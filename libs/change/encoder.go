@@ -82,6 +82,9 @@ func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
 func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 	switch ev.Op {
 	case Update:
+		if e.cfg.SkipUnchanged && e.unchanged(ev) {
+			return 0, nil
+		}
 		changed, err := e.keyChanged(ev)
 		if err != nil {
 			return 0, err
@@ -89,7 +92,7 @@ func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 		if changed {
 			return e.appendRekeyed(b, ev)
 		}
-		if e.cfg.Skipped.Has(Update) || e.cfg.SkipUnchanged && e.unchanged(ev) {
+		if e.cfg.Skipped.Has(Update) {
 			return 0, nil
 		}
 		return 1, e.appendChange(b, ev, Update, ev.Before, ev.After, nil, 0)

@@ -1,7 +1,12 @@
 package change
 
 import (
+	"bytes"
+	"errors"
+	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // ordersRelation is the 5-column table of the conformance case "orders".
@@ -88,6 +93,176 @@ func TestARowOfCommonTypesAllocatesNothing(t *testing.T) {
 		run()
 		if n := testing.AllocsPerRun(10, run); n != 0 {
 			t.Errorf("with schemas %s: %v allocations in 100 rows", schemas, n)
+		}
+	}
+}
+
+// docs is a table with columns that PostgreSQL may TOAST and one of a type that Debezium does not know.
+func docs(identity byte) *Relation {
+	return &Relation{Schema: "s", Name: "docs", ReplicaIdentity: identity, Key: []int{0}, Columns: []Column{
+		{Name: "id", Type: baseType("int4"), TypeMod: -1, NotNull: true, InIdentity: true},
+		{Name: "body", Type: baseType("text"), TypeMod: -1, NotNull: true, InIdentity: identity == 'f'},
+		{Name: "bits", Type: baseType("varbit"), TypeMod: -1, InIdentity: identity == 'f'},
+		{Name: "range", Type: &Type{Name: "floatrange", Schema: "public", Kind: RangeType}, TypeMod: -1},
+	}}
+}
+
+func appended(t *testing.T, rel *Relation, ev *Event, more ...string) []string {
+	t.Helper()
+	e, err := NewEncoder(rel, mustConfig(t, plainSettings(append([]string{"extended.headers.enabled", "false"}, more...)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Batch
+	if _, err := e.Append(&b, ev); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, r := range b.Records {
+		value := "null"
+		if r.Value != nil {
+			value = string(r.Value[:bytes.Index(r.Value, []byte(`,"source"`))])
+			if i := bytes.Index(r.Value, []byte(`,"unchanged"`)); i >= 0 {
+				value += string(r.Value[i:])
+			}
+		}
+		line := string(r.Key) + " " + value
+		for _, h := range r.Headers {
+			line += " " + h.Key + "=" + string(h.Value)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func equalLines(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+var toasted = Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Unchanged}, {Kind: Unchanged}, {Kind: Null}}
+
+func TestAnUnchangedToastedValueIsItsPlaceholder(t *testing.T) {
+	equalLines(t, appended(t, docs('d'), &Event{Op: Update, After: toasted}),
+		`{"id":1} {"before":null,"after":{"id":1,"body":"__debezium_unavailable_value","bits":null}`)
+}
+
+func TestUnchangedColumnsAreListedOnRequest(t *testing.T) {
+	equalLines(t, appended(t, docs('d'), &Event{Op: Update, After: toasted}, "unchanged.columns.list", "true"),
+		`{"id":1} {"before":null,"after":{"id":1,"body":null,"bits":null},"unchanged":["body","bits"]}`)
+}
+
+func TestATOASTedValueIsTakenFromTheOldRowIfItIsThere(t *testing.T) {
+	before := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("old")}, {Kind: Text, Data: []byte("1")}, {Kind: Null}}
+	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: before, After: toasted}, "unchanged.columns.list", "true"),
+		`{"id":1} {"before":{"id":1,"body":"old","bits":"AQ=="},"after":{"id":1,"body":"old","bits":"AQ=="},"unchanged":[]}`)
+}
+
+func TestBeforeHoldsFallbacksUnlessOnlyWhatIsKnownIsWanted(t *testing.T) {
+	before := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Absent}, {Kind: Absent}, {Kind: Absent}}
+	equalLines(t, appended(t, docs('d'), &Event{Op: Delete, Before: before}),
+		`{"id":1} {"before":{"id":1,"body":"","bits":null},"after":null`, `{"id":1} null`)
+	equalLines(t, appended(t, docs('d'), &Event{Op: Delete, Before: before}, "before.known.only", "true"),
+		`{"id":1} {"before":{"id":1},"after":null`, `{"id":1} null`)
+}
+
+func TestATypeThatDebeziumDoesNotKnowIsBytesOrTextOnRequest(t *testing.T) {
+	after := Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Text, Data: []byte("b")}, {Kind: Null}, {Kind: Text, Data: []byte("[1.5,2)")}}
+	equalLines(t, appended(t, docs('d'), &Event{Op: Create, After: after}, "include.unknown.datatypes", "true"),
+		`{"id":1} {"before":null,"after":{"id":1,"body":"b","bits":null,"range":"WzEuNSwyKQ=="}`)
+	equalLines(t, appended(t, docs('d'), &Event{Op: Create, After: after}, "include.unknown.datatypes", "true", "unknown.datatypes.as.text", "true"),
+		`{"id":1} {"before":null,"after":{"id":1,"body":"b","bits":null,"range":"[1.5,2)"}`)
+}
+
+func TestAnUpdateThatChangesTheKeyBecomesDeleteTombstoneCreate(t *testing.T) {
+	ev := &Event{Op: Update, After: textTuple("2", "b", "1", "x"), Before: Tuple{{Kind: Text, Data: []byte("1")}, {Kind: Absent}, {Kind: Absent}, {Kind: Absent}},
+		Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-1")}}}
+	equalLines(t, appended(t, docs('d'), ev),
+		`{"id":1} {"before":{"id":1,"body":"","bits":null},"after":null traceparent=00-1 __debezium.newkey={"id":2}`,
+		`{"id":1} null traceparent=00-1 __debezium.newkey={"id":2}`,
+		`{"id":2} {"before":null,"after":{"id":2,"body":"b","bits":"AQ=="} traceparent=00-1 __debezium.oldkey={"id":1}`)
+	equalLines(t, appended(t, docs('d'), ev, "tombstones.on.delete", "false", "skipped.operations", "c"),
+		`{"id":1} {"before":{"id":1,"body":"","bits":null},"after":null traceparent=00-1 __debezium.newkey={"id":2}`)
+}
+
+func TestHeadersOfTwoKeyChangesInABatchStayApart(t *testing.T) {
+	e, err := NewEncoder(docs('d'), mustConfig(t, plainSettings("extended.headers.enabled", "false")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Batch
+	for _, id := range []string{"2", "3"} {
+		ev := &Event{Op: Update, After: textTuple(id, "b", "1", "x"), Before: textTuple("1", "b", "1", "x")}
+		if _, err := e.Append(&b, ev); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := string(b.Records[0].Headers[0].Value); got != `{"id":2}` {
+		t.Errorf("the first event's new key became %s", got)
+	}
+}
+
+func TestSkippedOperationsMakeNoRecords(t *testing.T) {
+	row := textTuple("1", "b", "1", "x")
+	for op, ev := range map[string]*Event{"c": {Op: Create, After: row}, "u": {Op: Update, After: row}, "d": {Op: Delete, Before: row}, "t": {Op: Truncate}} {
+		equalLines(t, appended(t, docs('d'), ev, "skipped.operations", op))
+	}
+	equalLines(t, appended(t, docs('d'), &Event{Op: Truncate}, "skipped.operations", "none"), ` {"before":null,"after":null`)
+	equalLines(t, appended(t, docs('f'), &Event{Op: Update, Before: row, After: row}, "skip.messages.without.change", "true"))
+}
+
+func TestAFailedConversionIsNullOrAnErrorAsConfigured(t *testing.T) {
+	rel := &Relation{Schema: "s", Name: "t", Columns: []Column{{Name: "n", Type: baseType("numeric"), TypeMod: -1}}}
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("NaN")}), ` {"before":null,"after":{"n":null}`)
+	e, err := NewEncoder(rel, mustConfig(t, plainSettings("event.converting.failure.handling.mode", "fail")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Batch
+	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("NaN")}); !errors.Is(err, errUnrepresentable) || len(b.Records) != 0 {
+		t.Errorf("got %v and %d records", err, len(b.Records))
+	}
+}
+
+func TestARowOfAnotherVersionOfTheTableIsAnError(t *testing.T) {
+	e, err := NewEncoder(docs('d'), mustConfig(t, plainSettings()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b Batch
+	if _, err := e.Append(&b, &Event{Op: Create, After: textTuple("1")}); err == nil || !strings.Contains(err.Error(), "s.docs") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTopicNamesKeepWhatKafkaAllows(t *testing.T) {
+	cfg := mustConfig(t, plainSettings())
+	for table, want := range map[string]string{"t": "p.s.t", "T a-b": "p.s.T_a-b", "ü日": "p.s.__", "😀": "p.s.__", "x.y": "p.s.x.y", strings.Repeat("l", 300): "p.s." + strings.Repeat("l", 245)} {
+		if got := cfg.TableTopic("s", table); got != want {
+			t.Errorf("%s: %s, want %s", table, got, want)
+		}
+	}
+}
+
+func TestAHeartbeatIsWrittenAsDebeziumWritesIt(t *testing.T) {
+	a := NewAuxiliary(mustConfig(t, plainSettings("extended.headers.enabled", "false")))
+	var b Batch
+	if err := a.AppendHeartbeat(&b, 1577872800123456789); err != nil {
+		t.Fatal(err)
+	}
+	r := b.Records[0]
+	if r.Topic != "__debezium-heartbeat.p" || string(r.Key) != `{"serverName":"p"}` || string(r.Value) != `{"ts_ms":1577872800123}` {
+		t.Errorf("%s %s %s", r.Topic, r.Key, r.Value)
+	}
+}
+
+func TestWrongSettingsAreNamed(t *testing.T) {
+	for key, value := range map[string]string{"decimal.handling.mode": "exact", "skipped.operations": "x", "column.include.list": "(", "message.key.columns": "t",
+		"tombstones.on.delete": "maybe", "money.fraction.digits": "two", "value.converter": "Custom", "transforms": "x", "unavailable.value.placeholder": "hex:zz"} {
+		if _, err := ConfigFrom(plainSettings(key, value)); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
 }

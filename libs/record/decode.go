@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,27 +13,100 @@ func (c *JSON) Decode(_ string, data []byte) (*Schema, any, error) {
 	if data == nil {
 		return nil, nil, nil
 	}
-	tree, err := parseJSON(data)
-	if err != nil {
-		return nil, nil, err
-	}
 	if !c.Schemas {
+		tree, err := parseJSON(data)
+		if err != nil {
+			return nil, nil, err
+		}
 		return nil, plain(tree), nil
 	}
-	envelope, ok := tree.(Map)
-	if !ok || len(envelope) != 2 || !envelope.has("schema") || !envelope.has("payload") {
-		return nil, nil, fmt.Errorf("read JSON with schema: it needs exactly the members schema and payload; " +
-			"for JSON without schema set schemas.enable=false")
-	}
-	if envelope.get("schema") == nil {
-		return nil, plain(envelope.get("payload")), nil
-	}
-	s, err := decodeSchema(envelope.get("schema"))
+	schema, payload, err := splitEnvelope(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	value, err := typed(s, envelope.get("payload"))
+	tree, err := parseJSON(payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	if string(schema) == "null" {
+		return nil, plain(tree), nil
+	}
+	s, err := c.schemaOf(schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	value, err := typed(s, tree)
 	return s, value, err
+}
+
+// splitEnvelope finds the two members of {"schema":…,"payload":…}.
+func splitEnvelope(data []byte) (schema, payload []byte, err error) {
+	p := parser{data: data}
+	if p.space(); p.peek() == '{' {
+		p.pos++
+		for {
+			p.space()
+			if p.peek() != '"' {
+				break
+			}
+			name, terr := p.text()
+			if p.space(); terr != nil || p.peek() != ':' {
+				break
+			}
+			p.pos++
+			p.space()
+			from := p.pos
+			if serr := p.skip(); serr != nil {
+				return nil, nil, serr
+			}
+			switch name {
+			case "schema":
+				schema = data[from:p.pos]
+			case "payload":
+				payload = data[from:p.pos]
+			default:
+				return nil, nil, errNoEnvelope
+			}
+			done, nerr := p.next('}')
+			if nerr != nil {
+				return nil, nil, nerr
+			}
+			if done {
+				if p.space(); p.pos == len(data) && schema != nil && payload != nil {
+					return schema, payload, nil
+				}
+				break
+			}
+		}
+	}
+	return nil, nil, errNoEnvelope
+}
+
+var errNoEnvelope = errors.New("read JSON with schema: it needs exactly the members schema and payload; " +
+	"for JSON without schema set schemas.enable=false")
+
+// schemaOf reads a schema, or finds it among those read before.
+func (c *JSON) schemaOf(text []byte) (*Schema, error) {
+	c.mu.Lock()
+	s := c.known[string(text)]
+	c.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	tree, err := parseJSON(text)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = decodeSchema(tree); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= maxSchemas {
+		c.known = map[string]*Schema{}
+	}
+	c.known[string(text)] = s
+	return s, nil
 }
 
 // DecodeJSONValue reads the JSON of a value whose schema is known.
@@ -42,15 +116,6 @@ func DecodeJSONValue(s *Schema, data []byte) (any, error) {
 		return nil, err
 	}
 	return typed(s, tree)
-}
-
-func (m Map) has(key string) bool {
-	for i := range m {
-		if m[i].Key == key {
-			return true
-		}
-	}
-	return false
 }
 
 func (m Map) get(key string) any {

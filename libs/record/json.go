@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"sync"
 )
 
 // DecimalFormat is decimal.format of the JSON converter.
@@ -14,7 +15,7 @@ const (
 	DecimalNumeric DecimalFormat = "NUMERIC"
 )
 
-// JSON is org.apache.kafka.connect.json.JsonConverter.
+// JSON is org.apache.kafka.connect.json.JsonConverter. It is safe for concurrent use and must not be copied.
 type JSON struct {
 	// Schemas is schemas.enable: the value is wrapped as {"schema":…,"payload":…}. Kafka Connect's default is true.
 	Schemas bool
@@ -23,6 +24,11 @@ type JSON struct {
 	// KeepNull is replace.null.with.default=false: null in an optional field with a default stays null. Kafka Connect's
 	// default is false, which writes the default instead.
 	KeepNull bool
+
+	// known holds the schemas that Decode has read, by their JSON: a topic's records repeat few schemas, and who gets the
+	// same schema again knows it by its address.
+	mu    sync.Mutex
+	known map[string]*Schema
 }
 
 // Encode appends the JSON of value to dst.

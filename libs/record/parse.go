@@ -73,6 +73,41 @@ func (p *parser) value() (any, error) {
 	return nil, fmt.Errorf("no value begins here")
 }
 
+// skip passes over one value without looking into it more than its end needs.
+func (p *parser) skip() error {
+	from, depth := p.pos, 0
+	for p.pos < len(p.data) {
+		switch p.data[p.pos] {
+		case '"':
+			for p.pos++; p.pos < len(p.data) && p.data[p.pos] != '"'; p.pos++ {
+				if p.data[p.pos] == '\\' {
+					p.pos++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return p.skipped(from)
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return p.skipped(from)
+			}
+		}
+		p.pos++
+	}
+	return fmt.Errorf("read JSON: a value does not end")
+}
+
+func (p *parser) skipped(from int) error {
+	if p.pos == from {
+		return fmt.Errorf("read JSON at byte %d: a value is missing", from)
+	}
+	return nil
+}
+
 func (p *parser) number() (any, error) {
 	from := p.pos
 	digits := func() error {
