@@ -87,7 +87,7 @@ func (p Program) Load(into any, args []string) (warnings []string, err error) {
 		}
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("%w\nRun %s --help for all settings.", errors.Join(faults...), p.Name)
+		return nil, fmt.Errorf("%w\nrun %s --help for all settings", errors.Join(faults...), p.Name)
 	}
 	return p.slips(settings), nil
 }

@@ -69,6 +69,7 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 		entry{connectorKey + name, configRecord{v.config, v.tasks}}); err != nil {
 		return nil, err
 	}
+	s.warn(name, v.warnings)
 	s.logger.Info("connector created", "connector", name, "class", plugin.Class, "tasks", v.tasks, "target", wanted)
 	return &connectorv1.CreateConnectorResponse{
 		// No tasks yet: they begin when the owners have read the configuration.
@@ -158,6 +159,7 @@ func (s *service) put(ctx context.Context, name string, plugin Plugin, config ma
 	if err := s.store.append(ctx, s.config.ConfigTopic, name, entries...); err != nil {
 		return nil, nil, err
 	}
+	s.warn(name, v.warnings)
 	s.logger.Info("connector configured", "connector", name, "class", plugin.Class, "tasks", v.tasks)
 	message := &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)}
 	if exists {
@@ -257,6 +259,13 @@ func (t Type) message() connectorv1.ConnectorType {
 		return connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE
 	}
 	return connectorv1.ConnectorType_CONNECTOR_TYPE_SINK
+}
+
+// warn logs what was accepted but deserves attention: the REST API has no place for it in its answer.
+func (s *service) warn(connector string, warnings []catalogue.Problem) {
+	for _, warning := range warnings {
+		s.logger.Warn("connector configuration", "connector", connector, "key", warning.Key, "warning", warning.Message)
+	}
 }
 
 func messages(problems []catalogue.Problem) []string {

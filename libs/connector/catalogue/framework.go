@@ -123,17 +123,17 @@ func common() []Key {
 func ConnectorName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		return fmt.Errorf("String may not be empty")
+		return fmt.Errorf("a connector's name must not be empty")
 	case len(name) > 249:
-		return fmt.Errorf("String may not be longer than 249 bytes")
+		return fmt.Errorf("a connector's name must not be longer than 249 bytes")
 	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("String may not begin or end with spaces")
+		return fmt.Errorf("a connector's name must not begin or end with spaces")
 	case strings.Contains(name, "/"):
-		return fmt.Errorf("String may not contain '/'")
+		return fmt.Errorf("a connector's name must not contain '/'")
 	}
 	for _, r := range name {
 		if r < 0x20 || r == 0x7f || r == '\uFFFD' {
-			return fmt.Errorf("String may not contain control sequences")
+			return fmt.Errorf("a connector's name must not contain control characters")
 		}
 	}
 	return nil
