@@ -15,11 +15,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // request is one HTTP call; header entries are "Name: value".
@@ -104,6 +106,38 @@ func TestHealthNamesTheServiceThatIsMissing(t *testing.T) {
 	}
 	if code, _, _ := s.request(t, "GET", "/healthz", ""); code != http.StatusOK {
 		t.Errorf("/healthz: %d", code)
+	}
+}
+
+func TestAWorkerThatIsGoneDegradesItsFleetAndHidesNothing(t *testing.T) {
+	s := start(t, func(c *Config) {
+		gone := fmt.Sprintf("127.0.0.1:%d", testenv.Port(t))
+		c.Capture, c.Sink = append(c.Capture, gone), append([]string{gone}, c.Sink...)
+	})
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	s.captures.set(&capturev1.Capture{Connector: "src", RowsDelivered: 7})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", RowsIngested: 5})
+	for path, want := range map[string]string{
+		"/v1/captures": `"rowsDelivered":"7"`, "/v1/captures/src": `"rowsDelivered":"7"`,
+		"/v1/sinks": `"rowsIngested":"5"`, "/v1/sinks/adx": `"rowsIngested":"5"`, "/v1/health": "VERDICT_DEGRADED",
+	} {
+		if code, body, _ := s.request(t, "GET", path, ""); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	if code, body, _ := s.request(t, "GET", "/v1/sinks/nope", ""); code != http.StatusNotFound {
+		t.Errorf("an unknown sink: %d %s", code, body)
+	}
+}
+
+func TestASinkIsTheSumOfItsWorkers(t *testing.T) {
+	total := sum([]*sinkv1.Sink{
+		{Connector: "adx", RowsIngested: 5, Retries: 1, Partitions: []*sinkv1.PartitionProgress{{Topic: "t", Partition: 1}}},
+		{Connector: "adx", RowsIngested: 3, LastError: "throttled", LastErrorTime: timestamppb.Now(), Partitions: []*sinkv1.PartitionProgress{{Topic: "t"}}},
+	})
+	if total.RowsIngested != 8 || total.Retries != 1 || total.LastError != "throttled" || len(total.Partitions) != 2 || total.Partitions[0].Partition != 0 {
+		t.Errorf("the sum is %v", total)
 	}
 }
 
