@@ -116,7 +116,7 @@ func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
 		{"sampling", "much", "Invalid value much for configuration sampling: Not a number of type DOUBLE"},
 		{"tombstones.on.delete", "yes", "Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
 		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: Value must be one of initial, never"},
-		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
+		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: the value must be at least 1"},
 		{"name", "a/b", "Invalid value a/b for configuration name: a connector's name must not contain '/'"},
 		{"database.password", "bad", "Invalid value [hidden] for configuration database.password"},
 		{"topic.prefix", " ", `Missing required configuration "topic.prefix" which has no default value.`},

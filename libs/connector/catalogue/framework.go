@@ -146,7 +146,7 @@ func atLeast(least int64) func(string) error {
 			return err
 		}
 		if n < least {
-			return fmt.Errorf("Value must be at least %d", least)
+			return fmt.Errorf("the value must be at least %d", least)
 		}
 		return nil
 	}
