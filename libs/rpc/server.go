@@ -21,6 +21,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -52,6 +55,8 @@ type Config struct {
 	Stream []grpc.StreamServerInterceptor
 	// Logger is slog.Default if nil.
 	Logger *slog.Logger
+	// Tracers makes a span for each call but health questions; no spans if nil.
+	Tracers trace.TracerProvider
 }
 
 // Server is a gRPC server with health and reflection. Register services before Serve.
@@ -69,10 +74,14 @@ func NewServer(config Config) *Server {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
+	if config.Tracers == nil {
+		config.Tracers = noop.NewTracerProvider()
+	}
 	s := &Server{config: config, health: health.NewServer()}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	options := []grpc.ServerOption{
-		grpc.StatsHandler(otelgrpc.NewServerHandler()),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(config.Tracers),
+			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.recoverUnary}, config.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer}, config.Stream...)...),
 		grpc.MaxRecvMsgSize(maxMessage),

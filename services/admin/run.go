@@ -117,7 +117,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service) {
 	guard := authorizer{users: users, log: cfg.Telemetry.Logger}
 	server := rpc.NewServer(rpc.Config{
-		Logger: cfg.Telemetry.Logger,
+		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
 		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
 		Stream: []grpc.StreamServerInterceptor{guard.stream},
 	})

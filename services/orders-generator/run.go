@@ -41,7 +41,7 @@ func Run(ctx context.Context, cfg Config) error {
 		if err != nil {
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
-		server := rpc.NewServer(rpc.Config{Ready: g.readiness, Logger: cfg.Telemetry.Logger})
+		server := rpc.NewServer(rpc.Config{Ready: g.readiness, Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers})
 		ordersv1.RegisterOrdersServiceServer(server, service{g: g})
 		return server.Serve(ctx, listener)
 	})

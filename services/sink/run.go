@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config) error {
 		if err != nil {
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
-		server := rpc.NewServer(rpc.Config{Ready: worker.Ready, Logger: cfg.Telemetry.Logger})
+		server := rpc.NewServer(rpc.Config{Ready: worker.Ready, Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers})
 		connectorv1.RegisterConnectorServiceServer(server, worker.Server())
 		sinkv1.RegisterSinkServiceServer(server, NewService(board))
 		return server.Serve(ctx, listener)
