@@ -92,7 +92,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	}
 	defer client.Close()
 	b := &batch{cut: c}
-	enc := row.NewEncoder(t.s.newRows(), to.rows())
+	enc := row.NewEncoder(t.s.newRows(to.route), to.rows())
 	var records []*kgo.Record
 	last := c.First - 1
 	for last < c.End-1 {

@@ -172,6 +172,17 @@ func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
 	}
 }
 
+func TestRowsCanBeSentAsCSV(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'csv'}]", s.topic, s.table)
+	s.produce(1, 50, 1)
+	s.start()
+	s.holds(50)
+	if got := s.query(s.table + " | where orderid == '7' | project custid, city, amount, format_datetime(purchase_time, 'yyyy-MM-dd HH:mm:ss')"); got != "7 New York 107 2026-01-02 03:04:05" {
+		t.Error(got)
+	}
+}
+
 func (s *stage) query(text string) string {
 	s.t.Helper()
 	got, err := servers.adx.client.Query(s.t.Context(), "shop", text)

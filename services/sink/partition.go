@@ -278,7 +278,7 @@ func (p *partition) aim(r *kgo.Record) error {
 		return err
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.newRows(), t.rows())
+	p.enc = row.NewEncoder(p.task.s.newRows(t.route), t.rows())
 	p.task.board.aim(p.tp, t.route)
 	return nil
 }

@@ -182,7 +182,7 @@ func (t *task) replayTo(ctx context.Context, to *target, those []letter) (done, 
 		return nil, nil, err
 	}
 	b := &batch{}
-	enc := row.NewEncoder(t.s.newRows(), to.rows())
+	enc := row.NewEncoder(t.s.newRows(to.route), to.rows())
 	names := fnv.New64a()
 	for _, one := range those {
 		if err := b.add(enc, one.record, &t.zippers); err != nil {

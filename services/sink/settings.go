@@ -111,6 +111,8 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	s.dead(v)
 	if err := s.rowsOf(v); err != nil {
 		faults = append(faults, err)
+	} else if err := s.formats(); err != nil {
+		faults = append(faults, err)
 	}
 	if s.currentState && !s.changes {
 		fault("current.state needs table.form=changes, since the latest state follows from the changes")
@@ -122,6 +124,24 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		s.startAtEnd = true
 	}
 	return s, errors.Join(faults...)
+}
+
+// formats checks that the configured formats can be written from the records.
+func (s *settings) formats() error {
+	if s.routes == nil {
+		return nil
+	}
+	for _, r := range s.routes.All() {
+		kind := kusto.MappingKind(r.Format)
+		switch {
+		case kind == "json", r.Format == "csv", s.rows.Converter == row.Text && (kind == "csv" || kind == "w3clogfile"):
+		case kind == "csv" || kind == "w3clogfile":
+			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json or csv", r.Format, r.Topic)
+		default:
+			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s is not supported, since its files cannot be joined record by record: set format json with a json mapping (Avro values: value.converter=io.confluent.connect.avro.AvroConverter)", r.Format, r.Topic)
+		}
+	}
+	return nil
 }
 
 func clusterOf(v catalogue.Values, o Options) (kusto.Config, error) {
@@ -225,9 +245,10 @@ func metadataColumns() []row.Extra {
 	}
 }
 
-// newRows is the rows' configuration for one goroutine.
-func (s *settings) newRows() row.Config {
+// newRows is the configuration of a route's rows for one goroutine.
+func (s *settings) newRows(r route.Route) row.Config {
 	c := s.rows
+	c.CSV = c.Converter == row.JSON && r.Format == "csv"
 	if s.newTransform != nil {
 		if chain, err := s.newTransform(); err == nil { // it could be made when the settings were read
 			c.Transform = chain.apply

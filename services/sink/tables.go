@@ -111,7 +111,7 @@ func (ts *tables) mode(r route.Route) string {
 func (t *target) rows() row.Target {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.tables.task.s.valuesCheck == checkOff {
+	if t.tables.task.s.valuesCheck == checkOff && t.route.Format != "csv" { // csv needs the columns' order
 		return row.Target{}
 	}
 	return t.checked
@@ -120,7 +120,7 @@ func (t *target) rows() row.Target {
 // look fetches the table's columns and mapping.
 func (t *target) look(ctx context.Context) error {
 	s, client := t.tables.task.s, t.tables.task.client
-	if !s.validate && s.valuesCheck == checkOff {
+	if !s.validate && s.valuesCheck == checkOff && t.route.Format != "csv" {
 		return nil
 	}
 	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)

@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
 // converted takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
@@ -97,7 +98,7 @@ func (s *settings) topicOf(r *kgo.Record) string {
 	if s.rows.Transform == nil || r.Value == nil {
 		return r.Topic
 	}
-	changed, err := s.newRows().Transform(r)
+	changed, err := s.newRows(route.Route{}).Transform(r)
 	if err != nil || changed == nil {
 		return r.Topic
 	}

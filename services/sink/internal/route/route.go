@@ -163,6 +163,9 @@ func (r *Routes) Find(topic string) (Route, bool) {
 	return Route{}, false
 }
 
+// All returns every route as configured, in their order.
+func (r *Routes) All() []Route { return slices.Clone(r.all) }
+
 // Fixed returns the routes whose table does not depend on the topic's name, in their order.
 func (r *Routes) Fixed() []Route {
 	return slices.DeleteFunc(slices.Clone(r.all), func(route Route) bool { return strings.Contains(route.Database+route.Table+route.Mapping, "$") })

@@ -46,6 +46,8 @@ type Config struct {
 	Deletes Deletes
 	// Extra are the members added to each row, in order.
 	Extra []Extra
+	// CSV writes rows as csv, in the order of the target's columns, instead of JSON.
+	CSV bool
 	// Transform, if set, changes each record before anything else: its value is JSON with a schema then. Nil without an error
 	// drops the record.
 	Transform func(*kgo.Record) (*kgo.Record, error)
@@ -107,13 +109,14 @@ type Encoder struct {
 	// whole is set where members behind the row are needed, so that the envelope must be read to its end.
 	whole    bool
 	envelope Envelope
+	csv      csvWriter
 	// Nulls counts rows passed although Kusto will store a null or cut a value.
 	Nulls int64
 }
 
 // NewEncoder makes an encoder.
 func NewEncoder(cfg Config, target Target) *Encoder {
-	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}}
+	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}, csv: csvWriter{order: target.order()}}
 	for _, x := range cfg.Extra {
 		e.whole = e.whole || x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction || x.From == ChangeTime
 	}
@@ -123,6 +126,7 @@ func NewEncoder(cfg Config, target Target) *Encoder {
 // Retarget has the next rows checked against another state of the table.
 func (e *Encoder) Retarget(t Target) {
 	e.target = t
+	e.csv = csvWriter{order: t.order()}
 	clear(e.plans)
 }
 
@@ -219,6 +223,12 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	}
 	if len(e.cfg.Extra) > 0 {
 		dst = e.appendExtra(dst, r, deleted)
+	}
+	if e.cfg.CSV {
+		if dst, err = e.csv.rewrite(dst, start); err != nil {
+			return dst, NoRow, err
+		}
+		return append(dst, '\n'), Row, nil
 	}
 	if bytes.IndexByte(dst[start:], '\n') >= 0 {
 		for i, c := range dst[start:] { // line ends between tokens; those within strings are escaped

@@ -132,6 +132,25 @@ func TestAMappingSaysWhichFieldIsWhichColumn(t *testing.T) {
 	}
 }
 
+func TestARowCanBeWrittenAsCSV(t *testing.T) {
+	target := orders("a:int,b:string,c:dynamic,d:string,e:string")
+	e := NewEncoder(Config{CSV: true}, target)
+	row := []byte(`{"e":"","d":"say \"hi\",\nthen go","c":{"x":[1,"y"]},"b":"plain","z":9,"a":null}`)
+	out, _, err := e.Append(nil, &kgo.Record{Value: row})
+	if want := ",plain,\"{\"\"x\"\":[1,\"\"y\"\"]}\",\"say \"\"hi\"\",\nthen go\",\"\"\n"; err != nil || string(out) != want {
+		t.Errorf("%q %v, want %q", out, err, want)
+	}
+	m, err := kusto.ParseMapping("m", "csv", `[{"column":"b","Properties":{"Ordinal":"0"}},{"column":"a","Properties":{"Ordinal":"2"}}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Mapping = m
+	e.Retarget(target)
+	if out, _, err = e.Append(nil, &kgo.Record{Value: []byte(`{"a":5,"b":"x y"}`)}); err != nil || string(out) != "\"x y\",,5\n" {
+		t.Errorf("%q %v", out, err)
+	}
+}
+
 func TestARowIsEncodedWithoutAllocation(t *testing.T) {
 	e := NewEncoder(Config{Unwrap: true}, orders("orderid:int,city:string,price:decimal,day:datetime"))
 	r := &kgo.Record{Value: withSchema(envelope("null", `{"orderid":1,"city":"x"}`, "c"))}

@@ -57,7 +57,7 @@ func compile(s *Schema, t Target) *plan {
 	}
 	switch {
 	case t.Schema == nil:
-	case t.Mapping != nil:
+	case t.Mapping != nil && t.Mapping.Kind != "csv":
 		for _, m := range t.Mapping.Columns {
 			if field, ok := m.Field(); ok && m.Transform == "" {
 				if c, ok := t.Schema.Find(m.Column); ok {

@@ -1,0 +1,162 @@
+package sink
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+func parse(t *testing.T, config map[string]string) (*settings, error, []catalogue.Problem) {
+	t.Helper()
+	keys, err := newCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, warnings, problems := keys.Parse(config)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("%s: %s", problems[0].Key, problems[0].Message), warnings
+	}
+	s, err := parseSettings(values, Options{})
+	return s, err, warnings
+}
+
+// base is a configuration that differs from the use case's only in what more says; an empty value removes a key.
+func base(more ...string) map[string]string {
+	config := map[string]string{
+		"name": "n", "connector.class": Class, "topics": "a", "kusto.url": "https://ingest-shop.southeastasia.kusto.windows.net",
+		"kusto.tables.topics.mapping": "[{'topic':'a','db':'d','table':'t','format':'json','mapping':'m'}]",
+		"aad.auth.appid":              "app", "aad.auth.appkey": "s3cret", "aad.auth.authority": "tenant",
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		if config[more[i]] = more[i+1]; more[i+1] == "" {
+			delete(config, more[i])
+		}
+	}
+	return config
+}
+
+func TestTheUseCasesFileIsTakenAsItStands(t *testing.T) {
+	root, err := testenv.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "examples", "orders", "adx-sink-config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Config map[string]any }
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	config := map[string]string{"name": "adx-orders-sink"}
+	for k, v := range file.Config {
+		config[k] = strings.NewReplacer("<", "", ">", "").Replace(fmt.Sprint(v))
+	}
+	config["kusto.url"] = "https://ingest-shop.southeastasia.kusto.windows.net"
+	s, err, _ := parse(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.kusto.Endpoints.Query != "https://shop.southeastasia.kusto.windows.net" || !s.rows.Unwrap || s.rows.Transform != nil || s.flushSize != 10_000 || !s.exact {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
+	for want, config := range map[string]map[string]string{
+		"kusto.tables.topics.mapping":            base("kusto.tables.topics.mapping", "[{'topic':'a'}]"),
+		"no entry for topic b":                   base("topics", "a,b"),
+		"exactly one of topics and topics.regex": base("topics.regex", "a.*"),
+		"no address of a cluster":                base("kusto.url", ""),
+		"kusto.trusted.hosts":                    base("kusto.url", "https://adx.example"),
+		"aad.auth.appkey":                        base("aad.auth.appkey", ""),
+		"aad.auth.strategy":                      base("aad.auth.strategy", "KERBEROS"),
+		"at least 100":                           base("flush.size.bytes", "99"),
+		"behavior.on.error":                      base("behavior.on.error", "PANIC"),
+		"metadata.columns":                       base("metadata.columns", "_offset,_weather"),
+		"current.state needs":                    base("current.state", "true"),
+		"format parquet of topic a":              base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'parquet'}]"),
+		"format tsv of topic a":                  base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'tsv'}]"),
+		"there is no converter":                  base("value.converter", "com.example.XmlConverter"),
+		"transform x":                            base("transforms", "x", "transforms.x.type", "com.example.Unknown"),
+		"transforms.u.delete.handling.mode":      base("transforms", "u", "transforms.u.type", "io.debezium.transforms.ExtractNewRecordState", "transforms.u.delete.handling.mode", "keep"),
+	} {
+		_, err, _ := parse(t, config)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q in it", err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%v shows the secret", err)
+		}
+	}
+}
+
+func TestOldAndUnsupportedKeysAreNamedInWarnings(t *testing.T) {
+	_, err, warnings := parse(t, base("tempdir.path", "/tmp", "flush.size.byte", "5"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kusto.url is an older name of kusto.ingestion.url", "no temporary files", "did you mean flush.size.bytes"} {
+		found := false
+		for _, w := range warnings {
+			found = found || strings.Contains(w.Message, want)
+		}
+		if !found {
+			t.Errorf("no warning says %q: %v", want, warnings)
+		}
+	}
+}
+
+func TestEveryKeyOfTheAnchorIsDeclared(t *testing.T) {
+	keys, err := newCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"kusto.url", "kusto.ingestion.url", "kusto.query.url", "aad.auth.strategy", "aad.auth.appid", "aad.auth.appkey", "aad.auth.authority", "aad.auth.accesstoken",
+		"kusto.tables.topics.mapping", "kusto.validation.table.enable", "flush.size.bytes", "flush.interval.ms", "tempdir.path", "behavior.on.error",
+		"errors.retry.max.time.ms", "errors.retry.backoff.time.ms", "misc.deadletterqueue.bootstrap.servers", "misc.deadletterqueue.topic.name",
+		"misc.deadletterqueue.security.protocol", "proxy.host", "proxy.port", "errors.tolerance", "errors.deadletterqueue.topic.name", "consumer.override.max.poll.interval.ms",
+	} {
+		if _, ok := keys.Lookup(name); !ok {
+			t.Errorf("%s is not declared", name)
+		}
+	}
+	for _, name := range []string{"aad.auth.appkey", "aad.auth.accesstoken", "aad.auth.certificate.password"} {
+		if !keys.Secret(name) {
+			t.Errorf("%s would be shown", name)
+		}
+	}
+}
+
+func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
+	const u = "transforms.u."
+	s, err, _ := parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"drop.tombstones", "false",
+		u+"delete.handling.mode", "rewrite", u+"add.fields", "op,source.ts_ms,lsn:pos,transaction.id", u+"add.fields.prefix", "_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []row.Extra{{Name: "__deleted", From: row.Deleted}, {Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_source_ts_ms", From: row.OfSource, Field: "ts_ms"},
+		{Name: "_pos", From: row.OfSource, Field: "lsn"}, {Name: "_transaction_id", From: row.OfTransaction, Field: "id"}}
+	if fmt.Sprint(s.rows.Extra) != fmt.Sprint(want) || s.rows.Deletes != row.RewriteDeletes {
+		t.Errorf("%+v, want %+v", s.rows.Extra, want)
+	}
+	s, err, _ = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
+	if err != nil || s.rows.Deletes != row.RewriteDeletes {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestATinyFlushOfTaggedBatchesIsWarnedOf(t *testing.T) {
+	s, err, _ := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
+	if err != nil || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "flush.size.bytes=1048576") {
+		t.Errorf("%v %v", s.warnings, err)
+	}
+}
