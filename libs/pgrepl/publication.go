@@ -70,6 +70,20 @@ func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (note
 	return []string{fmt.Sprintf("Added %s to publication %q.", names(absent), p.Name)}, nil
 }
 
+// Missing lists the captured tables that an existing publication does not hold, so that their changes have not been sent
+// so far; none if the publication does not exist.
+func (p Publication) Missing(ctx context.Context, conn *pgx.Conn) ([]FoundTable, error) {
+	var all bool
+	err := conn.QueryRow(ctx, `SELECT puballtables FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&all)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && all {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at publication %q: %w", p.Name, err)
+	}
+	return p.absent(ctx, conn)
+}
+
 func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]string, error) {
 	head := "CREATE PUBLICATION " + QuoteIdent(p.Name)
 	tail := p.with()

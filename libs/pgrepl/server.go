@@ -146,6 +146,15 @@ func (s *SlotState) CheckUsable(want SlotName) error {
 	return s.check(fmt.Sprintf("use replication slot %q", want.Name), want)
 }
 
+// CheckFree returns the *Error that says who reads the slot; nil if nobody does. A connector asks before it compares positions,
+// which the other reader moves on.
+func (s *SlotState) CheckFree() error {
+	if !s.Active {
+		return nil
+	}
+	return slotInUse(fmt.Sprintf("use replication slot %q", s.Name), s.Name, fmt.Errorf("the slot is active for the server process %d", s.ActivePID))
+}
+
 func (s *SlotState) check(op string, want SlotName) error {
 	if s.WALStatus == "lost" {
 		return slotLost(op, want.Name, errors.New("wal_status is \"lost\""))

@@ -119,6 +119,10 @@ func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []s
 	return newStream(h.Conn, s.frames.r, at), nil
 }
 
+func slotInUse(op, slot string, cause error) error {
+	return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("Another process reads this slot: stop it, or set slot.name to a slot of this connector's own. SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s shows the process.", QuoteLiteral(slot))}
+}
+
 // slotError gives a failed slot command its reason.
 func slotError(op, slot, plugin string, c Config, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
@@ -128,7 +132,7 @@ func slotError(op, slot, plugin string, c Config, err error) error {
 	cause := fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 	switch {
 	case pg.Code == "55006":
-		return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("Another process reads this slot: stop it, or set slot.name to a slot of this connector's own. SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s shows the process.", QuoteLiteral(slot))}
+		return slotInUse(op, slot, cause)
 	case pg.Code == "42704" && strings.Contains(pg.Message, "replication slot"):
 		return slotMissing(op, slot, cause)
 	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):

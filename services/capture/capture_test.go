@@ -184,3 +184,24 @@ func TestASignalFromTheSignalTopicStartsASnapshotWithoutASignalTable(t *testing.
 		return nil
 	})
 }
+
+func TestATableThatJoinsTheCaptureIsFilledBack(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b SELECT generate_series(1, 30)")
+	config := s.config("c"+s.db, map[string]string{"table.include.list": "public.a", "publication.autocreate.mode": "filtered", "incremental.snapshot.chunk.size": "8"})
+	first := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	config["table.include.list"] = "public.a,public.b"
+	start(t, config)
+	got := await(t, s.db+".public.b", 30)
+	if ops(got) != strings.Repeat("r", 30) || got[0].Source.Snapshot != "incremental" {
+		t.Errorf("operations are %s, snapshot %s", ops(got), got[0].Source.Snapshot)
+	}
+	s.exec(t, "INSERT INTO b VALUES (31)")
+	await(t, s.db+".public.b", 31)
+	await(t, s.db+".public.a", 1)
+}

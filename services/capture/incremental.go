@@ -459,6 +459,10 @@ func (r *reader) signal(b *batch, s signal) error {
 	p := *n.progress
 	switch s.kind {
 	case "execute-snapshot":
+		if !r.marks() {
+			r.env.Logger.Error("An incremental snapshot needs signal.data.collection, or logical messages (PostgreSQL 14)", "signal", s.id)
+			return nil
+		}
 		found, err := r.collections(r.ctx, d)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,11 +142,54 @@ func (s *session) publish(ctx context.Context) error {
 	}
 	p := s.settings.publication
 	p.Tables = s.tables
+	if err := s.fillBack(ctx, p); err != nil {
+		return err
+	}
 	notes, err := pgrepl.EnsurePublication(ctx, s.conn, p)
 	for _, n := range notes {
 		s.env.Logger.Info(n)
 	}
 	return err
+}
+
+// fillBack plans the reading of tables that a running connector is about to add to its publication: what they hold already
+// never came through the stream. The plan is durable before the publication changes.
+func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
+	saved := s.producer.saved
+	if p.Mode != pgrepl.PublishFiltered || saved.at.Commit == 0 || saved.snapshot != nil || s.settings.snapshot.mode == "no_data" {
+		return nil
+	}
+	missing, err := p.Missing(ctx, s.conn)
+	if err != nil {
+		return err
+	}
+	plan := incrementalProgress{}
+	if saved.incremental != nil {
+		plan = *saved.incremental
+	}
+	plan.Collections = slices.Clone(plan.Collections)
+	for _, t := range missing {
+		switch {
+		case !s.settings.filter.snapshotted(t.Table) || t.Kind == 'p':
+		case !s.marks():
+			s.env.Logger.Warn("A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
+		case !t.HasKey:
+			s.env.Logger.Warn("A table that joins the capture has no primary key: rows that it holds already are not read", "table", t.String())
+		default:
+			s.env.Logger.Info("A table joins the capture: rows that it holds already are read while the stream goes on", "table", t.String())
+			plan.Collections = append(plan.Collections, collection{Table: t.Table})
+		}
+	}
+	if len(plan.Collections) == 0 {
+		return nil
+	}
+	saved.incremental = &plan
+	return s.save(ctx, saved)
+}
+
+// marks says whether watermarks can be written that the stream brings back.
+func (s *session) marks() bool {
+	return s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 || s.plugin != "pgoutput"
 }
 
 func (s *session) streams() bool {

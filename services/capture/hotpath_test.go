@@ -1,0 +1,115 @@
+package capture
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// orderRelations knows one table, the orders of the use case.
+type orderRelations struct{}
+
+func (orderRelations) Resolve(s pgrepl.RelationShape) (*change.Relation, error) {
+	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Key: []int{0}}
+	for _, c := range s.Columns {
+		name := "int4"
+		if c.TypeOID == 1043 {
+			name = "varchar"
+		}
+		rel.Columns = append(rel.Columns, change.Column{Name: c.Name, Type: &change.Type{OID: c.TypeOID, Schema: "pg_catalog", Name: name, Kind: change.BaseType, TypeMod: -1}, TypeMod: c.TypeMod, NotNull: true, InIdentity: c.InIdentity})
+	}
+	return rel, nil
+}
+
+func (orderRelations) Named(string, string, bool) (*change.Relation, error) { return nil, nil }
+
+// orderFrames are the frames of a transaction: begin, the table, one insert, commit.
+func orderFrames() (begin, relation, insert, commit []byte) {
+	begin = binary.BigEndian.AppendUint32(append([]byte("B\x00\x00\x00\x00\x00\x00\x10\x00"), make([]byte, 8)...), 7)
+	relation = append([]byte("R\x00\x00\x00\x01retail\x00orders_info\x00d"), 0, 5)
+	for i, c := range []string{"orderid", "custid", "amount", "city", "purchase_time"} {
+		oid, key := uint32(23), byte(0)
+		if i > 2 {
+			oid = 1043
+		}
+		if i == 0 {
+			key = 1
+		}
+		relation = append(append(append(relation, key), c...), 0)
+		relation = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(relation, oid), 0xffffffff)
+	}
+	insert = append([]byte("I\x00\x00\x00\x01N"), 0, 5)
+	for _, v := range []string{"123456", "306", "183", "Austin", "2026-11-23 10:00:00"} {
+		insert = append(binary.BigEndian.AppendUint32(append(insert, 't'), uint32(len(v))), v...)
+	}
+	commit = append([]byte("C\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00\x20\x00"), make([]byte, 8)...)
+	return begin, relation, insert, commit
+}
+
+// hotReader is a reader with everything behind the socket and before the broker.
+func hotReader(t testing.TB) (*reader, func(data []byte)) {
+	t.Helper()
+	plugin, err := Plugin(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, problems := plugin.Catalogue.Parse(map[string]string{
+		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "myserver",
+		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false", "max.batch.size": "1000000000", "max.queue.size.in.bytes": "2000000000",
+	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	made, err := plugin.NewTask(connector.TaskEnv{Connector: "c"}, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{task: made.(*task)}
+	r := &reader{session: s, encoders: newEncoders(s.task), stage: newStage(pgrepl.Position{}, s.settings.batchEvents, s.settings.batchBytes), incremental: newIncremental(s, nil)}
+	r.decoder = pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
+	handle := r.handle
+	frame := pgrepl.Frame{Start: 1}
+	return r, func(data []byte) {
+		frame.Data = data
+		if err := r.decoder.Decode(&frame, handle); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestARowCostsNoAllocationFromTheWireToTheRecord(t *testing.T) {
+	r, feed := hotReader(t)
+	begin, relation, insert, _ := orderFrames()
+	feed(begin)
+	feed(relation)
+	for range 20_000 { // grow the batch
+		feed(insert)
+	}
+	n := testing.AllocsPerRun(10, func() {
+		r.stage.open.Batch.Reset()
+		for range 10_000 {
+			feed(insert)
+		}
+	})
+	if perRow := n / 10_000; perRow > 0.01 {
+		t.Errorf("%.3f allocations a row, want none", perRow)
+	}
+}
+
+func BenchmarkWireToRecord(b *testing.B) {
+	r, feed := hotReader(b)
+	begin, relation, insert, _ := orderFrames()
+	feed(begin)
+	feed(relation)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(insert)))
+	for i := range b.N {
+		if i%10_000 == 0 {
+			r.stage.open.Batch.Reset()
+		}
+		feed(insert)
+	}
+}
