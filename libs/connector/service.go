@@ -264,7 +264,8 @@ func (t Type) message() connectorv1.ConnectorType {
 // warn logs what was accepted but deserves attention: the REST API has no place for it in its answer.
 func (s *service) warn(connector string, warnings []catalogue.Problem) {
 	for _, warning := range warnings {
-		s.logger.Warn("connector configuration", "connector", connector, "key", warning.Key, "warning", warning.Message)
+		// Bound, since a message that was written a moment ago with the same bound attributes is held back.
+		s.logger.With("connector", connector, "key", warning.Key).Warn("connector configuration", "warning", warning.Message)
 	}
 }
 

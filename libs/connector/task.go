@@ -26,7 +26,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	secrets := secretsOf(plugin.Catalogue, connector.config, resolved)
 	fail := func(err error) string {
 		text := secrets.scrub(err.Error())
-		logger.Error("task failed", "err", text)
+		logger.With("err", text).Error("task failed")
 		return text
 	}
 	if err := joinFaults(faults); err != nil {
