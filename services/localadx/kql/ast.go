@@ -22,7 +22,7 @@ type (
 		Type  Type
 		Value any
 	}
-	// dynamicNode is dynamic(…) whose inside is not constant JSON: its parts are literals.
+	// unaryNode is -X or +X.
 	unaryNode struct {
 		span
 		Op string
@@ -99,7 +99,7 @@ type (
 		span
 		Items []namedExpr
 	}
-	// materializeNode and similar wrappers are calls; lambdaNode is (Params) { Body }.
+	// lambdaNode is (Params) { Body }.
 	lambdaNode struct {
 		span
 		Params []parameterDef

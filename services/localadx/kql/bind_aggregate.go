@@ -513,12 +513,10 @@ func aggPercentilesArray(b *binder, x callNode, env env) *expr {
 	v := b.percentileOperand(x, env)
 	var parts []string
 	for _, p := range b.percentileArguments(x.Args[1:], env) {
-		parts = append(parts, "coalesce("+conversionOrSame(quantileSQL(v, p), v.typ)+", 'null')")
+		parts = append(parts, "coalesce("+conversion(quantileSQL(v, p), v.typ, value.Dynamic)+", 'null')")
 	}
 	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic, name: "percentiles_" + v.name}
 }
-
-func conversionOrSame(sql string, t Type) string { return conversion(sql, t, value.Dynamic) }
 
 // weighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
 func (b *binder) weighted(x callNode, env env) (v *expr, sql string, percentiles []float64) {

@@ -187,26 +187,26 @@ func (b *binder) bin(x node, v, step, origin *expr) *expr {
 	default:
 		b.fail(x, codeArguments, "bin(): a value of type %s cannot be rounded to multiples of %s", t, step.typ)
 	}
-	value_, offset := v.sql, ""
+	amount, offset := v.sql, ""
 	if origin != nil {
-		value_, offset = "("+v.sql+" - "+origin.sql+")", " + "+origin.sql
+		amount, offset = "("+v.sql+" - "+origin.sql+")", " + "+origin.sql
 	}
 	e := &expr{typ: t, nullable: true}
 	switch {
 	case t == value.Real || t == value.Decimal:
-		e.sql = "(floor(" + value_ + " / " + step.sql + ") * " + step.sql + offset + ")"
+		e.sql = "(floor(" + amount + " / " + step.sql + ") * " + step.sql + offset + ")"
 		if t == value.Real {
-			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + value_ + " / " + step.sql + ") * " + step.sql + offset + " END)"
+			e.sql = "(CASE WHEN " + step.sql + " > 0 THEN floor(" + amount + " / " + step.sql + ") * " + step.sql + offset + " END)"
 		} else {
 			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
 		}
 	case t == value.Datetime && origin == nil:
-		e.sql = "(" + value_ + " // nullif(" + step.sql + ", 0) * " + step.sql + ")"
+		e.sql = "(" + amount + " // nullif(" + step.sql + ", 0) * " + step.sql + ")"
 		if n, ok := step.konst.(int64); ok && n > 0 {
-			e.sql = "(" + value_ + " // " + step.sql + " * " + step.sql + ")"
+			e.sql = "(" + amount + " // " + step.sql + " * " + step.sql + ")"
 		}
 	default:
-		e.sql = "(" + value_ + " - " + modulo(&expr{sql: value_}, step, false) + offset + ")"
+		e.sql = "(" + amount + " - " + modulo(&expr{sql: amount}, step, false) + offset + ")"
 		if t == value.Int {
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
 		}
