@@ -1,0 +1,113 @@
+// Package service is what every service does around its work: Program reads settings, starts telemetry and handles
+// signals and the command healthcheck for its binary; Serve listens for gRPC and for the machines that watch it.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// flushTimeout is how long the last spans and metrics may take to leave.
+const flushTimeout = 5 * time.Second
+
+// Program is the binary of a service whose settings are a struct S (see package config).
+type Program[S any] struct {
+	config.Program
+	Version string
+	// Health is the gRPC address that `<name> healthcheck` asks, for containers whose images hold nothing else.
+	Health func(*S) string
+	// Run runs the service until ctx ends, and returns nil then.
+	Run func(ctx context.Context, s *S, tel *telemetry.Telemetry) error
+}
+
+// Main runs the program with the process's arguments until SIGINT or SIGTERM, and ends the process: with status 1 and
+// the reason on standard error if something failed.
+func (p Program[S]) Main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	err := p.Execute(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, config.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		os.Exit(1)
+	}
+}
+
+// Execute is Main with given arguments, a given end and an error.
+func (p Program[S]) Execute(ctx context.Context, args []string) error {
+	check := len(args) > 0 && args[0] == "healthcheck"
+	if check {
+		args = args[1:]
+	}
+	var s S
+	warnings, err := p.Load(&s, args)
+	if err != nil {
+		return err
+	}
+	if check {
+		return rpc.CheckHealth(ctx, p.Health(&s))
+	}
+	tel, err := telemetry.Start(ctx, p.Name, p.Version)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		tel.Logger.Warn(w)
+	}
+	err = p.Run(ctx, &s, tel)
+	flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	if lost := tel.Shutdown(flushing); lost != nil {
+		tel.Logger.Warn("the last telemetry was not sent", "err", lost)
+	}
+	return err
+}
+
+// Endpoints are where a service listens.
+type Endpoints struct {
+	// GRPCAddress serves what Register registers, with health and reflection.
+	GRPCAddress string
+	Register    func(*rpc.Server)
+	// HTTPAddress serves /metrics, /healthz and /readyz; nothing if empty.
+	HTTPAddress string
+	// Ready says why the service cannot do its work, nil if it can.
+	Ready func() error
+}
+
+// Serve listens and runs work until ctx ends, or until one of them fails, which ends the others.
+func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func(context.Context) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return work(ctx) })
+	group.Go(func() error {
+		listener, err := net.Listen("tcp", e.GRPCAddress)
+		if err != nil {
+			return fmt.Errorf("listening for gRPC: %w", err)
+		}
+		server := rpc.NewServer(rpc.Config{Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers})
+		e.Register(server)
+		return server.Serve(ctx, listener)
+	})
+	if e.HTTPAddress != "" {
+		group.Go(func() error {
+			listener, err := net.Listen("tcp", e.HTTPAddress)
+			if err != nil {
+				return fmt.Errorf("listening for HTTP: %w", err)
+			}
+			return telemetry.ServeHTTP(ctx, listener, tel.Handler(e.Ready))
+		})
+	}
+	return group.Wait()
+}
