@@ -51,6 +51,21 @@ func (b *Board) of(connector string) []*task {
 	return slices.Clone(b.tasks[connector])
 }
 
+// eachLag tells how far each partition's commits are behind the log.
+func (b *Board) eachLag(each func(connector string, tp topicPartition, lag int64)) {
+	for _, connector := range b.connectors() {
+		for _, t := range b.of(connector) {
+			t.board.mu.Lock()
+			for tp, p := range t.board.partitions {
+				if p.committed >= 0 && p.end >= p.committed {
+					each(connector, tp, p.end-p.committed)
+				}
+			}
+			t.board.mu.Unlock()
+		}
+	}
+}
+
 // progress is what one task has done.
 type progress struct {
 	mu         sync.Mutex
@@ -69,6 +84,8 @@ type partitionProgress struct {
 	route     route.Route
 	committed int64
 	position  int64
+	// end is the end of the log at the last fetch.
+	end int64
 }
 
 func newProgress() *progress { return &progress{partitions: map[topicPartition]*partitionProgress{}} }
@@ -96,6 +113,12 @@ func (p *progress) committed(tp topicPartition, offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).committed = offset
+}
+
+func (p *progress) fetched(tp topicPartition, end int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).end = end
 }
 
 // passed notes a batch without rows.

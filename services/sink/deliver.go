@@ -188,7 +188,12 @@ func (t *task) queue(ctx context.Context, blob *kusto.Blob) error {
 		return err
 	}
 	t.o.Failpoints.Pass("after_enqueue")
-	result, err := q.Wait(ctx)
+	waiting, cancel := context.WithTimeout(ctx, t.s.statusTimeout)
+	defer cancel()
+	result, err := q.Wait(waiting)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the cluster has not said within %s what became of a batch for %s.%s; it is sent again", t.s.statusTimeout, blob.Database, blob.Table)
+	}
 	t.o.Failpoints.Pass("after_status")
 	if result.Skipped {
 		t.o.meters.skipped(ctx, blob)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,4 +196,23 @@ func (s *stage) query(text string) string {
 		rows = append(rows, strings.Join(r, " "))
 	}
 	return strings.Join(rows, "; ")
+}
+
+func TestABatchWhoseStatusIsLostIsSentAgainAndNotRepeated(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"ingestion.status.timeout.ms": "1000"})
+	var hidden atomic.Int64
+	servers.adx.inject(t, func(r *http.Request) fault {
+		// The final status cannot be read for a while, as if it had been lost.
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "PartitionKey") && hidden.Add(1) < 8 {
+			return refuse
+		}
+		return pass
+	})
+	s.produce(1, 100, 1)
+	s.start()
+	s.holds(100)
+	s.commits(0, 99)
+	if hidden.Load() == 0 {
+		t.Error("no status was asked for")
+	}
 }

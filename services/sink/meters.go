@@ -18,7 +18,8 @@ type meters struct {
 	seconds, visible                metric.Float64Histogram
 }
 
-func newMeters(meter metric.Meter) (*meters, error) {
+// newMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
+func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	m := &meters{}
 	var errs []error
 	counter := func(name, unit, help string) metric.Int64Counter {
@@ -38,7 +39,15 @@ func newMeters(meter metric.Meter) (*meters, error) {
 	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
 	m.seconds = histogram("cdc_sink_ingest_seconds", "Time of an attempt to ingest a batch, to its final status.")
 	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the production of a batch's newest record to its rows being in the table.")
-	return m, errors.Join(errs...)
+	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
+		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			board.eachLag(func(connector string, tp topicPartition, lag int64) {
+				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.topic), attribute.Int("partition", int(tp.partition))))
+			})
+			return nil
+		}))
+	return m, errors.Join(append(errs, err)...)
 }
 
 func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took time.Duration, err error) {

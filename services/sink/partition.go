@@ -210,6 +210,7 @@ func (p *partition) work() error {
 			break
 		}
 		p.pending, p.logEnd = f.records, f.end
+		p.task.board.fetched(p.tp, f.end)
 	}
 	return p.closeIfDue()
 }
@@ -370,8 +371,10 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	b.cut = cut
 	if empty {
 		p.task.board.passed(b)
+		p.task.o.meters.delivered(p.ctx, p.tp.topic, b)
 		if p.ledger.Done(cut) {
 			p.commit()
+			p.task.board.committed(p.tp, p.ledger.Committed())
 		}
 		return true, nil
 	}

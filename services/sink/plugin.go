@@ -62,7 +62,7 @@ func (o *Options) complete() (err error) {
 	if o.Tracer == nil {
 		o.Tracer = tracenoop.Tracer{}
 	}
-	o.meters, err = newMeters(o.Meter)
+	o.meters, err = newMeters(o.Meter, o.Board)
 	return err
 }
 

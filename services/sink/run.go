@@ -3,18 +3,16 @@ package sink
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -76,26 +74,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return worker.Run(ctx) })
-	group.Go(func() error {
-		listener, err := net.Listen("tcp", cfg.GRPCAddress)
-		if err != nil {
-			return fmt.Errorf("listening for gRPC: %w", err)
-		}
-		server := rpc.NewServer(rpc.Config{Ready: worker.Ready, Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers})
-		connectorv1.RegisterConnectorServiceServer(server, worker.Server())
-		sinkv1.RegisterSinkServiceServer(server, NewService(board))
-		return server.Serve(ctx, listener)
-	})
-	if cfg.HTTPAddress != "" {
-		group.Go(func() error {
-			listener, err := net.Listen("tcp", cfg.HTTPAddress)
-			if err != nil {
-				return fmt.Errorf("listening for HTTP: %w", err)
-			}
-			return telemetry.ServeHTTP(ctx, listener, cfg.Telemetry.Handler(worker.Ready))
-		})
-	}
-	return group.Wait()
+	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
+		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
+		Register: func(server *rpc.Server) {
+			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+			sinkv1.RegisterSinkServiceServer(server, NewService(board))
+		},
+	}, worker.Run)
 }

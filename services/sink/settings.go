@@ -57,6 +57,7 @@ type settings struct {
 	tolerate, logErrors   bool
 	// retryLimit is after how long an outage fails the task; 0 never.
 	retryLimit      time.Duration
+	statusTimeout   time.Duration
 	maxBackoff      time.Duration
 	deadTopic       string
 	deadBrokers     []string
@@ -77,7 +78,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		flushSize: v.Int64("flush.size.bytes"), flushInterval: v.Duration("flush.interval.ms"), flushMax: v.Int64("flush.max.bytes"),
 		maxInFlight: v.Int("max.in.flight.batches"), bufferMemory: v.Int64("buffer.memory.bytes"),
 		exact: strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
-		maxBackoff: v.Duration("errors.retry.backoff.time.ms"),
+		maxBackoff: v.Duration("errors.retry.backoff.time.ms"), statusTimeout: v.Duration("ingestion.status.timeout.ms"),
 		topics:     v.List("topics"), regex: strings.TrimSpace(v.String("topics.regex")),
 	}
 	behavior := strings.ToUpper(v.String("behavior.on.error"))

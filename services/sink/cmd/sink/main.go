@@ -3,16 +3,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kafka"
-	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink"
 )
@@ -41,40 +36,19 @@ type settings struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "sink:", err)
-		os.Exit(1)
-	}
+	service.Program[settings]{
+		Program: config.Program{
+			Name:     "sink",
+			About:    "Brings records from Kafka into Azure Data Explorer, as a worker of the sink fleet.",
+			Examples: []string{"sink --bootstrap-servers localhost:9092"},
+		},
+		Version: version,
+		Health:  func(s *settings) string { return s.GRPCAddress },
+		Run:     run,
+	}.Main()
 }
 
-func run(ctx context.Context, args []string) error {
-	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
-	if check {
-		args = args[1:]
-	}
-	var s settings
-	warnings, err := config.Program{
-		Name:     "sink",
-		About:    "Brings records from Kafka into Azure Data Explorer, as a worker of the sink fleet.",
-		Examples: []string{"sink --bootstrap-servers localhost:9092"},
-	}.Load(&s, args)
-	if err != nil {
-		return err
-	}
-	if check {
-		return rpc.CheckHealth(ctx, s.GRPCAddress)
-	}
-	tel, err := telemetry.Start(ctx, "sink", version)
-	if err != nil {
-		return err
-	}
-	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer tel.Shutdown(context.WithoutCancel(ctx))
-	for _, w := range warnings {
-		tel.Logger.Warn(w)
-	}
+func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	client, err := s.Kafka.Options("calypso-sink", tel.Logger)
 	if err != nil {
 		return err
