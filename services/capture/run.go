@@ -3,16 +3,14 @@ package capture
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -30,6 +28,9 @@ type Config struct {
 	ReplicationFactor int16
 	// References are the files and environment variables that configurations may refer to.
 	References connector.References
+
+	// Delivery is ExactlyOnce by default.
+	Delivery Delivery
 
 	// GRPCAddress is where ConnectorService and CaptureService listen, HTTPAddress where /metrics, /healthz and /readyz
 	// do; no HTTP if it is empty.
@@ -53,7 +54,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	const scope = "github.com/calypso-cdc/calypso/services/capture"
 	board := NewBoard()
-	plugin, err := Plugin(Options{Board: board, Meter: cfg.Telemetry.Meters.Meter(scope), Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
+	plugin, err := Plugin(Options{Board: board, Delivery: cfg.Delivery, Meter: cfg.Telemetry.Meters.Meter(scope), Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
 	if err != nil {
 		return err
 	}
@@ -65,26 +66,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return worker.Run(ctx) })
-	group.Go(func() error {
-		listener, err := net.Listen("tcp", cfg.GRPCAddress)
-		if err != nil {
-			return fmt.Errorf("listening for gRPC: %w", err)
-		}
-		server := rpc.NewServer(rpc.Config{Ready: worker.Ready, Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers})
-		connectorv1.RegisterConnectorServiceServer(server, worker.Server())
-		capturev1.RegisterCaptureServiceServer(server, NewService(board))
-		return server.Serve(ctx, listener)
-	})
-	if cfg.HTTPAddress != "" {
-		group.Go(func() error {
-			listener, err := net.Listen("tcp", cfg.HTTPAddress)
-			if err != nil {
-				return fmt.Errorf("listening for HTTP: %w", err)
-			}
-			return telemetry.ServeHTTP(ctx, listener, cfg.Telemetry.Handler(worker.Ready))
-		})
-	}
-	return group.Wait()
+	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
+		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
+		Register: func(server *rpc.Server) {
+			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+			capturev1.RegisterCaptureServiceServer(server, NewService(board))
+		},
+	}, worker.Run)
 }

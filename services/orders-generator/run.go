@@ -2,7 +2,7 @@
 // PostgreSQL database, at a rate and with a mix that can be changed while it runs.
 //
 // Model. shop draws random changes, pace says when how many are due, database commits them, one transaction and one
-// round trip each; generator joins the three, and service lets callers control it (OrdersService).
+// round trip each; generator joins the three, and controls lets callers change what it does (OrdersService).
 //
 // Guarantees. One seed gives one series of orders. A change is counted only when its transaction is committed. What
 // fails is not written again, since a lost connection does not tell whether it had committed. The password appears in no
@@ -13,13 +13,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-
-	"golang.org/x/sync/errgroup"
 
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
-	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/libs/service"
 )
 
 // Run writes orders until ctx ends; then it finishes the transaction under way and returns nil. It waits for the
@@ -35,25 +32,13 @@ func Run(ctx context.Context, cfg Config) error {
 	defer db.close()
 	g := newGenerator(cfg, db, cfg.Telemetry.Logger, newMetrics(cfg.Telemetry.Registry))
 
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		listener, err := net.Listen("tcp", cfg.GRPCAddress)
-		if err != nil {
-			return fmt.Errorf("listening for gRPC: %w", err)
-		}
-		server := rpc.NewServer(rpc.Config{Ready: g.readiness, Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers})
-		ordersv1.RegisterOrdersServiceServer(server, service{g: g})
-		return server.Serve(ctx, listener)
+	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
+		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: g.readiness,
+		Register: func(server *rpc.Server) { ordersv1.RegisterOrdersServiceServer(server, controls{g: g}) },
+	}, func(ctx context.Context) error {
+		g.run(ctx, cfg.CreateTable)
+		return nil
 	})
-	group.Go(func() error {
-		listener, err := net.Listen("tcp", cfg.HTTPAddress)
-		if err != nil {
-			return fmt.Errorf("listening for HTTP: %w", err)
-		}
-		return telemetry.ServeHTTP(ctx, listener, cfg.Telemetry.Handler(g.readiness))
-	})
-	group.Go(func() error { g.run(ctx, cfg.CreateTable); return nil })
-	return group.Wait()
 }
 
 // readiness says why orders cannot be written, nil if they can.

@@ -3,14 +3,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin"
 )
@@ -31,39 +26,18 @@ type settings struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "admin:", err)
-		os.Exit(1)
-	}
+	service.Program[settings]{
+		Program: config.Program{
+			Name:  "admin",
+			About: "The control plane: capture, sink and orders-generator as one system, over gRPC, JSON and the REST API of Kafka Connect.",
+		},
+		Version: version,
+		Health:  func(s *settings) string { return s.GRPCAddress },
+		Run:     run,
+	}.Main()
 }
 
-func run(ctx context.Context, args []string) error {
-	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
-	if check {
-		args = args[1:]
-	}
-	var s settings
-	warnings, err := config.Program{
-		Name:  "admin",
-		About: "The control plane: capture, sink and orders-generator as one system, over gRPC, JSON and the REST API of Kafka Connect.",
-	}.Load(&s, args)
-	if err != nil {
-		return err
-	}
-	if check {
-		return rpc.CheckHealth(ctx, s.GRPCAddress)
-	}
-	tel, err := telemetry.Start(ctx, "admin", version)
-	if err != nil {
-		return err
-	}
-	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer tel.Shutdown(context.WithoutCancel(ctx))
-	for _, w := range warnings {
-		tel.Logger.Warn(w)
-	}
+func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	if s.Orders == "none" {
 		s.Orders = ""
 	}

@@ -3,16 +3,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kafka"
-	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture"
 )
@@ -32,53 +27,41 @@ type settings struct {
 	ReplicationFactor int      `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
 	ReferencePaths    []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
 	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
+	ExactlyOnce       string   `name:"exactly-once-source-support" env:"EXACTLY_ONCE_SOURCE_SUPPORT" default:"enabled" help:"enabled writes events in Kafka transactions where the broker has them; disabled writes without, so that a crash can repeat the last batch and topics hold no transaction markers."`
 
 	GRPCAddress string `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7071" help:"Where ConnectorService and CaptureService listen."`
 	HTTPAddress string `name:"http-address" env:"HTTP_ADDRESS" default:"127.0.0.1:8071" help:"Where /metrics, /healthz and /readyz listen."`
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "capture:", err)
-		os.Exit(1)
-	}
+	service.Program[settings]{
+		Program: config.Program{
+			Name:     "capture",
+			About:    "Reads row changes of PostgreSQL databases and writes them to Kafka, as a worker of the capture fleet.",
+			Examples: []string{"capture --bootstrap-servers localhost:9092"},
+		},
+		Version: version,
+		Health:  func(s *settings) string { return s.GRPCAddress },
+		Run:     run,
+	}.Main()
 }
 
-func run(ctx context.Context, args []string) error {
-	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
-	if check {
-		args = args[1:]
-	}
-	var s settings
-	warnings, err := config.Program{
-		Name:     "capture",
-		About:    "Reads row changes of PostgreSQL databases and writes them to Kafka, as a worker of the capture fleet.",
-		Examples: []string{"capture --bootstrap-servers localhost:9092"},
-	}.Load(&s, args)
-	if err != nil {
-		return err
-	}
-	if check {
-		return rpc.CheckHealth(ctx, s.GRPCAddress)
-	}
-	tel, err := telemetry.Start(ctx, "capture", version)
-	if err != nil {
-		return err
-	}
-	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer tel.Shutdown(context.WithoutCancel(ctx))
-	for _, w := range warnings {
-		tel.Logger.Warn(w)
-	}
+func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	client, err := s.Kafka.Options("calypso-capture", tel.Logger)
 	if err != nil {
 		return err
 	}
+	delivery := capture.ExactlyOnce
+	switch s.ExactlyOnce {
+	case "enabled":
+	case "disabled":
+		delivery = capture.AtLeastOnce
+	default:
+		return fmt.Errorf("exactly-once-source-support is %q: it must be enabled or disabled", s.ExactlyOnce)
+	}
 	return capture.Run(ctx, capture.Config{
 		Kafka: client, GroupID: s.GroupID, WorkerID: s.WorkerID,
-		ConfigTopic: s.ConfigTopic, StatusTopic: s.StatusTopic, OffsetsTopic: s.OffsetsTopic, ReplicationFactor: int16(s.ReplicationFactor),
+		ConfigTopic: s.ConfigTopic, StatusTopic: s.StatusTopic, OffsetsTopic: s.OffsetsTopic, ReplicationFactor: int16(s.ReplicationFactor), Delivery: delivery,
 		References:  connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv},
 		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, Telemetry: tel,
 	})

@@ -3,14 +3,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
 )
@@ -39,40 +35,19 @@ type settings struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, config.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "orders-generator:", err)
-		os.Exit(1)
-	}
+	service.Program[settings]{
+		Program: config.Program{
+			Name:     "orders-generator",
+			About:    "Writes the orders of a shop into the PostgreSQL table retail.orders_info.",
+			Examples: []string{"PG_HOST=localhost PG_USER=postgres PG_PASSWORD=… PG_DB=postgres orders-generator --create-table --rate 100"},
+		},
+		Version: version,
+		Health:  func(s *settings) string { return s.GRPCAddress },
+		Run:     run,
+	}.Main()
 }
 
-func run(ctx context.Context, args []string) error {
-	check := len(args) > 0 && args[0] == "healthcheck" // for containers, whose images hold nothing else
-	if check {
-		args = args[1:]
-	}
-	var s settings
-	warnings, err := config.Program{
-		Name:     "orders-generator",
-		About:    "Writes the orders of a shop into the PostgreSQL table retail.orders_info.",
-		Examples: []string{"PG_HOST=localhost PG_USER=postgres PG_PASSWORD=… PG_DB=postgres orders-generator --create-table --rate 100"},
-	}.Load(&s, args)
-	if err != nil {
-		return err
-	}
-	if check {
-		return rpc.CheckHealth(ctx, s.GRPCAddress)
-	}
-	tel, err := telemetry.Start(ctx, "orders-generator", version)
-	if err != nil {
-		return err
-	}
-	// The deferred shutdown sends the last spans after the signal that ended ctx.
-	defer tel.Shutdown(context.WithoutCancel(ctx))
-	for _, w := range warnings {
-		tel.Logger.Warn(w)
-	}
+func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	if s.Port < 1 || s.Port > 65535 {
 		return fmt.Errorf("PG_PORT is %d: it must be a port from 1 to 65535", s.Port)
 	}

@@ -17,13 +17,13 @@ import (
 // maxBurst bounds one Burst call, in orders.
 const maxBurst = 10_000_000
 
-// service serves OrdersService over a generator.
-type service struct {
+// controls serves OrdersService over a generator.
+type controls struct {
 	ordersv1.UnimplementedOrdersServiceServer
 	g *generator
 }
 
-func (s service) Start(_ context.Context, r *ordersv1.StartRequest) (*ordersv1.StartResponse, error) {
+func (s controls) Start(_ context.Context, r *ordersv1.StartRequest) (*ordersv1.StartResponse, error) {
 	if r.Rate != 0 {
 		if err := ValidateRate(r.Rate); err != nil {
 			return nil, rpc.InvalidField("rate", err.Error())
@@ -33,12 +33,12 @@ func (s service) Start(_ context.Context, r *ordersv1.StartRequest) (*ordersv1.S
 	return &ordersv1.StartResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s service) Stop(context.Context, *ordersv1.StopRequest) (*ordersv1.StopResponse, error) {
+func (s controls) Stop(context.Context, *ordersv1.StopRequest) (*ordersv1.StopResponse, error) {
 	s.g.stop()
 	return &ordersv1.StopResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s service) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
+func (s controls) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*ordersv1.SetRateResponse, error) {
 	if err := ValidateRate(r.Rate); err != nil {
 		return nil, rpc.InvalidField("rate", err.Error())
 	}
@@ -46,7 +46,7 @@ func (s service) SetRate(_ context.Context, r *ordersv1.SetRateRequest) (*orders
 	return &ordersv1.SetRateResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s service) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1.BurstResponse, error) {
+func (s controls) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1.BurstResponse, error) {
 	if r.Orders < 1 || r.Orders > maxBurst {
 		return nil, rpc.InvalidField("orders", fmt.Sprintf("a burst has from 1 to %d orders, not %d", maxBurst, r.Orders))
 	}
@@ -59,7 +59,7 @@ func (s service) Burst(ctx context.Context, r *ordersv1.BurstRequest) (*ordersv1
 	return &ordersv1.BurstResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s service) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv1.SetMixResponse, error) {
+func (s controls) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv1.SetMixResponse, error) {
 	mix := Mix{Updates: r.Updates, Deletes: r.Deletes}
 	if err := mix.Validate(); err != nil {
 		return nil, rpc.InvalidField("updates", err.Error())
@@ -68,7 +68,7 @@ func (s service) SetMix(_ context.Context, r *ordersv1.SetMixRequest) (*ordersv1
 	return &ordersv1.SetMixResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
-func (s service) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
+func (s controls) GetStatistics(context.Context, *ordersv1.GetStatisticsRequest) (*ordersv1.GetStatisticsResponse, error) {
 	return &ordersv1.GetStatisticsResponse{Statistics: s.g.statistics(time.Now())}, nil
 }
 
