@@ -59,6 +59,8 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 		encode = encodeWholeTimetz
 	case "time":
 		encode = encodeSQLTime(encode)
+	case "timestamp":
+		encode = k.timestamp(elementMod, julianDays).encode
 	case "timestamptz":
 		encode = encodeSQLTimestamptz(encode)
 	}
@@ -295,12 +297,13 @@ func encodeSQLTime(encode encodeFunc) encodeFunc {
 	}
 }
 
-// encodeSQLTimestamptz writes a timestamptz as an element: java.sql.Timestamp has no negative infinity.
+// encodeSQLTimestamptz writes a timestamptz as an element: the fields of java.sql.Timestamp have neither an era nor a
+// negative infinity.
 func encodeSQLTimestamptz(encode encodeFunc) encodeFunc {
 	return func(dst, text []byte) ([]byte, error) {
 		if string(text) == negativeInfinity {
 			return append(dst, `"+292269055-12-02T23:00:00.000000Z"`...), nil
 		}
-		return encode(dst, text)
+		return encode(dst, bytes.TrimSuffix(text, []byte(" BC")))
 	}
 }

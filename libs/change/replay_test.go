@@ -69,7 +69,12 @@ func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 		t.Fatal(err)
 	}
 	psql(t, pg, id, filepath.Join(dir, "setup.sql"))
-	conn, err := pgx.Connect(ctx, pg.URL(id))
+	options, err := pgx.ParseConfig(pg.URL(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.RuntimeParams = map[string]string{"timezone": "UTC", "datestyle": "ISO", "intervalstyle": "postgres", "bytea_output": "hex", "extra_float_digits": "1"}
+	conn, err := pgx.ConnectConfig(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,6 +132,19 @@ func days(year, month, day int64) int64 {
 	return era*146097 + yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear - 719468
 }
 
+// julianDays returns the days from the Unix epoch to a date as java.util's calendar understands it: of the Julian calendar
+// before 1582-10-15.
+func julianDays(year, month, day int64) int64 {
+	if year > 1582 || year == 1582 && (month > 10 || month == 10 && day >= 15) {
+		return days(year, month, day)
+	}
+	if month <= 2 {
+		year--
+	}
+	cycle := floorDiv(year, 4)
+	return cycle*1461 + (year-cycle*4)*365 + (153*((month+9)%12)+2)/5 + day - 1 - 719470
+}
+
 // civil is the inverse of days.
 func civil(n int64) (year, month, day int64) {
 	n += 719468
@@ -150,8 +163,11 @@ func civil(n int64) (year, month, day int64) {
 // moment is a point in time: seconds since the Unix epoch and microseconds from there, 0 to 999999.
 type moment struct{ seconds, micros int64 }
 
+// calendar turns a date into days since the Unix epoch.
+type calendar func(year, month, day int64) int64
+
 // parseTimestamp reads a finite timestamp, with a zone if zoned.
-func parseTimestamp(text []byte, zoned bool) (moment, error) {
+func parseTimestamp(text []byte, zoned bool, days calendar) (moment, error) {
 	r := clockReader{text: text}
 	year, month, day := r.date()
 	r.skip(' ')
@@ -372,13 +388,13 @@ func parseTimetz(text []byte) (int64, error) {
 }
 
 // timestamp is the codec of timestamp without zone, which is taken for UTC.
-func (k *compiler) timestamp(mod int32) codec {
+func (k *compiler) timestamp(mod int32, days calendar) codec {
 	write := func(s *record.Schema, finite func([]byte, moment) ([]byte, error), infinite func(dst []byte, positive bool) []byte, fallback any) codec {
 		c := codec{schema: s, fallback: fallback, encode: func(dst, text []byte) ([]byte, error) {
 			if text[0] > '9' || text[0] == '-' {
 				return appendInfinite(dst, text, func(positive bool) []byte { return infinite(dst, positive) })
 			}
-			m, err := parseTimestamp(text, false)
+			m, err := parseTimestamp(text, false, days)
 			if err != nil {
 				return dst, err
 			}
@@ -435,7 +451,7 @@ func (k *compiler) timestamptz(mod int32) codec {
 		if text[0] > '9' || text[0] == '-' {
 			return appendInfinite(dst, text, func(bool) []byte { return append(append(append(dst, '"'), text...), '"') })
 		}
-		m, err := parseTimestamp(text, true)
+		m, err := parseTimestamp(text, true, days)
 		return append(m.appendISO(append(dst, '"'), width), 'Z', '"'), err
 	}}
 	c.guardEmpty()

@@ -97,7 +97,7 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 	case "timetz":
 		return k.timetz(), true
 	case "timestamp":
-		return k.timestamp(mod), true
+		return k.timestamp(mod, days), true
 	case "timestamptz":
 		return k.timestamptz(mod), true
 	case "interval":

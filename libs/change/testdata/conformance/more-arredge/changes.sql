@@ -1,0 +1,1 @@
+insert into t select 2,a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,u,w from t where id=1; delete from t where id=2;

@@ -1,0 +1,1 @@
+insert into a values (2,3); insert into b values (2,3); insert into c values (2,3); insert into d values (2,3); insert into e values (2,3);

@@ -1,0 +1,1 @@
+update t set s=2; update t set id=7;

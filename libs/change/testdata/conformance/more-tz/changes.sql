@@ -1,0 +1,1 @@
+insert into t select 2,a,b,c,d,e,f,g,h,i,j,k,l,m from t;

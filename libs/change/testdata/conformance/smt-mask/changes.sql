@@ -1,0 +1,1 @@
+insert into t values (3,'three',-1.5,'2020-01-02','2021-01-01',null,'{}','bad',0.1,false,5,6); update t set a='uno' where id=1; update t set id=9 where id=2; delete from t where id=3; truncate t;
