@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +45,17 @@ type batch struct {
 type refusedRecord struct {
 	record *kgo.Record
 	reason error
+}
+
+// kept is a copy of a record that does not hold the whole fetch it came in, which is megabytes.
+func kept(r *kgo.Record) *kgo.Record {
+	c := *r
+	c.Key, c.Value, c.Context = bytes.Clone(r.Key), bytes.Clone(r.Value), nil
+	c.Headers = make([]kgo.RecordHeader, len(r.Headers))
+	for i, h := range r.Headers {
+		c.Headers[i] = kgo.RecordHeader{Key: strings.Clone(h.Key), Value: bytes.Clone(h.Value)}
+	}
+	return &c
 }
 
 // tracedRecord is a record that carries a sampled trace.

@@ -254,7 +254,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				r.Offset, r.Partition, r.Topic, err)
 		}
-		p.open.refused = append(p.open.refused, refusedRecord{r, err})
+		p.open.refused = append(p.open.refused, refusedRecord{kept(r), err})
 	}
 	p.next = r.Offset + 1
 	if limit, recorded := p.ledger.Limit(); recorded {
