@@ -205,3 +205,31 @@ func TestATableThatJoinsTheCaptureIsFilledBack(t *testing.T) {
 	await(t, s.db+".public.b", 31)
 	await(t, s.db+".public.a", 1)
 }
+
+func TestWithoutTransactionsOffsetsHaveNoGapsAndARestartInOrderRepeatsNothing(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
+	config, topic := s.config("c"+s.db, nil), s.db+".public.ledger"
+	for i := range 2 {
+		c := startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: AtLeastOnce})
+		s.awaitSlot(t)
+		ledger(t, s, 1+3*i, 3)
+		await(t, topic, 3*(i+1)*ledgerEvents)
+		if err := c.stop(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.verify(t, topic, 6)
+	client, err := kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if end := ended(t.Context(), kadm.NewClient(client), topic); end != 6*ledgerEvents {
+		t.Errorf("the topic ends at %d, want %d: it holds something besides events", end, 6*ledgerEvents)
+	}
+	config["exactly.once.support"] = "required"
+	if err := startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: AtLeastOnce}).failure(t); err == nil || !strings.Contains(err.Error(), "exactly-once-source-support") {
+		t.Errorf("error %v does not say why exactly once cannot be had", err)
+	}
+}

@@ -158,7 +158,7 @@ func TestABrokerThatGoesAwayDelaysChangesAndLosesNone(t *testing.T) {
 	}
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
-	c := startAt(t, servers.kafka.ProxiedBootstrap, s.config("c"+s.db, nil))
+	c := startWith(t, servers.kafka.ProxiedBootstrap, s.config("c"+s.db, nil), Options{})
 	s.awaitSlot(t)
 	ledger(t, s, 1, 3)
 	await(t, s.db+".public.ledger", 3*ledgerEvents)

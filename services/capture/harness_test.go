@@ -77,7 +77,7 @@ func runChild(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	task, err := makeTask(os.Getenv(childBrokers), config, NewBoard(), func(error) {})
+	task, err := makeTask(os.Getenv(childBrokers), config, Options{}, func(error) {})
 	if err != nil {
 		return err
 	}
@@ -178,15 +178,15 @@ const testOffsets = "calypso-offsets"
 // start runs a connector until stop or the test's end.
 func start(t testing.TB, config map[string]string) *capture {
 	t.Helper()
-	return startAt(t, servers.kafka.Bootstrap, config)
+	return startWith(t, servers.kafka.Bootstrap, config, Options{})
 }
 
-// startAt is start with other addresses of the broker.
-func startAt(t testing.TB, brokers string, config map[string]string) *capture {
+// startWith is start with other addresses of the broker and options of the worker.
+func startWith(t testing.TB, brokers string, config map[string]string, o Options) *capture {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	c := &capture{cancel: cancel, done: make(chan error, 1)}
-	task, err := makeTask(brokers, config, NewBoard(), func(err error) {
+	task, err := makeTask(brokers, config, o, func(err error) {
 		if err != nil {
 			c.mu.Lock()
 			c.retries = append(c.retries, err)
@@ -209,8 +209,8 @@ func startAt(t testing.TB, brokers string, config map[string]string) *capture {
 }
 
 // makeTask makes a task with what the runtime gives one: clients, and offsets read from their topic.
-func makeTask(brokers string, config map[string]string, board *Board, retrying func(error)) (connector.Task, error) {
-	plugin, err := Plugin(Options{Board: board})
+func makeTask(brokers string, config map[string]string, o Options, retrying func(error)) (connector.Task, error) {
+	plugin, err := Plugin(o)
 	if err != nil {
 		return nil, err
 	}

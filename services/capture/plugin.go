@@ -28,6 +28,17 @@ import (
 // Class is the connector class that configurations name; Aliases select it as well.
 const Class = "io.debezium.connector.postgresql.PostgresConnector"
 
+// Delivery is the guarantee that a worker gives where the broker allows it.
+type Delivery int
+
+const (
+	// ExactlyOnce writes events and checkpoint in Kafka transactions. Their markers take offsets in the topics.
+	ExactlyOnce Delivery = iota
+	// AtLeastOnce writes without transactions, for readers that cannot do with gaps in offsets: a crash can repeat the
+	// last batch.
+	AtLeastOnce
+)
+
 // Options are what a plugin's tasks report to. The zero value reports nowhere.
 type Options struct {
 	// Board shows the captures; a board of its own if nil.
@@ -35,6 +46,8 @@ type Options struct {
 	// Meter and Tracer record metrics and spans; none if nil.
 	Meter  metric.Meter
 	Tracer trace.Tracer
+	// Delivery is ExactlyOnce by default.
+	Delivery Delivery
 }
 
 // Plugin makes the connector class of captures.
@@ -68,7 +81,7 @@ func Plugin(o Options) (connector.Plugin, error) {
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
-			return newTask(env, v, o.Board, m)
+			return newTask(env, v, o, m)
 		},
 	}, nil
 }

@@ -39,7 +39,8 @@ const transactionTimeout = 30 * time.Second
 
 // newProducer connects and fences whatever ran the connector before: from its return on, only this producer can write
 // with the connector's transactional id.
-func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *failpoints) (*producer, error) {
+func newProducer(ctx context.Context, t *task) (*producer, error) {
+	env, s, fail := t.env, t.settings, t.fail
 	p := &producer{fail: fail, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix})}
 	p.promise = func(r *kgo.Record, err error) {
 		if err != nil {
@@ -57,6 +58,12 @@ func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
 		kgo.ProducerBatchMaxBytes(s.producer.maxRequest), kgo.StopProducerOnDataLossDetected(),
 	}
+	if t.delivery == AtLeastOnce {
+		if s.exactlyOnce == "required" {
+			return nil, permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
+		}
+		return p, p.withoutTransactions(env, s, opts)
+	}
 	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout))...)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
@@ -65,25 +72,32 @@ func newProducer(ctx context.Context, env connector.TaskEnv, s *settings, fail *
 	switch {
 	case err == nil:
 		p.client, p.transactional = client, true
-	case withoutTransactions(err):
+		p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
+		return p, nil
+	case noTransactions(err):
 		client.Close()
 		if s.exactlyOnce == "required" {
 			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
 		}
 		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
-		if p.client, err = env.Kafka(opts...); err != nil {
-			return nil, fmt.Errorf("make a Kafka client: %w", err)
-		}
+		return p, p.withoutTransactions(env, s, opts)
 	default:
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
 	}
-	p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
-	return p, nil
 }
 
-// withoutTransactions says whether an error means that transactions cannot be had, as opposed to not now.
-func withoutTransactions(err error) bool {
+// withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
+func (p *producer) withoutTransactions(env connector.TaskEnv, s *settings, opts []kgo.Opt) (err error) {
+	if p.client, err = env.Kafka(opts...); err != nil {
+		return fmt.Errorf("make a Kafka client: %w", err)
+	}
+	p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
+	return nil
+}
+
+// noTransactions says whether an error means that transactions cannot be had, as opposed to not now.
+func noTransactions(err error) bool {
 	return errors.Is(err, kerr.UnsupportedVersion) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(err, kerr.UnsupportedForMessageFormat)
 }
 

@@ -38,7 +38,7 @@ func (t *task) session(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if s.producer, err = newProducer(ctx, t.env, t.settings, t.fail); err != nil {
+	if s.producer, err = newProducer(ctx, t); err != nil {
 		return err
 	}
 	saved, err := s.producer.load(ctx, t.env, t.settings.prefix)

@@ -25,9 +25,10 @@ type task struct {
 	board    *entry
 	meters   *meters
 	fail     *failpoints
+	delivery Delivery
 }
 
-func newTask(env connector.TaskEnv, v catalogue.Values, board *Board, m *meters) (*task, error) {
+func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*task, error) {
 	s, err := parseSettings(v)
 	if err != nil {
 		return nil, err
@@ -36,10 +37,10 @@ func newTask(env connector.TaskEnv, v catalogue.Values, board *Board, m *meters)
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, settings: s, events: events, meters: m, fail: failpointsFrom(os.Getenv("CALYPSO_FAILPOINT"))}
+	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpointsFrom(os.Getenv("CALYPSO_FAILPOINT"))}
 	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
 	t.events.OnConversionFailure = t.conversionFailed
-	t.board = board.add(env, s)
+	t.board = o.Board.add(env, s)
 	return t, nil
 }
 

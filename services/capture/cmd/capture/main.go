@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
