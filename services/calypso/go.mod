@@ -10,6 +10,7 @@ require (
 	github.com/calypso-cdc/calypso/services/orders-generator v0.0.0
 	github.com/calypso-cdc/calypso/services/sink v0.0.0
 	go.opentelemetry.io/proto/otlp v1.11.1
+	go.uber.org/goleak v1.3.0
 	google.golang.org/grpc v1.85.0
 )
 
