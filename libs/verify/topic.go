@@ -49,7 +49,7 @@ func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
 	for len(position) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read topic %s, at offsets %v: %w", topic, position, err)
+			return nil, fmt.Errorf("read topic %s to its end %v, at offsets %v: %w", topic, ends.Offsets(), position, err)
 		}
 		var broken error
 		fetches.EachRecord(func(r *kgo.Record) {
