@@ -216,3 +216,18 @@ func TestABatchWhoseStatusIsLostIsSentAgainAndNotRepeated(t *testing.T) {
 		t.Error("no status was asked for")
 	}
 }
+
+func TestATaskThatIsStartedElsewhereTakesOverAtOnceAndFencesTheFirst(t *testing.T) {
+	s := newStage(t, 2, nil)
+	first := s.start()
+	s.produce(1, 200, 2)
+	s.holds(200)
+	s.started = 0
+	s.start()
+	s.produce(200, 400, 2)
+	if err := first.failure(t); !strings.Contains(err.Error(), "another worker has taken over") {
+		t.Error(err)
+	}
+	s.produce(400, 500, 2)
+	s.holds(500)
+}

@@ -242,6 +242,8 @@ type stage struct {
 	config  map[string]string
 	kafka   *kgo.Client
 	brokers string
+	// started counts the tasks: each is a member of its own.
+	started int
 }
 
 func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {
@@ -315,13 +317,14 @@ func (s *stage) start() *running {
 	s.t.Helper()
 	r := &running{ended: make(chan error, 1)}
 	var err error
-	if r.task, err = makeTask(s.brokers, s.config, 0, func(err error) {
+	if r.task, err = makeTask(s.brokers, s.config, s.started, func(err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.retries = append(r.retries, err)
 	}); err != nil {
 		s.t.Fatal(err)
 	}
+	s.started++
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- r.task.Run(ctx) }()

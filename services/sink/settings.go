@@ -79,7 +79,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		maxInFlight: v.Int("max.in.flight.batches"), bufferMemory: v.Int64("buffer.memory.bytes"),
 		exact: strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
 		maxBackoff: v.Duration("errors.retry.backoff.time.ms"), statusTimeout: v.Duration("ingestion.status.timeout.ms"),
-		topics:     v.List("topics"), regex: strings.TrimSpace(v.String("topics.regex")),
+		topics: v.List("topics"), regex: strings.TrimSpace(v.String("topics.regex")),
 	}
 	behavior := strings.ToUpper(v.String("behavior.on.error"))
 	s.tolerate = behavior != "FAIL" || strings.EqualFold(v.String("errors.tolerance"), "all")

@@ -92,8 +92,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	var committer sync.WaitGroup
 	committer.Go(func() { t.commits.run(committing) })
 	t.poll()
-	t.consumer.CloseAllowingRebalance() // hands the partitions over, which waits for their batches
-	t.lose()
+	t.leave()
 	stopCommitting()
 	committer.Wait()
 	if ctx.Err() != nil {
@@ -127,7 +126,8 @@ func (t *task) consumerOptions() []kgo.Opt {
 		start = kgo.NewOffset().AtEnd()
 	}
 	options := []kgo.Opt{
-		kgo.ConsumerGroup(groupOf(t.env.Connector)), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		// A static member that comes back after a crash takes its place at once, and fences what is left of itself.
+		kgo.ConsumerGroup(groupOf(t.env.Connector)), kgo.InstanceID(t.instance()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.ConsumeStartOffset(start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
@@ -178,6 +178,8 @@ func (t *task) poll() {
 func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	var lost *kgo.ErrDataLoss
 	switch {
+	case errors.Is(f.Err, kerr.FencedInstanceID):
+		t.fail(&unmendable{fmt.Errorf("another worker has taken over this task: %w", f.Err)})
 	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, kgo.ErrClientClosed):
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		t.fail(&unmendable{fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
@@ -290,13 +292,27 @@ func (t *task) end(removed map[string][]int32, r stopRequest) {
 	ended.Wait()
 }
 
-// lose ends what is left, which is something only where the group session ended without a word.
-func (t *task) lose() {
+// instance is the task's name in the group.
+func (t *task) instance() string { return fmt.Sprintf("task-%d", t.env.Task) }
+
+// leave hands the partitions over, which waits for their batches, and leaves the group, which a static member must say itself: its
+// place would be kept for it otherwise.
+func (t *task) leave() {
+	fenced := errors.Is(context.Cause(t.ctx), kerr.FencedInstanceID)
 	left := map[string][]int32{}
 	t.mu.Lock()
 	for tp := range t.partitions {
 		left[tp.topic] = append(left[tp.topic], tp.partition)
 	}
 	t.mu.Unlock()
-	t.end(left, stopRequest{fenced: true})
+	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})
+	if !fenced {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		leaving := kadm.LeaveGroup(groupOf(t.env.Connector)).InstanceIDs(t.instance()).Reason("the task ends")
+		if _, err := kadm.NewClient(t.consumer).LeaveGroup(ctx, leaving); err != nil {
+			t.env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
+		}
+	}
+	t.consumer.CloseAllowingRebalance()
 }
