@@ -34,11 +34,11 @@ test: ## Run unit and integration tests with the race detector; says what was le
 
 .PHONY: conformance
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
-	$(GO) test -count=1 -timeout 20m -parallel 3 -json $(TESTFLAGS) ./tests/conformance | $(GO) run ./tests/report
+	$(GO) test -count=1 -timeout 20m -parallel 3 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
 
 .PHONY: chaos-capture
-chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED=1; SHORT=1 for minutes less)
-	$(GO) test -count=1 -timeout 60m -json -run Capture $(if $(SHORT),-short) $(TESTFLAGS) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
+chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED, SHORT, RUN)
+	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Capture)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
 
 .PHONY: ui-test
 ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
@@ -49,11 +49,25 @@ ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (
 sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx; packages are kept in .tools/sdk
 	CALYPSO_SDK_COMPAT=$(CURDIR)/.tools/sdk $(GO) test -count=1 -timeout 20m -v ./services/localadx/sdkcompat
 
+.PHONY: chaos-sink
+chaos-sink: ## Kill sink, break ADX and the network between, let workers join and leave; verify by identity (SEED, SHORT, RUN)
+	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
+
+.PHONY: soak
+soak: ## Break anything at random for ten minutes, then verify by identity (SEED=1 DURATION=10m)
+	$(GO) test -count=1 -timeout 60m -v -run TestSoak ./tests/chaos -seed $(or $(SEED),1) -duration $(or $(DURATION),10m)
+
 .PHONY: bench
 bench: ## Measure capture: snapshot, streaming beside pg_recvlogical, latency, memory
 	mkdir -p bin
 	$(GO) build -o bin/bench ./tests/bench
 	bin/bench capture -v -json bin/bench-capture.json | tee bin/bench-capture.md
+
+.PHONY: bench-sink
+bench-sink: ## Measure sink beside what Azure's Kafka Connect sink reached under the same conditions
+	mkdir -p bin
+	$(GO) build -o bin/bench ./tests/bench
+	bin/bench sink -v -json bin/bench-sink.json | tee bin/bench-sink.md
 
 ##@ Maintain
 
