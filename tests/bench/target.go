@@ -140,6 +140,8 @@ func (t *target) command(w http.ResponseWriter, r *http.Request) {
 		answer(w, []string{"Name", "Kind", "Mapping", "LastUpdatedOn", "Database", "Table"}, []any{"OrdersEventMapping", "Json",
 			`[{"column":"orderid","Properties":{"Path":"$.orderid"}},{"column":"custid","Properties":{"Path":"$.custid"}},{"column":"city","Properties":{"Path":"$.city"}},{"column":"amount","Properties":{"Path":"$.amount"}},{"column":"purchase_time","Properties":{"Path":"$.purchase_time"}}]`,
 			"2026-01-01T00:00:00Z", "orders", "Orders"})
+	case strings.Contains(csl, "policy extent_tags_retention"):
+		answer(w, []string{"PolicyName", "EntityName", "Policy", "ChildEntities", "EntityType"})
 	default:
 		t.mu.Lock()
 		if !t.unknown[csl] {
