@@ -46,7 +46,7 @@ type Config struct {
 	Bin string
 	// Port on 127.0.0.1.
 	Port int
-	// Password of User. It counts when the data directory is made.
+	// Password of User; without one every user of this machine is let in. It counts when the data directory is made.
 	Password config.Secret
 	// Settings are "name = value" lines of postgresql.conf, given at each start.
 	Settings map[string]string
@@ -151,24 +151,36 @@ func (s *Server) makeDir() error {
 }
 
 func (s *Server) init(ctx context.Context) error {
-	password, err := os.CreateTemp("", "calypso-pw-")
-	if err != nil {
-		return fmt.Errorf("making a file for initdb's password: %w", err)
+	auth := []string{"--auth=trust"}
+	if s.config.Password != "" {
+		file, err := s.passwordFile()
+		if err != nil {
+			return err
+		}
+		defer os.Remove(file)
+		auth = []string{"--auth=scram-sha-256", "--pwfile", file}
 	}
-	defer os.Remove(password.Name())
-	_, err = password.WriteString(s.config.Password.Reveal())
-	if s.account.switches {
-		err = errors.Join(err, password.Chown(s.account.uid, s.account.gid))
-	}
-	if err := errors.Join(err, password.Close()); err != nil {
-		return fmt.Errorf("writing a file for initdb's password: %w", err)
-	}
-	cmd := s.command(ctx, "initdb", "-D", s.config.Dir, "-U", User, "--pwfile", password.Name(), "--auth=scram-sha-256",
-		"-E", "UTF8", "--locale=C", "--no-instructions")
+	cmd := s.command(ctx, "initdb", append(auth, "-D", s.config.Dir, "-U", User, "-E", "UTF8", "--locale=C", "--no-instructions")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb of PostgreSQL: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// passwordFile writes the password where initdb, run as the server's user, can read it.
+func (s *Server) passwordFile() (string, error) {
+	file, err := os.CreateTemp("", "calypso-pw-")
+	if err != nil {
+		return "", fmt.Errorf("making a file for initdb's password: %w", err)
+	}
+	_, err = file.WriteString(s.config.Password.Reveal())
+	if s.account.switches {
+		err = errors.Join(err, file.Chown(s.account.uid, s.account.gid))
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("writing a file for initdb's password: %w", err), os.Remove(file.Name()))
+	}
+	return file.Name(), nil
 }
 
 func (s *Server) run() error {

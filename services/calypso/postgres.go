@@ -2,7 +2,6 @@ package calypso
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -84,23 +83,14 @@ func startSource(ctx context.Context, s *Settings, log *os.File, note func(strin
 	if err != nil {
 		return nil, err
 	}
-	password, err := keptPassword(filepath.Join(s.Data, "postgres.password"))
-	if err != nil {
-		return nil, err
-	}
 	server, err := pgserver.Start(ctx, pgserver.Config{
-		Dir: dir, Bin: bin, Port: s.PostgresPort, Password: password, Log: log,
+		Dir: dir, Bin: bin, Port: s.PostgresPort, Password: s.PostgresPassword, Log: log,
 		Settings: map[string]string{"max_wal_senders": "20", "max_replication_slots": "20", "shared_buffers": "64MB"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	// For psql, so that commands to copy hold no password.
-	pgpass := fmt.Sprintf("127.0.0.1:%d:*:%s:%s\n", s.PostgresPort, pgserver.User, password.Reveal())
-	if err := os.WriteFile(filepath.Join(s.Data, "pgpass"), []byte(pgpass), 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("writing psql's file of passwords: %w", err), server.Stop())
-	}
-	return &source{Host: "127.0.0.1", Port: uint16(s.PostgresPort), User: pgserver.User, Password: password, Database: "postgres",
+	return &source{Host: "127.0.0.1", Port: uint16(s.PostgresPort), User: pgserver.User, Password: s.PostgresPassword, Database: "postgres",
 		SSLMode: "disable", server: server, dir: dir}, nil
 }
 
@@ -117,26 +107,6 @@ func sourceDir(data string) (string, error) {
 	name := fnv.New32a()
 	_, _ = name.Write([]byte(dir))
 	return filepath.Join("/var/lib/calypso", fmt.Sprintf("postgres-%08x", name.Sum32()), "data"), nil
-}
-
-// keptPassword reads the password of the embedded PostgreSQL, or makes one: that of the variable CALYPSO_PG_PASSWORD,
-// else a random one.
-func keptPassword(path string) (config.Secret, error) {
-	content, err := os.ReadFile(path)
-	if err == nil {
-		return config.Secret(strings.TrimSpace(string(content))), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("reading PostgreSQL's password: %w", err)
-	}
-	password := os.Getenv("CALYPSO_PG_PASSWORD")
-	if password == "" {
-		password = rand.Text()
-	}
-	if err := os.WriteFile(path, []byte(password+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping PostgreSQL's password: %w", err)
-	}
-	return config.Secret(password), nil
 }
 
 // inspect finds out what the connectors need to know, and refuses a server that cannot be captured from.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/services/capture"
 )
 
 // Settings are the flags and environment variables of `calypso up`. All addresses are of this machine only.
@@ -17,8 +18,11 @@ type Settings struct {
 
 	Rate float64 `name:"rate" default:"0.3333333333333333" help:"Orders a second, 0.001 to 100000; one in three seconds by default."`
 
-	PostgresURL string   `name:"pg-url" help:"PostgreSQL to capture from, as postgres://user:password@host:port/database; an embedded one if empty."`
-	Brokers     []string `name:"brokers" help:"Kafka brokers, as host:port separated by commas; an embedded broker if empty."`
+	PostgresURL      string        `name:"pg-url" help:"PostgreSQL to capture from, as postgres://user:password@host:port/database; an embedded one if empty."`
+	PostgresPassword config.Secret `name:"pg-password" help:"Password of the embedded PostgreSQL, which listens on this machine only. Without one it lets every local user in. It counts when the data folder is made."`
+	Brokers          []string      `name:"brokers" help:"Kafka brokers, as host:port separated by commas; an embedded broker if empty."`
+
+	ExactlyOnce string `name:"exactly-once-source-support" help:"enabled writes events in Kafka transactions; disabled writes without, so that topics hold no transaction markers and a crash can repeat the last batch. By default enabled, but disabled with --no-orders: tools that count offsets expect no markers."`
 
 	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net; a local one if empty."`
 	ADXDatabase string        `name:"adx-database" default:"NetDefaultDB" help:"Database of the table Orders."`
@@ -48,6 +52,9 @@ func (s *Settings) Validate() error {
 	if s.Data == "" {
 		errs = append(errs, errors.New("data: a folder is needed"))
 	}
+	if !slices.Contains([]string{"", "enabled", "disabled"}, s.ExactlyOnce) {
+		errs = append(errs, fmt.Errorf("exactly-once-source-support is %q: it must be enabled or disabled", s.ExactlyOnce))
+	}
 	used := map[int]string{}
 	for _, p := range s.ports() {
 		switch other, twice := used[*p.port]; {
@@ -63,6 +70,14 @@ func (s *Settings) Validate() error {
 		errs = append(errs, errors.New("adx-url: adx-tenant, adx-app-id and adx-app-key are needed as well"))
 	}
 	return errors.Join(errs...)
+}
+
+// delivery is the guarantee of captures.
+func (s *Settings) delivery() capture.Delivery {
+	if s.ExactlyOnce == "disabled" || s.ExactlyOnce == "" && s.NoOrders {
+		return capture.AtLeastOnce
+	}
+	return capture.ExactlyOnce
 }
 
 // port is one port that is listened at, with the flag that sets it.

@@ -28,7 +28,7 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 		row("PostgreSQL's data", src.dir)
 	}
 	if s.NoOrders {
-		fmt.Fprintf(out, "\nThere are no connectors. PostgreSQL's password is in %s.\n", filepath.Join(s.Data, "postgres.password"))
+		fmt.Fprintln(out, "\nThere are no connectors.")
 		return
 	}
 	fmt.Fprintf(out, "\nThree things to try:\n\n")
@@ -45,7 +45,7 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 	}
 	try("the pipeline with its verdict, lag and progress", fmt.Sprintf("curl %s/v1/pipelines", admin))
 	if src.server != nil {
-		fmt.Fprintf(out, "PostgreSQL itself: PGPASSFILE=%s psql -h 127.0.0.1 -p %d -U %s\n", absolute(filepath.Join(s.Data, "pgpass")), src.Port, src.User)
+		fmt.Fprintf(out, "PostgreSQL itself: psql -h localhost -p %d -U %s\n", src.Port, src.User)
 	}
 }
 

@@ -199,7 +199,7 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "capture", s.CapturePort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return capture.Run(ctx, capture.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), Telemetry: tel})
+		return capture.Run(ctx, capture.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), Delivery: s.delivery(), Telemetry: tel})
 	})
 }
 

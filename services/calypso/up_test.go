@@ -102,14 +102,10 @@ func flushQuickly(t *testing.T, s *Settings) {
 	}
 }
 
-// postgres connects to the embedded PostgreSQL as a user does, by the file of passwords that Up leaves.
+// postgres connects to the embedded PostgreSQL as a user does.
 func postgres(t *testing.T, s *Settings) *pgx.Conn {
 	t.Helper()
-	password, err := os.ReadFile(filepath.Join(s.Data, "postgres.password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://postgres:%s@%s/postgres", strings.TrimSpace(string(password)), local(s.PostgresPort)))
+	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("postgres://postgres:%s@%s/postgres", s.PostgresPassword.Reveal(), local(s.PostgresPort)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +179,7 @@ func generator(t *testing.T, s *Settings, verb, body string) {
 
 func TestOrdersFlowAndAnotherStartGoesOnWhereTheFirstStopped(t *testing.T) {
 	s := upSettings(t, "--rate", "50")
+	s.PostgresPassword = "canary-of-the-password"
 	_, stop := up(t, s)
 	flushQuickly(t, &s)
 	generator(t, &s, "burst", `{"orders": 1500}`)
@@ -200,10 +197,6 @@ func TestOrdersFlowAndAnotherStartGoesOnWhereTheFirstStopped(t *testing.T) {
 			t.Errorf("question %d has %d rows: %v", i+1, len(rows), err)
 		}
 	}
-	password, err := os.ReadFile(filepath.Join(s.Data, "postgres.password"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	logs, err := filepath.Glob(filepath.Join(s.Data, "logs", "*"))
 	if err != nil || len(logs) < 5 {
 		t.Fatalf("logs are %v, %v", logs, err)
@@ -216,7 +209,7 @@ func TestOrdersFlowAndAnotherStartGoesOnWhereTheFirstStopped(t *testing.T) {
 		}
 		shown += string(content)
 	}
-	if strings.Contains(shown, strings.TrimSpace(string(password))) {
+	if strings.Contains(shown, s.PostgresPassword.Reveal()) {
 		t.Error("the password was printed or logged")
 	}
 }
