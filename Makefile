@@ -49,6 +49,10 @@ ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (
 sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx; packages are kept in .tools/sdk
 	CALYPSO_SDK_COMPAT=$(CURDIR)/.tools/sdk $(GO) test -count=1 -timeout 20m -v ./services/localadx/sdkcompat
 
+.PHONY: kql
+kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALYPSO_SHARED names the folder that holds kql/)
+	$(GO) test -count=1 -v -run TestOracle ./services/localadx/engine
+
 .PHONY: chaos-sink
 chaos-sink: ## Kill sink, break ADX and the network between, let workers join and leave; verify by identity (SEED, SHORT, RUN)
 	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
