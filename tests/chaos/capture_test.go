@@ -156,7 +156,7 @@ func (r *captureRig) verify(t *testing.T) {
 	testenv.Eventually(t, 2*time.Minute, "every change to arrive", func(ctx context.Context) error {
 		got, err := verify.Topic(ctx, r.Kafka.Bootstrap, topic)
 		if err != nil {
-			return err
+			return errors.Join(report.Err(), err) // the time may be over in the midst of a reading
 		}
 		report = verify.Changes(committed, got, verify.ExactlyOnce, r.fromStart)
 		if len(report.Lost) > 0 {

@@ -63,7 +63,7 @@ func newSinkRig(t *testing.T) *sinkRig {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, time.Minute, "both connectors to run", func(ctx context.Context) error {
-		return errors.Join(r.Source().Running(ctx, connector), r.Sink().Running(ctx, sinkConnector))
+		return errors.Join(r.streaming(ctx), r.Sink().Running(ctx, sinkConnector))
 	})
 	return r
 }
