@@ -99,9 +99,7 @@ func (c Config) dsn(replication bool) string {
 		// session as well.
 		set = append(set, [2]string{"default_query_exec_mode", "simple_protocol"})
 	}
-	for _, g := range textSettings {
-		set = append(set, g)
-	}
+	set = append(set, textSettings...)
 	var b strings.Builder
 	for _, kv := range set {
 		if kv[1] == "" {

@@ -128,7 +128,7 @@ const slowDelivery = 5 * time.Second
 // deliverNoticing delivers a batch; where the broker does not answer, which the client waits out, it says so meanwhile.
 func (s *session) deliverNoticing(ctx context.Context, b *batch, next checkpoint) error {
 	slow := time.AfterFunc(slowDelivery, func() {
-		err := fmt.Errorf("Kafka has not acknowledged %d records for %s: the broker is down or slow; waiting for it", len(b.Records), slowDelivery)
+		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow", len(b.Records), slowDelivery)
 		s.board.slow(err)
 		s.env.Retrying(err)
 		s.env.Logger.Warn(err.Error())

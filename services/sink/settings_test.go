@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-func parse(t *testing.T, config map[string]string) (*settings, error, []catalogue.Problem) {
+func parse(t *testing.T, config map[string]string) (*settings, []catalogue.Problem, error) {
 	t.Helper()
 	keys, err := newCatalogue()
 	if err != nil {
@@ -21,10 +21,10 @@ func parse(t *testing.T, config map[string]string) (*settings, error, []catalogu
 	}
 	values, warnings, problems := keys.Parse(config)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s: %s", problems[0].Key, problems[0].Message), warnings
+		return nil, warnings, fmt.Errorf("%s: %s", problems[0].Key, problems[0].Message)
 	}
 	s, err := parseSettings(values, Options{})
-	return s, err, warnings
+	return s, warnings, err
 }
 
 // base is a configuration that differs from the use case's only in what more says; an empty value removes a key.
@@ -60,7 +60,7 @@ func TestTheUseCasesFileIsTakenAsItStands(t *testing.T) {
 		config[k] = strings.NewReplacer("<", "", ">", "").Replace(fmt.Sprint(v))
 	}
 	config["kusto.url"] = "https://ingest-shop.southeastasia.kusto.windows.net"
-	s, err, _ := parse(t, config)
+	s, _, err := parse(t, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
 		"transform x":                            base("transforms", "x", "transforms.x.type", "com.example.Unknown"),
 		"transforms.u.delete.handling.mode":      base("transforms", "u", "transforms.u.type", "io.debezium.transforms.ExtractNewRecordState", "transforms.u.delete.handling.mode", "keep"),
 	} {
-		_, err, _ := parse(t, config)
+		_, _, err := parse(t, config)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -99,7 +99,7 @@ func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
 }
 
 func TestOldAndUnsupportedKeysAreNamedInWarnings(t *testing.T) {
-	_, err, warnings := parse(t, base("tempdir.path", "/tmp", "flush.size.byte", "5"))
+	_, warnings, err := parse(t, base("tempdir.path", "/tmp", "flush.size.byte", "5"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestEveryKeyOfTheAnchorIsDeclared(t *testing.T) {
 
 func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 	const u = "transforms.u."
-	s, err, _ := parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"drop.tombstones", "false",
+	s, _, err := parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"drop.tombstones", "false",
 		u+"delete.handling.mode", "rewrite", u+"add.fields", "op,source.ts_ms,lsn:pos,transaction.id", u+"add.fields.prefix", "_"))
 	if err != nil {
 		t.Fatal(err)
@@ -148,14 +148,14 @@ func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 	if fmt.Sprint(s.rows.Extra) != fmt.Sprint(want) || s.rows.Deletes != row.RewriteDeletes {
 		t.Errorf("%+v, want %+v", s.rows.Extra, want)
 	}
-	s, err, _ = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
+	s, _, err = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
 	if err != nil || s.rows.Deletes != row.RewriteDeletes {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestATinyFlushOfTaggedBatchesIsWarnedOf(t *testing.T) {
-	s, err, _ := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
+	s, _, err := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
 	if err != nil || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "flush.size.bytes=1048576") {
 		t.Errorf("%v %v", s.warnings, err)
 	}

@@ -101,7 +101,7 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 
 func TestAQueryStopsWhenItsContextEnds(t *testing.T) {
 	h := newHarness(t)
-	plan, err := kql.Compile("range x from 1 to 1000000 step 1 | extend k = 1 | join (range y from 1 to 1000000 step 1 | extend k = 1) on k | summarize sum(x * y % 7)", kql.Options{})
+	plan, err := kql.Compile("range x from 1 to 1000000 step 1 | extend k = 1 | join kind=inner (range y from 1 to 1000000 step 1 | extend k = 1) on k | summarize sum(x * y % 7)", kql.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

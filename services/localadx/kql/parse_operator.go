@@ -454,11 +454,11 @@ func (p *parser) render(start int) operator {
 		name := strings.ToLower(p.tok.Text)
 		p.advance()
 		p.expectPunct("=")
-		from, to := p.tok.Start, p.tok.End
 		if p.tok.Kind == tokenString {
 			op.Properties[name] = p.tok.Text
 			p.advance()
 		} else {
+			from, to := p.tok.Start, 0
 			for {
 				to = p.tok.End
 				p.advance()
@@ -503,8 +503,8 @@ func (p *parser) evaluate(start int) operator {
 func (p *parser) partition(start int) operator {
 	p.properties()
 	p.expectName("by")
-	start = p.tok.Start
-	op := partitionOp{By: nameNode{Name: p.identifier("a column name"), span: p.from(start)}}
+	column := p.tok.Start
+	op := partitionOp{By: nameNode{Name: p.identifier("a column name"), span: p.from(column)}}
 	if p.isPunct("{") {
 		p.failHint("write ( … ) with operators only", "The form of partition with { } is not supported")
 	}

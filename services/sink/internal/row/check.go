@@ -130,7 +130,7 @@ func number(text []byte) bool {
 		}
 	}
 	_, err := strconv.ParseFloat(string(text), 64)
-	return err == nil && bytes.IndexAny(text, "xX_") < 0
+	return err == nil && !bytes.ContainsAny(text, "xX_")
 }
 
 // decimalDigits counts the significant digits of a decimal number.

@@ -77,7 +77,7 @@ func (w *csvWriter) rewrite(dst []byte, start int) ([]byte, error) {
 				text = plain
 			}
 		}
-		if v[0] != '"' && v[0] != '{' && v[0] != '[' || len(text) > 0 && bytes.IndexAny(text, ",\"\r\n ") < 0 {
+		if v[0] != '"' && v[0] != '{' && v[0] != '[' || len(text) > 0 && !bytes.ContainsAny(text, ",\"\r\n ") {
 			w.line = append(w.line, text...)
 			continue
 		}
