@@ -28,6 +28,8 @@ type producer struct {
 	// saved is the last durable checkpoint.
 	saved checkpoint
 	fail  *failpoints
+	// ended is when the last transaction was committed.
+	ended time.Time
 
 	failure atomic.Pointer[error] // the first failed record of the batch
 	promise func(*kgo.Record, error)
@@ -64,7 +66,7 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 		}
 		return p, p.withoutTransactions(env, s, opts)
 	}
-	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout))...)
+	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(markerTime))...)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -112,6 +114,9 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 		return err
 	}
 	if p.transactional {
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
 		if err := p.client.BeginTransaction(); err != nil {
 			return fmt.Errorf("begin a Kafka transaction: %w", fenced(err))
 		}
@@ -134,9 +139,29 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
 		}
+		p.ended = time.Now()
 	}
 	p.saved = next
 	return nil
+}
+
+// markerTime is how long the broker is given to write a transaction's markers before the next transaction begins. A
+// transaction that begins earlier is held by Kafka 4 for add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890),
+// and by older brokers for the client's own pause.
+const markerTime = 4 * time.Millisecond
+
+// settle waits until the markers of the last transaction should be written.
+func (p *producer) settle(ctx context.Context) error {
+	rest := markerTime - time.Since(p.ended)
+	if rest <= 0 {
+		return nil
+	}
+	select {
+	case <-time.After(rest):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (p *producer) ensureTopics(ctx context.Context, b *batch) error {
