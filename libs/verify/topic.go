@@ -4,20 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// silence is after how long without a record a consumer is replaced by a new one: in the midst of faults a fetch can be lost, and
-// what is verified is the topic, not the consumer.
-const silence = 10 * time.Second
-
 // Topic reads the change events of a topic from its beginning to its end at the time of the call: what a read_committed
 // consumer sees of it. The events are Debezium envelopes in JSON, with or without schema; tombstones are left out.
 func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.KeepControlRecords()) // the end may be a transaction marker
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -37,76 +35,45 @@ func Topic(ctx context.Context, brokers, topic string) ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the end of topic %s: %w", topic, err)
 	}
-	r := reader{brokers: brokers, topic: topic, next: map[int32]int64{}, end: map[int32]int64{}}
+	// position is the next offset of each partition that has something left to read.
+	position := map[int32]int64{}
+	partitions := map[int32]kgo.Offset{}
 	starts.Each(func(o kadm.ListedOffset) {
 		if end, _ := ends.Lookup(topic, o.Partition); end.Offset > o.Offset {
-			r.next[o.Partition], r.end[o.Partition] = o.Offset, end.Offset
+			position[o.Partition] = o.Offset
+			partitions[o.Partition] = kgo.NewOffset().At(o.Offset)
 		}
 	})
-	for len(r.next) > 0 {
-		if err := r.read(ctx); err != nil {
-			return nil, fmt.Errorf("read topic %s up to offsets %v, at %v: %w", topic, r.end, r.next, err)
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: partitions})
+	var changes []Change
+	for len(position) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, fmt.Errorf("read topic %s to its end %v, at offsets %v: %w", topic, ends.Offsets(), position, err)
 		}
-	}
-	return r.changes, nil
-}
-
-// reader reads a topic up to an end.
-type reader struct {
-	brokers, topic string
-	// next is the offset to read next of each partition whose end was not reached, end where the reading ends.
-	next, end map[int32]int64
-	changes   []Change
-}
-
-// read consumes until the end of every partition, or until nothing came for the time of silence.
-func (r *reader) read(ctx context.Context) error {
-	from := map[int32]kgo.Offset{}
-	for p, next := range r.next {
-		from[p] = kgo.NewOffset().At(next)
-	}
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(r.brokers), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(100*time.Millisecond),
-		kgo.KeepControlRecords()) // the end may be a transaction marker
-	if err != nil {
-		return fmt.Errorf("make a consumer: %w", err)
-	}
-	defer consumer.Close()
-	for len(r.next) > 0 {
-		fetches, silent, err := poll(ctx, consumer)
-		if silent || err != nil {
-			return err
-		}
-		for _, record := range fetches.Records() {
-			end := r.end[record.Partition]
+		var broken error
+		fetches.EachRecord(func(r *kgo.Record) {
 			// What is behind the end also says that the end was reached: the last records before it may have been aborted.
-			if record.Offset+1 >= end {
-				delete(r.next, record.Partition)
-			} else {
-				r.next[record.Partition] = record.Offset + 1
+			position[r.Partition] = r.Offset + 1
+			end, _ := ends.Lookup(topic, r.Partition)
+			if r.Offset >= end.Offset || r.Attrs.IsControl() || r.Value == nil {
+				return
 			}
-			if record.Offset >= end || record.Attrs.IsControl() || record.Value == nil {
-				continue
+			c, err := ParseEvent(r)
+			if err != nil && broken == nil {
+				broken = err
 			}
-			change, err := ParseEvent(record)
-			if err != nil {
-				return err
-			}
-			r.changes = append(r.changes, change)
+			changes = append(changes, c)
+		})
+		if broken != nil {
+			return nil, broken
 		}
+		maps.DeleteFunc(position, func(p int32, next int64) bool {
+			end, _ := ends.Lookup(topic, p)
+			return next >= end.Offset
+		})
 	}
-	return nil
-}
-
-// poll waits for records for the time of silence.
-func poll(ctx context.Context, consumer *kgo.Client) (fetches kgo.Fetches, silent bool, err error) {
-	wait, cancel := context.WithTimeout(ctx, silence)
-	defer cancel()
-	fetches = consumer.PollFetches(wait)
-	if wait.Err() != nil && fetches.NumRecords() == 0 {
-		return nil, true, ctx.Err()
-	}
-	return fetches, false, fetches.Err()
+	return changes, nil
 }
 
 // envelope is a Debezium change event; with schema it is in payload.

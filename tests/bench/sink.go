@@ -60,7 +60,7 @@ func (b *sinkBench) run(ctx context.Context) (_ report, err error) {
 	r.Notes = []string{
 		fmt.Sprintf("Topics of one partition: %d Debezium events with schema, %d without, written before. Sink, Kafka and the stand-in for ADX share the machine.", b.schemaRows, b.plainRows),
 		"A row counts when the queue message of its blob was taken. Rates run from the connector's creation to the last blob but one, which a timer may have cut.",
-		"Azure's figures: its Kafka Connect sink 5.3.1, measured once on another day with the same stand-in on two cores. Without schema it wrote whole events, since its unwrap does not apply to them; ours unwraps them.",
+		"Azure's figures: its Kafka Connect sink 5.3.1, measured once on another day, on two cores, with a stand-in of the same behaviour but other code, and other events. Without schema it wrote whole events, since its unwrap does not apply to them; ours unwraps them.",
 	}
 	st, err := stack.New(ctx, stack.Options{Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}})
 	if err != nil {
