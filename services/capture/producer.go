@@ -28,8 +28,9 @@ type producer struct {
 	// saved is the last durable checkpoint.
 	saved checkpoint
 	fail  *failpoints
-	// ended is when the last transaction was committed.
+	// ended is when the last transaction was committed, gap how long after it the next may begin.
 	ended time.Time
+	gap   time.Duration
 
 	failure atomic.Pointer[error] // the first failed record of the batch
 	promise func(*kgo.Record, error)
@@ -66,7 +67,7 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 		}
 		return p, p.withoutTransactions(env, s, opts)
 	}
-	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(markerTime))...)
+	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(shortestGap))...)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -121,6 +122,7 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 			return fmt.Errorf("begin a Kafka transaction: %w", fenced(err))
 		}
 	}
+	began := time.Now()
 	for i := range b.Records {
 		p.client.Produce(ctx, &b.Records[i], p.promise)
 	}
@@ -135,6 +137,7 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 		return err
 	}
 	if p.transactional {
+		p.learn(len(b.Records), time.Since(began))
 		p.fail.pass("after_produce_before_commit")
 		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
 			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
@@ -145,14 +148,21 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 	return nil
 }
 
-// markerTime is how long the broker is given to write a transaction's markers before the next transaction begins. A
-// transaction that begins earlier is held by Kafka 4 for add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890),
-// and by older brokers for the client's own pause.
-const markerTime = 4 * time.Millisecond
+// A transaction that begins while the broker still writes the markers of the last is held by Kafka 4 for
+// add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890), and by older brokers for the client's own pause. So the
+// next transaction waits for as long as markers seem to take: longer after it was held, a little shorter after it was not.
+const (
+	shortestGap = time.Millisecond
+	longestGap  = 12 * time.Millisecond
+	// held is how long writing a batch takes at least when the broker holds its transaction.
+	held = 18 * time.Millisecond
+	// heldRecords bounds the batches whose writing time says something: larger ones take long by themselves.
+	heldRecords = 1000
+)
 
 // settle waits until the markers of the last transaction should be written.
 func (p *producer) settle(ctx context.Context) error {
-	rest := markerTime - time.Since(p.ended)
+	rest := p.gap - time.Since(p.ended)
 	if rest <= 0 {
 		return nil
 	}
@@ -161,6 +171,17 @@ func (p *producer) settle(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// learn adapts the gap to how long writing a transaction's records took.
+func (p *producer) learn(records int, writing time.Duration) {
+	switch {
+	case records > heldRecords:
+	case writing >= held:
+		p.gap = min(p.gap+2*time.Millisecond, longestGap)
+	default:
+		p.gap = max(p.gap-p.gap/64, shortestGap)
 	}
 }
 
