@@ -41,17 +41,22 @@ func Port(t testing.TB) int {
 	return p
 }
 
-// WaitFor calls check until it returns nil, and fails with its last error when ctx ends first.
+// WaitFor calls check until it returns nil, and fails with its last error when ctx ends first: the last that ctx's end did
+// not cut short, if there is one, since only that says what is wrong.
 func WaitFor(ctx context.Context, what string, check func(context.Context) error) error {
 	pause := 10 * time.Millisecond
+	var last error
 	for {
 		err := check(ctx)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w (%w)", what, err, context.Cause(ctx))
+			return fmt.Errorf("wait for %s: %w (%w)", what, last, context.Cause(ctx))
 		case <-time.After(pause):
 		}
 		pause = min(pause*2, 200*time.Millisecond)

@@ -274,5 +274,7 @@ func TestKillsUnderLoadLoseNoOrder(t *testing.T) {
 		}
 	}
 	p.unload(t)
-	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.AtLeastOnce)
+	// That nothing is lost is the claim here. That nothing comes twice is shown by tests/chaos, whose rows all differ: two equal updates of
+	// an order look like one that was delivered twice.
+	p.settle(t, 3*time.Minute, verify.AtLeastOnce, verify.AtLeastOnce)
 }
