@@ -43,7 +43,7 @@ chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; veri
 .PHONY: ui-test
 ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
 	$(GO) build -o bin/localadx ./services/localadx/cmd/localadx
-	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(CHROMIUM)" npm run test:ui
+	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
 
 .PHONY: sdk-compat
 sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx; packages are kept in .tools/sdk
