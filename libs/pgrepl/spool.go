@@ -67,12 +67,13 @@ func (s *Spool) Add(xid, sub uint32, at LSN, message []byte) error {
 	return nil
 }
 
-// spill moves the largest transaction in memory to its file.
+// spill moves the transaction that has the most in memory to its file, of equals the one with the lower id: what is on
+// disk depends on the messages alone.
 func (s *Spool) spill() error {
 	var largest *spooled
 	var id uint32
 	for xid, t := range s.txs {
-		if largest == nil || len(t.mem) > len(largest.mem) {
+		if largest == nil || len(t.mem) > len(largest.mem) || len(t.mem) == len(largest.mem) && xid < id {
 			largest, id = t, xid
 		}
 	}
