@@ -47,8 +47,11 @@ func Changes(committed, got []Change, guarantee Guarantee, fromStart bool) Repor
 
 // key compares one key's changes. next is the committed change that must come next; all before it are accounted for.
 func (r *Report) key(want, got []Change, fromStart bool) {
-	next := 0
 	begun := fromStart
+	next := 0
+	if !fromStart {
+		next, begun = begin(want, got)
+	}
 	for i, g := range got {
 		if g.Partition != got[0].Partition {
 			r.Disordered = append(r.Disordered, g)
@@ -58,26 +61,18 @@ func (r *Report) key(want, got []Change, fromStart bool) {
 			switch {
 			case at < 0:
 				r.Phantom = append(r.Phantom, g)
-			case !begun:
-				begun, next = true, at+1
+			case i == 0 && begun && !fromStart: // it stands for all that begin passed over
+			case hasRead(got[:i], g.Row):
+				r.Repeated = append(r.Repeated, g)
 			case at >= next: // a snapshot while streaming must not overtake the stream
 				r.Lost = append(r.Lost, want[next:at+1]...)
 				next = at + 1
-			case hasRead(got[:i], g.Row):
-				r.Repeated = append(r.Repeated, g)
 			case at < next-1: // a ghost: the row as it was before changes that the topic already has
 				r.Disordered = append(r.Disordered, g)
 			}
 			continue
 		}
-		at := find(want, g, next)
-		if !begun {
-			begun = true
-			if at = find(want, g, 0); at > 0 && want[at-1].Op == Delete {
-				next = at
-			}
-		}
-		switch {
+		switch at := find(want, g, next); {
 		case at < 0:
 			r.Phantom = append(r.Phantom, g)
 		case at < next:
@@ -92,6 +87,35 @@ func (r *Report) key(want, got []Change, fromStart bool) {
 		return // created and deleted before the snapshot
 	}
 	r.Lost = append(r.Lost, want[next:]...)
+}
+
+// begin says which committed change must be streamed first after the snapshot; false if nothing of the key came at all.
+//
+// A row can look the same after several changes. Of the places where the snapshot can have read it, the last is taken
+// from which the topic goes on as it was committed; if it does so from none, the last of all.
+func begin(want, got []Change) (next int, begun bool) {
+	if len(got) == 0 {
+		return 0, false
+	}
+	streamed := slices.DeleteFunc(slices.Clone(got), func(g Change) bool { return g.Op == Read })
+	var places []int
+	for i, w := range want {
+		switch {
+		case got[0].Op == Read && w.Op != Delete && w.Row == got[0].Row:
+			places = append(places, i+1)
+		case got[0].Op != Read && same(w, got[0]) && (i == 0 || want[i-1].Op == Delete):
+			places = append(places, i)
+		}
+	}
+	for _, at := range slices.Backward(places) {
+		if slices.EqualFunc(want[at:], streamed, same) {
+			return at, true
+		}
+	}
+	if len(places) == 0 {
+		return 0, true
+	}
+	return places[len(places)-1], true
 }
 
 // find returns the index of the committed change that g is: the first at or after next, else the last before it, else -1.
