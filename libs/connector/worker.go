@@ -176,6 +176,12 @@ func (w *Worker) Ready() error {
 	return nil
 }
 
+// Reports says whether a task's status is this worker's: it ran the task last, and the connector still exists.
+func (w *Worker) Reports(connector string, task int) bool {
+	said, ok := w.store.statusesOf(connector).tasks[task]
+	return ok && said.WorkerID == w.config.WorkerID
+}
+
 func (w *Worker) awaitStore(ctx context.Context) bool {
 	for {
 		changed := w.store.changes()

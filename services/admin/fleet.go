@@ -128,6 +128,16 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	return nil, failed[0]
 }
 
+// askOwner asks every worker what only the one that runs a connector can answer; the others say NOT_FOUND.
+func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
+	answers, err := askAll(ctx, f, ask)
+	if err != nil || len(answers) == 0 {
+		var none T
+		return none, err
+	}
+	return answers[0], nil
+}
+
 func rank(err error) int {
 	switch status.Code(err) {
 	case codes.Unavailable:

@@ -54,6 +54,18 @@ func (p captureProxy) ListCaptures(ctx context.Context, q *capturev1.ListCapture
 	return all, nil
 }
 
+func (p captureProxy) GetSnapshotProgress(ctx context.Context, q *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.GetSnapshotProgressResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).GetSnapshotProgress(ctx, q)
+	})
+}
+
+func (p captureProxy) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.SignalSnapshotResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).SignalSnapshot(ctx, q)
+	})
+}
+
 // newer orders two reports about one connector, of which a worker that lost it may still give the older.
 func newer(a, b *capturev1.Capture) int {
 	return a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime())

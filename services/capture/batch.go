@@ -33,6 +33,8 @@ type batch struct {
 	traces []tracedTransaction
 	// counts are the change events in the batch, by table and operation.
 	counts []eventCount
+	// awaited are closed when the batch is durable.
+	awaited []chan struct{}
 }
 
 // eventCount counts events of one table and operation.
@@ -133,6 +135,9 @@ func (s *stage) delivered(b *batch, t pgrepl.Ticket) pgrepl.LSN {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	mark := s.ring.Done(t)
+	for _, c := range b.awaited {
+		close(c)
+	}
 	b.reset()
 	s.spare = b
 	s.freed.Signal()

@@ -34,10 +34,12 @@ type entry struct {
 	name     string
 	settings *settings
 
-	mu    sync.Mutex
-	state *capturev1.Capture // guarded by mu
-	conn  *pgrepl.Stream     // guarded by mu; nil unless streaming
-	stage *stage             // guarded by mu; nil unless streaming
+	mu     sync.Mutex
+	state  *capturev1.Capture // guarded by mu
+	reader *reader            // guarded by mu; nil unless streaming
+	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
+	// streaming.
+	incremental *incrementalProgress
 	// slot was read at slotAt. Both are guarded by slotMu, which is held while the server is asked.
 	slotMu sync.Mutex
 	slot   *capturev1.Slot
@@ -56,7 +58,7 @@ func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
 func (e *entry) remove() {
 	e.mu.Lock()
 	failed := e.state.Phase == capturev1.Phase_PHASE_FAILED
-	e.conn, e.stage = nil, nil
+	e.reader = nil
 	e.mu.Unlock()
 	e.board.mu.Lock()
 	defer e.board.mu.Unlock()
@@ -70,7 +72,7 @@ func (e *entry) set(phase capturev1.Phase, reason string) {
 	defer e.mu.Unlock()
 	e.state.Phase, e.state.Reason = phase, reason
 	if phase != capturev1.Phase_PHASE_STREAMING {
-		e.conn, e.stage = nil, nil
+		e.reader = nil
 	}
 }
 
@@ -89,11 +91,11 @@ func (e *entry) retrying(err error) {
 	e.mu.Unlock()
 }
 
-func (e *entry) streaming(conn *pgrepl.Stream, s *stage, at pgrepl.Position) {
+func (e *entry) streaming(r *reader, at pgrepl.Position) {
 	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+".")
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.conn, e.stage = conn, s
+	e.reader, e.incremental = r, r.incremental.progress
 	e.state.DurableLsn = at.Commit.String()
 }
 
@@ -141,6 +143,9 @@ func (e *entry) delivered(b *batch, now time.Time, exactlyOnce bool) {
 		commit := time.UnixMicro(b.commitTime)
 		st.LastCommitTime, st.CommitToKafka = timestamppb.New(commit), durationpb.New(now.Sub(commit))
 	}
+	if b.incremental != nil {
+		e.incremental = b.incremental
+	}
 	if b.at.Commit > 0 {
 		st.DurableLsn = b.at.Commit.String()
 	}
@@ -162,9 +167,55 @@ func (e *entry) snapshot() *capturev1.Capture {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := cloneCapture(e.state)
-	if e.conn != nil {
-		out.ReceivedLsn = e.conn.Received().String()
-		out.InFlightBytes = int64(e.stage.inFlight())
+	if e.reader != nil {
+		out.ReceivedLsn = e.reader.conn.Received().String()
+		out.InFlightBytes = int64(e.reader.stage.inFlight())
+	}
+	return out
+}
+
+// streamReader is the reader of the stream; nil unless streaming.
+func (e *entry) streamReader() *reader {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.reader
+}
+
+// incrementalSnapshot shows the durable progress of incremental snapshots.
+func (e *entry) incrementalSnapshot() *capturev1.IncrementalSnapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.incremental.message()
+}
+
+// message shows a progress; nil is one without tables.
+func (p *incrementalProgress) message() *capturev1.IncrementalSnapshot {
+	if p == nil {
+		return new(capturev1.IncrementalSnapshot)
+	}
+	out := &capturev1.IncrementalSnapshot{Paused: p.Paused}
+	add := func(c collection, state capturev1.IncrementalTable_State, rows int64) *capturev1.IncrementalTable {
+		t := &capturev1.IncrementalTable{Table: c.Table.String(), State: state, Condition: c.Filter, RowsDone: rows, RowsEstimated: c.Estimate}
+		out.Tables = append(out.Tables, t)
+		return t
+	}
+	for _, c := range p.ended {
+		switch {
+		case c.err != nil:
+			add(c.collection, capturev1.IncrementalTable_STATE_FAILED, c.rows).Reason = c.err.Error()
+		case c.stopped:
+			add(c.collection, capturev1.IncrementalTable_STATE_STOPPED, c.rows)
+		default:
+			add(c.collection, capturev1.IncrementalTable_STATE_COMPLETED, c.rows)
+		}
+	}
+	for i, c := range p.Collections {
+		if i > 0 {
+			add(c, capturev1.IncrementalTable_STATE_WAITING, 0)
+			continue
+		}
+		t := add(c, capturev1.IncrementalTable_STATE_READING, p.Rows)
+		t.LastKey, t.MaxKey = p.Last, p.Max
 	}
 	return out
 }
@@ -247,11 +298,12 @@ func (b *Board) observe(meter metric.Meter) error {
 		for _, e := range b.all() {
 			of := metric.WithAttributes(attribute.String("connector", e.name))
 			e.mu.Lock()
-			conn, st := e.conn, e.stage
+			r := e.reader
 			e.mu.Unlock()
-			if conn == nil {
+			if r == nil {
 				continue
 			}
+			conn, st := r.conn, r.stage
 			o.ObserveInt64(received, int64(conn.Received()), of)
 			o.ObserveInt64(confirmed, int64(conn.Confirmed()), of)
 			o.ObserveInt64(lag, int64(conn.Received()-min(conn.Received(), conn.Confirmed())), of)

@@ -3,7 +3,6 @@ package capture
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,8 +25,20 @@ type incrementalProgress struct {
 	// PostgreSQL's text, nil before the first chunk.
 	Last []string `json:"last,omitempty"`
 	Max  []string `json:"max,omitempty"`
+	// Rows counts the rows read of the first table.
+	Rows int64 `json:"rows,omitempty"`
 	// Paused says that no chunk is read until a resume-snapshot signal.
 	Paused bool `json:"paused,omitempty"`
+	// ended are the tables that ended since the stream began, those of the snapshots under way only.
+	ended []endedCollection
+}
+
+// endedCollection is a table that an incremental snapshot has done with.
+type endedCollection struct {
+	collection
+	rows    int64
+	stopped bool
+	err     error
 }
 
 // collection is a table of an incremental snapshot.
@@ -37,6 +48,8 @@ type collection struct {
 	Filter string `json:"filter,omitempty"`
 	// Key is the column to read by in place of the primary key (surrogate-key); empty for the key.
 	Key string `json:"key,omitempty"`
+	// Estimate is pg_class.reltuples when the table was asked for; -1 if unknown.
+	Estimate int64 `json:"estimate,omitempty"`
 }
 
 // incremental reads tables in chunks while the stream goes on (the watermark method of DBLog, arXiv:2010.12597): a mark is
@@ -112,6 +125,17 @@ func (n *incremental) update(b *batch, p incrementalProgress) {
 	b.incremental = n.progress
 }
 
+// end puts the first table, or a later one, with the ended.
+func (p *incrementalProgress) end(at int, stopped bool, err error) {
+	e := endedCollection{collection: p.Collections[at], stopped: stopped, err: err}
+	if at == 0 {
+		e.rows = p.Rows
+		p.Last, p.Max, p.Rows = nil, nil, 0
+	}
+	p.ended = append(slices.Clip(p.ended), e)
+	p.Collections = slices.Delete(slices.Clone(p.Collections), at, at+1)
+}
+
 // note notes the keys of a changed row.
 func (w *window) note(enc *tableEncoder, rows ...change.Tuple) {
 	if enc.name != w.table {
@@ -157,12 +181,13 @@ func (r *reader) closeWindow(b *batch, id string) error {
 		if c.err == nil {
 			r.env.Logger.Info("An incremental snapshot finished a table", "table", p.Collections[0].Table.String())
 		}
-		p.Collections, p.Last, p.Max = slices.Clone(p.Collections[1:]), nil, nil
+		p.end(0, false, c.err)
 	default:
 		if err := r.deliverChunk(b, c, w); err != nil {
 			return err
 		}
 		p.Last, p.Max = c.last, c.max
+		p.Rows += int64(len(c.lines))
 	}
 	n.update(b, p)
 	n.next()
@@ -398,157 +423,6 @@ func uuid() string {
 	rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// signal is what asks for something: a row of the signal table or a record of the signal topic.
-type signal struct {
-	id, kind string
-	data     string
-}
-
-// signalData is the data of a snapshot signal.
-type signalData struct {
-	Collections []string `json:"data-collections"`
-	Type        string   `json:"type"`
-	Condition   string   `json:"additional-condition"`
-	Conditions  []struct {
-		Collection string `json:"data-collection"`
-		Filter     string `json:"filter"`
-	} `json:"additional-conditions"`
-	SurrogateKey string `json:"surrogate-key"`
-	Message      string `json:"message"`
-}
-
-// signalRow takes a change of the signal table.
-func (r *reader) signalRow(b *batch, m *pgrepl.Message) error {
-	row := m.New
-	if m.Kind == pgrepl.Delete {
-		row = m.Old
-	}
-	if m.Kind == pgrepl.Update || len(row) < 1 || row[0].Kind != change.Text {
-		return nil
-	}
-	s := signal{id: string(row[0].Data)}
-	if id, ok := strings.CutSuffix(s.id, "-open"); ok && m.Kind == pgrepl.Delete {
-		return r.closeWindow(b, id)
-	}
-	if m.Kind != pgrepl.Insert || len(row) < 3 {
-		return nil
-	}
-	s.kind, s.data = string(row[1].Data), string(row[2].Data)
-	return r.signal(b, s)
-}
-
-// signal acts on a signal. What is wrong with one is logged: a mistake in a signal must not stop the capture.
-func (r *reader) signal(b *batch, s signal) error {
-	n := r.incremental
-	switch s.kind {
-	case "snapshot-window-open":
-		n.open(strings.TrimSuffix(s.id, "-open"))
-		return nil
-	case "snapshot-window-close":
-		return r.closeWindow(b, strings.TrimSuffix(s.id, "-close"))
-	}
-	var d signalData
-	if s.data != "" {
-		if err := json.Unmarshal([]byte(s.data), &d); err != nil {
-			r.env.Logger.Error("A signal's data is not JSON", "signal", s.id, "type", s.kind, "error", err)
-			return nil
-		}
-	}
-	p := *n.progress
-	switch s.kind {
-	case "execute-snapshot":
-		if !r.marks() {
-			r.env.Logger.Error("An incremental snapshot needs signal.data.collection, or logical messages (PostgreSQL 14)", "signal", s.id)
-			return nil
-		}
-		found, err := r.collections(r.ctx, d)
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			r.env.Logger.Warn("A signal names no captured table", "signal", s.id, "data-collections", d.Collections)
-			return nil
-		}
-		if strings.EqualFold(d.Type, "blocking") {
-			r.env.Logger.Warn("A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result", "signal", s.id)
-		}
-		p.Collections = append(slices.Clone(p.Collections), found...)
-		r.env.Logger.Info("An incremental snapshot begins", "signal", s.id, "tables", len(found))
-	case "stop-snapshot":
-		drop, err := r.patternsOf(d.Collections)
-		if err != nil {
-			r.env.Logger.Error("A signal cannot be read", "signal", s.id, "error", err)
-			return nil
-		}
-		first := len(p.Collections) > 0 && (len(d.Collections) == 0 || drop.match(p.Collections[0].Table.String()))
-		p.Collections = slices.DeleteFunc(slices.Clone(p.Collections), func(c collection) bool {
-			return len(d.Collections) == 0 || drop.match(c.Table.String())
-		})
-		if first { // a chunk under way is given up when its close mark comes
-			p.Last, p.Max = nil, nil
-			n.window, n.asked = nil, ""
-		}
-	case "pause-snapshot":
-		p.Paused = true
-	case "resume-snapshot":
-		p.Paused = false
-	case "log":
-		r.env.Logger.Info(strings.ReplaceAll(d.Message, "{}", b.at.String()), "signal", s.id)
-		return nil
-	default:
-		r.env.Logger.Warn("A signal of unknown type is left out", "signal", s.id, "type", s.kind)
-		return nil
-	}
-	n.update(b, p)
-	n.next()
-	return nil
-}
-
-func (r *reader) patternsOf(list []string) (patterns, error) {
-	var out patterns
-	for _, l := range list {
-		p, err := parsePatterns("data-collections", strings.ReplaceAll(l, ",", `\,`))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, p...)
-	}
-	return out, nil
-}
-
-// collections finds the captured tables that a signal names by regular expressions, in the signal's order.
-func (r *reader) collections(ctx context.Context, d signalData) ([]collection, error) {
-	// The session's connection belongs to the decoder; signals are rare enough for one of their own.
-	conn, err := r.settings.connection.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, r.settings.filter.captured)
-	var out []collection
-	for _, name := range d.Collections {
-		p, err := r.patternsOf([]string{name})
-		if err != nil {
-			r.env.Logger.Error("A signal cannot be read", "error", err)
-			continue
-		}
-		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range found {
-			c := collection{Table: t.Table, Filter: d.Condition, Key: d.SurrogateKey}
-			for _, cond := range d.Conditions {
-				if q, err := r.patternsOf([]string{cond.Collection}); err == nil && q.match(t.String()) {
-					c.Filter = cond.Filter
-				}
-			}
-			out = append(out, c)
-		}
-	}
-	return out, nil
 }
 
 // watermark takes a mark that came as a logical message.

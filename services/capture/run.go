@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg Config) error {
 		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
-			capturev1.RegisterCaptureServiceServer(server, NewService(board))
+			capturev1.RegisterCaptureServiceServer(server, NewService(board, func(name string) bool { return worker.Reports(name, 0) }))
 		},
 	}, worker.Run)
 }

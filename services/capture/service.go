@@ -2,29 +2,37 @@ package capture
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // Service answers CaptureService for the captures that this worker runs.
 type Service struct {
 	capturev1.UnimplementedCaptureServiceServer
 	board *Board
+	// owned says whether a connector that failed here is still this worker's.
+	owned func(connector string) bool
 }
 
-// NewService shows a board.
-func NewService(b *Board) *Service { return &Service{board: b} }
+// NewService shows a board. A connector whose task failed stays on it for as long as owned says that it is still this
+// worker's: that is, until it is deleted or goes to another worker.
+func NewService(b *Board, owned func(connector string) bool) *Service {
+	return &Service{board: b, owned: owned}
+}
 
 // GetCapture implements CaptureService.
 func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
-	e := s.board.find(r.Connector)
-	if e == nil {
-		return nil, notFound(r.Connector)
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
 	}
 	return &capturev1.GetCaptureResponse{Capture: e.withSlot(ctx)}, nil
 }
@@ -33,18 +41,93 @@ func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest
 func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
 	out := new(capturev1.ListCapturesResponse)
 	for _, e := range s.board.all() {
-		out.Captures = append(out.Captures, e.withSlot(ctx))
+		if s.shown(e) {
+			out.Captures = append(out.Captures, e.withSlot(ctx))
+		}
 	}
 	return out, nil
 }
 
-func notFound(name string) error {
-	st, err := status.Newf(codes.NotFound, "this worker runs no capture connector %q", name).WithDetails(
-		&errdetails.ErrorInfo{Domain: "calypso", Reason: "CONNECTOR_NOT_FOUND", Metadata: map[string]string{"connector": name}})
+// GetSnapshotProgress implements CaptureService.
+func (s *Service) GetSnapshotProgress(_ context.Context, r *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+	e, err := s.find(r.Connector)
 	if err != nil {
-		return status.Errorf(codes.NotFound, "this worker runs no capture connector %q", name)
+		return nil, err
 	}
-	return st.Err()
+	return &capturev1.GetSnapshotProgressResponse{Initial: e.snapshot().Snapshots, Incremental: e.incrementalSnapshot()}, nil
+}
+
+// SignalSnapshot implements CaptureService.
+func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
+	}
+	signal, err := signalOf(r)
+	if err != nil {
+		return nil, err
+	}
+	reader := e.streamReader()
+	if reader == nil {
+		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING", fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector, e.snapshot().Phase))
+	}
+	progress, err := reader.request(ctx, signal)
+	switch {
+	case err == nil:
+		return &capturev1.SignalSnapshotResponse{Incremental: progress.message()}, nil
+	case errors.Is(err, errNoCollection):
+		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), err.Error())
+	case errors.Is(err, errNoMarks):
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", err.Error())
+	case errors.Is(err, errSignalInvalid):
+		return nil, rpc.InvalidField("tables", err.Error())
+	case errors.Is(err, errStopped), pgrepl.Transient(err):
+		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %v", r.Connector, err))
+	case ctx.Err() != nil:
+		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE", fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
+	}
+	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", err.Error())
+}
+
+// signalOf writes a call as the signal that it stands for.
+func signalOf(r *capturev1.SignalSnapshotRequest) (signal, error) {
+	d := signalData{SurrogateKey: r.SurrogateKey}
+	for _, t := range r.Tables {
+		d.Collections = append(d.Collections, t.Pattern)
+		if t.Condition != "" {
+			d.Conditions = append(d.Conditions, signalCondition{Collection: t.Pattern, Filter: t.Condition})
+		}
+	}
+	s := signal{id: uuid()}
+	switch r.Action {
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE:
+		if s.kind = executeSnapshot; len(r.Tables) == 0 {
+			return s, rpc.InvalidField("tables", "which tables to read? Name at least one pattern of schema.table")
+		}
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP:
+		s.kind = stopSnapshot
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE:
+		s.kind = pauseSnapshot
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME:
+		s.kind = resumeSnapshot
+	default:
+		return s, rpc.InvalidField("action", fmt.Sprintf("action %s is not one of EXECUTE, PAUSE, RESUME and STOP", r.Action))
+	}
+	text, err := json.Marshal(d)
+	s.data = string(text)
+	return s, err
+}
+
+func (s *Service) find(name string) (*entry, error) {
+	if e := s.board.find(name); e != nil && s.shown(e) {
+		return e, nil
+	}
+	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", fmt.Sprintf("this worker runs no capture connector %q", name))
+}
+
+// shown leaves out what failed here and is another's, or nobody's, now.
+func (s *Service) shown(e *entry) bool {
+	return e.snapshot().Phase != capturev1.Phase_PHASE_FAILED || s.owned(e.name)
 }
 
 func cloneCapture(c *capturev1.Capture) *capturev1.Capture {

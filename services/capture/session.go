@@ -177,7 +177,7 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 			s.env.Logger.Warn("A table that joins the capture has no primary key: rows that it holds already are not read", "table", t.String())
 		default:
 			s.env.Logger.Info("A table joins the capture: rows that it holds already are read while the stream goes on", "table", t.String())
-			plan.Collections = append(plan.Collections, collection{Table: t.Table})
+			plan.Collections = append(plan.Collections, collection{Table: t.Table, Estimate: t.RowEstimate})
 		}
 	}
 	if len(plan.Collections) == 0 {

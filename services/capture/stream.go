@@ -54,11 +54,11 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	r.saved = at.Commit
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
 	r.incremental.next()
-	s.board.streaming(conn, r.stage, at)
-	s.env.Retrying(nil)
 
 	g, gctx := errgroup.WithContext(ctx)
 	r.ctx = gctx
+	s.board.streaming(r, at)
+	s.env.Retrying(nil)
 	stop := context.AfterFunc(gctx, func() {
 		conn.Interrupt()
 		r.stage.close()

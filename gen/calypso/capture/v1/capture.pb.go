@@ -85,6 +85,123 @@ func (Phase) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{0}
 }
 
+// SnapshotAction is what is asked of incremental snapshots.
+type SnapshotAction int32
+
+const (
+	SnapshotAction_SNAPSHOT_ACTION_UNSPECIFIED SnapshotAction = 0
+	// Read the tables, after those that are being read already.
+	SnapshotAction_SNAPSHOT_ACTION_EXECUTE SnapshotAction = 1
+	SnapshotAction_SNAPSHOT_ACTION_PAUSE   SnapshotAction = 2
+	SnapshotAction_SNAPSHOT_ACTION_RESUME  SnapshotAction = 3
+	// Read no more of the tables; of all tables if none is named.
+	SnapshotAction_SNAPSHOT_ACTION_STOP SnapshotAction = 4
+)
+
+// Enum value maps for SnapshotAction.
+var (
+	SnapshotAction_name = map[int32]string{
+		0: "SNAPSHOT_ACTION_UNSPECIFIED",
+		1: "SNAPSHOT_ACTION_EXECUTE",
+		2: "SNAPSHOT_ACTION_PAUSE",
+		3: "SNAPSHOT_ACTION_RESUME",
+		4: "SNAPSHOT_ACTION_STOP",
+	}
+	SnapshotAction_value = map[string]int32{
+		"SNAPSHOT_ACTION_UNSPECIFIED": 0,
+		"SNAPSHOT_ACTION_EXECUTE":     1,
+		"SNAPSHOT_ACTION_PAUSE":       2,
+		"SNAPSHOT_ACTION_RESUME":      3,
+		"SNAPSHOT_ACTION_STOP":        4,
+	}
+)
+
+func (x SnapshotAction) Enum() *SnapshotAction {
+	p := new(SnapshotAction)
+	*p = x
+	return p
+}
+
+func (x SnapshotAction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SnapshotAction) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_capture_v1_capture_proto_enumTypes[1].Descriptor()
+}
+
+func (SnapshotAction) Type() protoreflect.EnumType {
+	return &file_calypso_capture_v1_capture_proto_enumTypes[1]
+}
+
+func (x SnapshotAction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SnapshotAction.Descriptor instead.
+func (SnapshotAction) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{1}
+}
+
+type IncrementalTable_State int32
+
+const (
+	IncrementalTable_STATE_UNSPECIFIED IncrementalTable_State = 0
+	IncrementalTable_STATE_WAITING     IncrementalTable_State = 1
+	IncrementalTable_STATE_READING     IncrementalTable_State = 2
+	IncrementalTable_STATE_COMPLETED   IncrementalTable_State = 3
+	IncrementalTable_STATE_STOPPED     IncrementalTable_State = 4
+	// The table cannot be read; reason says why.
+	IncrementalTable_STATE_FAILED IncrementalTable_State = 5
+)
+
+// Enum value maps for IncrementalTable_State.
+var (
+	IncrementalTable_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_WAITING",
+		2: "STATE_READING",
+		3: "STATE_COMPLETED",
+		4: "STATE_STOPPED",
+		5: "STATE_FAILED",
+	}
+	IncrementalTable_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_WAITING":     1,
+		"STATE_READING":     2,
+		"STATE_COMPLETED":   3,
+		"STATE_STOPPED":     4,
+		"STATE_FAILED":      5,
+	}
+)
+
+func (x IncrementalTable_State) Enum() *IncrementalTable_State {
+	p := new(IncrementalTable_State)
+	*p = x
+	return p
+}
+
+func (x IncrementalTable_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IncrementalTable_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_capture_v1_capture_proto_enumTypes[2].Descriptor()
+}
+
+func (IncrementalTable_State) Type() protoreflect.EnumType {
+	return &file_calypso_capture_v1_capture_proto_enumTypes[2]
+}
+
+func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IncrementalTable_State.Descriptor instead.
+func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8, 0}
+}
+
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
 type Capture struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -613,6 +730,433 @@ func (x *ListCapturesResponse) GetCaptures() []*Capture {
 	return nil
 }
 
+// IncrementalSnapshot is the progress of reading tables while the stream goes on.
+type IncrementalSnapshot struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether no rows are read until a resume.
+	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	// In the order of reading: tables that ended since this worker took the connector over, then the one being read, then
+	// those that wait. A new snapshot forgets the ended ones of the last.
+	Tables        []*IncrementalTable `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncrementalSnapshot) Reset() {
+	*x = IncrementalSnapshot{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncrementalSnapshot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncrementalSnapshot) ProtoMessage() {}
+
+func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
+func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *IncrementalSnapshot) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *IncrementalSnapshot) GetTables() []*IncrementalTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+// IncrementalTable is one table of an incremental snapshot.
+type IncrementalTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	State IncrementalTable_State `protobuf:"varint,2,opt,name=state,proto3,enum=calypso.capture.v1.IncrementalTable_State" json:"state,omitempty"`
+	// SQL condition that narrows the rows; empty for all.
+	Condition string `protobuf:"bytes,3,opt,name=condition,proto3" json:"condition,omitempty"`
+	RowsDone  int64  `protobuf:"varint,4,opt,name=rows_done,json=rowsDone,proto3" json:"rows_done,omitempty"`
+	// Estimate from pg_class.reltuples, without regard to the condition; -1 if unknown.
+	RowsEstimated int64 `protobuf:"varint,5,opt,name=rows_estimated,json=rowsEstimated,proto3" json:"rows_estimated,omitempty"`
+	// Key of the last row delivered, and the greatest key that will be read; empty before the first rows.
+	LastKey       []string `protobuf:"bytes,6,rep,name=last_key,json=lastKey,proto3" json:"last_key,omitempty"`
+	MaxKey        []string `protobuf:"bytes,7,rep,name=max_key,json=maxKey,proto3" json:"max_key,omitempty"`
+	Reason        string   `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IncrementalTable) Reset() {
+	*x = IncrementalTable{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IncrementalTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IncrementalTable) ProtoMessage() {}
+
+func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
+func (*IncrementalTable) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *IncrementalTable) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *IncrementalTable) GetState() IncrementalTable_State {
+	if x != nil {
+		return x.State
+	}
+	return IncrementalTable_STATE_UNSPECIFIED
+}
+
+func (x *IncrementalTable) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+func (x *IncrementalTable) GetRowsDone() int64 {
+	if x != nil {
+		return x.RowsDone
+	}
+	return 0
+}
+
+func (x *IncrementalTable) GetRowsEstimated() int64 {
+	if x != nil {
+		return x.RowsEstimated
+	}
+	return 0
+}
+
+func (x *IncrementalTable) GetLastKey() []string {
+	if x != nil {
+		return x.LastKey
+	}
+	return nil
+}
+
+func (x *IncrementalTable) GetMaxKey() []string {
+	if x != nil {
+		return x.MaxKey
+	}
+	return nil
+}
+
+func (x *IncrementalTable) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type GetSnapshotProgressRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSnapshotProgressRequest) Reset() {
+	*x = GetSnapshotProgressRequest{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotProgressRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotProgressRequest) ProtoMessage() {}
+
+func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
+func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetSnapshotProgressRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+type GetSnapshotProgressResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The snapshot that this worker runs or ran before streaming; empty if it ran none.
+	Initial       []*TableSnapshot     `protobuf:"bytes,1,rep,name=initial,proto3" json:"initial,omitempty"`
+	Incremental   *IncrementalSnapshot `protobuf:"bytes,2,opt,name=incremental,proto3" json:"incremental,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSnapshotProgressResponse) Reset() {
+	*x = GetSnapshotProgressResponse{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSnapshotProgressResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSnapshotProgressResponse) ProtoMessage() {}
+
+func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
+func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
+	if x != nil {
+		return x.Initial
+	}
+	return nil
+}
+
+func (x *GetSnapshotProgressResponse) GetIncremental() *IncrementalSnapshot {
+	if x != nil {
+		return x.Incremental
+	}
+	return nil
+}
+
+type SignalSnapshotRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Action    SnapshotAction         `protobuf:"varint,2,opt,name=action,proto3,enum=calypso.capture.v1.SnapshotAction" json:"action,omitempty"`
+	// For EXECUTE, where it is required, and STOP.
+	Tables []*SnapshotTable `protobuf:"bytes,3,rep,name=tables,proto3" json:"tables,omitempty"`
+	// For EXECUTE: a unique column to read by in place of the primary key.
+	SurrogateKey  string `protobuf:"bytes,4,opt,name=surrogate_key,json=surrogateKey,proto3" json:"surrogate_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignalSnapshotRequest) Reset() {
+	*x = SignalSnapshotRequest{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignalSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignalSnapshotRequest) ProtoMessage() {}
+
+func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SignalSnapshotRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *SignalSnapshotRequest) GetAction() SnapshotAction {
+	if x != nil {
+		return x.Action
+	}
+	return SnapshotAction_SNAPSHOT_ACTION_UNSPECIFIED
+}
+
+func (x *SignalSnapshotRequest) GetTables() []*SnapshotTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *SignalSnapshotRequest) GetSurrogateKey() string {
+	if x != nil {
+		return x.SurrogateKey
+	}
+	return ""
+}
+
+// SnapshotTable names tables to read.
+type SnapshotTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Regular expression that matches schema.table as a whole, as in table.include.list.
+	Pattern string `protobuf:"bytes,1,opt,name=pattern,proto3" json:"pattern,omitempty"`
+	// For EXECUTE: SQL condition that narrows the rows, such as: created > '2024-01-01'.
+	Condition     string `protobuf:"bytes,2,opt,name=condition,proto3" json:"condition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotTable) Reset() {
+	*x = SnapshotTable{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotTable) ProtoMessage() {}
+
+func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
+func (*SnapshotTable) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SnapshotTable) GetPattern() string {
+	if x != nil {
+		return x.Pattern
+	}
+	return ""
+}
+
+func (x *SnapshotTable) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+type SignalSnapshotResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The progress with the signal obeyed.
+	Incremental   *IncrementalSnapshot `protobuf:"bytes,1,opt,name=incremental,proto3" json:"incremental,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignalSnapshotResponse) Reset() {
+	*x = SignalSnapshotResponse{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignalSnapshotResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignalSnapshotResponse) ProtoMessage() {}
+
+func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
+func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
+	if x != nil {
+		return x.Incremental
+	}
+	return nil
+}
+
 var File_calypso_capture_v1_capture_proto protoreflect.FileDescriptor
 
 const file_calypso_capture_v1_capture_proto_rawDesc = "" +
@@ -664,18 +1208,60 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\acapture\x18\x01 \x01(\v2\x1b.calypso.capture.v1.CaptureR\acapture\"\x15\n" +
 	"\x13ListCapturesRequest\"O\n" +
 	"\x14ListCapturesResponse\x127\n" +
-	"\bcaptures\x18\x01 \x03(\v2\x1b.calypso.capture.v1.CaptureR\bcaptures*\x87\x01\n" +
+	"\bcaptures\x18\x01 \x03(\v2\x1b.calypso.capture.v1.CaptureR\bcaptures\"k\n" +
+	"\x13IncrementalSnapshot\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\x12<\n" +
+	"\x06tables\x18\x02 \x03(\v2$.calypso.capture.v1.IncrementalTableR\x06tables\"\x98\x03\n" +
+	"\x10IncrementalTable\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12@\n" +
+	"\x05state\x18\x02 \x01(\x0e2*.calypso.capture.v1.IncrementalTable.StateR\x05state\x12\x1c\n" +
+	"\tcondition\x18\x03 \x01(\tR\tcondition\x12\x1b\n" +
+	"\trows_done\x18\x04 \x01(\x03R\browsDone\x12%\n" +
+	"\x0erows_estimated\x18\x05 \x01(\x03R\rrowsEstimated\x12\x19\n" +
+	"\blast_key\x18\x06 \x03(\tR\alastKey\x12\x17\n" +
+	"\amax_key\x18\a \x03(\tR\x06maxKey\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"~\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_WAITING\x10\x01\x12\x11\n" +
+	"\rSTATE_READING\x10\x02\x12\x13\n" +
+	"\x0fSTATE_COMPLETED\x10\x03\x12\x11\n" +
+	"\rSTATE_STOPPED\x10\x04\x12\x10\n" +
+	"\fSTATE_FAILED\x10\x05\":\n" +
+	"\x1aGetSnapshotProgressRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\"\xa5\x01\n" +
+	"\x1bGetSnapshotProgressResponse\x12;\n" +
+	"\ainitial\x18\x01 \x03(\v2!.calypso.capture.v1.TableSnapshotR\ainitial\x12I\n" +
+	"\vincremental\x18\x02 \x01(\v2'.calypso.capture.v1.IncrementalSnapshotR\vincremental\"\xd1\x01\n" +
+	"\x15SignalSnapshotRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x12:\n" +
+	"\x06action\x18\x02 \x01(\x0e2\".calypso.capture.v1.SnapshotActionR\x06action\x129\n" +
+	"\x06tables\x18\x03 \x03(\v2!.calypso.capture.v1.SnapshotTableR\x06tables\x12#\n" +
+	"\rsurrogate_key\x18\x04 \x01(\tR\fsurrogateKey\"G\n" +
+	"\rSnapshotTable\x12\x18\n" +
+	"\apattern\x18\x01 \x01(\tR\apattern\x12\x1c\n" +
+	"\tcondition\x18\x02 \x01(\tR\tcondition\"c\n" +
+	"\x16SignalSnapshotResponse\x12I\n" +
+	"\vincremental\x18\x01 \x01(\v2'.calypso.capture.v1.IncrementalSnapshotR\vincremental*\x87\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PHASE_CONNECTING\x10\x01\x12\x16\n" +
 	"\x12PHASE_SNAPSHOTTING\x10\x02\x12\x13\n" +
 	"\x0fPHASE_STREAMING\x10\x03\x12\x12\n" +
 	"\x0ePHASE_RETRYING\x10\x04\x12\x10\n" +
-	"\fPHASE_FAILED\x10\x052\x88\x02\n" +
+	"\fPHASE_FAILED\x10\x05*\x9f\x01\n" +
+	"\x0eSnapshotAction\x12\x1f\n" +
+	"\x1bSNAPSHOT_ACTION_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17SNAPSHOT_ACTION_EXECUTE\x10\x01\x12\x19\n" +
+	"\x15SNAPSHOT_ACTION_PAUSE\x10\x02\x12\x1a\n" +
+	"\x16SNAPSHOT_ACTION_RESUME\x10\x03\x12\x18\n" +
+	"\x14SNAPSHOT_ACTION_STOP\x10\x042\xc4\x04\n" +
 	"\x0eCaptureService\x12}\n" +
 	"\n" +
 	"GetCapture\x12%.calypso.capture.v1.GetCaptureRequest\x1a&.calypso.capture.v1.GetCaptureResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/captures/{connector}\x12w\n" +
-	"\fListCaptures\x12'.calypso.capture.v1.ListCapturesRequest\x1a(.calypso.capture.v1.ListCapturesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/capturesB\xd1\x01\n" +
+	"\fListCaptures\x12'.calypso.capture.v1.ListCapturesRequest\x1a(.calypso.capture.v1.ListCapturesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/captures\x12\xa1\x01\n" +
+	"\x13GetSnapshotProgress\x12..calypso.capture.v1.GetSnapshotProgressRequest\x1a/.calypso.capture.v1.GetSnapshotProgressResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/captures/{connector}/snapshot\x12\x95\x01\n" +
+	"\x0eSignalSnapshot\x12).calypso.capture.v1.SignalSnapshotRequest\x1a*.calypso.capture.v1.SignalSnapshotResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/captures/{connector}/snapshotB\xd1\x01\n" +
 	"\x16com.calypso.capture.v1B\fCaptureProtoP\x01Z?github.com/calypso-cdc/calypso/gen/calypso/capture/v1;capturev1\xa2\x02\x03CCX\xaa\x02\x12Calypso.Capture.V1\xca\x02\x12Calypso\\Capture\\V1\xe2\x02\x1eCalypso\\Capture\\V1\\GPBMetadata\xea\x02\x14Calypso::Capture::V1b\x06proto3"
 
 var (
@@ -690,37 +1276,57 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 	return file_calypso_capture_v1_capture_proto_rawDescData
 }
 
-var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
-	(Phase)(0),                    // 0: calypso.capture.v1.Phase
-	(*Capture)(nil),               // 1: calypso.capture.v1.Capture
-	(*Slot)(nil),                  // 2: calypso.capture.v1.Slot
-	(*TableSnapshot)(nil),         // 3: calypso.capture.v1.TableSnapshot
-	(*GetCaptureRequest)(nil),     // 4: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),    // 5: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),   // 6: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),  // 7: calypso.capture.v1.ListCapturesResponse
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(Phase)(0),                          // 0: calypso.capture.v1.Phase
+	(SnapshotAction)(0),                 // 1: calypso.capture.v1.SnapshotAction
+	(IncrementalTable_State)(0),         // 2: calypso.capture.v1.IncrementalTable.State
+	(*Capture)(nil),                     // 3: calypso.capture.v1.Capture
+	(*Slot)(nil),                        // 4: calypso.capture.v1.Slot
+	(*TableSnapshot)(nil),               // 5: calypso.capture.v1.TableSnapshot
+	(*GetCaptureRequest)(nil),           // 6: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 7: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 8: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 9: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 10: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 11: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 12: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 13: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 14: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 15: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 16: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 18: google.protobuf.Duration
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
-	0, // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
-	2, // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	8, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	9, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	3, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	1, // 5: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	1, // 6: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	4, // 7: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	6, // 8: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	5, // 9: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	7, // 10: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
+	4,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
+	17, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	18, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	5,  // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	3,  // 5: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	3,  // 6: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	11, // 7: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	2,  // 8: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	5,  // 9: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	10, // 10: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	1,  // 11: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	15, // 12: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	10, // 13: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	6,  // 14: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	8,  // 15: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	12, // 16: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	14, // 17: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	7,  // 18: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	9,  // 19: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	13, // 20: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	16, // 21: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }
@@ -733,8 +1339,8 @@ func file_calypso_capture_v1_capture_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      3,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

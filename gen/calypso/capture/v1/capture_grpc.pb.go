@@ -21,8 +21,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CaptureService_GetCapture_FullMethodName   = "/calypso.capture.v1.CaptureService/GetCapture"
-	CaptureService_ListCaptures_FullMethodName = "/calypso.capture.v1.CaptureService/ListCaptures"
+	CaptureService_GetCapture_FullMethodName          = "/calypso.capture.v1.CaptureService/GetCapture"
+	CaptureService_ListCaptures_FullMethodName        = "/calypso.capture.v1.CaptureService/ListCaptures"
+	CaptureService_GetSnapshotProgress_FullMethodName = "/calypso.capture.v1.CaptureService/GetSnapshotProgress"
+	CaptureService_SignalSnapshot_FullMethodName      = "/calypso.capture.v1.CaptureService/SignalSnapshot"
 )
 
 // CaptureServiceClient is the client API for CaptureService service.
@@ -35,6 +37,12 @@ type CaptureServiceClient interface {
 	GetCapture(ctx context.Context, in *GetCaptureRequest, opts ...grpc.CallOption) (*GetCaptureResponse, error)
 	// ListCaptures returns the state of all capture connectors that this fleet runs.
 	ListCaptures(ctx context.Context, in *ListCapturesRequest, opts ...grpc.CallOption) (*ListCapturesResponse, error)
+	// GetSnapshotProgress returns how far a connector's snapshots are, table by table.
+	GetSnapshotProgress(ctx context.Context, in *GetSnapshotProgressRequest, opts ...grpc.CallOption) (*GetSnapshotProgressResponse, error)
+	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
+	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
+	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
+	SignalSnapshot(ctx context.Context, in *SignalSnapshotRequest, opts ...grpc.CallOption) (*SignalSnapshotResponse, error)
 }
 
 type captureServiceClient struct {
@@ -65,6 +73,26 @@ func (c *captureServiceClient) ListCaptures(ctx context.Context, in *ListCapture
 	return out, nil
 }
 
+func (c *captureServiceClient) GetSnapshotProgress(ctx context.Context, in *GetSnapshotProgressRequest, opts ...grpc.CallOption) (*GetSnapshotProgressResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSnapshotProgressResponse)
+	err := c.cc.Invoke(ctx, CaptureService_GetSnapshotProgress_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *captureServiceClient) SignalSnapshot(ctx context.Context, in *SignalSnapshotRequest, opts ...grpc.CallOption) (*SignalSnapshotResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SignalSnapshotResponse)
+	err := c.cc.Invoke(ctx, CaptureService_SignalSnapshot_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CaptureServiceServer is the server API for CaptureService service.
 // All implementations must embed UnimplementedCaptureServiceServer
 // for forward compatibility.
@@ -75,6 +103,12 @@ type CaptureServiceServer interface {
 	GetCapture(context.Context, *GetCaptureRequest) (*GetCaptureResponse, error)
 	// ListCaptures returns the state of all capture connectors that this fleet runs.
 	ListCaptures(context.Context, *ListCapturesRequest) (*ListCapturesResponse, error)
+	// GetSnapshotProgress returns how far a connector's snapshots are, table by table.
+	GetSnapshotProgress(context.Context, *GetSnapshotProgressRequest) (*GetSnapshotProgressResponse, error)
+	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
+	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
+	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
+	SignalSnapshot(context.Context, *SignalSnapshotRequest) (*SignalSnapshotResponse, error)
 	mustEmbedUnimplementedCaptureServiceServer()
 }
 
@@ -90,6 +124,12 @@ func (UnimplementedCaptureServiceServer) GetCapture(context.Context, *GetCapture
 }
 func (UnimplementedCaptureServiceServer) ListCaptures(context.Context, *ListCapturesRequest) (*ListCapturesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListCaptures not implemented")
+}
+func (UnimplementedCaptureServiceServer) GetSnapshotProgress(context.Context, *GetSnapshotProgressRequest) (*GetSnapshotProgressResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSnapshotProgress not implemented")
+}
+func (UnimplementedCaptureServiceServer) SignalSnapshot(context.Context, *SignalSnapshotRequest) (*SignalSnapshotResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SignalSnapshot not implemented")
 }
 func (UnimplementedCaptureServiceServer) mustEmbedUnimplementedCaptureServiceServer() {}
 func (UnimplementedCaptureServiceServer) testEmbeddedByValue()                        {}
@@ -148,6 +188,42 @@ func _CaptureService_ListCaptures_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaptureService_GetSnapshotProgress_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSnapshotProgressRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaptureServiceServer).GetSnapshotProgress(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaptureService_GetSnapshotProgress_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaptureServiceServer).GetSnapshotProgress(ctx, req.(*GetSnapshotProgressRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CaptureService_SignalSnapshot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignalSnapshotRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaptureServiceServer).SignalSnapshot(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaptureService_SignalSnapshot_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaptureServiceServer).SignalSnapshot(ctx, req.(*SignalSnapshotRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CaptureService_ServiceDesc is the grpc.ServiceDesc for CaptureService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +238,14 @@ var CaptureService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListCaptures",
 			Handler:    _CaptureService_ListCaptures_Handler,
+		},
+		{
+			MethodName: "GetSnapshotProgress",
+			Handler:    _CaptureService_GetSnapshotProgress_Handler,
+		},
+		{
+			MethodName: "SignalSnapshot",
+			Handler:    _CaptureService_SignalSnapshot_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,159 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+)
+
+func always(string) bool { return true }
+
+// signalled sends a call once the connector streams.
+func signalled(t testing.TB, s *Service, r *capturev1.SignalSnapshotRequest) *capturev1.IncrementalSnapshot {
+	t.Helper()
+	var out *capturev1.SignalSnapshotResponse
+	eventually(t, fmt.Sprintf("%s is taken", r.Action), func() (err error) {
+		out, err = s.SignalSnapshot(t.Context(), r)
+		return err
+	})
+	return out.Incremental
+}
+
+// states prints the tables of an incremental snapshot.
+func states(p *capturev1.IncrementalSnapshot) string {
+	var b strings.Builder
+	if p.Paused {
+		b.WriteString("paused")
+	}
+	for _, t := range p.Tables {
+		fmt.Fprintf(&b, " %s:%s:%d", strings.TrimPrefix(t.Table, "public."), strings.TrimPrefix(t.State.String(), "STATE_"), t.RowsDone)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+func TestACallReadsTablesUnderConditionsAndShowsHowFarTheyAre(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b SELECT generate_series(1, 9); CREATE TABLE c (id int); INSERT INTO c VALUES (1); ANALYZE a")
+	board := NewBoard()
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
+	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	service := NewService(board, always)
+	got := signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{
+		{Pattern: `public\.a`, Condition: "id <= 20"}, {Pattern: "public.b"}, {Pattern: "public.c"}}})
+	if len(got.Tables) != 3 || got.Tables[0].Condition != "id <= 20" || got.Tables[0].RowsEstimated != 100 {
+		t.Errorf("the answer shows %v", got)
+	}
+	if rows := await(t, s.db+".public.a", 20); ops(rows) != strings.Repeat("r", 20) || rows[0].Source.Snapshot != "incremental" {
+		t.Errorf("rows of a are %+v", rows)
+	}
+	await(t, s.db+".public.b", 9)
+	var progress *capturev1.GetSnapshotProgressResponse
+	eventually(t, "all tables end", func() (err error) {
+		if progress, err = service.GetSnapshotProgress(t.Context(), &capturev1.GetSnapshotProgressRequest{Connector: "c" + s.db}); err != nil {
+			return err
+		}
+		if text := states(progress.Incremental); text != "a:COMPLETED:20 b:COMPLETED:9 c:FAILED:0" {
+			return fmt.Errorf("%s", text)
+		}
+		return nil
+	})
+	if reason := progress.Incremental.Tables[2].Reason; !strings.Contains(reason, "surrogate-key") {
+		t.Errorf("the table without a key failed because %q", reason)
+	}
+}
+
+func TestAPausedSnapshotStaysPausedOverARestartUntilItIsResumedOrStopped(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 30); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
+	board := NewBoard()
+	service := NewService(board, always)
+	call := func(action capturev1.SnapshotAction, tables ...*capturev1.SnapshotTable) string {
+		return states(signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: action, Tables: tables}))
+	}
+	first := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	if got := call(capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE); got != "paused" {
+		t.Errorf("after pause: %s", got)
+	}
+	if got := call(capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, &capturev1.SnapshotTable{Pattern: "public.(a|b)"}); got != "paused a:READING:0 b:WAITING:0" {
+		t.Errorf("after execute: %s", got)
+	}
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	if got := call(capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, &capturev1.SnapshotTable{Pattern: "public.b"}); got != "paused b:STOPPED:0 a:READING:0" {
+		t.Errorf("after stop: %s", got)
+	}
+	if n := len(events(t, s.db+".public.a")); n != 0 {
+		t.Errorf("%d rows were read while paused", n)
+	}
+	call(capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME)
+	await(t, s.db+".public.a", 30)
+	s.exec(t, "INSERT INTO b VALUES (2)")
+	if got := await(t, s.db+".public.b", 1); ops(got) != "c" {
+		t.Errorf("the stopped table has events %s, want its insert only", ops(got))
+	}
+}
+
+func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	board := NewBoard()
+	name := "c" + s.db
+	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data"}), Options{Board: board})
+	service := NewService(board, always)
+	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
+	for _, c := range []struct {
+		name string
+		r    *capturev1.SignalSnapshotRequest
+		code codes.Code
+		says string
+	}{
+		{"no such connector", &capturev1.SignalSnapshotRequest{Connector: "nobody", Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE}, codes.NotFound, "nobody"},
+		{"no action", &capturev1.SignalSnapshotRequest{Connector: name}, codes.InvalidArgument, "EXECUTE"},
+		{"no tables", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE}, codes.InvalidArgument, "schema.table"},
+		{"no such table", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: "public.none"}}}, codes.NotFound, "public.none"},
+		{"no pattern", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, Tables: []*capturev1.SnapshotTable{{Pattern: "("}}}, codes.InvalidArgument, "regular expression"},
+	} {
+		_, err := service.SignalSnapshot(t.Context(), c.r)
+		if status.Code(err) != c.code || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %s and a word about %q", c.name, err, c.code, c.says)
+		}
+	}
+}
+
+func TestAFailedCaptureIsShownUntilItIsDeletedOrAnothers(t *testing.T) {
+	s := newSource(t)
+	board := NewBoard()
+	name := "c" + s.db
+	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"database.password": "wrong"}), Options{Board: board}).failure(t)
+	owned := true
+	service := NewService(board, func(string) bool { return owned })
+	list := func() int {
+		got, err := service.ListCaptures(context.WithoutCancel(t.Context()), &capturev1.ListCapturesRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(got.Captures)
+	}
+	if list() != 1 {
+		t.Error("the failed capture is not shown")
+	}
+	_, err := service.SignalSnapshot(t.Context(), &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE})
+	if status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("a signal for a failed capture: %v, want FAILED_PRECONDITION", err)
+	}
+	if owned = false; list() != 0 {
+		t.Error("a failed capture that is deleted is still shown")
+	}
+	if _, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name}); status.Code(err) != codes.NotFound {
+		t.Errorf("GetCapture of a deleted one: %v, want NOT_FOUND", err)
+	}
+}

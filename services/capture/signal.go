@@ -1,0 +1,238 @@
+package capture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// signal is what asks for something: a row of the signal table, a record of the signal topic or a call.
+type signal struct {
+	id, kind string
+	data     string
+}
+
+// Kinds of signals about incremental snapshots, as Debezium names them.
+const (
+	executeSnapshot = "execute-snapshot"
+	stopSnapshot    = "stop-snapshot"
+	pauseSnapshot   = "pause-snapshot"
+	resumeSnapshot  = "resume-snapshot"
+)
+
+// signalData is the data of a snapshot signal.
+type signalData struct {
+	Collections  []string          `json:"data-collections,omitempty"`
+	Type         string            `json:"type,omitempty"`
+	Condition    string            `json:"additional-condition,omitempty"`
+	Conditions   []signalCondition `json:"additional-conditions,omitempty"`
+	SurrogateKey string            `json:"surrogate-key,omitempty"`
+	Message      string            `json:"message,omitempty"`
+}
+
+// signalCondition narrows the rows of a table.
+type signalCondition struct {
+	Collection string `json:"data-collection"`
+	Filter     string `json:"filter"`
+}
+
+// Mistakes in signals. A row or record that makes one is logged and left out: it must not stop the capture.
+var (
+	errSignalInvalid = errors.New("the signal cannot be read")
+	errNoMarks       = errors.New("an incremental snapshot needs signal.data.collection, or logical messages (PostgreSQL 14)")
+	errNoCollection  = errors.New("the signal names no captured table")
+)
+
+func mistaken(err error) bool {
+	return errors.Is(err, errSignalInvalid) || errors.Is(err, errNoMarks) || errors.Is(err, errNoCollection)
+}
+
+// signalRow takes a change of the signal table.
+func (r *reader) signalRow(b *batch, m *pgrepl.Message) error {
+	row := m.New
+	if m.Kind == pgrepl.Delete {
+		row = m.Old
+	}
+	if m.Kind == pgrepl.Update || len(row) < 1 || row[0].Kind != change.Text {
+		return nil
+	}
+	s := signal{id: string(row[0].Data)}
+	if id, ok := strings.CutSuffix(s.id, "-open"); ok && m.Kind == pgrepl.Delete {
+		return r.closeWindow(b, id)
+	}
+	if m.Kind != pgrepl.Insert || len(row) < 3 {
+		return nil
+	}
+	s.kind, s.data = string(row[1].Data), string(row[2].Data)
+	return r.signal(b, s)
+}
+
+// signal acts on a signal of the stream or the signal topic.
+func (r *reader) signal(b *batch, s signal) error {
+	switch s.kind {
+	case "snapshot-window-open":
+		r.incremental.open(strings.TrimSuffix(s.id, "-open"))
+		return nil
+	case "snapshot-window-close":
+		return r.closeWindow(b, strings.TrimSuffix(s.id, "-close"))
+	}
+	a, err := r.plan(r.ctx, s)
+	if mistaken(err) {
+		r.env.Logger.Error("A signal is left out", "signal", s.id, "type", s.kind, "error", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.enact(b, a)
+	return nil
+}
+
+// snapshotAction is a signal with its tables found.
+type snapshotAction struct {
+	signal
+	signalData
+	found   []collection // to read
+	dropped patterns     // not to read; all if the signal names none
+}
+
+// plan reads a signal and finds its tables. It needs no lock.
+func (r *reader) plan(ctx context.Context, s signal) (a snapshotAction, err error) {
+	a.signal = s
+	if s.data != "" {
+		if err := json.Unmarshal([]byte(s.data), &a.signalData); err != nil {
+			return a, fmt.Errorf("%w: its data is not JSON: %w", errSignalInvalid, err)
+		}
+	}
+	switch s.kind {
+	case executeSnapshot:
+		if !r.marks() {
+			return a, errNoMarks
+		}
+		if a.found, err = r.collections(ctx, a.signalData); err == nil && len(a.found) == 0 {
+			err = fmt.Errorf("%w (data-collections %q; table.include.list says which are captured)", errNoCollection, a.Collections)
+		}
+	case stopSnapshot:
+		a.dropped, err = patternsOf(a.Collections)
+	case pauseSnapshot, resumeSnapshot, "log":
+	default:
+		err = fmt.Errorf("%w: type %q is unknown", errSignalInvalid, s.kind)
+	}
+	return a, err
+}
+
+// enact does what a planned signal asks for. The caller holds the stage's lock.
+func (r *reader) enact(b *batch, a snapshotAction) {
+	n := r.incremental
+	p := *n.progress
+	switch a.kind {
+	case executeSnapshot:
+		if strings.EqualFold(a.Type, "blocking") {
+			r.env.Logger.Warn("A blocking snapshot was asked for: the tables are read while the stream goes on, which has the same result", "signal", a.id)
+		}
+		if len(p.Collections) == 0 {
+			p.ended = nil
+		}
+		p.Collections = append(slices.Clone(p.Collections), a.found...)
+		r.env.Logger.Info("An incremental snapshot begins", "signal", a.id, "tables", len(a.found))
+	case stopSnapshot:
+		for i := len(p.Collections) - 1; i >= 0; i-- {
+			if len(a.Collections) > 0 && !a.dropped.match(p.Collections[i].Table.String()) {
+				continue
+			}
+			p.end(i, true, nil)
+			if i == 0 { // a chunk under way is given up when its close mark comes
+				n.window, n.asked = nil, ""
+			}
+		}
+	case pauseSnapshot:
+		p.Paused = true
+	case resumeSnapshot:
+		p.Paused = false
+	case "log":
+		r.env.Logger.Info(strings.ReplaceAll(a.Message, "{}", b.at.String()), "signal", a.id)
+		return
+	}
+	n.update(b, p)
+	n.next()
+}
+
+// request acts on a signal that came as a call, and returns the progress with it once that is durable.
+func (r *reader) request(ctx context.Context, s signal) (*incrementalProgress, error) {
+	a, err := r.plan(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	durable := make(chan struct{})
+	b := r.stage.fill()
+	if b == nil {
+		r.stage.unlock()
+		return nil, errStopped
+	}
+	r.enact(b, a)
+	b.due, b.awaited = true, append(b.awaited, durable)
+	p := r.incremental.progress
+	r.stage.unlock()
+	select {
+	case <-durable:
+		return p, nil
+	case <-r.ctx.Done():
+		return nil, errStopped
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func patternsOf(list []string) (patterns, error) {
+	var out patterns
+	for _, l := range list {
+		p, err := parsePatterns("data-collections", strings.ReplaceAll(l, ",", `\,`))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errSignalInvalid, err)
+		}
+		out = append(out, p...)
+	}
+	return out, nil
+}
+
+// collections finds the captured tables that a signal names by regular expressions, in the signal's order.
+func (r *reader) collections(ctx context.Context, d signalData) ([]collection, error) {
+	// The session's connection belongs to the decoder; signals are rare enough for one of their own.
+	conn, err := r.settings.connection.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, r.settings.filter.captured)
+	var out []collection
+	for _, name := range d.Collections {
+		p, err := patternsOf([]string{name})
+		if err != nil {
+			return nil, err
+		}
+		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range found {
+			c := collection{Table: t.Table, Filter: d.Condition, Key: d.SurrogateKey, Estimate: t.RowEstimate}
+			for _, cond := range d.Conditions {
+				q, err := patternsOf([]string{cond.Collection})
+				if err != nil {
+					return nil, err
+				}
+				if q.match(t.String()) {
+					c.Filter = cond.Filter
+				}
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
