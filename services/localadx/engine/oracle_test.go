@@ -19,12 +19,11 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor and lower the ceiling when
-// it gets better; never the other way. Of the wrong ones, eight differ in the order of a list that has no order (the cells
-// around or in a shape), one relies on which row innerunique happens to keep.
+// What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor when it gets better; what is
+// not right is refused, and nothing may be wrong.
 const (
-	passedFloor  = 653
-	wrongCeiling = 9
+	passedFloor  = 662
+	wrongCeiling = 0
 )
 
 // oracleCase is a query with the answer of the real engine (or, for hand cases, of a person).

@@ -65,6 +65,9 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | join kind=rightanti events on name | project name", `[["Eve"]]`},
 		{"people | join kind=fullouter events on name | summarize count() by left = name, right = name1 | sort by left asc, right asc", `[["","Eve",1],["Ann","Ann",2],["Bob","",1],["Cid","",1],["Dan","",1]]`},
 		{"datatable(k:int, v:string)[1,'a',int(null),'b'] | join kind=inner (datatable(k:long, w:string)[1,'x',long(null),'y']) on k | project v, w | sort by v asc", `[["a","x"],["b","y"]]`},
+		{"people | join events on name | project name, at | sort by at asc", `[["Ann","01:00:00"],["Ann","02:00:00"]]`},
+		{"events | join people on name | where at == 2h | project name, at, age", `[["Ann","02:00:00",30]]`},
+		{"events | join people on name | where age == 30 and at > 1h | where name == 'Ann' | project at", `[["02:00:00"]]`},
 		{"people | where city in ((people | summarize c = count() by city | where c > 1 | project city)) | count", `[[2]]`},
 		// shape
 		{"people | extend age = age + 1, old = age | where name == 'Ann' | project age, old", `[[31,30]]`},

@@ -223,6 +223,7 @@ type (
 		Kind   string // inner, innerunique, leftouter …
 		Right  node
 		On     []node
+		Then   []node // predicates of the where operators that follow
 	}
 	unionOp struct {
 		span

@@ -1,6 +1,7 @@
 package kql
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -44,10 +45,66 @@ func (b *binder) join(left *relation, op joinOp, s *scope) *relation {
 	case "rightanti":
 		return semiJoin(right, left, on, "ANTI")
 	case "innerunique":
-		left = uniqueOn(left, pairs)
+		joined := b.combine(uniqueOn(left, pairs), right, pairs, on, kind, false)
+		early := b.leftPredicates(joined, left, op.Then, s)
+		if len(early) == 0 {
+			return joined
+		}
+		left = uniqueOn(b.filter(left, strings.Join(early, " AND ")), pairs)
 	}
 	return b.combine(left, right, pairs, on, kind, op.Lookup)
 }
+
+// leadingPredicates returns the conjuncts of the where operators that ops begin with.
+func leadingPredicates(ops []operator) []node {
+	var out []node
+	var split func(x node)
+	split = func(x node) {
+		if and, ok := x.(binaryNode); ok && and.Op == "and" {
+			split(and.L)
+			split(and.R)
+			return
+		}
+		out = append(out, x)
+	}
+	for _, op := range ops {
+		where, ok := op.(whereOp)
+		if !ok {
+			break
+		}
+		split(where.X)
+	}
+	return out
+}
+
+// leftPredicates binds predicates over a join's result and returns as SQL those that only name columns of the left side.
+// An innerunique join keeps any left row of a key, and Kusto's engine picks after such filters, not before:
+// join … | where value == "b" finds the row with "b".
+func (b *binder) leftPredicates(joined, left *relation, predicates []node, s *scope) []string {
+	ours := map[string]bool{}
+	for _, c := range left.cols {
+		ours[c.id] = true
+	}
+	var out []string
+next:
+	for _, x := range predicates {
+		var extra []item
+		sql := b.boolean(x, env{scope: s, rel: joined, extra: &extra}).filterSQL()
+		if len(extra) > 0 || strings.Contains(sql, "random()") || strings.Contains(sql, "uuid()") {
+			continue
+		}
+		for _, id := range columnIDs.FindAllString(sql, -1) {
+			if !ours[id] {
+				continue next
+			}
+		}
+		out = append(out, "("+sql+")")
+	}
+	return out
+}
+
+// columnIDs finds what may be ids of columns in SQL.
+var columnIDs = regexp.MustCompile(`\bc[0-9]+\b`)
 
 // joinCondition compares two keys so that nulls match; strings are never null.
 func joinCondition(p joinPair) string {

@@ -11,7 +11,11 @@ import (
 
 // operators applies tabular operators from left to right.
 func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
-	for _, op := range ops {
+	for i, op := range ops {
+		if join, ok := op.(joinOp); ok {
+			join.Then = leadingPredicates(ops[i+1:])
+			op = join
+		}
 		rel = b.operator(rel, op, s)
 		if as, ok := op.(asOp); ok {
 			s = s.add(as.Name, &binding{table: rel})

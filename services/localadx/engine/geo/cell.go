@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/golang/geo/s2"
@@ -101,7 +102,7 @@ func geohashPolygon(a []any) any {
 	return ring([]any{[]any{b.west, b.south}, []any{b.east, b.south}, []any{b.east, b.north}, []any{b.west, b.north}})
 }
 
-// geohashNeighbors lists the cells around one: west, then counter-clockwise from the south-west.
+// geohashNeighbors lists the cells around one, clockwise from the north-west before they are put in hashOrder.
 func geohashNeighbors(a []any) any {
 	hash := a[0].(string)
 	b, ok := decodeGeohash(hash)
@@ -110,8 +111,8 @@ func geohashNeighbors(a []any) any {
 	}
 	width, height := b.east-b.west, b.north-b.south
 	lng, lat := (b.west+b.east)/2, (b.south+b.north)/2
-	out := []any{}
-	for _, step := range [][2]float64{{-1, 0}, {-1, -1}, {0, -1}, {1, -1}, {1, 1}, {1, 0}, {0, 1}, {-1, 1}} {
+	var out []string
+	for _, step := range [][2]float64{{-1, 1}, {0, 1}, {1, 1}, {1, 0}, {1, -1}, {0, -1}, {-1, -1}, {-1, 0}} {
 		x, y := lng+step[0]*width, lat+step[1]*height
 		if y > 90 || y < -90 {
 			continue
@@ -122,6 +123,15 @@ func geohashNeighbors(a []any) any {
 			x += 360
 		}
 		out = append(out, encodeGeohash(x, y, len(hash)))
+	}
+	return list(hashOrder(out))
+}
+
+// list returns texts as a dynamic array.
+func list(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, text := range texts {
+		out[i] = text
 	}
 	return out
 }
@@ -166,11 +176,14 @@ func s2Neighbors(a []any) any {
 	if !ok {
 		return nil
 	}
-	out := []any{}
+	var out []string
 	for _, n := range id.AllNeighbors(id.Level()) {
-		out = append(out, n.ToToken())
+		// near a corner of the cube a neighbor is listed twice
+		if token := n.ToToken(); !slices.Contains(out, token) {
+			out = append(out, token)
+		}
 	}
-	return out
+	return list(hashOrder(out))
 }
 
 func pointToH3(a []any) any {
@@ -232,12 +245,12 @@ func h3Children(a []any) any {
 	if !ok {
 		return nil
 	}
-	return cells(c.Children(n))
+	return list(cells(c.Children(n)))
 }
 
-func cells(list []h3.Cell) []any {
-	out := make([]any, len(list))
-	for i, c := range list {
+func cells(found []h3.Cell) []string {
+	out := make([]string, len(found))
+	for i, c := range found {
 		out[i] = c.String()
 	}
 	return out
@@ -256,7 +269,7 @@ func h3Neighbors(a []any) any {
 	if !ok {
 		return nil
 	}
-	return cells(c.GridDiskDistances(1)[1])
+	return list(hashOrder(cells(c.GridDiskDistances(1)[1])))
 }
 
 // maxRings bounds the distance of rings, as Kusto does.
@@ -270,7 +283,7 @@ func h3Rings(a []any) any {
 	}
 	out := []any{}
 	for _, r := range c.GridDiskDistances(n) {
-		out = append(out, cells(r))
+		out = append(out, list(cells(r)))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -83,4 +84,27 @@ func FuzzWKT(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) { fromWKT([]any{text}) })
+}
+
+func TestCellsAreListedInTheOrderOfTheEngine(t *testing.T) {
+	for _, c := range []struct{ name, cell, want string }{
+		{"geo_geohash_neighbors", "sunny", `["sunnv","sunnt","sunnw","sunnx","sunpp","sunnz","sunpn","sunpj"]`},
+		{"geo_s2cell_neighbors", "89c259", `["89c25d","89c25b","89c2f7","89c257","89c2f5","89c251","89c25f","89c2f9"]`},
+	} {
+		if got := string(value.EncodeDynamic(Functions()[c.name]([]any{c.cell}))); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOrderingByHashKeepsEveryText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.SliceOfDistinct(rapid.String(), rapid.ID[string]).Draw(t, "texts")
+		got := hashOrder(slices.Clone(texts))
+		slices.Sort(texts)
+		slices.Sort(got)
+		if !slices.Equal(got, texts) {
+			t.Fatalf("%q became %q", texts, got)
+		}
+	})
 }

@@ -500,13 +500,13 @@ func lineSimplify(a []any) any {
 
 // polygonToH3 lists the H3 cells whose centres lie in polygons.
 func polygonToH3(a []any) any {
-	list, ok := polygons(a[0])
+	shapes, ok := polygons(a[0])
 	n, ok2 := level(a, 1, 6, 0, 15)
 	if !ok || !ok2 {
 		return nil
 	}
-	out := []any{}
-	for _, p := range list {
+	var out []string
+	for _, p := range shapes {
 		shape := h3.GeoPolygon{}
 		for i := range p.NumLoops() {
 			var ring h3.GeoLoop
@@ -525,5 +525,5 @@ func polygonToH3(a []any) any {
 		}
 		out = append(out, cells(shape.Cells(n))...)
 	}
-	return out
+	return list(hashOrder(out))
 }
