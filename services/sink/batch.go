@@ -32,6 +32,9 @@ type batch struct {
 	zip  *gzip.Writer
 	size int64 // bytes of rows
 	rows int64
+	// streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags. Any other is tagged, where
+	// delivery is exactly once.
+	streamed bool
 	// counts of what became no row, by kind
 	tombstones, deletes, others int64
 	// refused are the records that cannot be rows; they are kept until they are dead letters.

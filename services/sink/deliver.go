@@ -23,11 +23,6 @@ const (
 	maxPoison = 100
 )
 
-// streams says that a table's batches are small enough to be streamed.
-func (t *task) streams(to *target) bool {
-	return to != nil && (to.mode == modeStreaming || to.mode == modeAdaptive)
-}
-
 // deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
 // halved until the refused rows are alone, and these are set aside.
 func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch) error {
@@ -36,7 +31,7 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 	if rowsRefused(err) {
 		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, "offsets", b.cut.String(), "err", err)
 		poison := 0
-		err = t.refine(ctx, to, tp, b.cut, err, &poison)
+		err = t.refine(ctx, to, tp, b.cut, b.streamed, err, &poison)
 	}
 	end(err)
 	return err
@@ -49,7 +44,7 @@ func rowsRefused(err error) bool {
 }
 
 // refine ingests a range that was refused as a whole by its halves. The halves are cut by offset, so a repetition makes the same.
-func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledger.Cut, refusal error, poison *int) error {
+func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledger.Cut, streamed bool, refusal error, poison *int) error {
 	b, records, err := t.reread(ctx, to, tp, c)
 	if err != nil || b.rows == 0 {
 		return err
@@ -69,8 +64,9 @@ func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledg
 		if part.rows == 0 {
 			continue
 		}
+		part.streamed = streamed
 		if err := t.ingest(ctx, to, tp, part); rowsRefused(err) {
-			err = t.refine(ctx, to, tp, half, err, poison)
+			err = t.refine(ctx, to, tp, half, streamed, err, poison)
 			if err != nil {
 				return err
 			}
@@ -142,14 +138,14 @@ func (t *task) send(ctx context.Context, to *target, b *batch, tag string) error
 		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
 		Gzip: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
 	}
-	if t.s.exact && !t.streams(to) {
+	if t.s.exact && !b.streamed {
 		blob.Tag = tag
 	}
 	tries := 0
 	return t.persist(ctx, func(ctx context.Context) error {
 		tries++
 		begun := time.Now()
-		err := t.once(ctx, to, blob, tries)
+		err := t.once(ctx, to, blob, b.streamed && tries <= streamTries)
 		t.o.meters.attempt(ctx, to, blob, time.Since(begun), err)
 		if kusto.NotFound(err) || err != nil && wrongMapping(err) {
 			return to.explain(err, "Make or mend the table and its mapping")
@@ -163,7 +159,8 @@ func wrongMapping(err error) bool {
 	return errors.As(err, &e) && (e.Code == "BadRequest_InvalidMapping" || e.Code == "BadRequest_InconsistentMapping" || e.Code == "BadRequest_MissingMapping" || e.Code == "BadRequest_MissingMappingFailure")
 }
 
-func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, tries int) error {
+// once sends a blob one time: streamed, queued, or as the server needs it.
+func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bool) error {
 	switch {
 	case to.mode == modeInline:
 		text, err := unzip(blob.Gzip)
@@ -171,7 +168,7 @@ func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, tries int
 			return err
 		}
 		return t.client.Inline(ctx, blob, text)
-	case t.streams(to) && blob.RawSize <= maxStreamed && tries <= streamTries:
+	case stream:
 		err := t.client.Stream(ctx, blob)
 		var e *kusto.Error
 		if errors.As(err, &e) && (e.Status == 404 || e.Status == 413) { // no streaming policy, or too large: queue it

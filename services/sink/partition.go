@@ -319,6 +319,24 @@ func (p *partition) full() bool {
 		len(p.open.refused) >= maxRefused || p.open.gz.Len() > int(p.task.s.bufferMemory)
 }
 
+// streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
+// queued with its tag, so it is queued again.
+func (p *partition) streams() bool {
+	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.size > maxStreamed {
+		return false
+	}
+	return p.target.streams(time.Now())
+}
+
+// patience is how long the open batch may wait for more rows. One that will be streamed goes as soon as the one before it is
+// through, and fills meanwhile: the slower the cluster answers, the larger the requests.
+func (p *partition) patience() time.Duration {
+	if p.inFlight == 0 && p.streams() {
+		return min(p.task.s.linger, p.task.s.flushInterval)
+	}
+	return p.task.s.flushInterval
+}
+
 // maxRefused bounds how many refused records, which are kept whole, one batch may hold.
 const maxRefused = 1000
 
@@ -327,14 +345,14 @@ func (p *partition) untilFlush() time.Duration {
 	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight {
 		return time.Hour // a result comes first
 	}
-	return max(0, time.Until(p.open.oldest.Add(p.task.s.flushInterval)))
+	return max(0, time.Until(p.open.oldest.Add(p.patience())))
 }
 
 func (p *partition) closeIfDue() error {
 	if p.open == nil {
 		return nil
 	}
-	due := time.Since(p.open.oldest) >= p.task.s.flushInterval
+	due := time.Since(p.open.oldest) >= p.patience()
 	if limit, recorded := p.ledger.Limit(); recorded {
 		// The range's last offsets may hold no records any more; once the log goes beyond them none will come.
 		if due && p.logEnd >= limit {
@@ -363,6 +381,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	if !empty && p.inFlight > p.task.s.maxInFlight {
 		return false, nil
 	}
+	b.streamed = !empty && p.streams()
 	p.open = nil
 	cut, err := p.ledger.Close(end)
 	if err != nil {
@@ -380,15 +399,16 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	}
 	b.close(&p.task.zippers)
 	p.inFlight++
+	p.target.budget.charge(time.Now(), b.size)
 	p.task.held.Add(b.memory())
-	recorded := p.recordCut()
+	recorded := p.recordCut(b)
 	go func() { p.results <- delivered{b, p.deliver(b, recorded)} }()
 	return true, nil
 }
 
 // recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
-func (p *partition) recordCut() <-chan error {
-	if p.task.s.exact && !p.task.streams(p.target) {
+func (p *partition) recordCut(b *batch) <-chan error {
+	if p.task.s.exact && !b.streamed {
 		return p.commit()
 	}
 	done := make(chan error, 1)

@@ -48,6 +48,7 @@ type settings struct {
 	valuesCheck           string
 	flushSize             int64
 	flushInterval         time.Duration
+	linger                time.Duration
 	flushMax              int64
 	maxInFlight           int
 	bufferMemory          int64
@@ -75,7 +76,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	s := &settings{
 		validate: v.Bool("kusto.validation.table.enable"), autoCreate: v.Bool("auto.create"), autoEvolve: v.Bool("auto.evolve"),
 		changes: strings.EqualFold(v.String("table.form"), formChanges), currentState: v.Bool("current.state"), valuesCheck: strings.ToLower(v.String("values.check")),
-		flushSize: v.Int64("flush.size.bytes"), flushInterval: v.Duration("flush.interval.ms"), flushMax: v.Int64("flush.max.bytes"),
+		flushSize: v.Int64("flush.size.bytes"), flushInterval: v.Duration("flush.interval.ms"), flushMax: v.Int64("flush.max.bytes"), linger: v.Duration("streaming.linger.ms"),
 		maxInFlight: v.Int("max.in.flight.batches"), bufferMemory: v.Int64("buffer.memory.bytes"),
 		exact: strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
 		maxBackoff: v.Duration("errors.retry.backoff.time.ms"), statusTimeout: v.Duration("ingestion.status.timeout.ms"),

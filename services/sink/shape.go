@@ -263,7 +263,7 @@ func (t *task) keepTags(ctx context.Context, to *target) {
 	to.mu.Lock()
 	missing := to.missing
 	to.mu.Unlock()
-	if !t.s.exact || t.streams(to) || missing || t.s.tagRetention == "" {
+	if !t.s.exact || to.mode == modeStreaming || missing || t.s.tagRetention == "" {
 		return
 	}
 	table := kusto.QuoteName(to.route.Table)

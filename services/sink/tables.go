@@ -27,7 +27,8 @@ type target struct {
 	tables *tables
 	route  route.Route
 	// mode is how rows are ingested: one of the mode constants but auto.
-	mode string
+	mode   string
+	budget budget
 
 	mu      sync.Mutex
 	checked row.Target
@@ -105,6 +106,11 @@ func (ts *tables) mode(r route.Route) string {
 		return modeStreaming
 	}
 	return modeQueued
+}
+
+// streams says whether a batch that is closed now should be streamed.
+func (t *target) streams(now time.Time) bool {
+	return t.mode == modeStreaming || t.mode == modeAdaptive && t.budget.left(now)
 }
 
 // rows returns what rows are checked against.

@@ -104,13 +104,18 @@ func insertOrders(ctx context.Context, conn *pgx.Conn, n int, rate float64) (map
 func (a *arrivals) delays(committed map[int64]time.Time) ([]time.Duration, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return delays(committed, a.at)
+}
+
+// delays returns, sorted, how long after its beginning each order arrived.
+func delays(begun, arrived map[int64]time.Time) ([]time.Duration, error) {
 	var d []time.Duration
-	for id, at := range committed {
-		arrived, ok := a.at[id]
+	for id, at := range begun {
+		then, ok := arrived[id]
 		if !ok {
 			return nil, fmt.Errorf("order %d never arrived", id)
 		}
-		d = append(d, arrived.Sub(at))
+		d = append(d, then.Sub(at))
 	}
 	slices.Sort(d)
 	return d, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +39,7 @@ type measurement struct {
 	topic    string // schema or plain
 	flush    int    // flush.size.bytes
 	interval time.Duration
+	whole    bool          // write the envelope instead of the row in it
 	delay    time.Duration // of storage
 	limit    time.Duration // how long to run at most
 	azure    string        // rows/s
@@ -48,45 +48,64 @@ type measurement struct {
 }
 
 var measurements = []measurement{
-	{"use case", "schema", 10_000, 30 * time.Second, 0, 3 * time.Minute, "12.8 k", "85.5", "1560 MB"},
-	{"tuned, 4 MiB", "schema", 4 << 20, 5 * time.Second, 0, 3 * time.Minute, "28.9 k", "38.7", "1359 MB"},
-	{"tuned, 64 MiB", "schema", 64 << 20, 30 * time.Second, 0, 3 * time.Minute, "29.5 k", "37.8", "1455 MB"},
-	{"whole events, 4 MiB", "plain", 4 << 20, 30 * time.Second, 0, 3 * time.Minute, "45.9 k", "24.0", "1308 MB"},
-	{"storage answers after 20 ms", "schema", 10_000, 30 * time.Second, 20 * time.Millisecond, 25 * time.Second, "1.8 k", "299", "–"},
+	{"use case", "schema", 10_000, 30 * time.Second, false, 0, 3 * time.Minute, "12.8 k", "85.5", "1560 MB"},
+	{"tuned, 4 MiB", "schema", 4 << 20, 5 * time.Second, false, 0, 3 * time.Minute, "28.9 k", "38.7", "1359 MB"},
+	{"tuned, 64 MiB", "schema", 64 << 20, 30 * time.Second, false, 0, 3 * time.Minute, "29.5 k", "37.8", "1455 MB"},
+	{"without schema, whole envelopes, 4 MiB", "plain", 4 << 20, 30 * time.Second, true, 0, 3 * time.Minute, "45.9 k", "24.0", "1308 MB"},
+	{"without schema, unwrapped, 4 MiB", "plain", 4 << 20, 30 * time.Second, false, 0, 3 * time.Minute, "cannot", "–", "–"},
+	{"storage answers after 20 ms, 10 kB", "schema", 10_000, 30 * time.Second, false, 20 * time.Millisecond, 25 * time.Second, "1.8 k", "299", "–"},
 }
 
 func (b *sinkBench) run(ctx context.Context) (_ report, err error) {
 	r := newReport("Sink")
 	r.Notes = []string{
-		fmt.Sprintf("Topics of one partition: %d Debezium events with schema, %d without, written before. Sink, Kafka and the stand-in for ADX share the machine.", b.schemaRows, b.plainRows),
-		"A row counts when the queue message of its blob was taken. Rates run from the connector's creation to the last blob but one, which a timer may have cut.",
-		"Azure's figures: its Kafka Connect sink 5.3.1, measured once on another day, on two cores, with a stand-in of the same behaviour but other code, and other events. Without schema it wrote whole events, since its unwrap does not apply to them; ours unwraps them.",
+		fmt.Sprintf("Topics of one partition: %d Debezium events with schema, %d without, written before. Sink, Kafka and the target share the machine.", b.schemaRows, b.plainRows),
+		"A row counts when the queue message of its blob was taken by a stand-in for ADX that answers at once; a blob whose tag has come before is skipped, as ADX does. Rates run from the connector's creation to the last blob but one, which a timer may have cut.",
+		"Azure's figures: its Kafka Connect sink 5.3.1, measured once on another day, on two cores, with a stand-in of the same behaviour but other code, and other events. Without schema its unwrap does nothing, so that only whole envelopes can be compared.",
+		"Queryable is what a client that asks localadx again and again has seen; its questions share the machine.",
 	}
-	st, err := stack.New(ctx, stack.Options{Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}})
+	st, err := stack.New(ctx, stack.Options{Kafka: testenv.KafkaConfig{Heap: "1g", RealOnly: true}, ADX: true, ADXEnv: []string{"LOCALADX_DATABASE=orders", "LOCALADX_MAX_BATCHING_TIME=1s"}})
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	run := sinkMeasures{sinkBench: b, Stack: st, filled: map[string]bool{}}
+	for _, part := range []func(context.Context) (table, error){run.throughput, run.kill, run.latency, run.queryable, run.streaming} {
+		t, err := part(ctx)
+		if err != nil {
+			return r, err
+		}
+		if len(t.Rows) > 0 {
+			r.Tables = append(r.Tables, t)
+		}
+	}
+	return r, nil
+}
+
+// sinkMeasures is one run of the benchmark over its servers.
+type sinkMeasures struct {
+	*sinkBench
+	*stack.Stack
+	// filled are the topics that are written.
+	filled map[string]bool
+}
+
+func (b *sinkMeasures) wanted(name string) bool { return strings.Contains(name, b.only) }
+
+// throughput measures how fast a topic that is full already goes to the stand-in.
+func (b *sinkMeasures) throughput(ctx context.Context) (table, error) {
 	t := table{Heading: "Topic to rows accepted", Columns: []string{"conditions", "rows", "rows/s", "Azure's rows/s", "CPU s per million rows", "Azure's", "peak RSS", "Azure's", "blobs", "lost", "repeated"}}
-	written := map[string]bool{}
 	for _, m := range measurements {
-		if !strings.Contains(m.name, b.only) {
+		if !b.wanted(m.name) {
 			continue
 		}
-		if !written[m.topic] {
-			if err := b.fill(ctx, st.Kafka.Bootstrap, m.topic); err != nil {
-				return r, err
-			}
-			written[m.topic] = true
-		}
-		row, err := b.measure(ctx, st, m)
+		row, err := b.measure(ctx, m)
 		if err != nil {
-			return r, fmt.Errorf("%s: %w", m.name, err)
+			return t, fmt.Errorf("%s: %w", m.name, err)
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	r.Tables = append(r.Tables, t)
-	return r, nil
+	return t, nil
 }
 
 func (b *sinkBench) say(format string, args ...any) {
@@ -118,11 +137,15 @@ const (
 		`{"type":"int32","optional":false,"field":"amount"},{"type":"string","optional":false,"field":"city"},{"type":"string","optional":false,"field":"purchase_time"}]`
 )
 
-// fill writes the events of a topic, each a different order, as capture writes them.
-func (b *sinkBench) fill(ctx context.Context, brokers, topic string) error {
+// fill writes the events of a topic once, each a different order, as capture writes them.
+func (b *sinkMeasures) fill(ctx context.Context, topic string) error {
+	if b.filled[topic] {
+		return nil
+	}
+	b.filled[topic] = true
 	name, n := topic+topicSuffix, b.rows(topic)
 	b.say("writing %d events to %s", n, name)
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(20_000))
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(20_000))
 	if err != nil {
 		return fmt.Errorf("make a producer: %w", err)
 	}
@@ -155,32 +178,83 @@ func event(schema bool, id int64) (key, value []byte) {
 	return key, value
 }
 
-// measure runs a sink of its own over a topic, against a target of its own.
-func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement) (_ []string, err error) {
-	dir, err := os.MkdirTemp("", "calypso-bench-")
-	if err != nil {
+// sinkRun is a sink worker of its own with one connector, and the stand-in that it sends to, if it is not localadx.
+type sinkRun struct {
+	*stack.Fleet
+	adx  *target
+	name string
+	dir  string
+}
+
+func (r *sinkRun) close() {
+	if r.Fleet != nil {
+		_ = r.Fleet.Close()
+	}
+	if r.adx != nil {
+		r.adx.close()
+	}
+	_ = os.RemoveAll(r.dir)
+}
+
+// against starts a stand-in and a worker that trusts it.
+func (b *sinkMeasures) against(ctx context.Context, name string, delay time.Duration) (_ *sinkRun, err error) {
+	r := &sinkRun{name: name}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.dir, err = os.MkdirTemp("", "calypso-bench-"); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	ca := filepath.Join(dir, "ca.pem")
-	adx, err := startTarget(m.delay, ca)
-	if err != nil {
+	ca := filepath.Join(r.dir, "ca.pem")
+	if r.adx, err = startTarget(delay, ca); err != nil {
 		return nil, err
 	}
-	defer adx.close()
-	worker, err := st.Fleet(ctx, "sink", "KUSTO_CA_FILE="+ca)
-	if err != nil {
-		return nil, err
+	r.Fleet, err = b.Fleet(ctx, "sink", "KUSTO_CA_FILE="+ca)
+	return r, err
+}
+
+// create makes the connector as the use case has it, with other settings where more has them; an empty one removes the key.
+func (r *sinkRun) create(ctx context.Context, url, topic string, schemas bool, flush int, interval time.Duration, more map[string]string) error {
+	config := map[string]string{
+		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
+		"flush.size.bytes": fmt.Sprint(flush), "flush.interval.ms": fmt.Sprint(interval.Milliseconds()), "kusto.url": url,
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'orders', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]", topic),
+		"aad.auth.authority":          "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
+		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "transforms": "unwrap",
+		"transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"value.converter":        "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": fmt.Sprint(schemas),
 	}
-	defer worker.Close()
-	name := strings.Map(func(r rune) rune {
+	for k, v := range more {
+		if config[k] = v; v == "" {
+			delete(config, k)
+		}
+	}
+	return r.Connect.Create(ctx, r.name, config, "")
+}
+
+// slug makes a connector's name of a measurement's.
+func slug(name string) string {
+	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
 			return r
 		}
 		return '-'
-	}, m.name)
-	topic := m.topic + topicSuffix
-	process := worker.Process()
+	}, name)
+}
+
+// measure runs a sink of its own over a topic, against a target of its own.
+func (b *sinkMeasures) measure(ctx context.Context, m measurement) (_ []string, err error) {
+	if err := b.fill(ctx, m.topic); err != nil {
+		return nil, err
+	}
+	r, err := b.against(ctx, slug(m.name), m.delay)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	adx, process := r.adx, r.Process()
 	if err := process.ResetPeakRSS(); err != nil {
 		return nil, err
 	}
@@ -189,25 +263,16 @@ func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement)
 		return nil, err
 	}
 	start := time.Now()
-	config := map[string]string{
-		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
-		"flush.size.bytes": fmt.Sprint(m.flush), "flush.interval.ms": fmt.Sprint(m.interval.Milliseconds()), "kusto.url": adx.url(),
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': 'orders', 'table': 'Orders','format': 'json', 'mapping':'OrdersEventMapping'}]", topic),
-		"aad.auth.authority":          "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
-		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "transforms": "unwrap",
-		"transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
-		"value.converter":        "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": fmt.Sprint(m.topic == "schema"),
+	more := map[string]string{}
+	if m.whole {
+		more = map[string]string{"transforms": "", "transforms.unwrap.type": ""}
 	}
-	if err := worker.Connect.Create(ctx, name, config, ""); err != nil {
+	if err := r.create(ctx, adx.url(), m.topic+topicSuffix, m.topic == "schema", m.flush, m.interval, more); err != nil {
 		return nil, err
 	}
 	want := int(b.rows(m.topic))
-	for adx.rows() < want && time.Since(start) < m.limit {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
+	if err := until(ctx, time.Until(start.Add(m.limit)), func() bool { return adx.rows() >= want }); err != nil {
+		return nil, err
 	}
 	after, err := process.CPU()
 	if err != nil {
@@ -217,12 +282,10 @@ func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement)
 	if err != nil {
 		return nil, err
 	}
-	if err := worker.Connect.Running(ctx, name); err != nil {
+	if err := r.Connect.Running(ctx, r.name); err != nil {
 		return nil, err
 	}
-	adx.mu.Lock()
-	accepted := slices.Clone(adx.accepted)
-	adx.mu.Unlock()
+	accepted := adx.acceptances()
 	if len(accepted) == 0 {
 		return nil, fmt.Errorf("no blob came; the end of the sink's log:\n%s", process.Tail(10))
 	}
@@ -231,11 +294,11 @@ func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement)
 		rows += a.rows
 	}
 	// What a timer may have cut counts only if there is nothing else.
-	counted, until := rows, accepted[len(accepted)-1]
+	counted, last := rows, accepted[len(accepted)-1]
 	if len(accepted) > 1 {
-		counted, until = rows-until.rows, accepted[len(accepted)-2]
+		counted, last = rows-last.rows, accepted[len(accepted)-2]
 	}
-	rate := perSecond(int64(counted), until.at.Sub(start))
+	rate := perSecond(int64(counted), last.at.Sub(start))
 	distinct, repeated := adx.distinct()
 	lost := "–"
 	if rows >= want {
@@ -244,4 +307,16 @@ func (b *sinkBench) measure(ctx context.Context, st *stack.Stack, m measurement)
 	b.say("%s: %d rows, %.0f rows/s", m.name, rows, rate)
 	return []string{m.name, fmt.Sprint(rows), thousands(rate), m.azure, fmt.Sprintf("%.1f", (after-used).Seconds()/float64(rows)*1e6), m.azureCPU,
 		megabytes(peak), m.azureRSS, fmt.Sprint(len(accepted)), lost, fmt.Sprint(repeated)}, nil
+}
+
+// until waits for something, for at most a time; it fails only if ctx ends.
+func until(ctx context.Context, most time.Duration, done func() bool) error {
+	for deadline := time.Now().Add(most); !done() && time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
 }

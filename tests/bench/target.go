@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,8 @@ import (
 
 // target stands in for Azure Data Explorer and its storage where the sink alone is to be measured: it takes blobs and queue
 // messages at once, or each after a delay, looks into every blob which orders it holds, and ingests nothing. A row counts when
-// its queue message was taken. Each ingestion's status is Succeeded at once.
+// its queue message was taken. Each ingestion's status is Succeeded at once, or Skipped if ingestIfNotExists names a tag that came
+// before, as ADX has it: such a blob's rows do not count.
 type target struct {
 	server *httptest.Server
 	// delay is what storage takes to answer a PUT or POST.
@@ -42,8 +44,13 @@ type target struct {
 	raw, compressed int64
 	// accepted holds when each blob was accepted and how many rows it had.
 	accepted []acceptance
-	// seen counts how often each order came.
-	seen map[int64]uint8
+	// seen counts how often each order came, skipped how many orders came with a tag that had come before.
+	seen    map[int64]uint8
+	skipped int
+	// tags are those of accepted blobs, skips the ids of the ingestions that were skipped.
+	tags, skips map[string]bool
+	// arrived notes when each order was accepted; nothing is noted if it is nil.
+	arrived map[int64]time.Time
 	// unknown are commands that the target does not know, for messages.
 	unknown map[string]bool
 }
@@ -55,7 +62,7 @@ type acceptance struct {
 
 // startTarget serves on a free port and writes the certificate that clients must trust to caFile.
 func startTarget(delay time.Duration, caFile string) (*target, error) {
-	t := &target{delay: delay, blobs: map[string][]int64{}, blocks: map[string][]byte{}, seen: map[int64]uint8{}, unknown: map[string]bool{}}
+	t := &target{delay: delay, blobs: map[string][]int64{}, blocks: map[string][]byte{}, seen: map[int64]uint8{}, tags: map[string]bool{}, skips: map[string]bool{}, unknown: map[string]bool{}}
 	certificate, authority, err := selfSigned()
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
@@ -86,6 +93,13 @@ func (t *target) rows() int {
 		n += a.rows
 	}
 	return n
+}
+
+// acceptances are the blobs accepted so far.
+func (t *target) acceptances() []acceptance {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.accepted)
 }
 
 // distinct is how many different orders were accepted, and how many came again.
@@ -265,7 +279,7 @@ func (t *target) message(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		text, err = base64.StdEncoding.DecodeString(envelope.MessageText)
 	}
-	var request struct{ BlobPath string }
+	var request ingestion
 	if err == nil {
 		err = json.Unmarshal(text, &request)
 	}
@@ -274,7 +288,7 @@ func (t *target) message(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	time.Sleep(t.delay)
-	t.accept(request.BlobPath)
+	t.accept(request)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusCreated)
 	now := time.Now().UTC().Format(http.TimeFormat)
@@ -282,29 +296,67 @@ func (t *target) message(w http.ResponseWriter, r *http.Request) {
 		"<PopReceipt>x</PopReceipt><TimeNextVisible>%s</TimeNextVisible></QueueMessage></QueueMessagesList>", now, now, now)
 }
 
-func (t *target) accept(blobURL string) {
-	r, err := http.NewRequest(http.MethodGet, blobURL, nil)
+// ingestion is a queue message; names in it have no case.
+type ingestion struct {
+	ID                   string
+	BlobPath             string
+	AdditionalProperties struct {
+		// Tags and IngestIfNotExists are lists written as JSON.
+		Tags, IngestIfNotExists string
+	}
+}
+
+func (t *target) accept(request ingestion) {
+	r, err := http.NewRequest(http.MethodGet, request.BlobPath, nil)
 	if err != nil {
 		return
+	}
+	var tags, wanted []string
+	for list, into := range map[string]*[]string{request.AdditionalProperties.Tags: &tags, request.AdditionalProperties.IngestIfNotExists: &wanted} {
+		if list != "" && json.Unmarshal([]byte(list), into) != nil {
+			return
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	ids := t.blobs[r.URL.Path]
 	delete(t.blobs, r.URL.Path)
+	for _, tag := range wanted {
+		if t.tags["ingest-by:"+tag] {
+			t.skips[request.ID] = true
+			t.skipped += len(ids)
+			return
+		}
+	}
+	for _, tag := range tags {
+		t.tags[tag] = true
+	}
+	now := time.Now()
 	for _, id := range ids {
 		t.seen[id]++
+		if t.arrived != nil {
+			t.arrived[id] = now
+		}
 	}
-	t.accepted = append(t.accepted, acceptance{time.Now(), len(ids)})
+	t.accepted = append(t.accepted, acceptance{now, len(ids)})
 }
 
-// status takes the entities in which a client follows its ingestions: each has succeeded.
+// status takes the entities in which a client follows its ingestions.
 func (t *target) status(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	_, id, _ := strings.Cut(r.URL.Path, "PartitionKey='")
+	id, _, _ = strings.Cut(id, "'")
+	state := "Succeeded"
+	t.mu.Lock()
+	if t.skips[id] {
+		state = "Skipped"
+	}
+	t.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json;odata=minimalmetadata")
-	_ = json.NewEncoder(w).Encode(map[string]any{"PartitionKey": "p", "RowKey": "r", "Status": "Succeeded", "IngestionSourceId": "00000000-0000-0000-0000-000000000000",
+	_ = json.NewEncoder(w).Encode(map[string]any{"PartitionKey": "p", "RowKey": "r", "Status": state, "IngestionSourceId": "00000000-0000-0000-0000-000000000000",
 		"Database": "orders", "Table": "Orders", "ErrorCode": "", "FailureStatus": "", "Details": ""})
 }
 

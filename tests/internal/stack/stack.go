@@ -147,7 +147,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 		}
 	}
 	s.worker = append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
-		"KUSTO_CA_FILE=" + filepath.Join(s.dir, "adx", "ca.pem")}, o.Env...) // localadx's storage has a certificate of its own making
+		"KUSTO_CA_FILE=" + s.ADXAuthority()}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
 		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
@@ -268,6 +268,9 @@ func (s *Stack) Sink() connect.Client {
 
 // ADX is the address of localadx, not through its proxy.
 func (s *Stack) ADX() string { return "http://" + s.addresses["adx http"] }
+
+// ADXAuthority is the PEM file of the authority behind localadx's own certificate.
+func (s *Stack) ADXAuthority() string { return filepath.Join(s.dir, "adx", "ca.pem") }
 
 // Join runs one more worker, of "capture" or "sink", in the fleet that runs already, under the given name.
 func (s *Stack) Join(ctx context.Context, fleet, name string) (*Service, error) {
