@@ -9,17 +9,17 @@ import (
 )
 
 // attributes makes a child run as the account, in a process group of its own.
-func (a account) attributes() *syscall.SysProcAttr {
+func (a Account) attributes() *syscall.SysProcAttr {
 	attributes := &syscall.SysProcAttr{Setpgid: true}
-	if a.switches {
-		attributes.Credential = &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid)}
+	if a.Switches {
+		attributes.Credential = &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
 	}
 	stopWithParent(attributes)
 	return attributes
 }
 
 // canEnter reports whether the account may enter dir and all folders above it that exist.
-func (a account) canEnter(dir string) bool {
+func (a Account) canEnter(dir string) bool {
 	for ; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err == nil {
@@ -27,9 +27,9 @@ func (a account) canEnter(dir string) bool {
 			stat, ok := info.Sys().(*syscall.Stat_t)
 			var enter os.FileMode = 0o001
 			switch {
-			case ok && int(stat.Uid) == a.uid:
+			case ok && int(stat.Uid) == a.UID:
 				enter = 0o100
-			case ok && int(stat.Gid) == a.gid:
+			case ok && int(stat.Gid) == a.GID:
 				enter = 0o010
 			}
 			if mode&enter == 0 {

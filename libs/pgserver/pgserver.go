@@ -57,7 +57,7 @@ type Config struct {
 // Server is a running server.
 type Server struct {
 	config  Config
-	account account
+	account Account
 	cmd     *exec.Cmd
 	done    chan struct{}
 	err     error // how the server ended; valid once done is closed
@@ -67,7 +67,10 @@ type Server struct {
 // /usr/lib/postgresql (Debian) or /usr/pgsql-* (Red Hat).
 func FindBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
+		// A link to one program says where all of them are.
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path), nil
+		}
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	redHat, _ := filepath.Glob("/usr/pgsql-*/bin")
@@ -101,7 +104,7 @@ func version(bin string) int {
 // Start starts a server and returns when it takes connections.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s := &Server{config: cfg, done: make(chan struct{})}
-	if s.account, err = accountToRunAs(); err != nil {
+	if s.account, err = AccountToRunAs(); err != nil {
 		return nil, err
 	}
 	if err := s.makeDir(); err != nil {
@@ -124,8 +127,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 // Reachable reports whether the user that a server would run as can reach dir, which need not exist yet: root may own
 // folders that this user cannot enter.
 func Reachable(dir string) bool {
-	a, err := accountToRunAs()
-	return err == nil && (!a.switches || a.canEnter(filepath.Dir(dir)))
+	a, err := AccountToRunAs()
+	return err == nil && (!a.Switches || a.canEnter(filepath.Dir(dir)))
 }
 
 func (s *Server) makeDir() error {
@@ -137,15 +140,15 @@ func (s *Server) makeDir() error {
 	if err != nil {
 		return fmt.Errorf("making PostgreSQL's data directory: %w", err)
 	}
-	if !s.account.switches {
+	if !s.account.Switches {
 		return nil
 	}
 	if !s.account.canEnter(filepath.Dir(s.config.Dir)) {
 		return fmt.Errorf("PostgreSQL refuses to run as root, and user %s cannot enter %s: choose another data folder",
-			s.account.name, filepath.Dir(s.config.Dir))
+			s.account.Name, filepath.Dir(s.config.Dir))
 	}
-	if err := os.Chown(s.config.Dir, s.account.uid, s.account.gid); err != nil {
-		return fmt.Errorf("giving PostgreSQL's data directory to user %s: %w", s.account.name, err)
+	if err := os.Chown(s.config.Dir, s.account.UID, s.account.GID); err != nil {
+		return fmt.Errorf("giving PostgreSQL's data directory to user %s: %w", s.account.Name, err)
 	}
 	return nil
 }
@@ -174,8 +177,8 @@ func (s *Server) passwordFile() (string, error) {
 		return "", fmt.Errorf("making a file for initdb's password: %w", err)
 	}
 	_, err = file.WriteString(s.config.Password.Reveal())
-	if s.account.switches {
-		err = errors.Join(err, file.Chown(s.account.uid, s.account.gid))
+	if s.account.Switches {
+		err = errors.Join(err, file.Chown(s.account.UID, s.account.GID))
 	}
 	if err := errors.Join(err, file.Close()); err != nil {
 		return "", errors.Join(fmt.Errorf("writing a file for initdb's password: %w", err), os.Remove(file.Name()))
@@ -263,17 +266,18 @@ func (s *Server) Stop() error {
 	}
 }
 
-// account is the user that the server runs as.
-type account struct {
-	name     string
-	uid, gid int
-	// switches says that it is not the user that this process runs as.
-	switches bool
+// Account is a user that a server runs as. The zero value is the user that this process runs as.
+type Account struct {
+	Name     string
+	UID, GID int
+	// Switches says that it is not the user that this process runs as.
+	Switches bool
 }
 
-func accountToRunAs() (account, error) {
+// AccountToRunAs is this process's own user, but for root, as whom PostgreSQL does not run: postgres, else nobody.
+func AccountToRunAs() (Account, error) {
 	if os.Geteuid() != 0 {
-		return account{}, nil
+		return Account{}, nil
 	}
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -282,7 +286,7 @@ func accountToRunAs() (account, error) {
 		}
 		uid, err1 := strconv.Atoi(u.Uid)
 		gid, err2 := strconv.Atoi(u.Gid)
-		return account{name: name, uid: uid, gid: gid, switches: true}, errors.Join(err1, err2)
+		return Account{Name: name, UID: uid, GID: gid, Switches: true}, errors.Join(err1, err2)
 	}
-	return account{}, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: start as another user")
+	return Account{}, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: start as another user")
 }

@@ -7,9 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,10 +15,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// ErrNoPostgres says that the machine has no PostgreSQL server binaries.
-var ErrNoPostgres = errors.New("no PostgreSQL server binaries (initdb, postgres): install postgresql, or name their folder in CALYPSO_TEST_PG_BIN")
+	"github.com/calypso-cdc/calypso/libs/pgserver"
+)
 
 // PostgresConfig says how to run a PostgreSQL cluster. The zero value is a cluster ready for logical replication.
 type PostgresConfig struct {
@@ -55,33 +52,15 @@ const (
 	PostgresPassword = "postgres"
 )
 
-// PostgresBin finds the folder of the server's binaries: CALYPSO_TEST_PG_BIN, else that of initdb in PATH, else the newest
-// version under /usr/lib/postgresql (Debian).
+// PostgresBin finds the folder of the server's binaries: CALYPSO_TEST_PG_BIN, else what pgserver.FindBinaries finds.
 func PostgresBin() (string, error) {
 	if dir := os.Getenv("CALYPSO_TEST_PG_BIN"); dir != "" {
 		return dir, nil
 	}
-	if path, err := exec.LookPath("initdb"); err == nil {
-		// A link to one program says where all of them are.
-		if path, err = filepath.EvalSymlinks(path); err == nil {
-			return filepath.Dir(path), nil
-		}
-	}
-	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	version := func(dir string) int {
-		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(dir)))
-		return n
-	}
-	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
-	for _, dir := range dirs {
-		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
-			return dir, nil
-		}
-	}
-	return "", ErrNoPostgres
+	return pgserver.FindBinaries()
 }
 
-// StartPostgres makes and starts a cluster. PostgreSQL refuses to run as root: root runs it as the user postgres, else nobody.
+// StartPostgres makes and starts a cluster, as the user that pgserver.AccountToRunAs names.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err error) {
 	p := &Postgres{Host: "127.0.0.1", Bin: cfg.Bin, Dir: cfg.Keep, keep: cfg.Keep != ""}
 	if p.Bin == "" {
@@ -89,11 +68,11 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (_ *Postgres, err er
 			return nil, err
 		}
 	}
-	if os.Geteuid() == 0 {
-		if p.uid, p.gid, err = unprivileged(); err != nil {
-			return nil, err
-		}
+	account, err := pgserver.AccountToRunAs()
+	if err != nil {
+		return nil, err
 	}
+	p.uid, p.gid = account.UID, account.GID
 	if p.Port, err = FreePort(); err != nil {
 		return nil, err
 	}
@@ -243,7 +222,7 @@ func (p *Postgres) Exec(ctx context.Context, database, sql string) error {
 func RunPostgres(t testing.TB, cfg PostgresConfig) *Postgres {
 	t.Helper()
 	p, err := StartPostgres(t.Context(), cfg)
-	if errors.Is(err, ErrNoPostgres) {
+	if errors.Is(err, pgserver.ErrNoBinaries) {
 		missing(t, "postgres", err)
 	}
 	if err != nil {
@@ -258,18 +237,4 @@ func RunPostgres(t testing.TB, cfg PostgresConfig) *Postgres {
 		}
 	})
 	return p
-}
-
-// unprivileged finds the user that root runs PostgreSQL as.
-func unprivileged() (uid, gid int, err error) {
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		return uid, gid, errors.Join(err1, err2)
-	}
-	return 0, 0, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
 }
