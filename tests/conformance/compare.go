@@ -1,7 +1,7 @@
 // Package conformance runs the same SQL that was run through a real Kafka Connect 4.3.1 with Debezium's PostgreSQL connector
 // 3.6.3 through capture, and demands the same records, byte for byte.
 //
-// A case is a folder of testdata/cases: setup.sql runs before the connector starts, changes.sql while it streams, config.json
+// A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector starts, changes.sql while it streams, config.json
 // holds the connector properties that matter to the case, and expected.jsonl what Debezium had written: topic, key, value
 // and headers, in topic order. What differs from run to run (times of the run, LSNs, transaction ids, the version) is
 // masked on both sides; its presence and place still count.

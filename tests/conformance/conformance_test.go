@@ -32,7 +32,7 @@ const patience = 12 * time.Second
 
 func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 	s := stack.Start(t, stack.Options{Capture: true})
-	dirs, err := filepath.Glob("testdata/cases/*")
+	dirs, err := filepath.Glob("../../libs/change/testdata/conformance/*")
 	if err != nil {
 		t.Fatal(err)
 	}
