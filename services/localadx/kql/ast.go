@@ -260,6 +260,7 @@ type (
 		Axis           namedExpr
 		From, To, Step node
 		By             []namedExpr
+		NonEmpty       bool // kind=nonempty: an empty input gives a series of defaults
 	}
 	renderOp struct {
 		span

@@ -53,6 +53,11 @@ func (b *binder) aggregateCall(x callNode, env env) *expr {
 	if !ok {
 		return nil
 	}
+	for _, a := range x.Args {
+		if a.Name != "" {
+			b.fail(a.X, codeArguments, "%s(): aggregates do not take arguments by name", x.Name)
+		}
+	}
 	return f(b, x, env)
 }
 

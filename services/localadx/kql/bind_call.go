@@ -177,6 +177,9 @@ type builtin struct {
 func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
+		if a.Name != "" {
+			b.fail(a.X, codeArguments, "%s(): built-in functions do not take arguments by name", x.Name)
+		}
 		args[i] = b.scalar(a.X, env)
 	}
 	best, bestCost := -1, 1<<30

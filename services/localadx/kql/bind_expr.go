@@ -18,6 +18,9 @@ func (b *binder) scalar(x node, env env) *expr {
 func (b *binder) bind(x node, env env) *expr {
 	switch x := x.(type) {
 	case literalNode:
+		if x.Type == value.Decimal {
+			b.checkDecimal(x, x.Value)
+		}
 		return constant(x.Type, x.Value, x)
 	case nameNode:
 		return b.nameExpr(x, env)
@@ -297,6 +300,7 @@ func (b *binder) numberArithmetic(op string, l, r *expr, t Type) *expr {
 		case value.Long:
 			e.sql = "(" + l.sql + " // nullif(" + r.sql + ", 0))"
 		case value.Decimal:
+			b.checkQuotient(l, r)
 			e.sql = "CAST(CAST(" + l.sql + " AS DOUBLE) / nullif(CAST(" + r.sql + " AS DOUBLE), 0) AS DECIMAL(38,10))"
 		default:
 			e.sql = "(" + l.sql + " / " + r.sql + ")"

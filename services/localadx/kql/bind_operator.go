@@ -435,6 +435,12 @@ func (b *binder) sort(rel *relation, keys []sortKey, s *scope) *relation {
 		if k.Nulls != "" {
 			key.nullsLast = k.Nulls == "last"
 		}
+		if bound.typ == value.Real {
+			// NaN stands beside null at the one or the other end; for DuckDB it is the largest number.
+			isNumber := item{sql: "coalesce(NOT isnan(" + bound.sql + "), FALSE)", col: column{typ: value.Bool, id: b.newID()}}
+			items = append(items, isNumber)
+			order = append(order, orderKey{id: isNumber.col.id, desc: key.nullsLast})
+		}
 		order = append(order, key)
 	}
 	out := b.extend(b.layers(rel, extra), items)

@@ -21,7 +21,7 @@ func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation 
 		axisExpr, step = b.coerce(axisExpr, t), b.coerce(step, t)
 	}
 	source := b.extend(rel, append(append([]item(nil), keys...), axis))
-	bounds, from, count := b.seriesBounds(source, op, axisExpr, step, s)
+	grid := b.seriesBounds(source, op, axisExpr, step, keys, s)
 
 	e.aggregate = true
 	names := newNamer(nil)
@@ -38,7 +38,7 @@ func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation 
 		aggregates = append(aggregates, bound[0])
 		defaults = append(defaults, b.seriesDefault(a, bound[0].col.typ, s))
 	}
-	return b.seriesRelation(source, bounds, from, count, axisExpr, axis, step, keys, aggregates, defaults)
+	return b.seriesRelation(grid, axisExpr, axis, step, keys, aggregates, defaults)
 }
 
 func (b *binder) checkAxis(op makeSeriesOp, axis, step Type) {
@@ -48,25 +48,41 @@ func (b *binder) checkAxis(op makeSeriesOp, axis, step Type) {
 	}
 }
 
-// seriesBounds returns a one-row subquery with the first point (f) and the number of points (n) of the axis.
-func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *expr, s *scope) (sql, from, count string) {
-	first, end := "", ""
+// seriesGrid is the rows of a make-series with the first point (from) and the number of points (count) of their group's axis.
+type seriesGrid struct {
+	rows        string // SQL
+	from, count string // column ids
+	// alone is SQL for from and count without rows, if an empty input gets a series too.
+	alone string
+}
+
+// seriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
+func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
+	partition := ""
+	for i, k := range keys {
+		if i == 0 {
+			partition = "PARTITION BY " + k.col.id
+		} else {
+			partition += ", " + k.col.id
+		}
+	}
+	first := b.bin(op.Axis.X, &expr{sql: "min(" + axis.sql + ") OVER (" + partition + ")", typ: axis.typ}, step, nil).sql
 	if op.From != nil {
 		first = b.coerce(b.scalar(op.From, env{scope: s}), axis.typ).sql
-	} else {
-		first = "(SELECT " + b.bin(op.Axis.X, &expr{sql: "min(" + axis.sql + ")", typ: axis.typ}, step, nil).sql + " FROM (" + source.sql + "))"
 	}
-	points := "CAST(ceil((CAST(%e AS DOUBLE) - f) / " + step.sql + ") AS BIGINT)"
+	end := "max(" + axis.sql + ") OVER (" + partition + ")"
+	points := "CAST(floor((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT) + 1"
 	if op.To != nil {
 		end = b.coerce(b.scalar(op.To, env{scope: s}), axis.typ).sql
-	} else {
-		end = "(SELECT max(" + axis.sql + ") FROM (" + source.sql + "))"
-		points = "CAST(floor((CAST(%e AS DOUBLE) - f) / " + step.sql + ") AS BIGINT) + 1"
+		points = "CAST(ceil((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
 	}
-	from, count = b.newID(), b.newID()
-	points = strings.ReplaceAll(strings.ReplaceAll(points, "%e", "e"), " f)", " CAST(f AS DOUBLE))")
-	sql = "SELECT f AS " + from + ", greatest(" + points + ", 0) AS " + count + " FROM (SELECT " + first + " AS f, " + end + " AS e)"
-	return sql, from, count
+	g := seriesGrid{from: b.newID(), count: b.newID()}
+	bounds := "f AS " + g.from + ", greatest(" + points + ", 0) AS " + g.count
+	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end + " AS e FROM (" + source.sql + "))"
+	if op.NonEmpty && len(keys) == 0 && op.From != nil && op.To != nil {
+		g.alone = "SELECT " + bounds + " FROM (SELECT " + first + " AS f, " + end + " AS e)"
+	}
+	return g
 }
 
 // seriesDefault returns the JSON of the value an empty point has.
@@ -90,18 +106,18 @@ func (b *binder) seriesDefault(a seriesAggregate, t Type, s *scope) string {
 }
 
 // seriesRelation joins groups, axis points and the aggregates of each point.
-func (b *binder) seriesRelation(source *relation, bounds, from, count string, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
+func (b *binder) seriesRelation(g seriesGrid, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
 	index := b.newID()
-	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + from + " AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
+	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + g.from + " AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
 	if axis.typ != value.Real && axis.typ != value.Decimal {
-		position = "CASE WHEN " + axis.sql + " >= " + from + " THEN (" + axis.sql + " - " + from + ") // " + step.sql + " ELSE -1 END"
+		position = "CASE WHEN " + axis.sql + " >= " + g.from + " THEN (" + axis.sql + " - " + g.from + ") // " + step.sql + " ELSE -1 END"
 	}
 	keyIDs := make([]string, len(keys))
 	for i, k := range keys {
 		keyIDs[i] = k.col.id
 	}
-	points := "SELECT *, " + position + " AS " + index + " FROM (" + source.sql + ") CROSS JOIN (" + bounds + ")"
-	inside := "SELECT * FROM (" + points + ") WHERE " + index + " >= 0 AND " + index + " < " + count
+	points := "SELECT *, " + position + " AS " + index + " FROM (" + g.rows + ")"
+	inside := "SELECT * FROM (" + points + ") WHERE " + index + " >= 0 AND " + index + " < " + g.count
 	groupBy := append(append([]string(nil), keyIDs...), index)
 	parts := append([]string(nil), groupBy...)
 	for _, a := range aggregates {
@@ -120,8 +136,11 @@ func (b *binder) seriesRelation(source *relation, bounds, from, count string, ax
 		on = append(on, "p."+groupKeys[i]+" IS NOT DISTINCT FROM "+k.col.id)
 		out.cols = append(out.cols, column{name: k.col.name, typ: k.col.typ, id: groupKeys[i]})
 	}
-	groups := "SELECT DISTINCT " + strings.Join(append(groupSelect, "1 AS one"), ", ") + " FROM (" + inside + ")"
-	grid := "SELECT *, unnest(range(n)) AS i FROM (SELECT g.*, w." + from + " AS f, w." + count + " AS n FROM (" + groups + ") g CROSS JOIN (" + bounds + ") w)"
+	groups := "SELECT DISTINCT " + strings.Join(append(groupSelect, g.from, g.count), ", ") + " FROM (" + inside + ")"
+	if g.alone != "" {
+		groups = g.alone
+	}
+	grid := "SELECT * EXCLUDE (" + g.from + ", " + g.count + "), " + g.from + " AS f, unnest(range(" + g.count + ")) AS i FROM (" + groups + ")"
 
 	var selects []string
 	selects = append(selects, groupKeys...)
@@ -142,7 +161,7 @@ func (b *binder) seriesRelation(source *relation, bounds, from, count string, ax
 	if len(groupKeys) > 0 {
 		out.sql += " GROUP BY " + strings.Join(groupKeys, ", ")
 	} else {
-		out.sql += " GROUP BY p.one"
+		out.sql += " HAVING count(*) > 0"
 	}
 	return out
 }

@@ -296,7 +296,7 @@ func bindGetType(b *binder, x callNode, env env) *expr {
 		name = "type_" + e.name
 	}
 	if e.typ == value.Dynamic {
-		return &expr{sql: goCall("gettype", value.String, e.sql), typ: value.String, name: name}
+		return &expr{sql: "CASE WHEN " + e.sql + " IS NULL THEN 'null' ELSE " + goCall("gettype", value.String, e.sql) + " END", typ: value.String, name: name}
 	}
 	out := constant(value.String, e.typ.String(), x)
 	out.name = name

@@ -428,6 +428,9 @@ func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
 	default:
 		b.fail(x, codeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit", from.typ, to.typ, step.typ)
 	}
+	if step.konst == int64(0) || step.konst == 0.0 {
+		b.fail(x, codeArguments, "range: the 'step' must not be zero")
+	}
 	if n, ok := step.konst.(int64); ok && n < 0 {
 		rel.order[0].desc = true
 	}

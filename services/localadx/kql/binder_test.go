@@ -117,6 +117,11 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"Loop()", "SEM0100", "nested more than"},
 		{"let f = (x:long) { x }; print f('a')", "SEM0219", "argument 'x' must be long but is string"},
 		{"T | summarize percentile(a, i)", "SEM0001", "depends on data"},
+		{"range x from 1 to 2 step 0", "SEM0219", "the 'step' must not be zero"},
+		{"print decimal(1) / 3", "SEM0001", "A quotient of decimals with more than 10 digits"},
+		{"print decimal(1.00000000001)", "SEM0001", "A decimal with more than 10 digits"},
+		{"print strlen(text = 'a')", "SEM0219", "do not take arguments by name"},
+		{"T | summarize arg_max(a, x = s)", "SEM0219", "do not take arguments by name"},
 		{"T; T", "SEM0001", "More than one query"},
 		{"let x = 1;", "SYN0002", "no expression"},
 	} {

@@ -391,8 +391,7 @@ func (p *parser) arguments() []argument {
 }
 
 func (p *parser) makeSeries(start int) operator {
-	op := makeSeriesOp{}
-	p.properties("kind")
+	op := makeSeriesOp{NonEmpty: p.properties("kind")["kind"] == "nonempty"}
 	for {
 		a := seriesAggregate{Expr: p.namedExpr()}
 		if p.acceptName("default") {

@@ -53,7 +53,7 @@ func dynamicGet(a []any) any {
 
 // typeName is what gettype() says of a decoded dynamic.
 func typeName(v any) string {
-	switch v := v.(type) {
+	switch v.(type) {
 	case nil:
 		return "null"
 	case bool:
@@ -66,8 +66,6 @@ func typeName(v any) string {
 		return "array"
 	case *value.Bag:
 		return "dictionary"
-	case string:
-		_ = v
 	}
 	return "string"
 }

@@ -1,0 +1,43 @@
+package kql
+
+import (
+	"math/big"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// decimalScale is how many digits after the point a decimal is kept with.
+const decimalScale = 10
+
+// exactDecimal reports whether a number can be kept without rounding.
+func exactDecimal(v *big.Rat) bool {
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(decimalScale), nil)
+	return new(big.Int).Rem(scale, v.Denom()).Sign() == 0
+}
+
+// checkDecimal refuses constants that would be rounded.
+func (b *binder) checkDecimal(at node, v any) {
+	text, ok := v.(string)
+	if !ok {
+		return
+	}
+	if number, ok := new(big.Rat).SetString(text); ok && !exactDecimal(number) {
+		b.failHint(at, codeUnsupported, "use real", "A decimal with more than %d digits after the point is not supported", decimalScale)
+	}
+}
+
+// checkQuotient refuses a division of constants whose result Kusto gives with 34 digits and this engine would round.
+func (b *binder) checkQuotient(l, r *expr) {
+	rational := func(e *expr) *big.Rat {
+		text, ok := e.konst.(string)
+		if !e.isConst || e.typ != value.Decimal || !ok {
+			return nil
+		}
+		v, _ := new(big.Rat).SetString(text)
+		return v
+	}
+	x, y := rational(l), rational(r)
+	if x != nil && y != nil && y.Sign() != 0 && !exactDecimal(x.Quo(x, y)) {
+		b.failHint(l.at, codeUnsupported, "use toreal()", "A quotient of decimals with more than %d digits after the point is not supported", decimalScale)
+	}
+}
