@@ -241,7 +241,7 @@ func FuzzWal2JSONNeverPanics(f *testing.F) {
 	}
 	rel := plainRelations{map[string]*change.Relation{"public.t": {Schema: "public", Name: "t", Columns: []change.Column{{Name: "id"}}}}}
 	f.Fuzz(func(t *testing.T, b []byte, format int) {
-		d := NewWal2JSON(Wal2JSONOptions{Format: format}, rel)
+		d := NewWal2JSON(Wal2JSONOptions{Format: format, Captured: func(Table) bool { return true }}, rel)
 		frame := Frame{Data: b}
 		_ = d.Decode(&frame, func(m *Message) error { describe(m); return nil })
 	})

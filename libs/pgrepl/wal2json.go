@@ -16,6 +16,8 @@ type Wal2JSONOptions struct {
 	// PlainNumbers leaves numeric-data-types-as-string out, which versions before 2.6 do not know: NaN and infinities are
 	// then null.
 	PlainNumbers bool
+	// Captured says which tables' rows are wanted; of the others only the names are read.
+	Captured func(Table) bool
 	// Extra are further options, name and value.
 	Extra [][2]string
 }
@@ -31,6 +33,8 @@ type Wal2JSON struct {
 	relations Relations
 	// last is the relation of the row before.
 	last *change.Relation
+	// others are the tables that are not captured.
+	others map[Table]*change.Relation
 
 	open bool
 	m    Message
@@ -44,7 +48,7 @@ type Wal2JSON struct {
 
 // NewWal2JSON makes the decoder of one stream.
 func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
-	return &Wal2JSON{options: o, relations: relations}
+	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation)}
 }
 
 // PluginArgs implements Decoder.
@@ -168,6 +172,9 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 	}
 	m := &w.m
 	m.Relation, m.Old, m.New = rel, nil, nil
+	if m.Kind = Kind(r.action); rel.Columns == nil {
+		return handle(m) // not captured
+	}
 	if r.action != 'D' {
 		missing := change.Unchanged
 		if r.action == 'I' {
@@ -187,7 +194,6 @@ func (w *Wal2JSON) emitRow(r *wal2jsonRow, handle Handler) error {
 			m.Old = w.old
 		}
 	}
-	m.Kind = Kind(r.action)
 	return handle(m)
 }
 
@@ -206,6 +212,9 @@ func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (
 	rel := w.last
 	var err error
 	if rel == nil || rel.Name != string(r.table) || rel.Schema != string(r.schema) {
+		if t := (Table{string(r.schema), string(r.table)}); !w.options.Captured(t) {
+			return w.other(t), nil
+		}
 		if rel, err = w.relations.Named(string(r.schema), string(r.table), false); err != nil {
 			return nil, err
 		}
@@ -221,6 +230,14 @@ func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (
 	}
 	w.last = rel
 	return rel, nil
+}
+
+// other is a table that is not captured: it may be gone by now, and its columns do not matter.
+func (w *Wal2JSON) other(t Table) *change.Relation {
+	if w.others[t] == nil {
+		w.others[t] = &change.Relation{Schema: t.Schema, Name: t.Name}
+	}
+	return w.others[t]
 }
 
 func covers(rel *change.Relation, values []wal2jsonValue) bool {

@@ -26,7 +26,7 @@ func ops(events []event) string {
 func TestASnapshotIsFollowedByTheStreamWithoutGapOrRepetition(t *testing.T) {
 	for _, plugin := range []map[string]string{
 		{"plugin.name": "pgoutput"}, {"plugin.name": "pgoutput", "replication.protocol": "4"},
-		{"plugin.name": "wal2json"}, {"plugin.name": "wal2json_rds_streaming", "slot.stream.params": "format-version=1"},
+		{"plugin.name": "wal2json"}, {"plugin.name": "wal2json_rds_streaming", "slot.stream.params": "format-version=1"}, {"plugin.name": "decoderbufs"},
 	} {
 		t.Run(fmt.Sprint(plugin), func(t *testing.T) {
 			s := newSource(t)

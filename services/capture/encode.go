@@ -49,7 +49,7 @@ func (c *encoders) of(rel *change.Relation) (*tableEncoder, error) {
 			return nil, err
 		}
 		for old := range c.byRel { // an older version of the table is not needed any more
-			if old.OID == rel.OID {
+			if rel.OID != 0 && old.OID == rel.OID {
 				delete(c.byRel, old)
 			}
 		}

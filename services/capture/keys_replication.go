@@ -6,7 +6,7 @@ import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
 func replicationKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "plugin.name", Type: catalogue.String, Default: catalogue.Default("decoderbufs"), Allowed: []string{"pgoutput", "decoderbufs", "wal2json", "wal2json_rds", "wal2json_streaming", "wal2json_rds_streaming"}, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Plugin",
-			Doc: "Output plugin: pgoutput, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, with decoderbufs, and where the server has no wal2json library, pgoutput is taken, which every server has; the events are the same."},
+			Doc: "Output plugin: pgoutput, decoderbufs, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, and where the server does not have the plugin, pgoutput is taken, which every server has; the events are the same, but decoderbufs sends no truncates and no logical messages."},
 		{Name: "slot.name", Type: catalogue.String, Default: catalogue.Default("debezium"), Check: slotName, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Slot",
 			Doc: "Replication slot: lower-case letters, digits and underscores, at most 63. Each connector needs one of its own. It is created with the first start."},
 		{Name: "publication.name", Type: catalogue.String, Default: catalogue.Default("dbz_publication"), Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Publication",

@@ -91,6 +91,7 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 		{"after_decode:40", nil}, {"before_produce:3", nil}, {"after_produce_before_commit:4", nil}, {"after_commit_before_status:2", nil},
 		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7"}}, {"after_produce_before_commit:4", map[string]string{"max.batch.size": "7"}},
 		{"after_commit_before_status:5", map[string]string{"max.batch.size": "9", "replication.protocol": "4"}}, {"after_commit_before_status:2", map[string]string{"plugin.name": "wal2json"}},
+		{"after_commit_before_status:3", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}}, {"before_produce:6", map[string]string{"max.batch.size": "7", "plugin.name": "decoderbufs"}},
 	} {
 		t.Run(c.point+fmt.Sprint(c.set), func(t *testing.T) {
 			t.Parallel()

@@ -189,7 +189,7 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 
 // marks says whether watermarks can be written that the stream brings back.
 func (s *session) marks() bool {
-	return s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 || s.plugin != "pgoutput"
+	return s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 && s.plugin == "pgoutput" || s.plugin == "wal2json"
 }
 
 func (s *session) streams() bool {
@@ -259,14 +259,17 @@ func (s *session) choosePlugin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s.settings.plugin == "decoderbufs" {
-		s.env.Logger.Warn("plugin.name=decoderbufs is served by pgoutput, with the same events; a slot that was made with decoderbufs cannot be taken over. Set plugin.name=pgoutput to silence this.", "reason", pgrepl.ReasonPluginMissing)
-		return "pgoutput", nil
-	}
-	if s.settings.plugin == "wal2json" && slot != nil && slot.Plugin == "pgoutput" {
+	if slot != nil && slot.Plugin == "pgoutput" {
 		return "pgoutput", nil // an earlier start fell back
 	}
 	return s.settings.plugin, nil
+}
+
+// unidentified reports a change that the plugin left out what identifies the row of: no event can be made of it.
+func (s *session) unidentified(t pgrepl.Table) {
+	s.meters.decodeError(context.Background(), "unidentified")
+	s.env.Logger.Error("A row was changed or deleted in a table without key and replica identity: the server does not say which, so there is no event of it", "table", t.String(),
+		"reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key", pgrepl.QuoteTable(t.Schema, t.Name)))
 }
 
 // start compares checkpoint and slot, runs the snapshot if one is called for, and returns where streaming begins.
@@ -455,8 +458,8 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary, Failover: s.settings.failover && !temporary && s.server.Major() >= 17})
 	if err != nil {
 		repl.Close(context.WithoutCancel(ctx))
-		if pgrepl.ReasonOf(err) == pgrepl.ReasonPluginMissing && s.plugin == "wal2json" {
-			s.env.Logger.Warn("The server has no output plugin wal2json: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "reason", pgrepl.ReasonPluginMissing)
+		if pgrepl.ReasonOf(err) == pgrepl.ReasonPluginMissing && s.plugin != "pgoutput" {
+			s.env.Logger.Warn("The server does not have the output plugin: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonPluginMissing)
 			s.plugin = "pgoutput"
 			if err := s.publish(ctx); err != nil {
 				return nil, pgrepl.NewSlot{}, err

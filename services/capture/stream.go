@@ -269,7 +269,7 @@ func (r *reader) reached() error {
 
 // handle takes one message of the stream.
 func (r *reader) handle(m *pgrepl.Message) error {
-	if m.Kind == pgrepl.Begin && r.until != 0 && m.CommitLSN >= r.until {
+	if m.Kind == pgrepl.Begin && r.until != 0 && (m.CommitLSN >= r.until || m.EndLSN > r.until) {
 		return r.reached()
 	}
 	b := r.stage.fill()
@@ -295,7 +295,7 @@ func (r *reader) apply(b *batch, m *pgrepl.Message) error {
 		r.advance(b)
 		return err
 	case pgrepl.Begin:
-		r.begin(m)
+		r.begin(b, m)
 		if r.events.TransactionMetadata && !tx.skip && tx.done == 0 {
 			return r.aux.AppendBegin(&b.Batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
 		}
@@ -317,13 +317,19 @@ func (r *reader) apply(b *batch, m *pgrepl.Message) error {
 }
 
 // begin opens a transaction and finds out how much of it was delivered before.
-func (r *reader) begin(m *pgrepl.Message) {
+func (r *reader) begin(b *batch, m *pgrepl.Message) {
 	counts := r.tx.counts[:0]
-	r.tx = transaction{xid: m.XID, commit: m.CommitLSN, commitTime: m.CommitTime, counts: counts}
+	commit := m.CommitLSN
+	if commit == 0 {
+		// decoderbufs does not tell. What committed before the present position has come, so the transaction is the first
+		// that commits after it: that is its identity. A stream that resumes amid it begins at the same position.
+		commit = b.at.Commit
+	}
+	r.tx = transaction{xid: m.XID, commit: commit, commitTime: m.CommitTime, counts: counts}
 	switch {
-	case m.CommitLSN < r.resume.Commit:
+	case commit < r.resume.Commit:
 		r.tx.skip = true
-	case m.CommitLSN == r.resume.Commit:
+	case commit == r.resume.Commit:
 		r.tx.done = r.resume.Ordinal
 	}
 }
@@ -567,7 +573,10 @@ func (s *session) decoder(r *reader) (pgrepl.Decoder, error) {
 		}
 		return pgrepl.NewPgoutput(o, s.catalog), nil
 	case "wal2json":
-		return pgrepl.NewWal2JSON(pgrepl.Wal2JSONOptions{Format: s.settings.wal2jsonFormat, PlainNumbers: s.plainNumbers, Extra: s.settings.pluginExtra}, s.catalog), nil
+		return pgrepl.NewWal2JSON(pgrepl.Wal2JSONOptions{Format: s.settings.wal2jsonFormat, PlainNumbers: s.plainNumbers, Captured: s.settings.filter.read, Extra: s.settings.pluginExtra}, s.catalog), nil
+	case "decoderbufs":
+		r.spool = pgrepl.NewSpool("", s.settings.spoolBytes)
+		return pgrepl.NewDecoderbufs(pgrepl.DecoderbufsOptions{Resume: r.resume, Captured: s.settings.filter.read, Spool: r.spool, Unidentified: s.unidentified, Extra: s.settings.pluginExtra}, s.catalog), nil
 	}
 	return nil, permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
 }
