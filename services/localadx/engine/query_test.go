@@ -84,7 +84,7 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | take 0 | getschema | project ColumnName, ColumnType", `[["name","string"],["age","int"],["city","string"],["joined","datetime"]]`},
 		{"print a = 1 | union (print a = 2), (print b = 'x') | sort by a asc", `[[null,"x"],[1,""],[2,""]]`},
 		{"people | make-series n = count() default = 0 on joined from datetime(2020-01-01) to datetime(2020-03-01) step 30d | project n", `[[[2,1]]]`},
-		{"people | where false | make-series n = count() default = 7 on joined from datetime(2020-01-01) to datetime(2020-01-03) step 1d | project n", `[]`},
+		{"people | where false | make-series n = count() default = 7 on joined from datetime(2020-01-01) to datetime(2020-01-03) step 1d | count", `[[0]]`},
 		{"people | where false | make-series kind=nonempty n = count() default = 7 on joined from datetime(2020-01-01) to datetime(2020-01-03) step 1d | project n", `[[[7,7]]]`},
 		{"datatable(t:long, g:string)[1, 'a', 3, 'a', 10, 'b'] | make-series n = count() on t step 1 by g | sort by g asc", `[["a",[1,0,1],[1,2,3]],["b",[1],[10]]]`},
 		{"people | make-series n = count() on joined in range(datetime(2020-01-04), datetime(2020-01-06), 1d) | project n", `[[[0,1,1]]]`},
