@@ -328,6 +328,53 @@ func TestAnUpdatePolicyFillsItsTableInTheSameTransaction(t *testing.T) {
 	}
 }
 
+func TestAFailedUpdatePolicyThatIsNotTransactionalLeavesTheIngestion(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table Raw (line: string)")
+	r.command(".create table Good (n: long)")
+	r.command(".create table Next (n: long)")
+	r.command(".create table Bad (n: long)")
+	r.command(".create table Back (n: long)")
+	r.command(`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)","IsTransactional":false}]'`)
+	r.command(`.alter table Next policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n = n + 1","IsTransactional":true}]'`)
+	r.command(`.alter table Back policy update @'[{"IsEnabled":true,"Source":"Good","Query":"Good | project n","IsTransactional":false}]'`)
+	r.command(`.alter table Good policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project n = strlen(line)"},{"IsEnabled":true,"Source":"Back","Query":"Back | project n"}]'`)
+	r.command(`.alter table Bad policy update @'[{"IsEnabled":true,"Source":"Raw","Query":"Raw | project line","IsTransactional":false}]'`)
+	r.command(".ingest inline into table Raw with (format='txt') <| abc")
+	for query, want := range map[string]string{"Raw": "[[abc]]", "Good": "[[3]]", "Next": "[[4]]", "Bad | count": "[[0]]"} {
+		if got := fmt.Sprint(r.query(query)); got != want {
+			t.Errorf("%s is %s, want %s", query, got, want)
+		}
+	}
+	failures := r.command(".show ingestion failures | project Table, ErrorCode, OriginatesFromUpdatePolicy | sort by Table asc")
+	if got := fmt.Sprint(failures); got != "[[Bad UpdatePolicy_IngestionError true] [Good UpdatePolicy_IngestionError true]]" {
+		t.Errorf("the failures are %s", got)
+	}
+}
+
+func TestRowsTellWhenAndWithWhichExtentTheyCame(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".create table T (a: string)")
+	r.command(`.ingest inline into table T with (tags='["drop-by:<1>"]') <| x`)
+	cursor := r.query("print cursor_current()")[0][0]
+	r.command(".ingest inline into table T <| y")
+	extents := r.command(".show table T extents | project ExtentId, MaxCreatedOn")
+	for query, want := range map[string]string{
+		"T | where ingestion_time() between (ago(1h) .. now(1h)) | summarize count(), dcount(extent_id())": "[[2 2]]",
+		"T | where extent_tags() has 'drop-by:<1>' | project a":                                            "[[x]]",
+		"T | sort by ingestion_time() asc | project a, array_length(extent_tags())":                        "[[x 1] [y 0]]",
+		fmt.Sprintf("T | where cursor_after('%s') | project a", cursor):                                    "[[y]]",
+		fmt.Sprintf("T | where cursor_before_or_at('%s') | project a", cursor):                             "[[x]]",
+		"T | where cursor_after(cursor_current()) | count":                                                 "[[0]]",
+		fmt.Sprintf("T | where extent_id() == guid(%s) | project a", extents[1][0]):                        "[[y]]",
+		"T | as Q | union (T | project a) | join kind=inner Q on a | count":                                "[[4]]",
+	} {
+		if got := fmt.Sprint(r.query(query)); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
+
 func TestPoliciesAreCheckedAndShown(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".create table T (a: string)")

@@ -38,7 +38,7 @@ func policyKinds() []policyKind {
 		{policyStreaming, "StreamingIngestionPolicy", checkStreaming, "streaming ingestion needs it enabled on the table or the database"},
 		{policyRetention, "RetentionPolicy", checkRetention, "extents older than SoftDeletePeriod are dropped"},
 		{policyTagsRetention, "ExtentTagsRetentionPolicy", checkTagsRetention, "tags are dropped when their period ends"},
-		{store.PolicyUpdate, "UpdatePolicy", checkUpdate, "runs in the transaction of the ingestion, always as a transactional policy"},
+		{store.PolicyUpdate, "UpdatePolicy", checkUpdate, "runs with the ingestion: in its transaction, or after its commit when IsTransactional is false"},
 		{"caching", "CachingPolicy", nil, "kept and shown; all data is hot"},
 		{"merge", "ExtentsMergePolicy", nil, "kept and shown; extents are not merged"},
 		{"sharding", "ShardingPolicy", nil, "kept and shown"},

@@ -216,6 +216,7 @@ func (b *binder) projectOperator(rel *relation, op projectOp, s *scope) *relatio
 		}
 		out.sql = "SELECT DISTINCT " + strings.Join(ids, ", ") + " FROM (" + out.sql + ")"
 		out = out.unordered()
+		out.ingestion = nil
 	}
 	out.name = ""
 	return out

@@ -184,7 +184,9 @@ func (b *binder) copyOf(rel *relation, name string) *relation {
 	for i, c := range rel.cols {
 		items[i] = item{sql: c.id, col: column{name: c.name, typ: c.typ, id: b.newID()}}
 	}
-	out := b.project(rel.with(rel.sql), items)
+	source := rel.with(rel.sql)
+	source.ingestion = nil
+	out := b.project(source, items)
 	renamed := map[string]string{}
 	for i, c := range rel.cols {
 		renamed[c.id] = items[i].col.id
@@ -227,6 +229,10 @@ func (b *binder) scan(t Table) *relation {
 		id := b.newID()
 		parts[i] = quoteIdent(c.Name) + " AS " + id
 		rel.cols = append(rel.cols, column{name: c.Name, typ: c.Type, id: id})
+	}
+	if t.Extents != "" {
+		rel.ingestion = &ingestionColumns{time: b.newID(), extent: b.newID(), extents: t.Extents}
+		parts = append(parts, quoteIdent(t.Ingested)+" AS "+rel.ingestion.time, quoteIdent(t.Extent)+" AS "+rel.ingestion.extent)
 	}
 	if len(parts) == 0 {
 		parts = []string{"NULL AS none"}

@@ -18,6 +18,7 @@ type Options struct {
 	Now        time.Time         // what now() is, fixed for the query; zero means the time of the call
 	Parameters map[string]string // query parameters: name to KQL literal
 	Catalog    Catalog
+	Cursor     int64 // the database cursor: rows ingested at this time, in ticks, or before are there; 0 without cursors
 	// Probe runs a plan while compiling. Operators whose result columns depend on data (evaluate pivot, bag_unpack,
 	// narrow …) need it and are refused without.
 	Probe func(*Plan) ([][]any, error)

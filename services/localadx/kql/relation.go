@@ -33,6 +33,8 @@ type relation struct {
 	// stable is set when reading the relation twice surely yields the same rows: a stored table behind filters and
 	// projections.
 	stable bool
+	// ingestion is nil when the rows are not, or no longer, those of a stored table.
+	ingestion *ingestionColumns
 }
 
 func (r *relation) column(name string) (column, bool) {
@@ -120,7 +122,7 @@ func (b *binder) extend(r *relation, items []item) *relation {
 	return r.with("SELECT *, " + strings.Join(parts, ", ") + " FROM (" + r.sql + ")")
 }
 
-// project makes the items the only visible columns; order keys are carried along.
+// project makes the items the only visible columns; order keys and ingestion columns are carried along.
 func (b *binder) project(r *relation, items []item) *relation {
 	parts := make([]string, 0, len(items)+len(r.order))
 	have := map[string]bool{}
@@ -135,11 +137,18 @@ func (b *binder) project(r *relation, items []item) *relation {
 		have[it.col.id] = true
 		out.cols = append(out.cols, it.col)
 	}
-	for _, k := range r.order {
-		if !have[k.id] {
-			parts = append(parts, k.id)
-			have[k.id] = true
+	carry := func(id string) {
+		if !have[id] {
+			parts = append(parts, id)
+			have[id] = true
 		}
+	}
+	for _, k := range r.order {
+		carry(k.id)
+	}
+	if r.ingestion != nil {
+		carry(r.ingestion.time)
+		carry(r.ingestion.extent)
 	}
 	out.sql = "SELECT " + strings.Join(parts, ", ") + " FROM (" + r.sql + ")"
 	return &out

@@ -32,6 +32,7 @@ func (r *Runner) CompileIn(ctx context.Context, catalog kql.Catalog, database, t
 		Database:   database,
 		Parameters: parameters,
 		Catalog:    catalog,
+		Cursor:     r.Store.Cursor(),
 		Probe:      func(plan *kql.Plan) ([][]any, error) { return r.all(ctx, plan) },
 	})
 }

@@ -143,6 +143,8 @@ type Ingestion struct {
 	writers map[int64]*tableWriter
 	// added are extents made besides the main one, by update policies.
 	added map[int64]Extent
+	// later are the update policies that run when this is committed.
+	later []policyStep
 }
 
 // Ingest adds rows to a table in one transaction: those that fill appends, with the extent that holds them and all that
@@ -206,7 +208,9 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 	if w.has(load.IfNotExists) {
 		return Extent{}, ErrTagExists
 	}
-	in := &Ingestion{Database: d, Table: t, ctx: ctx, store: s, time: value.TicksOf(time.Now()), writers: writers, added: map[int64]Extent{}}
+	at, end := s.beginIngestion()
+	defer end()
+	in := &Ingestion{Database: d, Table: t, ctx: ctx, store: s, time: at, writers: writers, added: map[int64]Extent{}}
 	joins := false
 	err := s.transact(ctx, func(conn *sql.Conn) error {
 		in.conn = conn
@@ -244,9 +248,15 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 		w.streamed = in.extent
 	}
 	for table, extent := range in.added {
-		writers[table].count(extent.Tags, 1)
+		in.countTags(table, extent)
 	}
+	s.runLater(context.WithoutCancel(ctx), in)
 	return in.extent, nil
+}
+
+// countTags notes the ingest-by tags of a committed extent.
+func (in *Ingestion) countTags(table int64, extent Extent) {
+	in.writers[table].count(extent.Tags, 1)
 }
 
 // begin picks the extent that takes the rows and reports whether it is one that exists.

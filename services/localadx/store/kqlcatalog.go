@@ -112,7 +112,10 @@ func (s *Scope) view(d *Database, v *View) (kql.Table, bool) {
 }
 
 func (d *Database) kqlTable(t *Table) kql.Table {
-	return kql.Table{Name: t.Name, Columns: t.KQLColumns(), Physical: d.relation(t)}
+	return kql.Table{
+		Name: t.Name, Columns: t.KQLColumns(), Physical: d.relation(t),
+		Extents: "adx.extents", Ingested: ingestedColumn, Extent: extentColumn,
+	}
 }
 
 // ExtentTable returns the table as it would be if it held only the given extent.

@@ -62,10 +62,13 @@ type Store struct {
 	ddl sync.Mutex
 
 	// mu guards the fields below.
-	mu      sync.Mutex
-	writers map[int64]*tableWriter // by table ID
-	ids     int64                  // the last number drawn
-	idsLeft int                    // how many more the block has
+	mu sync.Mutex
+	// underway are the times of the ingestions under way; nextTime is the first that a coming one may have.
+	underway map[int64]bool
+	nextTime int64
+	writers  map[int64]*tableWriter // by table ID
+	ids      int64                  // the last number drawn
+	idsLeft  int                    // how many more the block has
 }
 
 // Open opens the database in opts.Dir, or makes it.
@@ -82,7 +85,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
 	}
-	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, broken: make(chan error, 1), writers: map[int64]*tableWriter{}}
+	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}

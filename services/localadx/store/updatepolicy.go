@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -83,32 +86,84 @@ func (d *Database) updateTargets(t *Table) []int64 {
 	return ids
 }
 
-// runUpdatePolicies runs the policies that read from the table over the new extent, and theirs in turn. All belong to
-// the ingestion's transaction, whatever IsTransactional says: either everything arrives or nothing.
+// policyStep is update policies that are to run over rows that have entered a table.
+type policyStep struct {
+	source   *Table
+	from     Extent
+	target   *Table
+	policies []UpdatePolicy
+}
+
+// runUpdatePolicies runs the transactional policies that read from the table over the new extent, and theirs in turn, in
+// the ingestion's transaction: either everything arrives or nothing. The others are left in in.later.
 func (in *Ingestion) runUpdatePolicies() error {
 	if err := in.closeAppender(); err != nil {
 		return err
 	}
-	type step struct {
-		table  *Table
-		extent Extent
+	return in.runSteps(in.stepsFrom(in.Table, in.extent))
+}
+
+// stepsFrom lists what update policies make of rows that have entered a table; what is not transactional goes to in.later.
+func (in *Ingestion) stepsFrom(source *Table, from Extent) []policyStep {
+	var steps []policyStep
+	for target, policies := range in.Database.dependants(source.Name) {
+		step := policyStep{source, from, target, policies}
+		if slices.ContainsFunc(policies, func(p UpdatePolicy) bool { return p.IsTransactional }) {
+			steps = append(steps, step)
+		} else {
+			in.later = append(in.later, step)
+		}
 	}
-	pending := []step{{in.Table, in.extent}}
+	return steps
+}
+
+func (in *Ingestion) runSteps(pending []policyStep) error {
 	for len(pending) > 0 {
-		source := pending[0]
+		step := pending[0]
 		pending = pending[1:]
-		for target, policies := range in.Database.dependants(source.table.Name) {
-			extent, err := in.update(source.table, source.extent, target, policies)
-			if err != nil {
-				return &UpdatePolicyError{Table: target.Name, Err: err}
-			}
-			if extent.Rows > 0 {
-				pending = append(pending, step{target, extent})
-			}
+		extent, err := in.update(step.source, step.from, step.target, step.policies)
+		if err != nil {
+			return &UpdatePolicyError{Table: step.target.Name, Err: err}
+		}
+		if extent.Rows > 0 {
+			pending = append(pending, in.stepsFrom(step.target, extent)...)
 		}
 	}
 	return nil
 }
+
+// runLater runs the update policies that are not transactional, each in a transaction of its own, when the rows they read
+// are committed. One that fails leaves a record in `.show ingestion failures`; the ingestion has succeeded all the same.
+func (s *Store) runLater(ctx context.Context, in *Ingestion) {
+	for len(in.later) > 0 {
+		step := in.later[0]
+		in.later = in.later[1:]
+		after := &Ingestion{Database: in.Database, Table: in.Table, ctx: ctx, store: s, time: in.time, writers: in.writers, added: maps.Clone(in.added)}
+		err := s.transact(ctx, func(conn *sql.Conn) error {
+			after.conn = conn
+			return after.runSteps([]policyStep{step})
+		})
+		if err != nil {
+			s.log.Warn("an update policy failed", "database", in.Database.Name, "table", step.target.Name, "error", err)
+			failure := NewFailure(in.Database.Name, step.target.Name, "UpdatePolicy", updatePolicyCode, err.Error(), false)
+			failure.FromUpdatePolicy = true
+			if err := s.Settle(ctx, Settlement{Failures: []Failure{failure}}); err != nil {
+				s.log.Warn("record the failure of an update policy", "table", step.target.Name, "error", err)
+			}
+			continue
+		}
+		for table, extent := range after.added {
+			if _, known := in.added[table]; !known {
+				in.added[table] = extent
+				in.countTags(table, extent)
+			}
+		}
+		in.later = append(in.later, after.later...)
+	}
+}
+
+// updatePolicyCode is Kusto's code for an update policy that could not run.
+const updatePolicyCode = "UpdatePolicy_IngestionError"
 
 func (in *Ingestion) update(source *Table, from Extent, target *Table, policies []UpdatePolicy) (Extent, error) {
 	if _, again := in.added[target.ID]; again || target == in.Table {
