@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
 // Type says which fleet runs a connector.
@@ -46,6 +47,9 @@ type Plugin struct {
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check
+	// Tables opens the tables of a source, or those that records of topics go to, for comparisons; nil if there are none to
+	// compare.
+	Tables func(ctx context.Context, values catalogue.Values, topics []string) (digest.Reader, error)
 	// NewTask makes one task. It must not block; connections are made in Run.
 	NewTask func(TaskEnv, catalogue.Values) (Task, error)
 }

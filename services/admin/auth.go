@@ -23,7 +23,8 @@ import (
 // Role is what a user may do; each role includes the ones before it.
 type Role int
 
-// Roles. A viewer reads; an operator also pauses, resumes, stops and restarts, and controls the generator; an admin
+// Roles. A viewer reads; an operator also pauses, resumes, stops and restarts, validates, verifies, signals
+// snapshots and replays dead letters, and controls the generator; an admin
 // also changes configurations and offsets.
 const (
 	Viewer Role = iota + 1
@@ -190,7 +191,8 @@ func required(fullMethod string) Role {
 	case service == "calypso.orders.v1.OrdersService":
 		return Operator
 	case strings.HasPrefix(method, "Pause"), strings.HasPrefix(method, "Resume"), strings.HasPrefix(method, "Stop"),
-		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Validate"):
+		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Validate"), strings.HasPrefix(method, "Verify"),
+		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"):
 		return Operator
 	}
 	return Admin

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
 )
 
@@ -104,6 +106,57 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "orders", "rate", "12.5"); code != 0 || !strings.Contains(out, "12.5") {
 		t.Errorf("orders rate: %d %s", code, out)
+	}
+}
+
+func TestSnapshotsAreStartedPausedResumedAndStopped(t *testing.T) {
+	s := start(t, nil)
+	s.captures.set(&capturev1.Capture{Connector: "src"})
+	for _, step := range []struct{ args, want string }{
+		{"snapshot start src --table retail.orders_info --where amount>5", "retail.orders_info  incremental  reading  0     unknown   at key 4 of 9"},
+		{"snapshot pause src", "paused"},
+		{"snapshot resume src", "reading"},
+		{"snapshot progress src", "initial      completed"},
+		{"snapshot stop src --table retail.orders_info", "SNAPSHOT"},
+	} {
+		if out, code := s.ctl(t, "", strings.Fields(step.args)...); code != 0 || !strings.Contains(out, step.want) {
+			t.Errorf("%s: %d %s", step.args, code, out)
+		}
+	}
+	if out, code := s.ctl(t, "", "snapshot", "start", "src"); code != ctl.ExitUsage {
+		t.Errorf("without a table: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "snapshot", "pause", "nobody"); code != ctl.ExitNotFound {
+		t.Errorf("of nobody: %d %s", code, out)
+	}
+}
+
+func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
+	s := start(t, nil)
+	s.sinks.letters = []*sinkv1.DeadLetter{{Id: "0/1", Topic: "shop.orders", Partition: 2, Offset: 3, Reason: "forever"}, {Id: "0/2", Reason: "mended"}, {Id: "0/3", Reason: "old"}}
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx"); code != 0 || !strings.Contains(out, "shop.orders/2@3") || !strings.Contains(out, "forever") {
+		t.Errorf("list: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/2"); code != 0 || !strings.Contains(out, "1 replayed, 0 refused again") {
+		t.Errorf("replay of one: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "discard", "adx", "--id", "0/3"); code != 0 || !strings.Contains(out, "1 discarded") {
+		t.Errorf("discard: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--all"); code != ctl.ExitDifferent || !strings.Contains(out, "1 refused again") {
+		t.Errorf("replay of all: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "-o", "json"); code != 0 || !strings.Contains(out, `"total"`) {
+		t.Errorf("list as JSON: %d %s", code, out)
+	}
+}
+
+func TestShellCompletionIsWritten(t *testing.T) {
+	s := start(t, nil)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if out, code := s.ctl(t, "", "completion", shell); code != 0 || !strings.Contains(out, "calypsoctl") {
+			t.Errorf("%s: %d %.200s", shell, code, out)
+		}
 	}
 }
 

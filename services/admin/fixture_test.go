@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -218,8 +219,9 @@ func (waiting) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 // captures and sinks answer what a test sets.
 type captures struct {
 	capturev1.UnimplementedCaptureServiceServer
-	mu  sync.Mutex
-	all []*capturev1.Capture
+	mu       sync.Mutex
+	all      []*capturev1.Capture
+	snapshot *capturev1.IncrementalSnapshot
 }
 
 func (c *captures) set(all ...*capturev1.Capture) { c.mu.Lock(); c.all = all; c.mu.Unlock() }
@@ -241,10 +243,79 @@ func (c *captures) ListCaptures(context.Context, *capturev1.ListCapturesRequest)
 	return &capturev1.ListCapturesResponse{Captures: c.all}, nil
 }
 
+// SignalSnapshot shows the tables of the signal as what is being read.
+func (c *captures) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
+	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch q.Action {
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE:
+		c.snapshot = &capturev1.IncrementalSnapshot{}
+		for _, t := range q.Tables {
+			c.snapshot.Tables = append(c.snapshot.Tables, &capturev1.IncrementalTable{Table: t.Pattern, Condition: t.Condition,
+				State: capturev1.IncrementalTable_STATE_READING, RowsEstimated: -1, MaxKey: []string{"9"}, LastKey: []string{"4"}})
+		}
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE:
+		c.snapshot.Paused = true
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME:
+		c.snapshot.Paused = false
+	case capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP:
+		c.snapshot = nil
+	default:
+		return nil, rpc.InvalidField("action", "no action")
+	}
+	return &capturev1.SignalSnapshotResponse{Incremental: c.snapshot}, nil
+}
+
+func (c *captures) GetSnapshotProgress(context.Context, *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &capturev1.GetSnapshotProgressResponse{Initial: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12, Completed: true}}, Incremental: c.snapshot}, nil
+}
+
 type sinks struct {
 	sinkv1.UnimplementedSinkServiceServer
-	mu  sync.Mutex
-	all []*sinkv1.Sink
+	mu      sync.Mutex
+	all     []*sinkv1.Sink
+	letters []*sinkv1.DeadLetter
+}
+
+// ListDeadLetters, ReplayDeadLetters and DiscardDeadLetters know ids only. A replay refuses a letter whose reason is "forever".
+func (c *sinks) ListDeadLetters(_ context.Context, q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &sinkv1.ListDeadLettersResponse{Letters: c.letters, Total: int64(len(c.letters))}, nil
+}
+
+func (c *sinks) take(f *sinkv1.DeadLetterFilter, all bool) (taken []*sinkv1.DeadLetter) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.letters = slices.DeleteFunc(c.letters, func(l *sinkv1.DeadLetter) bool {
+		chosen := all || slices.Contains(f.GetIds(), l.Id)
+		if chosen {
+			taken = append(taken, l)
+		}
+		return chosen
+	})
+	return taken
+}
+
+func (c *sinks) ReplayDeadLetters(_ context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+	r := &sinkv1.ReplayDeadLettersResponse{}
+	for _, l := range c.take(q.Filter, q.All) {
+		if l.Reason == "forever" {
+			r.Refused = append(r.Refused, l)
+		} else {
+			r.Replayed++
+		}
+	}
+	return r, nil
+}
+
+func (c *sinks) DiscardDeadLetters(_ context.Context, q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(c.take(q.Filter, q.All)))}, nil
 }
 
 func (c *sinks) set(all ...*sinkv1.Sink) { c.mu.Lock(); c.all = all; c.mu.Unlock() }

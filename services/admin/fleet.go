@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -128,14 +130,22 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	return nil, failed[0]
 }
 
-// askOwner asks every worker what only the one that runs a connector can answer; the others say NOT_FOUND.
-func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
-	answers, err := askAll(ctx, f, ask)
-	if err != nil || len(answers) == 0 {
-		var none T
-		return none, err
+// askOwner asks one worker after the other until one knows the connector: what changes something must reach only the worker that
+// runs the connector. Without such a worker the answer is that of the last, or that a worker could not be asked.
+func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (answer T, failure error) {
+	for _, w := range f.workers {
+		got, err := ask(ctx, w.connection)
+		reason := connector.ReasonOf(err)
+		switch {
+		case status.Code(err) == codes.NotFound && (reason == "" || reason == connector.ReasonConnectorNotFound):
+			failure = cmp.Or(failure, err)
+		case status.Code(err) == codes.Unavailable:
+			failure = f.unreachable(err)
+		default:
+			return got, err
+		}
 	}
-	return answers[0], nil
+	return answer, failure
 }
 
 func rank(err error) int {

@@ -54,13 +54,22 @@ func (s *service) GetPipeline(ctx context.Context, q *adminv1.GetPipelineRequest
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range connectors.Connectors {
-		if c.Name == q.Source && c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE {
-			p, err := s.pipeline(ctx, c, connectors.Connectors)
-			return &adminv1.GetPipelineResponse{Pipeline: p}, err
+	source, err := sourceNamed(connectors.Connectors, q.Source)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.pipeline(ctx, source, connectors.Connectors)
+	return &adminv1.GetPipelineResponse{Pipeline: p}, err
+}
+
+// sourceNamed finds a source connector.
+func sourceNamed(all []*connectorv1.Connector, name string) (*connectorv1.Connector, error) {
+	for _, c := range all {
+		if c.Name == name && c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE {
+			return c, nil
 		}
 	}
-	return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Source connector %.300s not found", q.Source))
+	return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Source connector %.300s not found", name))
 }
 
 // pipeline asks for everything about one source connector and the sinks that read its topics.

@@ -111,6 +111,26 @@ func (p sinkProxy) ListSinks(ctx context.Context, q *sinkv1.ListSinksRequest) (*
 	return all, nil
 }
 
+// The dead letters of a connector are in one topic, which any worker with a task of the connector reads and writes.
+
+func (p sinkProxy) ListDeadLetters(ctx context.Context, q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ListDeadLettersResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).ListDeadLetters(ctx, q)
+	})
+}
+
+func (p sinkProxy) ReplayDeadLetters(ctx context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ReplayDeadLettersResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).ReplayDeadLetters(ctx, q)
+	})
+}
+
+func (p sinkProxy) DiscardDeadLetters(ctx context.Context, q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.DiscardDeadLettersResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).DiscardDeadLetters(ctx, q)
+	})
+}
+
 // sum joins what several workers say about one sink connector; parts has at least one element.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 	total := proto.CloneOf(parts[0])

@@ -23,6 +23,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
 // Class is the connector class that configurations name; Aliases select it as well.
@@ -80,6 +81,9 @@ func Plugin(o Options) (connector.Plugin, error) {
 			return 1, err
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		Tables: func(ctx context.Context, v catalogue.Values, _ []string) (digest.Reader, error) {
+			return openTables(ctx, v)
+		},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o, m)
 		},

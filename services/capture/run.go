@@ -8,6 +8,7 @@ import (
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
@@ -70,6 +71,7 @@ func Run(ctx context.Context, cfg Config) error {
 		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+			tablev1.RegisterTableServiceServer(server, worker.Tables())
 			capturev1.RegisterCaptureServiceServer(server, NewService(board, func(name string) bool { return worker.Reports(name, 0) }))
 		},
 	}, worker.Run)

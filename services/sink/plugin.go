@@ -25,6 +25,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
@@ -86,6 +87,9 @@ func Plugin(o Options) (connector.Plugin, error) {
 			return v.Int("tasks.max"), err
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
+		Tables: func(ctx context.Context, v catalogue.Values, topics []string) (digest.Reader, error) {
+			return openTables(ctx, v, topics, o)
+		},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)
 		},

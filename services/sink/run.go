@@ -9,6 +9,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -78,6 +79,7 @@ func Run(ctx context.Context, cfg Config) error {
 		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+			tablev1.RegisterTableServiceServer(server, worker.Tables())
 			sinkv1.RegisterSinkServiceServer(server, NewService(board))
 		},
 	}, worker.Run)

@@ -21,15 +21,17 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
 // Exit statuses.
 const (
 	ExitOK          = 0
-	ExitDifferent   = 1 // diff found differences, or wait did not see what it waited for
-	ExitUsage       = 2 // the command line or a file is wrong
+	ExitDifferent   = 1 // diff or verify found differences, or wait did not see what it waited for
+	ExitUsage       = 2 // the command line or a file is wrong; of verify, any reason why nothing can be said
 	ExitNotFound    = 3 // there is no such connector or pipeline
 	ExitInvalid     = 4 // the service refused a configuration or a state
 	ExitUnavailable = 5 // admin or what it needs cannot be reached
@@ -40,6 +42,7 @@ const (
 var (
 	errDifferent = errors.New("there are differences")
 	errUsage     = errors.New("wrong usage")
+	errUnsure    = errors.New("the comparison did not come to an end")
 )
 
 // Exit is the status for the error of a command.
@@ -49,6 +52,8 @@ func Exit(err error) int {
 		return ExitOK
 	case errors.Is(err, errDifferent):
 		return ExitDifferent
+	case errors.Is(err, errUnsure):
+		return ExitUsage
 	}
 	if _, fromService := status.FromError(err); !fromService {
 		return ExitUsage // the command line's own: an unknown command, a missing flag
@@ -68,6 +73,9 @@ func Exit(err error) int {
 
 // Message is what to show of an error: of a service's the sentence, without gRPC's frame.
 func Message(err error) string {
+	if errors.Is(err, errUnsure) {
+		return err.Error()
+	}
 	if st, ok := status.FromError(err); ok {
 		return st.Message()
 	}
@@ -90,6 +98,14 @@ func (s *session) connectors() connectorv1.ConnectorServiceClient {
 
 func (s *session) admin() adminv1.AdminServiceClient {
 	return adminv1.NewAdminServiceClient(s.connection)
+}
+
+func (s *session) captures() capturev1.CaptureServiceClient {
+	return capturev1.NewCaptureServiceClient(s.connection)
+}
+
+func (s *session) sinks() sinkv1.SinkServiceClient {
+	return sinkv1.NewSinkServiceClient(s.connection)
 }
 
 func (s *session) orders() ordersv1.OrdersServiceClient {
@@ -144,7 +160,7 @@ func (s *session) root(version string) *cobra.Command {
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
-	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.watch(), s.wait(), s.ordersCommand())
+	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.watch(), s.wait(), s.verify(), s.snapshot(), s.deadLetters(), s.ordersCommand())
 	root.AddCommand(s.changes()...)
 	return root
 }

@@ -15,6 +15,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -84,6 +85,61 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
+type RowDifference_Kind int32
+
+const (
+	RowDifference_KIND_UNSPECIFIED RowDifference_Kind = 0
+	// Only in the source.
+	RowDifference_KIND_MISSING RowDifference_Kind = 1
+	// Only in the target.
+	RowDifference_KIND_EXTRA RowDifference_Kind = 2
+	// In both, with other values.
+	RowDifference_KIND_DIFFERENT RowDifference_Kind = 3
+)
+
+// Enum value maps for RowDifference_Kind.
+var (
+	RowDifference_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_MISSING",
+		2: "KIND_EXTRA",
+		3: "KIND_DIFFERENT",
+	}
+	RowDifference_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_MISSING":     1,
+		"KIND_EXTRA":       2,
+		"KIND_DIFFERENT":   3,
+	}
+)
+
+func (x RowDifference_Kind) Enum() *RowDifference_Kind {
+	p := new(RowDifference_Kind)
+	*p = x
+	return p
+}
+
+func (x RowDifference_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RowDifference_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_admin_v1_admin_proto_enumTypes[1].Descriptor()
+}
+
+func (RowDifference_Kind) Type() protoreflect.EnumType {
+	return &file_calypso_admin_v1_admin_proto_enumTypes[1]
+}
+
+func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RowDifference_Kind.Descriptor instead.
+func (RowDifference_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12, 0}
 }
 
 type ServiceHealth struct {
@@ -565,11 +621,624 @@ func (x *GetPipelineResponse) GetPipeline() *Pipeline {
 	return nil
 }
 
+type VerifyPipelineRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Source string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Only this sink connector; all that read the source's topics if empty.
+	Sink string `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// Only these tables (schema.table); all that are captured if empty.
+	Tables []string `protobuf:"bytes,3,rep,name=tables,proto3" json:"tables,omitempty"`
+	// How long a change may take to arrive: a row that differs counts only if it still does after this time, in which the source
+	// did not change it. Default 30 s, one hour at most; it should be longer than the sink's flush.interval.ms.
+	Patience *durationpb.Duration `protobuf:"bytes,4,opt,name=patience,proto3" json:"patience,omitempty"`
+	// A table's comparison ends when so many keys differ; default 100, 10000 at most.
+	MaxDifferences int32 `protobuf:"varint,5,opt,name=max_differences,json=maxDifferences,proto3" json:"max_differences,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *VerifyPipelineRequest) Reset() {
+	*x = VerifyPipelineRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPipelineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPipelineRequest) ProtoMessage() {}
+
+func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPipelineRequest.ProtoReflect.Descriptor instead.
+func (*VerifyPipelineRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *VerifyPipelineRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *VerifyPipelineRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *VerifyPipelineRequest) GetTables() []string {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *VerifyPipelineRequest) GetPatience() *durationpb.Duration {
+	if x != nil {
+		return x.Patience
+	}
+	return nil
+}
+
+func (x *VerifyPipelineRequest) GetMaxDifferences() int32 {
+	if x != nil {
+		return x.MaxDifferences
+	}
+	return 0
+}
+
+type VerifyPipelineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*VerifyPipelineResponse_Progress
+	//	*VerifyPipelineResponse_Difference
+	//	*VerifyPipelineResponse_Table
+	//	*VerifyPipelineResponse_Summary
+	Event         isVerifyPipelineResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyPipelineResponse) Reset() {
+	*x = VerifyPipelineResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyPipelineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyPipelineResponse) ProtoMessage() {}
+
+func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyPipelineResponse.ProtoReflect.Descriptor instead.
+func (*VerifyPipelineResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *VerifyPipelineResponse) GetEvent() isVerifyPipelineResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *VerifyPipelineResponse) GetProgress() *VerifyProgress {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyPipelineResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *VerifyPipelineResponse) GetDifference() *RowDifference {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyPipelineResponse_Difference); ok {
+			return x.Difference
+		}
+	}
+	return nil
+}
+
+func (x *VerifyPipelineResponse) GetTable() *TableVerification {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyPipelineResponse_Table); ok {
+			return x.Table
+		}
+	}
+	return nil
+}
+
+func (x *VerifyPipelineResponse) GetSummary() *VerifySummary {
+	if x != nil {
+		if x, ok := x.Event.(*VerifyPipelineResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+type isVerifyPipelineResponse_Event interface {
+	isVerifyPipelineResponse_Event()
+}
+
+type VerifyPipelineResponse_Progress struct {
+	Progress *VerifyProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type VerifyPipelineResponse_Difference struct {
+	Difference *RowDifference `protobuf:"bytes,2,opt,name=difference,proto3,oneof"`
+}
+
+type VerifyPipelineResponse_Table struct {
+	Table *TableVerification `protobuf:"bytes,3,opt,name=table,proto3,oneof"`
+}
+
+type VerifyPipelineResponse_Summary struct {
+	Summary *VerifySummary `protobuf:"bytes,4,opt,name=summary,proto3,oneof"`
+}
+
+func (*VerifyPipelineResponse_Progress) isVerifyPipelineResponse_Event() {}
+
+func (*VerifyPipelineResponse_Difference) isVerifyPipelineResponse_Event() {}
+
+func (*VerifyPipelineResponse_Table) isVerifyPipelineResponse_Event() {}
+
+func (*VerifyPipelineResponse_Summary) isVerifyPipelineResponse_Event() {}
+
+// VerifyProgress is how far the comparison of a table is.
+type VerifyProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Sink  string                 `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// Rows of the source that were compared, of rows_total.
+	RowsCompared int64 `protobuf:"varint,3,opt,name=rows_compared,json=rowsCompared,proto3" json:"rows_compared,omitempty"`
+	RowsTotal    int64 `protobuf:"varint,4,opt,name=rows_total,json=rowsTotal,proto3" json:"rows_total,omitempty"`
+	// Rows that differ and may still be in flight.
+	Pending       int32 `protobuf:"varint,5,opt,name=pending,proto3" json:"pending,omitempty"`
+	Differences   int32 `protobuf:"varint,6,opt,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyProgress) Reset() {
+	*x = VerifyProgress{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyProgress) ProtoMessage() {}
+
+func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
+func (*VerifyProgress) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *VerifyProgress) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *VerifyProgress) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *VerifyProgress) GetRowsCompared() int64 {
+	if x != nil {
+		return x.RowsCompared
+	}
+	return 0
+}
+
+func (x *VerifyProgress) GetRowsTotal() int64 {
+	if x != nil {
+		return x.RowsTotal
+	}
+	return 0
+}
+
+func (x *VerifyProgress) GetPending() int32 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
+func (x *VerifyProgress) GetDifferences() int32 {
+	if x != nil {
+		return x.Differences
+	}
+	return 0
+}
+
+// RowDifference is a key whose rows differ.
+type RowDifference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Sink  string                 `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// Values of the key's columns.
+	Key           []string           `protobuf:"bytes,3,rep,name=key,proto3" json:"key,omitempty"`
+	Kind          RowDifference_Kind `protobuf:"varint,4,opt,name=kind,proto3,enum=calypso.admin.v1.RowDifference_Kind" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowDifference) Reset() {
+	*x = RowDifference{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowDifference) ProtoMessage() {}
+
+func (x *RowDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowDifference.ProtoReflect.Descriptor instead.
+func (*RowDifference) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RowDifference) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *RowDifference) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *RowDifference) GetKey() []string {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RowDifference) GetKind() RowDifference_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return RowDifference_KIND_UNSPECIFIED
+}
+
+// TableVerification is the outcome for one table and one sink.
+type TableVerification struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Sink  string                 `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// database.table
+	Target       string       `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Equal        bool         `protobuf:"varint,4,opt,name=equal,proto3" json:"equal,omitempty"`
+	SourceExtent *TableExtent `protobuf:"bytes,5,opt,name=source_extent,json=sourceExtent,proto3" json:"source_extent,omitempty"`
+	TargetExtent *TableExtent `protobuf:"bytes,6,opt,name=target_extent,json=targetExtent,proto3" json:"target_extent,omitempty"`
+	Differences  int32        `protobuf:"varint,7,opt,name=differences,proto3" json:"differences,omitempty"`
+	// The comparison ended early, with the most differences that were asked for.
+	Truncated bool `protobuf:"varint,8,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Rows that changed all the time, so that nothing can be said of them.
+	Unsettled       int32    `protobuf:"varint,9,opt,name=unsettled,proto3" json:"unsettled,omitempty"`
+	ColumnsCompared []string `protobuf:"bytes,10,rep,name=columns_compared,json=columnsCompared,proto3" json:"columns_compared,omitempty"`
+	// Columns that were left out, each with the reason.
+	ColumnsLeftOut []string `protobuf:"bytes,11,rep,name=columns_left_out,json=columnsLeftOut,proto3" json:"columns_left_out,omitempty"`
+	// Why the table could not be compared; empty if it was.
+	Failure       string `protobuf:"bytes,12,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableVerification) Reset() {
+	*x = TableVerification{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableVerification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableVerification) ProtoMessage() {}
+
+func (x *TableVerification) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableVerification.ProtoReflect.Descriptor instead.
+func (*TableVerification) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TableVerification) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *TableVerification) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *TableVerification) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *TableVerification) GetEqual() bool {
+	if x != nil {
+		return x.Equal
+	}
+	return false
+}
+
+func (x *TableVerification) GetSourceExtent() *TableExtent {
+	if x != nil {
+		return x.SourceExtent
+	}
+	return nil
+}
+
+func (x *TableVerification) GetTargetExtent() *TableExtent {
+	if x != nil {
+		return x.TargetExtent
+	}
+	return nil
+}
+
+func (x *TableVerification) GetDifferences() int32 {
+	if x != nil {
+		return x.Differences
+	}
+	return 0
+}
+
+func (x *TableVerification) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *TableVerification) GetUnsettled() int32 {
+	if x != nil {
+		return x.Unsettled
+	}
+	return 0
+}
+
+func (x *TableVerification) GetColumnsCompared() []string {
+	if x != nil {
+		return x.ColumnsCompared
+	}
+	return nil
+}
+
+func (x *TableVerification) GetColumnsLeftOut() []string {
+	if x != nil {
+		return x.ColumnsLeftOut
+	}
+	return nil
+}
+
+func (x *TableVerification) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
+// TableExtent is what a table showed at the start. Keys are given where the key is one whole number.
+type TableExtent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rows          int64                  `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	LowKey        string                 `protobuf:"bytes,2,opt,name=low_key,json=lowKey,proto3" json:"low_key,omitempty"`
+	HighKey       string                 `protobuf:"bytes,3,opt,name=high_key,json=highKey,proto3" json:"high_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableExtent) Reset() {
+	*x = TableExtent{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableExtent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableExtent) ProtoMessage() {}
+
+func (x *TableExtent) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableExtent.ProtoReflect.Descriptor instead.
+func (*TableExtent) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TableExtent) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *TableExtent) GetLowKey() string {
+	if x != nil {
+		return x.LowKey
+	}
+	return ""
+}
+
+func (x *TableExtent) GetHighKey() string {
+	if x != nil {
+		return x.HighKey
+	}
+	return ""
+}
+
+type VerifySummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Equal bool                   `protobuf:"varint,1,opt,name=equal,proto3" json:"equal,omitempty"`
+	// One sentence.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Tables that could not be compared.
+	Failures      int32 `protobuf:"varint,3,opt,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifySummary) Reset() {
+	*x = VerifySummary{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifySummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifySummary) ProtoMessage() {}
+
+func (x *VerifySummary) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifySummary.ProtoReflect.Descriptor instead.
+func (*VerifySummary) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *VerifySummary) GetEqual() bool {
+	if x != nil {
+		return x.Equal
+	}
+	return false
+}
+
+func (x *VerifySummary) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *VerifySummary) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
 var File_calypso_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\"u\n" +
+	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"u\n" +
 	"\rServiceHealth\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
@@ -597,19 +1266,75 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x12GetPipelineRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\"M\n" +
 	"\x13GetPipelineResponse\x126\n" +
-	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline*\x8f\x01\n" +
+	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline\"\xbb\x01\n" +
+	"\x15VerifyPipelineRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06tables\x18\x03 \x03(\tR\x06tables\x125\n" +
+	"\bpatience\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bpatience\x12'\n" +
+	"\x0fmax_differences\x18\x05 \x01(\x05R\x0emaxDifferences\"\x9e\x02\n" +
+	"\x16VerifyPipelineResponse\x12>\n" +
+	"\bprogress\x18\x01 \x01(\v2 .calypso.admin.v1.VerifyProgressH\x00R\bprogress\x12A\n" +
+	"\n" +
+	"difference\x18\x02 \x01(\v2\x1f.calypso.admin.v1.RowDifferenceH\x00R\n" +
+	"difference\x12;\n" +
+	"\x05table\x18\x03 \x01(\v2#.calypso.admin.v1.TableVerificationH\x00R\x05table\x12;\n" +
+	"\asummary\x18\x04 \x01(\v2\x1f.calypso.admin.v1.VerifySummaryH\x00R\asummaryB\a\n" +
+	"\x05event\"\xba\x01\n" +
+	"\x0eVerifyProgress\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12#\n" +
+	"\rrows_compared\x18\x03 \x01(\x03R\frowsCompared\x12\x1d\n" +
+	"\n" +
+	"rows_total\x18\x04 \x01(\x03R\trowsTotal\x12\x18\n" +
+	"\apending\x18\x05 \x01(\x05R\apending\x12 \n" +
+	"\vdifferences\x18\x06 \x01(\x05R\vdifferences\"\xd9\x01\n" +
+	"\rRowDifference\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x10\n" +
+	"\x03key\x18\x03 \x03(\tR\x03key\x128\n" +
+	"\x04kind\x18\x04 \x01(\x0e2$.calypso.admin.v1.RowDifference.KindR\x04kind\"R\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fKIND_MISSING\x10\x01\x12\x0e\n" +
+	"\n" +
+	"KIND_EXTRA\x10\x02\x12\x12\n" +
+	"\x0eKIND_DIFFERENT\x10\x03\"\xc0\x03\n" +
+	"\x11TableVerification\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x14\n" +
+	"\x05equal\x18\x04 \x01(\bR\x05equal\x12B\n" +
+	"\rsource_extent\x18\x05 \x01(\v2\x1d.calypso.admin.v1.TableExtentR\fsourceExtent\x12B\n" +
+	"\rtarget_extent\x18\x06 \x01(\v2\x1d.calypso.admin.v1.TableExtentR\ftargetExtent\x12 \n" +
+	"\vdifferences\x18\a \x01(\x05R\vdifferences\x12\x1c\n" +
+	"\ttruncated\x18\b \x01(\bR\ttruncated\x12\x1c\n" +
+	"\tunsettled\x18\t \x01(\x05R\tunsettled\x12)\n" +
+	"\x10columns_compared\x18\n" +
+	" \x03(\tR\x0fcolumnsCompared\x12(\n" +
+	"\x10columns_left_out\x18\v \x03(\tR\x0ecolumnsLeftOut\x12\x18\n" +
+	"\afailure\x18\f \x01(\tR\afailure\"U\n" +
+	"\vTableExtent\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x17\n" +
+	"\alow_key\x18\x02 \x01(\tR\x06lowKey\x12\x19\n" +
+	"\bhigh_key\x18\x03 \x01(\tR\ahighKey\"Y\n" +
+	"\rVerifySummary\x12\x14\n" +
+	"\x05equal\x18\x01 \x01(\bR\x05equal\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1a\n" +
+	"\bfailures\x18\x03 \x01(\x05R\bfailures*\x8f\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_HEALTHY\x10\x01\x12\x18\n" +
 	"\x14VERDICT_SNAPSHOTTING\x10\x02\x12\x12\n" +
 	"\x0eVERDICT_PAUSED\x10\x03\x12\x14\n" +
 	"\x10VERDICT_DEGRADED\x10\x04\x12\x12\n" +
-	"\x0eVERDICT_BROKEN\x10\x052\xed\x02\n" +
+	"\x0eVERDICT_BROKEN\x10\x052\xff\x03\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
 	"\rListPipelines\x12&.calypso.admin.v1.ListPipelinesRequest\x1a'.calypso.admin.v1.ListPipelinesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/pipelines\x12z\n" +
-	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}B\xc1\x01\n" +
+	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x8f\x01\n" +
+	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01B\xc1\x01\n" +
 	"\x14com.calypso.admin.v1B\n" +
 	"AdminProtoP\x01Z;github.com/calypso-cdc/calypso/gen/calypso/admin/v1;adminv1\xa2\x02\x03CAX\xaa\x02\x10Calypso.Admin.V1\xca\x02\x10Calypso\\Admin\\V1\xe2\x02\x1cCalypso\\Admin\\V1\\GPBMetadata\xea\x02\x12Calypso::Admin::V1b\x06proto3"
 
@@ -625,45 +1350,64 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_calypso_admin_v1_admin_proto_rawDescData
 }
 
-var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
-	(Verdict)(0),                  // 0: calypso.admin.v1.Verdict
-	(*ServiceHealth)(nil),         // 1: calypso.admin.v1.ServiceHealth
-	(*GetHealthRequest)(nil),      // 2: calypso.admin.v1.GetHealthRequest
-	(*GetHealthResponse)(nil),     // 3: calypso.admin.v1.GetHealthResponse
-	(*Pipeline)(nil),              // 4: calypso.admin.v1.Pipeline
-	(*PipelineSink)(nil),          // 5: calypso.admin.v1.PipelineSink
-	(*ListPipelinesRequest)(nil),  // 6: calypso.admin.v1.ListPipelinesRequest
-	(*ListPipelinesResponse)(nil), // 7: calypso.admin.v1.ListPipelinesResponse
-	(*GetPipelineRequest)(nil),    // 8: calypso.admin.v1.GetPipelineRequest
-	(*GetPipelineResponse)(nil),   // 9: calypso.admin.v1.GetPipelineResponse
-	(*v1.ConnectorStatus)(nil),    // 10: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),           // 11: calypso.capture.v1.Capture
-	(*v12.Sink)(nil),              // 12: calypso.sink.v1.Sink
+	(Verdict)(0),                   // 0: calypso.admin.v1.Verdict
+	(RowDifference_Kind)(0),        // 1: calypso.admin.v1.RowDifference.Kind
+	(*ServiceHealth)(nil),          // 2: calypso.admin.v1.ServiceHealth
+	(*GetHealthRequest)(nil),       // 3: calypso.admin.v1.GetHealthRequest
+	(*GetHealthResponse)(nil),      // 4: calypso.admin.v1.GetHealthResponse
+	(*Pipeline)(nil),               // 5: calypso.admin.v1.Pipeline
+	(*PipelineSink)(nil),           // 6: calypso.admin.v1.PipelineSink
+	(*ListPipelinesRequest)(nil),   // 7: calypso.admin.v1.ListPipelinesRequest
+	(*ListPipelinesResponse)(nil),  // 8: calypso.admin.v1.ListPipelinesResponse
+	(*GetPipelineRequest)(nil),     // 9: calypso.admin.v1.GetPipelineRequest
+	(*GetPipelineResponse)(nil),    // 10: calypso.admin.v1.GetPipelineResponse
+	(*VerifyPipelineRequest)(nil),  // 11: calypso.admin.v1.VerifyPipelineRequest
+	(*VerifyPipelineResponse)(nil), // 12: calypso.admin.v1.VerifyPipelineResponse
+	(*VerifyProgress)(nil),         // 13: calypso.admin.v1.VerifyProgress
+	(*RowDifference)(nil),          // 14: calypso.admin.v1.RowDifference
+	(*TableVerification)(nil),      // 15: calypso.admin.v1.TableVerification
+	(*TableExtent)(nil),            // 16: calypso.admin.v1.TableExtent
+	(*VerifySummary)(nil),          // 17: calypso.admin.v1.VerifySummary
+	(*v1.ConnectorStatus)(nil),     // 18: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),            // 19: calypso.capture.v1.Capture
+	(*v12.Sink)(nil),               // 20: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),    // 21: google.protobuf.Duration
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
-	1,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
+	2,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
 	0,  // 2: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	10, // 3: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	11, // 4: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
-	5,  // 5: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	10, // 6: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	12, // 7: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	4,  // 8: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	4,  // 9: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	2,  // 10: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	6,  // 11: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	8,  // 12: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	3,  // 13: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	7,  // 14: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	9,  // 15: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	18, // 3: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	19, // 4: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	6,  // 5: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
+	18, // 6: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	20, // 7: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	5,  // 8: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	5,  // 9: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	21, // 10: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	13, // 11: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	14, // 12: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	15, // 13: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	17, // 14: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	1,  // 15: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	16, // 16: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	16, // 17: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	3,  // 18: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	7,  // 19: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	9,  // 20: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	11, // 21: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	4,  // 22: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	8,  // 23: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	10, // 24: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	12, // 25: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	22, // [22:26] is the sub-list for method output_type
+	18, // [18:22] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -671,13 +1415,19 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
+	file_calypso_admin_v1_admin_proto_msgTypes[10].OneofWrappers = []any{
+		(*VerifyPipelineResponse_Progress)(nil),
+		(*VerifyPipelineResponse_Difference)(nil),
+		(*VerifyPipelineResponse_Table)(nil),
+		(*VerifyPipelineResponse_Summary)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   9,
+			NumEnums:      2,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,9 +21,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_GetHealth_FullMethodName     = "/calypso.admin.v1.AdminService/GetHealth"
-	AdminService_ListPipelines_FullMethodName = "/calypso.admin.v1.AdminService/ListPipelines"
-	AdminService_GetPipeline_FullMethodName   = "/calypso.admin.v1.AdminService/GetPipeline"
+	AdminService_GetHealth_FullMethodName      = "/calypso.admin.v1.AdminService/GetHealth"
+	AdminService_ListPipelines_FullMethodName  = "/calypso.admin.v1.AdminService/ListPipelines"
+	AdminService_GetPipeline_FullMethodName    = "/calypso.admin.v1.AdminService/GetPipeline"
+	AdminService_VerifyPipeline_FullMethodName = "/calypso.admin.v1.AdminService/VerifyPipeline"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -38,6 +39,10 @@ type AdminServiceClient interface {
 	ListPipelines(ctx context.Context, in *ListPipelinesRequest, opts ...grpc.CallOption) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(ctx context.Context, in *GetPipelineRequest, opts ...grpc.CallOption) (*GetPipelineResponse, error)
+	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
+	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
+	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
+	VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error)
 }
 
 type adminServiceClient struct {
@@ -78,6 +83,25 @@ func (c *adminServiceClient) GetPipeline(ctx context.Context, in *GetPipelineReq
 	return out, nil
 }
 
+func (c *adminServiceClient) VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_VerifyPipeline_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[VerifyPipelineRequest, VerifyPipelineResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_VerifyPipelineClient = grpc.ServerStreamingClient[VerifyPipelineResponse]
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -90,6 +114,10 @@ type AdminServiceServer interface {
 	ListPipelines(context.Context, *ListPipelinesRequest) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error)
+	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
+	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
+	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
+	VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -108,6 +136,9 @@ func (UnimplementedAdminServiceServer) ListPipelines(context.Context, *ListPipel
 }
 func (UnimplementedAdminServiceServer) GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPipeline not implemented")
+}
+func (UnimplementedAdminServiceServer) VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error {
+	return status.Error(codes.Unimplemented, "method VerifyPipeline not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -184,6 +215,17 @@ func _AdminService_GetPipeline_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_VerifyPipeline_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(VerifyPipelineRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).VerifyPipeline(m, &grpc.GenericServerStream[VerifyPipelineRequest, VerifyPipelineResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_VerifyPipelineServer = grpc.ServerStreamingServer[VerifyPipelineResponse]
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -204,6 +246,12 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_GetPipeline_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "VerifyPipeline",
+			Handler:       _AdminService_VerifyPipeline_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "calypso/admin/v1/admin.proto",
 }

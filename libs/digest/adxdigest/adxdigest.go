@@ -1,0 +1,160 @@
+// Package adxdigest is Azure Data Explorer's side of package digest: it computes digests in KQL.
+package adxdigest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+// Table reads a table of Azure Data Explorer.
+type Table struct {
+	// Query runs a query in the table's database.
+	Query func(ctx context.Context, text string) (*kusto.Table, error)
+	// Source is the query of the table's rows: its name, or a call of a function.
+	Source string
+	// Latest is an expression of which the greatest value marks the latest row of a key; empty where each key has one row.
+	Latest string
+	// Present is a condition that holds for rows that are not deleted, asked of the latest row of a key; empty for all.
+	Present   string
+	Selection digest.Selection
+}
+
+// separator is U+001F in a literal of KQL.
+const separator = `"\u001f"`
+
+// strcat takes at most 64 arguments.
+const maxArguments = 30
+
+// kqlText is the KQL expression of a column's canonical text; null is the empty text.
+func kqlText(c digest.Column) string {
+	name := kusto.QuoteName(c.Name)
+	switch c.Form {
+	case digest.Integer:
+		return "tostring(tolong(" + name + "))"
+	case digest.Boolean:
+		return "iff(isnull(tobool(" + name + `)), "", iff(tobool(` + name + `), "true", "false"))`
+	case digest.Date:
+		return "format_datetime(todatetime(" + name + `), "yyyy-MM-dd")`
+	case digest.Timestamp:
+		return "format_datetime(todatetime(" + name + `), "yyyy-MM-dd HH:mm:ss.ffffff")`
+	case digest.Text:
+	}
+	return "tostring(" + name + ")"
+}
+
+func kqlJoin(columns []digest.Column) string {
+	var groups []string
+	for len(columns) > 0 {
+		n := min(len(columns), maxArguments)
+		var texts []string
+		for _, c := range columns[:n] {
+			texts = append(texts, kqlText(c))
+		}
+		groups = append(groups, "strcat("+strings.Join(texts, ", "+separator+", ")+")")
+		columns = columns[n:]
+	}
+	if len(groups) == 1 {
+		return groups[0]
+	}
+	return "strcat(" + strings.Join(groups, ", "+separator+", ") + ")"
+}
+
+// rows is the query of the rows whose place meets a condition, with place, key and the hash's parts. The places of all rows of
+// a key are equal, so the condition may come before the choice of the latest.
+func (k *Table) rows(where string) string {
+	place := `tolong(strcat("0x", substring(hash_md5(place_key), 0, 15)))`
+	if k.Selection.NumericKey() {
+		// A key that is no number has the empty text, at place 0.
+		place = "coalesce(tolong(" + kusto.QuoteName(k.Selection.Key[0].Name) + "), 0)"
+	}
+	var q strings.Builder
+	fmt.Fprintf(&q, "%s\n| extend place_key = %s\n| extend place = %s", k.Source, kqlJoin(k.Selection.Key), place)
+	if where != "" {
+		q.WriteString("\n| where place " + where)
+	}
+	if k.Latest != "" {
+		fmt.Fprintf(&q, "\n| extend place_order = %s\n| summarize arg_max(place_order, *) by place_key", k.Latest)
+	}
+	if k.Present != "" {
+		q.WriteString("\n| where " + k.Present)
+	}
+	fmt.Fprintf(&q, "\n| extend hash = hash_md5(%s)", kqlJoin(append(k.Selection.Key[:len(k.Selection.Key):len(k.Selection.Key)], k.Selection.Columns...)))
+	q.WriteString("\n" + `| project place, place_key, a = tolong(strcat("0x", substring(hash, 0, 8))), b = tolong(strcat("0x", substring(hash, 8, 8)))`)
+	return q.String()
+}
+
+// Extent implements digest.Table.
+func (k *Table) Extent(ctx context.Context) (e digest.Extent, err error) {
+	t, err := k.Query(ctx, k.rows("")+"\n| summarize rows_ = count(), low = min(place), high = max(place)")
+	if err != nil || len(t.Rows) == 0 {
+		return e, err
+	}
+	if e.Rows, err = number(t, 0, "rows_"); err != nil || e.Rows == 0 {
+		return e, err
+	}
+	if e.Low, err = number(t, 0, "low"); err == nil {
+		e.High, err = number(t, 0, "high")
+	}
+	return k.Selection.Named(e), err
+}
+
+// Digests implements digest.Table.
+func (k *Table) Digests(ctx context.Context, span digest.Span) ([]digest.Digest, error) {
+	t, err := k.Query(ctx, k.rows(between(span))+fmt.Sprintf("\n| summarize rows_ = count(), a = sum(a), b = sum(b) by bucket = (place - (%d)) / %d", span.Low, span.Width()))
+	if err != nil {
+		return nil, err
+	}
+	digests := make([]digest.Digest, len(t.Rows))
+	for i := range t.Rows {
+		d := &digests[i]
+		for name, into := range map[string]*int64{"bucket": &d.Bucket, "rows_": &d.Rows, "a": &d.A, "b": &d.B} {
+			if *into, err = number(t, i, name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return digests, nil
+}
+
+// Rows implements digest.Table.
+func (k *Table) Rows(ctx context.Context, span digest.Span) ([]digest.Row, error) {
+	return k.list(ctx, between(span))
+}
+
+// RowsAt implements digest.Table.
+func (k *Table) RowsAt(ctx context.Context, places []int64) ([]digest.Row, error) {
+	return k.list(ctx, "in ("+digest.Numbers(places)+")")
+}
+
+func (k *Table) list(ctx context.Context, where string) ([]digest.Row, error) {
+	t, err := k.Query(ctx, k.rows(where)+fmt.Sprintf("\n| take %d", digest.MaxListed))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]digest.Row, len(t.Rows))
+	for i := range t.Rows {
+		r := &rows[i]
+		r.Key = t.Value(i, "place_key")
+		for name, into := range map[string]*int64{"place": &r.Place, "a": &r.A, "b": &r.B} {
+			if *into, err = number(t, i, name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, nil
+}
+
+func between(span digest.Span) string { return fmt.Sprintf("between (%d .. %d)", span.Low, span.High) }
+
+func number(t *kusto.Table, row int, column string) (int64, error) {
+	n, err := strconv.ParseInt(t.Value(row, column), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read column %s of an answer of Azure Data Explorer: %w", column, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,171 @@
+// Package digest compares a table of PostgreSQL with its copy in Azure Data Explorer without moving the rows.
+//
+// Model. Both stores compute the same thing of the same row: a canonical text of the chosen columns (Form), and its MD5. A row
+// has a place on a line of whole numbers, which follows from its key: the key itself where it is one whole number, else the
+// first 60 bits of the MD5 of the key's text. A Span of that line is summed up by a Digest: how many rows, and the sums of two
+// parts of their hashes. Compare asks both sides for the digests of the same spans and descends into those that differ, until
+// few enough rows are left to be listed.
+//
+// Guarantees. Equal digests of different rows need two sums of 32 bits to agree by chance. What is compared is in flight while
+// rows change: a difference counts only if it is still there after the patience that the caller gives to the pipeline, during
+// which the source's row has not changed. Memory is bounded by the rows of one leaf and of the candidates, whatever the tables'
+// size. NULL and the empty text are equal, since a string of Kusto is never null.
+package digest
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// Form is a canonical text that both stores can give a column's values.
+type Form string
+
+const (
+	// Text is the text as it is.
+	Text Form = "text"
+	// Integer is a whole number in decimal.
+	Integer Form = "integer"
+	// Boolean is true or false.
+	Boolean Form = "boolean"
+	// Timestamp is 2006-01-02 15:04:05.000000 in UTC, Date is 2006-01-02.
+	Timestamp Form = "timestamp"
+	Date      Form = "date"
+)
+
+// Column is a column of one store, and the text in which it is compared. Type is the store's own name of its type.
+type Column struct {
+	Name string
+	Type string
+	Form Form
+}
+
+// Selection is what of a table is compared. Key and Columns of the two sides correspond, in this order.
+type Selection struct {
+	Key     []Column
+	Columns []Column
+}
+
+// NumericKey reports whether a row's place is its key itself.
+func (s Selection) NumericKey() bool { return len(s.Key) == 1 && s.Key[0].Form == Integer }
+
+// Span is a part of the line of places, both ends included.
+type Span struct{ Low, High int64 }
+
+// Buckets is into how many equal parts a span is divided at most.
+const Buckets = 64
+
+// Width is how many places one bucket of the span has.
+func (s Span) Width() int64 {
+	places := uint64(s.High) - uint64(s.Low)
+	return int64(places/Buckets) + 1
+}
+
+// bucket is the n-th part of the span.
+func (s Span) bucket(n int64) Span {
+	w := s.Width()
+	b := Span{Low: s.Low + n*w}
+	b.High = b.Low + w - 1
+	if b.High > s.High || b.High < b.Low {
+		b.High = s.High
+	}
+	return b
+}
+
+// halves divides a span that holds places of both signs at zero, so that no distance within a span overflows.
+func (s Span) halves() []Span {
+	if s.Low < 0 && s.High >= 0 {
+		return []Span{{s.Low, -1}, {0, s.High}}
+	}
+	return []Span{s}
+}
+
+// Digest sums up the rows of one bucket.
+type Digest struct {
+	Bucket int64
+	Rows   int64
+	// A and B are the sums of the first and the second 32 bits of the rows' hashes.
+	A, B int64
+}
+
+// Extent is what a whole table shows. Low, High, LowKey and HighKey mean nothing if there are no rows.
+type Extent struct {
+	Rows      int64
+	Low, High int64
+	// LowKey and HighKey are the smallest and the greatest key where the key is one whole number; "" elsewhere, since the
+	// stores sort texts differently.
+	LowKey, HighKey string
+}
+
+// Named sets the keys of an extent's ends, where places are keys.
+func (s Selection) Named(e Extent) Extent {
+	if e.Rows > 0 && s.NumericKey() {
+		e.LowKey, e.HighKey = strconv.FormatInt(e.Low, 10), strconv.FormatInt(e.High, 10)
+	}
+	return e
+}
+
+// Row is one row without its values.
+type Row struct {
+	Place int64
+	// Key is the key's text, its columns separated by U+001F.
+	Key string
+	// A and B are as in Digest.
+	A, B int64
+}
+
+// Description is a table that a connector reads or writes.
+type Description struct {
+	// Name is schema.table, or database.table.
+	Name    string
+	Topic   string
+	Columns []DescribedColumn
+	// Key names the columns of the primary key; empty where the store knows of none.
+	Key []string
+	// Failure says why the table cannot be read; empty if it can.
+	Failure string
+}
+
+// DescribedColumn is a column and the field of the topic's rows that it holds.
+type DescribedColumn struct {
+	Name, Type, Field string
+}
+
+// Reader reads the tables of one source or target over one connection. It is used by one goroutine at a time.
+type Reader interface {
+	Tables() []Description
+	// Table reads one of Tables, by its name; an error if there is none.
+	Table(name string, selection Selection) (Table, error)
+	Close()
+}
+
+// Table reads one side, with the selection it was made for. Its methods may be called by one goroutine at a time.
+type Table interface {
+	Extent(ctx context.Context) (Extent, error)
+	// Digests sums up the buckets of a span; a bucket without rows may be left out.
+	Digests(ctx context.Context, span Span) ([]Digest, error)
+	// Rows lists the rows of a span, RowsAt those at places. At most MaxListed are returned.
+	Rows(ctx context.Context, span Span) ([]Row, error)
+	RowsAt(ctx context.Context, places []int64) ([]Row, error)
+}
+
+// Limits.
+const (
+	// leafRows is how many rows of a span are listed and not divided further.
+	leafRows = 1000
+	// MaxListed bounds one list of rows: more than leafRows, since rows are added between two questions.
+	MaxListed = 20 * leafRows
+	// maxPending is how many candidates are waited for at the same time.
+	maxPending = 2000
+	// placesAtOnce is how many places one question names.
+	placesAtOnce = 200
+)
+
+// Numbers writes places as SQL and KQL list them.
+func Numbers(places []int64) string {
+	texts := make([]string, len(places))
+	for i, n := range places {
+		texts[i] = strconv.FormatInt(n, 10)
+	}
+	return strings.Join(texts, ", ")
+}

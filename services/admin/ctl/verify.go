@@ -1,0 +1,124 @@
+package ctl
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+)
+
+// verify compares a pipeline's source with its copies. As JSON it prints each message of the stream on a line.
+func (s *session) verify() *cobra.Command {
+	q := &adminv1.VerifyPipelineRequest{}
+	var patience time.Duration
+	verify := &cobra.Command{
+		Use: "verify PIPELINE", Short: "Compare the source's tables with Azure Data Explorer while changes flow; exit status 0 if equal, 1 if different, 2 on error",
+		Args: exactly(1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Source, q.Patience = args[0], durationpb.New(patience)
+			stream, err := s.admin().VerifyPipeline(cmd.Context(), q)
+			if err != nil {
+				return unsure(err)
+			}
+			var last *adminv1.VerifySummary
+			for {
+				event, err := stream.Recv()
+				if errors.Is(err, io.EOF) {
+					return verified(last)
+				}
+				if err != nil {
+					return unsure(err)
+				}
+				last = event.GetSummary()
+				if err := s.showVerification(event); err != nil {
+					return unsure(err)
+				}
+			}
+		},
+	}
+	flags := verify.Flags()
+	flags.StringVar(&q.Sink, "sink", "", "only this sink connector")
+	flags.StringSliceVar(&q.Tables, "table", nil, "only this table (schema.table); may be given more than once")
+	flags.DurationVar(&patience, "patience", 30*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
+	flags.Int32Var(&q.MaxDifferences, "max", 100, "end a table's comparison after so many differing keys")
+	return verify
+}
+
+func unsure(err error) error {
+	return fmt.Errorf("%w: %s", errUnsure, status.Convert(err).Message())
+}
+
+func verified(s *adminv1.VerifySummary) error {
+	switch {
+	case s == nil:
+		return fmt.Errorf("%w: there is no summary", errUnsure)
+	case s.Failures > 0:
+		return fmt.Errorf("%w: %s", errUnsure, s.Reason)
+	case !s.Equal:
+		return fmt.Errorf("%w: %s", errDifferent, s.Reason)
+	}
+	return nil
+}
+
+func (s *session) showVerification(event *adminv1.VerifyPipelineResponse) error {
+	if s.output == "json" {
+		text, err := protojson.Marshal(event)
+		if err != nil {
+			return fmt.Errorf("writing JSON: %w", err)
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", text)
+		return err
+	}
+	switch e := event.Event.(type) {
+	case *adminv1.VerifyPipelineResponse_Progress:
+		if e.Progress.Pending > 0 {
+			fmt.Fprintf(s.out, "%s: %d of %d rows compared; %d rows differ and may be on their way\n", e.Progress.Table, e.Progress.RowsCompared, e.Progress.RowsTotal, e.Progress.Pending)
+		}
+	case *adminv1.VerifyPipelineResponse_Difference:
+		d := e.Difference
+		fmt.Fprintf(s.out, "%s, key %s: %s\n", d.Table, strings.Join(d.Key, ", "), map[adminv1.RowDifference_Kind]string{
+			adminv1.RowDifference_KIND_MISSING: "missing in Azure Data Explorer", adminv1.RowDifference_KIND_EXTRA: "only in Azure Data Explorer", adminv1.RowDifference_KIND_DIFFERENT: "other values"}[d.Kind])
+	case *adminv1.VerifyPipelineResponse_Table:
+		showTable(s.out, e.Table)
+	case *adminv1.VerifyPipelineResponse_Summary:
+		fmt.Fprintln(s.out, e.Summary.Reason)
+	}
+	return nil
+}
+
+func showTable(out io.Writer, t *adminv1.TableVerification) {
+	if t.Failure != "" {
+		fmt.Fprintf(out, "%s could not be compared with %s of %s: %s\n", t.Table, cmp.Or(t.Target, "its copy"), t.Sink, t.Failure)
+		return
+	}
+	outcome := "equal"
+	switch {
+	case !t.Equal && t.Truncated:
+		outcome = fmt.Sprintf("at least %d keys differ", t.Differences)
+	case !t.Equal:
+		outcome = fmt.Sprintf("%d keys differ", t.Differences)
+	case t.Unsettled > 0:
+		outcome = fmt.Sprintf("equal but for %d rows that changed all the time", t.Unsettled)
+	}
+	fmt.Fprintf(out, "%s and %s of %s: %s (%s, %s; compared: %s)\n", t.Table, t.Target, t.Sink, outcome,
+		extent(t.SourceExtent), extent(t.TargetExtent), strings.Join(t.ColumnsCompared, ", "))
+	for _, left := range t.ColumnsLeftOut {
+		fmt.Fprintf(out, "  left out: %s\n", left)
+	}
+}
+
+func extent(e *adminv1.TableExtent) string {
+	if e.GetLowKey() == "" {
+		return fmt.Sprintf("%d rows", e.GetRows())
+	}
+	return fmt.Sprintf("%d rows, keys %s to %s", e.Rows, e.LowKey, e.HighKey)
+}

@@ -1,0 +1,139 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/digest"
+)
+
+// remoteTables reads the tables of one connector through a worker of its fleet, which has the credentials.
+type remoteTables struct {
+	fleet  *fleet
+	stream grpc.BidiStreamingClient[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]
+	tables []*tablev1.Table
+}
+
+// openTables asks a worker to connect; the connection ends with ctx.
+func openTables(ctx context.Context, f *fleet, connector string, topics []string) (*remoteTables, error) {
+	stream, err := tablev1.NewTableServiceClient(f.any).ReadTables(ctx)
+	if err != nil {
+		return nil, f.unreachable(err)
+	}
+	r := &remoteTables{fleet: f, stream: stream}
+	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: connector, Topics: topics}}})
+	if err != nil {
+		return nil, err
+	}
+	r.tables = response.GetOpen().GetTables()
+	return r, nil
+}
+
+// ask sends a request and waits for its answer.
+func (r *remoteTables) ask(request *tablev1.ReadTablesRequest) (*tablev1.ReadTablesResponse, error) {
+	// Of a stream that has ended, Send only says so; Recv says why.
+	_ = r.stream.Send(request)
+	response, err := r.stream.Recv()
+	return response, r.fleet.unreachable(err)
+}
+
+// remoteTable is one side of a comparison. Its worker ends the questions with the stream's context.
+type remoteTable struct {
+	*remoteTables
+	selection *tablev1.Selection
+}
+
+func (r *remoteTables) table(name string, s digest.Selection) digest.Table {
+	return remoteTable{r, &tablev1.Selection{Table: name, Key: selected(s.Key), Columns: selected(s.Columns)}}
+}
+
+func selected(columns []digest.Column) []*tablev1.SelectedColumn {
+	all := make([]*tablev1.SelectedColumn, len(columns))
+	for i, c := range columns {
+		all[i] = &tablev1.SelectedColumn{Name: c.Name, Type: c.Type, Form: string(c.Form)}
+	}
+	return all
+}
+
+func (t remoteTable) Extent(context.Context) (digest.Extent, error) {
+	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Extent{Extent: &tablev1.Extent{Selection: t.selection}}})
+	e := response.GetExtent()
+	return digest.Extent{Rows: e.GetRows(), Low: e.GetSpan().GetLow(), High: e.GetSpan().GetHigh(), LowKey: e.GetLowKey(), HighKey: e.GetHighKey()}, err
+}
+
+func (t remoteTable) Digests(_ context.Context, span digest.Span) ([]digest.Digest, error) {
+	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Digests{Digests: &tablev1.Digests{Selection: t.selection, Span: spanOf(span)}}})
+	var digests []digest.Digest
+	for _, d := range response.GetDigests().GetDigests() {
+		digests = append(digests, digest.Digest{Bucket: d.Bucket, Rows: d.Rows, A: d.A, B: d.B})
+	}
+	return digests, err
+}
+
+func (t remoteTable) Rows(_ context.Context, span digest.Span) ([]digest.Row, error) {
+	return t.rows(&tablev1.Rows{Selection: t.selection, Span: spanOf(span)})
+}
+
+func (t remoteTable) RowsAt(_ context.Context, places []int64) ([]digest.Row, error) {
+	return t.rows(&tablev1.Rows{Selection: t.selection, Places: places})
+}
+
+func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
+	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Rows{Rows: q}})
+	var rows []digest.Row
+	for _, r := range response.GetRows().GetRows() {
+		rows = append(rows, digest.Row{Place: r.Place, Key: r.Key, A: r.A, B: r.B})
+	}
+	return rows, err
+}
+
+func spanOf(s digest.Span) *tablev1.Span { return &tablev1.Span{Low: s.Low, High: s.High} }
+
+// selectBoth chooses what is compared of a table of the source and its copy: columns correspond where the copy holds the field
+// of the source's column. leftOut names the other columns with the reason. The error says why nothing can be compared.
+func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut []string, err error) {
+	if len(source.Key) == 0 {
+		return s, t, nil, fmt.Errorf("table %s has no primary key, by which its rows could be found again", source.Name)
+	}
+	copies := map[string]*tablev1.TableColumn{}
+	for _, c := range target.Columns {
+		copies[c.Field] = c
+	}
+	pairs := map[string][2]digest.Column{}
+	reasons := map[string]string{}
+	for _, c := range source.Columns {
+		to, ok := copies[c.Field]
+		if !ok {
+			reasons[c.Name] = "it is not in " + target.Name
+			continue
+		}
+		form, err := digest.FormOf(c.Type, to.Type)
+		if err != nil {
+			reasons[c.Name] = err.Error()
+			continue
+		}
+		pairs[c.Name] = [2]digest.Column{{Name: c.Name, Type: c.Type, Form: form}, {Name: to.Name, Type: to.Type, Form: form}}
+	}
+	isKey := map[string]bool{}
+	for _, name := range source.Key {
+		pair, ok := pairs[name]
+		if !ok {
+			return s, t, nil, fmt.Errorf("column %s of the key of table %s cannot be compared: %s", name, source.Name, reasons[name])
+		}
+		isKey[name] = true
+		s.Key, t.Key = append(s.Key, pair[0]), append(t.Key, pair[1])
+	}
+	for _, c := range source.Columns {
+		pair, ok := pairs[c.Name]
+		switch {
+		case !ok:
+			leftOut = append(leftOut, c.Name+": "+reasons[c.Name])
+		case !isKey[c.Name]:
+			s.Columns, t.Columns = append(s.Columns, pair[0]), append(t.Columns, pair[1])
+		}
+	}
+	return s, t, leftOut, nil
+}

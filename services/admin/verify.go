@@ -1,0 +1,206 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// Limits and defaults of VerifyPipeline.
+const (
+	defaultPatience    = 30 * time.Second
+	maxPatience        = time.Hour
+	defaultDifferences = 100
+	maxDifferences     = 10_000
+	// settleInterval is how often rows that differ are looked at again.
+	settleInterval = 2 * time.Second
+)
+
+type verification struct {
+	*service
+	q        *adminv1.VerifyPipelineRequest
+	out      grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
+	patience time.Duration
+	most     int
+	// compared counts the pairs of tables that were compared, different those that differ, failed those that could not be.
+	compared, different, failed int
+}
+
+// VerifyPipeline compares every captured table with its copy in every sink, one after the other.
+func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
+	v := &verification{service: s, q: q, out: out, patience: defaultPatience, most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
+	if q.Patience != nil {
+		v.patience = q.Patience.AsDuration()
+	}
+	if v.patience < 0 || v.patience > maxPatience || q.Patience.CheckValid() != nil && q.Patience != nil {
+		return rpc.InvalidField("patience", fmt.Sprintf("patience must be from 0 to %v", maxPatience))
+	}
+	if v.most < 1 || v.most > maxDifferences {
+		return rpc.InvalidField("max_differences", fmt.Sprintf("max_differences must be from 1 to %d", maxDifferences))
+	}
+	ctx, cancel := context.WithCancel(out.Context())
+	defer cancel() // ends the connections to source and sinks
+	sinks, err := s.sinksOf(ctx, q.Source, q.Sink)
+	if err != nil {
+		return err
+	}
+	source, err := openTables(ctx, s.capture.fleet, q.Source, nil)
+	if err != nil {
+		return err
+	}
+	tables, err := choose(source.tables, q)
+	if err != nil {
+		return err
+	}
+	for _, sink := range sinks {
+		if err := v.sink(ctx, sink, source, tables); err != nil {
+			return err
+		}
+	}
+	return v.summary()
+}
+
+// sinksOf names the sinks that read a source's topics, or only the one that is asked for.
+func (s *service) sinksOf(ctx context.Context, source, only string) (names []string, err error) {
+	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	from, err := sourceNamed(all.Connectors, source)
+	if err != nil {
+		return nil, err
+	}
+	topics, err := s.router.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: source})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all.Connectors {
+		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, from.Config, topics.Topics) && (only == "" || c.Name == only) {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) == 0 && only != "" {
+		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND", fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source))
+	}
+	if len(names) == 0 {
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK", "no sink connector reads the topics of "+source+", so there is nothing to compare with")
+	}
+	return names, nil
+}
+
+// choose returns the tables that the request names, or all.
+func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*tablev1.Table, error) {
+	if len(q.Tables) == 0 {
+		return tables, nil
+	}
+	var chosen []*tablev1.Table
+	for _, name := range q.Tables {
+		i := slices.IndexFunc(tables, func(t *tablev1.Table) bool { return t.Name == name })
+		if i < 0 {
+			return nil, rpc.Error(codes.NotFound, "TABLE_NOT_FOUND", fmt.Sprintf("Table %.300s is not captured by %s", name, q.Source))
+		}
+		chosen = append(chosen, tables[i])
+	}
+	return chosen, nil
+}
+
+// sink compares the tables with their copies in one sink.
+func (v *verification) sink(ctx context.Context, sink string, source *remoteTables, tables []*tablev1.Table) error {
+	topics := make([]string, len(tables))
+	for i, t := range tables {
+		topics[i] = t.Topic
+	}
+	target, err := openTables(ctx, v.service.sink.fleet, sink, topics)
+	if err != nil {
+		return err
+	}
+	for _, from := range tables {
+		outcome := &adminv1.TableVerification{Table: from.Name, Sink: sink}
+		i := slices.IndexFunc(target.tables, func(t *tablev1.Table) bool { return t.Topic == from.Topic })
+		if i < 0 {
+			outcome.Failure = "the sink has no table for topic " + from.Topic
+		} else if err := v.table(ctx, outcome, source, from, target, target.tables[i]); err != nil {
+			return err
+		}
+		v.compared++
+		switch {
+		case outcome.Failure != "":
+			v.failed++
+		case !outcome.Equal:
+			v.different++
+		}
+		if err := v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Table{Table: outcome}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table compares one table with its copy and fills the outcome.
+func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerification, source *remoteTables, from *tablev1.Table, target *remoteTables, to *tablev1.Table) error {
+	outcome.Target = to.Name
+	if outcome.Failure = cmp.Or(from.Failure, to.Failure); outcome.Failure != "" {
+		return nil
+	}
+	s, t, leftOut, err := selectBoth(from, to)
+	outcome.ColumnsLeftOut = leftOut
+	if err != nil {
+		outcome.Failure = err.Error()
+		return nil
+	}
+	for _, c := range append(slices.Clone(s.Key), s.Columns...) {
+		outcome.ColumnsCompared = append(outcome.ColumnsCompared, c.Name)
+	}
+	r, err := digest.Compare(ctx, source.table(from.Name, s), target.table(to.Name, t), digest.Options{
+		Patience: v.patience, Interval: settleInterval, MaxDifferences: v.most,
+		Progress: func(p digest.Progress) error {
+			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Progress{Progress: &adminv1.VerifyProgress{
+				Table: from.Name, Sink: outcome.Sink, RowsCompared: p.Rows, RowsTotal: p.Total, Pending: int32(p.Pending), Differences: int32(p.Differences)}}})
+		},
+		Found: func(d digest.Difference) error {
+			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Difference{Difference: &adminv1.RowDifference{
+				Table: from.Name, Sink: outcome.Sink, Key: strings.Split(d.Key, "\x1f"), Kind: kindOf(d.Kind)}}})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	outcome.Equal, outcome.Differences, outcome.Truncated, outcome.Unsettled = r.Equal(), int32(r.Differences), r.Truncated, int32(r.Unsettled)
+	outcome.SourceExtent, outcome.TargetExtent = extentOf(r.Source), extentOf(r.Target)
+	return nil
+}
+
+func kindOf(k digest.Kind) adminv1.RowDifference_Kind {
+	return map[digest.Kind]adminv1.RowDifference_Kind{
+		digest.Missing: adminv1.RowDifference_KIND_MISSING, digest.Extra: adminv1.RowDifference_KIND_EXTRA, digest.Different: adminv1.RowDifference_KIND_DIFFERENT,
+	}[k]
+}
+
+func extentOf(e digest.Extent) *adminv1.TableExtent {
+	return &adminv1.TableExtent{Rows: e.Rows, LowKey: e.LowKey, HighKey: e.HighKey}
+}
+
+func (v *verification) summary() error {
+	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed)}
+	switch {
+	case s.Equal:
+		s.Reason = fmt.Sprintf("%d tables are equal to their copies", v.compared)
+	case v.failed > 0:
+		s.Reason = fmt.Sprintf("%d of %d tables could not be compared, %d differ", v.failed, v.compared, v.different)
+	default:
+		s.Reason = fmt.Sprintf("%d of %d tables differ from their copies", v.different, v.compared)
+	}
+	return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Summary{Summary: s}})
+}
