@@ -89,6 +89,10 @@ docs: ## Generate docs/configuration.md from the catalogue, and docs/localadx.md
 web: ## Build localadx's web page (needs Node); the result is committed, so that building localadx does not need Node
 	cd services/localadx/web && npm ci && npm run build
 
+.PHONY: web-check
+web-check: web ## Check that the committed page is what its sources build (needs Node)
+	git diff --exit-code --stat -- services/localadx/web/dist
+
 .PHONY: tools
 tools: $(TOOLS)/buf ## Build grpcurl, buf and the generators into .tools/bin
 

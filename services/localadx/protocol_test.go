@@ -251,3 +251,73 @@ func TestTheKafkaConnectorsStartUpChecksPass(t *testing.T) {
 		t.Errorf("the mapping is %v", got)
 	}
 }
+
+func TestLargeAnswersAreCompressedForClientsThatTakeGzip(t *testing.T) {
+	r := start(t, t.TempDir())
+	for _, c := range []struct{ accept, query, encoding string }{
+		{"gzip, deflate", "range x from 1 to 5000 step 1", "gzip"},
+		{"gzip, deflate", "range x from 1 to 100000 step 1", "gzip"},
+		{"gzip;q=0", "range x from 1 to 5000 step 1", ""},
+		{"identity", "range x from 1 to 5000 step 1", ""},
+	} {
+		body, err := json.Marshal(map[string]string{"db": "shop", "csl": c.query})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.http+"/v2/rest/query", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Accept-Encoding", c.accept)
+		response, err := r.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if got := response.Header.Get("Content-Encoding"); got != c.encoding {
+			t.Errorf("with Accept-Encoding: %s the encoding is %q, want %q", c.accept, got, c.encoding)
+			continue
+		}
+		content := io.Reader(response.Body)
+		if c.encoding == "gzip" {
+			if content, err = gzip.NewReader(response.Body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var frames []map[string]any
+		if err := json.NewDecoder(content).Decode(&frames); err != nil {
+			t.Errorf("%s with Accept-Encoding: %s: %v", c.query, c.accept, err)
+		}
+		if _, err := io.Copy(io.Discard, content); err != nil {
+			t.Errorf("the answer ends with %v", err)
+		}
+	}
+}
+
+func TestLocalhostIsBothLoopbackAddresses(t *testing.T) {
+	probe, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skip("this machine has no IPv6 loopback")
+	}
+	probe.Close()
+	answers := func(url string) bool {
+		response, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	}
+	// The port that is free on 127.0.0.1 may be another process' on [::1].
+	for range 5 {
+		r := start(t, t.TempDir())
+		port := r.http[strings.LastIndex(r.http, ":"):]
+		if !answers("http://127.0.0.1" + port + "/health") {
+			t.Fatal("127.0.0.1 does not answer")
+		}
+		if answers("http://[::1]" + port + "/health") {
+			return
+		}
+	}
+	t.Error("[::1] does not answer")
+}

@@ -36,6 +36,7 @@ type Server struct {
 	blobs    *azstorage.Blobs
 	http     net.Listener
 	https    net.Listener
+	others   []other // further listeners of the two servers
 	servers  [2]*http.Server
 	ready    chan struct{}
 }
@@ -89,6 +90,12 @@ func (s *Server) open(ctx context.Context, guard *disk.Guard) error {
 	return nil
 }
 
+// other is a listener for the server of the same index in Server.servers.
+type other struct {
+	net.Listener
+	server int
+}
+
 func (s *Server) listen() error {
 	certificate, err := serverCertificate(s.config)
 	if err != nil {
@@ -101,8 +108,34 @@ func (s *Server) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for https (is another localadx running?): %w", err)
 	}
-	s.https = tls.NewListener(plain, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	s.https = tls.NewListener(plain, secure)
+	if second := s.listenOnIPv6(s.config.HTTPAddr, s.http); second != nil {
+		s.others = append(s.others, other{second, 0})
+	}
+	if second := s.listenOnIPv6(s.config.HTTPSAddr, plain); second != nil {
+		s.others = append(s.others, other{tls.NewListener(second, secure), 1})
+	}
 	return nil
+}
+
+// listenOnIPv6 listens on [::1] too for an address on localhost, which some clients take for that and others for
+// 127.0.0.1. It returns nil where that is not asked for or not possible: then localhost is 127.0.0.1 alone.
+func (s *Server) listenOnIPv6(addr string, first net.Listener) net.Listener {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || host != "localhost" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(first.Addr().String())
+	if err != nil {
+		return nil
+	}
+	second, err := net.Listen("tcp6", net.JoinHostPort("::1", port))
+	if err != nil {
+		s.config.Log.Debug("localhost is 127.0.0.1 only", "error", err)
+		return nil
+	}
+	return second
 }
 
 // wire puts the parts together.
@@ -175,15 +208,15 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failures := make(chan error, 4)
+	failures := make(chan error, 4+len(s.others))
 	running := 0
 	start := func(run func() error) {
 		running++
 		go func() { failures <- run() }()
 	}
-	for i, listener := range []net.Listener{s.http, s.https} {
+	for _, listener := range append([]other{{s.http, 0}, {s.https, 1}}, s.others...) {
 		start(func() error {
-			if err := s.servers[i].Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.servers[listener.server].Serve(listener.Listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", listener.Addr(), err)
 			}
 			return nil
@@ -228,6 +261,9 @@ func (s *Server) close() error {
 		if listener != nil {
 			problems = errors.Join(problems, listener.Close())
 		}
+	}
+	for _, listener := range s.others {
+		problems = errors.Join(problems, listener.Close())
 	}
 	return errors.Join(problems, s.store.Close())
 }

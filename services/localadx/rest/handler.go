@@ -50,6 +50,7 @@ const webOrigin = "https://dataexplorer.azure.com"
 type exchange struct {
 	*http.Request
 	w          http.ResponseWriter
+	body       *body  // of a successful answer
 	clientID   string // x-ms-client-request-id, made up when missing
 	activityID string
 	started    time.Time

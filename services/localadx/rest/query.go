@@ -119,14 +119,19 @@ func (h *Handler) management(x *exchange) {
 	h.end(x, w)
 }
 
-// begin starts a successful answer.
+// begin starts a successful answer; end ends it.
 func (h *Handler) begin(x *exchange) *bufio.Writer {
 	x.w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	return bufio.NewWriterSize(x.w, 64<<10)
+	x.body = newBody(x.w, x.Request)
+	return bufio.NewWriterSize(x.body, 64<<10)
 }
 
 func (h *Handler) end(x *exchange, w *bufio.Writer) {
-	if err := w.Flush(); err != nil {
+	err := w.Flush()
+	if err == nil {
+		err = x.body.Close()
+	}
+	if err != nil {
 		h.Log.Debug("send an answer", "client_request_id", x.clientID, "error", err)
 	}
 }

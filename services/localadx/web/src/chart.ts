@@ -82,13 +82,18 @@ function palette(): string[] {
   return Array.from({ length: 8 }, (_, i) => css(`--series-${i + 1}`));
 }
 
-function pie(table: Table, zone: TimeZoneChoice): EChartsCoreOption {
+/** A pie beside its legend. The pie's box ends where the legend begins, so that neither labels nor slices run into it. */
+function pie(table: Table, visualization: Visualization, zone: TimeZoneChoice): EChartsCoreOption {
   const [name, value] = table.columns;
+  const legend = visualization.Legend !== "hidden";
   return {
     tooltip: { trigger: "item", formatter: "{b}: {c} ({d} %)" },
-    legend: { type: "scroll", orient: "vertical", right: 8, top: "middle", textStyle: { color: css("--text") } },
+    ...(legend ? { legend: {
+      type: "scroll", orient: "vertical", left: "70%", top: 36, bottom: 12, align: "left",
+      textStyle: { color: css("--text"), width: 110, overflow: "truncate" }, tooltip: { show: true },
+    } } : {}),
     series: [{
-      type: "pie", radius: ["0%", "72%"], center: ["42%", "52%"],
+      type: "pie", radius: ["0%", "70%"], left: 0, right: legend ? "32%" : 0, top: 24, bottom: 8, avoidLabelOverlap: true,
       label: { color: css("--text"), formatter: "{d} %" },
       itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
       data: table.rows.map((r) => ({ name: name ? formatValue(r[0], name, zone) || "(empty)" : "", value: value ? Number(r[1]) : 0 })),
@@ -172,7 +177,7 @@ export function chartView(table: Table, visualization: Visualization, kind: Char
     return row ? h("div", { class: "cards" }, ...table.columns.map((c, i) =>
       h("figure", { class: "card" }, h("strong", {}, formatValue(row[i], c, zone)), h("figcaption", {}, title || c.name)))) : null;
   }
-  const option = kind === "piechart" ? (table.columns.length >= 2 ? pie(table, zone) : null) : cartesian(table, visualization, kind, zone);
+  const option = kind === "piechart" ? (table.columns.length >= 2 ? pie(table, visualization, zone) : null) : cartesian(table, visualization, kind, zone);
   if (!option) return null;
   const described = `${kind} of ${table.rows.length} rows: ${table.columns.map((c) => c.name).join(", ")}`;
   const box = h("div", { class: "chart", role: "img", "aria-label": title || described });
