@@ -4,32 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/change/recorded"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
-
-// recorded is one Kafka record as expected.jsonl keeps it.
-type recorded struct {
-	Topic   string            `json:"topic"`
-	Key     *string           `json:"key"`
-	Value   *string           `json:"value"`
-	Headers map[string]string `json:"headers,omitempty"`
-}
 
 // otherSuites are cases that need a whole connector: signals, incremental snapshots, snapshot modes and overrides.
 var otherSuites = []string{"incremental", "snapshot-modes", "snapshot-select"}
@@ -104,7 +93,17 @@ func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 	if err := pg.Exec(ctx, id, "select pg_drop_replication_slot('"+id+"')"); err != nil {
 		t.Error(err)
 	}
-	compareRecords(t, filepath.Join(dir, "expected.jsonl"), r.batch.Records)
+	expected, err := recorded.Read(filepath.Join(dir, "expected.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []recorded.Event
+	for i := range r.batch.Records {
+		got = append(got, recorded.NewEvent(&r.batch.Records[i]))
+	}
+	if v := recorded.Compare(expected, got); v.Difference != "" {
+		t.Errorf("%d of %d records equal; the first difference:\n%s", v.Equal, v.Expected, v.Difference)
+	}
 }
 
 // psql runs a script as its own transactions, as the recorder does.
@@ -334,38 +333,6 @@ func (r *replayer) count(collection string, n int64) {
 	r.counts = append(r.counts, change.CollectionCount{Collection: collection, Events: n})
 }
 
-// volatile fields differ from run to run; what stands for them is compared.
-var volatile = []struct {
-	re *regexp.Regexp
-	to string
-}{
-	{regexp.MustCompile(`"(ts_ms|ts_us|ts_ns|txId|lsn|__src_ts|__lsn|__source_lsn|_source_lsn|_lsn)":-?\d+`), `"$1":0`},
-	{regexp.MustCompile(`"(__)?sequence":"(?:[^"\\]|\\.)*"`), `"${1}sequence":"S"`},
-	{regexp.MustCompile(`"id":"\d+:\d+"`), `"id":"T"`},
-	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
-	{regexp.MustCompile(`MessageId@[0-9a-f]+`), `MessageId@0`},
-}
-
-func stable(text *string) string {
-	if text == nil {
-		return "<null>"
-	}
-	out := *text
-	for _, v := range volatile {
-		out = v.re.ReplaceAllString(out, v.to)
-	}
-	return out
-}
-
-func (e recorded) stable() string {
-	headers := make([]string, 0, len(e.Headers))
-	for k, v := range e.Headers {
-		headers = append(headers, k+"="+v)
-	}
-	sort.Strings(headers)
-	return "key " + stable(e.Key) + "\nvalue " + stable(e.Value) + "\nheaders " + strings.Join(headers, ",")
-}
-
 func readJSON(t *testing.T, path string, into any) {
 	raw, err := os.ReadFile(path)
 	if err == nil {
@@ -374,62 +341,4 @@ func readJSON(t *testing.T, path string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// compareRecords compares topic by topic and says of the first difference where in the text it is.
-func compareRecords(t *testing.T, path string, records []kgo.Record) {
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	want, have := map[string][]string{}, map[string][]string{}
-	for dec := json.NewDecoder(f); ; {
-		var e recorded
-		if err := dec.Decode(&e); err == io.EOF {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		want[e.Topic] = append(want[e.Topic], e.stable())
-	}
-	text := func(b []byte) *string {
-		if b == nil {
-			return nil
-		}
-		s := string(b)
-		return &s
-	}
-	for _, r := range records {
-		e := recorded{Topic: r.Topic, Key: text(r.Key), Value: text(r.Value), Headers: map[string]string{}}
-		for _, h := range r.Headers {
-			e.Headers[h.Key] = string(h.Value)
-		}
-		have[r.Topic] = append(have[r.Topic], e.stable())
-	}
-	for topic, ws := range want {
-		if len(have[topic]) != len(ws) {
-			t.Errorf("topic %s has %d records, want %d", topic, len(have[topic]), len(ws))
-		}
-		for i, w := range ws {
-			if i < len(have[topic]) && have[topic][i] != w {
-				t.Errorf("topic %s, record %d differs\n%s", topic, i, difference(have[topic][i], w))
-			}
-		}
-	}
-	for topic := range have {
-		if want[topic] == nil {
-			t.Errorf("unexpected topic %s", topic)
-		}
-	}
-}
-
-// difference shows both texts around the first byte that differs.
-func difference(got, want string) string {
-	i := 0
-	for i < len(got) && i < len(want) && got[i] == want[i] {
-		i++
-	}
-	around := func(s string) string { return s[max(0, i-120):min(len(s), i+160)] }
-	return " got …" + around(got) + "…\nwant …" + around(want) + "…"
 }

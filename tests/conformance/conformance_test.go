@@ -1,3 +1,5 @@
+// Package conformance runs the same SQL that was run through a real Kafka Connect with Debezium's PostgreSQL connector through
+// capture, and demands the same records, byte for byte.
 package conformance
 
 import (
@@ -18,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/change/recorded"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
@@ -43,9 +46,9 @@ func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 			t.Parallel()
 			c := newCase(t, s, dir)
 			v := c.run(t)
-			t.Logf("%d of %d records equal", v.equal, v.expected)
-			if v.difference != "" {
-				t.Errorf("%d of %d records equal; the first difference:\n%s", v.equal, v.expected, v.difference)
+			t.Logf("%d of %d records equal", v.Equal, v.Expected)
+			if v.Difference != "" {
+				t.Errorf("%d of %d records equal; the first difference:\n%s", v.Equal, v.Expected, v.Difference)
 			}
 		})
 	}
@@ -60,7 +63,7 @@ type testCase struct {
 	connect  connect.Client
 	client   *kgo.Client
 	admin    *kadm.Client
-	expected []Event
+	expected []recorded.Event
 }
 
 func newCase(t *testing.T, s *stack.Stack, dir string) *testCase {
@@ -71,13 +74,13 @@ func newCase(t *testing.T, s *stack.Stack, dir string) *testCase {
 	t.Cleanup(client.Close)
 	c := &testCase{dir: dir, id: "c_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"), stack: s, connect: s.Source(),
 		client: client, admin: kadm.NewClient(client)}
-	if c.expected, err = readExpected(filepath.Join(dir, "expected.jsonl")); err != nil {
+	if c.expected, err = recorded.Read(filepath.Join(dir, "expected.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func (c *testCase) run(t *testing.T) verdict {
+func (c *testCase) run(t *testing.T) recorded.Verdict {
 	ctx := t.Context()
 	if err := c.stack.Postgres.Exec(ctx, "postgres", "create database "+c.id); err != nil {
 		t.Fatal(err)
@@ -107,7 +110,7 @@ func (c *testCase) run(t *testing.T) verdict {
 			t.Logf("status: %s (%v)", trace, err)
 		}
 	}
-	return compare(c.expected, got)
+	return recorded.Compare(c.expected, got)
 }
 
 func (c *testCase) config(t *testing.T) map[string]string {
@@ -196,7 +199,7 @@ func (c *testCase) ends(t *testing.T) (int64, []string) {
 }
 
 // records reads what a read_committed consumer sees of the case's topics now.
-func (c *testCase) records(t *testing.T) []Event {
+func (c *testCase) records(t *testing.T) []recorded.Event {
 	_, names := c.ends(t)
 	if len(names) == 0 {
 		return nil
@@ -224,7 +227,7 @@ func (c *testCase) records(t *testing.T) []Event {
 		t.Fatal(err)
 	}
 	defer consumer.Close()
-	var events []Event
+	var events []recorded.Event
 	for open > 0 {
 		fetches := consumer.PollFetches(t.Context())
 		if err := fetches.Err(); err != nil {
@@ -233,7 +236,7 @@ func (c *testCase) records(t *testing.T) []Event {
 		fetches.EachRecord(func(r *kgo.Record) {
 			end, reading := left[r.Topic][r.Partition]
 			if !r.Attrs.IsControl() && r.Offset < end {
-				events = append(events, newEvent(r))
+				events = append(events, recorded.NewEvent(r))
 			}
 			if reading && r.Offset+1 >= end {
 				delete(left[r.Topic], r.Partition)
@@ -241,6 +244,6 @@ func (c *testCase) records(t *testing.T) []Event {
 			}
 		})
 	}
-	slices.SortStableFunc(events, func(a, b Event) int { return strings.Compare(a.Topic, b.Topic) })
+	slices.SortStableFunc(events, func(a, b recorded.Event) int { return strings.Compare(a.Topic, b.Topic) })
 	return events
 }

@@ -1,11 +1,10 @@
-// Package conformance runs the same SQL that was run through a real Kafka Connect 4.3.1 with Debezium's PostgreSQL connector
-// 3.6.3 through capture, and demands the same records, byte for byte.
+// Package recorded reads what Debezium was recorded to write and compares records with it, byte for byte.
 //
-// A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector starts, changes.sql while it streams, config.json
-// holds the connector properties that matter to the case, and expected.jsonl what Debezium had written: topic, key, value
-// and headers, in topic order. What differs from run to run (times of the run, LSNs, transaction ids, the version) is
-// masked on both sides; its presence and place still count.
-package conformance
+// A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector starts, changes.sql while it
+// streams, config.json holds the connector properties that matter to the case, and expected.jsonl what a real Kafka Connect
+// 4.3.1 with Debezium's PostgreSQL connector 3.6.3 wrote: topic, key, value and headers, in topic order. What differs from
+// run to run (times of the run, LSNs, transaction ids, the version) is masked on both sides; its presence and place still count.
+package recorded
 
 import (
 	"encoding/base64"
@@ -31,8 +30,8 @@ type Event struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
-// newEvent makes an Event of a record, without the headers that Kafka Connect itself adds for Debezium's context.
-func newEvent(r *kgo.Record) Event {
+// NewEvent makes an Event of a record, without the headers that Kafka Connect itself adds for Debezium's context.
+func NewEvent(r *kgo.Record) Event {
 	e := Event{Topic: r.Topic, Key: text(r.Key), Value: text(r.Value)}
 	for _, h := range r.Headers {
 		if strings.HasPrefix(h.Key, "__debezium.context.") {
@@ -57,8 +56,8 @@ func text(b []byte) *string {
 	return &s
 }
 
-// readExpected reads expected.jsonl.
-func readExpected(path string) ([]Event, error) {
+// Read reads the events of a file expected.jsonl.
+func Read(path string) ([]Event, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -84,7 +83,7 @@ var volatile = []struct {
 	to string
 }{
 	{regexp.MustCompile(`"(ts_ms|ts_us|ts_ns|txId|lsn|__src_ts|__lsn|__source_lsn|_source_lsn|_lsn)":-?\d+`), `"$1":0`},
-	{regexp.MustCompile(`"sequence":"(?:[^"\\]|\\.)*"`), `"sequence":"S"`},
+	{regexp.MustCompile(`"(__)?sequence":"(?:[^"\\]|\\.)*"`), `"${1}sequence":"S"`},
 	{regexp.MustCompile(`"id":"\d+:\d+"`), `"id":"T"`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
@@ -111,19 +110,19 @@ func (e Event) stable() string {
 	return e.Topic + "\nkey " + stable(e.Key) + "\nvalue " + stable(e.Value) + "\nheaders " + strings.Join(headers, ",")
 }
 
-// verdict is the outcome of one case: how many of the expected records are equal, and the first difference ("" if none).
-type verdict struct {
-	equal, expected int
-	difference      string
+// Verdict is the outcome of a comparison: how many of the expected records are equal, and the first difference ("" if none).
+type Verdict struct {
+	Equal, Expected int
+	Difference      string
 }
 
-// compare compares position by position within each topic.
-func compare(expected, got []Event) verdict {
+// Compare compares position by position within each topic.
+func Compare(expected, got []Event) Verdict {
 	want, have := byTopic(expected), byTopic(got)
-	v := verdict{expected: len(expected)}
+	v := Verdict{Expected: len(expected)}
 	note := func(format string, args ...any) {
-		if v.difference == "" {
-			v.difference = fmt.Sprintf(format, args...)
+		if v.Difference == "" {
+			v.Difference = fmt.Sprintf(format, args...)
 		}
 	}
 	for _, topic := range slices.Sorted(maps.Keys(want)) {
@@ -132,9 +131,9 @@ func compare(expected, got []Event) verdict {
 			case i >= len(have[topic]):
 				note("missing: %s", w)
 			case have[topic][i] == w:
-				v.equal++
+				v.Equal++
 			default:
-				note("want %s\n got %s", w, have[topic][i])
+				note("record %d of %s differs:\n%s", i, topic, difference(have[topic][i], w))
 			}
 		}
 		if n := len(have[topic]) - len(want[topic]); n > 0 {
@@ -147,6 +146,16 @@ func compare(expected, got []Event) verdict {
 		}
 	}
 	return v
+}
+
+// difference shows both texts around the first byte that differs.
+func difference(got, want string) string {
+	i := 0
+	for i < len(got) && i < len(want) && got[i] == want[i] {
+		i++
+	}
+	around := func(s string) string { return s[max(0, min(i, len(s))-120):min(len(s), i+160)] }
+	return " got …" + around(got) + "…\nwant …" + around(want) + "…"
 }
 
 func byTopic(events []Event) map[string][]string {
