@@ -8,33 +8,74 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// batch is what one Kafka transaction holds: records and the checkpoint that they lead to.
+// batch is what is written to Kafka at once: records and the checkpoint that they lead to.
 type batch struct {
 	change.Batch
-	// at is the position after the last record.
-	at pgrepl.Position
+	tally
 	// whole says that the batch ends between two transactions.
 	whole bool
 	// due says that the position is worth a Kafka transaction even without records.
 	due bool
-	// transactions counts the commits in the batch; txID and commitTime are those of the last one.
+	// signalOffset is the offset after the last record of the signal topic that the batch obeys; 0 if it obeys none.
+	signalOffset int64
+}
+
+// tally is what board, metrics and traces are told about records once they are durable. Those of the batches of one Kafka
+// transaction add up.
+type tally struct {
+	// at is the position after the last record.
+	at pgrepl.Position
+	// transactions counts the commits; txID and commitTime are those of the last one.
 	transactions int
 	txID         uint32
 	commitTime   int64
 	// steps are the snapshot's advances that the records make.
 	steps []snapshotStep
-	// incremental is the progress of an incremental snapshot that the batch makes; nil if it makes none.
-	incremental *incrementalProgress
-	// signalOffset is the offset after the last record of the signal topic that the batch obeys; 0 if it obeys none.
-	signalOffset int64
-	// began is when its delivery began.
-	began time.Time
-	// traces are the sampled transactions in the batch.
+	// traces are the sampled transactions.
 	traces []tracedTransaction
-	// counts are the change events in the batch, by table and operation.
+	// counts are the change events, by table and operation.
 	counts []eventCount
-	// awaited are closed when the batch is durable.
+	// incremental is the progress of incremental snapshots that the records make; nil if they make none.
+	incremental *incrementalProgress
+	// awaited are closed when the records are durable.
 	awaited []chan struct{}
+	// began is when the first of the records was handed to the producer, topic where it went, records how many there are.
+	began   time.Time
+	topic   string
+	records int
+}
+
+// add takes over what came after.
+func (t *tally) add(b *batch) {
+	if t.began.IsZero() {
+		t.began = b.began
+	}
+	if t.topic == "" && len(b.Records) > 0 {
+		t.topic = b.Records[0].Topic
+	}
+	t.records += len(b.Records)
+	t.at = b.at
+	if b.transactions > 0 {
+		t.transactions += b.transactions
+		t.txID, t.commitTime = b.txID, b.commitTime
+	}
+	if b.incremental != nil {
+		t.incremental = b.incremental
+	}
+	t.awaited = append(t.awaited, b.awaited...)
+	t.steps = append(t.steps, b.steps...)
+	t.traces = append(t.traces, b.traces...)
+	for _, c := range b.counts {
+		t.count(c.table, c.op, c.n)
+	}
+}
+
+// reset forgets everything and keeps the memory.
+func (t *tally) reset() {
+	clear(t.steps)
+	clear(t.traces)
+	clear(t.counts)
+	*t = tally{steps: t.steps[:0], traces: t.traces[:0], counts: t.counts[:0]}
 }
 
 // eventCount counts events of one table and operation.
@@ -44,26 +85,28 @@ type eventCount struct {
 	n     int64
 }
 
-func (b *batch) count(t *tableEncoder, op change.Op, n int) {
-	for i := len(b.counts) - 1; i >= 0; i-- {
-		if c := &b.counts[i]; c.table == t && c.op == op {
-			c.n += int64(n)
+func (t *tally) count(of *tableEncoder, op change.Op, n int64) {
+	for i := len(t.counts) - 1; i >= 0; i-- {
+		if c := &t.counts[i]; c.table == of && c.op == op {
+			c.n += n
 			return
 		}
 	}
-	b.counts = append(b.counts, eventCount{t, op, int64(n)})
+	t.counts = append(t.counts, eventCount{of, op, n})
 }
 
 func (b *batch) reset() {
 	b.Batch.Reset()
-	clear(b.traces)
-	*b = batch{Batch: b.Batch, steps: b.steps[:0], traces: b.traces[:0], counts: b.counts[:0]}
+	b.tally.reset()
+	*b = batch{Batch: b.Batch, tally: b.tally}
 }
 
 // stage is where the stream's reader hands batches to the deliverer. There are two: the reader fills one while the other
-// is being delivered. The deliverer takes the open batch as soon as it is free and the batch ends between transactions or
-// is full: so a single row leaves at once, and under load batches grow to what the last delivery left time for, without
+// is being written. The deliverer takes the open batch as soon as it is free and the batch ends between transactions or
+// is full: so a single row leaves at once, and under load batches grow to what the last write left time for, without
 // any timer. A reader that finds the open batch full waits, and with it the socket.
+//
+// A written batch is free again before it is durable: that it becomes, with others, when a Kafka transaction is committed.
 type stage struct {
 	// maxEvents and maxBytes bound one batch (soft: the event that reaches a limit still goes in).
 	maxEvents, maxBytes int
@@ -71,15 +114,16 @@ type stage struct {
 	mu     sync.Mutex
 	filled sync.Cond // the open batch became ready, or the stage closed
 	freed  sync.Cond // the open batch was taken, or the stage closed
-	// mu guards all that follows. open is never nil; spare is nil while it is being delivered.
+	// mu guards all that follows. open is never nil; spare is nil while it is being written.
 	open, spare *batch
 	closed      bool
-	// ring knows which batches are durable.
-	ring *pgrepl.Ring
+	// ring knows which batches are durable; tickets are those of taken batches that are not.
+	ring    *pgrepl.Ring
+	tickets []pgrepl.Ticket
 }
 
 func newStage(at pgrepl.Position, maxEvents, maxBytes int) *stage {
-	s := &stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &batch{at: at, whole: true}, spare: new(batch), ring: pgrepl.NewRing(at.Commit)}
+	s := &stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &batch{tally: tally{at: at}, whole: true}, spare: new(batch), ring: pgrepl.NewRing(at.Commit)}
 	s.filled.L, s.freed.L = &s.mu, &s.mu
 	return s
 }
@@ -113,38 +157,43 @@ func (s *stage) unlock() {
 }
 
 // take waits for a batch that is ready; nil if the stage is closed.
-func (s *stage) take() (*batch, pgrepl.Ticket) {
+func (s *stage) take() *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for !s.closed && (s.spare == nil || !s.ready()) {
+	for !s.closed && !s.ready() {
 		s.filled.Wait()
 	}
 	if s.closed {
-		return nil, 0
+		return nil
 	}
 	b := s.open
 	s.open, s.spare = s.spare, nil
 	s.open.at, s.open.whole = b.at, b.whole
 	s.freed.Signal()
 	b.began = time.Now()
-	return b, s.ring.Track(b.at.Commit, b.Size)
+	s.tickets = append(s.tickets, s.ring.Track(b.at.Commit, b.Size))
+	return b
 }
 
-// delivered gives a durable batch back and returns the LSN below which everything is durable.
-func (s *stage) delivered(b *batch, t pgrepl.Ticket) pgrepl.LSN {
+// written gives a batch back that the broker holds, and says whether the next one is ready already.
+func (s *stage) written(b *batch) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mark := s.ring.Done(t)
-	for _, c := range b.awaited {
-		close(c)
-	}
 	b.reset()
 	s.spare = b
-	s.freed.Signal()
-	if s.ready() {
-		s.filled.Signal()
+	return s.ready() && !s.closed
+}
+
+// committed notes that all written batches are durable and returns the LSN below which everything is.
+func (s *stage) committed() pgrepl.LSN {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tickets {
+		s.ring.Done(t)
 	}
-	return mark
+	s.tickets = s.tickets[:0]
+	s.freed.Signal()
+	return s.ring.Mark()
 }
 
 // inFlight is how many bytes of records wait or are being delivered.
@@ -170,7 +219,7 @@ func (s *stage) drain() bool {
 	defer s.mu.Unlock()
 	s.open.due = true
 	s.filled.Signal()
-	for !s.closed && (s.spare == nil || s.open.due) {
+	for !s.closed && (s.open.due || len(s.tickets) > 0) {
 		s.freed.Wait()
 	}
 	return !s.closed

@@ -127,8 +127,8 @@ func (e *entry) snapshotted() {
 	}
 }
 
-// delivered notes a durable batch.
-func (e *entry) delivered(b *batch, now time.Time, exactlyOnce bool) {
+// delivered notes durable records.
+func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st := e.state

@@ -217,7 +217,7 @@ func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
 		if err != nil {
 			return r.unprocessable(err)
 		}
-		b.count(enc, change.Read, k)
+		b.count(enc, change.Read, int64(k))
 	}
 	return nil
 }

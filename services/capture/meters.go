@@ -48,7 +48,7 @@ func newMeters(meter metric.Meter, tracer trace.Tracer, board *Board) (*meters, 
 	return m, board.observe(meter)
 }
 
-func (m *meters) delivered(b *batch, now time.Time) {
+func (m *meters) delivered(b *tally, now time.Time) {
 	ctx := context.Background()
 	for _, c := range b.counts {
 		set := metric.WithAttributes(attribute.String("table", c.table.name), attribute.String("op", string(rune(c.op))))

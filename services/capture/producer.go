@@ -5,32 +5,40 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
 )
 
 // errFenced says that another worker runs the connector now.
 var errFenced = errors.New("another worker has taken the connector over")
 
-// producer writes batches and checkpoints to Kafka. Where the broker has transactions, both go in one; else the
-// checkpoint follows the acknowledged events, and a crash in between repeats the batch. It is used by one goroutine.
+// producer writes batches and checkpoints to Kafka. Where the broker has transactions, both go in one, which may hold
+// several batches: write opens it if none is open, commit ends it. Without transactions the checkpoint follows the
+// acknowledged events, and a crash in between repeats the batch. It is used by one goroutine. After an error of write or
+// commit nothing that was not durable is visible to readers of committed records, and the producer must not be used any more.
 type producer struct {
 	client        *kgo.Client
 	topics        *topicMaker
 	transactional bool
-	offsetsTopic  string
-	offsetKey     []byte
-	// saved is the last durable checkpoint.
+	// transactionalID fences: there is one a connector.
+	transactionalID string
+	offsetsTopic    string
+	offsetKey       []byte
+	// saved is the checkpoint that was written last. It is durable unless open says that it waits for commit.
 	saved checkpoint
-	fail  *failpoints
-	// ended is when the last transaction was committed, gap how long after it the next may begin.
-	ended time.Time
-	gap   time.Duration
+	open  bool
+	fail  *failpoint.Set
+	// blind says that the broker does not tell how far it is with the last transaction (see settle).
+	blind  bool
+	logger *slog.Logger
 
 	failure atomic.Pointer[error] // the first failed record of the batch
 	promise func(*kgo.Record, error)
@@ -44,7 +52,7 @@ const transactionTimeout = 30 * time.Second
 // with the connector's transactional id.
 func newProducer(ctx context.Context, t *task) (*producer, error) {
 	env, s, fail := t.env, t.settings, t.fail
-	p := &producer{fail: fail, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix})}
+	p := &producer{fail: fail, logger: env.Logger, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix}), transactionalID: "calypso-" + env.Connector}
 	p.promise = func(r *kgo.Record, err error) {
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
@@ -67,7 +75,7 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 		}
 		return p, p.withoutTransactions(env, s, opts)
 	}
-	client, err := env.Kafka(append(opts, kgo.TransactionalID("calypso-"+env.Connector), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(shortestGap))...)
+	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
@@ -104,9 +112,9 @@ func noTransactions(err error) bool {
 	return errors.Is(err, kerr.UnsupportedVersion) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(err, kerr.UnsupportedForMessageFormat)
 }
 
-// deliver makes a batch and the checkpoint after it durable, or returns an error after which nothing of it is visible to
-// readers of committed records and the producer must not be used any more.
-func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error {
+// write sends a batch's records, and the checkpoint that they lead to, and waits until the broker has them: from then on
+// the batch's memory is free, and readers of uncommitted records have what is in it.
+func (p *producer) write(ctx context.Context, b *batch, next checkpoint) error {
 	value, err := json.Marshal(&next)
 	if err != nil {
 		return fmt.Errorf("write the checkpoint: %w", err)
@@ -114,74 +122,89 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 	if err := p.ensureTopics(ctx, b); err != nil {
 		return err
 	}
-	if p.transactional {
-		if err := p.settle(ctx); err != nil {
-			return err
-		}
+	if p.transactional && !p.open {
 		if err := p.client.BeginTransaction(); err != nil {
 			return fmt.Errorf("begin a Kafka transaction: %w", fenced(err))
 		}
 	}
-	began := time.Now()
+	p.open = true
 	for i := range b.Records {
 		p.client.Produce(ctx, &b.Records[i], p.promise)
 	}
-	offset := &kgo.Record{Topic: p.offsetsTopic, Key: p.offsetKey, Value: value}
 	if !p.transactional {
 		if err := p.flush(ctx); err != nil {
 			return err
 		}
 	}
-	p.client.Produce(ctx, offset, p.promise)
+	p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Key: p.offsetKey, Value: value}, p.promise)
 	if err := p.flush(ctx); err != nil {
 		return err
-	}
-	if p.transactional {
-		p.learn(len(b.Records), time.Since(began))
-		p.fail.pass("after_produce_before_commit")
-		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
-		}
-		p.ended = time.Now()
 	}
 	p.saved = next
 	return nil
 }
 
-// A transaction that begins while the broker still writes the markers of the last is held by Kafka 4 for
-// add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890), and by older brokers for the client's own pause. So the
-// next transaction waits for as long as markers seem to take: longer after it was held, a little shorter after it was not.
-const (
-	shortestGap = time.Millisecond
-	longestGap  = 12 * time.Millisecond
-	// held is how long writing a batch takes at least when the broker holds its transaction.
-	held = 18 * time.Millisecond
-	// heldRecords bounds the batches whose writing time says something: larger ones take long by themselves.
-	heldRecords = 1000
-)
-
-// settle waits until the markers of the last transaction should be written.
-func (p *producer) settle(ctx context.Context) error {
-	rest := p.gap - time.Since(p.ended)
-	if rest <= 0 {
-		return nil
+// commit makes everything that was written durable.
+func (p *producer) commit(ctx context.Context) error {
+	if p.transactional && p.open {
+		p.fail.Pass("after_produce_before_commit")
+		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
+		}
 	}
-	select {
-	case <-time.After(rest):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	p.open = false
+	return nil
 }
 
-// learn adapts the gap to how long writing a transaction's records took.
-func (p *producer) learn(records int, writing time.Duration) {
-	switch {
-	case records > heldRecords:
-	case writing >= held:
-		p.gap = min(p.gap+2*time.Millisecond, longestGap)
-	default:
-		p.gap = max(p.gap-p.gap/64, shortestGap)
+// durable says whether everything that was written is.
+func (p *producer) durable() bool { return !p.open }
+
+// deliver makes a batch and the checkpoint after it durable.
+func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error {
+	if err := p.write(ctx, b, next); err != nil {
+		return err
+	}
+	if err := p.commit(ctx); err != nil {
+		return err
+	}
+	p.settle(ctx)
+	return nil
+}
+
+// How long settle waits between two questions at first, and for how long it asks at most.
+const (
+	settlePause   = 300 * time.Microsecond
+	settleLongest = 200 * time.Millisecond
+)
+
+// settle waits until the broker has written the markers of the last transaction, which it does after it has answered the
+// commit. A transaction that begins before, Kafka 4 holds for add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890);
+// the markers take one or two. A broker that cannot be asked, or does not answer, costs those 20 ms and nothing else.
+func (p *producer) settle(ctx context.Context) {
+	if !p.transactional || p.blind {
+		return
+	}
+	req := kmsg.NewPtrDescribeTransactionsRequest()
+	req.TransactionalIDs = []string{p.transactionalID}
+	for began, pause := time.Now(), settlePause; time.Since(began) < settleLongest; pause *= 2 {
+		resp, err := req.RequestWith(ctx, p.client)
+		if err != nil || len(resp.TransactionStates) != 1 {
+			p.blind = errors.Is(err, kerr.UnsupportedVersion) || err == nil
+			return
+		}
+		if err := kerr.ErrorForCode(resp.TransactionStates[0].ErrorCode); err != nil {
+			p.blind = !kerr.IsRetriable(err)
+			if p.blind {
+				p.logger.Info("The broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "error", err)
+			}
+			return
+		}
+		if state := resp.TransactionStates[0].State; state != "PrepareCommit" && state != "PrepareAbort" {
+			return
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
 	}
 }
 

@@ -501,7 +501,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	s.board.snapshotted()
 	s.env.Logger.Info("The snapshot is complete", "tables", len(n.queue.tables), "position", at.String())
-	s.fail.pass("between_snapshot_and_stream")
+	s.fail.Pass("between_snapshot_and_stream")
 	return nil
 }
 

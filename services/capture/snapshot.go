@@ -314,7 +314,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 	if err != nil {
 		return err
 	}
-	w.b.count(w.enc, change.Read, k)
+	w.b.count(w.enc, change.Read, int64(k))
 	step := w.step()
 	step.rows++
 	if len(w.b.Records) < w.settings.batchEvents && w.b.Size < w.settings.batchBytes {
@@ -364,11 +364,11 @@ func (w *snapshotWorker) flush() error {
 func (n *snapshot) deliver(ctx context.Context, b *batch) error {
 	next := n.producer.saved
 	next.snapshot = n.queue.apply(next.snapshot, b.steps)
-	n.fail.pass("before_produce")
+	n.fail.Pass("before_produce")
 	if err := n.producer.deliver(ctx, b, next); err != nil {
 		return err
 	}
-	n.delivered(b)
-	n.fail.pass("mid_snapshot")
+	n.delivered(&b.tally)
+	n.fail.Pass("mid_snapshot")
 	return nil
 }

@@ -26,11 +26,12 @@ func TestABatchLeavesAtOnceBetweenTransactionsAndNotWithinOne(t *testing.T) {
 		t.Error("a batch that ends within a transaction is ready")
 	}
 	put(s, 2, true)
-	b, ticket := s.take()
+	b := s.take()
 	if b == nil || len(b.Records) != 2 {
 		t.Fatalf("took %+v", b)
 	}
-	if mark := s.delivered(b, ticket); mark != 2 {
+	s.written(b)
+	if mark := s.committed(); mark != 2 {
 		t.Errorf("mark %s, want 0/2", mark)
 	}
 	for range 3 {
@@ -56,7 +57,7 @@ func TestAReaderWaitsForRoomAndEverythingComesInOrder(t *testing.T) {
 	})
 	seen, mark := 0, pgrepl.LSN(0)
 	for {
-		b, ticket := s.take()
+		b := s.take()
 		if b == nil {
 			break
 		}
@@ -67,10 +68,32 @@ func TestAReaderWaitsForRoomAndEverythingComesInOrder(t *testing.T) {
 		if int(b.at.Commit) != seen {
 			t.Fatalf("position %s after %d records", b.at, seen)
 		}
-		mark = s.delivered(b, ticket)
+		s.written(b)
+		mark = s.committed()
 	}
 	wg.Wait()
 	if seen != n || mark != n {
 		t.Errorf("%d records to mark %s, want %d", seen, mark, n)
+	}
+}
+
+func TestBatchesAreConfirmedWhenTheirKafkaTransactionIsCommittedAndNotWhenTheyAreWritten(t *testing.T) {
+	s := newStage(pgrepl.Position{Commit: 1}, 100, 1000)
+	put(s, 10, true)
+	b := s.take()
+	put(s, 20, true)
+	if !s.written(b) {
+		t.Error("the next batch is ready, but the deliverer was not told")
+	}
+	b = s.take()
+	put(s, 30, false)
+	if s.written(b) {
+		t.Error("a batch that ends within a transaction is called ready")
+	}
+	if mark := s.ring.Mark(); mark != 1 {
+		t.Errorf("mark %s before the commit", mark)
+	}
+	if mark := s.committed(); mark != 20 {
+		t.Errorf("mark %s after the commit, want 0/14", mark)
 	}
 }

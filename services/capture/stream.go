@@ -90,12 +90,15 @@ func (s *session) statusTimes() pgrepl.StatusTimes {
 	return t
 }
 
-// deliverStaged delivers batches as the stage hands them over and confirms what is durable.
+// deliverStaged writes batches as the stage hands them over, commits them and confirms what is durable. While batches
+// follow each other closely they share a Kafka transaction, for transactionSpan at most: readers of uncommitted records get
+// them at once, and the cost of a commit is paid once for all.
 func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage *stage) error {
+	var sum tally
 	for {
-		b, ticket := stage.take()
+		b := stage.take()
 		if b == nil {
-			return nil
+			return s.producer.commit(ctx)
 		}
 		next := s.producer.saved
 		next.at = b.at
@@ -108,32 +111,50 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		if b.signalOffset > 0 {
 			next.signalOffset = b.signalOffset
 		}
-		s.fail.pass("before_produce")
-		if err := s.deliverNoticing(ctx, b, next); err != nil {
+		s.fail.Pass("before_produce")
+		sum.add(b)
+		err := s.noticing(sum.records, func() error {
+			if err := s.producer.write(ctx, b, next); err != nil {
+				return err
+			}
+			if stage.written(b) && time.Since(sum.began) < transactionSpan {
+				return nil
+			}
+			return s.producer.commit(ctx)
+		})
+		if err != nil {
 			stage.close()
 			return err
 		}
-		s.delivered(b)
-		s.fail.pass("after_commit_before_status")
-		mark := stage.delivered(b, ticket)
-		if s.settings.confirm {
+		if !s.producer.durable() {
+			continue
+		}
+		s.delivered(&sum)
+		sum.reset()
+		s.fail.Pass("after_commit_before_status")
+		if mark := stage.committed(); s.settings.confirm {
 			conn.Confirm(mark)
 		}
+		s.producer.settle(ctx)
 	}
 }
+
+// transactionSpan is for how long batches join an open Kafka transaction. The records of a longer one would reach readers
+// of committed records that much later.
+const transactionSpan = 10 * time.Millisecond
 
 // slowDelivery is after how long an unacknowledged batch counts as trouble worth showing.
 const slowDelivery = 5 * time.Second
 
-// deliverNoticing delivers a batch; where the broker does not answer, which the client waits out, it says so meanwhile.
-func (s *session) deliverNoticing(ctx context.Context, b *batch, next checkpoint) error {
+// noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
+func (s *session) noticing(records int, write func() error) error {
 	slow := time.AfterFunc(slowDelivery, func() {
-		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow", len(b.Records), slowDelivery)
+		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow", records, slowDelivery)
 		s.board.slow(err)
 		s.env.Retrying(err)
 		s.env.Logger.Warn(err.Error())
 	})
-	err := s.producer.deliver(ctx, b, next)
+	err := write()
 	if !slow.Stop() && err == nil {
 		s.board.slow(nil)
 		s.env.Retrying(nil)
@@ -141,12 +162,15 @@ func (s *session) deliverNoticing(ctx context.Context, b *batch, next checkpoint
 	return err
 }
 
-// delivered tells board, metrics and traces about a durable batch.
-func (s *session) delivered(b *batch) {
+// delivered tells board, metrics, traces and who waits for them about durable records.
+func (s *session) delivered(t *tally) {
 	now := time.Now()
-	s.board.delivered(b, now, s.producer.transactional)
-	s.meters.delivered(b, now)
-	s.traceDelivered(b, now)
+	s.board.delivered(t, now, s.producer.transactional)
+	s.meters.delivered(t, now)
+	s.traceDelivered(t, now)
+	for _, c := range t.awaited {
+		close(c)
+	}
 }
 
 // reader turns the stream into batches. It is one goroutine, the only one that encodes changes.
@@ -279,7 +303,7 @@ func (r *reader) handle(m *pgrepl.Message) error {
 	}
 	err := r.apply(b, m)
 	r.stage.unlock()
-	r.fail.pass("after_decode")
+	r.fail.Pass("after_decode")
 	return err
 }
 
@@ -421,7 +445,7 @@ func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Mess
 		r.counted(enc, int64(n))
 	}
 	if !delivered {
-		b.count(enc, op, n)
+		b.count(enc, op, int64(n))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -24,7 +25,7 @@ type task struct {
 	events   change.Config
 	board    *entry
 	meters   *meters
-	fail     *failpoints
+	fail     *failpoint.Set
 	delivery Delivery
 }
 
@@ -37,7 +38,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpointsFrom(os.Getenv("CALYPSO_FAILPOINT"))}
+	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
 	t.events.OnConversionFailure = t.conversionFailed
 	t.board = o.Board.add(env, s)

@@ -33,10 +33,10 @@ func (t *transaction) trace(traceparent string) {
 	t.headers = []kgo.RecordHeader{{Key: telemetry.TraceparentKey, Value: []byte(traceparent)}}
 }
 
-// traceDelivered makes the spans of a durable batch: for each traced transaction one from its commit to the broker's
-// acknowledgement, child of the application's span, and one of the batch that links to them. Batches without traced
+// traceDelivered makes the spans of durable records: for each traced transaction one from its commit to the broker's
+// acknowledgement, child of the application's span, and one of the writing that links to them. Records without traced
 // transactions cost nothing.
-func (s *session) traceDelivered(b *batch, now time.Time) {
+func (s *session) traceDelivered(b *tally, now time.Time) {
 	if len(b.traces) == 0 {
 		return
 	}
@@ -52,8 +52,8 @@ func (s *session) traceDelivered(b *batch, now time.Time) {
 		}
 		span.End(trace.WithTimestamp(now))
 	}
-	_, span := tracer.Start(context.Background(), "send "+b.Records[0].Topic, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(b.began), trace.WithLinks(links...),
+	_, span := tracer.Start(context.Background(), "send "+b.topic, trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(b.began), trace.WithLinks(links...),
 		trace.WithAttributes(attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "send"), attribute.String("messaging.operation.type", "send"),
-			attribute.String("messaging.destination.name", b.Records[0].Topic), attribute.Int("messaging.batch.message_count", len(b.Records))))
+			attribute.String("messaging.destination.name", b.topic), attribute.Int("messaging.batch.message_count", b.records)))
 	span.End(trace.WithTimestamp(now))
 }
