@@ -34,7 +34,7 @@ test: ## Run unit and integration tests with the race detector; says what was le
 
 .PHONY: conformance
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
-	$(GO) test -count=1 -timeout 20m -parallel 3 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
+	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
 
 .PHONY: chaos-capture
 chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED, SHORT, RUN)
