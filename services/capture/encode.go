@@ -13,29 +13,44 @@ type tableEncoder struct {
 	// captured is false for tables whose changes are read but make no events.
 	captured bool
 	signal   bool
+	// oversized handles records that their topic does not take; nil where they stop the connector.
+	oversized *oversized
 }
 
 // newTableEncoder compiles the encoder of a relation; for a table that is not captured there is none.
-func (t *task) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
+func (s *session) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
-	e := &tableEncoder{rel: rel, name: table.String(), captured: t.settings.filter.captured(table), signal: t.settings.filter.isSignal(table)}
+	e := &tableEncoder{rel: rel, name: table.String(), captured: s.settings.filter.captured(table), signal: s.settings.filter.isSignal(table), oversized: s.oversized}
 	if !e.captured {
 		return e, nil
 	}
 	var err error
-	e.Encoder, err = change.NewEncoder(rel, &t.events)
+	e.Encoder, err = change.NewEncoder(rel, &s.events)
 	return e, err
+}
+
+// Append is change.Encoder's, under the rule for oversized records.
+func (e *tableEncoder) Append(b *change.Batch, ev *change.Event) (int, error) {
+	records, size := len(b.Records), b.Size
+	n, err := e.Encoder.Append(b, ev)
+	if err != nil || e.oversized == nil || e.oversized.fit(b.Records[records:]) {
+		return n, err
+	}
+	if e.oversized.cut {
+		b.Records, b.Size = e.oversized.cutToFit(e, b, records, size, ev)
+	}
+	return n, e.oversized.setAside(b, records, ev.Source.LSN)
 }
 
 // encoders finds the encoder of a relation; the one used last costs a comparison.
 type encoders struct {
-	task  *task
-	byRel map[*change.Relation]*tableEncoder
-	last  *tableEncoder
+	session *session
+	byRel   map[*change.Relation]*tableEncoder
+	last    *tableEncoder
 }
 
-func newEncoders(t *task) *encoders {
-	return &encoders{task: t, byRel: make(map[*change.Relation]*tableEncoder)}
+func newEncoders(s *session) *encoders {
+	return &encoders{session: s, byRel: make(map[*change.Relation]*tableEncoder)}
 }
 
 func (c *encoders) of(rel *change.Relation) (*tableEncoder, error) {
@@ -45,7 +60,7 @@ func (c *encoders) of(rel *change.Relation) (*tableEncoder, error) {
 	e := c.byRel[rel]
 	if e == nil {
 		var err error
-		if e, err = c.task.newTableEncoder(rel); err != nil {
+		if e, err = c.session.newTableEncoder(rel); err != nil {
 			return nil, err
 		}
 		for old := range c.byRel { // an older version of the table is not needed any more

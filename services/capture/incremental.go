@@ -102,7 +102,7 @@ func newIncremental(s *session, saved *incrementalProgress) *incremental {
 	if saved == nil {
 		saved = new(incrementalProgress)
 	}
-	return &incremental{session: s, progress: saved, requests: make(chan chunkRequest, 1), encoders: newEncoders(s.task)}
+	return &incremental{session: s, progress: saved, requests: make(chan chunkRequest, 1), encoders: newEncoders(s)}
 }
 
 // next asks for the next chunk, if there is one to read and none is being read.

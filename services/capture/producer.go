@@ -53,10 +53,11 @@ const transactionTimeout = 30 * time.Second
 func newProducer(ctx context.Context, t *task) (*producer, error) {
 	env, s, fail := t.env, t.settings, t.fail
 	p := &producer{fail: fail, logger: env.Logger, offsetsTopic: env.OffsetsTopic, offsetKey: connector.OffsetKey(env.Connector, map[string]any{"server": s.prefix}), transactionalID: "calypso-" + env.Connector}
+	limits := newTopicLimits(s.topics, s.producer.maxRequest)
 	p.promise = func(r *kgo.Record, err error) {
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-				err = permanent("a record of %d bytes with key %.200q is too large for topic %s: raise the topic's max.message.bytes and producer.override.max.request.size, or leave the column out with column.exclude.list: %w", len(r.Key)+len(r.Value), r.Key, r.Topic, err)
+				err = tooLarge(r, int(limits.batch(r.Topic)), err)
 			}
 			p.failure.CompareAndSwap(nil, &err)
 		}
@@ -67,13 +68,13 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.batchEvents + 1000), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
-		kgo.ProducerBatchMaxBytes(s.producer.maxRequest), kgo.StopProducerOnDataLossDetected(),
+		kgo.ProducerBatchMaxBytesFn(limits.batch), kgo.StopProducerOnDataLossDetected(),
 	}
 	if t.delivery == AtLeastOnce {
 		if s.exactlyOnce == "required" {
 			return nil, permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
 		}
-		return p, p.withoutTransactions(env, s, opts)
+		return p, p.withoutTransactions(env, limits, opts)
 	}
 	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
 	if err != nil {
@@ -83,7 +84,7 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 	switch {
 	case err == nil:
 		p.client, p.transactional = client, true
-		p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
+		p.topics = newTopicMaker(p.client, limits, env.UsedTopic)
 		return p, nil
 	case noTransactions(err):
 		client.Close()
@@ -91,7 +92,7 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
 		}
 		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
-		return p, p.withoutTransactions(env, s, opts)
+		return p, p.withoutTransactions(env, limits, opts)
 	default:
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
@@ -99,11 +100,11 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 }
 
 // withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
-func (p *producer) withoutTransactions(env connector.TaskEnv, s *settings, opts []kgo.Opt) (err error) {
+func (p *producer) withoutTransactions(env connector.TaskEnv, limits *topicLimits, opts []kgo.Opt) (err error) {
 	if p.client, err = env.Kafka(opts...); err != nil {
 		return fmt.Errorf("make a Kafka client: %w", err)
 	}
-	p.topics = newTopicMaker(p.client, s.topics, env.UsedTopic)
+	p.topics = newTopicMaker(p.client, limits, env.UsedTopic)
 	return nil
 }
 

@@ -26,6 +26,8 @@ type session struct {
 	plugin   string
 	// plainNumbers says that the server's wal2json cannot send numbers as strings.
 	plainNumbers bool
+	// oversized handles records that their topic does not take; nil where they stop the connector.
+	oversized *oversized
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
 	relations map[uint32]*change.Relation
 }
@@ -40,6 +42,9 @@ func (t *task) session(ctx context.Context) error {
 	var err error
 	if s.producer, err = newProducer(ctx, t); err != nil {
 		return err
+	}
+	if o := t.settings.oversized; o.mode != "stop" {
+		s.oversized = newOversized(ctx, o, s.producer.topics.limits, t)
 	}
 	saved, err := s.producer.load(ctx, t.env, t.settings.prefix)
 	if err != nil {

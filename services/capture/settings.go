@@ -51,8 +51,9 @@ type settings struct {
 	maxTables      int
 	failOverMax    bool
 	skipFailures   string // event.processing.failure.handling.mode
-	topics         topicSettings
+	topics         topicGroups
 	producer       producerSettings
+	oversized      oversizedSettings
 	signals        signalSettings
 }
 
@@ -78,23 +79,15 @@ type signalSettings struct {
 	readOnly     bool
 }
 
-// topicSettings are topic.creation.default.*.
-type topicSettings struct {
-	partitions  int32
-	replication int16
-	config      map[string]*string
-}
-
 // producerSettings are those of producer.override.* that have a counterpart here.
 type producerSettings struct {
 	compression []kgo.CompressionCodec
-	maxRequest  int32
+	maxRequest  int // 0: not set
 }
 
-// parseProducer reads producer.override.*: compression.type (snappy) and max.request.size (1 MiB, the default limit of
-// brokers).
+// parseProducer reads producer.override.*: compression.type (snappy) and max.request.size (what the topic takes).
 func parseProducer(set map[string]string) (producerSettings, error) {
-	p := producerSettings{compression: []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}, maxRequest: 1000012}
+	p := producerSettings{compression: []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}}
 	for name, value := range set {
 		switch name {
 		case "compression.type":
@@ -104,14 +97,12 @@ func parseProducer(set map[string]string) (producerSettings, error) {
 				return p, fmt.Errorf("producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
 			}
 			p.compression = []kgo.CompressionCodec{c}
-		case "max.request.size", "batch.size":
+		case "max.request.size":
 			n, err := strconv.ParseInt(value, 10, 32)
-			if err != nil || n < 1 {
-				return p, fmt.Errorf("producer.override.%s: %q is not a positive number", name, value)
+			if err != nil || n < 512 || n > 1<<30 {
+				return p, fmt.Errorf("producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
 			}
-			if name == "max.request.size" {
-				p.maxRequest = int32(n)
-			}
+			p.maxRequest = int(n)
 		}
 	}
 	return p, nil
@@ -234,7 +225,11 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	if s.producer, err = parseProducer(v.WithPrefix("producer.override.")); err != nil {
 		return nil, err
 	}
-	s.topics, err = parseTopics(v.WithPrefix("topic.creation.default."))
+	s.oversized = oversizedSettings{mode: strings.ToLower(v.String("oversized.records.mode")), topic: v.String("oversized.records.topic")}
+	if s.oversized.topic == "" {
+		s.oversized.topic = s.prefix + "-oversized"
+	}
+	s.topics, err = parseTopicGroups(v.List("topic.creation.groups"), v.WithPrefix("topic.creation."))
 	return s, err
 }
 

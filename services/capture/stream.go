@@ -31,7 +31,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		return err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
-	r := &reader{session: s, resume: at, until: until, encoders: newEncoders(s.task), aux: change.NewAuxiliary(&s.events), beats: change.NewAuxiliary(&s.events)}
+	r := &reader{session: s, resume: at, until: until, encoders: newEncoders(s), aux: change.NewAuxiliary(&s.events), beats: change.NewAuxiliary(&s.events)}
 	defer r.close()
 	if r.decoder, err = s.decoder(r); err != nil {
 		return err
@@ -571,8 +571,14 @@ func (r *reader) logical(b *batch, m *pgrepl.Message) error {
 	} else {
 		msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true, LastCommit: uint64(r.lastCommit)}
 	}
+	from := len(b.Records)
 	if _, err := r.aux.AppendMessage(&b.Batch, &msg); err != nil {
 		return r.unprocessable(err)
+	}
+	if r.oversized != nil {
+		if err := r.oversized.setAside(&b.Batch, from, uint64(m.LSN)); err != nil {
+			return err
+		}
 	}
 	if inTx {
 		r.countMessage(m)

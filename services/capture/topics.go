@@ -4,51 +4,134 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// parseTopics reads topic.creation.default.*: partitions (1), replication.factor (-1, the broker's default) and any
-// topic setting.
-func parseTopics(set map[string]string) (topicSettings, error) {
-	t := topicSettings{partitions: 1, replication: -1, config: make(map[string]*string)}
-	for name, value := range set {
-		switch name {
-		case "partitions", "replication.factor":
-			bits := 32
-			if name == "replication.factor" {
-				bits = 16
-			}
-			n, err := strconv.ParseInt(value, 10, bits)
-			if err != nil || n == 0 || n < -1 {
-				return t, fmt.Errorf("topic.creation.default.%s: %q is not a positive number or -1", name, value)
-			}
-			if bits == 16 {
-				t.replication = int16(n)
-			} else {
-				t.partitions = int32(n)
-			}
-		case "include", "exclude":
+// topicGroup is a group of topic.creation.* (KIP-158): settings of the topics whose names it matches.
+type topicGroup struct {
+	name             string
+	include, exclude []*regexp.Regexp // of whole names; the group default includes all
+	partitions       int32
+	replication      int16
+	config           map[string]*string
+}
+
+// topicGroups are searched in order; the last is the group default, which matches everything.
+type topicGroups []topicGroup
+
+// parseTopicGroups reads topic.creation.*: for each group include and exclude, partitions (1), replication.factor (-1, the
+// broker's default), which fall back to those of the group default, and any topic setting.
+func parseTopicGroups(names []string, set map[string]string) (topicGroups, error) {
+	last, err := parseTopicGroup("default", topicGroup{partitions: 1, replication: -1}, set)
+	if err != nil {
+		return nil, err
+	}
+	last.include, last.exclude = nil, nil
+	var out topicGroups
+	for _, name := range names {
+		if name == "default" || slices.ContainsFunc(out, func(g topicGroup) bool { return g.name == name }) {
+			return nil, fmt.Errorf("topic.creation.groups: %q is named twice; default is always there and must not be named", name)
+		}
+		g, err := parseTopicGroup(name, last, set)
+		if err != nil {
+			return nil, err
+		}
+		if len(g.include) == 0 {
+			return nil, fmt.Errorf("topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for", name)
+		}
+		out = append(out, g)
+	}
+	return append(out, last), nil
+}
+
+func parseTopicGroup(name string, fallback topicGroup, set map[string]string) (topicGroup, error) {
+	g := topicGroup{name: name, partitions: fallback.partitions, replication: fallback.replication, config: make(map[string]*string)}
+	for key, value := range set {
+		key, ok := strings.CutPrefix(key, name+".")
+		if !ok {
+			continue
+		}
+		var err error
+		switch key {
+		case "partitions":
+			var n int64
+			n, err = positiveOrDefault(value, 32)
+			g.partitions = int32(n)
+		case "replication.factor":
+			var n int64
+			n, err = positiveOrDefault(value, 16)
+			g.replication = int16(n)
+		case "include":
+			g.include, err = topicPatterns(value)
+		case "exclude":
+			g.exclude, err = topicPatterns(value)
 		default:
-			t.config[name] = &value
+			g.config[key] = &value
+		}
+		if err != nil {
+			return g, fmt.Errorf("topic.creation.%s.%s: %w", name, key, err)
 		}
 	}
-	return t, nil
+	return g, nil
+}
+
+func positiveOrDefault(value string, bits int) (int64, error) {
+	n, err := strconv.ParseInt(value, 10, bits)
+	if err != nil || n == 0 || n < -1 {
+		return 0, fmt.Errorf("%q is not a positive number or -1", value)
+	}
+	return n, nil
+}
+
+func topicPatterns(list string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		re, err := regexp.Compile("^(?:" + text + ")$")
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a regular expression (RE2 syntax): %w", text, err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
+}
+
+// of finds the group of a topic.
+func (g topicGroups) of(topic string) *topicGroup {
+	matches := func(list []*regexp.Regexp) bool {
+		return slices.ContainsFunc(list, func(re *regexp.Regexp) bool { return re.MatchString(topic) })
+	}
+	for i := range g[:len(g)-1] {
+		if matches(g[i].include) && !matches(g[i].exclude) {
+			return &g[i]
+		}
+	}
+	return &g[len(g)-1]
 }
 
 // topicMaker creates the topics that records go to before their first record. It is used by one goroutine.
 type topicMaker struct {
-	admin *kadm.Client
-	set   topicSettings
-	known map[string]bool
-	used  func(topic string)
+	admin  *kadm.Client
+	groups topicGroups
+	limits *topicLimits
+	known  map[string]bool
+	used   func(topic string)
 }
 
-func newTopicMaker(client *kgo.Client, set topicSettings, used func(string)) *topicMaker {
-	return &topicMaker{admin: kadm.NewClient(client), set: set, known: make(map[string]bool), used: used}
+func newTopicMaker(client *kgo.Client, limits *topicLimits, used func(string)) *topicMaker {
+	limits.connect(client)
+	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), used: used}
 }
 
 // ensure creates the topic unless it is there.
@@ -56,17 +139,145 @@ func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	if m.known[topic] {
 		return nil
 	}
-	r, err := m.admin.CreateTopic(ctx, m.set.partitions, m.set.replication, m.set.config, topic)
+	g := m.groups.of(topic)
+	r, err := m.admin.CreateTopic(ctx, g.partitions, g.replication, g.config, topic)
 	if err == nil {
 		err = r.Err
 	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		// Without the right to create it, the topic may still be there.
 		if d, derr := m.admin.ListTopics(ctx, topic); derr != nil || !d.Has(topic) || d[topic].Err != nil {
-			return fmt.Errorf("create Kafka topic %q (topic.creation.default.*): %w", topic, err)
+			return fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
 		}
 	}
+	m.limits.learn(ctx, topic)
 	m.known[topic] = true
 	m.used(topic)
 	return nil
+}
+
+// topicLimits knows how large a batch of records each topic takes at most, in bytes. It is safe for concurrent use.
+type topicLimits struct {
+	groups topicGroups
+	// request is producer.override.max.request.size; 0 if it is not set: then each topic's own limit counts.
+	request int
+
+	mu    sync.Mutex
+	admin *kadm.Client          // guarded by mu
+	known map[string]topicLimit // guarded by mu
+}
+
+// topicLimit is a topic's limit: the topic's own, or before it exists what it will probably be.
+type topicLimit struct {
+	bytes  int
+	exists bool
+}
+
+const (
+	// defaultLimit is a little less than what brokers take by default (message.max.bytes, 1048588).
+	defaultLimit = 1000012
+	// mostLimit bounds a batch where a topic takes more: records of that size would not fit into memory twice.
+	mostLimit = 32 << 20
+	// limitTimeout bounds the question for a topic's limit.
+	limitTimeout = 10 * time.Second
+)
+
+func newTopicLimits(groups topicGroups, request int) *topicLimits {
+	return &topicLimits{groups: groups, request: request, known: make(map[string]topicLimit)}
+}
+
+func (l *topicLimits) connect(client *kgo.Client) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.admin = kadm.NewClient(client)
+}
+
+// batch is the limit of a topic as far as it is known.
+func (l *topicLimits) batch(topic string) int32 {
+	if l.request > 0 {
+		return int32(l.request)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ok := l.known[topic]; ok {
+		return int32(n.bytes)
+	}
+	return defaultLimit
+}
+
+// learn asks the broker for the limit of a topic that exists. Without the right to ask, the default is taken.
+func (l *topicLimits) learn(ctx context.Context, topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ask(ctx, topic)
+}
+
+// ask is learn. The caller holds mu.
+func (l *topicLimits) ask(ctx context.Context, topic string) {
+	if l.request > 0 || l.known[topic].exists {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
+	defer cancel()
+	configs, err := l.admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return
+	}
+	if n, ok := configValue(configs, "max.message.bytes"); ok {
+		l.known[topic] = topicLimit{clampLimit(n), true}
+	}
+}
+
+// of is the limit of a topic, which may not exist yet.
+func (l *topicLimits) of(ctx context.Context, topic string) int {
+	if l.request > 0 {
+		return l.request
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ok := l.known[topic]; ok {
+		return n.bytes
+	}
+	if l.ask(ctx, topic); !l.known[topic].exists {
+		l.known[topic] = topicLimit{bytes: l.future(ctx, topic)}
+	}
+	return l.known[topic].bytes
+}
+
+// future is the limit that a topic will have. The caller holds mu.
+func (l *topicLimits) future(ctx context.Context, topic string) int {
+	if set := l.groups.of(topic).config["max.message.bytes"]; set != nil {
+		if n, err := strconv.Atoi(*set); err == nil {
+			return clampLimit(n)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
+	defer cancel()
+	brokers, err := l.admin.ListBrokers(ctx)
+	if err != nil || len(brokers) == 0 {
+		return defaultLimit
+	}
+	configs, err := l.admin.DescribeBrokerConfigs(ctx, brokers[0].NodeID)
+	if err != nil {
+		return defaultLimit
+	}
+	if n, ok := configValue(configs, "message.max.bytes"); ok {
+		return clampLimit(n)
+	}
+	return defaultLimit
+}
+
+// clampLimit keeps a limit within what the client takes.
+func clampLimit(n int) int { return min(max(n, 512), mostLimit) }
+
+func configValue(configs kadm.ResourceConfigs, name string) (int, bool) {
+	for _, r := range configs {
+		for _, c := range r.Configs {
+			if c.Key == name && r.Err == nil {
+				n, err := strconv.Atoi(c.MaybeValue())
+				return n, err == nil
+			}
+		}
+	}
+	return 0, false
 }

@@ -1,0 +1,212 @@
+package capture
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// noise is text that does not compress.
+func noise(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[r.IntN(64)]
+	}
+	return string(b)
+}
+
+// brokerClient is a client of the tests' broker.
+func brokerClient(t testing.TB) *kgo.Client {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// records reads a topic's committed records.
+func records(t testing.TB, topic string) []*kgo.Record {
+	t.Helper()
+	out, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.kafka.Bootstrap)}, o...)...)
+	}, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestAnOversizedRecordStopsTheConnectorAndIsNamed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text)")
+	c := start(t, s.config("c"+s.db, nil))
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (1, 'small')")
+	await(t, s.db+".public.a", 1)
+	s.exec(t, "INSERT INTO a VALUES (7, '"+noise(2_000_000)+"')")
+	err := c.failure(t)
+	for _, word := range []string{s.db + ".public.a", `id\":7`, "1048588", "max.message.bytes", "oversized.records.mode", "of 20"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("the error does not say %q: %.1000s", word, err)
+		}
+	}
+	if got := events(t, s.db+".public.a"); len(got) != 1 {
+		t.Errorf("%d events, want the first only", len(got))
+	}
+}
+
+func TestOversizedRecordsBecomeDeadLettersThatHoldAllOfThem(t *testing.T) {
+	for delivery, name := range map[Delivery]string{ExactlyOnce: "exactly once", AtLeastOnce: "at least once"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'read'), (2, repeat('y', 500000))")
+			config := s.config("c"+s.db, map[string]string{"oversized.records.mode": "dead.letter", "topic.creation.groups": "tables",
+				"topic.creation.tables.include": `.*\.public\..*`, "topic.creation.tables.max.message.bytes": "100000"})
+			startWith(t, servers.kafka.Bootstrap, config, Options{Delivery: delivery})
+			s.awaitSlot(t)
+			big := noise(3_000_000)
+			s.exec(t, "BEGIN; INSERT INTO a VALUES (3, 'before'); INSERT INTO a VALUES (4, '"+big+"'); INSERT INTO a VALUES (5, 'after'); COMMIT")
+			got := await(t, s.db+".public.a", 3)
+			if ops(got) != "rcc" || got[2].key != `{"id":5}` {
+				t.Errorf("the table's topic has %s, the last with key %s", ops(got), got[2].key)
+			}
+			var letters []*kgo.Record
+			eventually(t, "all parts of the dead letters", func() error {
+				if letters = records(t, s.db+"-oversized"); len(letters) < 4 {
+					return errors.New("too few")
+				}
+				return nil
+			})
+			values := make(map[string]string)
+			for _, r := range letters {
+				h := make(map[string]string)
+				for _, x := range r.Headers {
+					h[x.Key] = string(x.Value)
+				}
+				if h[headerTopic] != s.db+".public.a" || h[headerOf] != "value" || !strings.Contains(h[headerMessage], "100000 bytes") || h[headerLSN] == "" || h["__debezium.context.connectorName"] == "" {
+					t.Fatalf("headers of a dead letter: %v", h)
+				}
+				values[string(r.Key)] += string(r.Value)
+			}
+			for key, want := range map[string]string{`{"id":2}`: strings.Repeat("y", 500000), `{"id":4}`: big} {
+				var e event
+				if err := json.Unmarshal([]byte(values[key]), &e); err != nil || e.After["x"] != want {
+					t.Errorf("the parts of %s do not make the record: %v", key, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
+	s := newSource(t)
+	topic := s.db + ".public.a"
+	limit := "20000"
+	if _, err := kadm.NewClient(brokerClient(t)).CreateTopic(t.Context(), 1, 1, map[string]*string{"max.message.bytes": &limit}, topic); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, "CREATE TABLE a (id text PRIMARY KEY, x text, y bytea, z text); ALTER TABLE a REPLICA IDENTITY FULL")
+	start(t, s.config("c"+s.db, map[string]string{"oversized.records.mode": "truncate"}))
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES ('one', repeat('ü', 20000), decode(repeat('ab', 30000), 'hex'), 'whole')")
+	s.exec(t, "UPDATE a SET z = 'new'")
+	s.exec(t, "DELETE FROM a")
+	s.exec(t, "INSERT INTO a VALUES ('two', 'small', NULL, NULL)")
+	got := await(t, topic, 5)
+	if ops(got) != "cud-c" {
+		t.Fatalf("operations are %s, want cud-c", ops(got))
+	}
+	for i, row := range []map[string]any{got[0].After, got[1].After, got[1].Before, got[2].Before} {
+		x := fmt.Sprint(row["x"])
+		if !strings.HasPrefix(x, "üü") || !strings.HasSuffix(x, "ü…[cut: 40000 bytes in all]") || strings.Contains(x, "\ufffd") {
+			t.Errorf("%d: x ends %q", i, x[max(0, len(x)-60):])
+		}
+		if row["id"] != "one" || !strings.HasPrefix(fmt.Sprint(row["y"]), "q6urq6ur") || row["z"] == "" {
+			t.Errorf("%d: id %v, z %v", i, row["id"], row["z"])
+		}
+	}
+	if h := got[0].headers[headerTruncated]; h != `{"x":40000,"y":30000}` {
+		t.Errorf("header %s is %s", headerTruncated, h)
+	}
+	if _, ok := got[4].headers[headerTruncated]; ok {
+		t.Error("a small record has the header")
+	}
+}
+
+func TestALongKeyIsADeadLetterToo(t *testing.T) {
+	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: newTopicLimits(nil, 4000)}
+	r := &kgo.Record{Topic: "t", Key: []byte(noise(9000)), Value: []byte(noise(20000)), Headers: []kgo.RecordHeader{header("h", "v")}}
+	letters, err := o.letters(r, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := make(map[string]string)
+	for i := range letters {
+		l := &letters[i]
+		if recordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
+			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, recordSize(l), l.Topic, l.Key)
+		}
+		parts[string(l.Headers[5].Value)] += string(l.Value)
+	}
+	if parts["key"] != string(r.Key) || parts["value"] != string(r.Value) {
+		t.Error("the parts do not make key and value")
+	}
+}
+
+func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); INSERT INTO c VALUES (1)")
+	start(t, s.config("c"+s.db, map[string]string{
+		"topic.creation.groups": "compacted,wide", "topic.creation.default.partitions": "2", "topic.creation.default.retention.ms": "123456789", "topic.creation.default.replication.factor": "1",
+		"topic.creation.compacted.include": `.*\.public\.[ab]`, "topic.creation.compacted.exclude": `.*\.b`, "topic.creation.compacted.cleanup.policy": "compact",
+		"topic.creation.wide.include": `.*\.public\.(a|b)`, "topic.creation.wide.partitions": "5",
+	}))
+	for _, table := range []string{"a", "b", "c"} {
+		await(t, s.db+".public."+table, 1)
+	}
+	admin := kadm.NewClient(brokerClient(t))
+	for table, want := range map[string]string{"a": "2 compact 604800000", "b": "5 delete 604800000", "c": "2 delete 123456789"} {
+		topic := s.db + ".public." + table
+		details, err := admin.ListTopics(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs, err := admin.DescribeTopicConfigs(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := make(map[string]string)
+		for _, c := range configs[0].Configs {
+			set[c.Key] = c.MaybeValue()
+		}
+		if got := fmt.Sprint(len(details[topic].Partitions), " ", set["cleanup.policy"], " ", set["retention.ms"]); got != want {
+			t.Errorf("topic of table %s has %s, want %s", table, got, want)
+		}
+	}
+}
+
+func TestATopicCreationGroupThatCannotBeIsNamed(t *testing.T) {
+	for want, c := range map[string]struct {
+		names []string
+		set   map[string]string
+	}{
+		"topic.creation.a.include":             {[]string{"a"}, nil},
+		"topic.creation.a.partitions":          {[]string{"a"}, map[string]string{"a.include": "x", "a.partitions": "0"}},
+		"topic.creation.default.replication":   {nil, map[string]string{"default.replication.factor": "many"}},
+		"named twice":                          {[]string{"a", "a"}, map[string]string{"a.include": "x"}},
+		"topic.creation.a.exclude: \"(\" is n": {[]string{"a"}, map[string]string{"a.include": "x", "a.exclude": "("}},
+	} {
+		if _, err := parseTopicGroups(c.names, c.set); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want a word about %s", c.set, err, want)
+		}
+	}
+}
