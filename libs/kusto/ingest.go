@@ -2,6 +2,7 @@ package kusto
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,8 +30,10 @@ type Blob struct {
 	Format string
 	// Mapping names an ingestion mapping of the table; empty maps by name (or by position in csv).
 	Mapping string
-	// Gzip is the data, compressed with gzip.
-	Gzip []byte
+	// Data is the rows, compressed with gzip unless Plain.
+	Data []byte
+	// Plain says that Data is not compressed, as files of Avro, Parquet and ORC are, which compress themselves.
+	Plain bool
 	// RawSize is the size before compression in bytes; without it the service would have to look, and could not batch.
 	RawSize int64
 	// Tag makes the ingestion happen once: it is put on the extent as ingest-by:<Tag>, and the service skips the blob if the
@@ -103,9 +106,13 @@ func (b *Blob) options() ([]azkustoingest.FileOption, error) {
 	if err != nil {
 		return nil, &Error{Op: b.op(), Permanent: true, Err: err}
 	}
+	compression := ingestoptions.GZIP
+	if b.Plain {
+		compression = ingestoptions.CTNone
+	}
 	options := []azkustoingest.FileOption{
 		azkustoingest.Database(b.Database), azkustoingest.Table(b.Table),
-		azkustoingest.DontCompress(), azkustoingest.CompressionType(ingestoptions.GZIP),
+		azkustoingest.DontCompress(), azkustoingest.CompressionType(compression),
 	}
 	if b.Mapping != "" {
 		return append(options, azkustoingest.IngestionMappingRef(b.Mapping, format)), nil
@@ -124,8 +131,22 @@ func (c *Client) Stream(ctx context.Context, b *Blob) error {
 		options = append(options, azkustoingest.ClientRequestId(b.RequestID))
 	}
 	ctx, o := withOutcome(ctx)
-	_, err = c.stream.FromReader(ctx, io.NopCloser(bytes.NewReader(b.Gzip)), options...)
+	data := b.Data
+	if b.Plain { // the SDK says of every request that it is compressed
+		if data, err = zip(data); err != nil {
+			return err
+		}
+	}
+	_, err = c.stream.FromReader(ctx, io.NopCloser(bytes.NewReader(data)), options...)
 	return fail(ctx, "streaming, "+b.op(), o, err)
+}
+
+func zip(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err := w.Write(data)
+	err = errors.Join(err, w.Close())
+	return out.Bytes(), err
 }
 
 // Queued is an ingestion that the service has accepted and not yet finished.
@@ -161,7 +182,7 @@ func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 	}
 	ctx, o := withOutcome(ctx)
 	result, err := detach(ctx, func() (*azkustoingest.Result, error) {
-		return c.queued.FromReader(ctx, bytes.NewReader(b.Gzip), options...)
+		return c.queued.FromReader(ctx, bytes.NewReader(b.Data), options...)
 	})
 	if err != nil {
 		return nil, fail(ctx, "queueing, "+b.op(), o, err)

@@ -132,7 +132,7 @@ func TestACallEndsWithItsContextAlthoughTheSDKSleeps(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.Enqueue(ctx, &Blob{Database: "d", Table: "t", Format: "multijson", Gzip: []byte{1}, RawSize: 1})
+		_, err := c.Enqueue(ctx, &Blob{Database: "d", Table: "t", Format: "multijson", Data: []byte{1}, RawSize: 1})
 		done <- err
 	}()
 	select {

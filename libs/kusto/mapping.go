@@ -47,8 +47,8 @@ func ParseMapping(name, kind, text string) (*Mapping, error) {
 		if e.Column == "" {
 			e.Column = text0(fields["name"])
 		}
-		if e.Path == "" {
-			e.Path = text0(fields["field"])
+		if field := text0(fields["field"]); e.Path == "" && field != "" { // of an Avro mapping: the name, not a path
+			e.Path = "$['" + field + "']"
 		}
 		if e.Column == "" {
 			return nil, fmt.Errorf("mapping %s: element %d names no column", name, i)

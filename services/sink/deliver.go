@@ -136,7 +136,14 @@ func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *bat
 func (t *task) send(ctx context.Context, to *target, b *batch, tag string) error {
 	blob := &kusto.Blob{
 		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
-		Gzip: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
+		Data: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
+	}
+	if isFile(to.route.Format) {
+		var err error
+		if blob.Data, err = to.file(b); err != nil {
+			return &unmendable{fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err)}
+		}
+		blob.Plain = true
 	}
 	if t.s.exact && !b.streamed {
 		blob.Tag = tag
@@ -162,8 +169,10 @@ func wrongMapping(err error) bool {
 // once sends a blob one time: streamed, queued, or as the server needs it.
 func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bool) error {
 	switch {
+	case to.mode == modeInline && blob.Plain:
+		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", blob.Format)}
 	case to.mode == modeInline:
-		text, err := unzip(blob.Gzip)
+		text, err := unzip(blob.Data)
 		if err != nil {
 			return err
 		}
@@ -238,13 +247,4 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 func transientRefusal(err error) bool {
 	var e *kusto.Error
 	return errors.As(err, &e) && (e.Status == 401 || e.Status == 403 || e.Status == 404 || e.Status == 409)
-}
-
-// wireFormat is the format that blobs are sent as. Rows of JSON go as multijson, which fails as a whole if a row cannot be read,
-// where json would leave the row out without a word.
-func wireFormat(format string) string {
-	if kusto.MappingKind(format) == "json" {
-		return "multijson"
-	}
-	return format
 }

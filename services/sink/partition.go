@@ -312,7 +312,7 @@ func (p *partition) room() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.size
-	if p.target.mode == modeStreaming && size >= maxStreamed {
+	if p.target.mode == modeStreaming && size >= maxStreamed || p.open.rows > 0 && p.task.s.wholeFiles(p.target.route) {
 		return true
 	}
 	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 ||

@@ -136,11 +136,14 @@ func (s *settings) formats() error {
 	for _, r := range s.routes.All() {
 		kind := kusto.MappingKind(r.Format)
 		switch {
-		case kind == "json", r.Format == "csv", s.rows.Converter == row.Text && (kind == "csv" || kind == "w3clogfile"):
-		case kind == "csv" || kind == "w3clogfile":
-			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json or csv", r.Format, r.Topic)
+		case kind == "json", r.Format == "csv", kind == "avro", kind == "parquet", s.rows.Converter == row.Text:
+		case kind == "orc":
+			return fmt.Errorf("kusto.tables.topics.mapping: format orc of topic %s takes records that are ORC files themselves (value.converter=org.apache.kafka.connect.converters.ByteArrayConverter); of other records set format parquet, avro, json or csv", r.Topic)
 		default:
-			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s is not supported, since its files cannot be joined record by record: set format json with a json mapping (Avro values: value.converter=io.confluent.connect.avro.AvroConverter)", r.Format, r.Topic)
+			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json, csv, avro or parquet", r.Format, r.Topic)
+		}
+		if s.mode == modeInline && isFile(r.Format) {
+			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s is no text, which ingestion.mode=inline needs: set format json or csv", r.Format, r.Topic)
 		}
 	}
 	return nil
@@ -251,6 +254,7 @@ func metadataColumns() []row.Extra {
 func (s *settings) newRows(r route.Route) row.Config {
 	c := s.rows
 	c.CSV = c.Converter == row.JSON && r.Format == "csv"
+	c.Files = c.Converter == row.Text && isFile(r.Format)
 	if s.newTransform != nil {
 		if chain, err := s.newTransform(); err == nil { // it could be made when the settings were read
 			c.Transform = chain.apply

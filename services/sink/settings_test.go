@@ -82,7 +82,7 @@ func TestAFaultInTheConfigurationIsNamedWithItsKey(t *testing.T) {
 		"behavior.on.error":                      base("behavior.on.error", "PANIC"),
 		"metadata.columns":                       base("metadata.columns", "_offset,_weather"),
 		"current.state needs":                    base("current.state", "true"),
-		"format parquet of topic a":              base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'parquet'}]"),
+		"format orc of topic a":                  base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'orc'}]"),
 		"format tsv of topic a":                  base("kusto.tables.topics.mapping", "[{'topic':'a','db':'d','table':'t','format':'tsv'}]"),
 		"there is no converter":                  base("value.converter", "com.example.XmlConverter"),
 		"transform x":                            base("transforms", "x", "transforms.x.type", "com.example.Unknown"),

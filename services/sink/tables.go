@@ -117,7 +117,7 @@ func (t *target) streams(now time.Time) bool {
 func (t *target) rows() row.Target {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.tables.task.s.valuesCheck == checkOff && t.route.Format != "csv" { // csv needs the columns' order
+	if t.tables.task.s.valuesCheck == checkOff && !needsColumns(t.route.Format) {
 		return row.Target{}
 	}
 	return t.checked
@@ -126,7 +126,7 @@ func (t *target) rows() row.Target {
 // look fetches the table's columns and mapping.
 func (t *target) look(ctx context.Context) error {
 	s, client := t.tables.task.s, t.tables.task.client
-	if !s.validate && s.valuesCheck == checkOff && t.route.Format != "csv" {
+	if !s.validate && s.valuesCheck == checkOff && !needsColumns(t.route.Format) {
 		return nil
 	}
 	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)

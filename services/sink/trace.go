@@ -1,13 +1,10 @@
 package sink
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/google/uuid"
-	"github.com/klauspost/compress/gzip"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
@@ -57,12 +54,4 @@ func requestID(ctx context.Context, operation string) string {
 		id = sc.TraceID().String() + ";" + sc.SpanID().String()
 	}
 	return fmt.Sprintf("calypso.%s;%s", operation, id)
-}
-
-func unzip(gz []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(gz))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(r)
 }

@@ -48,6 +48,8 @@ type Config struct {
 	Extra []Extra
 	// CSV writes rows as csv, in the order of the target's columns, instead of JSON.
 	CSV bool
+	// Files says of values passed as they are that each is a file: nothing is put behind it.
+	Files bool
 	// Transform, if set, changes each record before anything else: its value is JSON with a schema then. Nil without an error
 	// drops the record.
 	Transform func(*kgo.Record) (*kgo.Record, error)
@@ -169,7 +171,10 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		return dst, Tombstone, nil
 	}
 	if e.cfg.Converter == Text {
-		return append(append(dst, r.Value...), '\n'), Row, nil
+		if dst = append(dst, r.Value...); !e.cfg.Files {
+			dst = append(dst, '\n')
+		}
+		return dst, Row, nil
 	}
 	schema, payload, err := e.splitter.Split(r.Value)
 	if err != nil {
