@@ -82,7 +82,7 @@ function palette(): string[] {
   return Array.from({ length: 8 }, (_, i) => css(`--series-${i + 1}`));
 }
 
-/** A pie beside its legend. The pie's box ends where the legend begins, so that neither labels nor slices run into it. */
+/** A pie beside its legend: its box ends where the legend begins, and shares stand within the slices, where tiles are narrow. */
 function pie(table: Table, visualization: Visualization, zone: TimeZoneChoice): EChartsCoreOption {
   const [name, value] = table.columns;
   const legend = visualization.Legend !== "hidden";
@@ -93,8 +93,11 @@ function pie(table: Table, visualization: Visualization, zone: TimeZoneChoice): 
       textStyle: { color: css("--text"), width: 110, overflow: "truncate" }, tooltip: { show: true },
     } } : {}),
     series: [{
-      type: "pie", radius: ["0%", "70%"], left: 0, right: legend ? "32%" : 0, top: 24, bottom: 8, avoidLabelOverlap: true,
-      label: { color: css("--text"), formatter: "{d} %" },
+      type: "pie", radius: ["0%", "85%"], left: 0, right: legend ? "32%" : 0, top: 24, bottom: 8,
+      label: {
+        position: "inside", formatter: (p: { percent: number }) => (p.percent >= 4 ? `${Math.round(p.percent * 10) / 10} %` : ""),
+        color: "#fff", textBorderColor: "rgba(0, 0, 0, 0.6)", textBorderWidth: 2,
+      },
       itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
       data: table.rows.map((r) => ({ name: name ? formatValue(r[0], name, zone) || "(empty)" : "", value: value ? Number(r[1]) : 0 })),
     }],
