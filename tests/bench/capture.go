@@ -5,9 +5,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
-	"os"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,116 +20,237 @@ import (
 
 // captureBench measures capture with the use case's table of five columns.
 type captureBench struct {
-	snapshotRows, drainRows int64
-	runs, latencyRows       int
-	verbose                 bool
+	only, events                     string
+	snapshotRows, drainRows, txRows  int64
+	snapshotRuns, drainRuns, latency int
+	tables                           int
+	verbose                          bool
+	// set are more connector properties, to compare settings.
+	set properties
 }
 
+// phases are what can be measured, in the order in which it is.
+var phases = []string{"snapshot", "streaming", "latency", "half", "transaction", "start"}
+
 func (b *captureBench) flags(f *flag.FlagSet) {
-	f.Int64Var(&b.snapshotRows, "snapshot-rows", 2_000_000, "rows that the snapshot reads")
+	f.StringVar(&b.only, "only", strings.Join(phases, ","), "what to measure; half needs streaming")
+	f.StringVar(&b.events, "events", "plain,schema", "events to measure: plain (JSON without schema), schema (with it)")
+	f.Int64Var(&b.snapshotRows, "snapshot-rows", 1_500_000, "rows that the snapshot reads")
+	f.IntVar(&b.snapshotRuns, "snapshot-runs", 2, "how often the snapshot is repeated; the best counts")
 	f.Int64Var(&b.drainRows, "drain-rows", 500_000, "rows written, 1000 a transaction, while the connector is stopped")
-	f.IntVar(&b.runs, "runs", 3, "how often the drain is repeated; the median counts")
-	f.IntVar(&b.latencyRows, "latency-rows", 2000, "rows committed one by one at 100 a second to measure latency")
+	f.IntVar(&b.drainRuns, "runs", 3, "how often the drain is repeated; the median counts")
+	f.IntVar(&b.latency, "latency-rows", 1500, "rows committed one by one at 100 a second to measure latency")
+	f.Int64Var(&b.txRows, "tx-rows", 5_000_000, "rows of the one large transaction")
+	f.IntVar(&b.tables, "tables", 1000, "tables of the connector whose start is measured")
+	f.Var(&b.set, "set", "a connector property, name=value; may be repeated")
 	f.BoolVar(&b.verbose, "v", false, "say on standard error what is being done")
 }
 
+func (b *captureBench) measures(phase string) bool {
+	return slices.Contains(strings.Split(b.only, ","), phase)
+}
+
+// properties is a flag that collects name=value.
+type properties map[string]string
+
+func (p *properties) String() string { return fmt.Sprint(map[string]string(*p)) }
+
+// Set implements flag.Value.
+func (p *properties) Set(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return fmt.Errorf("%q is not name=value", text)
+	}
+	if *p == nil {
+		*p = properties{}
+	}
+	(*p)[name] = value
+	return nil
+}
+
 // formats are the two event formats that are measured: JSON without and with schema in every record.
-var formats = []struct {
-	name, topicPrefix string
-	config            map[string]string
-}{
-	{"JSON without schema", "plain", map[string]string{
+var formats = []format{
+	{"plain", "JSON without schema", map[string]string{
 		"key.converter": "org.apache.kafka.connect.json.JsonConverter", "key.converter.schemas.enable": "false",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false"}},
-	{"JSON with schema", "schema", map[string]string{
+	{"schema", "JSON with schema", map[string]string{
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter"}},
 }
 
-// figures are what is measured of one format.
-type figures struct {
-	snapshot, drain, ceiling float64 // rows a second
-	cpuPerMillion            float64 // CPU seconds of capture for a million rows of the drain
-	peak                     int64   // bytes, over all phases
-	uncommitted, committed   []time.Duration
+type format struct {
+	name, title string
+	config      map[string]string
 }
 
-func (b *captureBench) run(ctx context.Context) (report, error) {
-	r := newReport("Capture")
-	r.Notes = []string{
-		"Table retail.orders_info, five columns; exactly once into Kafka; one partition; capture, PostgreSQL, Kafka and the measuring program share the machine.",
-		fmt.Sprintf("Snapshot: %d rows, from the first record in the topic to the last.", b.snapshotRows),
-		fmt.Sprintf("Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", b.drainRows, b.runs),
-		"Ceiling: pg_recvlogical with pgoutput, writing to /dev/null, over the same WAL from a slot of its own; median.",
-		fmt.Sprintf("Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer.", b.latencyRows),
-		"Peak memory: the largest resident set of capture over all of it.",
-	}
-	t := table{Heading: "Rows a second, latency, memory", Columns: []string{"events", "snapshot rows/s", "streaming rows/s", "pg_recvlogical rows/s",
-		"streaming of ceiling", "CPU s per million rows", "read_uncommitted p50 / p99", "read_committed p50 / p99", "peak RSS"}}
-	for _, f := range formats {
-		got, err := b.measure(ctx, f.topicPrefix, f.config)
-		if err != nil {
-			return r, fmt.Errorf("%s: %w", f.name, err)
-		}
-		t.Rows = append(t.Rows, []string{f.name, thousands(got.snapshot), thousands(got.drain), thousands(got.ceiling), percent(got.drain, got.ceiling),
-			fmt.Sprintf("%.1f", got.cpuPerMillion),
-			milliseconds(percentile(got.uncommitted, .5)) + " / " + milliseconds(percentile(got.uncommitted, .99)),
-			milliseconds(percentile(got.committed, .5)) + " / " + milliseconds(percentile(got.committed, .99)), megabytes(got.peak)})
-	}
-	r.Tables = append(r.Tables, t)
-	return r, nil
-}
-
-// session is one format being measured on servers of its own.
+// session is the servers that everything is measured on, and what was measured.
 type session struct {
 	*captureBench
 	stack *stack.Stack
 	conn  *pgx.Conn
 	admin *kadm.Client
-	topic string
-	name  string
+
+	rates, latencies, memory, starts table
 }
 
-func (b *captureBench) measure(ctx context.Context, prefix string, format map[string]string) (f figures, err error) {
-	st, err := stack.New(ctx, stack.Options{Capture: true,
-		Postgres: testenv.PostgresConfig{Settings: []string{"shared_buffers = 512MB", "max_wal_size = 8GB", "checkpoint_timeout = 1h"}},
-		Kafka:    testenv.KafkaConfig{Heap: "1g", RealOnly: true}})
+func (b *captureBench) run(ctx context.Context) (r report, err error) {
+	for _, p := range strings.Split(b.only, ",") {
+		if !slices.Contains(phases, p) {
+			return r, fmt.Errorf("-only: cannot measure %q; these can be measured: %s", p, strings.Join(phases, ", "))
+		}
+	}
+	s, err := b.open(ctx)
 	if err != nil {
-		return f, err
+		return r, err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	s := &session{captureBench: b, stack: st, topic: prefix + ".retail.orders_info", name: prefix}
-	if s.conn, err = pgx.Connect(ctx, st.Postgres.URL("postgres")); err != nil {
-		return f, fmt.Errorf("connect to PostgreSQL: %w", err)
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	if err := s.prepare(ctx); err != nil {
+		return r, err
 	}
-	defer s.conn.Close(context.WithoutCancel(ctx))
-	client, err := kgo.NewClient(kgo.SeedBrokers(st.Kafka.Bootstrap))
+	for _, f := range formats {
+		if !slices.Contains(strings.Split(b.events, ","), f.name) {
+			continue
+		}
+		if err := s.format(ctx, f); err != nil {
+			return r, fmt.Errorf("%s: %w", f.title, err)
+		}
+	}
+	if b.measures("transaction") {
+		if err := s.transaction(ctx); err != nil {
+			return r, fmt.Errorf("one large transaction: %w", err)
+		}
+	}
+	if b.measures("start") {
+		if err := s.startManyTables(ctx); err != nil {
+			return r, fmt.Errorf("start with many tables: %w", err)
+		}
+	}
+	return s.report(), nil
+}
+
+func (s *session) report() report {
+	r := newReport("Capture")
+	r.Notes = []string{
+		"Table retail.orders_info, five columns; exactly once into Kafka; one partition; capture, PostgreSQL, Kafka and the measuring program share the machine.",
+		fmt.Sprintf("Snapshot: %d rows, from the first record in the topic to the last; best of %d, after one that warms the broker's JVM.", s.snapshotRows, s.snapshotRuns),
+		fmt.Sprintf("Streaming: connector stopped, %d rows written in transactions of 1000, connector resumed; from the first new record to the last; median of %d.", s.drainRows, s.drainRuns),
+		"Ceiling: pg_recvlogical with pgoutput, writing to /dev/null, over the same WAL from a slot of its own; median.",
+		fmt.Sprintf("Latency: %d rows at 100 a second, from the return of COMMIT to the record in a consumer; at half of the streaming rate, of the last row of each transaction of 1000, while the writer shares the machine too.", s.latency),
+		fmt.Sprintf("Large transaction: %d rows of one INSERT, sent after its commit (protocol 1) and while it runs (protocol 2, spilled to disk beyond streaming.memory.bytes).", s.txRows),
+		"Peak RSS: the largest resident set of the capture process during the phase.",
+		"Start: until the slot is read.",
+	}
+	for _, t := range []table{s.rates, s.latencies, s.memory, s.starts} {
+		if len(t.Rows) > 0 {
+			r.Tables = append(r.Tables, t)
+		}
+	}
+	return r
+}
+
+func (b *captureBench) open(ctx context.Context) (_ *session, err error) {
+	s := &session{captureBench: b,
+		rates: table{Heading: "Rows a second", Columns: []string{"events", "snapshot rows/s", "streaming rows/s", "pg_recvlogical rows/s",
+			"streaming of ceiling", "CPU s per million rows, snapshot", "streaming"}},
+		latencies: table{Heading: "Commit to consumer", Columns: []string{"events", "load", "read_uncommitted p50 / p99", "read_committed p50 / p99"}},
+		memory:    table{Heading: "Peak memory", Columns: []string{"phase", "rows/s", "peak RSS"}},
+		starts:    table{Heading: "Start", Columns: []string{"what", "time"}}}
+	if s.stack, err = stack.New(ctx, stack.Options{Capture: true,
+		Postgres: testenv.PostgresConfig{Settings: []string{"shared_buffers = 512MB", "max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_replication_slots = 40", "max_wal_senders = 40"}},
+		Kafka:    testenv.KafkaConfig{Heap: "1g", RealOnly: true}}); err != nil {
+		return nil, err
+	}
+	if s.conn, err = pgx.Connect(ctx, s.stack.Postgres.URL("postgres")); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to PostgreSQL: %w", err), s.stack.Close())
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.stack.Kafka.Bootstrap))
 	if err != nil {
-		return f, fmt.Errorf("make a Kafka client: %w", err)
+		return nil, errors.Join(fmt.Errorf("make a Kafka client: %w", err), s.conn.Close(ctx), s.stack.Close())
 	}
-	defer client.Close()
 	s.admin = kadm.NewClient(client)
-	if _, err := s.admin.CreateTopic(ctx, 1, 1, nil, s.topic); err != nil {
-		return f, fmt.Errorf("make topic %s: %w", s.topic, err)
-	}
+	return s, nil
+}
+
+func (s *session) close(ctx context.Context) error {
+	s.admin.Close()
+	s.conn.Close(context.WithoutCancel(ctx))
+	return s.stack.Close()
+}
+
+// prepare makes and fills the table, and warms the broker up: a JVM that has just started compiles while it is measured.
+func (s *session) prepare(ctx context.Context) error {
 	if _, err := s.conn.PgConn().Exec(ctx, orders.SQL+"; create publication ceiling for table retail.orders_info").ReadAll(); err != nil {
-		return f, fmt.Errorf("make the table: %w", err)
+		return fmt.Errorf("make the table: %w", err)
 	}
-	if f.snapshot, err = s.snapshot(ctx, format); err != nil {
-		return f, fmt.Errorf("snapshot: %w", err)
+	s.say("writing %d rows", s.snapshotRows)
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.snapshotRows)); err != nil {
+		return err
 	}
-	if f.uncommitted, f.committed, err = s.latency(ctx); err != nil {
-		return f, fmt.Errorf("latency: %w", err)
+	if _, err := s.conn.Exec(ctx, "vacuum analyze retail.orders_info"); err != nil {
+		return err
 	}
-	if err := s.drains(ctx, &f); err != nil {
-		return f, fmt.Errorf("streaming: %w", err)
+	if !s.measures("snapshot") {
+		return nil
 	}
-	f.peak, err = st.Service("capture").Process().PeakRSS()
-	return f, err
+	_, err := s.snapshot(ctx, s.connector("warm", formats[0]))
+	return err
+}
+
+// format measures what depends on the format of events.
+func (s *session) format(ctx context.Context, f format) error {
+	c := s.connector(f.name, f)
+	var rates, streamed rates
+	if s.measures("snapshot") {
+		for i := range s.snapshotRuns {
+			got, err := s.snapshot(ctx, s.connector(fmt.Sprintf("%s-snapshot-%d", f.name, i), f))
+			if err != nil {
+				return fmt.Errorf("snapshot: %w", err)
+			}
+			if got.rows > rates.rows {
+				rates = got
+			}
+		}
+		s.memory.add(f.title+", snapshot", thousands(rates.rows), megabytes(rates.peak))
+	}
+	if s.measures("streaming") || s.measures("latency") || s.measures("half") {
+		c.config["snapshot.mode"] = "no_data"
+		if err := s.create(ctx, c); err != nil {
+			return err
+		}
+	}
+	if s.measures("latency") {
+		if err := s.latencyAtRest(ctx, c, f); err != nil {
+			return fmt.Errorf("latency: %w", err)
+		}
+	}
+	if s.measures("streaming") {
+		var err error
+		if streamed, err = s.drains(ctx, c); err != nil {
+			return fmt.Errorf("streaming: %w", err)
+		}
+		s.memory.add(f.title+", streaming", thousands(streamed.rows), megabytes(streamed.peak))
+	}
+	if s.measures("half") && streamed.rows > 0 && f.name == "plain" {
+		if err := s.latencyUnderLoad(ctx, c, f, streamed.rows/2); err != nil {
+			return fmt.Errorf("latency at half of the rate: %w", err)
+		}
+	}
+	if rates.rows > 0 || streamed.rows > 0 {
+		s.rates.add(f.title, thousands(rates.rows), thousands(streamed.rows), thousands(streamed.ceiling), percent(streamed.rows, streamed.ceiling),
+			fmt.Sprintf("%.2f", rates.cpu), fmt.Sprintf("%.2f", streamed.cpu))
+	}
+	return s.drop(ctx, c)
+}
+
+// rates are what is measured of one phase.
+type rates struct {
+	rows, ceiling float64 // rows a second
+	cpu           float64 // CPU seconds of capture for a million rows
+	peak          int64   // bytes
 }
 
 func (s *session) say(format string, args ...any) {
 	if s.verbose {
-		fmt.Fprintf(os.Stderr, "%s: "+format+"\n", append([]any{s.name}, args...)...)
+		fmt.Printf("bench: "+format+"\n", args...)
 	}
 }
 
@@ -138,182 +258,139 @@ const insertRows = `insert into retail.orders_info (custid, amount, city, purcha
 	select 1 + i %% 1000, 100 + i %% 100, (array['New Delhi','Seattle','New York','Austin','Chicago','Cleveland'])[1 + i %% 6], '2020-10-09 07:10:49'
 	from generate_series(1, %d) i`
 
-// snapshot writes the rows, creates the connector and waits for them in the topic.
-func (s *session) snapshot(ctx context.Context, format map[string]string) (float64, error) {
-	s.say("writing %d rows", s.snapshotRows)
-	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.snapshotRows)); err != nil {
-		return 0, err
+// during runs a phase of n rows and adds to its rates what it cost capture.
+func (s *session) during(n int64, phase func() (float64, error)) (r rates, err error) {
+	process := s.stack.Service("capture").Process()
+	if err := process.ResetPeakRSS(); err != nil {
+		return r, err
 	}
-	if _, err := s.conn.Exec(ctx, "vacuum analyze retail.orders_info"); err != nil {
-		return 0, err
+	before, err := process.CPU()
+	if err != nil {
+		return r, err
 	}
-	pg := s.stack.Postgres
-	config := map[string]string{
-		"connector.class":   "io.debezium.connector.postgresql.PostgresConnector",
-		"database.hostname": pg.Host, "database.port": strconv.Itoa(pg.Port), "database.user": testenv.PostgresUser,
-		"database.password": testenv.PostgresPassword, "database.dbname": "postgres", "topic.prefix": s.name, "plugin.name": "pgoutput",
-		"slot.name": s.name, "publication.name": s.name, "publication.autocreate.mode": "filtered", "table.include.list": "retail.orders_info",
+	if r.rows, err = phase(); err != nil {
+		return r, err
 	}
-	maps.Copy(config, format)
-	if err := s.stack.Source().Create(ctx, s.name, config, ""); err != nil {
-		return 0, err
+	after, err := process.CPU()
+	if err != nil {
+		return r, err
 	}
-	rate, err := s.arrive(ctx, 0, s.snapshotRows)
-	s.say("snapshot: %.0f rows/s", rate)
-	return rate, err
+	r.cpu = (after - before).Seconds() / float64(n) * 1e6
+	r.peak, err = process.PeakRSS()
+	return r, err
 }
 
-// latency commits rows one by one and waits for them in two consumers.
-func (s *session) latency(ctx context.Context) (uncommitted, committed []time.Duration, err error) {
-	dirty, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, s.topic, kgo.ReadUncommitted())
-	if err != nil {
-		return nil, nil, err
+// snapshot makes the connector, waits for the table's rows in its topic, and removes it.
+func (s *session) snapshot(ctx context.Context, c connector) (rates, error) {
+	var rows int64
+	if err := s.conn.QueryRow(ctx, "select count(*) from retail.orders_info").Scan(&rows); err != nil {
+		return rates{}, err
 	}
-	defer dirty.close()
-	clean, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, s.topic, kgo.ReadCommitted())
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clean.close()
-	// The first rows show that both consumers are at the end of the topic; they are not counted.
-	warm, err := insertOrders(ctx, s.conn, 200, 100)
-	if err != nil {
-		return nil, nil, err
-	}
-	_ = warm
-	rows, err := insertOrders(ctx, s.conn, s.latencyRows, 100)
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for id := range rows {
-		if err := testenv.WaitFor(ctx, fmt.Sprintf("order %d", id), func(context.Context) error {
-			if !dirty.has(id) || !clean.has(id) {
-				return errors.New("not in both consumers yet")
-			}
-			return nil
-		}); err != nil {
-			return nil, nil, err
+	r, err := s.during(rows, func() (float64, error) {
+		if err := s.create(ctx, c); err != nil {
+			return 0, err
 		}
+		return s.arrive(ctx, c, 0, rows)
+	})
+	s.say("%s: %.0f rows/s, CPU %.2f s/M, peak %s", c.name, r.rows, r.cpu, megabytes(r.peak))
+	if err == nil {
+		err = s.drop(ctx, c)
 	}
-	if uncommitted, err = dirty.delays(rows); err != nil {
-		return nil, nil, err
-	}
-	committed, err = clean.delays(rows)
-	s.say("latency p99: %v, %v", percentile(uncommitted, .99), percentile(committed, .99))
-	return uncommitted, committed, err
+	return r, err
 }
 
 // drains measures capture and the ceiling over the same rows, in turn.
-func (s *session) drains(ctx context.Context, f *figures) error {
+func (s *session) drains(ctx context.Context, c connector) (r rates, err error) {
 	top := ceiling{pg: s.stack.Postgres, publication: "ceiling"}
 	var capture, most, cpu []float64
-	process := s.stack.Service("capture").Process()
-	for range s.runs {
-		if err := s.stack.Source().Put(ctx, s.name, "stop"); err != nil {
-			return err
-		}
-		if err := s.idle(ctx); err != nil {
-			return err
+	for range s.drainRuns {
+		if err := s.stop(ctx, c); err != nil {
+			return r, err
 		}
 		if err := top.slot(ctx, s.conn, "ceiling"); err != nil {
-			return err
+			return r, err
 		}
-		s.say("writing %d rows", s.drainRows)
 		for range s.drainRows / 1000 {
 			if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, 1000)); err != nil {
-				return err
+				return r, err
 			}
 		}
 		took, err := top.read(ctx, s.conn, "ceiling")
 		if err != nil {
-			return err
+			return r, err
 		}
 		most = append(most, perSecond(s.drainRows, took))
-		before, err := s.end(ctx)
+		got, err := s.resume(ctx, c, s.drainRows)
 		if err != nil {
-			return err
+			return r, err
 		}
-		used, err := process.CPU()
-		if err != nil {
-			return err
-		}
-		if err := s.stack.Source().Put(ctx, s.name, "resume"); err != nil {
-			return err
-		}
-		rate, err := s.arrive(ctx, before, s.drainRows)
-		if err != nil {
-			return err
-		}
-		after, err := process.CPU()
-		if err != nil {
-			return err
-		}
-		capture, cpu = append(capture, rate), append(cpu, (after-used).Seconds()/float64(s.drainRows)*1e6)
-		s.say("streaming: %.0f rows/s, pg_recvlogical %.0f rows/s", rate, most[len(most)-1])
+		capture, cpu, r.peak = append(capture, got.rows), append(cpu, got.cpu), max(r.peak, got.peak)
+		s.say("%s: streaming %.0f rows/s, CPU %.2f s/M, pg_recvlogical %.0f rows/s", c.name, got.rows, got.cpu, most[len(most)-1])
 	}
-	f.drain, f.ceiling, f.cpuPerMillion = median(capture), median(most), median(cpu)
+	r.rows, r.ceiling, r.cpu = median(capture), median(most), median(cpu)
+	return r, nil
+}
+
+// transaction measures one transaction of many rows, sent by the server after its commit and while it runs.
+func (s *session) transaction(ctx context.Context) error {
+	var read []connector
+	for _, protocol := range []string{"1", "2"} {
+		c := s.connector("transaction-"+protocol, formats[0])
+		c.config["snapshot.mode"], c.config["replication.protocol"] = "no_data", protocol
+		if err := s.create(ctx, c); err != nil {
+			return err
+		}
+		if err := s.stop(ctx, c); err != nil {
+			return err
+		}
+		read = append(read, c)
+	}
+	s.say("writing one transaction of %d rows", s.txRows)
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(insertRows, s.txRows)); err != nil {
+		return err
+	}
+	for i, c := range read {
+		r, err := s.resume(ctx, c, s.txRows)
+		if err != nil {
+			return err
+		}
+		s.say("%s: %.0f rows/s, peak %s", c.name, r.rows, megabytes(r.peak))
+		s.memory.add(fmt.Sprintf("one transaction of %d rows, %s", s.txRows, []string{"sent after its commit", "sent while it runs"}[i]), thousands(r.rows), megabytes(r.peak))
+		if err := s.drop(ctx, c); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// idle waits until nobody reads the connector's slot.
-func (s *session) idle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	return testenv.WaitFor(ctx, "the connector to leave its slot", func(ctx context.Context) error {
-		var active bool
-		if err := s.conn.QueryRow(ctx, "select active from pg_replication_slots where slot_name = $1", s.name).Scan(&active); err != nil {
-			return err
-		}
-		if active {
-			return errors.New("the slot is still read")
-		}
-		return nil
-	})
-}
-
-// end is the end offset of the topic, uncommitted records and transaction markers included.
-func (s *session) end(ctx context.Context) (int64, error) {
-	offsets, err := s.admin.ListEndOffsets(ctx, s.topic)
-	if err == nil {
-		err = offsets.Error()
+// startManyTables measures how long a connector takes to stream that captures many tables.
+func (s *session) startManyTables(ctx context.Context) error {
+	s.say("making %d tables", s.tables)
+	if _, err := s.conn.Exec(ctx, fmt.Sprintf(`do $$ begin execute 'create schema many'; for i in 1..%d loop execute format(
+		'create table many.t%%s (id int primary key, a int not null, b text, c varchar(20), d timestamptz)', i); end loop; end $$`, s.tables)); err != nil {
+		return err
 	}
-	o, _ := offsets.Lookup(s.topic, 0)
-	return o.Offset, err
-}
-
-// arrive waits until the topic has grown by n beyond start, and returns the rate from the first growth to the last.
-// Transaction markers take offsets too, one in thousands: they make the figure that much too good.
-func (s *session) arrive(ctx context.Context, start, n int64) (float64, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, 8*time.Minute, fmt.Errorf("%d records took more than eight minutes", n))
-	defer cancel()
-	var first, asked time.Time
-	var had int64
-	for {
-		end, err := s.end(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("watch topic %s: %w", s.topic, errors.Join(err, context.Cause(ctx)))
-		}
-		now := time.Now()
-		grown := end - start
-		if grown > 0 && first.IsZero() {
-			first, had = now, grown
-		}
-		if grown >= n {
-			return perSecond(grown-had, now.Sub(first)), nil
-		}
-		if now.Sub(asked) > time.Second { // a failed connector would let the wait go on to its end
-			if asked = now; !first.IsZero() {
-				if err := s.stack.Source().Running(ctx, s.name); err != nil {
-					return 0, err
-				}
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return 0, fmt.Errorf("%d of %d records: %w", grown, n, context.Cause(ctx))
-		case <-time.After(20 * time.Millisecond):
-		}
+	c := s.connector("many", formats[0])
+	c.config["table.include.list"] = `many\..*`
+	began := time.Now()
+	if err := s.create(ctx, c); err != nil {
+		return err
 	}
+	s.starts.add(fmt.Sprintf("connector with %d empty tables: created, snapshot, streaming", s.tables), fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
+	capture := s.stack.Service("capture")
+	if err := capture.Stop(); err != nil {
+		return err
+	}
+	if err := s.inactive(ctx, c); err != nil {
+		return err
+	}
+	began = time.Now()
+	if err := capture.Start(ctx); err != nil {
+		return err
+	}
+	if err := s.active(ctx, c); err != nil {
+		return err
+	}
+	s.starts.add(fmt.Sprintf("capture process with the same connector, until it streams, %d tables", s.tables), fmt.Sprintf("%.2f s", time.Since(began).Seconds()))
+	return s.drop(ctx, c)
 }

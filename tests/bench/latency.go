@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // arrivals notes when a consumer of one isolation level got each order.
@@ -18,17 +21,111 @@ type arrivals struct {
 	client *kgo.Client
 	mu     sync.Mutex
 	at     map[int64]time.Time
-	done   chan struct{}
+	// keep says which orders count; nil for all.
+	keep func(id int64) bool
+	done chan struct{}
+}
+
+// levels are the two kinds of consumers.
+var levels = []kgo.IsolationLevel{kgo.ReadUncommitted(), kgo.ReadCommitted()}
+
+// latencyAtRest commits rows one by one and waits for them in two consumers.
+func (s *session) latencyAtRest(ctx context.Context, c connector, f format) error {
+	// The first rows show that both consumers are at the end of the topic; they are not counted.
+	if _, err := insertOrders(ctx, s.conn, 200, 100); err != nil {
+		return err
+	}
+	return s.watch(ctx, c, f, "100 rows/s", nil, func() (map[int64]time.Time, error) {
+		if _, err := insertOrders(ctx, s.conn, 200, 100); err != nil {
+			return nil, err
+		}
+		return insertOrders(ctx, s.conn, s.latency, 100)
+	})
+}
+
+// latencyUnderLoad writes transactions of 1000 rows at a rate for ten seconds.
+func (s *session) latencyUnderLoad(ctx context.Context, c connector, f format, rate float64) error {
+	const size, seconds = 1000, 10
+	id, err := insertMany(ctx, s.conn, size)
+	if err != nil {
+		return err
+	}
+	last := func(other int64) bool { return (other-id)%size == 0 }
+	load := fmt.Sprintf("%.0f k rows/s in transactions of 1000", rate/1000)
+	return s.watch(ctx, c, f, load, last, func() (map[int64]time.Time, error) {
+		committed := make(map[int64]time.Time)
+		start := time.Now()
+		for i := range int(rate * seconds / size) {
+			time.Sleep(time.Until(start.Add(time.Duration(float64(i*size) / rate * float64(time.Second)))))
+			id, err := insertMany(ctx, s.conn, size)
+			if err != nil {
+				return nil, err
+			}
+			committed[id] = time.Now()
+		}
+		s.say("%s: wrote %.0f rows/s", c.name, float64(len(committed)*size)/time.Since(start).Seconds())
+		return committed, nil
+	})
+}
+
+// watch notes in a row of the report how long the orders that write commits take to both kinds of consumers.
+func (s *session) watch(ctx context.Context, c connector, f format, load string, keep func(int64) bool, write func() (map[int64]time.Time, error)) error {
+	var consumers []*arrivals
+	for _, level := range levels {
+		a, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, c.topic, level, keep)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		consumers = append(consumers, a)
+	}
+	time.Sleep(time.Second) // until both are at the topic's end
+	rows, err := write()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cells := []string{f.title, load}
+	for _, a := range consumers {
+		for id := range rows {
+			if err := testenv.WaitFor(ctx, fmt.Sprintf("order %d", id), func(context.Context) error {
+				if !a.has(id) {
+					return errors.New("not in the consumer yet")
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		d, err := a.delays(rows)
+		if err != nil {
+			return err
+		}
+		s.say("%s: %s: p50 %v, p90 %v, p99 %v", c.name, load, percentile(d, .5), percentile(d, .9), percentile(d, .99))
+		cells = append(cells, milliseconds(percentile(d, .5))+" / "+milliseconds(percentile(d, .99)))
+	}
+	s.latencies.add(cells...)
+	return nil
+}
+
+// insertMany commits n orders in one transaction and returns the last one's number.
+func insertMany(ctx context.Context, conn *pgx.Conn, n int) (id int64, err error) {
+	err = conn.QueryRow(ctx, fmt.Sprintf("with written as ("+insertRows+" returning orderid) select max(orderid) from written", n)).Scan(&id)
+	if err != nil {
+		err = fmt.Errorf("insert %d orders: %w", n, err)
+	}
+	return id, err
 }
 
 // watchArrivals consumes a topic from its end.
-func watchArrivals(ctx context.Context, brokers, topic string, isolation kgo.IsolationLevel) (*arrivals, error) {
+func watchArrivals(ctx context.Context, brokers, topic string, isolation kgo.IsolationLevel, keep func(int64) bool) (*arrivals, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()),
 		kgo.FetchMaxWait(10*time.Millisecond), kgo.FetchIsolationLevel(isolation))
 	if err != nil {
 		return nil, fmt.Errorf("make a consumer: %w", err)
 	}
-	a := &arrivals{client: client, at: map[int64]time.Time{}, done: make(chan struct{})}
+	a := &arrivals{client: client, keep: keep, at: map[int64]time.Time{}, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
 		for {
@@ -39,7 +136,7 @@ func watchArrivals(ctx context.Context, brokers, topic string, isolation kgo.Iso
 			}
 			a.mu.Lock()
 			fetches.EachRecord(func(r *kgo.Record) {
-				if id, ok := orderID(r.Value); ok {
+				if id, ok := orderID(r.Value); ok && (keep == nil || keep(id)) {
 					if _, seen := a.at[id]; !seen {
 						a.at[id] = now
 					}

@@ -27,6 +27,8 @@ type table struct {
 	Rows    [][]string `json:"rows"`
 }
 
+func (t *table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
+
 func newReport(title string) report {
 	return report{Time: time.Now().UTC(), Machine: machine(), Title: title}
 }
