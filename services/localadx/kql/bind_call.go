@@ -191,6 +191,9 @@ func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
 	if best < 0 {
 		b.noOverload(x, overloads, args)
 	}
+	if x.Name == "format_datetime" {
+		b.checkTimeFormat(x, args[1])
+	}
 	return b.apply(&overloads[best], args, x)
 }
 

@@ -117,6 +117,7 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"Loop()", "SEM0100", "nested more than"},
 		{"let f = (x:long) { x }; print f('a')", "SEM0219", "argument 'x' must be long but is string"},
 		{"T | summarize percentile(a, i)", "SEM0001", "depends on data"},
+		{"T | extend x = format_datetime(t, 'MMM yyyy')", "SEM0219", "the format 'MMM yyyy' is not supported"},
 		{"range x from 1 to 2 step 0", "SEM0219", "the 'step' must not be zero"},
 		{"print decimal(1) / 3", "SEM0001", "A quotient of decimals with more than 10 digits"},
 		{"print decimal(1.00000000001)", "SEM0001", "A decimal with more than 10 digits"},

@@ -52,23 +52,9 @@ func formatTime(ticks int64, format string) string {
 				pad(&out, int64(t.Year()), n)
 			}
 		case 'M':
-			switch {
-			case n <= 2:
-				pad(&out, int64(t.Month()), n)
-			case n == 3:
-				out.WriteString(t.Format("Jan"))
-			default:
-				out.WriteString(t.Format("January"))
-			}
+			pad(&out, int64(t.Month()), n)
 		case 'd':
-			switch {
-			case n <= 2:
-				pad(&out, int64(t.Day()), n)
-			case n == 3:
-				out.WriteString(t.Format("Mon"))
-			default:
-				out.WriteString(t.Format("Monday"))
-			}
+			pad(&out, int64(t.Day()), n)
 		case 'h':
 			hour := t.Hour() % 12
 			if hour == 0 {
@@ -301,11 +287,14 @@ func makeTimespan(a []any) any {
 	if len(a) == 4 {
 		days, a = a[0].(int64), a[1:]
 	}
-	ticks := days*value.Day + a[0].(int64)*value.Hour + a[1].(int64)*value.Minute
+	hours, minutes, seconds := a[0].(int64), a[1].(int64), 0.0
 	if len(a) == 3 {
-		ticks += int64(math.Round(a[2].(float64) * float64(value.Second)))
+		seconds = a[2].(float64)
 	}
-	return ticks
+	if days < 0 || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || !(seconds >= 0 && seconds < 60) {
+		return nil
+	}
+	return days*value.Day + hours*value.Hour + minutes*value.Minute + int64(math.Round(seconds*float64(value.Second)))
 }
 
 // sessionStart walks datetimes (ticks) up to a position and returns the start of the last one's session.
