@@ -69,7 +69,7 @@ func tableKeys() []catalogue.Key {
 		{Name: "table.form", Type: catalogue.String, Default: catalogue.Default(formRows), Allowed: []string{formRows, formChanges}, Importance: catalogue.Medium, Group: groupTables,
 			Doc: "rows ingests rows as the transforms leave them. changes makes an append-only table of changes: deletes become rows too, and each row has _op, _ts, _lsn, _seq, _tx and _deleted."},
 		{Name: "current.state", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
-			Doc: "With table.form=changes and auto.create, makes a materialized view and the function <table>_current, which gives the latest state of each key that is not deleted."},
+			Doc: "With table.form=changes, makes a materialized view and the function <table>_current, which gives the latest state of each key that is not deleted."},
 		{Name: "metadata.columns", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupTables,
 			Doc: "Columns about the record that are added to each row, out of _topic, _partition, _offset, _timestamp, _key, _headers."},
 		{Name: "values.check", Type: catalogue.String, Default: catalogue.Default(checkRefuse), Allowed: []string{checkRefuse, checkNull, checkOff}, Importance: catalogue.Medium, Group: groupTables,

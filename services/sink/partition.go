@@ -15,8 +15,8 @@ import (
 
 const (
 	// queueHigh is how many bytes of fetched records wait for a partition before it is paused, queueLow where it goes on.
-	queueHigh = 24 << 20
-	queueLow  = 12 << 20
+	queueHigh = 12 << 20
+	queueLow  = 6 << 20
 	// handoverGrace is how long batches under way may take when the partition goes to another member.
 	handoverGrace = 5 * time.Second
 )
@@ -284,17 +284,20 @@ func (p *partition) aim(r *kgo.Record) error {
 	return nil
 }
 
-// shape makes or widens the table where a record brings a schema that was not seen before.
+// shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
 func (p *partition) shape(r *kgo.Record) error {
-	if !p.task.s.autoCreate && !p.task.s.autoEvolve || r.Value == nil {
+	if !p.task.s.autoCreate && !p.task.s.autoEvolve && !p.task.s.currentState || r.Value == nil {
 		return nil
 	}
 	schema := p.enc.Schema(r)
 	if schema == p.shaped && p.shapedOnce {
 		return nil
 	}
-	changed, err := p.task.shape(p.ctx, p.target, schema, r.Key)
+	changed, err := p.task.shape(p.ctx, p.target, schema)
 	if err != nil {
+		return err
+	}
+	if err := p.task.showState(p.ctx, p.target, r.Key); err != nil {
 		return err
 	}
 	if changed {

@@ -13,7 +13,7 @@ import (
 
 // shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit. It reports whether
 // what is known of the table has changed. No column's type is changed and none is dropped.
-func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, key []byte) (changed bool, err error) {
+func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (changed bool, err error) {
 	to.mu.Lock()
 	missing, checked := to.missing, to.checked
 	to.mu.Unlock()
@@ -49,11 +49,6 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, key []
 		}
 		if err := t.remap(ctx, to, checked.Mapping, unmapped); err != nil {
 			return err
-		}
-		if missing && t.s.currentState {
-			if err := t.makeCurrentState(ctx, to, key); err != nil {
-				return err
-			}
 		}
 		to.mu.Lock()
 		to.missing = false
@@ -190,6 +185,23 @@ func (t *task) addedColumns() []kusto.Column {
 		columns[i] = kusto.Column{Name: x.Name, Type: kind}
 	}
 	return columns
+}
+
+// showState makes the view and function of the current state once, if they are asked for.
+func (t *task) showState(ctx context.Context, to *target, key []byte) error {
+	to.mu.Lock()
+	shown := to.shown
+	to.mu.Unlock()
+	if shown || !t.s.currentState {
+		return nil
+	}
+	err := t.persist(ctx, func(ctx context.Context) error {
+		return to.explain(t.makeCurrentState(ctx, to, key), "Make the table with the columns that table.form=changes adds, or let auto.create make it")
+	})
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	to.shown = err == nil
+	return err
 }
 
 // makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the function <table>_current, which

@@ -37,6 +37,8 @@ type target struct {
 	mapping string
 	// missing is set where the table or the mapping is to be made from the first record.
 	missing bool
+	// shown is set once the view and function of the current state are there.
+	shown bool
 }
 
 // lookAgain is after how long a refused row makes the sink look whether the table has changed.

@@ -4,26 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/verify"
 	"github.com/calypso-cdc/calypso/tests/internal/adx"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
+	"github.com/calypso-cdc/calypso/tests/internal/workload"
 )
 
-// sinkRig is a captureRig whose topic goes on into localadx.
+// sinkRig is a captureRig whose topic goes on into localadx twice: as rows into Ledger, and as changes into Changes, whose current
+// state the function Changes_current gives.
 type sinkRig struct {
 	*captureRig
 	adx *adx.Client
 }
 
 const (
-	sinkConnector = "ledger-to-adx"
-	database      = "chaos"
+	sinkConnector  = "ledger-to-adx"
+	stateConnector = "ledger-state-to-adx"
+	database       = "chaos"
 )
 
 var columns = []string{"id", "account", "version", "note"}
@@ -46,29 +52,41 @@ func newSinkRig(t *testing.T) *sinkRig {
 	for _, command := range []string{
 		".create table Ledger (id: long, account: int, version: long, note: string)",
 		".create table Ledger ingestion json mapping 'LedgerMapping' '[" + strings.Join(mapping, ",") + "]'",
+		".create table Changes (id: long, account: int, version: long, note: string, _op: string, _ts: datetime, _lsn: long, _seq: long, _tx: long, _deleted: bool)",
+		".create function Changes_rows() { Changes | where not(_deleted) }",
 	} {
 		if err := r.adx.Command(t.Context(), command); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Sink().Create(t.Context(), sinkConnector, map[string]string{
-		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
-		"flush.size.bytes": "200000", "flush.interval.ms": "1000", "kusto.url": "http://" + r.ADXProxy.Addr,
-		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Ledger','format': 'json', 'mapping':'LedgerMapping'}]", topic, database),
-		"aad.auth.authority":          "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
-		"key.converter": "org.apache.kafka.connect.storage.StringConverter", "transforms": "unwrap",
-		"transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
-		"value.converter":        "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
-	}, ""); err != nil {
-		t.Fatal(err)
-	}
-	testenv.Eventually(t, time.Minute, "both connectors to run", func(ctx context.Context) error {
-		return errors.Join(r.streaming(ctx), r.Sink().Running(ctx, sinkConnector))
+	r.createSink(t, sinkConnector, map[string]string{"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Ledger','format': 'json', 'mapping':'LedgerMapping'}]", topic, database)})
+	r.createSink(t, stateConnector, map[string]string{"table.form": "changes", "current.state": "true",
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '%s','db': '%s', 'table': 'Changes','format': 'json'}]", topic, database)})
+	testenv.Eventually(t, time.Minute, "all connectors to run", func(ctx context.Context) error {
+		return errors.Join(r.streaming(ctx), r.Sink().Running(ctx, sinkConnector), r.Sink().Running(ctx, stateConnector))
 	})
 	return r
 }
 
-// verify demands that the topic holds what was committed, and ADX what the topic holds, both exactly once.
+// createSink makes a sink connector of the topic.
+func (r *sinkRig) createSink(t *testing.T, name string, more map[string]string) {
+	t.Helper()
+	config := map[string]string{
+		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "tasks.max": "2", "topics": topic,
+		"flush.size.bytes": "200000", "flush.interval.ms": "1000", "kusto.url": "http://" + r.ADXProxy.Addr,
+		"aad.auth.authority": "tenant", "aad.auth.appid": "app", "aad.auth.appkey": "key",
+		"key.converter":   "org.apache.kafka.connect.storage.StringConverter",
+		"value.converter": "org.apache.kafka.connect.json.JsonConverter", "value.converter.schemas.enable": "false",
+	}
+	maps.Copy(config, more)
+	if err := r.Sink().Create(t.Context(), name, config, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// verify demands that the topic holds what was committed, ADX what the topic holds, both exactly once, and that the current state in
+// ADX is the source's.
 func (r *sinkRig) verify(t *testing.T) {
 	t.Helper()
 	r.captureRig.verify(t)
@@ -80,29 +98,44 @@ func (r *sinkRig) verify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// ADX has no null of type string: it comes as an empty one.
-	for i := range events {
-		events[i].Row = verify.Row(strings.Replace(string(events[i].Row), `"note":null`, `"note":""`, 1))
-	}
-	compare := func(ctx context.Context) (verify.Report, error) {
-		rows, err := verify.ADX(ctx, r.adx.Client, database, "Ledger", columns[:1], columns...)
-		return verify.Rows(events, rows, verify.ExactlyOnce), err
-	}
-	testenv.Eventually(t, 3*time.Minute, "every change to be in ADX", func(ctx context.Context) error {
-		report, err := compare(ctx)
-		if err == nil && len(report.Lost) > 0 {
-			err = errors.Join(report.Err(), r.Sink().Running(ctx, sinkConnector))
-		}
-		return err
-	})
-	time.Sleep(3 * time.Second)
-	report, err := compare(ctx)
+	conn, err := pgx.Connect(ctx, r.Postgres.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(report)
-	if err := report.Err(); err != nil {
-		t.Error(err)
+	defer conn.Close(context.WithoutCancel(ctx))
+	current, err := verify.Current(ctx, conn, workload.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range [][]verify.Change{events, current} { // ADX has no null of type string: it comes as an empty one
+		for i := range list {
+			list[i].Row = verify.Row(strings.Replace(string(list[i].Row), `"note":null`, `"note":""`, 1))
+		}
+	}
+	for _, c := range []struct {
+		table string
+		want  []verify.Change
+	}{{"Ledger", events}, {"Changes_rows", events}, {"Changes_current", current}} {
+		compare := func(ctx context.Context) (verify.Report, error) {
+			rows, err := verify.ADX(ctx, r.adx.Client, database, c.table, columns[:1], columns...)
+			return verify.Rows(c.want, rows, verify.ExactlyOnce), err
+		}
+		testenv.Eventually(t, 3*time.Minute, "every change to be in "+c.table, func(ctx context.Context) error {
+			report, err := compare(ctx)
+			if err == nil && len(report.Lost) > 0 {
+				err = errors.Join(report.Err(), r.Sink().Running(ctx, sinkConnector), r.Sink().Running(ctx, stateConnector))
+			}
+			return err
+		})
+		time.Sleep(2 * time.Second) // what would come too often may come late
+		report, err := compare(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %s", c.table, report)
+		if err := report.Err(); err != nil {
+			t.Errorf("%s: %v", c.table, err)
+		}
 	}
 }
 
