@@ -78,6 +78,7 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | top 2 by name desc | project name", `[["Dan"],["Cid"]]`},
 		{"datatable(a:real)[1.5, real(nan), real(null), real(+inf), -1.0] | sort by a asc", `[[null],["NaN"],[-1],[1.5],["Infinity"]]`},
 		{"datatable(a:real)[1.5, real(nan), real(null), real(+inf), -1.0] | sort by a", `[["Infinity"],[1.5],[-1],["NaN"],[null]]`},
+		{"print tostring(9223372036854775807 + 1), tostring(9223372036854775807 * 2)", `[["-9223372036854775808","-2"]]`},
 		{"print make_timespan(1, 2), make_timespan(25, 0), make_timespan(0, 0, 60.0)", `[["01:02:00",null,null]]`},
 		{"print gettype(dynamic(null)), gettype(parse_json('{}')), decimal(1) / 4", `[["null","dictionary","0.25"]]`},
 		{"people | serialize | extend p = prev(name), n = next(name, 2, '-'), c = row_cumsum(age), r = row_number(0) | project p, n, c, r", `[["","Cid",30,0],["Ann","Dan",30,1],["Bob","-",55,2],["Cid","-",85,3]]`},

@@ -312,15 +312,14 @@ func (b *binder) numberArithmetic(op string, l, r *expr, t Type) *expr {
 	return e
 }
 
-// foldLong computes + - * of small constants, so that constant arithmetic stays constant.
+// foldLong computes + - * of constants, so that constant arithmetic stays constant. It wraps around as Kusto does.
 func foldLong(op string, l, r *expr) *expr {
 	if !l.isConst || !r.isConst || l.typ != value.Long || r.typ != value.Long {
 		return nil
 	}
 	x, ok := l.konst.(int64)
 	y, ok2 := r.konst.(int64)
-	const limit = 1 << 31
-	if !ok || !ok2 || x > limit || x < -limit || y > limit || y < -limit {
+	if !ok || !ok2 {
 		return nil
 	}
 	switch op {

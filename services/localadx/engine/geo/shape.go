@@ -231,10 +231,26 @@ func lineLength(a []any) any {
 	if !ok {
 		return nil
 	}
-	if len(list) > 1 {
+	if !apart(list) {
 		return ErrUnsupported
 	}
-	return metres(list[0].Length())
+	total := s1.Angle(0)
+	for _, l := range list {
+		total += l.Length()
+	}
+	return metres(total)
+}
+
+// apart reports whether no two lines meet, so that their union is no different from them.
+func apart(list []*s2.Polyline) bool {
+	for i := range list {
+		for j := i + 1; j < len(list); j++ {
+			if list[i].Intersects(list[j]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func lineCentroid(a []any) any {
@@ -242,10 +258,14 @@ func lineCentroid(a []any) any {
 	if !ok {
 		return nil
 	}
-	if len(list) > 1 {
+	if !apart(list) {
 		return ErrUnsupported
 	}
-	return pointJSON(s2.Point{Vector: list[0].Centroid().Normalize()})
+	sum := s2.Point{}
+	for _, l := range list {
+		sum = s2.Point{Vector: sum.Add(l.Centroid().Vector)}
+	}
+	return pointJSON(s2.Point{Vector: sum.Normalize()})
 }
 
 func lineInterpolate(a []any) any {
