@@ -28,6 +28,8 @@ type WorkerConfig struct {
 	ConfigTopic  string
 	StatusTopic  string
 	OffsetsTopic string
+	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
+	TimelineTopic string
 	// ReplicationFactor of topics that are made; -1, the broker's default, by default.
 	ReplicationFactor int16
 	// Partitions of the config topic when it is made, 24 by default: the most workers that a fleet can spread tasks
@@ -57,6 +59,7 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 	setDefault(&c.ConfigTopic, "calypso-configs")
 	setDefault(&c.StatusTopic, "calypso-status")
 	setDefault(&c.OffsetsTopic, "calypso-offsets")
+	setDefault(&c.TimelineTopic, "calypso-timeline")
 	setDefault(&c.ReplicationFactor, -1)
 	setDefault(&c.Partitions, 24)
 	setDefault(&c.SessionTimeout, 6*time.Second)

@@ -43,6 +43,9 @@ type Worker struct {
 	cancels   map[taskID]context.CancelFunc
 	handovers []handover
 	runs      sync.WaitGroup
+
+	// noted are the events that are being added to the timeline.
+	noted sync.WaitGroup
 }
 
 // handover waits for the tasks of partitions to end.
@@ -91,6 +94,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	follower.Go(func() { w.store.follow(following) })
 	defer follower.Wait()
 	defer stopFollowing()
+	defer w.noted.Wait() // through the store's client
 
 	if !w.awaitStore(ctx) {
 		return nil
@@ -331,6 +335,9 @@ func (w *Worker) start(a action) {
 			connector.stored = connector.withTasks(w.taskCount(plugin, connector.stored))
 			trace = w.runTask(ctx, plugin, connector, a.id)
 			w.metrics.ended(a.id.connector, plugin.Class, trace != "")
+			if trace != "" {
+				w.happened("TaskFailed", a.id.connector, fmt.Sprintf("task %d: %s", a.id.task, trace))
+			}
 		}
 		w.do(func() { w.act(w.lifecycle.ended(a.id, a.run, trace)) })
 	})

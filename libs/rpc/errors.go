@@ -24,6 +24,15 @@ func Error(code codes.Code, reason, message string, details ...protoadapt.Messag
 	return detailed.Err()
 }
 
+// Temporary reports whether a call that failed with err may succeed if it is made again.
+func Temporary(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted:
+		return true
+	}
+	return false
+}
+
 // InvalidField is the error of a request whose field has a value that cannot be used.
 func InvalidField(field, message string) error {
 	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: strings.ToValidUTF8(message, "\uFFFD")}

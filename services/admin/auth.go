@@ -1,23 +1,16 @@
 package admin
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-
-	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // Role is what a user may do; each role includes the ones before it.
@@ -49,6 +42,10 @@ type Users struct {
 	// verified remembers credentials that matched, by their SHA-256, since bcrypt takes tens of milliseconds by design.
 	// It is cleared when the file changes and holds at most maxVerified entries.
 	verified map[[sha256.Size]byte]user
+
+	throttle *throttle
+	// hashing has room for the comparisons that may go on at the same time: each takes a core for tens of milliseconds.
+	hashing chan struct{}
 }
 
 type user struct {
@@ -57,14 +54,17 @@ type user struct {
 	hash []byte
 }
 
-const maxVerified = 1024
+const (
+	maxVerified = 1024
+	maxHashing  = 4
+)
 
 // ErrUnauthenticated says that a caller did not show who it is.
 var ErrUnauthenticated = errors.New("authentication is needed: send HTTP basic authentication or a bearer token name:password")
 
 // ReadUsers reads the file of users.
 func ReadUsers(path string) (*Users, error) {
-	u := &Users{path: path}
+	u := &Users{path: path, throttle: newThrottle(time.Now), hashing: make(chan struct{}, maxHashing)}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u, u.reload()
@@ -127,8 +127,9 @@ func parseUsers(content string) (map[string]user, error) {
 // nobody's hash is compared when the name is unknown, so that the time of an answer does not tell who exists.
 var nobody = []byte("$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 
-// authenticate returns the user that an Authorization header shows.
-func (u *Users) authenticate(header string) (user, error) {
+// authenticate returns the user that an Authorization header shows. from is the machine that sent it; errTooManyFailures if it
+// must wait.
+func (u *Users) authenticate(header, from string) (user, error) {
 	name, password, ok := credentials(header)
 	if !ok {
 		return user{}, ErrUnauthenticated
@@ -145,11 +146,18 @@ func (u *Users) authenticate(header string) (user, error) {
 	if seen {
 		return cached, nil
 	}
+	if err := u.throttle.admit(from); err != nil {
+		return user{}, err
+	}
 	hash := nobody
 	if known {
 		hash = found.hash
 	}
-	if bcrypt.CompareHashAndPassword(hash, []byte(password)) != nil || !known {
+	u.hashing <- struct{}{}
+	right := bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil && known
+	<-u.hashing
+	u.throttle.report(from, right)
+	if !right {
 		return user{}, errors.New("user name or password is wrong")
 	}
 	u.mu.Lock()
@@ -196,51 +204,4 @@ func required(fullMethod string) Role {
 		return Operator
 	}
 	return Admin
-}
-
-// authorizer lets gRPC calls through that their caller may make, and logs those that change something. users is nil
-// where everybody may do everything.
-type authorizer struct {
-	users *Users
-	log   *slog.Logger
-}
-
-func (a authorizer) authorize(ctx context.Context, method string, request any) error {
-	need := required(method)
-	caller := user{name: "anonymous", role: Admin}
-	if a.users != nil && need > 0 {
-		var header string
-		if values := metadata.ValueFromIncomingContext(ctx, "authorization"); len(values) > 0 {
-			header = values[0]
-		}
-		var err error
-		if caller, err = a.users.authenticate(header); err != nil {
-			return rpc.Error(codes.Unauthenticated, "UNAUTHENTICATED", err.Error())
-		}
-		if caller.role < need {
-			return rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
-		}
-	}
-	if need > Viewer {
-		var name string
-		if named, ok := request.(interface{ GetName() string }); ok {
-			name = named.GetName()
-		}
-		a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", name)
-	}
-	return nil
-}
-
-func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := a.authorize(ctx, info.FullMethod, q); err != nil {
-		return nil, err
-	}
-	return handle(ctx, q)
-}
-
-func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if err := a.authorize(s.Context(), info.FullMethod, nil); err != nil {
-		return err
-	}
-	return handle(server, s)
 }

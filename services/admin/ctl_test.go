@@ -2,15 +2,19 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
 )
 
@@ -95,6 +99,16 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 || !strings.Contains(out, "connector src is paused") {
 		t.Errorf("watch: %d %s", code, out)
+	}
+	// Events are written behind the calls.
+	testenv.Eventually(t, time.Minute, "the events", func(context.Context) error {
+		if out, code := s.ctl(t, "", "get", "events"); code != 0 || !strings.Contains(out, "PauseConnector") {
+			return fmt.Errorf("get events: %d %s", code, out)
+		}
+		return nil
+	})
+	if out, code := s.ctl(t, "", "describe", "src"); code != 0 || !strings.Contains(out, "Verdict") || !strings.Contains(out, "PauseConnector") {
+		t.Errorf("describe: %d %s", code, out)
 	}
 	out, code := s.ctl(t, "", "get", "pipelines", "-o", "json")
 	var answer struct{ Pipelines []struct{ Verdict string } }

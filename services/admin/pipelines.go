@@ -25,6 +25,7 @@ type service struct {
 	capture captureProxy
 	sink    sinkProxy
 	fleets  []*fleet
+	seen    *observer
 }
 
 func (s *service) ListPipelines(ctx context.Context, _ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
@@ -59,7 +60,16 @@ func (s *service) GetPipeline(ctx context.Context, q *adminv1.GetPipelineRequest
 		return nil, err
 	}
 	p, err := s.pipeline(ctx, source, connectors.Connectors)
-	return &adminv1.GetPipelineResponse{Pipeline: p}, err
+	if err != nil {
+		return nil, err
+	}
+	// Not in the list, since finding them means reading a topic.
+	offsets, err := s.router.GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: source.Name})
+	if err != nil {
+		return nil, err
+	}
+	p.Offsets = offsets.Offsets
+	return &adminv1.GetPipelineResponse{Pipeline: p}, nil
 }
 
 // sourceNamed finds a source connector.
@@ -103,6 +113,7 @@ func (s *service) pipeline(ctx context.Context, source *connectorv1.Connector, a
 		}
 		p.Sinks = append(p.Sinks, sink)
 	}
+	s.seen.observe(p)
 	judged := judge(p)
 	p.Verdict, p.Reason = judged.verdict, judged.reason
 	return p, nil

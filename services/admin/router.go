@@ -179,6 +179,28 @@ func (r *router) ListPlugins(ctx context.Context, q *connectorv1.ListPluginsRequ
 	return all, nil
 }
 
+// The fleets keep their connectors and the timeline in one Kafka cluster, so either can be asked.
+
+func (r *router) GetCluster(ctx context.Context, q *connectorv1.GetClusterRequest) (*connectorv1.GetClusterResponse, error) {
+	return fromEither(ctx, r, q, connectorv1.ConnectorServiceClient.GetCluster)
+}
+
+func (r *router) ListEvents(ctx context.Context, q *connectorv1.ListEventsRequest) (*connectorv1.ListEventsResponse, error) {
+	return fromEither(ctx, r, q, connectorv1.ConnectorServiceClient.ListEvents)
+}
+
+// fromEither asks the first fleet that can be reached.
+func fromEither[Request, Response any](ctx context.Context, r *router, request Request, call method[Request, Response]) (response Response, err error) {
+	for _, f := range r.fleets {
+		response, err = call(clientOf(f), ctx, request)
+		if status.Code(err) != codes.Unavailable {
+			return response, err
+		}
+		err = f.unreachable(err)
+	}
+	return response, err
+}
+
 // WatchConnectors merges what both fleets report. It ends with the first fleet that ends: the caller watches again and
 // gets all states anew.
 func (r *router) WatchConnectors(q *connectorv1.WatchConnectorsRequest, out grpc.ServerStreamingServer[connectorv1.WatchConnectorsResponse]) error {

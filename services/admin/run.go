@@ -1,7 +1,7 @@
 // Package admin is the control plane: it shows the fleets of capture and sink and the orders-generator as one system,
 // over gRPC, over /v1 (JSON), and over the REST API of Kafka Connect.
 //
-// Model. admin keeps nothing. Every call is asked of the fleets: router serves ConnectorService for both, the proxies
+// Model. admin keeps nothing but where the pipelines were a while ago (observer). Every call is asked of the fleets: router serves ConnectorService for both, the proxies
 // serve CaptureService, SinkService and OrdersService, service serves AdminService from all of them. HTTP is a
 // translation in front: every request becomes a call of admin's own gRPC server, so that authentication, roles and audit
 // have one place (authorizer).
@@ -64,8 +64,13 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	defer own.Close()
 
-	server, service := newServer(cfg, users, fleets)
+	server, service, timeline := newServer(cfg, users, fleets)
+	if err := service.seen.measure(cfg.Telemetry.Meters.Meter("github.com/calypso-cdc/calypso/services/admin")); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return timeline.run(ctx) })
+	group.Go(func() error { return service.seen.run(ctx, service.ListPipelines) })
 	handler, err := newHandler(ctx, cfg, users, own, service.ready)
 	if err != nil {
 		return err
@@ -114,18 +119,21 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 }
 
 // newServer registers all services; fleets are as dialFleets returns them.
-func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service) {
-	guard := authorizer{users: users, log: cfg.Telemetry.Logger}
+func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service, *recorder) {
+	connectors := &router{fleets: fleets[:2]}
+	timeline := newRecorder(connectors, cfg.Telemetry.Logger)
+	guard := authorizer{users: users, log: cfg.Telemetry.Logger, timeline: timeline, router: connectors}
 	server := rpc.NewServer(rpc.Config{
 		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
 		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
 		Stream: []grpc.StreamServerInterceptor{guard.stream},
 	})
 	s := &service{
-		router:  &router{fleets: fleets[:2]},
+		router:  connectors,
 		capture: captureProxy{fleet: fleets[0]},
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
+		seen:    newObserver(time.Now),
 	}
 	orders := ordersProxy{}
 	if len(fleets) > 2 {
@@ -136,7 +144,7 @@ func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service
 	capturev1.RegisterCaptureServiceServer(server, s.capture)
 	sinkv1.RegisterSinkServiceServer(server, s.sink)
 	ordersv1.RegisterOrdersServiceServer(server, orders)
-	return server, s
+	return server, s, timeline
 }
 
 // readyTimeout bounds the questions of one /readyz.

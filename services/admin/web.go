@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -43,8 +44,13 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 		return nil, err
 	}
 	probes := cfg.Telemetry.Handler(func() error { return ready(ctx) })
+	connectors := connectorv1.NewConnectorServiceClient(own)
 	connect := connectapi.NewHandler(connectapi.Config{
-		Client:  connectorv1.NewConnectorServiceClient(own),
+		Client: connectors,
+		ClusterID: func(ctx context.Context) (string, error) {
+			r, err := connectors.GetCluster(ctx, &connectorv1.GetClusterRequest{})
+			return r.GetKafkaClusterId(), err
+		},
 		Ready:   ready,
 		Version: cfg.Version,
 		Loggers: connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level}),
@@ -121,7 +127,13 @@ func authenticateHTTP(users *Users, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Get("Authorization")
-		if _, err := users.authenticate(header); err != nil {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		if _, err := users.authenticate(header, host); err != nil {
+			if errors.Is(err, errTooManyFailures) {
+				w.Header().Set("Retry-After", "60")
+				writeError(w, http.StatusTooManyRequests, err.Error())
+				return
+			}
 			w.Header().Set("WWW-Authenticate", `Basic realm="calypso", charset="UTF-8"`)
 			writeError(w, http.StatusUnauthorized, err.Error())
 			return

@@ -315,7 +315,7 @@ func TestAChangedFileOfUsersCountsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	const header = "Bearer viewer-1:viewer-pw"
-	if _, err := users.authenticate(header); err != nil {
+	if _, err := users.authenticate(header, "host"); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(path)
@@ -330,7 +330,7 @@ func TestAChangedFileOfUsersCountsAtOnce(t *testing.T) {
 	if err := os.Chtimes(path, later, later); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := users.authenticate(header); err == nil {
+	if _, err := users.authenticate(header, "host"); err == nil {
 		t.Error("a removed user is still let in")
 	}
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -18,7 +21,7 @@ import (
 
 // get lists what there is.
 func (s *session) get() *cobra.Command {
-	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, plugins or services"}
+	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, events, plugins or services"}
 	add := func(use, short string, run func(context.Context) error) {
 		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
@@ -31,6 +34,13 @@ func (s *session) get() *cobra.Command {
 		return s.show(r, func(t *table) { pipelines(t, r.Pipelines) })
 	})
 	add("connectors", "Each connector with its state", s.getConnectors)
+	add("events", "Who did what, newest first", func(ctx context.Context) error {
+		r, err := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{})
+		if err != nil {
+			return err
+		}
+		return s.show(r, func(t *table) { events(t, r.Events) })
+	})
 	add("plugins", "The connector classes", func(ctx context.Context) error {
 		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
 		if err != nil {
@@ -88,7 +98,7 @@ func (s *session) getConnectors(ctx context.Context) error {
 // describe shows everything about one connector.
 func (s *session) describe() *cobra.Command {
 	return &cobra.Command{
-		Use: "describe CONNECTOR", Short: "Show a connector's configuration, state and topics", Args: exactly(1), ValidArgsFunction: s.names,
+		Use: "describe CONNECTOR", Short: "Show a connector's state, lag, configuration and events", Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, name := cmd.Context(), args[0]
 			c, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
@@ -103,10 +113,34 @@ func (s *session) describe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.output == "json" {
-				return errors.Join(s.show(c, nil), s.show(st, nil), s.show(topics, nil))
+			happened, err := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
+			if err != nil {
+				return err
 			}
-			return s.show(c, func(t *table) { describeConnector(t, c.Connector, st.Status, topics.Topics) })
+			// Only a source has a pipeline.
+			pipeline, err := s.admin().GetPipeline(ctx, &adminv1.GetPipelineRequest{Source: name})
+			if err != nil && status.Code(err) != codes.NotFound {
+				return err
+			}
+			if s.output == "json" {
+				answers := []proto.Message{c, st, topics, happened}
+				if pipeline != nil {
+					answers = append(answers, pipeline)
+				}
+				var errs []error
+				for _, answer := range answers {
+					errs = append(errs, s.show(answer, nil))
+				}
+				return errors.Join(errs...)
+			}
+			return s.show(c, func(t *table) {
+				describeConnector(t, c.Connector, st.Status, topics.Topics)
+				describePipeline(t, pipeline.GetPipeline())
+				if len(happened.Events) > 0 {
+					t.row("")
+					events(t, happened.Events)
+				}
+			})
 		},
 	}
 }
@@ -122,6 +156,45 @@ func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.Conne
 	t.row("")
 	for _, key := range slices.Sorted(maps.Keys(c.Config)) {
 		t.row(key, c.Config[key])
+	}
+}
+
+// describePipeline shows each segment's lag and the slot; nothing of nil.
+func describePipeline(t *table, p *adminv1.Pipeline) {
+	if p == nil {
+		return
+	}
+	t.row("")
+	t.row("Verdict", verdict(p.Verdict)+": "+p.Reason)
+	lag := func(segment string, l *adminv1.Lag) {
+		if l == nil {
+			return
+		}
+		amount := size(l.Bytes)
+		if l.Records > 0 {
+			amount = fmt.Sprintf("%d records", l.Records)
+		}
+		t.row(segment, amount, l.Time.AsDuration().Round(time.Millisecond))
+	}
+	lag("Commit to capture", p.CommitToCapture)
+	lag("Capture to Kafka", p.CaptureToKafka)
+	for _, s := range p.Sinks {
+		lag("Kafka to "+s.Status.GetName(), s.KafkaToSink)
+		lag(s.Status.GetName()+" to queryable", s.SinkToQueryable)
+	}
+	if f := p.SlotForecast; f != nil {
+		t.row("Slot keeps", size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
+	}
+}
+
+func events(t *table, all []*connectorv1.Event) {
+	t.row("TIME", "WHO", "WHAT", "CONNECTOR", "DETAIL")
+	for _, e := range all {
+		detail := e.Detail
+		if e.Error != "" {
+			detail = "refused: " + e.Error
+		}
+		t.row(e.Time.AsTime().Local().Format(time.DateTime), e.Actor, e.Action, e.Connector, firstLine(detail))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -40,15 +41,24 @@ func kind(t connectorv1.ConnectorType) string {
 
 // pipelines is the table of get pipelines and of watch.
 func pipelines(t *table, all []*adminv1.Pipeline) {
-	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "WAL KEPT", "REASON")
+	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "LAG", "WAL KEPT", "REASON")
 	for _, p := range all {
 		var ingested int64
 		for _, s := range p.Sinks {
 			ingested += s.Sink.GetRowsIngested()
 		}
 		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
 	}
+}
+
+// late is how late the slowest way through a pipeline is: the sum of its segments.
+func late(p *adminv1.Pipeline) time.Duration {
+	var slowest time.Duration
+	for _, s := range p.Sinks {
+		slowest = max(slowest, s.KafkaToSink.GetTime().AsDuration()+s.SinkToQueryable.GetTime().AsDuration())
+	}
+	return (p.CommitToCapture.GetTime().AsDuration() + p.CaptureToKafka.GetTime().AsDuration() + slowest).Round(10 * time.Millisecond)
 }
 
 // size writes bytes as people read them.

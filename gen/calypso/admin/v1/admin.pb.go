@@ -139,7 +139,7 @@ func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RowDifference_Kind.Descriptor instead.
 func (RowDifference_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12, 0}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14, 0}
 }
 
 type ServiceHealth struct {
@@ -311,13 +311,21 @@ func (x *GetHealthResponse) GetServices() []*ServiceHealth {
 type Pipeline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the source connector.
-	Source        string              `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	Verdict       Verdict             `protobuf:"varint,2,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
-	Reason        string              `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	SourceStatus  *v1.ConnectorStatus `protobuf:"bytes,4,opt,name=source_status,json=sourceStatus,proto3" json:"source_status,omitempty"`
-	Capture       *v11.Capture        `protobuf:"bytes,5,opt,name=capture,proto3" json:"capture,omitempty"`
-	Topics        []string            `protobuf:"bytes,6,rep,name=topics,proto3" json:"topics,omitempty"`
-	Sinks         []*PipelineSink     `protobuf:"bytes,7,rep,name=sinks,proto3" json:"sinks,omitempty"`
+	Source       string              `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Verdict      Verdict             `protobuf:"varint,2,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
+	Reason       string              `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	SourceStatus *v1.ConnectorStatus `protobuf:"bytes,4,opt,name=source_status,json=sourceStatus,proto3" json:"source_status,omitempty"`
+	Capture      *v11.Capture        `protobuf:"bytes,5,opt,name=capture,proto3" json:"capture,omitempty"`
+	Topics       []string            `protobuf:"bytes,6,rep,name=topics,proto3" json:"topics,omitempty"`
+	Sinks        []*PipelineSink     `protobuf:"bytes,7,rep,name=sinks,proto3" json:"sinks,omitempty"`
+	// From the end of PostgreSQL's log to what capture has read.
+	CommitToCapture *Lag `protobuf:"bytes,8,opt,name=commit_to_capture,json=commitToCapture,proto3" json:"commit_to_capture,omitempty"`
+	// From there to what is durable in Kafka.
+	CaptureToKafka *Lag `protobuf:"bytes,9,opt,name=capture_to_kafka,json=captureToKafka,proto3" json:"capture_to_kafka,omitempty"`
+	// Absent while the slot is not known.
+	SlotForecast *SlotForecast `protobuf:"bytes,10,opt,name=slot_forecast,json=slotForecast,proto3" json:"slot_forecast,omitempty"`
+	// Source offsets, as ConnectorService.GetOffsets returns them; only in GetPipeline's answer.
+	Offsets       []*v1.Offset `protobuf:"bytes,11,rep,name=offsets,proto3" json:"offsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -401,12 +409,44 @@ func (x *Pipeline) GetSinks() []*PipelineSink {
 	return nil
 }
 
+func (x *Pipeline) GetCommitToCapture() *Lag {
+	if x != nil {
+		return x.CommitToCapture
+	}
+	return nil
+}
+
+func (x *Pipeline) GetCaptureToKafka() *Lag {
+	if x != nil {
+		return x.CaptureToKafka
+	}
+	return nil
+}
+
+func (x *Pipeline) GetSlotForecast() *SlotForecast {
+	if x != nil {
+		return x.SlotForecast
+	}
+	return nil
+}
+
+func (x *Pipeline) GetOffsets() []*v1.Offset {
+	if x != nil {
+		return x.Offsets
+	}
+	return nil
+}
+
 type PipelineSink struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        *v1.ConnectorStatus    `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	Sink          *v12.Sink              `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *v1.ConnectorStatus    `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Sink   *v12.Sink              `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// From the ends of the topics to what the sink has read.
+	KafkaToSink *Lag `protobuf:"bytes,3,opt,name=kafka_to_sink,json=kafkaToSink,proto3" json:"kafka_to_sink,omitempty"`
+	// From there to what is in Azure Data Explorer.
+	SinkToQueryable *Lag `protobuf:"bytes,4,opt,name=sink_to_queryable,json=sinkToQueryable,proto3" json:"sink_to_queryable,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PipelineSink) Reset() {
@@ -453,6 +493,158 @@ func (x *PipelineSink) GetSink() *v12.Sink {
 	return nil
 }
 
+func (x *PipelineSink) GetKafkaToSink() *Lag {
+	if x != nil {
+		return x.KafkaToSink
+	}
+	return nil
+}
+
+func (x *PipelineSink) GetSinkToQueryable() *Lag {
+	if x != nil {
+		return x.SinkToQueryable
+	}
+	return nil
+}
+
+// Lag is how far a step is behind the one before it.
+type Lag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of log; only of steps that read the log.
+	Bytes int64 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Records; only of steps that read topics.
+	Records int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	// How long ago the step before was where this one is now. It is measured from when admin first saw the pipeline, so that
+	// just after admin's start it can be too short.
+	Time          *durationpb.Duration `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lag) Reset() {
+	*x = Lag{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lag) ProtoMessage() {}
+
+func (x *Lag) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lag.ProtoReflect.Descriptor instead.
+func (*Lag) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Lag) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Lag) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Lag) GetTime() *durationpb.Duration {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// SlotForecast says how the log grows that the server keeps for the slot.
+type SlotForecast struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RetainedBytes int64                  `protobuf:"varint,1,opt,name=retained_bytes,json=retainedBytes,proto3" json:"retained_bytes,omitempty"`
+	// Growth over the last minutes; negative if it shrinks.
+	GrowthBytesPerSecond float64 `protobuf:"fixed64,2,opt,name=growth_bytes_per_second,json=growthBytesPerSecond,proto3" json:"growth_bytes_per_second,omitempty"`
+	// When max_slot_wal_keep_size is reached if nothing is confirmed and log is written as in the last minutes; absent if there is
+	// no limit or no growth.
+	TimeToFull *durationpb.Duration `protobuf:"bytes,3,opt,name=time_to_full,json=timeToFull,proto3" json:"time_to_full,omitempty"`
+	// What the limit is and what to do, in a sentence.
+	Limit         string `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlotForecast) Reset() {
+	*x = SlotForecast{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlotForecast) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlotForecast) ProtoMessage() {}
+
+func (x *SlotForecast) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlotForecast.ProtoReflect.Descriptor instead.
+func (*SlotForecast) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SlotForecast) GetRetainedBytes() int64 {
+	if x != nil {
+		return x.RetainedBytes
+	}
+	return 0
+}
+
+func (x *SlotForecast) GetGrowthBytesPerSecond() float64 {
+	if x != nil {
+		return x.GrowthBytesPerSecond
+	}
+	return 0
+}
+
+func (x *SlotForecast) GetTimeToFull() *durationpb.Duration {
+	if x != nil {
+		return x.TimeToFull
+	}
+	return nil
+}
+
+func (x *SlotForecast) GetLimit() string {
+	if x != nil {
+		return x.Limit
+	}
+	return ""
+}
+
 type ListPipelinesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -461,7 +653,7 @@ type ListPipelinesRequest struct {
 
 func (x *ListPipelinesRequest) Reset() {
 	*x = ListPipelinesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +665,7 @@ func (x *ListPipelinesRequest) String() string {
 func (*ListPipelinesRequest) ProtoMessage() {}
 
 func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +678,7 @@ func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesRequest.ProtoReflect.Descriptor instead.
 func (*ListPipelinesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 type ListPipelinesResponse struct {
@@ -498,7 +690,7 @@ type ListPipelinesResponse struct {
 
 func (x *ListPipelinesResponse) Reset() {
 	*x = ListPipelinesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +702,7 @@ func (x *ListPipelinesResponse) String() string {
 func (*ListPipelinesResponse) ProtoMessage() {}
 
 func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +715,7 @@ func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesResponse.ProtoReflect.Descriptor instead.
 func (*ListPipelinesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListPipelinesResponse) GetPipelines() []*Pipeline {
@@ -542,7 +734,7 @@ type GetPipelineRequest struct {
 
 func (x *GetPipelineRequest) Reset() {
 	*x = GetPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -554,7 +746,7 @@ func (x *GetPipelineRequest) String() string {
 func (*GetPipelineRequest) ProtoMessage() {}
 
 func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -567,7 +759,7 @@ func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineRequest.ProtoReflect.Descriptor instead.
 func (*GetPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetPipelineRequest) GetSource() string {
@@ -586,7 +778,7 @@ type GetPipelineResponse struct {
 
 func (x *GetPipelineResponse) Reset() {
 	*x = GetPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +790,7 @@ func (x *GetPipelineResponse) String() string {
 func (*GetPipelineResponse) ProtoMessage() {}
 
 func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +803,7 @@ func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineResponse.ProtoReflect.Descriptor instead.
 func (*GetPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPipelineResponse) GetPipeline() *Pipeline {
@@ -639,7 +831,7 @@ type VerifyPipelineRequest struct {
 
 func (x *VerifyPipelineRequest) Reset() {
 	*x = VerifyPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +843,7 @@ func (x *VerifyPipelineRequest) String() string {
 func (*VerifyPipelineRequest) ProtoMessage() {}
 
 func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +856,7 @@ func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineRequest.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerifyPipelineRequest) GetSource() string {
@@ -717,7 +909,7 @@ type VerifyPipelineResponse struct {
 
 func (x *VerifyPipelineResponse) Reset() {
 	*x = VerifyPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -729,7 +921,7 @@ func (x *VerifyPipelineResponse) String() string {
 func (*VerifyPipelineResponse) ProtoMessage() {}
 
 func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -742,7 +934,7 @@ func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineResponse.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VerifyPipelineResponse) GetEvent() isVerifyPipelineResponse_Event {
@@ -833,7 +1025,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +1037,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +1050,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyProgress) GetTable() string {
@@ -917,7 +1109,7 @@ type RowDifference struct {
 
 func (x *RowDifference) Reset() {
 	*x = RowDifference{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1121,7 @@ func (x *RowDifference) String() string {
 func (*RowDifference) ProtoMessage() {}
 
 func (x *RowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1134,7 @@ func (x *RowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowDifference.ProtoReflect.Descriptor instead.
 func (*RowDifference) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RowDifference) GetTable() string {
@@ -999,7 +1191,7 @@ type TableVerification struct {
 
 func (x *TableVerification) Reset() {
 	*x = TableVerification{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1203,7 @@ func (x *TableVerification) String() string {
 func (*TableVerification) ProtoMessage() {}
 
 func (x *TableVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1216,7 @@ func (x *TableVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableVerification.ProtoReflect.Descriptor instead.
 func (*TableVerification) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TableVerification) GetTable() string {
@@ -1123,7 +1315,7 @@ type TableExtent struct {
 
 func (x *TableExtent) Reset() {
 	*x = TableExtent{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1327,7 @@ func (x *TableExtent) String() string {
 func (*TableExtent) ProtoMessage() {}
 
 func (x *TableExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1340,7 @@ func (x *TableExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableExtent.ProtoReflect.Descriptor instead.
 func (*TableExtent) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TableExtent) GetRows() int64 {
@@ -1185,7 +1377,7 @@ type VerifySummary struct {
 
 func (x *VerifySummary) Reset() {
 	*x = VerifySummary{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1197,7 +1389,7 @@ func (x *VerifySummary) String() string {
 func (*VerifySummary) ProtoMessage() {}
 
 func (x *VerifySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1402,7 @@ func (x *VerifySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySummary.ProtoReflect.Descriptor instead.
 func (*VerifySummary) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *VerifySummary) GetEqual() bool {
@@ -1248,7 +1440,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x11GetHealthResponse\x123\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
-	"\bservices\x18\x03 \x03(\v2\x1f.calypso.admin.v1.ServiceHealthR\bservices\"\xc0\x02\n" +
+	"\bservices\x18\x03 \x03(\v2\x1f.calypso.admin.v1.ServiceHealthR\bservices\"\xc1\x04\n" +
 	"\bPipeline\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x123\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
@@ -1256,10 +1448,27 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\rsource_status\x18\x04 \x01(\v2%.calypso.connector.v1.ConnectorStatusR\fsourceStatus\x125\n" +
 	"\acapture\x18\x05 \x01(\v2\x1b.calypso.capture.v1.CaptureR\acapture\x12\x16\n" +
 	"\x06topics\x18\x06 \x03(\tR\x06topics\x124\n" +
-	"\x05sinks\x18\a \x03(\v2\x1e.calypso.admin.v1.PipelineSinkR\x05sinks\"x\n" +
+	"\x05sinks\x18\a \x03(\v2\x1e.calypso.admin.v1.PipelineSinkR\x05sinks\x12A\n" +
+	"\x11commit_to_capture\x18\b \x01(\v2\x15.calypso.admin.v1.LagR\x0fcommitToCapture\x12?\n" +
+	"\x10capture_to_kafka\x18\t \x01(\v2\x15.calypso.admin.v1.LagR\x0ecaptureToKafka\x12C\n" +
+	"\rslot_forecast\x18\n" +
+	" \x01(\v2\x1e.calypso.admin.v1.SlotForecastR\fslotForecast\x126\n" +
+	"\aoffsets\x18\v \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\"\xf6\x01\n" +
 	"\fPipelineSink\x12=\n" +
 	"\x06status\x18\x01 \x01(\v2%.calypso.connector.v1.ConnectorStatusR\x06status\x12)\n" +
-	"\x04sink\x18\x02 \x01(\v2\x15.calypso.sink.v1.SinkR\x04sink\"\x16\n" +
+	"\x04sink\x18\x02 \x01(\v2\x15.calypso.sink.v1.SinkR\x04sink\x129\n" +
+	"\rkafka_to_sink\x18\x03 \x01(\v2\x15.calypso.admin.v1.LagR\vkafkaToSink\x12A\n" +
+	"\x11sink_to_queryable\x18\x04 \x01(\v2\x15.calypso.admin.v1.LagR\x0fsinkToQueryable\"d\n" +
+	"\x03Lag\x12\x14\n" +
+	"\x05bytes\x18\x01 \x01(\x03R\x05bytes\x12\x18\n" +
+	"\arecords\x18\x02 \x01(\x03R\arecords\x12-\n" +
+	"\x04time\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04time\"\xbf\x01\n" +
+	"\fSlotForecast\x12%\n" +
+	"\x0eretained_bytes\x18\x01 \x01(\x03R\rretainedBytes\x125\n" +
+	"\x17growth_bytes_per_second\x18\x02 \x01(\x01R\x14growthBytesPerSecond\x12;\n" +
+	"\ftime_to_full\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"timeToFull\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\tR\x05limit\"\x16\n" +
 	"\x14ListPipelinesRequest\"Q\n" +
 	"\x15ListPipelinesResponse\x128\n" +
 	"\tpipelines\x18\x01 \x03(\v2\x1a.calypso.admin.v1.PipelineR\tpipelines\",\n" +
@@ -1351,7 +1560,7 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(Verdict)(0),                   // 0: calypso.admin.v1.Verdict
 	(RowDifference_Kind)(0),        // 1: calypso.admin.v1.RowDifference.Kind
@@ -1360,54 +1569,65 @@ var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(*GetHealthResponse)(nil),      // 4: calypso.admin.v1.GetHealthResponse
 	(*Pipeline)(nil),               // 5: calypso.admin.v1.Pipeline
 	(*PipelineSink)(nil),           // 6: calypso.admin.v1.PipelineSink
-	(*ListPipelinesRequest)(nil),   // 7: calypso.admin.v1.ListPipelinesRequest
-	(*ListPipelinesResponse)(nil),  // 8: calypso.admin.v1.ListPipelinesResponse
-	(*GetPipelineRequest)(nil),     // 9: calypso.admin.v1.GetPipelineRequest
-	(*GetPipelineResponse)(nil),    // 10: calypso.admin.v1.GetPipelineResponse
-	(*VerifyPipelineRequest)(nil),  // 11: calypso.admin.v1.VerifyPipelineRequest
-	(*VerifyPipelineResponse)(nil), // 12: calypso.admin.v1.VerifyPipelineResponse
-	(*VerifyProgress)(nil),         // 13: calypso.admin.v1.VerifyProgress
-	(*RowDifference)(nil),          // 14: calypso.admin.v1.RowDifference
-	(*TableVerification)(nil),      // 15: calypso.admin.v1.TableVerification
-	(*TableExtent)(nil),            // 16: calypso.admin.v1.TableExtent
-	(*VerifySummary)(nil),          // 17: calypso.admin.v1.VerifySummary
-	(*v1.ConnectorStatus)(nil),     // 18: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),            // 19: calypso.capture.v1.Capture
-	(*v12.Sink)(nil),               // 20: calypso.sink.v1.Sink
-	(*durationpb.Duration)(nil),    // 21: google.protobuf.Duration
+	(*Lag)(nil),                    // 7: calypso.admin.v1.Lag
+	(*SlotForecast)(nil),           // 8: calypso.admin.v1.SlotForecast
+	(*ListPipelinesRequest)(nil),   // 9: calypso.admin.v1.ListPipelinesRequest
+	(*ListPipelinesResponse)(nil),  // 10: calypso.admin.v1.ListPipelinesResponse
+	(*GetPipelineRequest)(nil),     // 11: calypso.admin.v1.GetPipelineRequest
+	(*GetPipelineResponse)(nil),    // 12: calypso.admin.v1.GetPipelineResponse
+	(*VerifyPipelineRequest)(nil),  // 13: calypso.admin.v1.VerifyPipelineRequest
+	(*VerifyPipelineResponse)(nil), // 14: calypso.admin.v1.VerifyPipelineResponse
+	(*VerifyProgress)(nil),         // 15: calypso.admin.v1.VerifyProgress
+	(*RowDifference)(nil),          // 16: calypso.admin.v1.RowDifference
+	(*TableVerification)(nil),      // 17: calypso.admin.v1.TableVerification
+	(*TableExtent)(nil),            // 18: calypso.admin.v1.TableExtent
+	(*VerifySummary)(nil),          // 19: calypso.admin.v1.VerifySummary
+	(*v1.ConnectorStatus)(nil),     // 20: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),            // 21: calypso.capture.v1.Capture
+	(*v1.Offset)(nil),              // 22: calypso.connector.v1.Offset
+	(*v12.Sink)(nil),               // 23: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),    // 24: google.protobuf.Duration
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
 	2,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
 	0,  // 2: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	18, // 3: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	19, // 4: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	20, // 3: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	21, // 4: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
 	6,  // 5: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	18, // 6: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	20, // 7: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	5,  // 8: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	5,  // 9: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	21, // 10: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	13, // 11: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	14, // 12: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	15, // 13: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	17, // 14: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	1,  // 15: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	16, // 16: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	16, // 17: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	3,  // 18: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	7,  // 19: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	9,  // 20: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	11, // 21: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	4,  // 22: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	8,  // 23: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	10, // 24: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	12, // 25: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	7,  // 6: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
+	7,  // 7: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
+	8,  // 8: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
+	22, // 9: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	20, // 10: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	23, // 11: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	7,  // 12: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
+	7,  // 13: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
+	24, // 14: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	24, // 15: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	5,  // 16: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	5,  // 17: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	24, // 18: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	15, // 19: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	16, // 20: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	17, // 21: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	19, // 22: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	1,  // 23: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	18, // 24: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	18, // 25: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	3,  // 26: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	9,  // 27: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	11, // 28: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	13, // 29: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	4,  // 30: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	10, // 31: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	12, // 32: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	14, // 33: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	30, // [30:34] is the sub-list for method output_type
+	26, // [26:30] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -1415,7 +1635,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[10].OneofWrappers = []any{
+	file_calypso_admin_v1_admin_proto_msgTypes[12].OneofWrappers = []any{
 		(*VerifyPipelineResponse_Progress)(nil),
 		(*VerifyPipelineResponse_Difference)(nil),
 		(*VerifyPipelineResponse_Table)(nil),
@@ -1427,7 +1647,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

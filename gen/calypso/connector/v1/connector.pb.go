@@ -2760,6 +2760,353 @@ func (x *Check) GetRemedy() string {
 	return ""
 }
 
+type GetClusterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetClusterRequest) Reset() {
+	*x = GetClusterRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetClusterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetClusterRequest) ProtoMessage() {}
+
+func (x *GetClusterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetClusterRequest.ProtoReflect.Descriptor instead.
+func (*GetClusterRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{50}
+}
+
+type GetClusterResponse struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	KafkaClusterId string                 `protobuf:"bytes,1,opt,name=kafka_cluster_id,json=kafkaClusterId,proto3" json:"kafka_cluster_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetClusterResponse) Reset() {
+	*x = GetClusterResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetClusterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetClusterResponse) ProtoMessage() {}
+
+func (x *GetClusterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetClusterResponse.ProtoReflect.Descriptor instead.
+func (*GetClusterResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *GetClusterResponse) GetKafkaClusterId() string {
+	if x != nil {
+		return x.KafkaClusterId
+	}
+	return ""
+}
+
+// Event is one entry of the timeline.
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// The user, or the worker for what happened by itself.
+	Actor string `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The call (PauseConnector), or what happened: TaskFailed.
+	Action    string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	Connector string `protobuf:"bytes,4,opt,name=connector,proto3" json:"connector,omitempty"`
+	// What was changed, a line a key, secrets masked; or the error of what happened.
+	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Why the call was refused; empty if it was not.
+	Error         string `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Event) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Event) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Event) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Event) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *Event) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Event) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+type ListEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only events of these connectors; all if empty.
+	Connectors []string `protobuf:"bytes,1,rep,name=connectors,proto3" json:"connectors,omitempty"`
+	// At most so many events; 100 if it is 0, 1000 at most.
+	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsRequest) Reset() {
+	*x = ListEventsRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsRequest) ProtoMessage() {}
+
+func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
+func (*ListEventsRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *ListEventsRequest) GetConnectors() []string {
+	if x != nil {
+		return x.Connectors
+	}
+	return nil
+}
+
+func (x *ListEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListEventsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Events        []*Event               `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEventsResponse) Reset() {
+	*x = ListEventsResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEventsResponse) ProtoMessage() {}
+
+func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
+func (*ListEventsResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *ListEventsResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+type AppendEventRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Event         *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendEventRequest) Reset() {
+	*x = AppendEventRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendEventRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendEventRequest) ProtoMessage() {}
+
+func (x *AppendEventRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendEventRequest.ProtoReflect.Descriptor instead.
+func (*AppendEventRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *AppendEventRequest) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+type AppendEventResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendEventResponse) Reset() {
+	*x = AppendEventResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendEventResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendEventResponse) ProtoMessage() {}
+
+func (x *AppendEventResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendEventResponse.ProtoReflect.Descriptor instead.
+func (*AppendEventResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{56}
+}
+
 var File_calypso_connector_v1_connector_proto protoreflect.FileDescriptor
 
 const file_calypso_connector_v1_connector_proto_rawDesc = "" +
@@ -2940,7 +3287,27 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x0e\n" +
 	"\x02ok\x18\x02 \x01(\bR\x02ok\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy*c\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"\x13\n" +
+	"\x11GetClusterRequest\">\n" +
+	"\x12GetClusterResponse\x12(\n" +
+	"\x10kafka_cluster_id\x18\x01 \x01(\tR\x0ekafkaClusterId\"\xb1\x01\n" +
+	"\x05Event\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05actor\x18\x02 \x01(\tR\x05actor\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x1c\n" +
+	"\tconnector\x18\x04 \x01(\tR\tconnector\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05error\x18\x06 \x01(\tR\x05error\"P\n" +
+	"\x11ListEventsRequest\x12\x1e\n" +
+	"\n" +
+	"connectors\x18\x01 \x03(\tR\n" +
+	"connectors\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\"I\n" +
+	"\x12ListEventsResponse\x123\n" +
+	"\x06events\x18\x01 \x03(\v2\x1b.calypso.connector.v1.EventR\x06events\"G\n" +
+	"\x12AppendEventRequest\x121\n" +
+	"\x05event\x18\x01 \x01(\v2\x1b.calypso.connector.v1.EventR\x05event\"\x15\n" +
+	"\x13AppendEventResponse*c\n" +
 	"\rConnectorType\x12\x1e\n" +
 	"\x1aCONNECTOR_TYPE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CONNECTOR_TYPE_SOURCE\x10\x01\x12\x17\n" +
@@ -2952,7 +3319,7 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\fSTATE_PAUSED\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12\x14\n" +
 	"\x10STATE_RESTARTING\x10\x05\x12\x11\n" +
-	"\rSTATE_STOPPED\x10\x062\xdd\x18\n" +
+	"\rSTATE_STOPPED\x10\x062\xac\x1b\n" +
 	"\x10ConnectorService\x12\x89\x01\n" +
 	"\x0fCreateConnector\x12,.calypso.connector.v1.CreateConnectorRequest\x1a-.calypso.connector.v1.CreateConnectorResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/connectors\x12\x84\x01\n" +
 	"\fGetConnector\x12).calypso.connector.v1.GetConnectorRequest\x1a*.calypso.connector.v1.GetConnectorResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/connectors/{name}\x12\x83\x01\n" +
@@ -2972,7 +3339,13 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\n" +
 	"GetOffsets\x12'.calypso.connector.v1.GetOffsetsRequest\x1a(.calypso.connector.v1.GetOffsetsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/connectors/{name}/offsets\x12\x8f\x01\n" +
 	"\fAlterOffsets\x12).calypso.connector.v1.AlterOffsetsRequest\x1a*.calypso.connector.v1.AlterOffsetsResponse\"(\x82\xd3\xe4\x93\x02\":\x01*2\x1d/v1/connectors/{name}/offsets\x12\x8c\x01\n" +
-	"\fResetOffsets\x12).calypso.connector.v1.ResetOffsetsRequest\x1a*.calypso.connector.v1.ResetOffsetsResponse\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/connectors/{name}/offsets\x12w\n" +
+	"\fResetOffsets\x12).calypso.connector.v1.ResetOffsetsRequest\x1a*.calypso.connector.v1.ResetOffsetsResponse\"%\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/connectors/{name}/offsets\x12t\n" +
+	"\n" +
+	"GetCluster\x12'.calypso.connector.v1.GetClusterRequest\x1a(.calypso.connector.v1.GetClusterResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/cluster\x12s\n" +
+	"\n" +
+	"ListEvents\x12'.calypso.connector.v1.ListEventsRequest\x1a(.calypso.connector.v1.ListEventsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/events\x12b\n" +
+	"\vAppendEvent\x12(.calypso.connector.v1.AppendEventRequest\x1a).calypso.connector.v1.AppendEventResponse\x12w\n" +
 	"\vListPlugins\x12(.calypso.connector.v1.ListPluginsRequest\x1a).calypso.connector.v1.ListPluginsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/plugins\x12\x93\x01\n" +
 	"\x0fGetPluginConfig\x12,.calypso.connector.v1.GetPluginConfigRequest\x1a-.calypso.connector.v1.GetPluginConfigResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/plugins/{plugin}/config\x12\x95\x01\n" +
 	"\x0eValidateConfig\x12+.calypso.connector.v1.ValidateConfigRequest\x1a,.calypso.connector.v1.ValidateConfigResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/plugins/{plugin}:validateB\xe1\x01\n" +
@@ -2991,7 +3364,7 @@ func file_calypso_connector_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_connector_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_calypso_connector_v1_connector_proto_goTypes = []any{
 	(ConnectorType)(0),                    // 0: calypso.connector.v1.ConnectorType
 	(State)(0),                            // 1: calypso.connector.v1.State
@@ -3045,92 +3418,108 @@ var file_calypso_connector_v1_connector_proto_goTypes = []any{
 	(*ValidateConfigRequest)(nil),         // 49: calypso.connector.v1.ValidateConfigRequest
 	(*ValidateConfigResponse)(nil),        // 50: calypso.connector.v1.ValidateConfigResponse
 	(*Check)(nil),                         // 51: calypso.connector.v1.Check
-	nil,                                   // 52: calypso.connector.v1.Connector.ConfigEntry
-	nil,                                   // 53: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
-	nil,                                   // 54: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
-	nil,                                   // 55: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
-	nil,                                   // 56: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
-	(*timestamppb.Timestamp)(nil),         // 57: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),               // 58: google.protobuf.Struct
+	(*GetClusterRequest)(nil),             // 52: calypso.connector.v1.GetClusterRequest
+	(*GetClusterResponse)(nil),            // 53: calypso.connector.v1.GetClusterResponse
+	(*Event)(nil),                         // 54: calypso.connector.v1.Event
+	(*ListEventsRequest)(nil),             // 55: calypso.connector.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),            // 56: calypso.connector.v1.ListEventsResponse
+	(*AppendEventRequest)(nil),            // 57: calypso.connector.v1.AppendEventRequest
+	(*AppendEventResponse)(nil),           // 58: calypso.connector.v1.AppendEventResponse
+	nil,                                   // 59: calypso.connector.v1.Connector.ConfigEntry
+	nil,                                   // 60: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	nil,                                   // 61: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	nil,                                   // 62: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	nil,                                   // 63: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	(*timestamppb.Timestamp)(nil),         // 64: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),               // 65: google.protobuf.Struct
 }
 var file_calypso_connector_v1_connector_proto_depIdxs = []int32{
 	0,  // 0: calypso.connector.v1.Connector.type:type_name -> calypso.connector.v1.ConnectorType
-	52, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
+	59, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
 	1,  // 2: calypso.connector.v1.TaskStatus.state:type_name -> calypso.connector.v1.State
 	0,  // 3: calypso.connector.v1.ConnectorStatus.type:type_name -> calypso.connector.v1.ConnectorType
 	1,  // 4: calypso.connector.v1.ConnectorStatus.state:type_name -> calypso.connector.v1.State
 	3,  // 5: calypso.connector.v1.ConnectorStatus.tasks:type_name -> calypso.connector.v1.TaskStatus
-	53, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	60, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
 	1,  // 7: calypso.connector.v1.CreateConnectorRequest.initial_state:type_name -> calypso.connector.v1.State
 	2,  // 8: calypso.connector.v1.CreateConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 9: calypso.connector.v1.GetConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 10: calypso.connector.v1.ListConnectorsResponse.connectors:type_name -> calypso.connector.v1.Connector
-	54, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	61, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
 	2,  // 12: calypso.connector.v1.UpdateConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
-	55, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	62, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
 	2,  // 14: calypso.connector.v1.PatchConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
 	4,  // 15: calypso.connector.v1.RestartConnectorResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
 	4,  // 16: calypso.connector.v1.GetConnectorStatusResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
 	4,  // 17: calypso.connector.v1.WatchConnectorsResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
-	57, // 18: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
-	58, // 19: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
-	58, // 20: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
+	64, // 18: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
+	65, // 19: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
+	65, // 20: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
 	35, // 21: calypso.connector.v1.GetOffsetsResponse.offsets:type_name -> calypso.connector.v1.Offset
 	35, // 22: calypso.connector.v1.AlterOffsetsRequest.offsets:type_name -> calypso.connector.v1.Offset
 	0,  // 23: calypso.connector.v1.Plugin.type:type_name -> calypso.connector.v1.ConnectorType
 	42, // 24: calypso.connector.v1.ListPluginsResponse.plugins:type_name -> calypso.connector.v1.Plugin
 	45, // 25: calypso.connector.v1.GetPluginConfigResponse.keys:type_name -> calypso.connector.v1.ConfigKey
 	45, // 26: calypso.connector.v1.ConfigValue.key:type_name -> calypso.connector.v1.ConfigKey
-	56, // 27: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	63, // 27: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
 	48, // 28: calypso.connector.v1.ValidateConfigResponse.values:type_name -> calypso.connector.v1.ConfigValue
 	51, // 29: calypso.connector.v1.ValidateConfigResponse.checks:type_name -> calypso.connector.v1.Check
-	5,  // 30: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
-	7,  // 31: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
-	9,  // 32: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
-	11, // 33: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
-	13, // 34: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
-	15, // 35: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
-	17, // 36: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
-	19, // 37: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
-	21, // 38: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
-	23, // 39: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
-	25, // 40: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
-	27, // 41: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
-	29, // 42: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
-	31, // 43: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
-	33, // 44: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
-	36, // 45: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
-	38, // 46: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
-	40, // 47: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
-	43, // 48: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
-	46, // 49: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
-	49, // 50: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
-	6,  // 51: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
-	8,  // 52: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
-	10, // 53: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
-	12, // 54: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
-	14, // 55: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
-	16, // 56: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
-	18, // 57: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
-	20, // 58: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
-	22, // 59: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
-	24, // 60: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
-	26, // 61: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
-	28, // 62: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
-	30, // 63: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
-	32, // 64: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
-	34, // 65: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
-	37, // 66: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
-	39, // 67: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
-	41, // 68: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
-	44, // 69: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
-	47, // 70: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
-	50, // 71: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
-	51, // [51:72] is the sub-list for method output_type
-	30, // [30:51] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	64, // 30: calypso.connector.v1.Event.time:type_name -> google.protobuf.Timestamp
+	54, // 31: calypso.connector.v1.ListEventsResponse.events:type_name -> calypso.connector.v1.Event
+	54, // 32: calypso.connector.v1.AppendEventRequest.event:type_name -> calypso.connector.v1.Event
+	5,  // 33: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
+	7,  // 34: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
+	9,  // 35: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
+	11, // 36: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
+	13, // 37: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
+	15, // 38: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
+	17, // 39: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
+	19, // 40: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
+	21, // 41: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
+	23, // 42: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
+	25, // 43: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
+	27, // 44: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
+	29, // 45: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
+	31, // 46: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
+	33, // 47: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
+	36, // 48: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
+	38, // 49: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
+	40, // 50: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
+	52, // 51: calypso.connector.v1.ConnectorService.GetCluster:input_type -> calypso.connector.v1.GetClusterRequest
+	55, // 52: calypso.connector.v1.ConnectorService.ListEvents:input_type -> calypso.connector.v1.ListEventsRequest
+	57, // 53: calypso.connector.v1.ConnectorService.AppendEvent:input_type -> calypso.connector.v1.AppendEventRequest
+	43, // 54: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
+	46, // 55: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
+	49, // 56: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
+	6,  // 57: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
+	8,  // 58: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
+	10, // 59: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
+	12, // 60: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
+	14, // 61: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
+	16, // 62: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
+	18, // 63: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
+	20, // 64: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
+	22, // 65: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
+	24, // 66: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
+	26, // 67: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
+	28, // 68: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
+	30, // 69: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
+	32, // 70: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
+	34, // 71: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
+	37, // 72: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
+	39, // 73: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
+	41, // 74: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
+	53, // 75: calypso.connector.v1.ConnectorService.GetCluster:output_type -> calypso.connector.v1.GetClusterResponse
+	56, // 76: calypso.connector.v1.ConnectorService.ListEvents:output_type -> calypso.connector.v1.ListEventsResponse
+	58, // 77: calypso.connector.v1.ConnectorService.AppendEvent:output_type -> calypso.connector.v1.AppendEventResponse
+	44, // 78: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
+	47, // 79: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
+	50, // 80: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
+	57, // [57:81] is the sub-list for method output_type
+	33, // [33:57] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_calypso_connector_v1_connector_proto_init() }
@@ -3145,7 +3534,7 @@ func file_calypso_connector_v1_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_connector_v1_connector_proto_rawDesc), len(file_calypso_connector_v1_connector_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   55,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

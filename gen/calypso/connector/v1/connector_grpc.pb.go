@@ -40,6 +40,9 @@ const (
 	ConnectorService_GetOffsets_FullMethodName            = "/calypso.connector.v1.ConnectorService/GetOffsets"
 	ConnectorService_AlterOffsets_FullMethodName          = "/calypso.connector.v1.ConnectorService/AlterOffsets"
 	ConnectorService_ResetOffsets_FullMethodName          = "/calypso.connector.v1.ConnectorService/ResetOffsets"
+	ConnectorService_GetCluster_FullMethodName            = "/calypso.connector.v1.ConnectorService/GetCluster"
+	ConnectorService_ListEvents_FullMethodName            = "/calypso.connector.v1.ConnectorService/ListEvents"
+	ConnectorService_AppendEvent_FullMethodName           = "/calypso.connector.v1.ConnectorService/AppendEvent"
 	ConnectorService_ListPlugins_FullMethodName           = "/calypso.connector.v1.ConnectorService/ListPlugins"
 	ConnectorService_GetPluginConfig_FullMethodName       = "/calypso.connector.v1.ConnectorService/GetPluginConfig"
 	ConnectorService_ValidateConfig_FullMethodName        = "/calypso.connector.v1.ConnectorService/ValidateConfig"
@@ -90,6 +93,12 @@ type ConnectorServiceClient interface {
 	AlterOffsets(ctx context.Context, in *AlterOffsetsRequest, opts ...grpc.CallOption) (*AlterOffsetsResponse, error)
 	// ResetOffsets removes the offsets of a stopped connector.
 	ResetOffsets(ctx context.Context, in *ResetOffsetsRequest, opts ...grpc.CallOption) (*ResetOffsetsResponse, error)
+	// GetCluster returns the Kafka cluster that keeps the connectors.
+	GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error)
+	// ListEvents returns who did what to connectors, newest first. Events are kept in a Kafka topic, for 30 days by default.
+	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
+	// AppendEvent adds to that list what a worker cannot see. Admin calls it; others may not.
+	AppendEvent(ctx context.Context, in *AppendEventRequest, opts ...grpc.CallOption) (*AppendEventResponse, error)
 	// ListPlugins returns the connector classes that the fleet can run, with their aliases.
 	ListPlugins(ctx context.Context, in *ListPluginsRequest, opts ...grpc.CallOption) (*ListPluginsResponse, error)
 	// GetPluginConfig returns every configuration key of a class.
@@ -295,6 +304,36 @@ func (c *connectorServiceClient) ResetOffsets(ctx context.Context, in *ResetOffs
 	return out, nil
 }
 
+func (c *connectorServiceClient) GetCluster(ctx context.Context, in *GetClusterRequest, opts ...grpc.CallOption) (*GetClusterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetClusterResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_GetCluster_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEventsResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_ListEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) AppendEvent(ctx context.Context, in *AppendEventRequest, opts ...grpc.CallOption) (*AppendEventResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AppendEventResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_AppendEvent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *connectorServiceClient) ListPlugins(ctx context.Context, in *ListPluginsRequest, opts ...grpc.CallOption) (*ListPluginsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPluginsResponse)
@@ -370,6 +409,12 @@ type ConnectorServiceServer interface {
 	AlterOffsets(context.Context, *AlterOffsetsRequest) (*AlterOffsetsResponse, error)
 	// ResetOffsets removes the offsets of a stopped connector.
 	ResetOffsets(context.Context, *ResetOffsetsRequest) (*ResetOffsetsResponse, error)
+	// GetCluster returns the Kafka cluster that keeps the connectors.
+	GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error)
+	// ListEvents returns who did what to connectors, newest first. Events are kept in a Kafka topic, for 30 days by default.
+	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
+	// AppendEvent adds to that list what a worker cannot see. Admin calls it; others may not.
+	AppendEvent(context.Context, *AppendEventRequest) (*AppendEventResponse, error)
 	// ListPlugins returns the connector classes that the fleet can run, with their aliases.
 	ListPlugins(context.Context, *ListPluginsRequest) (*ListPluginsResponse, error)
 	// GetPluginConfig returns every configuration key of a class.
@@ -439,6 +484,15 @@ func (UnimplementedConnectorServiceServer) AlterOffsets(context.Context, *AlterO
 }
 func (UnimplementedConnectorServiceServer) ResetOffsets(context.Context, *ResetOffsetsRequest) (*ResetOffsetsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResetOffsets not implemented")
+}
+func (UnimplementedConnectorServiceServer) GetCluster(context.Context, *GetClusterRequest) (*GetClusterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCluster not implemented")
+}
+func (UnimplementedConnectorServiceServer) ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEvents not implemented")
+}
+func (UnimplementedConnectorServiceServer) AppendEvent(context.Context, *AppendEventRequest) (*AppendEventResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AppendEvent not implemented")
 }
 func (UnimplementedConnectorServiceServer) ListPlugins(context.Context, *ListPluginsRequest) (*ListPluginsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPlugins not implemented")
@@ -787,6 +841,60 @@ func _ConnectorService_ResetOffsets_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConnectorService_GetCluster_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetClusterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).GetCluster(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_GetCluster_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).GetCluster(ctx, req.(*GetClusterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_ListEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).ListEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_ListEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).ListEvents(ctx, req.(*ListEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_AppendEvent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AppendEventRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).AppendEvent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_AppendEvent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).AppendEvent(ctx, req.(*AppendEventRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConnectorService_ListPlugins_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPluginsRequest)
 	if err := dec(in); err != nil {
@@ -915,6 +1023,18 @@ var ConnectorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResetOffsets",
 			Handler:    _ConnectorService_ResetOffsets_Handler,
+		},
+		{
+			MethodName: "GetCluster",
+			Handler:    _ConnectorService_GetCluster_Handler,
+		},
+		{
+			MethodName: "ListEvents",
+			Handler:    _ConnectorService_ListEvents_Handler,
+		},
+		{
+			MethodName: "AppendEvent",
+			Handler:    _ConnectorService_AppendEvent_Handler,
 		},
 		{
 			MethodName: "ListPlugins",

@@ -1,0 +1,143 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// authorizer lets gRPC calls through that their caller may make, and notes those that change something, in the log and in the
+// timeline. users is nil where everybody may do everything.
+type authorizer struct {
+	users    *Users
+	log      *slog.Logger
+	timeline *recorder
+	router   *router
+}
+
+// allow says who calls, or why they may not.
+func (a authorizer) allow(ctx context.Context, method string) (user, error) {
+	need := required(method)
+	if a.users == nil || need == 0 {
+		return user{name: "anonymous", role: Admin}, nil
+	}
+	var header string
+	if values := metadata.ValueFromIncomingContext(ctx, "authorization"); len(values) > 0 {
+		header = values[0]
+	}
+	caller, err := a.users.authenticate(header, hostOf(ctx))
+	if err != nil {
+		return user{}, authenticationError(err)
+	}
+	if caller.role < need {
+		return user{}, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
+	}
+	return caller, nil
+}
+
+// hostOf is the machine that calls.
+func hostOf(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(p.Addr.String())
+	if err != nil {
+		return p.Addr.String()
+	}
+	return host
+}
+
+// changes reports whether a call changes anything. Validations and comparisons need an operator for what they cost.
+func changes(method string) bool {
+	name := method[strings.LastIndexByte(method, '/')+1:]
+	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Verify")
+}
+
+func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	caller, err := a.allow(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	if !changes(info.FullMethod) {
+		return handle(ctx, q)
+	}
+	name := connectorOf(q)
+	before := a.configBefore(ctx, q, name)
+	answer, err := handle(ctx, q)
+	event := &connectorv1.Event{Actor: caller.name, Action: info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:], Connector: name}
+	if err != nil {
+		event.Error = status.Convert(err).Message()
+	} else if after, ok := answer.(interface{ GetConnector() *connectorv1.Connector }); ok {
+		event.Detail = difference(before, after.GetConnector().GetConfig())
+	}
+	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", info.FullMethod, "connector", name, "outcome", status.Code(err).String())
+	a.timeline.note(event)
+	return answer, err
+}
+
+func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if _, err := a.allow(s.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handle(server, s)
+}
+
+// connectorOf is the connector that a request is about.
+func connectorOf(q any) string {
+	switch named := q.(type) {
+	case interface{ GetName() string }:
+		return named.GetName()
+	case interface{ GetConnector() string }:
+		return named.GetConnector()
+	}
+	return ""
+}
+
+// configBefore is the configuration that a request is about to change, with secrets masked; nil if there is none.
+func (a authorizer) configBefore(ctx context.Context, q any, name string) map[string]string {
+	switch q.(type) {
+	case *connectorv1.UpdateConnectorConfigRequest, *connectorv1.PatchConnectorConfigRequest:
+		r, err := a.router.GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
+		if err == nil {
+			return r.Connector.Config
+		}
+	}
+	return nil
+}
+
+// difference says what changed between two configurations whose secrets are masked, a line a key.
+func difference(before, after map[string]string) string {
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, after)
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		was, had := before[key]
+		is, has := after[key]
+		switch {
+		case !had:
+			lines = append(lines, "+ "+key+": "+is)
+		case !has:
+			lines = append(lines, "- "+key)
+		case was != is:
+			lines = append(lines, "~ "+key+": "+was+" -> "+is)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,168 @@
+package lag
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+)
+
+// Bounds of a history.
+const (
+	// maxSamples bounds the memory of a pipeline: an hour at a sample each five seconds.
+	maxSamples = 720
+	// least is the shortest time between two samples.
+	least = time.Second
+	// growthWindow is the time over which growth is measured.
+	growthWindow = 5 * time.Minute
+)
+
+// History remembers where the steps of one pipeline were, so that a distance becomes a time: a step is as late as it is since the
+// step before was where this one is now. It has no clock and no locks; samples come in the order of time. The zero value is
+// empty.
+type History struct {
+	samples []sample
+}
+
+// sample is where the steps were: the log's end, what was read of it, and the ends and positions of the topics by sink.
+type sample struct {
+	at            time.Time
+	written, read int64
+	retained      int64
+	ends, fetched map[string]int64
+}
+
+// Observe sets the lags and the forecast of a pipeline and remembers where it is.
+func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
+	s := sample{at: now, ends: map[string]int64{}, fetched: map[string]int64{}}
+	slot := p.Capture.GetSlot()
+	s.retained = slot.GetRetainedBytes()
+	durable, known := parseLSN(p.Capture.GetDurableLsn())
+	if restart, ok := parseLSN(slot.GetRestartLsn()); ok {
+		s.written = restart + s.retained
+	}
+	read, ok := parseLSN(p.Capture.GetReceivedLsn())
+	s.read = max(read, durable)
+	for _, sink := range p.Sinks {
+		for _, part := range sink.Sink.GetPartitions() {
+			s.ends[sink.Status.GetName()] += part.End
+			s.fetched[sink.Status.GetName()] += max(part.Position, part.Committed, 0)
+		}
+	}
+	h.add(s)
+	if ok || known {
+		p.CommitToCapture = h.lag(s.written-s.read, false, s.read, func(s sample) int64 { return s.written })
+		p.CaptureToKafka = h.lag(s.read-durable, false, durable, func(s sample) int64 { return s.read })
+	}
+	for _, sink := range p.Sinks {
+		h.sink(p, sink, s)
+	}
+	if slot != nil {
+		p.SlotForecast = h.forecast(slot)
+	}
+}
+
+func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now sample) {
+	if sink.Sink == nil {
+		return
+	}
+	name := sink.Status.GetName()
+	var committed, unread, unwritten int64
+	for _, part := range sink.Sink.Partitions {
+		at := max(part.Committed, 0)
+		committed += at
+		read := max(part.Position, at)
+		unread += behind(p, part.End-read)
+		unwritten += behind(p, part.End-at) - behind(p, part.End-read)
+	}
+	sink.KafkaToSink = h.lag(unread, true, now.fetched[name], func(s sample) int64 { return s.ends[name] })
+	sink.SinkToQueryable = h.lag(unwritten, true, committed, func(s sample) int64 { return s.fetched[name] })
+}
+
+// add remembers a sample; one that comes too soon replaces the last, so that the history covers its time whatever the rate of
+// questions.
+func (h *History) add(s sample) {
+	if n := len(h.samples); n > 1 && s.at.Sub(h.samples[n-2].at) < least {
+		h.samples[n-1] = s
+		return
+	}
+	h.samples = append(h.samples, s)
+	if len(h.samples) > maxSamples {
+		h.samples = append(h.samples[:0], h.samples[len(h.samples)-maxSamples:]...)
+	}
+}
+
+// lag is the distance with the time since upstream was at position.
+func (h *History) lag(distance int64, records bool, position int64, upstream func(sample) int64) *adminv1.Lag {
+	distance = max(distance, 0)
+	l := &adminv1.Lag{Time: durationpb.New(0)}
+	if records {
+		l.Records = distance
+	} else {
+		l.Bytes = distance
+	}
+	if distance > 0 {
+		l.Time = durationpb.New(h.since(position, upstream))
+	}
+	return l
+}
+
+// since is how long ago upstream was at position, between two samples in proportion; the whole history if it never was seen there.
+func (h *History) since(position int64, upstream func(sample) int64) time.Duration {
+	last := h.samples[len(h.samples)-1]
+	for i := len(h.samples) - 2; i >= 0; i-- {
+		a, b := h.samples[i], h.samples[i+1]
+		from, to := upstream(a), upstream(b)
+		if from > position {
+			continue
+		}
+		at := a.at
+		if to > from {
+			at = at.Add(time.Duration(float64(b.at.Sub(a.at)) * float64(min(position, to)-from) / float64(to-from)))
+		}
+		return last.at.Sub(at)
+	}
+	return last.at.Sub(h.samples[0].at)
+}
+
+// forecast measures the log over the last minutes.
+func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
+	last := h.samples[len(h.samples)-1]
+	first := last
+	for i := len(h.samples) - 1; i >= 0 && last.at.Sub(h.samples[i].at) <= growthWindow; i-- {
+		first = h.samples[i]
+	}
+	f := &adminv1.SlotForecast{RetainedBytes: slot.RetainedBytes}
+	var writing float64 // bytes of log a second
+	if seconds := last.at.Sub(first.at).Seconds(); seconds > 0 {
+		f.GrowthBytesPerSecond = float64(last.retained-first.retained) / seconds
+		writing = float64(last.written-first.written) / seconds
+	}
+	switch {
+	case slot.SafeWalBytes < 0:
+		f.Limit = "max_slot_wal_keep_size sets no limit, so the log can fill the server's disk: set it, and watch retained_bytes"
+	case writing <= 0:
+		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size)", slot.SafeWalBytes)
+	default:
+		left := time.Duration(min(float64(slot.SafeWalBytes)/writing, maxForecast.Seconds()) * float64(time.Second))
+		f.TimeToFull = durationpb.New(left)
+		f.Limit = fmt.Sprintf("%d bytes may still be written before the slot is lost (max_slot_wal_keep_size), which takes %v at the present rate if capture confirms nothing", slot.SafeWalBytes, left.Round(time.Second))
+	}
+	return f
+}
+
+// maxForecast is the longest time that a forecast says.
+const maxForecast = 365 * 24 * time.Hour
+
+// parseLSN reads a position as PostgreSQL writes it: 16/B374D848.
+func parseLSN(s string) (int64, bool) {
+	high, low, ok := strings.Cut(s, "/")
+	h, err1 := strconv.ParseUint(high, 16, 31)
+	l, err2 := strconv.ParseUint(low, 16, 32)
+	return int64(h<<32 | l), ok && err1 == nil && err2 == nil
+}

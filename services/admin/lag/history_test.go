@@ -1,0 +1,86 @@
+package lag
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+func lsn(n int64) string { return fmt.Sprintf("%X/%X", n>>32, n&0xffffffff) }
+
+// at is a pipeline whose steps are at these positions.
+func at(written, read, durable, end, fetched, committed int64) *adminv1.Pipeline {
+	return &adminv1.Pipeline{
+		Capture: &capturev1.Capture{ReceivedLsn: lsn(read), DurableLsn: lsn(durable),
+			Slot: &capturev1.Slot{RestartLsn: lsn(0), RetainedBytes: written, SafeWalBytes: 1 << 20}},
+		Sinks: []*adminv1.PipelineSink{{Status: &connectorv1.ConnectorStatus{Name: "adx"},
+			Sink: &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{End: end, Position: fetched, Committed: committed}}}}},
+	}
+}
+
+func TestEachStepIsAsLateAsItIsSinceTheStepBeforeWasThere(t *testing.T) {
+	var h History
+	start := time.Unix(1000, 0)
+	// Each second 100 bytes are written and 10 records produced; the steps follow 1, 2, 3 and 4 seconds behind each other.
+	var p *adminv1.Pipeline
+	for n := range int64(60) {
+		back := func(seconds, rate int64) int64 { return max(0, (n-seconds)*rate) }
+		p = at(n*100, back(1, 100), back(3, 100), back(0, 10), back(3, 10), back(7, 10))
+		h.Observe(start.Add(time.Duration(n)*time.Second), p)
+	}
+	for name, got := range map[string]*adminv1.Lag{"1s 100 0": p.CommitToCapture, "2s 200 0": p.CaptureToKafka, "3s 0 30": p.Sinks[0].KafkaToSink, "4s 0 40": p.Sinks[0].SinkToQueryable} {
+		if said := fmt.Sprintf("%v %d %d", got.Time.AsDuration(), got.Bytes, got.Records); said != name {
+			t.Errorf("lag is %s, want %s", said, name)
+		}
+	}
+	f := p.SlotForecast
+	if f.GrowthBytesPerSecond != 100 || f.TimeToFull.AsDuration().Round(time.Second) != 10486*time.Second {
+		t.Errorf("the forecast is %v", f)
+	}
+}
+
+func TestAStepThatHasEverythingIsNotLate(t *testing.T) {
+	var h History
+	p := at(500, 500, 500, 7, 7, 7)
+	h.Observe(time.Unix(1, 0), at(400, 400, 400, 6, 6, 6))
+	h.Observe(time.Unix(100, 0), p)
+	for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink, p.Sinks[0].SinkToQueryable} {
+		if l.Bytes != 0 || l.Records != 0 || l.Time.AsDuration() != 0 {
+			t.Errorf("lag is %v", l)
+		}
+	}
+}
+
+func TestAnUnlimitedSlotHasNoTimeToFullAndSaysWhatToDo(t *testing.T) {
+	var h History
+	p := at(500, 1, 1, 0, 0, 0)
+	p.Capture.Slot.SafeWalBytes = -1
+	h.Observe(time.Unix(1, 0), p)
+	if p.SlotForecast.TimeToFull != nil || p.SlotForecast.Limit == "" {
+		t.Errorf("%v", p.SlotForecast)
+	}
+}
+
+func TestNoPipelineMakesALagNegativeOrLongerThanTheHistory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var h History
+		positions := rapid.SliceOfN(rapid.Int64Range(-10, 1<<40), 6, 6)
+		for n := range rapid.IntRange(1, 20).Draw(t, "samples") {
+			v := positions.Draw(t, "positions")
+			p := at(max(0, v[0]), max(0, v[1]), max(0, v[2]), v[3], v[4], v[5])
+			h.Observe(time.Unix(int64(n), 0), p)
+			for _, l := range []*adminv1.Lag{p.CommitToCapture, p.CaptureToKafka, p.Sinks[0].KafkaToSink, p.Sinks[0].SinkToQueryable} {
+				if l.Bytes < 0 || l.Records < 0 || l.Time.AsDuration() < 0 || l.Time.AsDuration() > time.Duration(n)*time.Second {
+					t.Fatalf("lag is %v after %d samples", l, n)
+				}
+			}
+		}
+	})
+}

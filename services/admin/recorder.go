@@ -1,0 +1,90 @@
+package admin
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+const (
+	// maxQueued is how many events may wait for Kafka; those beyond are only in the log.
+	maxQueued = 1000
+	// recordTimeout bounds how long one event is tried.
+	recordTimeout = 30 * time.Second
+	// recordRetry is the pause between two tries.
+	recordRetry = time.Second
+)
+
+// recorder adds events to the timeline, which the workers keep in Kafka, in the order of the calls and without holding them up.
+type recorder struct {
+	router *router
+	log    *slog.Logger
+	queue  chan *connectorv1.Event
+}
+
+func newRecorder(r *router, log *slog.Logger) *recorder {
+	return &recorder{router: r, log: log, queue: make(chan *connectorv1.Event, maxQueued)}
+}
+
+// note queues an event with the present time.
+func (r *recorder) note(event *connectorv1.Event) {
+	event.Time = timestamppb.Now()
+	select {
+	case r.queue <- event:
+	default:
+		r.log.Warn("the timeline is not written fast enough; an event is only in this log", "user", event.Actor, "method", event.Action, "connector", event.Connector)
+	}
+}
+
+// run writes events until ctx ends, then what is left, for a short time.
+func (r *recorder) run(ctx context.Context) error {
+	for {
+		select {
+		case event := <-r.queue:
+			r.write(ctx, event)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			for {
+				select {
+				case event := <-r.queue:
+					r.write(last, event)
+				default:
+					return nil
+				}
+			}
+		}
+	}
+}
+
+// write tries until the event is durable or its time is over.
+func (r *recorder) write(ctx context.Context, event *connectorv1.Event) {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	q := &connectorv1.AppendEventRequest{Event: event}
+	for {
+		_, err := fromEither(ctx, r.router, q, connectorv1.ConnectorServiceClient.AppendEvent)
+		if err == nil {
+			return
+		}
+		if !rpc.Temporary(err) || !pause(ctx, recordRetry) {
+			r.log.Warn("an event could not be added to the timeline and is only in this log", "user", event.Actor, "method", event.Action, "connector", event.Connector, "err", err)
+			return
+		}
+	}
+}
+
+// pause reports whether ctx lasts longer than d.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -1,0 +1,78 @@
+package admin
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+const (
+	// freeFailures is how many wrong passwords in a row a machine may send before it must wait; each further one doubles the
+	// wait, from a second to a minute.
+	freeFailures = 5
+	longestWait  = time.Minute
+	// maxHosts bounds the memory; when it is reached all is forgotten.
+	maxHosts = 4096
+)
+
+// errTooManyFailures says that a machine sent too many wrong passwords.
+var errTooManyFailures = errors.New("too many wrong passwords came from this machine: wait a minute and try again")
+
+// throttle makes machines wait that send wrong passwords, by their address. Credentials that are known to be right do not pass
+// it, so that others behind the same proxy are not locked out. Safe for concurrent use.
+type throttle struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	hosts map[string]failures
+}
+
+type failures struct {
+	inARow int
+	until  time.Time
+}
+
+func newThrottle(now func() time.Time) *throttle {
+	return &throttle{now: now, hosts: map[string]failures{}}
+}
+
+// admit is errTooManyFailures while a host must wait.
+func (t *throttle) admit(host string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.now().Before(t.hosts[host].until) {
+		return errTooManyFailures
+	}
+	return nil
+}
+
+// report notes how an attempt of a host ended.
+func (t *throttle) report(host string, right bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if right {
+		delete(t.hosts, host)
+		return
+	}
+	if len(t.hosts) >= maxHosts {
+		clear(t.hosts)
+	}
+	f := t.hosts[host]
+	f.inARow++
+	if over := f.inARow - freeFailures; over >= 0 {
+		f.until = t.now().Add(min(time.Second<<min(over, 10), longestWait))
+	}
+	t.hosts[host] = f
+}
+
+// authenticationError is the error of a call whose caller is not known.
+func authenticationError(err error) error {
+	if errors.Is(err, errTooManyFailures) {
+		return rpc.Error(codes.ResourceExhausted, "TOO_MANY_FAILURES", err.Error())
+	}
+	return rpc.Error(codes.Unauthenticated, "UNAUTHENTICATED", err.Error())
+}
