@@ -68,6 +68,9 @@ func newProducer(ctx context.Context, t *task) (*producer, error) {
 		kgo.MetadataMinAge(50 * time.Millisecond),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.batchEvents + 1000), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.producer.compression...),
+		// Large record batches cost the broker half as much a record. What a consumer gets to unpack at once is bounded by
+		// the size of our own batch, which is flushed.
+		kgo.StreamingCompression(),
 		kgo.ProducerBatchMaxBytesFn(limits.batch), kgo.StopProducerOnDataLossDetected(),
 	}
 	if t.delivery == AtLeastOnce {
