@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -220,6 +221,13 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 	s.produce(10, 130_000, 1)
 	r.waitRetrying(t)
 	time.Sleep(time.Second)
+	state, err := s.service(r).GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: s.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := state.GetSink().GetBatchesInFlight(); n < 1 {
+		t.Errorf("%d batches are said to be under way while the cluster takes none", n)
+	}
 	if held := r.task.held.Load(); held > 2<<20 {
 		t.Errorf("%d bytes are held, more than the limit and one batch", held)
 	}

@@ -84,6 +84,9 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 	if b.oldest.IsZero() {
 		b.oldest = time.Now()
 	}
+	if r.Attrs.IsControl() { // the marker at a Kafka transaction's end, whose offset is passed like a record's
+		return nil
+	}
 	before := len(b.raw)
 	raw, kind, err := e.Append(b.raw, r)
 	b.raw = raw

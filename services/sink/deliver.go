@@ -82,7 +82,7 @@ func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledg
 func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledger.Cut) (*batch, []*kgo.Record, error) {
 	client, err := t.env.Kafka(
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(c.First)}}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -231,3 +231,34 @@ func TestATaskThatIsStartedElsewhereTakesOverAtOnceAndFencesTheFirst(t *testing.
 	s.produce(400, 500, 2)
 	s.holds(500)
 }
+
+func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"flush.interval.ms": "100"})
+	r := s.start()
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.TransactionalID(s.name), kgo.DefaultProduceTopic(s.topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	for id := 1; id < 4; id++ {
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := producer.ProduceSync(t.Context(), &kgo.Record{Value: []byte(order(id))}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := producer.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.holds(4)
+	s.commits(0, 6) // three records and three markers
+	testenv.Eventually(t, time.Minute, "nothing to wait", func(context.Context) error {
+		var waiting int64
+		r.task.o.Board.eachLag(func(_ string, _ topicPartition, lag int64) { waiting += lag })
+		if waiting != 0 {
+			return fmt.Errorf("%d offsets are said to wait", waiting)
+		}
+		return nil
+	})
+}

@@ -47,6 +47,19 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 			})
 			return nil
 		}))
+	errs = append(errs, err)
+	_, err = meter.Int64ObservableGauge("cdc_sink_batches_in_flight", metric.WithUnit("{batch}"),
+		metric.WithDescription("Batches that are sent and whose final status is not known yet, by connector."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, connector := range board.connectors() {
+				n := int64(0)
+				for _, t := range board.of(connector) {
+					n += t.flying.Load()
+				}
+				o.Observe(n, metric.WithAttributes(attribute.String("connector", connector)))
+			}
+			return nil
+		}))
 	return m, errors.Join(append(errs, err)...)
 }
 

@@ -19,6 +19,8 @@ const (
 	queueLow  = 6 << 20
 	// handoverGrace is how long batches under way may take when the partition goes to another member.
 	handoverGrace = 5 * time.Second
+	// idleCommit is how long offsets without rows (tombstones, markers of transactions) wait to be committed.
+	idleCommit = time.Second
 )
 
 // partition makes one partition's records into batches and follows them until they are committed. Its goroutine, run, owns the
@@ -286,7 +288,7 @@ func (p *partition) aim(r *kgo.Record) error {
 
 // shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
 func (p *partition) shape(r *kgo.Record) error {
-	if !p.task.s.autoCreate && !p.task.s.autoEvolve && !p.task.s.currentState || r.Value == nil {
+	if !p.task.s.autoCreate && !p.task.s.autoEvolve && !p.task.s.currentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
 	schema := p.enc.Schema(r)
@@ -334,6 +336,9 @@ func (p *partition) streams() bool {
 // patience is how long the open batch may wait for more rows. One that will be streamed goes as soon as the one before it is
 // through, and fills meanwhile: the slower the cluster answers, the larger the requests.
 func (p *partition) patience() time.Duration {
+	if p.open.rows == 0 && len(p.open.refused) == 0 {
+		return min(idleCommit, p.task.s.flushInterval)
+	}
 	if p.inFlight == 0 && p.streams() {
 		return min(p.task.s.linger, p.task.s.flushInterval)
 	}
@@ -402,6 +407,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	}
 	b.close(&p.task.zippers)
 	p.inFlight++
+	p.task.flying.Add(1)
 	p.target.budget.charge(time.Now(), b.size)
 	p.task.held.Add(b.memory())
 	recorded := p.recordCut(b)
@@ -447,6 +453,7 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 // finish notes a batch's end in the ledger.
 func (p *partition) finish(d delivered) error {
 	p.inFlight--
+	p.task.flying.Add(-1)
 	p.task.held.Add(-d.b.memory())
 	if d.err != nil {
 		return d.err

@@ -53,7 +53,11 @@ type Options struct {
 	meters *meters
 }
 
+// complete fills what is not set. Metrics are registered once, however many parts of a worker have the options.
 func (o *Options) complete() (err error) {
+	if o.meters != nil {
+		return nil
+	}
 	if o.Board == nil {
 		o.Board = NewBoard()
 	}

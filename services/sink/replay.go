@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -159,6 +160,12 @@ func (l *letters) resolve(ctx context.Context, found []letter, how string) error
 
 // replay ingests letters, those of a topic together, and returns those that were refused again.
 func (t *task) replay(ctx context.Context, found []letter) (done, refused []letter, err error) {
+	if len(found) == 0 {
+		return nil, nil, nil
+	}
+	if err := t.persist(ctx, t.tables.probe); err != nil {
+		return nil, nil, err
+	}
 	byTopic := map[string][]letter{}
 	for _, one := range found {
 		byTopic[one.record.Topic] = append(byTopic[one.record.Topic], one)
@@ -222,11 +229,12 @@ func (t *task) replayTo(ctx context.Context, to *target, those []letter) (done, 
 
 // ListDeadLetters returns dead letters.
 func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
-	t, err := s.withLetters(r.GetConnector())
+	d, err := s.open(ctx, r.GetConnector())
 	if err != nil {
 		return nil, err
 	}
-	found, err := t.letters.read(ctx, r.GetFilter())
+	defer d.close()
+	found, err := d.letters.read(ctx, r.GetFilter())
 	if err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
@@ -239,13 +247,14 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 
 // ReplayDeadLetters ingests dead letters.
 func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
-	t, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
+	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
 	if err != nil {
 		return nil, err
 	}
-	done, refused, err := t.replay(ctx, found)
+	defer d.close()
+	done, refused, err := d.replay(ctx, found)
 	if len(done) > 0 {
-		err = errors.Join(err, t.letters.resolve(ctx, done, "replayed"))
+		err = errors.Join(err, d.letters.resolve(ctx, done, "replayed"))
 	}
 	if err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
@@ -255,48 +264,66 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 
 // DiscardDeadLetters marks dead letters as done with.
 func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
-	t, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
+	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
 	if err != nil {
 		return nil, err
 	}
+	defer d.close()
 	if len(found) > 0 {
-		if err := t.letters.resolve(ctx, found, "discarded"); err != nil {
+		if err := d.letters.resolve(ctx, found, "discarded"); err != nil {
 			return nil, status.Error(codes.Unavailable, err.Error())
 		}
 	}
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(found))}, nil
 }
 
-func (s *Service) withLetters(connector string) (*task, error) {
-	tasks := s.board.of(connector)
-	if len(tasks) == 0 {
-		return nil, status.Errorf(codes.NotFound, "sink connector %q runs no task on this worker", connector)
-	}
-	select {
-	case <-tasks[0].ready:
-	default:
-		return nil, status.Errorf(codes.Unavailable, "sink connector %q is still connecting", connector)
-	}
-	if tasks[0].letters == nil {
-		return nil, status.Errorf(codes.FailedPrecondition, "sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector)
-	}
-	return tasks[0], nil
+// desk is a task that is not run: what it takes to read and ingest dead letters, on whichever worker is asked.
+type desk struct{ *task }
+
+func (d desk) close() {
+	d.letters.close()
+	_ = d.client.Close() // nothing was left in it
 }
 
-func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*task, []letter, error) {
+// open makes a desk for a connector's dead letters.
+func (s *Service) open(ctx context.Context, connector string) (_ *desk, err error) {
+	env, values, err := s.environment(connector)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTask(env, values, s.options)
+	if err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	if t.s.deadTopic == "" {
+		return nil, status.Errorf(codes.FailedPrecondition, "sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector)
+	}
+	if t.client, err = kusto.New(t.s.kusto); err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	t.tables = &tables{task: t, byTopic: map[string]*target{}}
+	if t.letters, err = openLetters(ctx, t); err != nil {
+		return nil, status.Error(codes.Unavailable, errors.Join(err, t.client.Close()).Error())
+	}
+	return &desk{t}, nil
+}
+
+// choose opens a desk with the letters that a call is about.
+func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*desk, []letter, error) {
 	filtered := len(f.GetIds()) > 0 || f.GetTopic() != "" || f.GetReason() != ""
 	if filtered == all {
 		return nil, nil, status.Error(codes.InvalidArgument, "choose letters by a filter, or set all without a filter")
 	}
-	t, err := s.withLetters(connector)
+	d, err := s.open(ctx, connector)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := t.letters.read(ctx, f)
+	found, err := d.letters.read(ctx, f)
 	if err != nil {
+		d.close()
 		return nil, nil, status.Error(codes.Unavailable, err.Error())
 	}
-	return t, found, nil
+	return d, found, nil
 }
 
 func show(found []letter) []*sinkv1.DeadLetter {

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
@@ -34,7 +36,10 @@ func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
 		}
 	}
 	s.holdsIDs(with())
-	service := NewService(r.task.o.Board)
+	if err := r.stop(); err != nil { // the letters need no task
+		t.Fatal(err)
+	}
+	service := s.service(r)
 	list := func(f *sinkv1.DeadLetterFilter) *sinkv1.ListDeadLettersResponse {
 		t.Helper()
 		out, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name, Filter: f})
@@ -70,19 +75,41 @@ func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
 	if left := list(nil); left.GetTotal() != 1 || left.GetLetters()[0].GetOffset() != 11 {
 		t.Fatalf("%v", left)
 	}
+	r = s.start()
+	s.produce(20, 25, 1)
+	s.holdsIDs(with(10, 20, 21, 22, 23, 24))
+	s.commits(0, 24)
+	service = s.service(r)
 	state, err := service.GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: s.name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := state.GetSink()
-	if got.GetRowsIngested() != 16 || got.GetRowsDeadLettered() != 3 || len(got.GetPartitions()) != 1 || !strings.HasPrefix(got.GetGuarantee(), "exactly once") {
+	if got.GetRowsIngested() != 5 || got.GetBatchesInFlight() != 0 || got.GetBufferedBytes() != 0 || len(got.GetPartitions()) != 1 || !strings.HasPrefix(got.GetGuarantee(), "exactly once") {
 		t.Errorf("%v", got)
 	}
 	p := got.GetPartitions()[0]
-	if p.GetTargetTable() != s.table || p.GetCommitted() != 19 || p.GetEnd() != 19 {
+	if p.GetTargetTable() != s.table || p.GetCommitted() != 24 || p.GetEnd() != 24 {
 		t.Errorf("%v", p)
 	}
 	if _, err := service.GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: "other"}); status.Code(err) != codes.NotFound {
 		t.Error(err)
 	}
+}
+
+// service is the worker's service as it is beside a task.
+func (s *stage) service(r *running) *Service {
+	s.t.Helper()
+	service, err := NewService(r.task.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
+		keys, err := newCatalogue()
+		if err != nil {
+			return connector.TaskEnv{}, catalogue.Values{}, err
+		}
+		values, _, _ := keys.Parse(s.config)
+		return r.task.env, values, nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return service
 }

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -60,10 +61,14 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	board := NewBoard()
-	plugin, err := Plugin(Options{
+	options := Options{
 		Board: board, Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
-	})
+	}
+	if err := options.complete(); err != nil {
+		return fmt.Errorf("register the metrics of sinks: %w", err)
+	}
+	plugin, err := Plugin(options)
 	if err != nil {
 		return err
 	}
@@ -75,12 +80,16 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	sinks, err := NewService(options, worker.Environment)
+	if err != nil {
+		return err
+	}
 	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
 		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
 			tablev1.RegisterTableServiceServer(server, worker.Tables())
-			sinkv1.RegisterSinkServiceServer(server, NewService(board))
+			sinkv1.RegisterSinkServiceServer(server, sinks)
 		},
 	}, worker.Run)
 }

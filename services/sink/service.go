@@ -12,16 +12,26 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// Service shows the sinks of this worker.
+// Service shows the sinks of this worker, and takes care of the dead letters of any sink.
 type Service struct {
 	sinkv1.UnimplementedSinkServiceServer
-	board *Board
+	board       *Board
+	options     Options
+	environment func(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
-// NewService makes the service over a board.
-func NewService(board *Board) *Service { return &Service{board: board} }
+// NewService makes the service over the board of o. environment gives what a connector's tasks are given, wherever they run: dead
+// letters are read, replayed and discarded without them.
+func NewService(o Options, environment func(connector string) (connector.TaskEnv, catalogue.Values, error)) (*Service, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	return &Service{board: o.Board, options: o, environment: environment}, nil
+}
 
 // GetSink returns the state of one sink connector.
 func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
@@ -74,6 +84,7 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		}
 		p.mu.Unlock()
 		out.BufferedBytes += t.held.Load()
+		out.BatchesInFlight += t.flying.Load()
 	}
 	return out
 }

@@ -39,8 +39,8 @@ type task struct {
 	zippers  zippers
 	// unread is set while fetching fails; the poll loop owns it.
 	unread bool
-	// held is how many bytes closed batches hold.
-	held atomic.Int64
+	// held is how many bytes closed batches hold, flying how many batches are under way.
+	held, flying atomic.Int64
 
 	// ready is closed when consumer and commits are there: the group may assign partitions before.
 	ready chan struct{}
@@ -131,7 +131,8 @@ func (t *task) consumerOptions() []kgo.Opt {
 		kgo.ConsumeStartOffset(start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(32 << 20), kgo.FetchMaxPartitionBytes(8 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
+		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(32 << 20), kgo.FetchMaxPartitionBytes(8 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
 		kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
 	}

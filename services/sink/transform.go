@@ -95,7 +95,7 @@ func shortcut(v catalogue.Values) bool {
 
 // topicOf is the topic by which a record is routed: transforms may change it.
 func (s *settings) topicOf(r *kgo.Record) string {
-	if s.rows.Transform == nil || r.Value == nil {
+	if s.rows.Transform == nil || r.Value == nil || r.Attrs.IsControl() {
 		return r.Topic
 	}
 	changed, err := s.newRows(route.Route{}).Transform(r)
