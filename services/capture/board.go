@@ -220,12 +220,23 @@ func (p *incrementalProgress) message() *capturev1.IncrementalSnapshot {
 	return out
 }
 
+// polled notes rows that a poll delivered.
+func (e *entry) polled(n int, exactlyOnce bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.RowsDelivered += int64(n)
+	e.state.ExactlyOnce = exactlyOnce
+}
+
 // slotMaxAge is how old a shown slot state may be.
 const slotMaxAge = 5 * time.Second
 
 // withSlot asks the server for the slot's state, at most every slotMaxAge.
 func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
 	out := e.snapshot()
+	if e.settings.slot == "" { // a connector that polls
+		return out
+	}
 	e.slotMu.Lock()
 	defer e.slotMu.Unlock()
 	if time.Since(e.slotAt) > slotMaxAge {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -210,10 +211,11 @@ func startWith(t testing.TB, brokers string, config map[string]string, o Options
 
 // makeTask makes a task with what the runtime gives one: clients, and offsets read from their topic.
 func makeTask(brokers string, config map[string]string, o Options, retrying func(error)) (connector.Task, error) {
-	plugin, err := Plugin(o)
+	plugins, err := Plugins(o)
 	if err != nil {
 		return nil, err
 	}
+	plugin := plugins[slices.IndexFunc(plugins, func(p connector.Plugin) bool { return p.Class == config["connector.class"] })]
 	values, _, problems := plugin.Catalogue.Parse(config)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("configuration: %v", problems)

@@ -52,10 +52,11 @@ func orderFrames() (begin, relation, insert, commit []byte) {
 // hotReader is a reader with everything behind the socket and before the broker.
 func hotReader(t testing.TB) (*reader, func(data []byte)) {
 	t.Helper()
-	plugin, err := Plugin(Options{})
+	plugins, err := Plugins(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	plugin := plugins[0]
 	values, _, problems := plugin.Catalogue.Parse(map[string]string{
 		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "myserver",
 		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false", "max.batch.size": "1000000000", "max.queue.size.in.bytes": "2000000000",

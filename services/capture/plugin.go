@@ -51,8 +51,8 @@ type Options struct {
 	Delivery Delivery
 }
 
-// Plugin makes the connector class of captures.
-func Plugin(o Options) (connector.Plugin, error) {
+// complete fills in what is missing and registers the metrics.
+func (o Options) complete() (Options, *meters, error) {
 	if o.Board == nil {
 		o.Board = NewBoard()
 	}
@@ -62,13 +62,31 @@ func Plugin(o Options) (connector.Plugin, error) {
 	if o.Tracer == nil {
 		o.Tracer = tracenoop.Tracer{}
 	}
+	m, err := newMeters(o.Meter, o.Tracer, o.Board)
+	if err != nil {
+		return o, nil, fmt.Errorf("register the metrics of captures: %w", err)
+	}
+	return o, m, nil
+}
+
+// Plugins makes the connector classes of the capture fleet: captures by logical replication first, then polling.
+func Plugins(o Options) ([]connector.Plugin, error) {
+	o, m, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	captures, err := capturePlugin(o, m)
+	if err != nil {
+		return nil, err
+	}
+	polling, err := pollingPlugin(o, m)
+	return []connector.Plugin{captures, polling}, err
+}
+
+func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 	keys, err := newCatalogue()
 	if err != nil {
 		return connector.Plugin{}, fmt.Errorf("declare the keys of capture connectors: %w", err)
-	}
-	m, err := newMeters(o.Meter, o.Tracer, o.Board)
-	if err != nil {
-		return connector.Plugin{}, fmt.Errorf("register the metrics of captures: %w", err)
 	}
 	return connector.Plugin{
 		Class:     Class,

@@ -123,6 +123,15 @@ func (p *producer) write(ctx context.Context, b *batch, next checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("write the checkpoint: %w", err)
 	}
+	if err := p.writeOffset(ctx, b, p.offsetKey, value); err != nil {
+		return err
+	}
+	p.saved = next
+	return nil
+}
+
+// writeOffset is write with any offset; none is written if value is nil.
+func (p *producer) writeOffset(ctx context.Context, b *batch, key, value []byte) error {
 	if err := p.ensureTopics(ctx, b); err != nil {
 		return err
 	}
@@ -140,12 +149,10 @@ func (p *producer) write(ctx context.Context, b *batch, next checkpoint) error {
 			return err
 		}
 	}
-	p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Key: p.offsetKey, Value: value}, p.promise)
-	if err := p.flush(ctx); err != nil {
-		return err
+	if value != nil {
+		p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Key: key, Value: value}, p.promise)
 	}
-	p.saved = next
-	return nil
+	return p.flush(ctx)
 }
 
 // commit makes everything that was written durable.

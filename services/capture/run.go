@@ -55,12 +55,12 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	const scope = "github.com/calypso-cdc/calypso/services/capture"
 	board := NewBoard()
-	plugin, err := Plugin(Options{Board: board, Delivery: cfg.Delivery, Meter: cfg.Telemetry.Meters.Meter(scope), Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
+	plugins, err := Plugins(Options{Board: board, Delivery: cfg.Delivery, Meter: cfg.Telemetry.Meters.Meter(scope), Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
 	if err != nil {
 		return err
 	}
 	worker, err := connector.NewWorker(connector.WorkerConfig{
-		Kafka: cfg.Kafka, GroupID: cfg.GroupID, WorkerID: cfg.WorkerID, Plugins: []connector.Plugin{plugin},
+		Kafka: cfg.Kafka, GroupID: cfg.GroupID, WorkerID: cfg.WorkerID, Plugins: plugins,
 		ConfigTopic: cfg.ConfigTopic, StatusTopic: cfg.StatusTopic, OffsetsTopic: cfg.OffsetsTopic, ReplicationFactor: cfg.ReplicationFactor,
 		References: cfg.References, Logger: cfg.Telemetry.Logger, Meter: cfg.Telemetry.Meters.Meter(scope),
 	})

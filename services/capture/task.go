@@ -27,6 +27,8 @@ type task struct {
 	meters   *meters
 	fail     *failpoint.Set
 	delivery Delivery
+	// work is one session.
+	work func(context.Context) error
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*task, error) {
@@ -38,11 +40,16 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	t := newPlainTask(env, s, m, o)
+	t.work, t.events = t.session, events
 	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
 	t.events.OnConversionFailure = t.conversionFailed
-	t.board = o.Board.add(env, s)
 	return t, nil
+}
+
+// newPlainTask makes a task without its work.
+func newPlainTask(env connector.TaskEnv, s *settings, m *meters, o Options) *task {
+	return &task{env: env, settings: s, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s)}
 }
 
 const (
@@ -57,7 +64,7 @@ func (t *task) Run(ctx context.Context) error {
 	var inUse time.Time // since when the slot is another's; zero if it is not
 	for {
 		began := time.Now()
-		err := t.session(ctx)
+		err := t.work(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}

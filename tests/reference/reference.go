@@ -13,7 +13,8 @@ import (
 
 const introduction = `# Configuration of the connectors
 
-Every key of the source connector (PostgreSQL → Kafka) and of the sink connector (Kafka → Azure Data Explorer). Values are strings, as in Kafka
+Every key of the source connector (PostgreSQL → Kafka), of the sink connector (Kafka → Azure Data Explorer), and of the source connector that
+polls tables of databases without logical replication. Values are strings, as in Kafka
 Connect; durations are in milliseconds where the name ends in .ms, sizes in bytes. A name that ends in * stands for all keys with that beginning.
 
 This page is generated from the catalogue that also validates configurations: ` + "`make docs`" + `.
@@ -28,7 +29,7 @@ func main() {
 
 // write writes the whole page.
 func write(w io.Writer) error {
-	source, err := capture.Plugin(capture.Options{})
+	sources, err := capture.Plugins(capture.Options{})
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func write(w io.Writer) error {
 	for _, part := range []struct {
 		title  string
 		plugin connector.Plugin
-	}{{"Source connector", source}, {"Sink connector", target}} {
+	}{{"Source connector", sources[0]}, {"Sink connector", target}, {"Polling source connector", sources[1]}} {
 		if _, err := fmt.Fprintf(w, "\n## %s\n\n`connector.class`: `%s`\n", part.title, part.plugin.Class); err != nil {
 			return err
 		}
