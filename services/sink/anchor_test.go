@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -83,7 +84,18 @@ func TestE2AFailedFlushIsTriedAgainWithoutNewRecords(t *testing.T) {
 }
 
 func TestE3MembersThatComeAndGoLoseAndRepeatNothing(t *testing.T) {
-	s := newStage(t, 6, nil)
+	for _, protocol := range []string{"classic", "consumer"} {
+		t.Run(protocol, func(t *testing.T) {
+			if protocol == "consumer" && !servers.kafka.Real {
+				t.Skip("brokers that share partitions out themselves (KIP-848) need a real Kafka")
+			}
+			membersComeAndGo(t, protocol)
+		})
+	}
+}
+
+func membersComeAndGo(t *testing.T, protocol string) {
+	s := newStage(t, 6, map[string]string{"consumer.override.group.protocol": protocol})
 	stop := make(chan struct{})
 	last := make(chan int)
 	go func() {
@@ -105,6 +117,17 @@ func TestE3MembersThatComeAndGoLoseAndRepeatNothing(t *testing.T) {
 	second := s.start()
 	third := s.start()
 	time.Sleep(4 * time.Second)
+	if servers.kafka.Real {
+		groups, err := kmsg.NewPtrListGroupsRequest().RequestWith(t.Context(), s.kafka)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range groups.Groups {
+			if g.Group == "connect-"+s.name && !strings.EqualFold(g.GroupType, protocol) {
+				t.Errorf("the group is of type %s, want %s", g.GroupType, protocol)
+			}
+		}
+	}
 	if err := second.stop(); err != nil {
 		t.Fatal(err)
 	}

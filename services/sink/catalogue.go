@@ -16,6 +16,7 @@ const (
 	groupBatches  = "Batches"
 	groupDelivery = "Delivery"
 	groupErrors   = "Error Handling"
+	groupConsumer = "Client Overrides"
 )
 
 // newCatalogue declares every key of a sink connector: those of Azure's Kafka Connect sink 1.x to 5.x under their names, then ours.
@@ -113,11 +114,19 @@ func deliveryKeys() []catalogue.Key {
 		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: atLeast(1), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Longest pause between two attempts in milliseconds. Pauses grow from 100 ms and vary at random; the service's Retry-After is respected."},
 		{Name: "misc.deadletterqueue.bootstrap.servers", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
-			Doc: "Brokers of the dead letter topic; the fleet's own if empty."},
+			Doc: "Brokers of the dead letter topic. They are connected to with the other misc.deadletterqueue keys only; if it is empty, dead letters go to the worker's own brokers as the worker connects to them."},
 		{Name: "misc.deadletterqueue.topic.name", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty."},
-		{Name: "misc.deadletterqueue.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer.",
-			Unsupported: "the dead letter producer connects as the worker does."},
+		{Name: "misc.deadletterqueue.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer, by Kafka's name: security.protocol, sasl.mechanism (PLAIN, SCRAM) and sasl.jaas.config, ssl.truststore and ssl.keystore in PEM, client.id, compression.type, linger.ms, max.request.size. Others have no effect, which a warning says."},
+		{Name: "consumer.override.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
+		{Name: "consumer.override.max.poll.interval.ms", Type: catalogue.Long, Importance: catalogue.Low, Group: groupConsumer, Doc: "Longest time between two polls in milliseconds.",
+			Unsupported: "polling does not wait for ingestion: a partition whose rows cannot be ingested yet is paused."},
+		{Name: "consumer.override.max.poll.records", Type: catalogue.Int, Importance: catalogue.Low, Group: groupConsumer, Doc: "Most records a poll returns.",
+			Unsupported: "records are bounded in bytes, by buffer.memory.bytes and the fetch settings."},
+		{Name: "producer.override.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the dead letter producer.",
+			Unsupported: "the dead letter producer connects as the worker does, or by the misc.deadletterqueue keys."},
+		{Name: "admin.override.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the admin client.",
+			Unsupported: "the admin client connects as the worker does."},
 	}
 }
 

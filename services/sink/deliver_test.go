@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -261,4 +264,28 @@ func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestDeadLettersGoToBrokersOfTheirOwnWithTheirOwnCredentials(t *testing.T) {
+	others, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.EnableSASL(), kfake.Superuser("PLAIN", "letters", "s3cret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	brokers := strings.Join(others.ListenAddrs(), ",")
+	s := newStage(t, 1, map[string]string{
+		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead", "misc.deadletterqueue.bootstrap.servers": brokers, "misc.deadletterqueue.security.protocol": "SASL_PLAINTEXT",
+		"misc.deadletterqueue.sasl.mechanism": "PLAIN", "misc.deadletterqueue.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required username="letters" password="s3cret";`,
+	})
+	s.send(poison(1))
+	s.produce(2, 10, 1)
+	r := s.start()
+	s.commits(0, 9)
+	found, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+	if err != nil || found.GetTotal() != 1 || string(found.GetLetters()[0].GetValue()) != string(poison(1).Value) {
+		t.Fatal(found, err)
+	}
+	if topics, err := kadm.NewClient(s.kafka).ListTopics(t.Context(), "dead"); err != nil || topics.Has("dead") {
+		t.Errorf("the worker's own brokers have a dead letter topic, or %v", err)
+	}
 }

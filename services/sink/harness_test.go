@@ -408,7 +408,7 @@ func (s *stage) compare(ctx context.Context, ids func(func(int) bool)) error {
 // committed is the group's committed offset of a partition.
 func (s *stage) committed(partition int32) int64 {
 	s.t.Helper()
-	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(s.t.Context(), groupOf(s.name))
+	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(s.t.Context(), "connect-"+s.name)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -46,9 +46,9 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		return nil, nil
 	}
 	connect := t.env.Kafka
-	if len(t.s.deadBrokers) > 0 {
+	if t.s.deadClient != nil {
 		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
-			return t.env.Kafka(append(options, kgo.SeedBrokers(t.s.deadBrokers...))...)
+			return kgo.NewClient(append(options, t.s.deadClient...)...)
 		}
 	}
 	client, err := connect(kgo.ProducerBatchMaxBytes(16<<20), kgo.RequiredAcks(kgo.AllISRAcks()))

@@ -3,12 +3,17 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -61,9 +66,12 @@ type settings struct {
 	statusTimeout   time.Duration
 	maxBackoff      time.Duration
 	deadTopic       string
-	deadBrokers     []string
 	deadReplication int16
-	startAtEnd      bool
+	// deadClient are the options of clients of the dead letter topic; nil where it is on the worker's own brokers.
+	deadClient []kgo.Opt
+	// group is the connector's consumer group, member how its tasks join it.
+	group  string
+	member membership
 	// newTransform makes a chain of transforms for one goroutine; nil where scanning does it.
 	newTransform func() (*converted, error)
 	// warnings are for the log at the task's start.
@@ -110,7 +118,9 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		faults = append(faults, err)
 	}
 	s.flushMax = max(s.flushMax, s.flushSize)
-	s.dead(v)
+	if err := s.dead(v); err != nil {
+		faults = append(faults, err)
+	}
 	if err := s.rowsOf(v); err != nil {
 		faults = append(faults, err)
 	} else if err := s.formats(); err != nil {
@@ -122,8 +132,13 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	if s.exact && s.flushSize < 1<<20 && s.flushInterval < 10*time.Second {
 		s.warnings = append(s.warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=1048576 and flush.interval.ms=30000 make fewer")
 	}
-	if override := v.WithPrefix("consumer.override."); strings.EqualFold(override["auto.offset.reset"], "latest") {
-		s.startAtEnd = true
+	s.group = connector.ConsumerGroup(v.String("name"), v)
+	var ignored []string
+	if s.member, ignored, err = membershipOf(v); err != nil {
+		faults = append(faults, err)
+	}
+	for _, name := range ignored {
+		s.warnings = append(s.warnings, name+" has no effect: polling does not wait for ingestion, and what else a consumer needs is set by the sink")
 	}
 	return s, errors.Join(faults...)
 }
@@ -183,14 +198,38 @@ func clusterOf(v catalogue.Values, o Options) (kusto.Config, error) {
 	return c, errors.Join(faults...)
 }
 
-func (s *settings) dead(v catalogue.Values) {
+// dead reads where dead letters go. Brokers of their own are connected to with nothing but the keys given for them, as Azure's sink
+// does, so that the worker's credentials go to its own brokers only.
+func (s *settings) dead(v catalogue.Values) error {
 	s.deadTopic, s.deadReplication = v.String("errors.deadletterqueue.topic.name"), -1
 	if v.Has("errors.deadletterqueue.topic.replication.factor") {
 		s.deadReplication = int16(v.Int("errors.deadletterqueue.topic.replication.factor"))
 	}
-	if topic := v.String("misc.deadletterqueue.topic.name"); topic != "" {
-		s.deadTopic, s.deadBrokers = topic, v.List("misc.deadletterqueue.bootstrap.servers")
+	properties := v.WithPrefix("misc.deadletterqueue.")
+	topic, brokers := properties["topic.name"], properties["bootstrap.servers"]
+	delete(properties, "topic.name")
+	switch {
+	case topic == "" && brokers == "":
+		return nil
+	case topic == "":
+		return fmt.Errorf("misc.deadletterqueue.bootstrap.servers is set without misc.deadletterqueue.topic.name")
 	}
+	s.deadTopic = topic
+	if brokers == "" {
+		for _, name := range slices.Sorted(maps.Keys(properties)) {
+			s.warnings = append(s.warnings, "misc.deadletterqueue."+name+" has no effect without misc.deadletterqueue.bootstrap.servers: dead letters go to the worker's own brokers")
+		}
+		return nil
+	}
+	options, ignored, err := kafka.FromProperties(properties)
+	if err != nil {
+		return fmt.Errorf("misc.deadletterqueue.%w", err)
+	}
+	for _, name := range ignored {
+		s.warnings = append(s.warnings, "misc.deadletterqueue."+name+" has no effect: dead letters are written with acks=all and until they are durable")
+	}
+	s.deadClient = options
+	return nil
 }
 
 // rowsOf finds how records become rows: converter, transforms, added columns.

@@ -51,9 +51,6 @@ type task struct {
 	topicIDs map[string]string
 }
 
-// groupOf is the consumer group of a connector, as Kafka Connect names it.
-func groupOf(name string) string { return "connect-" + name }
-
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
 	s, err := parseSettings(v, o)
 	if err != nil {
@@ -84,7 +81,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	defer t.letters.close()
 	if t.consumer, err = t.env.Kafka(t.consumerOptions()...); err != nil {
-		return fmt.Errorf("joining consumer group %s: %w", groupOf(t.env.Connector), err)
+		return fmt.Errorf("joining consumer group %s: %w", t.s.group, err)
 	}
 	t.commits = newCommitter(t.consumer, t.env.Logger, t.owns)
 	close(t.ready)
@@ -121,14 +118,8 @@ func (t *task) prepare() error {
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
-	start := kgo.NewOffset().AtStart()
-	if t.s.startAtEnd {
-		start = kgo.NewOffset().AtEnd()
-	}
 	options := []kgo.Opt{
-		// A static member that comes back after a crash takes its place at once, and fences what is left of itself.
-		kgo.ConsumerGroup(groupOf(t.env.Connector)), kgo.InstanceID(t.instance()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.ConsumeStartOffset(start),
+		kgo.ConsumerGroup(t.s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.member.start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
@@ -136,6 +127,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
 		kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
 	}
+	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
 	if t.s.regex != "" {
 		return append(options, kgo.ConsumeTopics("^(?:"+t.s.regex+")$"), kgo.ConsumeRegex())
 	}
@@ -184,7 +176,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, kgo.ErrClientClosed):
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		t.fail(&unmendable{fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-			f.Partition, f.Topic, groupOf(t.env.Connector), f.Err, t.env.Connector)})
+			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector)})
 	default:
 		t.unread = true
 		t.board.retrying(f.Err)
@@ -222,11 +214,11 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			}
 		}
 		t.mu.Unlock()
-		committed, err = admin.FetchOffsets(ctx, groupOf(t.env.Connector))
+		committed, err = admin.FetchOffsets(ctx, t.s.group)
 		return err
 	})
 	if err != nil {
-		t.fail(fmt.Errorf("reading the offsets of group %s: %w", groupOf(t.env.Connector), err))
+		t.fail(fmt.Errorf("reading the offsets of group %s: %w", t.s.group, err))
 		return
 	}
 	for topic, partitions := range added {
@@ -307,10 +299,10 @@ func (t *task) leave() {
 	}
 	t.mu.Unlock()
 	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})
-	if !fenced {
+	if !fenced && !t.s.member.brokerAssigns {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		leaving := kadm.LeaveGroup(groupOf(t.env.Connector)).InstanceIDs(t.instance()).Reason("the task ends")
+		leaving := kadm.LeaveGroup(t.s.group).InstanceIDs(t.instance()).Reason("the task ends")
 		if _, err := kadm.NewClient(t.consumer).LeaveGroup(ctx, leaving); err != nil {
 			t.env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
 		}

@@ -1,0 +1,191 @@
+package kafka
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+)
+
+// FromProperties makes options of the properties of a Java client, by the names of Kafka's documentation: bootstrap.servers,
+// client.id, security.protocol, sasl.mechanism and sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM,
+// compression.type, linger.ms and max.request.size. ignored are the names of those that have no counterpart here, sorted; one that
+// would change what a connection trusts or proves is an error instead. No error shows a secret.
+func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []string, err error) {
+	c := Config{Brokers: list(properties["bootstrap.servers"])}
+	if len(c.Brokers) == 0 {
+		return nil, nil, fmt.Errorf("bootstrap.servers: at least one broker is needed")
+	}
+	secured, authenticated := false, false
+	switch protocol := strings.ToUpper(strings.TrimSpace(properties["security.protocol"])); protocol {
+	case "", "PLAINTEXT":
+	case "SSL":
+		secured = true
+	case "SASL_PLAINTEXT":
+		authenticated = true
+	case "SASL_SSL":
+		secured, authenticated = true, true
+	default:
+		return nil, nil, fmt.Errorf("security.protocol: %q is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
+	}
+	if authenticated {
+		if err := c.authenticate(properties); err != nil {
+			return nil, nil, err
+		}
+	}
+	clientID := properties["client.id"]
+	if clientID == "" {
+		clientID = "calypso"
+	}
+	if options, err = c.Options(clientID, nil); err != nil {
+		return nil, nil, err
+	}
+	if secured {
+		settings, err := tlsOf(properties)
+		if err != nil {
+			return nil, nil, err
+		}
+		options = append(options, kgo.DialTLSConfig(settings))
+	}
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		option, known, err := producing(name, strings.TrimSpace(properties[name]))
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if option != nil {
+			options = append(options, option)
+		}
+		if !known {
+			ignored = append(ignored, name)
+		}
+	}
+	return options, ignored, nil
+}
+
+func list(text string) []string {
+	var out []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// jaasOption is one option of a login module: username="u".
+var jaasOption = regexp.MustCompile(`(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"`)
+
+func (c *Config) authenticate(properties map[string]string) error {
+	c.Mechanism = strings.ToUpper(strings.TrimSpace(properties["sasl.mechanism"]))
+	switch c.Mechanism {
+	case mechanismPlain, mechanismSCRAM256, mechanismSCRAM512:
+	default:
+		return fmt.Errorf("sasl.mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.Mechanism)
+	}
+	for _, m := range jaasOption.FindAllStringSubmatch(properties["sasl.jaas.config"], -1) {
+		value := strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2])
+		switch m[1] {
+		case "username":
+			c.Username = value
+		case "password":
+			c.Password = config.Secret(value)
+		}
+	}
+	if c.Username == "" || c.Password == "" {
+		return fmt.Errorf(`sasl.jaas.config: %s needs username="…" and password="…"`, c.Mechanism)
+	}
+	return nil
+}
+
+func tlsOf(properties map[string]string) (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12}
+	if name, set := properties["ssl.endpoint.identification.algorithm"]; set && !strings.EqualFold(name, "https") {
+		return nil, fmt.Errorf("ssl.endpoint.identification.algorithm: the names in brokers' certificates are always checked; leave it out")
+	}
+	trusted, err := pem(properties, "ssl.truststore", "ssl.truststore.certificates")
+	if err != nil {
+		return nil, err
+	}
+	if trusted != "" {
+		settings.RootCAs = x509.NewCertPool()
+		if !settings.RootCAs.AppendCertsFromPEM([]byte(trusted)) {
+			return nil, fmt.Errorf("ssl.truststore holds no PEM certificate")
+		}
+	}
+	chain, err := pem(properties, "ssl.keystore", "ssl.keystore.certificate.chain")
+	if err != nil {
+		return nil, err
+	}
+	if chain != "" {
+		key := properties["ssl.keystore.key"]
+		if key == "" {
+			key = chain // one file may hold both
+		}
+		certificate, err := tls.X509KeyPair([]byte(chain), []byte(key))
+		if err != nil {
+			return nil, fmt.Errorf("ssl.keystore: %w", err)
+		}
+		settings.Certificates = []tls.Certificate{certificate}
+	}
+	return settings, nil
+}
+
+// pem reads a store: its text, or its file.
+func pem(properties map[string]string, store, inline string) (string, error) {
+	if text := properties[inline]; text != "" {
+		return text, nil
+	}
+	file := properties[store+".location"]
+	if file == "" {
+		return "", nil
+	}
+	if kind := properties[store+".type"]; !strings.EqualFold(kind, "PEM") {
+		return "", fmt.Errorf("%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("%s.location: %w", store, err)
+	}
+	return string(text), nil
+}
+
+// producing makes an option of a property of producers; known is false for one without counterpart.
+func producing(name, value string) (option kgo.Opt, known bool, err error) {
+	number := func() int64 {
+		var n int64
+		if n, err = strconv.ParseInt(value, 10, 32); err == nil && n < 0 {
+			err = fmt.Errorf("%d is negative", n)
+		}
+		return n
+	}
+	switch name {
+	case "bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config", "ssl.endpoint.identification.algorithm",
+		"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates",
+		"ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key":
+		return nil, true, nil
+	case "compression.type":
+		codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
+		codec, ok := codecs[value]
+		if !ok {
+			return nil, true, fmt.Errorf("%q is not none, gzip, snappy, lz4 or zstd", value)
+		}
+		return kgo.ProducerBatchCompression(codec), true, nil
+	case "linger.ms":
+		n := number()
+		return kgo.ProducerLinger(time.Duration(n) * time.Millisecond), true, err
+	case "max.request.size":
+		n := number()
+		return kgo.ProducerBatchMaxBytes(int32(n)), true, err
+	}
+	return nil, false, nil
+}

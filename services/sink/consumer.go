@@ -1,0 +1,104 @@
+package sink
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// membership is how a task joins its consumer group.
+type membership struct {
+	// start is where a partition without a committed offset begins.
+	start kgo.Offset
+	// brokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer) instead of the members. Such members
+	// are not static: a restarted one would wait until the brokers have given up its predecessor.
+	brokerAssigns bool
+	// options are the settings of consumer.override.* that have a counterpart.
+	options []kgo.Opt
+}
+
+// membershipOf reads consumer.override.*. The names of settings without effect come back as well.
+func membershipOf(v catalogue.Values) (m membership, ignored []string, err error) {
+	m.start = kgo.NewOffset().AtStart()
+	override := v.WithPrefix("consumer.override.")
+	for _, name := range slices.Sorted(maps.Keys(override)) {
+		value := strings.TrimSpace(override[name])
+		add := func(option func(int64) kgo.Opt) {
+			n, parseErr := strconv.ParseInt(value, 10, 31)
+			if parseErr != nil || n < 1 {
+				err = fmt.Errorf("consumer.override.%s: %q is not a positive number", name, value)
+				return
+			}
+			m.options = append(m.options, option(n))
+		}
+		refuse := func(allowed string) { err = fmt.Errorf("consumer.override.%s: %q is not %s", name, value, allowed) }
+		duration := func(option func(time.Duration) kgo.GroupOpt) {
+			add(func(n int64) kgo.Opt { return option(time.Duration(n) * time.Millisecond) })
+		}
+		switch name {
+		case "group.id", "max.poll.interval.ms", "max.poll.records": // connector.ConsumerGroup reads the first; of the others the catalogue warns
+		case "auto.offset.reset":
+			switch strings.ToLower(value) {
+			case "earliest":
+			case "latest":
+				m.start = kgo.NewOffset().AtEnd()
+			default:
+				refuse("earliest or latest")
+			}
+		case "isolation.level":
+			switch value {
+			case "read_committed":
+			case "read_uncommitted":
+				m.options = append(m.options, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
+			default:
+				refuse("read_committed or read_uncommitted")
+			}
+		case "group.protocol":
+			switch strings.ToLower(value) {
+			case "classic":
+			case "consumer":
+				m.brokerAssigns = true
+			default:
+				refuse("classic or consumer")
+			}
+		case "session.timeout.ms":
+			duration(kgo.SessionTimeout)
+		case "heartbeat.interval.ms":
+			duration(kgo.HeartbeatInterval)
+		case "fetch.max.wait.ms":
+			add(func(n int64) kgo.Opt { return kgo.FetchMaxWait(time.Duration(n) * time.Millisecond) })
+		case "fetch.min.bytes":
+			add(func(n int64) kgo.Opt { return kgo.FetchMinBytes(int32(n)) })
+		case "fetch.max.bytes":
+			add(func(n int64) kgo.Opt { return kgo.FetchMaxBytes(int32(n)) })
+		case "max.partition.fetch.bytes":
+			add(func(n int64) kgo.Opt { return kgo.FetchMaxPartitionBytes(int32(n)) })
+		case "client.id":
+			m.options = append(m.options, kgo.ClientID(value))
+		case "client.rack":
+			m.options = append(m.options, kgo.Rack(value))
+		default:
+			ignored = append(ignored, "consumer.override."+name)
+		}
+		if err != nil {
+			return m, nil, err
+		}
+	}
+	return m, ignored, nil
+}
+
+// balancing are the options by which partitions are shared out.
+func (m membership) balancing(instance string) []kgo.Opt {
+	if m.brokerAssigns {
+		return []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}
+	}
+	// A static member that comes back after a crash takes its place at once, and fences what is left of itself.
+	return []kgo.Opt{kgo.InstanceID(instance), kgo.Balancers(kgo.CooperativeStickyBalancer())}
+}
