@@ -2,6 +2,8 @@ package pgrepl
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +38,7 @@ const (
 	ReasonIdentity        Reason = "REPLICA_IDENTITY_INSUFFICIENT"
 	ReasonPluginMissing   Reason = "PLUGIN_MISSING"
 	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
+	ReasonTLS             Reason = "TLS_FAILED"
 )
 
 // Error is a failure that the user can mend: what was being done, why it failed, and the remedy.
@@ -113,6 +116,8 @@ func connectError(c Config, err error) error {
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
 		case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
 			return &Error{ReasonAuthentication, op, cause, "Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
+		case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
+			return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
 		case strings.HasPrefix(pg.Code, "28"):
 			return &Error{ReasonAuthentication, op, cause, "Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
 		case pg.Code == "3D000":
@@ -122,8 +127,33 @@ func connectError(c Config, err error) error {
 		}
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	if remedy := tlsRemedy(err); remedy != "" {
+		return &Error{ReasonTLS, op, err, remedy}
+	}
 	// pgconn's text names host, port and user, and masks the password.
 	return &Error{ReasonUnreachable, op, err, "Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
+}
+
+const clientCertificateRemedy = "Set database.sslcert and database.sslkey to a certificate for the user that an authority of the server's ssl_ca_file signed."
+
+// tlsRemedy says what to do about an error of TLS that no waiting mends; empty for other errors.
+func tlsRemedy(err error) string {
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "The server's certificate is for another host: connect by a name that it has (database.hostname), or set database.sslmode=verify-ca, which does not compare names."
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return clientCertificateRemedy
+	}
+	if strings.Contains(err.Error(), "server refused TLS connection") {
+		return "The server has TLS switched off: switch it on (ssl = on), or set database.sslmode=prefer or disable."
+	}
+	return ""
 }
 
 func replicationRemedy(user string) string {

@@ -185,8 +185,7 @@ func start(t testing.TB, config map[string]string) *capture {
 // startWith is start with other addresses of the broker and options of the worker.
 func startWith(t testing.TB, brokers string, config map[string]string, o Options) *capture {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	c := &capture{cancel: cancel, done: make(chan error, 1)}
+	c := &capture{done: make(chan error, 1)}
 	task, err := makeTask(brokers, config, o, func(err error) {
 		if err != nil {
 			c.mu.Lock()
@@ -195,18 +194,32 @@ func startWith(t testing.TB, brokers string, config map[string]string, o Options
 		}
 	})
 	if err != nil {
-		cancel()
 		t.Fatal(err)
 	}
+	c.run(t, task)
+	return c
+}
+
+// runTask runs a task that was made by makeTask.
+func runTask(t testing.TB, task connector.Task) *capture {
+	t.Helper()
+	c := &capture{done: make(chan error, 1)}
+	c.run(t, task)
+	return c
+}
+
+func (c *capture) run(t testing.TB, task connector.Task) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	c.cancel = cancel
 	go func() {
 		err := task.Run(ctx)
 		if err != nil {
-			t.Logf("connector %s failed: %v", config["name"], err)
+			t.Logf("the connector failed: %v", err)
 		}
 		c.done <- err
 	}()
 	t.Cleanup(func() { c.stop(t) })
-	return c
 }
 
 // makeTask makes a task with what the runtime gives one: clients, and offsets read from their topic.
