@@ -239,6 +239,7 @@ func (b *binder) extendOperator(rel *relation, op projectOp, s *scope) *relation
 		n.taken[c.name] = true
 	}
 	items := b.outputs(op.Items, env{scope: s, rel: rel, extra: &extra}, n)
+	b.checkDuplicates(op, items)
 	out := b.extend(b.layers(rel, extra), items)
 	return out.keep(replaceColumns(rel.cols, items))
 }

@@ -7,6 +7,21 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
+// checkKeyNames refuses an aggregate that is given the name of a column to group by.
+func (b *binder) checkKeyNames(op summarizeOp) {
+	for _, key := range op.By {
+		column, ok := key.X.(nameNode)
+		if !ok || len(key.Names) > 0 {
+			continue
+		}
+		for _, it := range op.Aggregates {
+			if contains(it.Names, column.Name) {
+				b.fail(it.X, "SEM0049", "A column named '%s' already exists", column.Name)
+			}
+		}
+	}
+}
+
 // summarize binds summarize: group keys first, then the aggregates.
 func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	var extra []item
@@ -14,6 +29,7 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	e := env{scope: s, rel: rel, extra: &extra}
 	keys := b.outputs(op.By, e, n)
 	b.checkGroupKeys(op, keys)
+	b.checkKeyNames(op)
 	e.aggregate, e.keys = true, map[string]bool{}
 	for _, k := range keys {
 		e.keys[k.sql] = true

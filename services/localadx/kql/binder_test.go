@@ -106,6 +106,8 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"T | join T on nope", "SEM0100", "the left side has no column 'nope'"},
 		{"T | evaluate autocluster()", "SEM0001", "The plugin 'autocluster' is not supported"},
 		{"T | evaluate pivot(s)", "SEM0001", "depends on data"},
+		{"T | extend x = 1, x = 2", "SEM0049", "A column named 'x' already exists"},
+		{"T | summarize a = count() by a", "SEM0049", "A column named 'a' already exists"},
 		{"T | project a = a, a = s", "SEM0049", "A column named 'a' already exists"},
 		{"T | summarize a + count() by s", "SEM0100", "'summarize' operator: the column 'a' is used outside an aggregate"},
 		{"T | summarize a", "SEM0100", "the expression has no aggregate function"},
