@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 )
@@ -35,10 +34,13 @@ func Healthy(ctx context.Context, connection grpc.ClientConnInterface) error {
 	return nil
 }
 
-// CheckHealth is Healthy of the service at address (host:port), over a connection of its own: what the command
-// healthcheck of a service does for a container.
-func CheckHealth(ctx context.Context, address string) error {
-	connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// CheckHealth is Healthy of the service at address (host:port), in plaintext, over a connection of its own.
+func CheckHealth(ctx context.Context, address string) error { return TLS{}.CheckHealth(ctx, address) }
+
+// CheckHealth is Healthy of the service at address (host:port) over a connection of its own: what the command healthcheck of a
+// service does for a container, with the service's own certificate.
+func (t TLS) CheckHealth(ctx context.Context, address string) error {
+	connection, err := grpc.NewClient("dns:///"+address, t.Dial())
 	if err != nil {
 		return fmt.Errorf("health of the service at %s: %w", address, err)
 	}

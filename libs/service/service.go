@@ -28,6 +28,8 @@ type Program[S any] struct {
 	Version string
 	// Health is the gRPC address that `<name> healthcheck` asks, for containers whose images hold nothing else.
 	Health func(*S) string
+	// TLS is how the service is asked, if it does not serve plaintext; may be nil.
+	TLS func(*S) rpc.TLS
 	// Run runs the service until ctx ends, and returns nil then.
 	Run func(ctx context.Context, s *S, tel *telemetry.Telemetry) error
 }
@@ -58,7 +60,11 @@ func (p Program[S]) Execute(ctx context.Context, args []string) error {
 		return err
 	}
 	if check {
-		return rpc.CheckHealth(ctx, p.Health(&s))
+		var files rpc.TLS
+		if p.TLS != nil {
+			files = p.TLS(&s)
+		}
+		return files.CheckHealth(ctx, p.Health(&s))
 	}
 	tel, err := telemetry.Start(ctx, p.Name, p.Version)
 	if err != nil {
@@ -81,6 +87,8 @@ type Endpoints struct {
 	// GRPCAddress serves what Register registers, with health and reflection.
 	GRPCAddress string
 	Register    func(*rpc.Server)
+	// TLS secures gRPC; plaintext if it is zero. HTTP is for machines beside the service and stays plaintext.
+	TLS rpc.TLS
 	// HTTPAddress serves /metrics, /healthz and /readyz; nothing if empty.
 	HTTPAddress string
 	// Ready says why the service cannot do its work, nil if it can.
@@ -96,7 +104,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 		if err != nil {
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
-		server := rpc.NewServer(rpc.Config{Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers})
+		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers})
 		e.Register(server)
 		return server.Serve(ctx, listener)
 	})

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ var roles = map[string]Role{"viewer": Viewer, "operator": Operator, "admin": Adm
 // Empty lines and lines that start with # are skipped. The file is read again when it changes. Safe for concurrent use.
 //
 // A caller shows who it is by HTTP basic authentication, or by the bearer token "name:password"; both are checked
-// against the same hash.
+// against the same hash. Over mutual TLS a certificate with the user's name as its common name does as well, and is the only way
+// for a user whose hash is the word certificate.
 type Users struct {
 	path string
 
@@ -53,6 +55,9 @@ type user struct {
 	role Role
 	hash []byte
 }
+
+// certificateOnly stands for the hash of a user who has no password. No password has it as its hash.
+const certificateOnly = "certificate"
 
 const (
 	maxVerified = 1024
@@ -110,7 +115,7 @@ func parseUsers(content string) (map[string]user, error) {
 		if !ok {
 			return nil, fmt.Errorf("line %d: role must be viewer, operator or admin", n)
 		}
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil && hash != certificateOnly {
 			return nil, fmt.Errorf("line %d: the hash of %s is not a bcrypt hash", n, name)
 		}
 		if _, twice := users[name]; twice {
@@ -122,6 +127,28 @@ func parseUsers(content string) (map[string]user, error) {
 		return nil, errors.New("it names no user")
 	}
 	return users, nil
+}
+
+// named returns a user by name, for callers that have been asked who they are.
+func (u *Users) named(name string) (user, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := u.reload(); err != nil {
+		return user{}, err
+	}
+	if found, ok := u.users[name]; ok {
+		return found, nil
+	}
+	return user{}, ErrUnauthenticated
+}
+
+// certified returns the user whose name is the common name of the certificate that a connection was made with. Only certificates
+// that the authority of TLS signed are in the verified chains.
+func (u *Users) certified(state *tls.ConnectionState) (user, error) {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return user{}, ErrUnauthenticated
+	}
+	return u.named(state.VerifiedChains[0][0].Subject.CommonName)
 }
 
 // nobody's hash is compared when the name is unknown, so that the time of an answer does not tell who exists.

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	grpccredentials "google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -22,7 +23,9 @@ import (
 // authorizer lets gRPC calls through that their caller may make, and notes those that change something, in the log and in the
 // timeline. users is nil where everybody may do everything.
 type authorizer struct {
-	users    *Users
+	users *Users
+	// inside says that callers are admin's own HTTP side, which has asked who calls and says so.
+	inside   bool
 	log      *slog.Logger
 	timeline *recorder
 	router   *router
@@ -34,11 +37,7 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 	if a.users == nil || need == 0 {
 		return user{name: "anonymous", role: Admin}, nil
 	}
-	var header string
-	if values := metadata.ValueFromIncomingContext(ctx, "authorization"); len(values) > 0 {
-		header = values[0]
-	}
-	caller, err := a.users.authenticate(header, hostOf(ctx))
+	caller, err := a.caller(ctx)
 	if err != nil {
 		return user{}, authenticationError(err)
 	}
@@ -46,6 +45,30 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 		return user{}, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
 	}
 	return caller, nil
+}
+
+// userKey is the metadata in which the HTTP side names the user to the server inside.
+const userKey = "calypso-user"
+
+// caller finds out who calls: by what the HTTP side says, a certificate, or credentials.
+func (a authorizer) caller(ctx context.Context) (user, error) {
+	first := func(key string) string {
+		if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
+			return values[0]
+		}
+		return ""
+	}
+	if a.inside {
+		return a.users.named(first(userKey))
+	}
+	if p, ok := peer.FromContext(ctx); ok {
+		if secured, ok := p.AuthInfo.(grpccredentials.TLSInfo); ok {
+			if caller, err := a.users.certified(&secured.State); err == nil {
+				return caller, nil
+			}
+		}
+	}
+	return a.users.authenticate(first("authorization"), hostOf(ctx))
 }
 
 // hostOf is the machine that calls.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -24,6 +25,10 @@ type Config struct {
 	// than loopback unless InsecureNoAuth says that something else guards them.
 	UsersFile      string
 	InsecureNoAuth bool
+
+	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is zero. Where it has a CA, a user
+	// may also be known by a certificate that the CA signed, whose common name is the user's name.
+	TLS rpc.TLS
 
 	// Version is shown by the web page.
 	Version string

@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -40,7 +39,9 @@ type system struct {
 
 	captures *captures
 	sinks    *sinks
-	stop     map[string]func() // by fleet
+	// tls is what the workers serve with, and the test's own certificate.
+	tls  rpc.TLS
+	stop map[string]func() // by fleet
 }
 
 type lockedBuffer struct {
@@ -63,19 +64,25 @@ func (l *lockedBuffer) String() string {
 // start runs a system; change, if not nil, adapts admin's configuration.
 func start(t *testing.T, change func(*Config)) *system {
 	t.Helper()
+	return startWith(t, rpc.TLS{}, change)
+}
+
+// startWith runs a system whose parts speak TLS.
+func startWith(t *testing.T, files rpc.TLS, change func(*Config)) *system {
+	t.Helper()
 	broker, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	s := &system{captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
+	s := &system{tls: files, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
 	s.capture = s.runFleet(t, broker, "capture", connector.Source, "test.SourceConnector", func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, s.captures)
 	})
 	s.sink = s.runFleet(t, broker, "sink", connector.Sink, "test.SinkConnector", func(server *rpc.Server) {
 		sinkv1.RegisterSinkServiceServer(server, s.sinks)
 	})
-	generator := rpc.NewServer(rpc.Config{})
+	generator := rpc.NewServer(rpc.Config{TLS: files.ServerOfServices()})
 	ordersv1.RegisterOrdersServiceServer(generator, orders{})
 	s.orders, s.stop["orders-generator"] = serve(t, generator)
 
@@ -88,7 +95,7 @@ func start(t *testing.T, change func(*Config)) *system {
 		GRPCAddress:   fmt.Sprintf("127.0.0.1:%d", testenv.Port(t)),
 		HTTPAddresses: []string{fmt.Sprintf("127.0.0.1:%d", httpPort), "127.0.0.1:0"},
 		Capture:       []string{s.capture}, Sink: []string{s.sink}, Orders: s.orders,
-		Telemetry: tel,
+		TLS: files, Telemetry: tel,
 	}
 	if change != nil {
 		change(&cfg)
@@ -97,7 +104,7 @@ func start(t *testing.T, change func(*Config)) *system {
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, cfg) }()
 	s.grpc, s.http = cfg.GRPCAddress, fmt.Sprintf("http://127.0.0.1:%d", httpPort)
-	if s.connection, err = grpc.NewClient("passthrough:///"+s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if s.connection, err = grpc.NewClient("dns:///"+s.grpc, files.Dial()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -110,7 +117,7 @@ func start(t *testing.T, change func(*Config)) *system {
 	})
 	testenv.Eventually(t, 30*time.Second, "the system", func(ctx context.Context) error {
 		for _, address := range []string{s.capture, s.sink, s.grpc} {
-			if err := rpc.CheckHealth(ctx, address); err != nil {
+			if err := files.CheckHealth(ctx, address); err != nil {
 				return err
 			}
 		}
@@ -175,7 +182,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := rpc.NewServer(rpc.Config{Ready: worker.Ready})
+	server := rpc.NewServer(rpc.Config{TLS: s.tls.ServerOfServices(), Ready: worker.Ready})
 	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
 	register(server)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -12,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
@@ -37,7 +37,7 @@ type worker struct {
 }
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
-func dialFleet(name string, addresses []string, tracers trace.TracerProvider) (_ *fleet, err error) {
+func dialFleet(name string, addresses []string, files rpc.TLS, tracers trace.TracerProvider) (_ *fleet, err error) {
 	f := &fleet{name: name}
 	defer func() {
 		if err != nil {
@@ -45,7 +45,7 @@ func dialFleet(name string, addresses []string, tracers trace.TracerProvider) (_
 		}
 	}()
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		files.Dial(),
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(tracers),
 			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
 	}
@@ -59,7 +59,12 @@ func dialFleet(name string, addresses []string, tracers trace.TracerProvider) (_
 	workers := manual.NewBuilderWithScheme("fleet")
 	state := resolver.State{}
 	for _, address := range addresses {
-		state.Addresses = append(state.Addresses, resolver.Address{Addr: address})
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
+		}
+		// Certificates are checked for the worker's own name.
+		state.Addresses = append(state.Addresses, resolver.Address{Addr: address, ServerName: host})
 	}
 	workers.InitialState(state)
 	f.any, err = grpc.NewClient("fleet:///"+name, append(options, grpc.WithResolvers(workers),

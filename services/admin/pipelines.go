@@ -24,6 +24,7 @@ type service struct {
 	router  *router
 	capture captureProxy
 	sink    sinkProxy
+	orders  ordersProxy
 	fleets  []*fleet
 	seen    *observer
 }

@@ -3,8 +3,8 @@
 //
 // Model. admin keeps nothing but where the pipelines were a while ago (observer). Every call is asked of the fleets: router serves ConnectorService for both, the proxies
 // serve CaptureService, SinkService and OrdersService, service serves AdminService from all of them. HTTP is a
-// translation in front: every request becomes a call of admin's own gRPC server, so that authentication, roles and audit
-// have one place (authorizer).
+// translation in front: every request becomes a call of a gRPC server that only admin itself can reach (inside), so that roles
+// and audit have one place (authorizer).
 //
 // Guarantees. Without a file of users admin listens on loopback only, unless told otherwise. A fleet that cannot be
 // reached makes an error that names it, never a shorter list.
@@ -12,6 +12,7 @@ package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -56,15 +57,21 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	own, err := grpc.NewClient("passthrough:///"+listeners[0].Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(cfg.Telemetry.Tracers))))
+	within := newInside()
+	own, err := grpc.NewClient("passthrough:///inside", append(namingOptions(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(within.dial),
+		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(cfg.Telemetry.Tracers))))...)
 	if err != nil {
 		return fmt.Errorf("connecting admin's HTTP side to its gRPC side: %w", err)
 	}
 	defer own.Close()
 
-	server, service, timeline := newServer(cfg, users, fleets)
+	service := newService(fleets)
+	timeline := newRecorder(service.router, cfg.Telemetry.Logger)
+	guard := authorizer{users: users, log: cfg.Telemetry.Logger, timeline: timeline, router: service.router}
+	server := newServer(cfg, guard, service)
+	guard.inside = true
+	inner := newServer(cfg, guard, service)
 	if err := service.seen.measure(cfg.Telemetry.Meters.Meter("github.com/calypso-cdc/calypso/services/admin")); err != nil {
 		return err
 	}
@@ -76,7 +83,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	group.Go(func() error { return server.Serve(ctx, listeners[0]) })
+	group.Go(func() error { return inner.Serve(ctx, within) })
 	for _, l := range listeners[1:] {
+		if cfg.TLS.Enabled() {
+			l = tls.NewListener(l, cfg.TLS.Server(tls.VerifyClientCertIfGiven))
+		}
 		group.Go(func() error { return telemetry.ServeHTTP(ctx, l, handler) })
 	}
 	return group.Wait()
@@ -94,7 +105,7 @@ func dialFleets(cfg Config) (fleets []*fleet, err error) {
 		places = append(places, place{generatorName, []string{cfg.Orders}})
 	}
 	for _, p := range places {
-		f, err := dialFleet(p.name, p.addresses, cfg.Telemetry.Tracers)
+		f, err := dialFleet(p.name, p.addresses, cfg.TLS, cfg.Telemetry.Tracers)
 		if err != nil {
 			return fleets, err
 		}
@@ -118,33 +129,38 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 	return listeners, nil
 }
 
-// newServer registers all services; fleets are as dialFleets returns them.
-func newServer(cfg Config, users *Users, fleets []*fleet) (*rpc.Server, *service, *recorder) {
-	connectors := &router{fleets: fleets[:2]}
-	timeline := newRecorder(connectors, cfg.Telemetry.Logger)
-	guard := authorizer{users: users, log: cfg.Telemetry.Logger, timeline: timeline, router: connectors}
-	server := rpc.NewServer(rpc.Config{
-		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
-		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
-		Stream: []grpc.StreamServerInterceptor{guard.stream},
-	})
+// newService makes what all servers serve; fleets are as dialFleets returns them.
+func newService(fleets []*fleet) *service {
 	s := &service{
-		router:  connectors,
+		router:  &router{fleets: fleets[:2]},
 		capture: captureProxy{fleet: fleets[0]},
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
 		seen:    newObserver(time.Now),
 	}
-	orders := ordersProxy{}
 	if len(fleets) > 2 {
-		orders.fleet = fleets[2]
+		s.orders.fleet = fleets[2]
 	}
+	return s
+}
+
+// newServer registers all services behind a guard. Only the server inside is without TLS where TLS is set.
+func newServer(cfg Config, guard authorizer, s *service) *rpc.Server {
+	config := rpc.Config{
+		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
+		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
+		Stream: []grpc.StreamServerInterceptor{guard.stream},
+	}
+	if !guard.inside {
+		config.TLS = cfg.TLS.Server(tls.VerifyClientCertIfGiven)
+	}
+	server := rpc.NewServer(config)
 	connectorv1.RegisterConnectorServiceServer(server, s.router)
 	adminv1.RegisterAdminServiceServer(server, s)
 	capturev1.RegisterCaptureServiceServer(server, s.capture)
 	sinkv1.RegisterSinkServiceServer(server, s.sink)
-	ordersv1.RegisterOrdersServiceServer(server, orders)
-	return server, s, timeline
+	ordersv1.RegisterOrdersServiceServer(server, s.orders)
+	return server
 }
 
 // readyTimeout bounds the questions of one /readyz.

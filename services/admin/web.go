@@ -15,7 +15,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/calypso-cdc/calypso/gen"
@@ -126,9 +125,12 @@ func authenticateHTTP(users *Users, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := r.Header.Get("Authorization")
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		if _, err := users.authenticate(header, host); err != nil {
+		caller, err := users.certified(r.TLS)
+		if err != nil {
+			caller, err = users.authenticate(r.Header.Get("Authorization"), host)
+		}
+		if err != nil {
 			if errors.Is(err, errTooManyFailures) {
 				w.Header().Set("Retry-After", "60")
 				writeError(w, http.StatusTooManyRequests, err.Error())
@@ -138,7 +140,7 @@ func authenticateHTTP(users *Users, next http.Handler) http.Handler {
 			writeError(w, http.StatusUnauthorized, err.Error())
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(metadata.AppendToOutgoingContext(r.Context(), "authorization", header)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), httpCaller{}, caller.name)))
 	})
 }
 

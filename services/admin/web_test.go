@@ -298,6 +298,19 @@ func TestWhoeverDoesNotShowWhoTheyAreIsRefused(t *testing.T) {
 			t.Errorf("%s over gRPC: %v", what, err)
 		}
 	}
+	// A request cannot name its user by itself.
+	for _, name := range []string{"Calypso-User", "Grpc-Metadata-Calypso-User", "Grpc-Metadata-calypso-user"} {
+		if code, body, _ := s.request(t, "GET", "/v1/connectors", "", name+": admin-1"); code != http.StatusUnauthorized {
+			t.Errorf("with %s: %d %s", name, code, body)
+		}
+		if code, body, _ := s.request(t, "POST", "/v1/orders:rate", `{"rate":1}`, name+": admin-1", "Authorization: Bearer viewer-1:viewer-pw", "Content-Type: application/json"); code != http.StatusForbidden {
+			t.Errorf("a viewer with %s: %d %s", name, code, body)
+		}
+	}
+	forged := metadata.AppendToOutgoingContext(t.Context(), userKey, "admin-1")
+	if _, err := s.connectors().ListConnectors(forged, &connectorv1.ListConnectorsRequest{}); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("over gRPC: %v", err)
+	}
 	if strings.Contains(s.log.String(), "-pw") {
 		t.Error("a password was logged")
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	// do; no HTTP if it is empty.
 	GRPCAddress string
 	HTTPAddress string
+	// TLS secures gRPC; plaintext if it is zero.
+	TLS rpc.TLS
 
 	Telemetry *telemetry.Telemetry
 }
@@ -68,7 +70,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
-		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: worker.Ready,
+		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, TLS: cfg.TLS, Ready: worker.Ready,
 		Register: func(server *rpc.Server) {
 			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
 			tablev1.RegisterTableServiceServer(server, worker.Tables())

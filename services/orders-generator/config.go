@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -39,6 +40,8 @@ type Config struct {
 	// Required; port 0 takes any free port.
 	GRPCAddress string
 	HTTPAddress string
+	// TLS secures gRPC; plaintext if it is zero.
+	TLS rpc.TLS
 
 	// Telemetry is where the generator logs, measures and traces; required.
 	Telemetry *telemetry.Telemetry

@@ -33,7 +33,7 @@ func Run(ctx context.Context, cfg Config) error {
 	g := newGenerator(cfg, db, cfg.Telemetry.Logger, newMetrics(cfg.Telemetry.Registry))
 
 	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
-		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, Ready: g.readiness,
+		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, TLS: cfg.TLS, Ready: g.readiness,
 		Register: func(server *rpc.Server) { ordersv1.RegisterOrdersServiceServer(server, controls{g: g}) },
 	}, func(ctx context.Context) error {
 		g.run(ctx, cfg.CreateTable)

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -25,6 +24,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // Exit statuses.
@@ -89,6 +89,7 @@ type session struct {
 	address    string
 	token      string
 	output     string
+	tls        rpc.TLS
 	connection *grpc.ClientConn
 }
 
@@ -135,8 +136,11 @@ func (s *session) root(version string) *cobra.Command {
 			if s.output != "table" && s.output != "json" {
 				return fmt.Errorf("%w: --output is %q: table or json", errUsage, s.output)
 			}
-			var err error
-			s.connection, err = grpc.NewClient("dns:///"+s.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+			err := s.tls.Validate()
+			if err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			s.connection, err = grpc.NewClient("dns:///"+s.address, s.tls.Dial())
 			if err != nil {
 				return fmt.Errorf("%w: --address %q: %w", errUsage, s.address, err)
 			}
@@ -157,6 +161,9 @@ func (s *session) root(version string) *cobra.Command {
 	}
 	flags.StringVar(&s.address, "address", address, "gRPC address of admin (CALYPSO_ADDRESS)")
 	flags.StringVarP(&s.output, "output", "o", "table", "table or json")
+	flags.StringVar(&s.tls.CA, "tls-ca", os.Getenv("CALYPSO_TLS_CA"), "connect with TLS, trusting the PEM certificates in this file (CALYPSO_TLS_CA)")
+	flags.StringVar(&s.tls.Cert, "tls-cert", os.Getenv("CALYPSO_TLS_CERT"), "PEM certificate that says who you are (CALYPSO_TLS_CERT)")
+	flags.StringVar(&s.tls.Key, "tls-key", os.Getenv("CALYPSO_TLS_KEY"), "PEM key of that certificate (CALYPSO_TLS_KEY)")
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/admin"
@@ -16,6 +17,8 @@ var version = "development"
 // settings are the flags and environment variables. By default everything listens on loopback; 9090 and 8080 are the use
 // case's ports of the source and the sink side.
 type settings struct {
+	TLS rpc.TLS
+
 	GRPCAddress    string   `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7070" help:"Where gRPC listens."`
 	HTTPAddresses  []string `name:"http-addresses" env:"HTTP_ADDRESSES" default:"127.0.0.1:9090,127.0.0.1:8080" help:"Where HTTP listens, separated by commas; each serves the same."`
 	Capture        []string `name:"capture" env:"CAPTURE_ADDRESSES" default:"127.0.0.1:7071" help:"gRPC addresses of the capture workers, separated by commas."`
@@ -33,6 +36,7 @@ func main() {
 		},
 		Version: version,
 		Health:  func(s *settings) string { return s.GRPCAddress },
+		TLS:     func(s *settings) rpc.TLS { return s.TLS },
 		Run:     run,
 	}.Main()
 }
@@ -43,6 +47,6 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	}
 	return admin.Run(ctx, admin.Config{
 		GRPCAddress: s.GRPCAddress, HTTPAddresses: s.HTTPAddresses, Capture: s.Capture, Sink: s.Sink, Orders: s.Orders,
-		UsersFile: s.UsersFile, InsecureNoAuth: s.InsecureNoAuth, Version: version, Telemetry: tel,
+		TLS: s.TLS, UsersFile: s.UsersFile, InsecureNoAuth: s.InsecureNoAuth, Version: version, Telemetry: tel,
 	})
 }

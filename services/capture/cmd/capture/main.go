@@ -8,6 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture"
@@ -19,6 +20,7 @@ var version = "development"
 // settings are the flags and environment variables.
 type settings struct {
 	Kafka kafka.Config
+	TLS   rpc.TLS
 
 	GroupID           string   `name:"group-id" env:"GROUP_ID" default:"calypso-capture" help:"Consumer group of the fleet's workers."`
 	WorkerID          string   `name:"worker-id" env:"WORKER_ID" help:"Name of this worker in status, as host:port; the gRPC address if empty."`
@@ -43,6 +45,7 @@ func main() {
 		},
 		Version: version,
 		Health:  func(s *settings) string { return s.GRPCAddress },
+		TLS:     func(s *settings) rpc.TLS { return s.TLS },
 		Run:     run,
 	}.Main()
 }
@@ -64,6 +67,6 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 		Kafka: client, GroupID: s.GroupID, WorkerID: s.WorkerID,
 		ConfigTopic: s.ConfigTopic, StatusTopic: s.StatusTopic, OffsetsTopic: s.OffsetsTopic, ReplicationFactor: int16(s.ReplicationFactor), Delivery: delivery,
 		References:  connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv},
-		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, Telemetry: tel,
+		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, TLS: s.TLS, Telemetry: tel,
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
@@ -16,6 +17,8 @@ var version = "development"
 
 // settings are the flags and environment variables. The names that begin with PG_ are the use case's.
 type settings struct {
+	TLS rpc.TLS
+
 	Host     string        `name:"pg-host" env:"PG_HOST" help:"PostgreSQL server."`
 	Port     int           `name:"pg-port" env:"PG_PORT" default:"5432" help:"Its port."`
 	User     string        `name:"pg-user" env:"PG_USER" help:"User to connect as."`
@@ -43,6 +46,7 @@ func main() {
 		},
 		Version: version,
 		Health:  func(s *settings) string { return s.GRPCAddress },
+		TLS:     func(s *settings) rpc.TLS { return s.TLS },
 		Run:     run,
 	}.Main()
 }
@@ -55,6 +59,6 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 		Host: s.Host, Port: uint16(s.Port), User: s.User, Password: s.Password, Database: s.Database, SSLMode: s.SSLMode,
 		CreateTable: s.CreateTable, Rate: s.Rate, Mix: ordersgenerator.Mix{Updates: s.Updates, Deletes: s.Deletes},
 		Seed: s.Seed, Stopped: s.Stopped,
-		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, Telemetry: tel,
+		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, TLS: s.TLS, Telemetry: tel,
 	})
 }

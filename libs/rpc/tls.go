@@ -1,0 +1,170 @@
+package rpc
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// TLS is the section of a service's settings about TLS between Calypso's services: PEM files that are read again when they change,
+// so that certificates are renewed without a restart. The zero value means plaintext.
+//
+// A service that has Cert and Key serves TLS 1.3 only. With CA its callers must show a certificate that CA signed (mutual TLS), and
+// it trusts CA when it calls others itself, with its own certificate.
+type TLS struct {
+	Cert string `name:"tls-cert" env:"TLS_CERT" help:"File of this service's PEM certificate (with its chain), for TLS between Calypso's services; plaintext if empty. Read again when it changes."`
+	Key  string `name:"tls-key" env:"TLS_KEY" help:"File of the PEM key of that certificate."`
+	CA   string `name:"tls-ca" env:"TLS_CA" help:"File of the PEM certificates that sign those of Calypso's services: callers must show one then."`
+}
+
+// Validate joins all faults.
+func (t TLS) Validate() error {
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		return errors.New("tls-cert and tls-key must be set together")
+	case t.Cert == "":
+		return nil
+	}
+	files := &tlsFiles{TLS: t}
+	_, err := files.read()
+	return err
+}
+
+// Enabled reports whether there is a certificate to serve with.
+func (t TLS) Enabled() bool { return t.Cert != "" }
+
+// Server is the configuration to listen with, which asks callers for certificates as clients says; nil for plaintext.
+func (t TLS) Server(clients tls.ClientAuthType) *tls.Config {
+	if !t.Enabled() {
+		return nil
+	}
+	files := &tlsFiles{TLS: t}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: []string{"h2", "http/1.1"},
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			read, err := files.read()
+			if err != nil {
+				return nil, err
+			}
+			config := &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{read.certificate}}
+			if read.authorities != nil {
+				config.ClientAuth, config.ClientCAs = clients, read.authorities
+			}
+			return config, nil
+		},
+	}
+}
+
+// ServerOfServices is Server for callers that are services themselves: they must show a certificate where CA is set.
+func (t TLS) ServerOfServices() *tls.Config { return t.Server(tls.RequireAndVerifyClientCert) }
+
+// Dial are the credentials to call other services with: plaintext where neither CA nor a certificate is set.
+func (t TLS) Dial() grpc.DialOption {
+	if t.CA == "" && !t.Enabled() {
+		return grpc.WithTransportCredentials(insecure.NewCredentials())
+	}
+	files := &tlsFiles{TLS: t}
+	config := &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			read, err := files.read()
+			return &read.certificate, err
+		},
+	}
+	if t.CA != "" {
+		// The pool of a tls.Config cannot change, so the check is made here, as crypto/tls would make it.
+		config.InsecureSkipVerify = true
+		config.VerifyConnection = func(state tls.ConnectionState) error {
+			read, err := files.read()
+			if err != nil {
+				return err
+			}
+			options := x509.VerifyOptions{DNSName: state.ServerName, Roots: read.authorities, Intermediates: x509.NewCertPool()}
+			for _, c := range state.PeerCertificates[1:] {
+				options.Intermediates.AddCert(c)
+			}
+			_, err = state.PeerCertificates[0].Verify(options)
+			return err
+		}
+	}
+	return grpc.WithTransportCredentials(credentials.NewTLS(config))
+}
+
+// tlsFiles reads the files again when one of them has changed. What cannot be read leaves what was read before in use, so that a
+// renewal that is half done breaks nothing. Safe for concurrent use.
+type tlsFiles struct {
+	TLS
+
+	mu       sync.Mutex
+	modified [3]time.Time
+	last     *tlsRead
+}
+
+type tlsRead struct {
+	certificate tls.Certificate
+	authorities *x509.CertPool
+}
+
+func (f *tlsFiles) read() (tlsRead, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	modified, err := f.times()
+	if err == nil && f.last != nil && modified == f.modified {
+		return *f.last, nil
+	}
+	var fresh *tlsRead
+	if err == nil {
+		fresh, err = f.load()
+	}
+	switch {
+	case err == nil:
+		f.last, f.modified = fresh, modified
+	case f.last == nil:
+		return tlsRead{}, err
+	}
+	return *f.last, nil
+}
+
+func (f *tlsFiles) times() (times [3]time.Time, err error) {
+	for i, path := range []string{f.Cert, f.Key, f.CA} {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return times, fmt.Errorf("reading a file of TLS: %w", err)
+		}
+		times[i] = info.ModTime()
+	}
+	return times, nil
+}
+
+func (f *tlsFiles) load() (*tlsRead, error) {
+	read := &tlsRead{}
+	if f.Cert != "" {
+		var err error
+		if read.certificate, err = tls.LoadX509KeyPair(f.Cert, f.Key); err != nil {
+			return nil, fmt.Errorf("reading tls-cert %s and tls-key %s: %w", f.Cert, f.Key, err)
+		}
+	}
+	if f.CA != "" {
+		pem, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, fmt.Errorf("reading tls-ca: %w", err)
+		}
+		read.authorities = x509.NewCertPool()
+		if !read.authorities.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls-ca %s holds no PEM certificate", f.CA)
+		}
+	}
+	return read, nil
+}
