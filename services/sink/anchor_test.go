@@ -2,15 +2,18 @@ package sink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -62,8 +65,8 @@ func TestE1AnOutageLosesNothingWhenErrorsAreTolerated(t *testing.T) {
 	heal, _ := servers.adx.outage(t)
 	s.produce(200, 400, 1)
 	r.waitRetrying(t)
-	if at := s.committed(0); at != 199 {
-		t.Fatalf("committed %d during the outage, want 199", at)
+	if at, err := s.committed(t.Context(), 0); err != nil || at != 199 {
+		t.Fatalf("committed %d during the outage, want 199; %v", at, err)
 	}
 	heal()
 	s.produce(400, 500, 1)
@@ -180,7 +183,34 @@ func poison(id int) *kgo.Record {
 		Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte{0, 1, 255}}, {Key: "trace", Value: nil}}}
 }
 
-func TestE4E5E6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
+func TestE5AnOutageOfTheDeadLettersBrokersLosesNoLetter(t *testing.T) {
+	others, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	var refused atomic.Int64
+	others.ControlKey(kmsg.Produce.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if refused.Add(1) > 3 {
+			return nil, nil, false
+		}
+		others.KeepControl()
+		return nil, errors.New("the connection is cut"), true
+	})
+	s := newStage(t, 1, map[string]string{
+		"behavior.on.error": "LOG", "misc.deadletterqueue.topic.name": "dead", "misc.deadletterqueue.bootstrap.servers": strings.Join(others.ListenAddrs(), ","),
+	})
+	s.send(poison(1))
+	s.produce(2, 10, 1)
+	r := s.start()
+	s.commits(0, 9)
+	found, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+	if err != nil || found.GetTotal() != 1 || refused.Load() < 3 {
+		t.Errorf("%v after %d refusals, %v", found, refused.Load(), err)
+	}
+}
+
+func TestE4AndE6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
 	s := newStage(t, 2, nil)
 	dead := s.topic + "-dead"
 	s.config["errors.tolerance"], s.config["errors.deadletterqueue.topic.name"] = "all", dead
@@ -256,6 +286,39 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 	}
 	heal()
 	s.holds(130_000)
+}
+
+func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"behavior.on.error": "LOG", "flush.size.bytes": "500000000", "flush.max.bytes": "500000000", "flush.interval.ms": "600000"})
+	s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+"-dead", "1"
+	const records = 200_000 // some 110 MB as records
+	s.produce(1, records+1, 1)
+	inUse := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := inUse()
+	r := s.start()
+	testenv.Eventually(t, 2*time.Minute, "all records to be read and none to be kept", func(context.Context) error {
+		r.task.mu.Lock()
+		p := r.task.partitions[topicPartition{s.topic, 0}]
+		r.task.mu.Unlock()
+		if p == nil {
+			return errors.New("the partition is not assigned")
+		}
+		r.task.board.mu.Lock()
+		read := r.task.board.partition(p.tp).end
+		r.task.board.mu.Unlock()
+		p.in.mu.Lock()
+		waiting := p.in.bytes
+		p.in.mu.Unlock()
+		if grown := inUse() - before; read < records || waiting > 0 || grown > 60<<20 {
+			return fmt.Errorf("read up to %d of %d, %d bytes wait, the heap grew by %d MB", read, records, waiting, grown>>20)
+		}
+		return nil
+	})
 }
 
 func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {

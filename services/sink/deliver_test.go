@@ -2,9 +2,9 @@ package sink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -60,8 +61,8 @@ func TestARowThatCannotBeDeliveredStopsTheTaskWithItsPosition(t *testing.T) {
 			if !strings.Contains(err.Error(), "offset 19 of partition 0 of "+s.topic) {
 				t.Errorf("%v does not say where", err)
 			}
-			if at := s.committed(0); at > 19 {
-				t.Errorf("committed %d, past the row", at)
+			if at, err := s.committed(t.Context(), 0); err != nil || at > 19 {
+				t.Errorf("committed %d, past the row; %v", at, err)
 			}
 		})
 	}
@@ -138,28 +139,78 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 		&kgo.Record{Key: key(2), Value: change("", `{"id":2,"name":"","price":null,"day":null}`, "null", "d", 14)},
 		&kgo.Record{Key: key(2)},
 	)
-	s.start()
-	expect := func(query, want string) {
-		t.Helper()
-		testenv.Eventually(t, time.Minute, query, func(ctx context.Context) error {
-			got, err := servers.adx.client.Query(ctx, "shop", query)
-			if err != nil {
-				return err
-			}
-			var rows []string
-			for _, r := range got.Rows {
-				rows = append(rows, strings.Join(r, " "))
-			}
-			if text := strings.Join(rows, "; "); text != want {
-				return errors.New(text)
-			}
-			return nil
-		})
-	}
-	expect(s.table+"_current() | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd')", "1 a2 2.01 2022-01-09; 3 c  ")
-	expect(s.table+" | order by _seq asc | project id, _op, _lsn, _seq, _tx, _deleted", "1 c 10 0 7 false; 2 c 11 1 7 false; 3 c 12 2 7 false; 1 u 13 3 7 false; 2 d 14 4 7 true")
+	r := s.start()
+	s.answers(s.table+"_current() | order by id asc | project id, name, tostring(price), format_datetime(day, 'yyyy-MM-dd')", "1 a2 2.01 2022-01-09; 3 c  ")
+	s.answers(s.table+" | order by _seq asc | project id, _op, _lsn, _seq, _tx, _deleted", "1 c 10 0 7 false; 2 c 11 1 7 false; 3 c 12 2 7 false; 1 u 13 3 7 false; 2 d 14 4 7 true")
 	s.send(&kgo.Record{Key: key(3), Value: change(`,{"field":"stock","type":"int64"}`, "null", `{"id":3,"name":"c","price":null,"day":null,"stock":5}`, "u", 15)})
-	expect(s.table+"_current() | order by id asc | project id, stock", "1 ; 3 5")
+	s.answers(s.table+"_current() | order by id asc | project id, stock", "1 ; 3 5")
+	// A key that changes is a delete of the old and a row of the new.
+	s.send(&kgo.Record{Key: key(3), Value: change("", `{"id":3,"name":"c","price":null,"day":null}`, "null", "d", 16)}, &kgo.Record{Key: key(3)},
+		&kgo.Record{Key: key(4), Value: change("", "null", `{"id":4,"name":"c","price":null,"day":null}`, "c", 16)})
+	s.answers(s.table+"_current() | order by id asc | project id, name", "1 a2; 4 c")
+	// A replay of the whole topic adds changes, and changes no state.
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kadm.NewClient(s.kafka).DeleteOffsets(t.Context(), "connect-"+s.name, kadm.TopicsSet{s.topic: {0: {}}}); err != nil {
+		t.Fatal(err)
+	}
+	s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100", "50" // so that other batches, with other tags, are cut
+	s.start()
+	s.commits(0, 10)
+	s.answers(s.table+" | summarize n=count() by _seq | summarize max(n)", "2")
+	s.answers(s.table+"_current() | order by id asc | project id, name", "1 a2; 4 c")
+}
+
+func TestNoColumnsTypeIsEverChanged(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"int32"}`, "null", `{"id":1,"stock":5}`, "c", 1)})
+	r := s.start()
+	s.answers(s.table+" | project id, stock", "1 5")
+	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"string"}`, "null", `{"id":2,"stock":"many"}`, "c", 2)})
+	if err := r.failure(t); !strings.Contains(err.Error(), "column stock") {
+		t.Error(err)
+	}
+	s.answers(s.table+" | project id, stock", "1 5")
+	s.answers(s.table+" | getschema | where ColumnName == 'stock' | project ColumnType", "int")
+}
+
+func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testing.T) {
+	for own, want := range map[string]string{"": "7.00:00:00", `[{"TagPrefix":"ingest-by:","RetentionPeriod":"1.00:00:00"}]`: "1.00:00:00"} {
+		s := newStage(t, 1, nil)
+		if own != "" {
+			s.manage(".alter table " + s.table + " policy extent_tags_retention " + kusto.QuoteString(own))
+		}
+		s.produce(1, 5, 1)
+		s.start()
+		s.holds(5)
+		policy := s.manage(".show table "+s.table+" policy extent_tags_retention").Value(0, "Policy")
+		if !strings.Contains(policy, "ingest-by:") || !strings.Contains(policy, want) {
+			t.Errorf("the policy is %s, want %s in it", policy, want)
+		}
+	}
+}
+
+func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic,_partition,_offset,_timestamp,_key,_headers"})
+	delete(s.config, "topics")
+	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + `\.\w+`
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{'topic':'%s\.(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`, regexp.QuoteMeta(s.topic), s.table)
+	for _, part := range []string{"a", "b"} {
+		topic := s.topic + "." + part
+		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
+			t.Fatal(err, made.Err)
+		}
+		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`), Timestamp: time.UnixMilli(1700000000000), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}},
+			Value: change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
+	}
+	s.start()
+	for _, part := range []string{"a", "b"} {
+		s.answers(s.table+"_"+part+" | project id, name, _topic, _partition, _offset, format_datetime(_timestamp, 'yyyy-MM-dd HH:mm:ss'), tostring(_key.id), tostring(_headers.h)",
+			"7 "+part+" "+s.topic+"."+part+" 0 0 2023-11-14 22:13:20 7 v")
+	}
 }
 
 func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {

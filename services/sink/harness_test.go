@@ -405,28 +405,28 @@ func (s *stage) compare(ctx context.Context, ids func(func(int) bool)) error {
 	return nil
 }
 
-// committed is the group's committed offset of a partition.
-func (s *stage) committed(partition int32) int64 {
-	s.t.Helper()
-	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(s.t.Context(), "connect-"+s.name)
+// committed is the group's committed offset of a partition, -1 if there is none.
+func (s *stage) committed(ctx context.Context, partition int32) (int64, error) {
+	offsets, err := kadm.NewClient(s.kafka).FetchOffsets(ctx, "connect-"+s.name)
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, err
 	}
 	o, ok := offsets.Lookup(s.topic, partition)
 	if !ok {
-		return -1
+		return -1, nil
 	}
-	return o.At
+	return o.At, nil
 }
 
 // commits waits for the committed offset to become want.
 func (s *stage) commits(partition int32, want int64) {
 	s.t.Helper()
-	testenv.Eventually(s.t, time.Minute, "the committed offset", func(context.Context) error {
-		if got := s.committed(partition); got != want {
-			return fmt.Errorf("committed %d, want %d", got, want)
+	testenv.Eventually(s.t, time.Minute, "the committed offset", func(ctx context.Context) error {
+		got, err := s.committed(ctx, partition)
+		if err == nil && got != want {
+			err = fmt.Errorf("committed %d, want %d", got, want)
 		}
-		return nil
+		return err
 	})
 }
 

@@ -113,7 +113,9 @@ func (p *partition) take() (f fetched, ok, resume bool) {
 	if len(p.in.fetches) == 0 {
 		return fetched{}, false, false
 	}
-	f, p.in.fetches = p.in.fetches[0], p.in.fetches[1:]
+	f = p.in.fetches[0]
+	p.in.fetches[0] = fetched{} // its records are not to be held by the queue
+	p.in.fetches = p.in.fetches[1:]
 	p.in.bytes -= f.bytes
 	if resume = p.in.paused && p.in.bytes < queueLow; resume {
 		p.in.paused = false
@@ -202,6 +204,7 @@ func (p *partition) work() error {
 			if !taken {
 				return nil
 			}
+			p.pending[0] = nil // its batch has what it needs of it
 			p.pending = p.pending[1:]
 		}
 		f, ok, resume := p.take()
