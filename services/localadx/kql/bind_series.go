@@ -58,19 +58,16 @@ type seriesGrid struct {
 
 // seriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
 func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
-	partition := ""
-	for i, k := range keys {
-		if i == 0 {
-			partition = "PARTITION BY " + k.col.id
-		} else {
-			partition += ", " + k.col.id
-		}
+	rows := source.sql
+	low, high := b.newID(), b.newID()
+	if op.From == nil || op.To == nil {
+		rows = b.withExtremes(source, axis, keys, low, high)
 	}
-	first := b.bin(op.Axis.X, &expr{sql: "min(" + axis.sql + ") OVER (" + partition + ")", typ: axis.typ}, step, nil).sql
+	first := b.bin(op.Axis.X, &expr{sql: low, typ: axis.typ}, step, nil).sql
 	if op.From != nil {
 		first = b.coerce(b.scalar(op.From, env{scope: s}), axis.typ).sql
 	}
-	end := "max(" + axis.sql + ") OVER (" + partition + ")"
+	end := high
 	points := "CAST(floor((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT) + 1"
 	if op.To != nil {
 		end = b.coerce(b.scalar(op.To, env{scope: s}), axis.typ).sql
@@ -78,11 +75,28 @@ func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *exp
 	}
 	g := seriesGrid{from: b.newID(), count: b.newID()}
 	bounds := "f AS " + g.from + ", greatest(" + points + ", 0) AS " + g.count
-	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end + " AS e FROM (" + source.sql + "))"
+	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end + " AS e FROM (" + rows + "))"
 	if op.NonEmpty && len(keys) == 0 && op.From != nil && op.To != nil {
 		g.alone = "SELECT " + bounds + " FROM (SELECT " + first + " AS f, " + end + " AS e)"
 	}
 	return g
+}
+
+// withExtremes adds to each row the lowest and the highest value of the axis in its group.
+func (b *binder) withExtremes(source *relation, axis *expr, keys []item, low, high string) string {
+	selects := []string{"min(" + axis.sql + ") AS " + low, "max(" + axis.sql + ") AS " + high}
+	var group, on []string
+	for _, k := range keys {
+		id := b.newID()
+		selects = append(selects, k.col.id+" AS "+id)
+		group = append(group, k.col.id)
+		on = append(on, joinCondition(joinPair{k.col, column{typ: k.col.typ, id: id}}))
+	}
+	extremes := "SELECT " + strings.Join(selects, ", ") + " FROM (" + source.sql + ")"
+	if len(keys) == 0 {
+		return "SELECT * FROM (" + source.sql + ") CROSS JOIN (" + extremes + ")"
+	}
+	return "SELECT * FROM (" + source.sql + ") JOIN (" + extremes + " GROUP BY " + strings.Join(group, ", ") + ") ON " + strings.Join(on, " AND ")
 }
 
 // seriesDefault returns the JSON of the value an empty point has.
