@@ -57,6 +57,10 @@ kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALY
 chaos-sink: ## Kill sink, break ADX and the network between, let workers join and leave; verify by identity (SEED, SHORT, RUN)
 	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
 
+.PHONY: fleet
+fleet: ## Three workers of capture and three of sink share connectors: kill each, restart all in turn; verify by identity (SEED, SHORT)
+	$(GO) test -count=1 -timeout 60m -v -run 'AFleet' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1)
+
 .PHONY: soak
 soak: ## Break anything at random for ten minutes, then verify by identity (SEED=1 DURATION=10m)
 	$(GO) test -count=1 -timeout 60m -v -run TestSoak ./tests/chaos -seed $(or $(SEED),1) -duration $(or $(DURATION),10m)

@@ -36,7 +36,13 @@ var columns = []string{"id", "account", "version", "note"}
 
 func newSinkRig(t *testing.T) *sinkRig {
 	t.Helper()
-	r := &sinkRig{captureRig: newRigWith(t, stack.Options{Sink: true, ADX: true, ADXProxied: true,
+	return newSinkRigOf(t, 1)
+}
+
+// newSinkRigOf is a sinkRig whose fleets have so many workers each.
+func newSinkRigOf(t *testing.T, workers int) *sinkRig {
+	t.Helper()
+	r := &sinkRig{captureRig: newRigWith(t, stack.Options{Sink: true, Workers: workers, ADX: true, ADXProxied: true,
 		ADXEnv: []string{"LOCALADX_DATABASE=" + database, "LOCALADX_MAX_BATCHING_TIME=1s"}})}
 	r.fromStart = true
 	r.captureRig.create(t, nil)

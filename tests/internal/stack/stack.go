@@ -19,8 +19,9 @@ import (
 type Options struct {
 	Postgres testenv.PostgresConfig
 	Kafka    testenv.KafkaConfig
-	// Capture and Sink run the two fleets, one worker each, and admin in front of them.
+	// Capture and Sink run the two fleets and admin in front of them; Workers is how many workers each has, one if 0.
 	Capture, Sink bool
+	Workers       int
 	// ADX runs localadx.
 	ADX bool
 	// ADXProxied puts fault proxies in front of localadx: ADXProxy and StorageProxy.
@@ -158,6 +159,19 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	workers := map[string][]string{"capture": {s.addresses["capture grpc"]}, "sink": {s.addresses["sink grpc"]}}
+	for n := 2; n <= o.Workers; n++ {
+		for _, fleet := range []string{"capture", "sink"} {
+			if fleet == "capture" && !o.Capture || fleet == "sink" && !o.Sink {
+				continue
+			}
+			name := fmt.Sprintf("%s %d", fleet, n)
+			if _, err := s.Join(ctx, fleet, name); err != nil {
+				return err
+			}
+			workers[fleet] = append(workers[fleet], s.addresses[name])
+		}
+	}
 	orders := "none"
 	if o.Orders {
 		orders = s.addresses["orders grpc"]
@@ -170,7 +184,7 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if o.Capture || o.Sink {
 		return s.run(ctx, "admin", []string{"admin source", "admin sink", "admin grpc"}, "GRPC_ADDRESS="+s.addresses["admin grpc"],
 			"HTTP_ADDRESSES="+strings.Join([]string{s.addresses["admin source"], s.addresses["admin sink"]}, ","),
-			"CAPTURE_ADDRESSES="+s.addresses["capture grpc"], "SINK_ADDRESSES="+s.addresses["sink grpc"], "ORDERS_ADDRESS="+orders)
+			"CAPTURE_ADDRESSES="+strings.Join(workers["capture"], ","), "SINK_ADDRESSES="+strings.Join(workers["sink"], ","), "ORDERS_ADDRESS="+orders)
 	}
 	return nil
 }
