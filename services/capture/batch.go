@@ -45,10 +45,10 @@ type tally struct {
 	records int
 }
 
-// add takes over what came after.
+// add takes over a batch that is about to be written.
 func (t *tally) add(b *batch) {
 	if t.began.IsZero() {
-		t.began = b.began
+		t.began = time.Now()
 	}
 	if t.topic == "" && len(b.Records) > 0 {
 		t.topic = b.Records[0].Topic
@@ -170,7 +170,6 @@ func (s *stage) take() *batch {
 	s.open, s.spare = s.spare, nil
 	s.open.at, s.open.whole = b.at, b.whole
 	s.freed.Signal()
-	b.began = time.Now()
 	s.tickets = append(s.tickets, s.ring.Track(b.at.Commit, b.Size))
 	return b
 }

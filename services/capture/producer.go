@@ -141,7 +141,9 @@ func (p *producer) writeOffset(ctx context.Context, b *batch, key, value []byte)
 		}
 	}
 	p.open = true
+	now := time.Now() // else the client would ask the clock for each
 	for i := range b.Records {
+		b.Records[i].Timestamp = now
 		p.client.Produce(ctx, &b.Records[i], p.promise)
 	}
 	if !p.transactional {

@@ -131,16 +131,7 @@ func (n *snapshot) run(ctx context.Context) error {
 		n.release()
 		return nil
 	})
-	g.Go(func() error {
-		for b := range n.filled {
-			if err := n.deliver(gctx, b); err != nil {
-				return err
-			}
-			b.reset()
-			n.free <- b
-		}
-		return nil
-	})
+	g.Go(func() error { return n.deliverFilled(gctx) })
 	return g.Wait()
 }
 
@@ -159,6 +150,7 @@ type snapshotWorker struct {
 	of    pageRange
 	ctid  []byte
 	count int64
+	clock eventClock
 	ev    change.Event
 }
 
@@ -309,7 +301,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 		}
 	}
 	w.count++
-	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = mark, row, time.Now().UnixNano()
+	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = mark, row, w.clock.read()
 	k, err := w.enc.Append(&w.b.Batch, &w.ev)
 	if err != nil {
 		return err
@@ -342,6 +334,7 @@ func (w *snapshotWorker) send() error {
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
+	w.clock.stop()
 	w.b.steps = append(w.b.steps, snapshotStep{table: w.of.table.String(), r: w.of})
 	return nil
 }
@@ -360,15 +353,32 @@ func (w *snapshotWorker) flush() error {
 	}
 }
 
-// deliver makes a batch of snapshot rows and the progress they make durable.
-func (n *snapshot) deliver(ctx context.Context, b *batch) error {
-	next := n.producer.saved
-	next.snapshot = n.queue.apply(next.snapshot, b.steps)
-	n.fail.Pass("before_produce")
-	if err := n.producer.deliver(ctx, b, next); err != nil {
-		return err
+// rowsSpan is for how long batches of rows join a Kafka transaction while the workers keep up: nobody waits for single rows.
+const rowsSpan = 100 * time.Millisecond
+
+// deliverFilled makes the workers' batches, and the progress they make, durable.
+func (n *snapshot) deliverFilled(ctx context.Context) error {
+	var sum tally
+	for b := range n.filled {
+		next := n.producer.saved
+		next.snapshot = n.queue.apply(next.snapshot, b.steps)
+		n.fail.Pass("before_produce")
+		sum.add(b)
+		if err := n.producer.write(ctx, b, next); err != nil {
+			return err
+		}
+		b.reset()
+		n.free <- b
+		if len(n.filled) > 0 && time.Since(sum.began) < rowsSpan {
+			continue
+		}
+		if err := n.producer.commit(ctx); err != nil {
+			return err
+		}
+		n.delivered(&sum)
+		sum.reset()
+		n.fail.Pass("mid_snapshot")
+		n.producer.settle(ctx)
 	}
-	n.delivered(&b.tally)
-	n.fail.Pass("mid_snapshot")
 	return nil
 }

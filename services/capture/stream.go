@@ -192,6 +192,7 @@ type reader struct {
 	tx transaction
 	// lastCommit is the end of the commit before; 0 if this stream has seen none.
 	lastCommit pgrepl.LSN
+	clock      eventClock
 	ev         change.Event
 	// saved is the position of the last batch that was due without records, and when that was.
 	saved       pgrepl.LSN
@@ -229,6 +230,9 @@ func (r *reader) close() {
 func (r *reader) run() error {
 	var f pgrepl.Frame
 	for {
+		if !r.conn.Buffered() {
+			r.clock.stop()
+		}
 		if err := r.conn.Next(&f); err != nil {
 			return fmt.Errorf("stream from slot %q: %w", r.settings.slot, err)
 		}
@@ -423,7 +427,7 @@ func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Mess
 	ev := &r.ev
 	ev.Op, ev.Before, ev.After = op, m.Old, m.New
 	r.source(&ev.Source, m)
-	ev.Now = time.Now().UnixNano()
+	ev.Now = r.clock.read()
 	ev.Headers = r.tx.headers
 	ev.Transaction = nil
 	if r.events.TransactionMetadata {
