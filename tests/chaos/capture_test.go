@@ -268,6 +268,11 @@ func TestCaptureSurvivesAKillAtEveryFailpointOfItsSnapshot(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.create(t, nil)
+			// Every change after the slot's beginning is promised. One before is in the snapshot, and where that is resumed
+			// later, it is what a later change made of it.
+			testenv.Eventually(t, time.Minute, "the slot to begin", func(ctx context.Context) error {
+				return r.Postgres.Exec(ctx, "postgres", "select 1 / count(confirmed_flush_lsn) from pg_replication_slots where slot_name = '"+connector+"'")
+			})
 			r.under(t, 0, func(ctx context.Context) {
 				select {
 				case <-capture.Process().Done():
