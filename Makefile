@@ -36,6 +36,10 @@ test: ## Run unit and integration tests with the race detector; says what was le
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
 	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
 
+.PHONY: pg-versions
+pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binaries that Maven fetches (VERSIONS="12 17")
+	tests/pg-versions
+
 .PHONY: chaos-capture
 chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED, SHORT, RUN)
 	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Capture)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report

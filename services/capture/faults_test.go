@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -189,5 +192,130 @@ func TestAServerWithoutLogicalLogIsNamed(t *testing.T) {
 	err := start(t, s.config("wal", nil)).failure(t)
 	if pgrepl.ReasonOf(err) != pgrepl.ReasonWALLevel || !strings.Contains(err.Error(), "ALTER SYSTEM SET wal_level = logical") {
 		t.Errorf("error %v, want %s with its remedy", err, pgrepl.ReasonWALLevel)
+	}
+}
+
+func TestASlotWhoseLogIsRemovedIsNamedAndLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
+	pg := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: []string{"max_slot_wal_keep_size = '1MB'", "wal_keep_size = 0", "min_wal_size = '32MB'", "max_wal_size = '32MB'"}})
+	db := fmt.Sprintf("lost%d", time.Now().UnixNano())
+	if err := pg.Exec(t.Context(), "postgres", "CREATE DATABASE "+db); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), pg.URL(db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	s := &source{pg, db, conn}
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+db, nil)
+	first := start(t, config)
+	await(t, db+".public.a", 1)
+	s.awaitSlot(t)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the slot is lost", func() error {
+		for range 3 {
+			s.exec(t, "INSERT INTO a SELECT coalesce(max(id), 0) + 1 FROM a")
+			s.exec(t, "SELECT pg_switch_wal()")
+		}
+		s.exec(t, "CHECKPOINT")
+		if got := s.query(t, "SELECT wal_status FROM pg_replication_slots"); got != "lost" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSlotLost {
+		t.Errorf("error %v, want %s", err, pgrepl.ReasonSlotLost)
+	}
+	config["snapshot.mode"] = "when_needed"
+	rows := 0
+	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM a").Scan(&rows); err != nil {
+		t.Fatal(err)
+	}
+	start(t, config)
+	await(t, db+".public.a", 1+rows)
+}
+
+func TestAPositionOfAnotherServerIsNamed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, nil)
+	first := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	if err := first.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	other := testenv.RunPostgres(t, testenv.PostgresConfig{})
+	for _, sql := range []string{"CREATE DATABASE " + s.db} {
+		if err := other.Exec(t.Context(), "postgres", sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := other.Exec(t.Context(), s.db, "CREATE TABLE a (id int PRIMARY KEY)"); err != nil {
+		t.Fatal(err)
+	}
+	config["database.port"] = fmt.Sprint(other.Port)
+	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSystemID {
+		t.Errorf("error %v, want %s", err, pgrepl.ReasonSystemID)
+	}
+}
+
+func TestASlotDroppedUnderTheStreamStopsTheConnector(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	c := start(t, s.config("c"+s.db, nil))
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	eventually(t, "the slot is dropped", func() error {
+		s.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"+s.db+"' AND active")
+		_, err := s.conn.Exec(t.Context(), "SELECT pg_drop_replication_slot('"+s.db+"')")
+		return err
+	})
+	if err := c.failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSlotMissing {
+		t.Errorf("error %v, want %s", err, pgrepl.ReasonSlotMissing)
+	}
+}
+
+func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")
+	config := s.config("k"+s.db, map[string]string{"slot.max.retries": "60", "slot.retry.delay.ms": "200"})
+	frozen := child(t, config, "")
+	s.awaitSlot(t)
+	ledger(t, s, 1, 3)
+	await(t, s.db+".public.ledger", 3*ledgerEvents)
+	if err := frozen.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ledger(t, s, 4, 3)
+	// What the frozen worker holds is let go, as wal_sender_timeout would do.
+	s.exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '"+s.db+"' AND active")
+	start(t, config)
+	await(t, s.db+".public.ledger", 6*ledgerEvents)
+	if err := frozen.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	ledger(t, s, 7, 3)
+	await(t, s.db+".public.ledger", 9*ledgerEvents)
+	s.verify(t, s.db+".public.ledger", 9)
+	// The thawed one finds its slot taken, or its producer fenced; either way it writes nothing more.
+	ledger(t, s, 10, 3)
+	await(t, s.db+".public.ledger", 12*ledgerEvents)
+	s.verify(t, s.db+".public.ledger", 12)
+}
+
+func TestAFailoverSlotIsMadeWhereTheServerHasThem(t *testing.T) {
+	s := newSource(t)
+	if version := s.query(t, "SELECT current_setting('server_version_num')"); version < "170000" {
+		t.Skipf("left out: server version %s is older than 17; make pg-versions runs it", version)
+	}
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	start(t, s.config("c"+s.db, map[string]string{"slot.failover": "true"}))
+	s.awaitSlot(t)
+	if got := s.query(t, "SELECT failover::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); got != "true" {
+		t.Errorf("failover is %s", got)
 	}
 }

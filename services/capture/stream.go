@@ -205,6 +205,7 @@ type reader struct {
 // transaction is what the reader keeps of the open transaction.
 type transaction struct {
 	xid        uint32
+	began      pgrepl.LSN
 	commit     pgrepl.LSN
 	commitTime int64
 	// ordinal counts the changes read, delivered before or not: with commit it identifies a change.
@@ -215,6 +216,8 @@ type transaction struct {
 	// headers go with its events: the trace context, if it has one.
 	headers     []kgo.RecordHeader
 	traceparent string
+	// announced says that its BEGIN is written (provide.transaction.metadata).
+	announced bool
 	// total and counts are the change events so far, for the transaction's metadata.
 	total  int64
 	counts []change.CollectionCount
@@ -324,9 +327,6 @@ func (r *reader) apply(b *batch, m *pgrepl.Message) error {
 		return err
 	case pgrepl.Begin:
 		r.begin(b, m)
-		if r.events.TransactionMetadata && !tx.skip && tx.done == 0 {
-			return r.aux.AppendBegin(&b.Batch, uint64(m.XID), uint64(m.LSN), m.CommitTime)
-		}
 		return nil
 	case pgrepl.Commit:
 		return r.commit(b, m)
@@ -353,7 +353,7 @@ func (r *reader) begin(b *batch, m *pgrepl.Message) {
 		// that commits after it: that is its identity. A stream that resumes amid it begins at the same position.
 		commit = b.at.Commit
 	}
-	r.tx = transaction{xid: m.XID, commit: commit, commitTime: m.CommitTime, counts: counts}
+	r.tx = transaction{xid: m.XID, began: m.LSN, commit: commit, commitTime: m.CommitTime, counts: counts}
 	switch {
 	case commit < r.resume.Commit:
 		r.tx.skip = true
@@ -378,6 +378,9 @@ func (r *reader) commit(b *batch, m *pgrepl.Message) error {
 		return nil
 	}
 	if r.events.TransactionMetadata {
+		if err := r.announce(b, false); err != nil {
+			return err
+		}
 		if err := r.aux.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
 			return err
 		}
@@ -390,6 +393,20 @@ func (r *reader) commit(b *batch, m *pgrepl.Message) error {
 	b.txID, b.commitTime = tx.xid, tx.commitTime
 	r.dueWithoutRecords(b)
 	return nil
+}
+
+// announce writes the transaction's BEGIN with its first event, so that no position stands between the two. delivered says that the
+// event was delivered before, and BEGIN with it.
+func (r *reader) announce(b *batch, delivered bool) error {
+	tx := &r.tx
+	if !r.events.TransactionMetadata || tx.announced {
+		return nil
+	}
+	tx.announced = true
+	if delivered {
+		return nil
+	}
+	return r.aux.AppendBegin(&b.Batch, uint64(tx.xid), uint64(tx.began), tx.commitTime)
 }
 
 // row encodes a row change.
@@ -432,6 +449,9 @@ func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Mess
 	ev.Transaction = nil
 	if r.events.TransactionMetadata {
 		ev.Transaction = r.place(enc, m)
+	}
+	if err := r.announce(b, delivered); err != nil {
+		return err
 	}
 	into := &b.Batch
 	if delivered {
@@ -557,6 +577,11 @@ func (r *reader) logical(b *batch, m *pgrepl.Message) error {
 	}
 	if !r.events.WantsMessage(string(m.Prefix)) {
 		return nil
+	}
+	if inTx {
+		if err := r.announce(b, delivered); err != nil {
+			return err
+		}
 	}
 	if delivered {
 		r.countMessage(m)
