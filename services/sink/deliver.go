@@ -24,14 +24,14 @@ const (
 )
 
 // deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
-// halved until the refused rows are alone, and these are set aside.
-func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch) error {
+// halved until the refused rows are alone, and these are set aside. divide is told each halving before a half is sent.
+func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch, divide func(c ledger.Cut, middle int64) error) error {
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
 	if rowsRefused(err) {
 		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, "offsets", b.cut.String(), "err", err)
-		poison := 0
-		err = t.refine(ctx, to, tp, b.cut, b.streamed, err, &poison)
+		r := &refinery{task: t, to: to, tp: tp, streamed: b.streamed, divide: divide}
+		err = r.refine(ctx, b.cut, err)
 	}
 	end(err)
 	return err
@@ -43,36 +43,50 @@ func rowsRefused(err error) bool {
 	return err != nil && !errors.As(err, &mine) && kusto.Permanent(err) && !kusto.NotFound(err) && !kusto.Unauthorized(err)
 }
 
-// refine ingests a range that was refused as a whole by its halves. The halves are cut by offset, so a repetition makes the same.
-func (t *task) refine(ctx context.Context, to *target, tp topicPartition, c ledger.Cut, streamed bool, refusal error, poison *int) error {
-	b, records, err := t.reread(ctx, to, tp, c)
+// refinery looks for the rows of one batch that the cluster refuses.
+type refinery struct {
+	*task
+	to       *target
+	tp       topicPartition
+	streamed bool
+	divide   func(c ledger.Cut, middle int64) error
+	// poison counts the rows found.
+	poison int
+}
+
+// refine ingests a range that was refused as a whole by its halves.
+func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) error {
+	b, records, err := r.reread(ctx, r.to, r.tp, c)
 	if err != nil || b.rows == 0 {
 		return err
 	}
 	if b.rows == 1 {
-		if *poison++; *poison > maxPoison {
+		if r.poison++; r.poison > maxPoison {
 			return &unmendable{fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal)}
 		}
-		return t.setAside(ctx, []refusedRecord{{records[0], refusal}})
+		return r.setAside(ctx, []refusedRecord{{records[0], refusal}})
 	}
 	middle := c.First + (c.End-c.First)/2
+	if err := r.divide(c, middle); err != nil {
+		return err
+	}
 	for _, half := range []ledger.Cut{{First: c.First, End: middle}, {First: middle, End: c.End}} {
-		part, _, err := t.reread(ctx, to, tp, half)
+		part, _, err := r.reread(ctx, r.to, r.tp, half)
 		if err != nil {
 			return err
 		}
 		if part.rows == 0 {
 			continue
 		}
-		part.streamed = streamed
-		if err := t.ingest(ctx, to, tp, part); rowsRefused(err) {
-			err = t.refine(ctx, to, tp, half, streamed, err, poison)
-			if err != nil {
-				return err
-			}
-		} else if err != nil {
+		part.streamed = r.streamed
+		err = r.ingest(ctx, r.to, r.tp, part)
+		if rowsRefused(err) {
+			err = r.refine(ctx, half, err)
+		}
+		if err != nil {
 			return err
 		}
+		r.o.Failpoints.Pass("after_half")
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
@@ -46,7 +47,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, runChild(file))
 		os.Exit(1)
 	}
-	os.Exit(runTests(m))
+	code := runTests(m)
+	if err := leaks(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leaks says which goroutines have not ended in a minute after the tests.
+func leaks() (err error) {
+	// Asked for the ingestion resources of a cluster that is away, the SDK sleeps in fixed pauses that look at no context. See
+	// kusto.Client.Enqueue.
+	asleep := goleak.IgnoreAnyFunction("github.com/Azure/azure-kusto-go/azkustoingest/internal/resources.(*Manager).fetchRetry")
+	for deadline := time.Now().Add(time.Minute); ; {
+		if err = goleak.Find(asleep); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 func runTests(m *testing.M) int {

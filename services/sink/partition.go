@@ -43,6 +43,7 @@ type partition struct {
 	next     int64
 	inFlight int
 	results  chan delivered
+	splits   chan splitRequest
 
 	in      inbox
 	pending []*kgo.Record
@@ -57,6 +58,13 @@ type partition struct {
 type delivered struct {
 	b   *batch
 	err error
+}
+
+// splitRequest asks for a cut to be split before middle. The answer is when that is recorded; nil if it cannot be.
+type splitRequest struct {
+	cut    ledger.Cut
+	middle int64
+	answer chan (<-chan error)
 }
 
 // stopRequest ends a partition's work. A fenced partition must not commit any more.
@@ -83,7 +91,7 @@ type fetched struct {
 func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	p := &partition{
 		task: t, tp: tp, ledger: l, next: -1,
-		results: make(chan delivered, t.s.maxInFlight+1), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
+		results: make(chan delivered, t.s.maxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
 		in: inbox{signal: make(chan struct{}, 1)},
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(t.ctx))
@@ -160,6 +168,8 @@ func (p *partition) run() {
 				p.drain(stopRequest{fenced: true})
 				return
 			}
+		case r := <-p.splits:
+			p.split(r)
 		case r := <-p.stopping:
 			p.drain(r)
 			return
@@ -179,6 +189,8 @@ func (p *partition) drain(r stopRequest) {
 		select {
 		case d := <-p.results:
 			_ = p.finish(d) // a failed batch is read again by the next owner
+		case r := <-p.splits:
+			p.split(r)
 		case <-grace.C:
 			p.cancel(errors.New("the partition is handed over"))
 		}
@@ -432,6 +444,35 @@ func (p *partition) commit() <-chan error {
 	return p.task.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
 }
 
+// divide has a cut split and returns when that is recorded, so that a crash repeats the parts and not the whole. Where the ledger has
+// no room for it, the parts are sent unrecorded.
+func (p *partition) divide(c ledger.Cut, middle int64) error {
+	r := splitRequest{c, middle, make(chan (<-chan error), 1)}
+	var recorded <-chan error
+	select {
+	case p.splits <- r:
+		if recorded = <-r.answer; recorded == nil {
+			return nil
+		}
+	case <-p.ctx.Done():
+		return context.Cause(p.ctx)
+	}
+	select {
+	case err := <-recorded:
+		return err
+	case <-p.ctx.Done():
+		return context.Cause(p.ctx)
+	}
+}
+
+func (p *partition) split(r splitRequest) {
+	if !p.ledger.Split(r.cut, r.middle) {
+		r.answer <- nil
+		return
+	}
+	r.answer <- p.commit()
+}
+
 // deliver sends a batch and returns when its rows are in the table and its refused records are set aside.
 func (p *partition) deliver(b *batch, recorded <-chan error) error {
 	p.task.o.Failpoints.Pass("before_record")
@@ -450,7 +491,11 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 	if b.rows == 0 {
 		return nil
 	}
-	return p.task.deliver(p.ctx, p.target, p.tp, b)
+	divide := p.divide
+	if !p.task.s.exact || b.streamed {
+		divide = func(ledger.Cut, int64) error { return nil }
+	}
+	return p.task.deliver(p.ctx, p.target, p.tp, b, divide)
 }
 
 // finish notes a batch's end in the ledger.

@@ -6,11 +6,14 @@
 // group's own fencing protects it) before its rows are sent, and whoever reads the partition after a crash makes the same cuts
 // again. The same cut always has the same name, so a target that knows names takes its rows once.
 //
-// Guarantee. Advance never passes a cut that is not done, and Close never closes a recorded cut anywhere but at its end.
+// A cut that the target refuses as a whole is split: its parts take its place, and are recorded before any of them is sent.
+//
+// Guarantee. The committed offset never passes a cut that is not done, and Close never closes a recorded cut anywhere but at its end.
 package ledger
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -134,11 +137,28 @@ func (l *Ledger) Close(end int64) (Cut, error) {
 	return c, nil
 }
 
-// Done notes that a cut's rows are in the target or otherwise accounted for, and moves the committed offset over every done
+// Split puts two cuts, before and from middle, in the place of a closed one. It reports false, and changes nothing, if there is no
+// such cut or if a commit's metadata has no room for one more.
+func (l *Ledger) Split(c Cut, middle int64) bool {
+	if middle <= c.First || middle >= c.End || l.Full() {
+		return false
+	}
+	for i := range l.open {
+		if l.cuts[i].Cut == c && !l.cuts[i].done {
+			l.cuts[i].End = middle
+			l.cuts = slices.Insert(l.cuts, i+1, state{Cut: Cut{middle, c.End}})
+			l.open++
+			return true
+		}
+	}
+	return false
+}
+
+// Done notes that the rows of a cut, or of all its parts, are in the target or otherwise accounted for, and moves the committed offset over every done
 // cut that nothing earlier holds back. It returns whether the offset moved.
 func (l *Ledger) Done(c Cut) (moved bool) {
 	for i := range l.cuts {
-		if l.cuts[i].Cut == c {
+		if l.cuts[i].First >= c.First && l.cuts[i].End <= c.End {
 			l.cuts[i].done = true
 		}
 	}

@@ -79,7 +79,7 @@ func TestCutsNeverChangeOverCrashes(t *testing.T) {
 		done := map[Cut]bool{}
 		var closed []Cut
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0: // close and record
 				end, recorded := l.Limit()
 				if !recorded {
@@ -101,6 +101,20 @@ func TestCutsNeverChangeOverCrashes(t *testing.T) {
 					done[closed[i]] = true
 					l.Done(closed[i])
 				}
+			case 4: // split and record
+				if len(closed) == 0 {
+					continue
+				}
+				i := rapid.IntRange(0, len(closed)-1).Draw(t, "which")
+				c := closed[i]
+				middle := c.First + (c.End-c.First)/2
+				if done[c] || !l.Split(c, middle) {
+					continue
+				}
+				first, second := Cut{c.First, middle}, Cut{middle, c.End}
+				cutOf[first.First], cutOf[second.First] = first, second
+				closed = append(append(closed[:i:i], first, second), closed[i+1:]...)
+				recordedAt, recordedMeta = l.Committed(), l.Metadata()
 			case 2: // commit
 				recordedAt, recordedMeta = l.Committed(), l.Metadata()
 			case 3: // crash
