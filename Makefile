@@ -89,8 +89,9 @@ gen: $(TOOLS)/buf ## Generate gen/ from proto/
 	buf generate
 
 .PHONY: docs
-docs: ## Generate docs/configuration.md from the catalogue, and docs/localadx.md from localadx's own tables
+docs: ## Generate docs/configuration.md from the catalogue, docs/metrics.md from the meters, and docs/localadx.md from localadx's own tables
 	$(GO) run ./tests/reference > docs/configuration.md
+	$(GO) run ./tests/reference metrics > docs/metrics.md
 	$(GO) run ./services/localadx/cmd/localadx reference > docs/localadx.md
 
 .PHONY: web

@@ -83,6 +83,9 @@ func (o *observer) recent() (all []*adminv1.Pipeline) {
 	return all
 }
 
+// DeclareMetrics registers admin's metrics at a meter, without values: for their documentation.
+func DeclareMetrics(meter metric.Meter) error { return newObserver(time.Now).measure(meter) }
+
 // measure registers the numbers of the pipeline view as metrics.
 func (o *observer) measure(meter metric.Meter) error {
 	var errs []error

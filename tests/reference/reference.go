@@ -1,4 +1,5 @@
-// Command reference prints docs/configuration.md from the catalogues of both connectors (`make docs`).
+// Command reference prints docs/configuration.md from the catalogues of the connectors, or with the argument metrics docs/metrics.md
+// from the meters of the services (`make docs`).
 package main
 
 import (
@@ -21,7 +22,11 @@ This page is generated from the catalogue that also validates configurations: ` 
 `
 
 func main() {
-	if err := write(os.Stdout); err != nil {
+	page := write
+	if len(os.Args) > 1 && os.Args[1] == "metrics" {
+		page = writeMetrics
+	}
+	if err := page(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "reference:", err)
 		os.Exit(1)
 	}

@@ -7,6 +7,7 @@ import "strings"
 var secretWords = [...]string{
 	"password", "passwd", "secret", "token", "credential", "passphrase", "appkey", "apikey", "api.key",
 	"private.key", "connection.string", "connectionstring", "sasl.jaas.config",
+	"user.info", // of schema registries: user:password
 }
 
 // LooksSecret reports whether the name of an undeclared key suggests that its value is a secret.

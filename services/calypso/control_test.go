@@ -1,0 +1,321 @@
+package calypso
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/admin/ctl"
+)
+
+// canary stands for every secret that can be given.
+const canary = "canary5a7c0de"
+
+func TestTheControlPlaneOfARunningSystem(t *testing.T) {
+	s := upSettings(t, "--rate", "50")
+	s.PostgresPassword = canary
+	out, stop := up(t, s)
+	flushQuickly(t, &s)
+	t.Run("the README's commands work as they stand", func(t *testing.T) { readmeCommandsWork(t, &s) })
+	t.Run("every documented metric exists and moves", func(t *testing.T) { documentedMetricsMove(t, &s) })
+	t.Run("no answer holds a secret", func(t *testing.T) { answersHoldNoSecret(t, &s) })
+	stop()
+	logs, err := filepath.Glob(filepath.Join(s.Data, "logs", "*"))
+	if err != nil || len(logs) < 5 {
+		t.Fatalf("logs are %v, %v", logs, err)
+	}
+	for _, log := range logs {
+		content, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lacksCanary(t, filepath.Base(log), string(content))
+	}
+	lacksCanary(t, "the screen", out.String())
+}
+
+// lacksCanary fails the test if text holds the secret, in clear or as it is sent.
+func lacksCanary(t *testing.T, what, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, canary) {
+			t.Errorf("%s holds the secret: %.400s", what, line)
+			return
+		}
+	}
+}
+
+// readmeCommandsWork runs the indented commands of the README's section Control, with the ports of this system.
+func readmeCommandsWork(t *testing.T, s *Settings) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## Control\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	ports := strings.NewReplacer(":7070", fmt.Sprintf(":%d", s.AdminPort), ":7071", fmt.Sprintf(":%d", s.CapturePort), ":7072", fmt.Sprintf(":%d", s.SinkGRPCPort),
+		":7073", fmt.Sprintf(":%d", s.OrdersPort), ":9090", fmt.Sprintf(":%d", s.SourcePort), ":8080", fmt.Sprintf(":%d", s.SinkPort))
+	ran := 0
+	for line := range strings.Lines(section) {
+		command, isCode := strings.CutPrefix(strings.TrimRight(line, "\n"), "    ")
+		if !isCode || command == "" || strings.HasPrefix(command, "#") {
+			continue
+		}
+		ran++
+		words := shellWords(ports.Replace(command))
+		var output string
+		var err error
+		switch name := words[0]; name {
+		case "bin/calypsoctl":
+			var code int
+			if output, code = calypsoctl(t, s, words[1:]...); code != ctl.ExitOK {
+				err = fmt.Errorf("exit status %d", code)
+			}
+		case "curl":
+			output, err = run(t, "curl", append([]string{"--fail-with-body", "--silent", "--show-error"}, words[1:]...)...)
+		case "grpcurl":
+			path, missing := exec.LookPath(name)
+			if missing != nil {
+				path, missing = exec.LookPath("../../.tools/bin/grpcurl")
+			}
+			if missing != nil {
+				t.Logf("left out, since there is no grpcurl (make tools builds it): %s", command)
+				continue
+			}
+			output, err = run(t, path, words[1:]...)
+		default:
+			err = errors.New("the test does not know this program")
+		}
+		if err != nil || strings.TrimSpace(output) == "" {
+			t.Errorf("%s: %v\n%.2000s", command, err, output)
+		}
+	}
+	if ran < 15 {
+		t.Errorf("only %d commands were found in the README", ran)
+	}
+}
+
+// shellWords splits a command line at blanks outside of single quotes, as a shell does.
+func shellWords(line string) (words []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			words = append(words, part)
+		} else {
+			words = append(words, strings.Fields(part)...)
+		}
+	}
+	return words
+}
+
+func run(t *testing.T, name string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	var output bytes.Buffer
+	command := exec.CommandContext(ctx, name, args...)
+	command.Stdout, command.Stderr = &output, &output
+	err := command.Run()
+	return output.String(), err
+}
+
+// faultMetrics count what a healthy system does not do; the suites that break it look at them.
+var faultMetrics = []string{
+	"cdc_capture_decode_errors_total", "cdc_sink_ingest_skips_total", "cdc_sink_ingest_failures_total",
+	// The embedded server sets no max_slot_wal_keep_size.
+	"cdc_pipeline_slot_full_seconds",
+}
+
+var documentedMetric = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\|")
+
+func documentedMetricsMove(t *testing.T, s *Settings) {
+	page, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A session that ends makes capture connect again; a task that fails is counted too.
+	if _, err := postgres(t, s).Exec(t.Context(), "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active"); err != nil {
+		t.Fatal(err)
+	}
+	failing(t, s)
+	before := scrape(t, s)
+	generator(t, s, "burst", `{"orders": 500}`)
+	documented := documentedMetric.FindAllStringSubmatch(string(page), -1)
+	if len(documented) < 30 {
+		t.Errorf("only %d metrics are documented", len(documented))
+	}
+	// Gauges may stand still; these follow what flows.
+	moving := []string{"cdc_capture_received_lsn", "cdc_capture_confirmed_lsn"}
+	testenv.Eventually(t, 2*time.Minute, "the metrics", func(context.Context) error {
+		now := scrape(t, s)
+		var missing []string
+		for _, m := range documented {
+			name, kind := m[1], m[2]
+			if kind == "histogram" {
+				name += "_count"
+			}
+			if slices.Contains(faultMetrics, m[1]) {
+				continue
+			}
+			value, exists := now[name]
+			switch {
+			case !exists:
+				missing = append(missing, name+" is not there")
+			case kind == "counter" && value == 0:
+				missing = append(missing, name+" is 0")
+			case kind == "histogram" || slices.Contains(moving, name) || name == "cdc_capture_rows_total" || name == "cdc_sink_records_total":
+				if value <= before[name] {
+					missing = append(missing, name+" stands still")
+				}
+			}
+		}
+		if len(missing) > 0 {
+			return errors.New(strings.Join(missing, "; "))
+		}
+		return nil
+	})
+}
+
+// failing makes a connector that fails: its password is wrong.
+func failing(t *testing.T, s *Settings) {
+	t.Helper()
+	config := map[string]string{
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": canary + "-wrong", "database.dbname": "postgres", "topic.prefix": "failing", "slot.name": "failing",
+	}
+	code, answer, err := call(t.Context(), http.MethodPut, "http://"+local(s.SourcePort)+"/connectors/failing/config", config)
+	if err := outcome("making a connector that fails", http.StatusCreated, code, answer, err); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, time.Minute, "the connector to fail", func(ctx context.Context) error {
+		_, answer, err := call(ctx, http.MethodGet, "http://"+local(s.SourcePort)+"/connectors/failing/status", nil)
+		if err != nil || !strings.Contains(string(answer), "FAILED") {
+			return fmt.Errorf("status is %s: %w", answer, err)
+		}
+		return nil
+	})
+}
+
+// scrape sums the metrics of all services by name, over their labels.
+func scrape(t *testing.T, s *Settings) map[string]float64 {
+	t.Helper()
+	sums := map[string]float64{}
+	for _, port := range []int{s.CaptureHTTP, s.SinkHTTP, s.SourcePort} {
+		_, text, err := call(t.Context(), http.MethodGet, "http://"+local(port)+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lacksCanary(t, "/metrics", string(text))
+		for line := range strings.Lines(string(text)) {
+			series, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+			if open := strings.IndexByte(line, '{'); open >= 0 {
+				series, value, ok = strings.Cut(strings.TrimSpace(line), "} ")
+				series = series[:strings.IndexByte(series, '{')]
+			}
+			value, _, _ = strings.Cut(value, " ")
+			if n, err := strconv.ParseFloat(value, 64); ok && err == nil && !strings.HasPrefix(line, "#") {
+				sums[series] += n
+			}
+		}
+	}
+	return sums
+}
+
+// answersHoldNoSecret gives the secret in every key that takes one, and then asks for everything that can be asked for.
+func answersHoldNoSecret(t *testing.T, s *Settings) {
+	base := "http://" + local(s.SourcePort)
+	ask := func(method, path string, body any) string {
+		t.Helper()
+		_, answer, err := call(t.Context(), method, base+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lacksCanary(t, method+" "+path, string(answer))
+		return string(answer)
+	}
+	given := 0
+	for class, more := range map[string]map[string]string{
+		"io.debezium.connector.postgresql.PostgresConnector": {"database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort), "database.user": "postgres",
+			"database.dbname": "postgres", "topic.prefix": "secret", "slot.name": "secret"},
+		"com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector": {"topics": "secret.a", "kusto.url": fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.authority": "tenant",
+			"aad.auth.appid": "app", "kusto.tables.topics.mapping": "[{'topic': 'secret.a','db': 'NetDefaultDB', 'table': 'Missing','format': 'json'}]"},
+	} {
+		short := class[strings.LastIndexByte(class, '.')+1:]
+		var keys []struct{ Name, Type string }
+		if err := json.Unmarshal([]byte(ask(http.MethodGet, "/connector-plugins/"+class+"/config", nil)), &keys); err != nil {
+			t.Fatal(err)
+		}
+		config := map[string]string{"connector.class": class, "name": "secret-" + short}
+		for _, key := range keys {
+			if key.Type == "PASSWORD" {
+				config[key.Name] = canary
+				given++
+			}
+		}
+		// Where people put secrets though the catalogue does not know the key.
+		maps.Copy(config, map[string]string{
+			"value.converter.basic.auth.user.info":    "user:" + canary,
+			"producer.override.sasl.jaas.config":      `org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="` + canary + `";`,
+			"misc.deadletterqueue.sasl.password":      canary,
+			"my.own.token":                            canary,
+			"database.initial.statements.credentials": canary,
+		})
+		maps.Copy(config, more)
+		ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", config)
+		ask(http.MethodPut, "/connectors/secret-"+short+"/config", config)
+		ask(http.MethodPost, "/v1/plugins/"+short+":validate", map[string]any{"config": config})
+		ask(http.MethodPut, "/connectors/secret-"+short+"/config", map[string]string{"connector.class": class, "database.password": canary, "aad.auth.appkey": canary})
+	}
+	if given < 3 {
+		t.Errorf("only %d keys of type PASSWORD were found", given)
+	}
+	time.Sleep(2 * time.Second) // tasks start, fail and say why
+	paths := []string{"/connectors?expand=info&expand=status", "/connectors/failing/status", "/connectors/failing/config", "/v1/connectors", "/v1/pipelines", "/v1/events",
+		"/v1/health", "/v1/captures", "/v1/sinks", "/admin/loggers", "/metrics"}
+	for _, name := range []string{"secret-PostgresConnector", "secret-KustoSinkConnector", "failing", "pg-orders-source", "adx-orders-sink"} {
+		for _, path := range []string{"", "/config", "/status", "/tasks", "/topics", "/offsets", "/tasks/0/status"} {
+			paths = append(paths, "/connectors/"+name+path)
+		}
+		paths = append(paths, "/v1/connectors/"+name, "/v1/pipelines/"+name)
+		for _, format := range []string{"table", "json"} {
+			said, _ := calypsoctl(t, s, "describe", name, "-o", format)
+			lacksCanary(t, "calypsoctl describe "+name, said)
+		}
+	}
+	for _, path := range paths {
+		ask(http.MethodGet, path, nil)
+	}
+	said, _ := calypsoctl(t, s, "export")
+	lacksCanary(t, "calypsoctl export", said)
+	for _, port := range []int{s.CaptureHTTP, s.SinkHTTP, s.OrdersHTTP} {
+		for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+			answer, err := http.Get("http://" + local(port) + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(answer.Body)
+			_ = answer.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lacksCanary(t, path, string(content))
+		}
+	}
+	if strings.Contains(ask(http.MethodGet, "/connectors/failing/config", nil), "wrong") {
+		t.Error("a part of a password is shown")
+	}
+}
