@@ -32,7 +32,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SinkService shows how far each sink connector is. NOT_FOUND for a connector the fleet does not run.
+// SinkService shows how far each sink connector is. A worker answers for its own tasks, and admin for the fleet: NOT_FOUND for a
+// connector without a task there. Calls about dead letters are taken by any worker, whether or not the connector runs.
 type SinkServiceClient interface {
 	// GetSink returns the state of one sink connector.
 	GetSink(ctx context.Context, in *GetSinkRequest, opts ...grpc.CallOption) (*GetSinkResponse, error)
@@ -41,8 +42,8 @@ type SinkServiceClient interface {
 	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
 	// FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
-	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once. A letter that is refused again stays, with the
-	// new reason in the answer.
+	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once, unless two calls at once
+	// are about the same letters. A letter that is refused again stays, with the new reason in the answer.
 	ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error)
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
@@ -110,7 +111,8 @@ func (c *sinkServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardD
 // All implementations must embed UnimplementedSinkServiceServer
 // for forward compatibility.
 //
-// SinkService shows how far each sink connector is. NOT_FOUND for a connector the fleet does not run.
+// SinkService shows how far each sink connector is. A worker answers for its own tasks, and admin for the fleet: NOT_FOUND for a
+// connector without a task there. Calls about dead letters are taken by any worker, whether or not the connector runs.
 type SinkServiceServer interface {
 	// GetSink returns the state of one sink connector.
 	GetSink(context.Context, *GetSinkRequest) (*GetSinkResponse, error)
@@ -119,8 +121,8 @@ type SinkServiceServer interface {
 	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
 	// FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
-	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once. A letter that is refused again stays, with the
-	// new reason in the answer.
+	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once, unless two calls at once
+	// are about the same letters. A letter that is refused again stays, with the new reason in the answer.
 	ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error)
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
