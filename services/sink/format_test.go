@@ -48,6 +48,9 @@ const (
 func TestRecordsComeIntoTheTableInEveryFormatThatCanBeWritten(t *testing.T) {
 	for _, format := range []string{"json", "multijson", "singlejson", "csv", "avro", "apacheavro", "parquet"} {
 		for _, mapped := range []bool{false, true} {
+			if mapped && (format == "multijson" || format == "singlejson" || format == "apacheavro") {
+				continue // as json and avro are
+			}
 			t.Run(fmt.Sprintf("%s mapped=%v", format, mapped), func(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, 1, nil)
@@ -73,6 +76,18 @@ func TestRecordsComeIntoTheTableInEveryFormatThatCanBeWritten(t *testing.T) {
 	}
 }
 
+// newPassage is a stage whose values are passed as they are, in a format, to a table of its own.
+func newPassage(t *testing.T, converter, format, columns string) *stage {
+	t.Helper()
+	s := newStage(t, 1, map[string]string{"value.converter": converter})
+	delete(s.config, "transforms")
+	delete(s.config, "transforms.unwrap.type")
+	s.table = "P" + strings.TrimPrefix(s.table, "Orders")
+	s.manage(".create table " + s.table + " " + columns)
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, s.table, format)
+	return s
+}
+
 func TestValuesThatAreFilesOrLinesArePassedAsTheyAre(t *testing.T) {
 	const rows = `{"orderid":"1","amount":5}` + "\n" + `{"orderid":"2","amount":6}` + "\n"
 	columns := []row.Column{{Name: "orderid", Type: kusto.String}, {Name: "amount", Type: kusto.Int}}
@@ -92,19 +107,14 @@ func TestValuesThatAreFilesOrLinesArePassedAsTheyAre(t *testing.T) {
 	} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.converters.ByteArrayConverter"})
-			delete(s.config, "transforms")
-			delete(s.config, "transforms.unwrap.type")
-			table := "P" + strings.TrimPrefix(s.table, "Orders")
-			s.manage(".create table " + table + " (orderid: string, amount: int)")
-			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, table, format)
+			s := newPassage(t, "org.apache.kafka.connect.converters.ByteArrayConverter", format, "(orderid: string, amount: int)")
 			for range 2 { // two records under way: files must not be joined
 				for _, value := range values {
 					s.send(&kgo.Record{Value: value})
 				}
 			}
 			s.start()
-			s.answers(table+" | summarize n=count() by orderid, amount | order by orderid asc", "1 5 2; 2 6 2")
+			s.answers(s.table+" | summarize n=count() by orderid, amount | order by orderid asc", "1 5 2; 2 6 2")
 		})
 	}
 }
@@ -113,15 +123,10 @@ func TestTextsAreARowEachOrARowInAll(t *testing.T) {
 	for format, want := range map[string]string{"txt": "a,b; c", "raw": "a,b\nc\n"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.storage.StringConverter"})
-			delete(s.config, "transforms")
-			delete(s.config, "transforms.unwrap.type")
-			table := "T" + strings.TrimPrefix(s.table, "Orders")
-			s.manage(".create table " + table + " (line: string)")
-			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, table, format)
+			s := newPassage(t, "org.apache.kafka.connect.storage.StringConverter", format, "(line: string)")
 			s.send(&kgo.Record{Value: []byte("a,b")}, &kgo.Record{Value: []byte("c")})
 			s.start()
-			s.answers(table+" | order by line asc", want)
+			s.answers(s.table+" | order by line asc", want)
 		})
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
 // Class is the connector class that configurations name; the plugin's aliases select it as well.
@@ -100,6 +101,20 @@ func Plugin(o Options) (connector.Plugin, error) {
 	}, nil
 }
 
+// checkBatching looks how long queued ingestion may wait; it is no hindrance.
+func checkBatching(ctx context.Context, client *kusto.Client, r route.Route) connector.Check {
+	c := connector.Check{Name: "batching of " + r.Database + "." + r.Table, OK: true, Detail: "The table has a batching policy."}
+	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching")
+	switch {
+	case err != nil:
+		c.Detail = "The batching policy cannot be read: " + err.Error()
+	case len(policy.Rows) == 0 || policy.Value(0, "Policy") == "" || policy.Value(0, "Policy") == "null":
+		c.Detail = "The table has no batching policy of its own: rows can wait up to five minutes, Kusto's default, before they can be queried."
+		c.Remedy = ".alter table " + kusto.QuoteName(r.Table) + ` policy ingestionbatching @'{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}'`
+	}
+	return c
+}
+
 // check looks at the cluster and the tables without changing anything.
 func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check {
 	s, err := parseSettings(v, o)
@@ -119,6 +134,9 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 			c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
 		}
 		checks = append(checks, c)
+		if c.OK && s.mode == modeQueued || s.mode == modeAuto && !r.Streaming {
+			checks = append(checks, checkBatching(ctx, client, r))
+		}
 	}
 	return checks
 }

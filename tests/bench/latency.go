@@ -178,23 +178,34 @@ func orderID(value []byte) (int64, bool) {
 // insertOrders commits n orders, one a transaction, at a rate a second, and returns when each commit returned.
 func insertOrders(ctx context.Context, conn *pgx.Conn, n int, rate float64) (map[int64]time.Time, error) {
 	committed := make(map[int64]time.Time, n)
+	err := paced(ctx, n, rate, func(int) error {
+		var id int64
+		err := conn.QueryRow(ctx, `insert into retail.orders_info (custid, amount, city, purchase_time)
+			values (1, 2, 'Seattle', '2020-10-09 07:10:49') returning orderid`).Scan(&id)
+		if err != nil {
+			return fmt.Errorf("insert an order: %w", err)
+		}
+		committed[id] = time.Now()
+		return nil
+	})
+	return committed, err
+}
+
+// paced does something n times at a rate a second, from 0 to n-1, each when it is due.
+func paced(ctx context.Context, n int, rate float64, do func(i int) error) error {
 	start := time.Now()
 	for i := range n {
 		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		case <-time.After(time.Until(due)):
 		}
-		var id int64
-		err := conn.QueryRow(ctx, `insert into retail.orders_info (custid, amount, city, purchase_time)
-			values (1, 2, 'Seattle', '2020-10-09 07:10:49') returning orderid`).Scan(&id)
-		if err != nil {
-			return nil, fmt.Errorf("insert an order: %w", err)
+		if err := do(i); err != nil {
+			return err
 		}
-		committed[id] = time.Now()
 	}
-	return committed, nil
+	return nil
 }
 
 // delays returns, sorted, how long after its commit each order arrived.

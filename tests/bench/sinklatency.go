@@ -240,7 +240,7 @@ func (b *sinkMeasures) freshTopic(ctx context.Context, r *sinkRun, schemas bool,
 	return topic, nil
 }
 
-// produceAt produces n events, each when it is due at a rate a second, and returns when it produced each.
+// produceAt produces n events at a rate a second, and returns when it produced each.
 func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool, n int, rate float64) (map[int64]time.Time, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.Kafka.Bootstrap), kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0))
 	if err != nil {
@@ -250,14 +250,7 @@ func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool
 	var mu sync.Mutex
 	var failed error
 	produced := make(map[int64]time.Time, n)
-	start := time.Now()
-	for i := range n {
-		due := start.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Until(due)):
-		}
+	if err := paced(ctx, n, rate, func(i int) error {
 		id := int64(i + 1)
 		key, value := event(schemas, id)
 		produced[id] = time.Now()
@@ -266,6 +259,9 @@ func (b *sinkMeasures) produceAt(ctx context.Context, topic string, schemas bool
 			defer mu.Unlock()
 			failed = errors.Join(failed, err)
 		})
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	if err := client.Flush(ctx); err != nil {
 		return nil, err
