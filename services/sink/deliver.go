@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -193,13 +194,20 @@ func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bo
 		return t.client.Inline(ctx, blob, text)
 	case stream:
 		err := t.client.Stream(ctx, blob)
-		var e *kusto.Error
-		if errors.As(err, &e) && (e.Status == 404 || e.Status == 413) { // no streaming policy, or too large: queue it
+		if unstreamable(err) {
+			to.rest(time.Now())
 			return t.queue(ctx, blob)
 		}
 		return err
 	}
 	return t.queue(ctx, blob)
+}
+
+// unstreamable knows refusals of streaming itself, which queued ingestion does not share: the table has no streaming policy, the
+// cluster no streaming, or the request is too large.
+func unstreamable(err error) bool {
+	var e *kusto.Error
+	return errors.As(err, &e) && (e.Status == 404 || e.Status == 413 || strings.Contains(e.Code, "StreamingIngestionPolicyNotEnabled") || strings.Contains(e.Code, "StreamingIngestionDisabled"))
 }
 
 func (t *task) queue(ctx context.Context, blob *kusto.Blob) error {

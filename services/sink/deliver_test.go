@@ -118,6 +118,16 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 	}
 }
 
+func TestATableWithoutStreamingPolicyTakesStreamedTopicsQueued(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], "'mapping':'M'", "'mapping':'M','streaming':'true'", 1)
+	s.manage(".alter table " + s.table + " policy streamingingestion disable")
+	s.produce(1, 50, 1)
+	s.start()
+	s.holds(50)
+	s.commits(0, 49)
+}
+
 const withKey = `{"type":"struct","name":"s.retail.items.Envelope","fields":[{"field":"after","type":"struct","fields":[{"field":"id","type":"int32"},{"field":"name","type":"string"},{"field":"price","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2","connect.decimal.precision":"10"}},{"field":"day","type":"int32","name":"io.debezium.time.Date"}%s]}]}`
 
 func change(more, before, after, op string, lsn int) []byte {

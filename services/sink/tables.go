@@ -37,9 +37,14 @@ type target struct {
 	mapping string
 	// missing is set where the table or the mapping is to be made from the first record.
 	missing bool
+	// unstreamed is until when the table is not streamed into, after the cluster has refused it.
+	unstreamed time.Time
 	// shown is set once the view and function of the current state are there.
 	shown bool
 }
+
+// streamAgain is after how long streaming is tried again on a table that the cluster refused to stream into.
+const streamAgain = 5 * time.Minute
 
 // lookAgain is after how long a refused row makes the sink look whether the table has changed.
 const lookAgain = 5 * time.Second
@@ -112,7 +117,20 @@ func (ts *tables) mode(r route.Route) string {
 
 // streams says whether a batch that is closed now should be streamed.
 func (t *target) streams(now time.Time) bool {
-	return t.mode == modeStreaming || t.mode == modeAdaptive && t.budget.left(now)
+	if t.mode != modeStreaming && t.mode != modeAdaptive {
+		return false
+	}
+	t.mu.Lock()
+	resting := now.Before(t.unstreamed)
+	t.mu.Unlock()
+	return !resting && (t.mode == modeStreaming || t.budget.left(now))
+}
+
+// rest has the table's batches queued for a while, as large as queued ones are, before streaming is tried again.
+func (t *target) rest(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unstreamed = now.Add(streamAgain)
 }
 
 // rows returns what rows are checked against.
