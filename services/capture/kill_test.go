@@ -3,7 +3,6 @@ package capture
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"testing"
 	"time"
 )
@@ -116,7 +115,7 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 }
 
 func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
-	for _, point := range []string{"mid_snapshot:0", "mid_snapshot:3", "between_snapshot_and_stream"} {
+	for _, point := range []string{"mid_snapshot:0", "before_produce:5", "between_snapshot_and_stream"} {
 		for _, threads := range []string{"1", "3"} {
 			t.Run(point+" with "+threads+" threads", func(t *testing.T) {
 				t.Parallel()
@@ -155,7 +154,7 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 						t.Errorf("row %s was read %d times; it did not change in between", id, n)
 					}
 				}
-				if before == 0 && slices.Contains([]string{"mid_snapshot:3"}, point) {
+				if before == 0 && point == "mid_snapshot:0" {
 					t.Error("nothing was delivered before the kill")
 				}
 			})
