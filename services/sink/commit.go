@@ -101,6 +101,9 @@ func (c *committer) flush(ctx context.Context) {
 	c.pending = map[topicPartition]*request{}
 	c.mu.Unlock()
 	for attempt := 1; ; attempt++ {
+		if attempt > 1 {
+			c.renew(taken)
+		}
 		for tp, r := range taken {
 			if !c.owns(r.owner) {
 				r.answer(errFenced)
@@ -123,6 +126,18 @@ func (c *committer) flush(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(min(time.Duration(attempt)*20*time.Millisecond, time.Second)):
+		}
+	}
+}
+
+// renew puts the positions that have come meanwhile in the place of those that could not be committed.
+func (c *committer) renew(taken map[topicPartition]*request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for tp, r := range taken {
+		if later := c.pending[tp]; later != nil && later.owner == r.owner {
+			r.position, r.waiters = later.position, append(r.waiters, later.waiters...)
+			delete(c.pending, tp)
 		}
 	}
 }

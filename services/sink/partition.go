@@ -252,6 +252,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			return false, err
 		}
 	}
+	if p.open != nil && p.crowded() && p.full() {
+		return false, nil // what is open cannot be closed yet and must not grow
+	}
 	if p.open == nil {
 		if !p.room() {
 			return false, nil
@@ -329,6 +332,12 @@ func (p *partition) room() bool {
 	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.held.Load() < p.task.s.bufferMemory && !p.ledger.Full()
 }
 
+// crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
+func (p *partition) crowded() bool {
+	_, recorded := p.ledger.Limit()
+	return !recorded && p.ledger.Full()
+}
+
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.size
@@ -365,7 +374,7 @@ const maxRefused = 1000
 
 // untilFlush is how long the open batch may still wait.
 func (p *partition) untilFlush() time.Duration {
-	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight {
+	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
 	return max(0, time.Until(p.open.oldest.Add(p.patience())))
@@ -401,7 +410,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		b = &batch{}
 	}
 	empty := b.rows == 0 && len(b.refused) == 0
-	if !empty && p.inFlight > p.task.s.maxInFlight {
+	if !empty && p.inFlight > p.task.s.maxInFlight || p.crowded() {
 		return false, nil
 	}
 	b.streamed = !empty && p.streams()
