@@ -78,8 +78,13 @@ func tooLarge(config map[string]string) *catalogue.Problem {
 		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size, maxConfig, largest)}
 }
 
-// check looks at the source or target, for at most the check timeout.
+// check looks at Kafka, and then at the source or target.
 func (w *Worker) check(ctx context.Context, plugin Plugin, v validated) []Check {
+	return append(w.checkBroker(ctx, plugin.Type), w.checkPlugin(ctx, plugin, v)...)
+}
+
+// checkPlugin looks at the source or target, for at most the check timeout.
+func (w *Worker) checkPlugin(ctx context.Context, plugin Plugin, v validated) []Check {
 	if plugin.Check == nil {
 		return nil
 	}

@@ -48,9 +48,22 @@ func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 
 // Check returns the *Error that keeps this server from logical replication; nil if nothing does.
 func (s Server) Check(user string) error {
+	if err := s.CheckWAL(); err != nil {
+		return err
+	}
+	return s.CheckRole(user)
+}
+
+// CheckWAL returns the *Error of a server whose log holds too little for logical decoding.
+func (s Server) CheckWAL() error {
 	if s.WALLevel != "logical" {
 		return walLevel("check the server's settings", fmt.Errorf("wal_level is %q, not \"logical\"", s.WALLevel))
 	}
+	return nil
+}
+
+// CheckRole returns the *Error of a role that may not replicate.
+func (s Server) CheckRole(user string) error {
 	if !s.MayReplicate {
 		return &Error{ReasonReplication, "check the rights of role " + QuoteIdent(user), errors.New("the role has no REPLICATION attribute"), replicationRemedy(user)}
 	}

@@ -32,6 +32,7 @@ func TestTheControlPlaneOfARunningSystem(t *testing.T) {
 	out, stop := up(t, s)
 	flushQuickly(t, &s)
 	t.Run("the README's commands work as they stand", func(t *testing.T) { readmeCommandsWork(t, &s) })
+	t.Run("each check of a configuration has a name", func(t *testing.T) { checksAreNamed(t, &s) })
 	t.Run("every documented metric exists and moves", func(t *testing.T) { documentedMetricsMove(t, &s) })
 	t.Run("no answer holds a secret", func(t *testing.T) { answersHoldNoSecret(t, &s) })
 	stop()
@@ -120,6 +121,79 @@ func shellWords(line string) (words []string) {
 		}
 	}
 	return words
+}
+
+// checksAreNamed validates the use case's connectors over /v1 and calypsoctl, and one that cannot work.
+func checksAreNamed(t *testing.T, s *Settings) {
+	validate := func(class, like string, change map[string]string) (checks map[string]struct {
+		OK             bool
+		Detail, Remedy string
+	}) {
+		t.Helper()
+		base := "http://" + local(s.SourcePort)
+		_, answer, err := call(t.Context(), http.MethodGet, base+"/connectors/"+like+"/config", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config map[string]string
+		if err := json.Unmarshal(answer, &config); err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(config, change)
+		code, answer, err := call(t.Context(), http.MethodPost, base+"/v1/plugins/"+class+":validate", map[string]any{"config": config})
+		if err := outcome("validating", http.StatusOK, code, answer, err); err != nil {
+			t.Fatal(err)
+		}
+		var found struct {
+			Checks []struct {
+				Name, Detail, Remedy string
+				OK                   bool
+			}
+		}
+		if err := json.Unmarshal(answer, &found); err != nil {
+			t.Fatal(err)
+		}
+		checks = map[string]struct {
+			OK             bool
+			Detail, Remedy string
+		}{}
+		for _, c := range found.Checks {
+			checks[c.Name] = struct {
+				OK             bool
+				Detail, Remedy string
+			}{c.OK, c.Detail, c.Remedy}
+		}
+		return checks
+	}
+	source := validate("PostgresConnector", "pg-orders-source", nil)
+	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level", "replication right", "tables", "replica identity", "slot", "max_replication_slots", "max_wal_senders"} {
+		if c, ok := source[name]; !ok || !c.OK {
+			t.Errorf("check %q of the source is %+v", name, c)
+		}
+	}
+	sink := validate("KustoSinkConnector", "adx-orders-sink", nil)
+	for _, name := range []string{"kafka", "table NetDefaultDB.Orders", "batching of NetDefaultDB.Orders"} {
+		if c, ok := sink[name]; !ok || !c.OK {
+			t.Errorf("check %q of the sink is %+v", name, c)
+		}
+	}
+	wrong := validate("PostgresConnector", "pg-orders-source", map[string]string{"plugin.name": "pgoutput", "publication.autocreate.mode": "disabled", "publication.name": "none", "table.whitelist": "retail.none"})
+	for _, name := range []string{"tables", "publication"} {
+		if c := wrong[name]; c.OK || c.Remedy == "" {
+			t.Errorf("check %q of a source that cannot work is %+v", name, c)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "wrong.yaml")
+	if err := os.WriteFile(file, []byte("name: wrong\nconfig: {connector.class: PostgresConnector, database.hostname: 127.0.0.1, database.port: "+strconv.Itoa(s.PostgresPort)+
+		", database.user: postgres, database.password: "+canary+", database.dbname: none, topic.prefix: wrong}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, code := calypsoctl(t, s, "apply", "-f", file); code != ctl.ExitInvalid || !strings.Contains(said, "error: connection") {
+		t.Errorf("applying what cannot work: %d %s", code, said)
+	}
+	if said, code := calypsoctl(t, s, "get", "connectors"); code != ctl.ExitOK || strings.Contains(said, "wrong") {
+		t.Errorf("afterwards: %d %s", code, said)
+	}
 }
 
 func run(t *testing.T, name string, args ...string) (string, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -26,12 +28,16 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	if err != nil {
 		return append(out, finding("server", "", err))
 	}
-	out = append(out, finding("server", fmt.Sprintf("PostgreSQL %d, wal_level %s", server.Major(), server.WALLevel), server.Check(s.connection.User)))
+	out = append(out, finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
+		finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
 	tables, err := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read).Find(s.filter.captured)
 	if err == nil && len(tables) == 0 {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
-	out = append(out, finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err))
+	out = append(out, finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkIdentities(s, tables))
+	if s.plugin == "pgoutput" {
+		out = append(out, checkPublication(ctx, conn, s, tables))
+	}
 	slot, err := pgrepl.InspectSlot(ctx, conn, server, s.slot)
 	detail := fmt.Sprintf("slot %q does not exist yet; the first start creates it", s.slot)
 	if slot != nil {
@@ -40,7 +46,70 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 			err = slot.CheckUsable(pgrepl.SlotName{Name: s.slot, Plugin: slot.Plugin, Database: s.connection.Database})
 		}
 	}
-	return append(out, finding("slot", detail, err))
+	out = append(out, finding("slot", detail, err))
+	return append(out, checkRoom(ctx, conn, slot != nil)...)
+}
+
+// checkPublication looks whether the publication is there, or may be made at the first start.
+func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables []pgrepl.FoundTable) connector.Check {
+	p := s.publication
+	p.Tables = tables
+	var exists bool
+	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1", p.Name).Scan(&exists); err != nil {
+		return finding("publication", "", fmt.Errorf("look at publication %q: %w", p.Name, err))
+	}
+	missing, err := p.Missing(ctx, conn)
+	switch {
+	case err != nil:
+		return finding("publication", "", err)
+	case exists && len(missing) == 0:
+		return finding("publication", fmt.Sprintf("publication %q publishes the captured tables", p.Name), nil)
+	case p.Mode != pgrepl.PublishDisabled && !exists:
+		return finding("publication", fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), nil)
+	case p.Mode == pgrepl.PublishFiltered:
+		return finding("publication", fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), nil)
+	}
+	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),
+		Remedy: fmt.Sprintf("As the tables' owner: CREATE PUBLICATION %s FOR TABLE …; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name))}
+	if exists {
+		e.Err = fmt.Errorf("it does not hold %s, whose changes do not arrive", missing[0].Table)
+		e.Remedy = fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name), missing[0].Table)
+	}
+	return finding("publication", "", e)
+}
+
+// checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are published: those without key. They
+// are no hindrance, since rows may only be added to them.
+func checkIdentities(s *settings, tables []pgrepl.FoundTable) connector.Check {
+	c := finding("replica identity", "rows can be told apart", nil)
+	for _, t := range tables {
+		if none := t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey; none && len(s.identities) == 0 {
+			c.Detail = fmt.Sprintf("table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
+			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
+		}
+	}
+	return c
+}
+
+// checkRoom looks whether the server has room for one more slot, unless it is there, and for one more walsender.
+func checkRoom(ctx context.Context, conn *pgx.Conn, exists bool) []connector.Check {
+	var slots, mostSlots, senders, mostSenders int
+	err := conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM pg_replication_slots), current_setting('max_replication_slots')::int,
+		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), current_setting('max_wal_senders')::int`).Scan(&slots, &mostSlots, &senders, &mostSenders)
+	if err != nil {
+		return []connector.Check{finding("max_replication_slots", "", fmt.Errorf("count slots and walsenders: %w", err))}
+	}
+	room := func(setting, what string, used, most int, enough bool) connector.Check {
+		c := connector.Check{Name: setting, OK: enough, Detail: fmt.Sprintf("%d of %d %s are in use", used, most, what)}
+		if !enough {
+			c.Remedy = fmt.Sprintf("Drop what is not used (SELECT pg_drop_replication_slot('…')), or ALTER SYSTEM SET %s = %d and restart the server; on Azure: az postgres flexible-server parameter set --name %[1]s --value %[2]d, then restart.", setting, most+5)
+		}
+		return c
+	}
+	return []connector.Check{
+		room("max_replication_slots", "replication slots", slots, mostSlots, exists || slots < mostSlots),
+		room("max_wal_senders", "walsenders", senders, mostSenders, senders < mostSenders),
+	}
 }
 
 // finding is what a check found: the detail if err is nil, else the error and its remedy.

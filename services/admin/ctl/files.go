@@ -157,7 +157,7 @@ func (s *session) diff() *cobra.Command {
 
 func (s *session) apply() *cobra.Command {
 	var file string
-	var dry bool
+	var dry, unchecked bool
 	apply := &cobra.Command{
 		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -166,7 +166,7 @@ func (s *session) apply() *cobra.Command {
 				return err
 			}
 			for _, d := range documents {
-				if err := s.applyOne(cmd.Context(), d, dry); err != nil {
+				if err := s.applyOne(cmd.Context(), d, dry, !unchecked); err != nil {
 					return err
 				}
 			}
@@ -174,11 +174,13 @@ func (s *session) apply() *cobra.Command {
 		},
 	}
 	fileFlag(apply, &file)
+	apply.Flags().BoolVar(&unchecked, "no-checks", false, "do not look at source, target and Kafka first, such as before they are there")
 	apply.Flags().BoolVar(&dry, "dry-run", false, "only check the configurations, and say what would be done")
 	return apply
 }
 
-func (s *session) applyOne(ctx context.Context, d document, dry bool) error {
+// applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
+func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) error {
 	current, err := s.current(ctx, d.Name)
 	if err != nil {
 		return err
@@ -192,7 +194,15 @@ func (s *session) applyOne(ctx context.Context, d document, dry bool) error {
 		done = "created"
 	}
 	if dry {
-		return s.validate(ctx, d, done)
+		fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
+	}
+	if checked {
+		if err := s.validate(ctx, d); err != nil {
+			return err
+		}
+	}
+	if dry {
+		return nil
 	}
 	r, err := s.connectors().UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	if err != nil {
@@ -215,15 +225,14 @@ func literalSecrets(d document, current map[string]string) bool {
 	return false
 }
 
-// validate says what an apply would do and what the service's checks found.
-func (s *session) validate(ctx context.Context, d document, done string) error {
+// validate says what the service's checks found; an error if a configuration would not work.
+func (s *session) validate(ctx context.Context, d document) error {
 	config := maps.Clone(d.Config)
 	config["name"] = d.Name
 	r, err := s.connectors().ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: d.Config["connector.class"], Config: config})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
 	failed := false
 	for _, v := range r.Values {
 		for _, problem := range v.Errors {
@@ -235,9 +244,12 @@ func (s *session) validate(ctx context.Context, d document, done string) error {
 		}
 	}
 	for _, c := range r.Checks {
-		if !c.Ok {
+		switch {
+		case !c.Ok:
 			failed = true
 			fmt.Fprintf(s.out, "  error: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
+		case c.Remedy != "":
+			fmt.Fprintf(s.out, "  note: %s: %s; %s\n", c.Name, c.Detail, c.Remedy)
 		}
 	}
 	if failed {
