@@ -103,7 +103,7 @@ func TestNothingIsLostOrRepeatedWhereverTheProcessIsKilled(t *testing.T) {
 			ledger(t, s, 1, 10)
 			select {
 			case <-p.Done():
-			case <-time.After(30 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Fatalf("the failpoint was not reached:\n%s", p.Tail(20))
 			}
 			ledger(t, s, 11, 5)
@@ -126,7 +126,7 @@ func TestAKilledSnapshotGoesOnWithoutStartingOver(t *testing.T) {
 				p := child(t, config, point)
 				select {
 				case <-p.Done():
-				case <-time.After(30 * time.Second):
+				case <-time.After(2 * time.Minute):
 					t.Fatalf("the failpoint was not reached:\n%s", p.Tail(20))
 				}
 				before := len(events(t, s.db+".public.ledger")) + len(events(t, s.db+".public.other"))
