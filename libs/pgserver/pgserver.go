@@ -163,7 +163,7 @@ func (s *Server) init(ctx context.Context) error {
 		defer os.Remove(file)
 		auth = []string{"--auth=scram-sha-256", "--pwfile", file}
 	}
-	cmd := s.command(ctx, "initdb", append(auth, "-D", s.config.Dir, "-U", User, "-E", "UTF8", "--locale=C", "--no-instructions")...)
+	cmd := s.command(ctx, "initdb", append(auth, "-D", s.config.Dir, "-U", User, "-E", "UTF8", "--locale=C")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb of PostgreSQL: %w: %s", err, strings.TrimSpace(string(out)))
 	}

@@ -106,7 +106,7 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 	}
 	defer os.Remove(pw)
 	cmd := exec.CommandContext(ctx, filepath.Join(p.Bin, "initdb"), "-D", p.Dir, "-U", PostgresUser, "--pwfile", pw,
-		"--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+		"--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
 	cmd.Dir = p.Dir
 	cmd.SysProcAttr = childAttributes(p.credential())
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -48,6 +48,14 @@ func sourceFile(s *source) (connectorFile, error) {
 	return f, nil
 }
 
+// withNativeEvents sets the keys under which capture's events hold what PostgreSQL has where Debezium's do not.
+func (f connectorFile) withNativeEvents() connectorFile {
+	for _, key := range []string{"unchanged.columns.list", "before.known.only", "include.unknown.datatypes", "unknown.datatypes.as.text"} {
+		f.Config[key] = "true"
+	}
+	return f
+}
+
 // sinkFile is adx-sink-config.json with its placeholders filled in.
 func sinkFile(t *target) (connectorFile, error) {
 	f, err := parseFile(strings.ReplaceAll(orders.SinkConfig, "<DATABASE_NAME>", t.Database))

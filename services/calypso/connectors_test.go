@@ -3,12 +3,14 @@ package calypso
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/capture"
 )
 
 func TestNoPlaceholderIsLeftInTheConnectors(t *testing.T) {
@@ -34,6 +36,28 @@ func TestNoPlaceholderIsLeftInTheConnectors(t *testing.T) {
 	}
 	if from.Config["database.password"] != "p" {
 		t.Error("the password is missing")
+	}
+}
+
+func TestTheNativeModeSetsKeysThatCaptureKnows(t *testing.T) {
+	from, err := sourceFile(&source{Host: "h", Port: 5433, User: "u", Password: "p", Database: "d", SSLMode: "disable"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(from.Config)
+	plugins, err := capture.Plugins(capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := map[string]string{"name": from.Name}
+	for key, value := range from.withNativeEvents().Config {
+		set[key] = fmt.Sprint(value)
+		if _, ok := plugins[0].Catalogue.Lookup(key); !ok {
+			t.Errorf("capture does not know %s", key)
+		}
+	}
+	if _, _, problems := plugins[0].Catalogue.Parse(set); len(problems) > 0 || len(set) == before {
+		t.Errorf("%d keys became %d: %v", before, len(set), problems)
 	}
 }
 

@@ -16,6 +16,8 @@ type Settings struct {
 	Data     string `name:"data" default:".calypso" help:"Folder of all data and logs; made if it is missing. Starting again with it goes on where it stopped."`
 	NoOrders bool   `name:"no-orders" help:"Leave the orders use case out: no tables, no connectors, no generator."`
 
+	Native bool `name:"native" help:"Send events as PostgreSQL has them where Debezium invents values or leaves them out: see docs/migration.md. Debezium's bytes otherwise. It counts when the connector is made."`
+
 	Rate float64 `name:"rate" default:"0.3333333333333333" help:"Orders a second, 0.001 to 100000; one in three seconds by default."`
 
 	PostgresURL      string        `name:"pg-url" help:"PostgreSQL to capture from, as postgres://user:password@host:port/database; an embedded one if empty."`

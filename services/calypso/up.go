@@ -241,6 +241,9 @@ func (sys *system) registerConnectors(ctx context.Context, _ func(string)) (stri
 	if err != nil {
 		return "", err
 	}
+	if sys.settings.Native {
+		from = from.withNativeEvents()
+	}
 	to, err := sinkFile(sys.target)
 	if err != nil {
 		return "", err
