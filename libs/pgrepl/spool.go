@@ -20,6 +20,9 @@ type Spool struct {
 	limit  int
 	inMem  int
 	onDisk int64
+	// free is the largest buffer given back, for the next transaction that needs one: a large transaction fills and spills
+	// the same memory again and again.
+	free []byte
 	txs    map[uint32]*spooled
 }
 
@@ -53,6 +56,9 @@ func (s *Spool) Add(xid, sub uint32, at LSN, message []byte) error {
 	if t == nil {
 		t = &spooled{}
 		s.txs[xid] = t
+	}
+	if t.mem == nil {
+		t.mem, s.free = s.free, nil
 	}
 	t.mem = binary.BigEndian.AppendUint32(t.mem, sub)
 	t.mem = binary.BigEndian.AppendUint64(t.mem, uint64(at))
@@ -92,8 +98,16 @@ func (s *Spool) spill() error {
 	largest.written += int64(len(largest.mem))
 	s.onDisk += int64(len(largest.mem))
 	s.inMem -= len(largest.mem)
-	largest.mem = nil
+	s.release(largest)
 	return nil
+}
+
+// release takes a transaction's buffer back.
+func (s *Spool) release(t *spooled) {
+	if cap(t.mem) > cap(s.free) {
+		s.free = t.mem[:0]
+	}
+	t.mem = nil
 }
 
 // Abort drops a rolled-back savepoint's messages, or all of the transaction if sub is the transaction itself.
@@ -173,6 +187,7 @@ func (s *Spool) Drop(xid uint32) {
 	}
 	s.inMem -= len(t.mem)
 	s.onDisk -= t.written
+	s.release(t)
 	if t.file != nil {
 		t.file.Close()
 	}

@@ -114,11 +114,11 @@ type identityRule struct {
 	identity string // FULL, DEFAULT, NOTHING or USING INDEX "…"
 }
 
-// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 50 ms, small enough for two
+// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 30 ms, small enough for two
 // batches and the producer's copies to stay well under 100 MB.
 const (
 	defaultBatchEvents = 20_000
-	defaultQueueBytes  = 16 << 20
+	defaultQueueBytes  = 10 << 20
 	debeziumBatchSize  = 2048 // Debezium's default, which configurations repeat without wanting small transactions
 )
 

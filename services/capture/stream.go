@@ -141,7 +141,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 
 // transactionSpan is for how long batches join an open Kafka transaction. The records of a longer one would reach readers
 // of committed records that much later.
-const transactionSpan = 10 * time.Millisecond
+const transactionSpan = 20 * time.Millisecond
 
 // slowDelivery is after how long an unacknowledged batch counts as trouble worth showing.
 const slowDelivery = 5 * time.Second
