@@ -137,6 +137,9 @@ func (s *service) pipelineSink(ctx context.Context, name string) (*adminv1.Pipel
 	return ps, nil
 }
 
+// maxPattern bounds a pattern of topics in bytes: compiling one takes memory in proportion to it.
+const maxPattern = 10_000
+
 // reads reports whether a sink with the configuration sink reads topics of the source: ones that the source has used,
 // or ones that carry its prefix (it may not have written yet).
 func reads(sink, source map[string]string, used []string) bool {
@@ -149,6 +152,9 @@ func reads(sink, source map[string]string, used []string) bool {
 		if topic != "" && (slices.Contains(used, topic) || prefix != "" && strings.HasPrefix(topic, prefix+".")) {
 			return true
 		}
+	}
+	if len(sink["topics.regex"]) > maxPattern {
+		return false
 	}
 	pattern, err := regexp.Compile("^(?:" + sink["topics.regex"] + ")$")
 	if err != nil || sink["topics.regex"] == "" {

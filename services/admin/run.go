@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -114,6 +115,9 @@ func dialFleets(cfg Config) (fleets []*fleet, err error) {
 	return fleets, nil
 }
 
+// maxConnections bounds the connections of one address; those beyond wait.
+const maxConnections = 1000
+
 // listen opens all addresses or none.
 func listen(addresses []string) (listeners []net.Listener, err error) {
 	for _, address := range addresses {
@@ -124,7 +128,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 			}
 			return nil, fmt.Errorf("listening: %w", err)
 		}
-		listeners = append(listeners, l)
+		listeners = append(listeners, netutil.LimitListener(l, maxConnections))
 	}
 	return listeners, nil
 }

@@ -165,7 +165,7 @@ func TestBadRequestsAreRefused(t *testing.T) {
 		{"a wrong type", "POST", "/v1/orders:rate", `{"rate":"fast"}`, []string{"Content-Type: application/json"}, 400},
 		{"an unknown path", "GET", "/v1/nope", "", nil, 404},
 		{"a wrong method", "PUT", "/v1/health", "", nil, 405},
-		{"a huge body", "POST", "/v1/connectors", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, []string{"Content-Type: application/json"}, 400},
+		{"a huge body", "POST", "/v1/connectors", `{"name":"` + strings.Repeat("x", 2<<20) + `"}`, []string{"Content-Type: application/json"}, 413},
 		{"another origin", "POST", "/v1/orders:stop", "{}", []string{"Content-Type: application/json", "Sec-Fetch-Site: cross-site"}, 403},
 		{"another name for this machine", "GET", "/v1/health", "", []string{"Host: evil.example:9090"}, 403},
 	} {
