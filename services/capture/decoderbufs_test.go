@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // needsDecoderbufs skips where the server has no such plugin.
@@ -22,17 +20,11 @@ func needsDecoderbufs(t testing.TB) {
 	}
 }
 
-// rawRecords reads a topic's committed records as key, value and headers in text.
+// rawRecords reads a topic's committed records as text: key and value.
 func rawRecords(t testing.TB, topic string) []string {
 	t.Helper()
-	records, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.kafka.Bootstrap)}, o...)...)
-	}, topic)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []string
-	for _, r := range records {
+	for _, r := range records(t, topic) {
 		out = append(out, fmt.Sprintf("%s %s", r.Key, r.Value))
 	}
 	return out

@@ -371,17 +371,23 @@ type event struct {
 	partition int32
 }
 
-// events reads a topic's committed events.
-func events(t testing.TB, topic string) []event {
+// records reads a topic's committed records.
+func records(t testing.TB, topic string) []*kgo.Record {
 	t.Helper()
-	records, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
+	out, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.kafka.Bootstrap)}, o...)...)
 	}, topic)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return out
+}
+
+// events reads a topic's committed events.
+func events(t testing.TB, topic string) []event {
+	t.Helper()
 	var out []event
-	for _, r := range records {
+	for _, r := range records(t, topic) {
 		e := event{key: string(r.Key), tombstone: r.Value == nil, headers: make(map[string]string), partition: r.Partition}
 		for _, h := range r.Headers {
 			e.headers[h.Key] = string(h.Value)

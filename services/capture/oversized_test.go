@@ -33,18 +33,6 @@ func brokerClient(t testing.TB) *kgo.Client {
 	return c
 }
 
-// records reads a topic's committed records.
-func records(t testing.TB, topic string) []*kgo.Record {
-	t.Helper()
-	out, err := readTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.kafka.Bootstrap)}, o...)...)
-	}, topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 func TestAnOversizedRecordStopsTheConnectorAndIsNamed(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text)")
