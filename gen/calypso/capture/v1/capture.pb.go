@@ -735,7 +735,7 @@ type IncrementalSnapshot struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether no rows are read until a resume.
 	Paused bool `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
-	// In the order of reading: tables that ended since this worker took the connector over, then the one being read, then
+	// In the order of reading: tables that ended since the stream began, then the one being read, then
 	// those that wait. A new snapshot forgets the ended ones of the last.
 	Tables        []*IncrementalTable `protobuf:"bytes,2,rep,name=tables,proto3" json:"tables,omitempty"`
 	unknownFields protoimpl.UnknownFields
