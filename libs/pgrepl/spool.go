@@ -23,7 +23,7 @@ type Spool struct {
 	// free is the largest buffer given back, for the next transaction that needs one: a large transaction fills and spills
 	// the same memory again and again.
 	free []byte
-	txs    map[uint32]*spooled
+	txs  map[uint32]*spooled
 }
 
 // spooled is one transaction in progress: records of {subtransaction, LSN, length, message}, first those in file, then
