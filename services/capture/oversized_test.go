@@ -42,7 +42,7 @@ func TestAnOversizedRecordStopsTheConnectorAndIsNamed(t *testing.T) {
 	await(t, s.db+".public.a", 1)
 	s.exec(t, "INSERT INTO a VALUES (7, '"+noise(2_000_000)+"')")
 	err := c.failure(t)
-	for _, word := range []string{s.db + ".public.a", `id\":7`, "1048588", "max.message.bytes", "oversized.records.mode", "of 20"} {
+	for _, word := range []string{s.db + ".public.a", `id\":7`, "limit is 10", "max.message.bytes", "oversized.records.mode", "of 20"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %.1000s", word, err)
 		}

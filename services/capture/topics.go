@@ -150,6 +150,9 @@ func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 			return fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
 		}
 	}
+	if c, ok := r.Configs["max.message.bytes"]; ok { // of a topic that was just made; it may not be described yet
+		m.limits.note(topic, c.MaybeValue())
+	}
 	m.limits.learn(ctx, topic)
 	m.known[topic] = true
 	m.used(topic)
@@ -210,6 +213,15 @@ func (l *topicLimits) learn(ctx context.Context, topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ask(ctx, topic)
+}
+
+// note takes a topic's limit from the broker's answer to its creation.
+func (l *topicLimits) note(topic, value string) {
+	if n, err := strconv.Atoi(value); err == nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.known[topic] = topicLimit{clampLimit(n), true}
+	}
 }
 
 // ask is learn. The caller holds mu.
