@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -250,7 +251,7 @@ type rates struct {
 
 func (s *session) say(format string, args ...any) {
 	if s.verbose {
-		fmt.Printf("bench: "+format+"\n", args...)
+		fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
 	}
 }
 
