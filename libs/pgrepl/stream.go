@@ -23,9 +23,6 @@ type Stream struct {
 	// buf[off:end] are bytes read and not yet consumed. Only the reader touches them.
 	buf      []byte
 	off, end int
-	// hasty counts reads in a row that each brought little soon after the one before, which was at lastRead (nanoseconds).
-	hasty    int
-	lastRead int64
 
 	// confirmed is the mark that statuses carry; it only grows.
 	confirmed atomic.Uint64
@@ -115,14 +112,9 @@ func (s *Stream) fill() error {
 		s.end = copy(into, s.buf[s.off:s.end])
 		s.off, s.buf = 0, into
 	}
-	now := time.Now().UnixNano()
-	s.waiting.Store(now)
-	s.gather(now)
+	s.waiting.Store(time.Now().UnixNano())
 	n, err := s.r.Read(s.buf[s.end:])
 	s.waiting.Store(0)
-	if s.hasty++; n >= gatherBytes {
-		s.hasty = 0
-	}
 	s.end += n
 	if n > 0 {
 		return nil
@@ -134,27 +126,6 @@ func (s *Stream) fill() error {
 		err = *p
 	}
 	return fmt.Errorf("read the replication stream: %w", err)
-}
-
-// A server that decodes a backlog writes every row by itself. A reader that keeps up with it would be woken for each, which
-// costs both of them more than the row. So after hastyReads reads of less than gatherBytes, with less than hastyGap between
-// them, the reader lets rows gather for gatherTime before it reads on; a transaction of a few rows never waits.
-const (
-	hastyReads  = 16
-	hastyGap    = 500 * time.Microsecond
-	gatherBytes = 16 << 10
-	gatherTime  = 200 * time.Microsecond
-)
-
-func (s *Stream) gather(now int64) {
-	switch {
-	case now-s.lastRead > int64(hastyGap):
-		s.hasty = 0
-	case s.hasty >= hastyReads:
-		time.Sleep(gatherTime)
-		now = time.Now().UnixNano()
-	}
-	s.lastRead = now
 }
 
 // frameSize is how many bytes the frame at off needs in all, as far as they tell; at least a header.
