@@ -40,11 +40,18 @@ func TestVerifyFindsWhatDiffersAndNothingElseWhileOrdersFlow(t *testing.T) {
 	}
 	generator(t, &s, "stop", `{}`)
 	awaitSameOrders(t, &s, 3000)
+	// The table only grows and has no column of a position: the row that was ingested last is the order's present one.
+	conn := postgres(t, &s)
+	if _, err := conn.Exec(t.Context(), "UPDATE retail.orders_info SET city = 'Moved' WHERE orderid = 5"); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := calypsoctl(t, &s, "verify", "pg-orders-source", "--patience", "2m"); code != ctl.ExitOK {
+		t.Errorf("after an update: %d\n%s", code, out)
+	}
 
 	if out, code := calypsoctl(t, &s, "pause", "adx-orders-sink"); code != ctl.ExitOK {
 		t.Fatalf("pause: %d %s", code, out)
 	}
-	conn := postgres(t, &s)
 	if _, err := conn.Exec(t.Context(), "INSERT INTO retail.orders_info (orderid, custid, amount, city, purchase_time) VALUES (1000001, 1, 1, 'Only here', '2026-01-02 03:04:05')"); err != nil {
 		t.Fatal(err)
 	}

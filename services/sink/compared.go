@@ -81,7 +81,7 @@ func (r *tableReader) describe(ctx context.Context, topic string, to route.Route
 }
 
 // present finds how the present rows of a table are asked for: the function <table>_current if there is one, else the latest row of
-// each key by the column that holds a position, else by the time of ingestion where the server knows it.
+// each key by the column that holds a position, else by the time of ingestion.
 func (r *tableReader) present(ctx context.Context, to route.Route, columns []digest.DescribedColumn) (currentRows, error) {
 	functions, err := r.client.Manage(ctx, to.Database, ".show functions")
 	if err != nil {
@@ -112,14 +112,7 @@ func (r *tableReader) present(ctx context.Context, to route.Route, columns []dig
 		c.present = "not(coalesce(tobool(" + deleted + "), false))"
 	}
 	if c.latest == "" {
-		_, err := r.client.Query(ctx, to.Database, c.source+" | take 0 | extend at = ingestion_time()")
-		switch {
-		case err == nil:
-			c.latest = "ingestion_time()"
-		case kusto.Permanent(err): // a server that does not know it: each row counts
-		default:
-			return c, err
-		}
+		c.latest = "ingestion_time()"
 	}
 	return c, nil
 }
