@@ -94,6 +94,7 @@ func TestAnIdleTableHoldsNoLogBack(t *testing.T) {
 
 func TestATransactionCarriesItsTraceContextToItsEvents(t *testing.T) {
 	s := newSource(t)
+	s.needsMessages(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 	start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data"}))
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -126,6 +127,9 @@ func TestAnIncrementalSnapshotReadsTheTableWhileTheStreamGoesOn(t *testing.T) {
 	for _, readOnly := range []string{"false", "true"} {
 		t.Run("read.only="+readOnly, func(t *testing.T) {
 			s := newSource(t)
+			if readOnly == "true" {
+				s.needsMessages(t)
+			}
 			s.exec(t, "CREATE TABLE a (id int, part text, x text, PRIMARY KEY (id, part)); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048)); INSERT INTO a SELECT g, 'it''s', 'a' || g FROM generate_series(1, 100) g")
 			start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "incremental.snapshot.chunk.size": "7", "table.include.list": "public.a", "read.only": readOnly}))
 			s.awaitSlot(t)

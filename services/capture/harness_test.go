@@ -163,6 +163,14 @@ func (s *source) query(t testing.TB, sql string) string {
 	return *out
 }
 
+// needsMessages skips on servers whose pgoutput sends no logical messages.
+func (s *source) needsMessages(t testing.TB) {
+	t.Helper()
+	if version := s.query(t, "SELECT current_setting('server_version_num')"); version < "140000" {
+		t.Skipf("left out: server version %s is older than 14 and sends no logical messages", version)
+	}
+}
+
 // config is a connector's configuration for the source; set overrides it.
 func (s *source) config(name string, set map[string]string) map[string]string {
 	c := map[string]string{

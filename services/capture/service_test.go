@@ -39,6 +39,7 @@ func states(p *capturev1.IncrementalSnapshot) string {
 
 func TestACallReadsTablesUnderConditionsAndShowsHowFarTheyAre(t *testing.T) {
 	s := newSource(t)
+	s.needsMessages(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b SELECT generate_series(1, 9); CREATE TABLE c (id int); INSERT INTO c VALUES (1); ANALYZE a")
 	board := NewBoard()
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
