@@ -53,6 +53,9 @@ const (
 	mechanismOAuthBearer = "OAUTHBEARER"
 )
 
+// dialTimeout bounds one attempt to connect to a broker.
+const dialTimeout = 10 * time.Second
+
 // Validate joins all faults.
 func (c Config) Validate() error {
 	var faults []error
@@ -97,7 +100,7 @@ func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error)
 	options := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(clientID),
-		kgo.DialTimeout(10 * time.Second),
+		kgo.DialTimeout(dialTimeout),
 		// Event Hubs closes connections that are idle for 240 s.
 		kgo.ConnIdleTimeout(180 * time.Second),
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"regexp"
 	"slices"
@@ -15,12 +16,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // FromProperties makes options of the properties of a Java client, by the names of Kafka's documentation: bootstrap.servers,
 // client.id, security.protocol, sasl.mechanism and sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM,
 // compression.type, linger.ms and max.request.size. ignored are the names of those that have no counterpart here, sorted; one that
-// would change what a connection trusts or proves is an error instead. No error shows a secret.
+// would change what a connection trusts or proves is an error instead. No error shows a secret. Connections are bounded by package
+// egress, also those to the brokers that the first ones name.
 func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []string, err error) {
 	c := Config{Brokers: list(properties["bootstrap.servers"])}
 	if len(c.Brokers) == 0 {
@@ -50,13 +53,16 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 	if options, err = c.Options(clientID, nil); err != nil {
 		return nil, nil, err
 	}
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: egress.Control}
+	dial := dialer.DialContext
 	if secured {
 		settings, err := tlsOf(properties)
 		if err != nil {
 			return nil, nil, err
 		}
-		options = append(options, kgo.DialTLSConfig(settings))
+		dial = (&tls.Dialer{NetDialer: dialer, Config: settings}).DialContext
 	}
+	options = append(options, kgo.Dialer(dial))
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		option, known, err := producing(name, strings.TrimSpace(properties[name]))
 		if err != nil {

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // outcome collects what the transport saw while one call ran: the SDK flattens answers to text and loses the code, the permanence
@@ -53,6 +55,15 @@ func (o *outcome) read() (status int, code, message string, permanent, known boo
 // transport notes outcomes and puts client request ids on requests.
 type transport struct {
 	next http.RoundTripper
+	// identity takes what the SDK's credentials ask this machine for, at a link-local address, where next does not go.
+	identity http.RoundTripper
+}
+
+// asksMachine recognizes the requests of credentials for this machine's own identity: to Azure's instance metadata service, and to
+// that of App Service. Both give a token only with a header that no setting and no answer of a cluster can set; the first is also
+// asked without it, for whether it is there.
+func asksMachine(r *http.Request) bool {
+	return r.URL.Host == "169.254.169.254" && r.URL.Path == "/metadata/identity/oauth2/token" || r.Header.Get("X-Identity-Header") != ""
 }
 
 const maxErrorBody = 64 << 10 // bytes of an error's body that are looked at
@@ -63,7 +74,11 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(ctx)
 		r.Header.Set("x-ms-client-request-id", id)
 	}
-	resp, err := t.next.RoundTrip(r)
+	next := t.next
+	if asksMachine(r) {
+		next = t.identity
+	}
+	resp, err := next.RoundTrip(r)
 	o, _ := ctx.Value(outcomeKey{}).(*outcome)
 	if o == nil || err != nil || resp.StatusCode < 400 {
 		return resp, err
@@ -134,7 +149,7 @@ func retryAfter(h http.Header) time.Duration {
 
 // newHTTPClient makes the one HTTP client for Kusto and its storage.
 func newHTTPClient(cfg Config) (*http.Client, error) {
-	base := http.DefaultTransport.(*http.Transport).Clone()
+	base := egress.Transport()
 	base.MaxIdleConnsPerHost = 16 // parallel uploads keep their connections
 	base.DisableCompression = true
 	base.ResponseHeaderTimeout = 5 * time.Minute
@@ -160,7 +175,7 @@ func newHTTPClient(cfg Config) (*http.Client, error) {
 		base.Proxy = http.ProxyURL(u)
 	}
 	return &http.Client{
-		Transport: &transport{next: base},
+		Transport: &transport{next: base, identity: http.DefaultTransport},
 		// As the SDK's own client: a redirect would carry the token elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // Config says how to reach a server. The names are those of libpq and of Debezium's database.* keys.
@@ -172,7 +174,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 }
 
 func (c Config) dialer(cfg *pgconn.Config) {
-	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout}
+	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
 	if c.KeepAlive {
 		d.KeepAlive = 30 * time.Second
 	}

@@ -2,9 +2,13 @@ package record
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"time"
 
 	"github.com/hamba/avro/v2/registry"
+
+	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
@@ -37,7 +41,11 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 		if url == "" {
 			return nil, fmt.Errorf("%s.schema.registry.url is required with AvroConverter", prefix)
 		}
-		var opts []registry.ClientFunc
+		opts := []registry.ClientFunc{registry.WithHTTPClient(&http.Client{
+			Transport: egress.Transport(), Timeout: 10 * time.Second,
+			// A redirect would carry the credentials elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		})}
 		if user, password, ok := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":"); ok {
 			opts = append(opts, registry.WithBasicAuth(user, password))
 		}
