@@ -27,15 +27,30 @@ import (
 const canary = "canary5a7c0de"
 
 func TestTheControlPlaneOfARunningSystem(t *testing.T) {
-	s := upSettings(t, "--rate", "50")
+	traces := serveReceiver(t)
+	secrets := t.TempDir()
+	if err := os.WriteFile(filepath.Join(secrets, "source.properties"), []byte("password="+canary+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CANARY_PASSWORD", canary)
+	s := upSettings(t, "--rate", "50", "--reference-paths", secrets, "--reference-env", "CANARY_.*")
 	s.PostgresPassword = canary
 	out, stop := up(t, s)
 	flushQuickly(t, &s)
 	t.Run("the README's commands work as they stand", func(t *testing.T) { readmeCommandsWork(t, &s) })
 	t.Run("each check of a configuration has a name", func(t *testing.T) { checksAreNamed(t, &s) })
 	t.Run("every documented metric exists and moves", func(t *testing.T) { documentedMetricsMove(t, &s) })
+	t.Run("a secret that is referred to is used and stays a reference", func(t *testing.T) {
+		referring(t, &s, "${env:CANARY_PASSWORD}")
+		referring(t, &s, "${file:"+filepath.Join(secrets, "source.properties")+":password}")
+	})
 	t.Run("no answer holds a secret", func(t *testing.T) { answersHoldNoSecret(t, &s) })
 	stop()
+	traces.mu.Lock()
+	if traces.leaks > 0 || len(traces.spans) == 0 {
+		t.Errorf("%d exports of %d traces hold the secret", traces.leaks, len(traces.spans))
+	}
+	traces.mu.Unlock()
 	logs, err := filepath.Glob(filepath.Join(s.Data, "logs", "*"))
 	if err != nil || len(logs) < 5 {
 		t.Fatalf("logs are %v, %v", logs, err)
@@ -282,6 +297,61 @@ func failing(t *testing.T, s *Settings) {
 		}
 		return nil
 	})
+}
+
+// referring makes a connector whose password is a reference, and fails the test unless it captures with it, shows the reference as
+// it is, and shows the secret nowhere, also after the password has become wrong.
+func referring(t *testing.T, s *Settings, reference string) {
+	t.Helper()
+	name := "referring-" + reference[2:strings.IndexByte(reference, ':')]
+	base := "http://" + local(s.SourcePort) + "/connectors/" + name
+	config := map[string]string{
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": reference, "database.dbname": "postgres", "topic.prefix": name,
+		"slot.name": strings.ReplaceAll(name, "-", "_"), "publication.name": strings.ReplaceAll(name, "-", "_"), "snapshot.mode": "no_data",
+	}
+	awaitStatus := func(want string) {
+		t.Helper()
+		testenv.Eventually(t, 2*time.Minute, name+" to be "+want, func(ctx context.Context) error {
+			_, answer, err := call(ctx, http.MethodGet, base+"/status", nil)
+			lacksCanary(t, "the status", string(answer))
+			if err != nil || !strings.Contains(string(answer), `"tasks":[{"id":0,"state":"`+want) {
+				return fmt.Errorf("status is %s: %w", answer, err)
+			}
+			return nil
+		})
+	}
+	code, answer, err := call(t.Context(), http.MethodPut, base+"/config", config)
+	if err := outcome("making a connector that refers to a secret", http.StatusCreated, code, answer, err); err != nil {
+		t.Fatal(err)
+	}
+	awaitStatus("RUNNING")
+	conn := postgres(t, s)
+	testenv.Eventually(t, 2*time.Minute, "a slot of "+name, func(ctx context.Context) error {
+		var slots int
+		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1", config["slot.name"]).Scan(&slots); err != nil || slots != 1 {
+			return fmt.Errorf("there are %d: %w", slots, err)
+		}
+		return nil
+	})
+	config["database.user"] = "nobody"
+	code, answer, err = call(t.Context(), http.MethodPut, base+"/config", config)
+	if err := outcome("changing the user", http.StatusOK, code, answer, err); err != nil {
+		t.Fatal(err)
+	}
+	awaitStatus("FAILED")
+	for _, path := range []string{"", "/config", "/tasks"} {
+		_, answer, err := call(t.Context(), http.MethodGet, base+path, nil)
+		if err != nil || path != "/tasks" && !strings.Contains(string(answer), reference) {
+			t.Errorf("%s of %s does not show the reference: %s %v", path, name, answer, err)
+		}
+		lacksCanary(t, path, string(answer))
+	}
+	for _, command := range []string{"describe", "get"} {
+		kind := map[string]string{"describe": name, "get": "connectors"}[command]
+		said, _ := calypsoctl(t, s, command, kind)
+		lacksCanary(t, "calypsoctl "+command, said)
+	}
 }
 
 // scrape sums the metrics of all services by name, over their labels.

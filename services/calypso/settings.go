@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/capture"
 )
 
@@ -25,6 +26,9 @@ type Settings struct {
 	Brokers          []string      `name:"brokers" help:"Kafka brokers, as host:port separated by commas; an embedded broker if empty."`
 
 	ExactlyOnce string `name:"exactly-once-source-support" help:"enabled writes events in Kafka transactions; disabled writes without, so that topics hold no transaction markers and a crash can repeat the last batch. By default enabled, but disabled with --no-orders: tools that count offsets expect no markers."`
+
+	ReferencePaths []string `name:"reference-paths" help:"Folders or files that ${file:…} and ${dir:…} in connectors' configurations may read, separated by commas."`
+	ReferenceEnv   string   `name:"reference-env" help:"Regular expression of the environment variables that ${env:…} in connectors' configurations may read; none if empty."`
 
 	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net; a local one if empty."`
 	ADXDatabase string        `name:"adx-database" default:"NetDefaultDB" help:"Database of the table Orders."`
@@ -72,6 +76,11 @@ func (s *Settings) Validate() error {
 		errs = append(errs, errors.New("adx-url: adx-tenant, adx-app-id and adx-app-key are needed as well"))
 	}
 	return errors.Join(errs...)
+}
+
+// references are what configurations may refer to.
+func (s *Settings) references() connector.References {
+	return connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv}
 }
 
 // delivery is the guarantee of captures.

@@ -1,6 +1,7 @@
 package calypso
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -23,6 +25,7 @@ type receiver struct {
 	collectorv1.UnimplementedTraceServiceServer
 	mu    sync.Mutex
 	spans map[string][]span // by trace id
+	leaks int               // exports that held the canary
 }
 
 type span struct {
@@ -33,6 +36,9 @@ type span struct {
 func (r *receiver) Export(_ context.Context, q *collectorv1.ExportTraceServiceRequest) (*collectorv1.ExportTraceServiceResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if sent, err := proto.Marshal(q); err != nil || bytes.Contains(sent, []byte(canary)) {
+		r.leaks++
+	}
 	for _, resource := range q.ResourceSpans {
 		var service string
 		for _, a := range resource.Resource.Attributes {

@@ -199,14 +199,14 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "capture", s.CapturePort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return capture.Run(ctx, capture.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), Delivery: s.delivery(), Telemetry: tel})
+		return capture.Run(ctx, capture.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), Delivery: s.delivery(), References: s.references(), Telemetry: tel})
 	})
 }
 
 func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return sink.Run(ctx, sink.Config{Kafka: sys.brokers, CAFile: sys.target.caFile,
+		return sink.Run(ctx, sink.Config{Kafka: sys.brokers, CAFile: sys.target.caFile, References: s.references(),
 			GRPCAddress: local(s.SinkGRPCPort), HTTPAddress: local(s.SinkHTTP), Telemetry: tel})
 	})
 }
