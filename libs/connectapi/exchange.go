@@ -21,11 +21,11 @@ type request struct {
 
 func (r *request) connector() string { return r.path["connector"] }
 
-// flag reads a boolean of the query; absent is false.
-func (r *request) flag(name string) (bool, error) {
+// flag reads a boolean of the query.
+func (r *request) flag(name string, absent bool) (bool, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
-		return false, nil
+		return absent, nil
 	}
 	value, err := strconv.ParseBool(strings.ToLower(text))
 	if err != nil {

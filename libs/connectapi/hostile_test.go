@@ -80,6 +80,68 @@ func TestEveryFieldRefusesWrongValuesByName(t *testing.T) {
 	}
 }
 
+// segments are parts of a path, escaped, that are the name of nothing.
+var segments = map[string]string{
+	"space": "%20", "zero": "a%00b", "parent": "%2e%2e", "slash": "a%2Fb", "newline": "a%0D%0AX-Injected:%201", "markup": "%3Cscript%3E", "statement": "'%3B%20DROP%20TABLE%20x%3B%20--",
+	"not UTF-8": "%ff%fe", "direction": "%E2%80%AE", "reference": "$%7Benv:PATH%7D", "format": "%25s%25n", "number": "-9223372036854775809", "huge": strings.Repeat("n", 5000),
+}
+
+// The topics of a connector that is not there are none, in Kafka Connect as here; see the recorded exchanges.
+func TestEveryPartOfAPathThatNamesNothingIsNotFoundByName(t *testing.T) {
+	c := startCluster(t)
+	c.want(t, http.StatusCreated, "POST", "/connectors", sinkBody("there"))
+	for _, call := range []struct{ method, path, body, named string }{
+		{"GET", "/connectors/%s", "", "onnector"}, {"DELETE", "/connectors/%s", "", "onnector"}, {"GET", "/connectors/%s/config", "", "onnector"},
+		{"PATCH", "/connectors/%s/config", `{"tasks.max":"1"}`, "onnector"}, {"GET", "/connectors/%s/status", "", "onnector"},
+		{"POST", "/connectors/%s/restart?includeTasks=true", "", "onnector"}, {"PUT", "/connectors/%s/pause", "", "onnector"},
+		{"PUT", "/connectors/%s/resume", "", "onnector"}, {"PUT", "/connectors/%s/stop", "", "onnector"}, {"GET", "/connectors/%s/tasks", "", "onnector"},
+		{"GET", "/connectors/%s/tasks/0/status", "", "task"}, {"POST", "/connectors/%s/tasks/0/restart", "", "task"}, {"GET", "/connectors/%s/offsets", "", "onnector"},
+		{"PATCH", "/connectors/%s/offsets", `{"offsets":[{"partition":{"kafka_topic":"t1","kafka_partition":0},"offset":{"kafka_offset":1}}]}`, "onnector"},
+		{"DELETE", "/connectors/%s/offsets", "", "onnector"},
+		{"GET", "/connectors/there/tasks/%s/status", "", "Not Found"}, {"POST", "/connectors/there/tasks/%s/restart", "", "Not Found"},
+		{"GET", "/connector-plugins/%s/config", "", "plugin"}, {"PUT", "/connector-plugins/%s/config/validate", `{"connector.class":"FileStreamSink"}`, "plugin"},
+		{"GET", "/admin/loggers/%s", "", "Logger"},
+	} {
+		for name, segment := range segments {
+			t.Run(fmt.Sprintf("%s %s %s", call.method, call.path, name), func(t *testing.T) {
+				response, answer := c.send(t, call.method, fmt.Sprintf(call.path, segment), jsonType, call.body)
+				if response.StatusCode < 400 || response.StatusCode >= 500 {
+					t.Fatalf("code %d: %.300s", response.StatusCode, answer)
+				}
+				if problem := errorProblem(response.StatusCode, answer); problem != "" {
+					t.Error(problem)
+				}
+				if !strings.Contains(answer, call.named) || len(answer) > 2000 || response.Header.Get("X-Injected") != "" {
+					t.Errorf("%d bytes that do not name the %s: %.300s", len(answer), call.named, answer)
+				}
+			})
+		}
+	}
+}
+
+// Unknown values of expand and scope are ignored, as Kafka Connect does; see the recorded exchanges.
+func TestEveryBooleanOfAQueryIsTrueOrFalseOrRefusedByName(t *testing.T) {
+	c := startCluster(t)
+	c.want(t, http.StatusCreated, "POST", "/connectors", sinkBody("there"))
+	for _, call := range []struct{ method, path, parameter string }{
+		{"POST", "/connectors/there/restart", "includeTasks"}, {"POST", "/connectors/there/restart", "onlyFailed"}, {"GET", "/connector-plugins", "connectorsOnly"},
+	} {
+		for name, value := range segments {
+			response, answer := c.send(t, call.method, call.path+"?"+call.parameter+"="+value, jsonType, "")
+			if response.StatusCode != http.StatusBadRequest || !strings.Contains(answer, call.parameter) || len(answer) > 2000 {
+				t.Errorf("%s of %s: %s is answered with %d: %.300s", call.parameter, call.path, name, response.StatusCode, answer)
+			}
+		}
+	}
+	for _, path := range []string{"/connectors?expand=", "/admin/loggers?scope="} {
+		for name, value := range segments {
+			if response, answer := c.send(t, "GET", path+value, jsonType, ""); response.StatusCode != http.StatusOK || !json.Valid([]byte(answer)) {
+				t.Errorf("%s%s: %d %.300s", path, name, response.StatusCode, answer)
+			}
+		}
+	}
+}
+
 func TestABodyIsJSONOfBoundedSizeOrRefused(t *testing.T) {
 	c := startCluster(t)
 	for name, test := range map[string]struct {

@@ -17,6 +17,10 @@ type PluginInfo struct {
 // listPlugins shows every full name that selects a connector, so that tools find the class they look for, and the
 // other plugins if connectorsOnly=false.
 func (h *Handler) listPlugins(r *request) (*answer, error) {
+	connectorsOnly, err := r.flag("connectorsOnly", true)
+	if err != nil {
+		return nil, err
+	}
 	response, err := h.config.Client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
 	if err != nil {
 		return nil, err
@@ -29,7 +33,7 @@ func (h *Handler) listPlugins(r *request) (*answer, error) {
 			}
 		}
 	}
-	if all := r.URL.Query().Get("connectorsOnly"); strings.EqualFold(all, "false") {
+	if !connectorsOnly {
 		plugins = append(plugins, h.config.Plugins...)
 	}
 	return ok(plugins), nil

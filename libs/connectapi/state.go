@@ -90,11 +90,11 @@ func (h *Handler) aimed(r *request, code int, err error) (*answer, error) {
 
 // restartConnector answers 204 if only the connector restarts and 202 with the status if a flag was set (KIP-745).
 func (h *Handler) restartConnector(r *request) (*answer, error) {
-	includeTasks, err := r.flag("includeTasks")
+	includeTasks, err := r.flag("includeTasks", false)
 	if err != nil {
 		return nil, err
 	}
-	onlyFailed, err := r.flag("onlyFailed")
+	onlyFailed, err := r.flag("onlyFailed", false)
 	if err != nil {
 		return nil, err
 	}
