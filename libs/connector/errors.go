@@ -21,6 +21,7 @@ const (
 	ReasonConnectorNotFound Reason = "CONNECTOR_NOT_FOUND"
 	ReasonConnectorExists   Reason = "CONNECTOR_EXISTS"
 	ReasonConfigInvalid     Reason = "CONFIG_INVALID"
+	ReasonCheckFailed       Reason = "CHECK_FAILED"
 	ReasonNotStopped        Reason = "NOT_STOPPED"
 	ReasonTaskNotFound      Reason = "TASK_NOT_FOUND"
 	ReasonPluginNotFound    Reason = "PLUGIN_NOT_FOUND"
@@ -62,6 +63,26 @@ func errInvalid(problems []catalogue.Problem) error {
 			Field: "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"), Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
 	}
 	return failure(codes.InvalidArgument, ReasonConfigInvalid, message.String(), violations)
+}
+
+// errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that is not; nil if
+// all are.
+func errChecks(checks []Check) error {
+	var message strings.Builder
+	failed := &errdetails.PreconditionFailure{}
+	for _, check := range checks {
+		if check.OK {
+			continue
+		}
+		said := strings.ToValidUTF8(strings.TrimSpace(check.Detail+" "+check.Remedy), "\uFFFD")
+		message.WriteString("\n" + check.Name + ": " + said)
+		failed.Violations = append(failed.Violations, &errdetails.PreconditionFailure_Violation{Type: "CHECK", Subject: check.Name, Description: said})
+	}
+	if len(failed.Violations) == 0 {
+		return nil
+	}
+	return failure(codes.FailedPrecondition, ReasonCheckFailed,
+		fmt.Sprintf("Nothing was created, since %d of %d checks failed:%s", len(failed.Violations), len(checks), message.String()), failed)
 }
 
 // invalidField is the error of one field of a request.

@@ -55,14 +55,20 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 	if err := s.store.usable(); err != nil {
 		return nil, storeUnavailable(err)
 	}
+	if request.GetCheck() { // before the lock, since it takes long
+		v, err := s.creatable(name, plugin, config)
+		if err == nil {
+			err = errChecks(s.check(ctx, plugin, v))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	if _, taken := s.store.get(name); taken {
-		return nil, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
-	}
-	v := s.validate(plugin, config, nil)
-	if len(v.problems) > 0 {
-		return nil, errInvalid(v.problems)
+	v, err := s.creatable(name, plugin, config)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.store.append(ctx, s.config.ConfigTopic, name,
 		entry{targetKey + name, wanted.record()},
@@ -76,6 +82,18 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 		Connector: &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)},
 		Warnings:  messages(v.warnings),
 	}, nil
+}
+
+// creatable validates a new connector, whose name no other may have.
+func (s *service) creatable(name string, plugin Plugin, config map[string]string) (validated, error) {
+	if _, taken := s.store.get(name); taken {
+		return validated{}, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
+	}
+	v := s.validate(plugin, config, nil)
+	if len(v.problems) > 0 {
+		return v, errInvalid(v.problems)
+	}
+	return v, nil
 }
 
 func (s *service) GetConnector(_ context.Context, request *connectorv1.GetConnectorRequest) (*connectorv1.GetConnectorResponse, error) {

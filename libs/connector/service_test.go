@@ -247,6 +247,33 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 	assertError(t, "other class", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
 }
 
+func TestAConnectorThatIsToBeCheckedIsCreatedOnlyIfEveryCheckIsOK(t *testing.T) {
+	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
+	create := func(check bool, size string) error {
+		_, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a", Config: config("batch.size", size, "password", "canary"), Check: check,
+			InitialState: connectorv1.State_STATE_STOPPED})
+		return err
+	}
+	err := create(true, "13")
+	assertError(t, "a check that fails", err, codes.FailedPrecondition, connector.ReasonCheckFailed, "")
+	var violations []*errdetails.PreconditionFailure_Violation
+	for _, detail := range status.Convert(err).Details() {
+		if failed, ok := detail.(*errdetails.PreconditionFailure); ok {
+			violations = failed.Violations
+		}
+	}
+	if len(violations) != 1 || violations[0].Subject != "luck" || !strings.HasSuffix(violations[0].Description, "Take 14.") || strings.Contains(fmt.Sprint(err, violations), "canary") {
+		t.Errorf("%v: %v", err, violations)
+	}
+	assertError(t, "a wrong key comes first", create(true, "x"), codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
+	_, err = w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"})
+	assertError(t, "nothing was created", err, codes.NotFound, connector.ReasonConnectorNotFound, "")
+	if err := create(true, "3"); err != nil {
+		t.Fatal(err)
+	}
+	assertError(t, "a name that is taken needs no check", create(true, "13"), codes.AlreadyExists, connector.ReasonConnectorExists, "")
+}
+
 func TestOffsetsOfAStoppedSourceAreAlteredAndReset(t *testing.T) {
 	kafka := broker(t)
 	w := startReadyWorker(t, kafka, newBoard(), connector.Source, "w1:1")

@@ -386,7 +386,9 @@ type CreateConnectorRequest struct {
 	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Config map[string]string      `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// RUNNING (default), PAUSED or STOPPED.
-	InitialState  State `protobuf:"varint,3,opt,name=initial_state,json=initialState,proto3,enum=calypso.connector.v1.State" json:"initial_state,omitempty"`
+	InitialState State `protobuf:"varint,3,opt,name=initial_state,json=initialState,proto3,enum=calypso.connector.v1.State" json:"initial_state,omitempty"`
+	// Look at Kafka and at the source or target first, as ValidateConfig does, and create nothing unless every check is ok.
+	Check         bool `protobuf:"varint,4,opt,name=check,proto3" json:"check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -440,6 +442,13 @@ func (x *CreateConnectorRequest) GetInitialState() State {
 		return x.InitialState
 	}
 	return State_STATE_UNSPECIFIED
+}
+
+func (x *CreateConnectorRequest) GetCheck() bool {
+	if x != nil {
+		return x.Check
+	}
+	return false
 }
 
 type CreateConnectorResponse struct {
@@ -3134,11 +3143,12 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\tworker_id\x18\x04 \x01(\tR\bworkerId\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12\x14\n" +
 	"\x05trace\x18\x06 \x01(\tR\x05trace\x126\n" +
-	"\x05tasks\x18\a \x03(\v2 .calypso.connector.v1.TaskStatusR\x05tasks\"\xfb\x01\n" +
+	"\x05tasks\x18\a \x03(\v2 .calypso.connector.v1.TaskStatusR\x05tasks\"\x91\x02\n" +
 	"\x16CreateConnectorRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12P\n" +
 	"\x06config\x18\x02 \x03(\v28.calypso.connector.v1.CreateConnectorRequest.ConfigEntryR\x06config\x12@\n" +
-	"\rinitial_state\x18\x03 \x01(\x0e2\x1b.calypso.connector.v1.StateR\finitialState\x1a9\n" +
+	"\rinitial_state\x18\x03 \x01(\x0e2\x1b.calypso.connector.v1.StateR\finitialState\x12\x14\n" +
+	"\x05check\x18\x04 \x01(\bR\x05check\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"t\n" +

@@ -54,10 +54,12 @@ const (
 //
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
-// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND, STORE_UNAVAILABLE.
+// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND,
+// STORE_UNAVAILABLE.
 type ConnectorServiceClient interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
-	// google.rpc.BadRequest violation a wrong key if the configuration does not validate.
+	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
+	// google.rpc.PreconditionFailure violation a check that is not ok, with its remedy.
 	CreateConnector(ctx context.Context, in *CreateConnectorRequest, opts ...grpc.CallOption) (*CreateConnectorResponse, error)
 	// GetConnector returns one connector with its configuration exactly as it was given, secrets masked.
 	GetConnector(ctx context.Context, in *GetConnectorRequest, opts ...grpc.CallOption) (*GetConnectorResponse, error)
@@ -370,10 +372,12 @@ func (c *connectorServiceClient) ValidateConfig(ctx context.Context, in *Validat
 //
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
-// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND, STORE_UNAVAILABLE.
+// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND,
+// STORE_UNAVAILABLE.
 type ConnectorServiceServer interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
-	// google.rpc.BadRequest violation a wrong key if the configuration does not validate.
+	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
+	// google.rpc.PreconditionFailure violation a check that is not ok, with its remedy.
 	CreateConnector(context.Context, *CreateConnectorRequest) (*CreateConnectorResponse, error)
 	// GetConnector returns one connector with its configuration exactly as it was given, secrets masked.
 	GetConnector(context.Context, *GetConnectorRequest) (*GetConnectorResponse, error)
