@@ -44,6 +44,7 @@ func TestTheControlPlaneOfARunningSystem(t *testing.T) {
 		referring(t, &s, "${env:CANARY_PASSWORD}")
 		referring(t, &s, "${file:"+filepath.Join(secrets, "source.properties")+":password}")
 	})
+	t.Run("hostile values reach nothing and run nothing", func(t *testing.T) { hostileValuesDoNothing(t, &s) })
 	t.Run("no answer holds a secret", func(t *testing.T) { answersHoldNoSecret(t, &s) })
 	stop()
 	traces.mu.Lock()
@@ -140,45 +141,9 @@ func shellWords(line string) (words []string) {
 
 // checksAreNamed validates the use case's connectors over /v1 and calypsoctl, and one that cannot work.
 func checksAreNamed(t *testing.T, s *Settings) {
-	validate := func(class, like string, change map[string]string) (checks map[string]struct {
-		OK             bool
-		Detail, Remedy string
-	}) {
+	validate := func(class, like string, change map[string]string) map[string]finding {
 		t.Helper()
-		base := "http://" + local(s.SourcePort)
-		_, answer, err := call(t.Context(), http.MethodGet, base+"/connectors/"+like+"/config", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var config map[string]string
-		if err := json.Unmarshal(answer, &config); err != nil {
-			t.Fatal(err)
-		}
-		maps.Copy(config, change)
-		code, answer, err := call(t.Context(), http.MethodPost, base+"/v1/plugins/"+class+":validate", map[string]any{"config": config})
-		if err := outcome("validating", http.StatusOK, code, answer, err); err != nil {
-			t.Fatal(err)
-		}
-		var found struct {
-			Checks []struct {
-				Name, Detail, Remedy string
-				OK                   bool
-			}
-		}
-		if err := json.Unmarshal(answer, &found); err != nil {
-			t.Fatal(err)
-		}
-		checks = map[string]struct {
-			OK             bool
-			Detail, Remedy string
-		}{}
-		for _, c := range found.Checks {
-			checks[c.Name] = struct {
-				OK             bool
-				Detail, Remedy string
-			}{c.OK, c.Detail, c.Remedy}
-		}
-		return checks
+		return validateLike(t, s, class, like, change)
 	}
 	source := validate("PostgresConnector", "pg-orders-source", nil)
 	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level", "replication right", "tables", "replica identity", "slot", "max_replication_slots", "max_wal_senders"} {
@@ -297,6 +262,98 @@ func failing(t *testing.T, s *Settings) {
 		}
 		return nil
 	})
+}
+
+// finding is one named check of a configuration.
+type finding struct {
+	Name, Detail, Remedy string
+	OK                   bool
+}
+
+// validateLike validates the configuration of a connector with some keys changed, and returns the checks by name.
+func validateLike(t *testing.T, s *Settings, class, like string, change map[string]string) map[string]finding {
+	t.Helper()
+	base := "http://" + local(s.SourcePort)
+	_, answer, err := call(t.Context(), http.MethodGet, base+"/connectors/"+like+"/config", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config map[string]string
+	if err := json.Unmarshal(answer, &config); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(config, change)
+	code, answer, err := call(t.Context(), http.MethodPost, base+"/v1/plugins/"+class+":validate", map[string]any{"config": config})
+	if err := outcome("validating", http.StatusOK, code, answer, err); err != nil {
+		t.Fatal(err)
+	}
+	var found struct{ Checks []finding }
+	if err := json.Unmarshal(answer, &found); err != nil {
+		t.Fatal(err)
+	}
+	checks := map[string]finding{}
+	for _, c := range found.Checks {
+		checks[c.Name] = c
+	}
+	return checks
+}
+
+// hostileValuesDoNothing tries configurations that would have the workers ask a metadata service, or run statements.
+func hostileValuesDoNothing(t *testing.T, s *Settings) {
+	for _, host := range []string{"169.254.169.254", "fe80::1", "168.63.129.16"} {
+		if c := validateLike(t, s, "PostgresConnector", "pg-orders-source", map[string]string{"database.hostname": host})["connection"]; c.OK || !strings.Contains(c.Detail, "metadata service") {
+			t.Errorf("database.hostname %s: %+v", host, c)
+		}
+	}
+	const there = "http://169.254.169.254"
+	refused := false
+	for _, c := range validateLike(t, s, "KustoSinkConnector", "adx-orders-sink", map[string]string{"kusto.url": there, "kusto.query.url": there, "kusto.ingestion.url": there, "kusto.trusted.hosts": "169.254.169.254"}) {
+		refused = refused || !c.OK && strings.Contains(c.Detail, "metadata service")
+	}
+	if !refused {
+		t.Error("no check says that a cluster is a metadata service")
+	}
+	conn := postgres(t, s)
+	if _, err := conn.Exec(t.Context(), "CREATE TABLE retail.injected (id int PRIMARY KEY)"); err != nil {
+		t.Fatal(err)
+	}
+	const name = "hostile"
+	base := "http://" + local(s.SourcePort) + "/connectors/" + name
+	config := map[string]string{
+		"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.port": strconv.Itoa(s.PostgresPort),
+		"database.user": "postgres", "database.password": canary, "database.dbname": "postgres", "topic.prefix": name, "slot.name": name, "plugin.name": "pgoutput",
+		"publication.name": `p" FOR ALL TABLES; DROP TABLE retail.injected; --`, "table.include.list": `retail.injected,retail.x'; DROP TABLE retail.injected; --`,
+		"signal.data.collection": `retail.x"; DROP TABLE retail.injected; --`,
+	}
+	code, answer, err := call(t.Context(), http.MethodPut, base+"/config", config)
+	if err != nil || code != http.StatusCreated && code != http.StatusBadRequest {
+		t.Fatalf("%d %s %v", code, answer, err)
+	}
+	if code == http.StatusCreated {
+		testenv.Eventually(t, 2*time.Minute, "the hostile connector to end its start", func(ctx context.Context) error {
+			var slots int
+			_, answer, err := call(ctx, http.MethodGet, base+"/status", nil)
+			if err == nil {
+				err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_replication_slots WHERE active AND slot_name = $1", name).Scan(&slots)
+			}
+			if err != nil || slots == 0 && !strings.Contains(string(answer), "FAILED") {
+				return fmt.Errorf("status is %s: %w", answer, err)
+			}
+			return nil
+		})
+	}
+	mapping := `[{'topic': 'x','db': 'NetDefaultDB', 'table': "Orders'] | take 0; .drop table Orders //",'format': 'json'}]`
+	table := "table NetDefaultDB.Orders'] | take 0; .drop table Orders //"
+	checks := validateLike(t, s, "KustoSinkConnector", "adx-orders-sink", map[string]string{"topics": "x", "kusto.tables.topics.mapping": mapping})
+	if c := checks[table]; c.OK || !strings.Contains(c.Detail, "could not be found") {
+		t.Errorf("a table with a command in its name is not looked for by that name: %+v", checks)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT * FROM retail.injected"); err != nil {
+		t.Errorf("a statement of a configuration ran: %v", err)
+	}
+	if ids, err := ordersInADX(t.Context(), s); err != nil || len(ids) == 0 {
+		t.Errorf("a command of a configuration ran: %v", err)
+	}
 }
 
 // referring makes a connector whose password is a reference, and fails the test unless it captures with it, shows the reference as
