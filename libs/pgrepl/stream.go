@@ -23,6 +23,7 @@ type Stream struct {
 	// buf[off:end] are bytes read and not yet consumed. Only the reader touches them.
 	buf      []byte
 	off, end int
+	gather   gatherer
 
 	// confirmed is the mark that statuses carry; it only grows.
 	confirmed atomic.Uint64
@@ -49,7 +50,7 @@ type StatusTimes struct {
 }
 
 func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
-	s := &Stream{conn: conn, r: r, buf: make([]byte, readBufferSize), status: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &Stream{conn: conn, r: r, gather: newGatherer(conn), buf: make([]byte, readBufferSize), status: make(chan struct{}, 1), done: make(chan struct{})}
 	s.confirmed.Store(uint64(at))
 	s.received.Store(uint64(at))
 	return s
@@ -112,9 +113,12 @@ func (s *Stream) fill() error {
 		s.end = copy(into, s.buf[s.off:s.end])
 		s.off, s.buf = 0, into
 	}
-	s.waiting.Store(time.Now().UnixNano())
+	now := time.Now()
+	s.waiting.Store(now.UnixNano())
+	s.gather.beforeRead(now)
 	n, err := s.r.Read(s.buf[s.end:])
 	s.waiting.Store(0)
+	s.gather.afterRead(n)
 	s.end += n
 	if n > 0 {
 		return nil
