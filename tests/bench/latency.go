@@ -35,78 +35,99 @@ func (s *session) latencyAtRest(ctx context.Context, c connector, f format) erro
 	if _, err := insertOrders(ctx, s.conn, 200, 100); err != nil {
 		return err
 	}
-	return s.watch(ctx, c, f, "100 rows/s", nil, func() (map[int64]time.Time, error) {
+	cells, err := s.watch(ctx, c, levels, nil, func() (map[int64]time.Time, error) {
 		if _, err := insertOrders(ctx, s.conn, 200, 100); err != nil {
 			return nil, err
 		}
 		return insertOrders(ctx, s.conn, s.latency, 100)
 	})
+	s.latencies.add(append([]string{f.title, "100 rows/s"}, cells...)...)
+	return err
 }
 
-// latencyUnderLoad writes transactions of 1000 rows at a rate for ten seconds.
-func (s *session) latencyUnderLoad(ctx context.Context, c connector, f format, rate float64) error {
-	const size, seconds = 1000, 10
-	id, err := insertMany(ctx, s.conn, size)
+// transactionRows is how many rows a transaction has under load.
+const transactionRows = 1000
+
+// latencyAtHalf finds how many rows a second pass from a writer, which shares the machine, to a consumer, and then measures the
+// latency of the last row of each transaction at half of that rate; one consumer at a time.
+func (s *session) latencyAtHalf(ctx context.Context, c connector, f format) error {
+	most, err := s.sustained(ctx, c)
 	if err != nil {
 		return err
 	}
-	last := func(other int64) bool { return (other-id)%size == 0 }
-	load := fmt.Sprintf("%.0f k rows/s in transactions of 1000", rate/1000)
-	return s.watch(ctx, c, f, load, last, func() (map[int64]time.Time, error) {
-		committed := make(map[int64]time.Time)
-		start := time.Now()
-		for i := range int(rate * seconds / size) {
-			time.Sleep(time.Until(start.Add(time.Duration(float64(i*size) / rate * float64(time.Second)))))
-			id, err := insertMany(ctx, s.conn, size)
-			if err != nil {
-				return nil, err
-			}
-			committed[id] = time.Now()
+	cells := []string{f.title, fmt.Sprintf("%.0f k rows/s, half of the %.0f k that pass", most/2000, most/1000)}
+	for _, level := range levels {
+		first, err := insertMany(ctx, s.conn, transactionRows)
+		if err != nil {
+			return err
 		}
-		s.say("%s: wrote %.0f rows/s", c.name, float64(len(committed)*size)/time.Since(start).Seconds())
-		return committed, nil
-	})
+		last := func(id int64) bool { return (id-first)%transactionRows == 0 }
+		cell, err := s.watch(ctx, c, []kgo.IsolationLevel{level}, last, func() (map[int64]time.Time, error) {
+			const seconds = 10
+			committed := make(map[int64]time.Time)
+			return committed, paced(ctx, int(most/2*seconds/transactionRows), most/2/transactionRows, func(int) error {
+				id, err := insertMany(ctx, s.conn, transactionRows)
+				committed[id] = time.Now()
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		cells = append(cells, cell...)
+	}
+	s.latencies.add(cells...)
+	return nil
 }
 
-// watch notes in a row of the report how long the orders that write commits take to both kinds of consumers.
-func (s *session) watch(ctx context.Context, c connector, f format, load string, keep func(int64) bool, write func() (map[int64]time.Time, error)) error {
+// sustained is how many rows a second arrive while a writer commits transactions as fast as it can.
+func (s *session) sustained(ctx context.Context, c connector) (float64, error) {
+	a, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, c.topic, levels[0], nil)
+	if err != nil {
+		return 0, err
+	}
+	defer a.close()
+	start, rows, last := time.Now(), 0, int64(0)
+	for time.Since(start) < 8*time.Second {
+		if last, err = insertMany(ctx, s.conn, transactionRows); err != nil {
+			return 0, err
+		}
+		rows += transactionRows
+	}
+	arrived, err := a.await(ctx, map[int64]time.Time{last: start})
+	if err != nil {
+		return 0, err
+	}
+	s.say("%s: wrote %d rows, the last arrived after %v", c.name, rows, arrived[0])
+	return float64(rows) / arrived[0].Seconds(), nil
+}
+
+// watch returns, for each level, the percentiles of how long the orders that write commits take to such a consumer.
+func (s *session) watch(ctx context.Context, c connector, levels []kgo.IsolationLevel, keep func(int64) bool, write func() (map[int64]time.Time, error)) ([]string, error) {
 	var consumers []*arrivals
 	for _, level := range levels {
 		a, err := watchArrivals(ctx, s.stack.Kafka.Bootstrap, c.topic, level, keep)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer a.close()
 		consumers = append(consumers, a)
 	}
-	time.Sleep(time.Second) // until both are at the topic's end
+	time.Sleep(time.Second) // until all are at the topic's end
 	rows, err := write()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	cells := []string{f.title, load}
+	var cells []string
 	for _, a := range consumers {
-		for id := range rows {
-			if err := testenv.WaitFor(ctx, fmt.Sprintf("order %d", id), func(context.Context) error {
-				if !a.has(id) {
-					return errors.New("not in the consumer yet")
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		d, err := a.delays(rows)
+		d, err := a.await(ctx, rows)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.say("%s: %s: p50 %v, p90 %v, p99 %v", c.name, load, percentile(d, .5), percentile(d, .9), percentile(d, .99))
+		s.say("%s: p50 %v, p90 %v, p99 %v", c.name, percentile(d, .5), percentile(d, .9), percentile(d, .99))
 		cells = append(cells, milliseconds(percentile(d, .5))+" / "+milliseconds(percentile(d, .99)))
 	}
-	s.latencies.add(cells...)
-	return nil
+	return cells, nil
 }
 
 // insertMany commits n orders in one transaction and returns the last one's number.
@@ -208,8 +229,20 @@ func paced(ctx context.Context, n int, rate float64, do func(i int) error) error
 	return nil
 }
 
-// delays returns, sorted, how long after its commit each order arrived.
-func (a *arrivals) delays(committed map[int64]time.Time) ([]time.Duration, error) {
+// await returns, sorted, how long after its commit each order arrived, once all have.
+func (a *arrivals) await(ctx context.Context, committed map[int64]time.Time) ([]time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for id := range committed {
+		if err := testenv.WaitFor(ctx, fmt.Sprintf("order %d", id), func(context.Context) error {
+			if !a.has(id) {
+				return errors.New("not in the consumer yet")
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return delays(committed, a.at)
