@@ -112,16 +112,7 @@ func (p *poller) session(ctx context.Context) error {
 	}
 }
 
-func (s *pollSession) close() {
-	if s.producer != nil {
-		s.producer.close()
-	}
-	if s.conn != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		s.conn.Close(ctx)
-	}
-}
+func (s *pollSession) close() { disconnect(s.conn, s.producer) }
 
 // find finds the tables to poll, also those that were created since. What is gone is polled no more.
 func (s *pollSession) find(ctx context.Context) error {

@@ -71,14 +71,17 @@ func (t *task) session(ctx context.Context) error {
 	return s.dropSlot()
 }
 
-func (s *session) close() {
-	if s.producer != nil {
-		s.producer.close()
+func (s *session) close() { disconnect(s.conn, s.producer) }
+
+// disconnect closes what a session has opened, each nil if it came not so far.
+func disconnect(conn *pgx.Conn, producer *producer) {
+	if producer != nil {
+		producer.close()
 	}
-	if s.conn != nil {
+	if conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		s.conn.Close(ctx)
+		conn.Close(ctx)
 	}
 }
 
