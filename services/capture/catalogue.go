@@ -39,13 +39,6 @@ func slotName(value string) error {
 	return nil
 }
 
-func atLeastOne(value string) error {
-	if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < 1 {
-		return fmt.Errorf("%q is not a number of at least 1", value)
-	}
-	return nil
-}
-
 func protocol(value string) error {
 	if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 4 {
 		return fmt.Errorf("%q is not a protocol version: want 1 to 4", value)

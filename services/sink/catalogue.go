@@ -1,7 +1,6 @@
 package sink
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -80,17 +79,17 @@ func tableKeys() []catalogue.Key {
 
 func batchKeys() []catalogue.Key {
 	return []catalogue.Key{
-		{Name: "flush.size.bytes", Type: catalogue.Long, Default: catalogue.Default("1048576"), Check: atLeast(100), Importance: catalogue.Medium, Group: groupBatches,
+		{Name: "flush.size.bytes", Type: catalogue.Long, Default: catalogue.Default("1048576"), Check: catalogue.AtLeast(100), Importance: catalogue.Medium, Group: groupBatches,
 			Doc: "Bytes of rows, before compression, from which on a partition's batch may be sent, at least 100. While earlier batches of the partition are under way a batch goes on growing up to flush.max.bytes, so that extents stay few."},
-		{Name: "flush.interval.ms", Type: catalogue.Long, Default: catalogue.Default("30000"), Check: atLeast(10), Importance: catalogue.High, Group: groupBatches,
+		{Name: "flush.interval.ms", Type: catalogue.Long, Default: catalogue.Default("30000"), Check: catalogue.AtLeast(10), Importance: catalogue.High, Group: groupBatches,
 			Doc: "Longest time in milliseconds that a row waits for its batch to fill, at least 10."},
-		{Name: "streaming.linger.ms", Type: catalogue.Long, Default: catalogue.Default("20"), Check: atLeast(0), Importance: catalogue.Low, Group: groupBatches,
+		{Name: "streaming.linger.ms", Type: catalogue.Long, Default: catalogue.Default("20"), Check: catalogue.AtLeast(0), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "Longest time in milliseconds that a row waits for others before it is streamed (ingestion.mode streaming or adaptive). While a request of the partition is under way rows wait for its answer, at most flush.interval.ms, so a slow cluster gets fewer and larger requests."},
-		{Name: "flush.max.bytes", Type: catalogue.Long, Default: catalogue.Default("33554432"), Check: atLeast(1024), Importance: catalogue.Low, Group: groupBatches,
+		{Name: "flush.max.bytes", Type: catalogue.Long, Default: catalogue.Default("33554432"), Check: catalogue.AtLeast(1024), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "Bytes of rows, before compression, at which a batch is always sent."},
-		{Name: "max.in.flight.batches", Type: catalogue.Int, Default: catalogue.Default("4"), Check: atLeast(1), Importance: catalogue.Low, Group: groupBatches,
+		{Name: "max.in.flight.batches", Type: catalogue.Int, Default: catalogue.Default("4"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "How many batches of one partition may be under way at once. Offsets are committed in order all the same."},
-		{Name: "buffer.memory.bytes", Type: catalogue.Long, Default: catalogue.Default("67108864"), Check: atLeast(1 << 20), Importance: catalogue.Low, Group: groupBatches,
+		{Name: "buffer.memory.bytes", Type: catalogue.Long, Default: catalogue.Default("67108864"), Check: catalogue.AtLeast(1 << 20), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "Bytes of compressed rows that a task holds. At the limit partitions are paused until batches are through."},
 		{Name: "tempdir.path", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupBatches, Doc: "Directory of buffer files.",
 			Unsupported: "there are no temporary files: batches are compressed in memory, which buffer.memory.bytes bounds."},
@@ -103,15 +102,15 @@ func deliveryKeys() []catalogue.Key {
 			Doc: "exactly_once records each batch's offsets before it is sent, tags it (ingest-by) and has the cluster skip a tag it has seen; it holds for queued and inline ingestion. at_least_once uses no tags, which lets the cluster merge batches."},
 		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(modeAuto), Allowed: []string{modeAuto, modeQueued, modeStreaming, modeAdaptive, modeInline}, Importance: catalogue.Medium, Group: groupDelivery,
 			Doc: "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams while a table takes less than 4 GB an hour, the rate up to which ADX advises streaming, at least once, and queues what comes faster, exactly once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion."},
-		{Name: "ingestion.status.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("1800000"), Check: atLeast(1000), Importance: catalogue.Low, Group: groupDelivery,
+		{Name: "ingestion.status.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("1800000"), Check: catalogue.AtLeast(1000), Importance: catalogue.Low, Group: groupDelivery,
 			Doc: "After how many milliseconds without a final status a queued batch is sent again, at least 1000. It must exceed the table's batching time. With exactly_once the cluster skips the batch if the first one came in after all; with at_least_once it may come in twice."},
 		{Name: "tags.retention", Type: catalogue.String, Default: catalogue.Default("7.00:00:00"), Importance: catalogue.Low, Group: groupDelivery,
 			Doc: "How long the cluster keeps ingest-by tags, as a time span; it is set on tables whose policy says nothing. A batch that is sent again later than this is ingested again. Empty leaves the policy alone."},
 		{Name: "behavior.on.error", Type: catalogue.String, Default: catalogue.Default("FAIL"), Allowed: []string{"FAIL", "LOG", "IGNORE"}, Importance: catalogue.High, Group: groupErrors,
 			Doc: "What becomes of a row that cannot be delivered: FAIL stops the task with the reason; LOG and IGNORE pass over it, to the dead letter topic if there is one. Outages never count: they are waited for."},
-		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Check: atLeast(0), Importance: catalogue.Low, Group: groupErrors,
+		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Check: catalogue.AtLeast(0), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "If set with behavior.on.error=FAIL: after how many milliseconds of an outage the task fails. Unset, it goes on trying."},
-		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: atLeast(1), Importance: catalogue.Low, Group: groupErrors,
+		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Longest pause between two attempts in milliseconds. Pauses grow from 100 ms and vary at random; the service's Retry-After is respected."},
 		{Name: "misc.deadletterqueue.bootstrap.servers", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Brokers of the dead letter topic. They are connected to with the other misc.deadletterqueue keys only; if it is empty, dead letters go to the worker's own brokers as the worker connects to them."},
@@ -136,14 +135,4 @@ func endpoint(text string) error {
 	}
 	_, err := kusto.DeriveEndpoints(strings.TrimSpace(text), "")
 	return err
-}
-
-func atLeast(least int64) func(string) error {
-	return func(text string) error {
-		var n int64
-		if _, err := fmt.Sscanf(strings.TrimSpace(text), "%d", &n); err == nil && n < least {
-			return fmt.Errorf("it must be at least %d", least)
-		}
-		return nil
-	}
 }

@@ -31,7 +31,7 @@ func SourceFramework() []Key {
 		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"poll", "interval", "connector"},
 			Importance: Medium, Group: groupExactlyOnce, Width: Short, DisplayName: "Transaction Boundary",
 			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides)."},
-		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: atLeast(0), Importance: Low, Group: groupExactlyOnce,
+		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: AtLeast(0), Importance: Low, Group: groupExactlyOnce,
 			Width: Short, DisplayName: "Transaction boundary interval", Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
 		Key{Name: "offsets.storage.topic", Type: String, Importance: Low, Group: groupOffsets, Width: Wide,
 			DisplayName: "Offsets topic", Doc: "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
@@ -75,7 +75,7 @@ func common() []Key {
 			DisplayName: "Connector class", Doc: "Name or alias of the connector's class."},
 		{Name: "connector.plugin.version", Type: String, Importance: Medium, Group: groupCommon, Width: Middle,
 			DisplayName: "Connector version", Doc: "Version of the connector.", Unsupported: onePlugin},
-		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: atLeast(1), Importance: High, Group: groupCommon, Width: Short,
+		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: AtLeast(1), Importance: High, Group: groupCommon, Width: Short,
 			DisplayName: "Tasks max", Doc: "Largest number of tasks of this connector, at least 1."},
 		{Name: "tasks.max.enforce", Type: Boolean, Default: Default("true"), Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.", Unsupported: "tasks.max is always respected."},
@@ -105,9 +105,9 @@ func common() []Key {
 		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"}, Importance: Low,
 			Group: groupCommon, Width: Middle, DisplayName: "Reload Action", Doc: "What happens when a value behind a reference (${file:…}) changes.",
 			Unsupported: "References are read again whenever a task starts."},
-		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: atLeast(-1), Importance: Medium, Group: groupErrors, Width: Middle,
+		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: AtLeast(-1), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Retry Timeout for Errors", Doc: "How long in milliseconds a failed operation is tried again; 0 not at all, -1 for ever."},
-		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: atLeast(1), Importance: Medium, Group: groupErrors, Width: Middle,
+		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: AtLeast(1), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Maximum Delay Between Retries for Errors", Doc: "Longest time in milliseconds between two attempts."},
 		{Name: "errors.tolerance", Type: String, Default: Default("none"), Allowed: []string{"none", "all"}, Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Error Tolerance", Doc: "none fails the task at the first record that cannot be processed; all passes over such records."},
@@ -139,7 +139,8 @@ func ConnectorName(name string) error {
 	return nil
 }
 
-func atLeast(least int64) func(string) error {
+// AtLeast makes the Check of a key whose number must not be below least.
+func AtLeast(least int64) func(string) error {
 	return func(value string) error {
 		n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
 		if err != nil {
