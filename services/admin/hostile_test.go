@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -57,21 +58,40 @@ func TestNoCallOfTheOpenAPIDocumentBreaksOnHostileValues(t *testing.T) {
 	}
 }
 
-// property is a field of a request's body, as OpenAPI describes it.
-type property struct{ method, path, name string }
+// schema is a type of OpenAPI's.
+type schema struct {
+	Ref        string `json:"$ref"`
+	Type       string
+	Format     string
+	Enum       []string
+	Items      *schema
+	Properties map[string]schema
+}
 
-// properties lists the fields of all bodies of the OpenAPI document.
-func properties(t *testing.T) (all []property) {
+// parameter is a field of a request: of its body, or one of its query.
+type parameter struct {
+	call schema
+	// As an error names it: tables[0].pattern.
+	path string
+	// Makes a body of a value for the field.
+	body func(value string) string
+}
+
+// operation is a call of the OpenAPI document.
+type operation struct {
+	method, path string
+	query, body  []parameter
+}
+
+// operations lists the calls with all their fields.
+func operations(t *testing.T) (all []operation) {
 	t.Helper()
-	type schema struct {
-		Ref        string `json:"$ref"`
-		Properties map[string]json.RawMessage
-	}
 	var document struct {
 		Paths map[string]map[string]struct {
 			Parameters []struct {
-				In     string
-				Schema schema
+				schema
+				Name, In string
+				Schema   schema
 			}
 		}
 		Definitions map[string]schema
@@ -79,62 +99,145 @@ func properties(t *testing.T) (all []property) {
 	if err := json.Unmarshal(gen.OpenAPI, &document); err != nil {
 		t.Fatal(err)
 	}
+	resolve := func(s schema) schema {
+		if s.Ref != "" {
+			return document.Definitions[strings.TrimPrefix(s.Ref, "#/definitions/")]
+		}
+		return s
+	}
+	var fields func(of schema, path string, body func(string) string) []parameter
+	fields = func(of schema, path string, body func(string) string) (found []parameter) {
+		for name, field := range resolve(of).Properties {
+			field = resolve(field)
+			at, inside := path+name, func(value string) string { return body(fmt.Sprintf("{%q:%s}", name, value)) }
+			found = append(found, parameter{field, at, inside})
+			if field.Type == "array" {
+				element := func(value string) string { return inside("[" + value + "]") }
+				found = append(found, parameter{resolve(*field.Items), at + "[0]", element})
+				found = append(found, fields(*field.Items, at+"[0].", element)...)
+			}
+			found = append(found, fields(field, at+".", inside)...)
+		}
+		return found
+	}
 	for template, methods := range document.Paths {
 		for method, call := range methods {
+			o := operation{method: strings.ToUpper(method), path: pathParameter.ReplaceAllString(template, "x")}
 			for _, p := range call.Parameters {
-				if p.In != "body" {
-					continue
-				}
-				of := p.Schema
-				if of.Ref != "" {
-					of = document.Definitions[strings.TrimPrefix(of.Ref, "#/definitions/")]
-				}
-				for name := range of.Properties {
-					all = append(all, property{strings.ToUpper(method), pathParameter.ReplaceAllString(template, "x"), name})
+				switch p.In {
+				case "body":
+					o.body = fields(p.Schema, "", func(value string) string { return value })
+				case "query":
+					o.query = append(o.query, parameter{call: p.schema, path: p.Name})
 				}
 			}
+			all = append(all, o)
 		}
 	}
 	return all
 }
 
+// wrong lists values in JSON that a field cannot have.
+func (s schema) wrong() []string {
+	values := []string{`[[1]]`, `{"\u0000":{"a":[]}}`}
+	switch {
+	case s.Enum != nil:
+		return append(values, `"NOPE"`, `true`, `""`, `1.5`)
+	case s.Type == "string" && s.Format == "":
+		return append(values, `5`, `true`, `1e999`)
+	case s.Type == "string":
+		return append(values, `"\u202e'; DROP TABLE x; --"`, `true`, `"-9223372036854775809"`)
+	case s.Type == "boolean":
+		return append(values, `"true"`, `1`, `""`)
+	case s.Type == "integer" || s.Type == "number":
+		return append(values, `"many"`, `true`, `1e999`, `""`)
+	case s.Type == "array":
+		return []string{`"x"`, `5`, `{}`, `true`}
+	}
+	return []string{`"x"`, `5`, `[1]`, `true`} // an object
+}
+
+// refusal is an error as /v1 answers it; that of a stream is inside.
+type refusal struct {
+	Message string
+	Details []struct {
+		Reason          string
+		FieldViolations []struct{ Field string }
+	}
+	Error *refusal
+}
+
 func TestEveryFieldOfEveryBodyIsRefusedByNameIfItsTypeIsWrong(t *testing.T) {
 	s := start(t, nil)
-	all := properties(t)
-	if len(all) < 25 {
-		t.Fatalf("only %d fields were found", len(all))
-	}
-	values := []string{`[[1]]`, `{"\u0000":{"a":[]}}`, `1e999`, `true`, `-9223372036854775809`, `"` + strings.Repeat("x", 70_000) + `"`, `"\u0000\u202e'; DROP TABLE x; --"`, `null`}
-	for _, p := range all {
-		for _, value := range values {
-			code, answer, _ := s.request(t, p.method, p.path, `{"`+p.name+`":`+value+`}`, "Content-Type: application/json")
-			// 501 is the generator of the fixture, which has two methods only.
-			if code >= 500 && code != http.StatusNotImplemented {
-				t.Errorf("%s %s with %s = %.60s: %d %.300s", p.method, p.path, p.name, value, code, answer)
-			}
-			if code < 400 {
-				continue
-			}
-			type failure struct {
-				Message string
-				Details []struct {
-					Reason          string
-					FieldViolations []struct{ Field string }
+	tried := 0
+	for _, o := range operations(t) {
+		for _, p := range o.body {
+			for _, value := range p.call.wrong() {
+				tried++
+				code, answer, _ := s.request(t, o.method, o.path, p.body(value), "Content-Type: application/json")
+				var said refusal
+				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest || len(said.Details) != 2 || len(said.Details[1].FieldViolations) != 1 {
+					t.Errorf("%s %s with %s = %s: %d %.300s", o.method, o.path, p.path, value, code, answer)
+					continue
+				}
+				if field := said.Details[1].FieldViolations[0].Field; !strings.HasPrefix(field, p.path) || !strings.Contains(said.Message, field) {
+					t.Errorf("%s %s with %s = %s: field %s is named: %s", o.method, o.path, p.path, value, field, said.Message)
 				}
 			}
-			var said struct {
-				failure
-				Error *failure // of a stream
+		}
+	}
+	if tried < 150 {
+		t.Errorf("only %d values were tried", tried)
+	}
+}
+
+func TestEveryParameterOfEveryQueryIsRefusedByNameIfItIsWrong(t *testing.T) {
+	s := start(t, nil)
+	tried := 0
+	for _, o := range operations(t) {
+		for _, p := range o.query {
+			values := []string{"%FF"}
+			switch {
+			case p.call.Type == "integer" || p.call.Type == "number" || p.call.Type == "boolean" || p.call.Format != "" || p.call.Enum != nil:
+				values = append(values, "x", "1.5e", "99999999999999999999", "'%3B--")
 			}
-			err := json.Unmarshal([]byte(answer), &said)
-			if said.Error != nil {
-				said.failure = *said.Error
+			for _, value := range values {
+				tried++
+				code, answer, _ := s.request(t, o.method, o.path+"?"+p.path+"="+value, "")
+				var said refusal
+				if err := json.Unmarshal([]byte(answer), &said); err != nil || code != http.StatusBadRequest || !strings.Contains(said.Message, p.path) {
+					t.Errorf("%s %s with %s = %s: %d %.300s", o.method, o.path, p.path, value, code, answer)
+				}
 			}
-			if err != nil || len(said.Details) == 0 || said.Details[0].Reason == "" {
-				t.Errorf("%s %s with %s = %.60s: the answer has no reason: %.300s", p.method, p.path, p.name, value, answer)
-			}
-			if strings.Contains(said.Message, "proto:") && (len(said.Details) < 2 || len(said.Details[1].FieldViolations) != 1 || said.Details[1].FieldViolations[0].Field != p.name) {
-				t.Errorf("%s %s with %s = %.60s: the field is not named: %.300s", p.method, p.path, p.name, value, answer)
+		}
+	}
+	if tried < 8 {
+		t.Errorf("only %d values were tried", tried)
+	}
+}
+
+func TestHostileValuesOfTheRightTypeBreakNothing(t *testing.T) {
+	s := start(t, nil)
+	values := []string{`""`, `"` + strings.Repeat("x", 70_000) + `"`, `"\u0000\u202e'; DROP TABLE x; --"`, `"${file:/etc/passwd:root}"`, `"../../etc/passwd"`, `null`, `-1`, `1e308`, `"9223372036854775807"`, `{}`, `[]`, `true`}
+	for _, o := range operations(t) {
+		for _, p := range o.body {
+			for _, value := range values {
+				code, answer, _ := s.request(t, o.method, o.path, p.body(value), "Content-Type: application/json")
+				// 501 is the generator of the fixture, which has two methods only.
+				if code >= 500 && code != http.StatusNotImplemented {
+					t.Errorf("%s %s with %s = %.60s: %d %.300s", o.method, o.path, p.path, value, code, answer)
+				}
+				if code < 400 {
+					continue
+				}
+				var said refusal
+				err := json.Unmarshal([]byte(answer), &said)
+				if said.Error != nil {
+					said = *said.Error
+				}
+				if err != nil || len(said.Details) == 0 || said.Details[0].Reason == "" {
+					t.Errorf("%s %s with %s = %.60s: the answer has no reason: %.300s", o.method, o.path, p.path, value, answer)
+				}
 			}
 		}
 	}
