@@ -69,7 +69,7 @@ func hotReader(t testing.TB) (*reader, func(data []byte)) {
 		t.Fatal(err)
 	}
 	s := &session{task: made.(*task)}
-	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.settings.batchEvents, s.settings.batchBytes), incremental: newIncremental(s, nil)}
+	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes), incremental: newIncremental(s, nil)}
 	r.decoder = pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
 	handle := r.handle
 	frame := pgrepl.Frame{Start: 1}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // meters are the metrics of all captures of a worker, and its tracer. Labels never carry LSNs, keys or values.
@@ -71,7 +72,7 @@ func (m *meters) reconnect(ctx context.Context, err error) {
 	reason := string(pgrepl.ReasonOf(err))
 	if reason == "" {
 		reason = "OTHER"
-		if kafkaTransient(err) {
+		if retry.KafkaTransient(err) {
 			reason = "KAFKA"
 		}
 	}

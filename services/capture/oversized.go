@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // oversizedSettings are oversized.records.*.
@@ -25,7 +26,7 @@ type oversizedSettings struct {
 // that encode, each for its own batches.
 type oversized struct {
 	ctx       context.Context // of the session
-	limits    *topicLimits
+	limits    *deliver.TopicLimits
 	topic     string
 	cut       bool
 	connector string
@@ -33,7 +34,7 @@ type oversized struct {
 	meters    *meters
 }
 
-func newOversized(ctx context.Context, s oversizedSettings, limits *topicLimits, t *task) *oversized {
+func newOversized(ctx context.Context, s oversizedSettings, limits *deliver.TopicLimits, t *task) *oversized {
 	return &oversized{ctx: ctx, limits: limits, topic: s.topic, cut: s.mode == "truncate", connector: t.env.Connector, logger: t.env.Logger, meters: t.meters}
 }
 
@@ -50,23 +51,6 @@ const (
 	headerTruncated = "__calypso.truncated"
 )
 
-// tooLarge is the error of a record that its topic does not take.
-func tooLarge(r *kgo.Record, limit int, err error) error {
-	return permanent("a record of %d bytes with key %.200q is too large for topic %s, whose limit is %d bytes: raise the topic's max.message.bytes (and producer.override.max.request.size, if it is set), set oversized.records.mode to dead.letter or truncate, or leave the column out with column.exclude.list: %w",
-		recordSize(r), r.Key, r.Topic, limit, err)
-}
-
-// recordSize is an upper bound of a record's size in a batch of its own (Kafka's message format version 2): 61 bytes of the
-// batch's head, lengths and deltas of the record, its parts.
-func recordSize(r *kgo.Record) int {
-	const head, lengths, perHeader = 61, 36, 10
-	n := head + lengths + len(r.Key) + len(r.Value)
-	for i := range r.Headers {
-		n += perHeader + len(r.Headers[i].Key) + len(r.Headers[i].Value)
-	}
-	return n
-}
-
 // smallRecord is a size that every topic's limit may be thought to have.
 const smallRecord = 512
 
@@ -81,8 +65,8 @@ func (o *oversized) fit(records []kgo.Record) bool {
 }
 
 func (o *oversized) fits(r *kgo.Record) bool {
-	n := recordSize(r)
-	return n <= smallRecord || n <= o.limits.of(o.ctx, r.Topic)
+	n := deliver.RecordSize(r)
+	return n <= smallRecord || n <= o.limits.Of(o.ctx, r.Topic)
 }
 
 // leastCut is the shortest length in bytes that a column is cut to.
@@ -105,8 +89,8 @@ func (o *oversized) cutToFit(e *tableEncoder, b *change.Batch, from, size int, e
 		largest, limit := 0, 0
 		for i := range b.Records[from:] {
 			r := &b.Records[from+i]
-			if n := recordSize(r); n > largest {
-				largest, limit = n, o.limits.of(o.ctx, r.Topic)
+			if n := deliver.RecordSize(r); n > largest {
+				largest, limit = n, o.limits.Of(o.ctx, r.Topic)
 			}
 		}
 		// In proportion, and a tenth less, since not all of the record can be cut.
@@ -210,19 +194,19 @@ func (o *oversized) setAside(b *change.Batch, from int, lsn uint64) error {
 			return err
 		}
 		for _, l := range letters {
-			b.Size += recordSize(&l) - len(l.Value)
+			b.Size += deliver.RecordSize(&l) - len(l.Value)
 			b.Records = append(b.Records, l)
 		}
 		o.meters.decodeError(o.ctx, "oversized")
-		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, "bytes", recordSize(r), "dead letters", o.topic, "parts", len(letters), "lsn", pgrepl.LSN(lsn).String())
+		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, "bytes", deliver.RecordSize(r), "dead letters", o.topic, "parts", len(letters), "lsn", pgrepl.LSN(lsn).String())
 	}
 	return nil
 }
 
 // letters splits a record into dead letters: first its key, if that is long, then its value.
 func (o *oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
-	limit := o.limits.of(o.ctx, o.topic)
-	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", recordSize(r), r.Topic, o.limits.of(o.ctx, r.Topic))
+	limit := o.limits.Of(o.ctx, o.topic)
+	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", deliver.RecordSize(r), r.Topic, o.limits.Of(o.ctx, r.Topic))
 	head := kgo.Record{Topic: o.topic, Partition: -1, Key: r.Key, Headers: append(append([]kgo.RecordHeader(nil), r.Headers...),
 		header(headerTopic, r.Topic), header(headerConnector, o.connector), header(headerMessage, reason), header(headerLSN, pgrepl.LSN(lsn).String()))}
 	longKey := len(r.Key) > limit/4
@@ -230,9 +214,9 @@ func (o *oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 		head.Key = nil
 	}
 	const numbers = 200 // more than the headers of a part take
-	room := limit - recordSize(&head) - numbers
+	room := limit - deliver.RecordSize(&head) - numbers
 	if room < leastCut {
-		return nil, tooLarge(r, limit, fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.topic))
+		return nil, deliver.TooLarge(r, limit, fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.topic))
 	}
 	var out []kgo.Record
 	split := func(of string, data []byte) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // noise is text that does not compress.
@@ -131,7 +133,7 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 }
 
 func TestALongKeyIsADeadLetterToo(t *testing.T) {
-	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: newTopicLimits(nil, 4000)}
+	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: deliver.NewTopicLimits(nil, 4000)}
 	r := &kgo.Record{Topic: "t", Key: []byte(noise(9000)), Value: []byte(noise(20000)), Headers: []kgo.RecordHeader{header("h", "v")}}
 	letters, err := o.letters(r, 5)
 	if err != nil {
@@ -140,8 +142,8 @@ func TestALongKeyIsADeadLetterToo(t *testing.T) {
 	parts := make(map[string]string)
 	for i := range letters {
 		l := &letters[i]
-		if recordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
-			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, recordSize(l), l.Topic, l.Key)
+		if deliver.RecordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
+			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, deliver.RecordSize(l), l.Topic, l.Key)
 		}
 		parts[string(l.Headers[5].Value)] += string(l.Value)
 	}
@@ -178,23 +180,6 @@ func TestTopicsAreCreatedAsTheirGroupSays(t *testing.T) {
 		}
 		if got := fmt.Sprint(len(details[topic].Partitions), " ", set["cleanup.policy"], " ", set["retention.ms"]); got != want {
 			t.Errorf("topic of table %s has %s, want %s", table, got, want)
-		}
-	}
-}
-
-func TestATopicCreationGroupThatCannotBeIsNamed(t *testing.T) {
-	for want, c := range map[string]struct {
-		names []string
-		set   map[string]string
-	}{
-		"topic.creation.a.include":             {[]string{"a"}, nil},
-		"topic.creation.a.partitions":          {[]string{"a"}, map[string]string{"a.include": "x", "a.partitions": "0"}},
-		"topic.creation.default.replication":   {nil, map[string]string{"default.replication.factor": "many"}},
-		"named twice":                          {[]string{"a", "a"}, map[string]string{"a.include": "x"}},
-		"topic.creation.a.exclude: \"(\" is n": {[]string{"a"}, map[string]string{"a.include": "x", "a.exclude": "("}},
-	} {
-		if _, err := parseTopicGroups(c.names, c.set); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: %v, want a word about %s", c.set, err, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/transform"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // PollingClass is the connector class that polls tables or a query, for databases without logical replication: Confluent's
@@ -106,7 +107,7 @@ func (p *poller) session(ctx context.Context) error {
 				next = source.due
 			}
 		}
-		if !sleep(ctx, max(time.Until(next), time.Millisecond)) {
+		if !retry.Sleep(ctx, max(time.Until(next), time.Millisecond)) {
 			return nil
 		}
 	}
@@ -201,17 +202,17 @@ func (d *pollDelivery) Write(line []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(d.b.Records) >= d.settings.batchEvents || d.b.Size >= d.settings.batchBytes {
+	if len(d.b.Records) >= d.settings.delivery.BatchEvents || d.b.Size >= d.settings.delivery.BatchBytes {
 		if err := d.deliver(d.source.mode != pollBulk && !d.source.resumable(d.offset, after)); err != nil {
 			return 0, err
 		}
 	}
 	r, err := d.source.record(row)
 	if err != nil {
-		return 0, permanent("%w", err)
+		return 0, retry.Permanent("%w", err)
 	}
 	if err := d.writer.Append(&d.b.Batch, r); err != nil {
-		return 0, permanent("%w", err)
+		return 0, retry.Permanent("%w", err)
 	}
 	d.offset = after
 	return len(line), nil
@@ -224,7 +225,7 @@ func (d *pollDelivery) deliver(open bool) error {
 	if open {
 		offset = d.source.offset
 	}
-	if err := d.producer.writeOffset(d.ctx, &d.b, d.source.offsetKey, offset.json(d.source.mode)); err != nil {
+	if err := d.producer.Write(d.ctx, d.b.Records, d.source.offsetKey, offset.json(d.source.mode)); err != nil {
 		return err
 	}
 	n := len(d.b.Records)
@@ -232,18 +233,18 @@ func (d *pollDelivery) deliver(open bool) error {
 	if open {
 		return nil
 	}
-	if err := d.producer.commit(d.ctx); err != nil {
+	if err := d.producer.Commit(d.ctx); err != nil {
 		return err
 	}
 	d.source.offset = offset
-	d.board.polled(n, d.producer.transactional)
-	d.producer.settle(d.ctx)
+	d.board.polled(n, d.producer.Transactional())
+	d.producer.Settle(d.ctx)
 	return nil
 }
 
 // finish delivers what is left.
 func (d *pollDelivery) finish() error {
-	if len(d.b.Records) == 0 && d.producer.durable() {
+	if len(d.b.Records) == 0 && d.producer.Durable() {
 		return nil
 	}
 	return d.deliver(false)

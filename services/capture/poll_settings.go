@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // pollMode is how rows are found that were not delivered yet.
@@ -193,17 +194,15 @@ func parsePollSettings(v catalogue.Values) (*pollSettings, error) {
 		return nil, err
 	}
 	s.settings = &settings{
-		connection: connection, prefix: v.String("topic.prefix"), batchEvents: v.Int("batch.max.rows"), batchBytes: defaultQueueBytes / 2,
-		retries: v.Int("errors.max.retries"), retryDelay: v.Duration("connection.backoff.ms"), exactlyOnce: strings.ToLower(v.String("exactly.once.support")),
+		connection: connection, prefix: v.String("topic.prefix"), retries: v.Int("errors.max.retries"), retryDelay: v.Duration("connection.backoff.ms"),
 	}
-	if s.settings.batchEvents == jdbcBatchRows {
-		s.settings.batchEvents = defaultBatchEvents
-	}
-	if s.settings.producer, err = parseProducer(v.WithPrefix("producer.override.")); err != nil {
+	if s.settings.delivery, err = deliver.ParseSettings(v); err != nil {
 		return nil, err
 	}
-	s.settings.topics, err = parseTopicGroups(v.List("topic.creation.groups"), v.WithPrefix("topic.creation."))
-	return s, err
+	if n := v.Int("batch.max.rows"); n != jdbcBatchRows {
+		s.settings.delivery.BatchEvents = n
+	}
+	return s, nil
 }
 
 func (s *pollSettings) parseTables(v catalogue.Values) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // pollSource is a table that is polled, or the query.
@@ -177,12 +178,12 @@ func (s *pollSource) describe(ctx context.Context, conn *pgx.Conn) error {
 				return err
 			}
 			if oid := s.columns[i].oid; oid != pgtype.TimestampOID && oid != pgtype.TimestamptzOID {
-				return permanent("timestamp.column.name: column %s of %s is not a timestamp", name, s.name)
+				return retry.Permanent("timestamp.column.name: column %s of %s is not a timestamp", name, s.name)
 			}
 			s.stamps, required = append(s.stamps, i), required && !s.columns[i].notNull
 		}
 		if required && s.set.validate && s.set.query == "" {
-			return permanent("validate.non.null: of the columns %s of %s none is NOT NULL, and rows with NULL there would never be polled: make one NOT NULL, or set validate.non.null=false", strings.Join(s.set.timestamps, ", "), s.name)
+			return retry.Permanent("validate.non.null: of the columns %s of %s none is NOT NULL, and rows with NULL there would never be polled: make one NOT NULL, or set validate.non.null=false", strings.Join(s.set.timestamps, ", "), s.name)
 		}
 	}
 	if s.mode.increments() {
@@ -207,7 +208,7 @@ func (s *pollSource) index(what, name string) (int, error) {
 			return i, nil
 		}
 	}
-	return -1, permanent("%s: %s has no column %q", what, s.name, name)
+	return -1, retry.Permanent("%s: %s has no column %q", what, s.name, name)
 }
 
 // incrementing finds the incrementing column.
@@ -223,21 +224,21 @@ func (s *pollSource) incrementing() (int, error) {
 		for i := range s.columns {
 			if s.columns[i].sequence {
 				if found >= 0 {
-					return -1, permanent("incrementing.column.name: %s has several columns with sequences; name one", s.name)
+					return -1, retry.Permanent("incrementing.column.name: %s has several columns with sequences; name one", s.name)
 				}
 				found = i
 			}
 		}
 		if found < 0 {
-			return -1, permanent("incrementing.column.name: %s has no column with a sequence; name one whose numbers only grow", s.name)
+			return -1, retry.Permanent("incrementing.column.name: %s has no column with a sequence; name one whose numbers only grow", s.name)
 		}
 	}
 	c := &s.columns[found]
 	if !slices.Contains([]uint32{pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.NumericOID}, c.oid) {
-		return -1, permanent("incrementing.column.name: column %s of %s is not a number", c.name, s.name)
+		return -1, retry.Permanent("incrementing.column.name: column %s of %s is not a number", c.name, s.name)
 	}
 	if !c.notNull && s.set.validate && s.set.query == "" {
-		return -1, permanent("validate.non.null: column %s of %s is not NOT NULL, and rows with NULL there would never be polled: make it NOT NULL, or set validate.non.null=false", c.name, s.name)
+		return -1, retry.Permanent("validate.non.null: column %s of %s is not NOT NULL, and rows with NULL there would never be polled: make it NOT NULL, or set validate.non.null=false", c.name, s.name)
 	}
 	return found, nil
 }
@@ -324,7 +325,7 @@ func (s *pollSource) offsetOf(row change.Tuple) (pollOffset, error) {
 		}
 		t, err := parsePollTime(string(row[i].Data))
 		if err != nil {
-			return o, permanent("column %s: %w; timestamps to poll by must be times", s.columns[i].name, err)
+			return o, retry.Permanent("column %s: %w; timestamps to poll by must be times", s.columns[i].name, err)
 		}
 		o.stamp, o.hasStamp = t, true
 		break
@@ -332,7 +333,7 @@ func (s *pollSource) offsetOf(row change.Tuple) (pollOffset, error) {
 	if s.number >= 0 {
 		n, err := strconv.ParseInt(string(row[s.number].Data), 10, 64)
 		if err != nil {
-			return o, permanent("column %s: %w; numbers to poll by must be 64-bit integers", s.columns[s.number].name, err)
+			return o, retry.Permanent("column %s: %w; numbers to poll by must be 64-bit integers", s.columns[s.number].name, err)
 		}
 		o.number, o.hasNum = n, true
 	}

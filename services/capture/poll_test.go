@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // polling is a polling connector's configuration for the source; set overrides it.
@@ -236,7 +237,7 @@ func TestAPollOffsetSurvivesItsJSONAndThatOfConfluent(t *testing.T) {
 	if want := (pollOffset{stamp: 1577934245678000, hasStamp: true, number: 5, hasNum: true}); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if _, err := parsePollOffset([]byte(`[]`)); err == nil || errors.Is(err, errPermanent) {
+	if _, err := parsePollOffset([]byte(`[]`)); err == nil || errors.Is(err, retry.ErrPermanent) {
 		t.Errorf("an offset that is none: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // session is one attempt of a task: from connecting to the first failure or the task's end.
@@ -44,7 +45,7 @@ func (t *task) session(ctx context.Context) error {
 		return err
 	}
 	if o := t.settings.oversized; o.mode != "stop" {
-		s.oversized = newOversized(ctx, o, s.producer.topics.limits, t)
+		s.oversized = newOversized(ctx, o, s.producer.Limits(), t)
 	}
 	saved, err := s.producer.load(ctx, t.env, t.settings.prefix)
 	if err != nil {
@@ -62,7 +63,7 @@ func (t *task) session(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	if !sleep(ctx, t.settings.snapshot.after) {
+	if !retry.Sleep(ctx, t.settings.snapshot.after) {
 		return nil
 	}
 	if err := s.stream(ctx, at, 0); err != nil || ctx.Err() == nil {
@@ -76,7 +77,7 @@ func (s *session) close() { disconnect(s.conn, s.producer) }
 // disconnect closes what a session has opened, each nil if it came not so far.
 func disconnect(conn *pgx.Conn, producer *producer) {
 	if producer != nil {
-		producer.close()
+		producer.Close()
 	}
 	if conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -230,7 +231,7 @@ func (s *session) checkTables() error {
 	}
 	if n, most := len(s.tables), s.settings.maxTables; most > 0 && n > most {
 		if s.settings.failOverMax {
-			return permanent("the filters match %d tables, guardrail.collections.max is %d: narrow table.include.list or raise the limit", n, most)
+			return retry.Permanent("the filters match %d tables, guardrail.collections.max is %d: narrow table.include.list or raise the limit", n, most)
 		}
 		s.env.Logger.Warn("The filters match more tables than guardrail.collections.max", "tables", n, "max", most)
 	}
@@ -484,7 +485,7 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 
 // snapshot reads what progress leaves of the tables and makes its completion durable.
 func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, progress *snapshotProgress, release func()) error {
-	if !sleep(ctx, s.settings.snapshot.delay) {
+	if !retry.Sleep(ctx, s.settings.snapshot.delay) {
 		return nil
 	}
 	source, xmin, err := s.snapshotFacts(ctx, name)
@@ -551,17 +552,4 @@ func (s *session) dropLostSlot(ctx context.Context) error {
 		return fmt.Errorf("drop replication slot %q: %w", s.settings.slot, err)
 	}
 	return nil
-}
-
-// sleep waits; false if ctx ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }

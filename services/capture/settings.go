@@ -6,10 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // settings are a connector's configuration in the form that a task works with. What shapes the events' bytes is the
@@ -38,21 +37,17 @@ type settings struct {
 
 	snapshot snapshotSettings
 
-	batchEvents int
-	batchBytes  int // of one of the two batches
-	spoolBytes  int
-	retries     int // -1 for ever
-	retryDelay  time.Duration
+	delivery   deliver.Settings
+	spoolBytes int
+	retries    int // -1 for ever
+	retryDelay time.Duration
 
 	heartbeat      time.Duration
 	heartbeatQuery string
-	exactlyOnce    string // requested or required
 	queryTimeout   time.Duration
 	maxTables      int
 	failOverMax    bool
 	skipFailures   string // event.processing.failure.handling.mode
-	topics         topicGroups
-	producer       producerSettings
 	oversized      oversizedSettings
 	signals        signalSettings
 }
@@ -79,48 +74,14 @@ type signalSettings struct {
 	readOnly     bool
 }
 
-// producerSettings are those of producer.override.* that have a counterpart here.
-type producerSettings struct {
-	compression []kgo.CompressionCodec
-	maxRequest  int // 0: not set
-}
-
-// parseProducer reads producer.override.*: compression.type (snappy) and max.request.size (what the topic takes).
-func parseProducer(set map[string]string) (producerSettings, error) {
-	p := producerSettings{compression: []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}}
-	for name, value := range set {
-		switch name {
-		case "compression.type":
-			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
-			c, ok := codecs[value]
-			if !ok {
-				return p, fmt.Errorf("producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
-			}
-			p.compression = []kgo.CompressionCodec{c}
-		case "max.request.size":
-			n, err := strconv.ParseInt(value, 10, 32)
-			if err != nil || n < 512 || n > 1<<30 {
-				return p, fmt.Errorf("producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
-			}
-			p.maxRequest = int(n)
-		}
-	}
-	return p, nil
-}
-
 // identityRule is one item of replica.identity.autoset.values.
 type identityRule struct {
 	tables   patterns
 	identity string // FULL, DEFAULT, NOTHING or USING INDEX "…"
 }
 
-// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 30 ms, small enough for two
-// batches and the producer's copies to stay well under 100 MB.
-const (
-	defaultBatchEvents = 20_000
-	defaultQueueBytes  = 10 << 20
-	debeziumBatchSize  = 2048 // Debezium's default, which configurations repeat without wanting small transactions
-)
+// debeziumBatchSize is Debezium's default of max.batch.size, which configurations repeat without wanting small transactions.
+const debeziumBatchSize = 2048
 
 // parseSettings reads checked values. Its errors name the key.
 func parseSettings(v catalogue.Values) (*settings, error) {
@@ -155,24 +116,17 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 			lockTime: v.Duration("snapshot.lock.timeout.ms"), delay: v.Duration("snapshot.delay.ms"), after: v.Duration("streaming.delay.ms"),
 			order: strings.ToLower(v.String("snapshot.tables.order.by.row.count")), overrides: make(map[string]string),
 		},
-		batchEvents: v.Int("max.batch.size"), batchBytes: int(v.Int64("max.queue.size.in.bytes")), spoolBytes: int(v.Int64("streaming.memory.bytes")),
-		retries: v.Int("errors.max.retries"), retryDelay: v.Duration("retriable.restart.connector.wait.ms"),
+		spoolBytes: int(v.Int64("streaming.memory.bytes")),
+		retries:    v.Int("errors.max.retries"), retryDelay: v.Duration("retriable.restart.connector.wait.ms"),
 		heartbeat: v.Duration("heartbeat.interval.ms"), heartbeatQuery: v.String("heartbeat.action.query"),
-		exactlyOnce: strings.ToLower(v.String("exactly.once.support")), queryTimeout: v.Duration("database.query.timeout.ms"),
-		maxTables: v.Int("guardrail.collections.max"), failOverMax: strings.EqualFold(v.String("guardrail.collections.limit.action"), "fail"),
+		queryTimeout: v.Duration("database.query.timeout.ms"),
+		maxTables:    v.Int("guardrail.collections.max"), failOverMax: strings.EqualFold(v.String("guardrail.collections.limit.action"), "fail"),
 		skipFailures: strings.ToLower(v.String("event.processing.failure.handling.mode")),
 		signals: signalSettings{
 			table: filter.signal, chunk: v.Int("incremental.snapshot.chunk.size"), readOnly: v.Bool("read.only"),
 			deleteWindow: strings.EqualFold(v.String("incremental.snapshot.watermarking.strategy"), "insert_delete"),
 		},
 	}
-	if s.batchEvents == debeziumBatchSize {
-		s.batchEvents = defaultBatchEvents
-	}
-	if s.batchBytes == 0 {
-		s.batchBytes = defaultQueueBytes
-	}
-	s.batchBytes /= 2
 	if strings.EqualFold(v.String("database.connection.factory.class"), "entra") {
 		s.connection.Token = entraToken()
 	}
@@ -222,15 +176,20 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	if s.identities, err = parseIdentities(v.String("replica.identity.autoset.values")); err != nil {
 		return nil, err
 	}
-	if s.producer, err = parseProducer(v.WithPrefix("producer.override.")); err != nil {
+	if s.delivery, err = deliver.ParseSettings(v); err != nil {
 		return nil, err
+	}
+	if n := v.Int("max.batch.size"); n != debeziumBatchSize {
+		s.delivery.BatchEvents = n
+	}
+	if n := int(v.Int64("max.queue.size.in.bytes")); n != 0 {
+		s.delivery.BatchBytes = n / 2 // one of two batches is filled while the other is written
 	}
 	s.oversized = oversizedSettings{mode: strings.ToLower(v.String("oversized.records.mode")), topic: v.String("oversized.records.topic")}
 	if s.oversized.topic == "" {
 		s.oversized.topic = s.prefix + "-oversized"
 	}
-	s.topics, err = parseTopicGroups(v.List("topic.creation.groups"), v.WithPrefix("topic.creation."))
-	return s, err
+	return s, nil
 }
 
 // snapshotMode gives older names their present meaning.

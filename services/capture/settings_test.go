@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // parse reads a configuration as the runtime does.
@@ -44,8 +45,8 @@ func TestConfigurationsOfOldAndNewNamesMeanTheSame(t *testing.T) {
 	if now.plugin != "wal2json" || now.snapshot.mode != "no_data" || !now.filter.captured(pgrepl.Table{Schema: "retail", Name: "orders_info"}) || now.filter.captured(pgrepl.Table{Schema: "retail", Name: "orders"}) {
 		t.Errorf("read as %+v", now)
 	}
-	if now.batchEvents != defaultBatchEvents || now.batchBytes != defaultQueueBytes/2 {
-		t.Errorf("batch of %d events and %d bytes", now.batchEvents, now.batchBytes)
+	if now.delivery.BatchEvents != deliver.DefaultBatchEvents || now.delivery.BatchBytes != deliver.DefaultBatchBytes {
+		t.Errorf("batch of %d events and %d bytes", now.delivery.BatchEvents, now.delivery.BatchBytes)
 	}
 }
 

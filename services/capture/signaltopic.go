@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // followSignals obeys the records of the signal topic (signal.enabled.channels with kafka): the key is topic.prefix, the value
@@ -34,7 +36,7 @@ func (r *reader) followSignals(ctx context.Context) error {
 		fetches.EachError(func(_ string, _ int32, err error) {
 			r.env.Logger.Warn("The signal topic cannot be read; trying again", "topic", topic, "error", err)
 		})
-		if len(fetches.Errors()) > 0 && !sleep(ctx, time.Second) {
+		if len(fetches.Errors()) > 0 && !retry.Sleep(ctx, time.Second) {
 			return nil
 		}
 		for _, record := range fetches.Records() {

@@ -309,7 +309,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 	w.b.count(w.enc, change.Read, int64(k))
 	step := w.step()
 	step.rows++
-	if len(w.b.Records) < w.settings.batchEvents && w.b.Size < w.settings.batchBytes {
+	if len(w.b.Records) < w.settings.delivery.BatchEvents && w.b.Size < w.settings.delivery.BatchBytes {
 		return nil
 	}
 	return w.send()
@@ -372,13 +372,13 @@ func (n *snapshot) deliverFilled(ctx context.Context) error {
 		if len(n.filled) > 0 && time.Since(sum.began) < rowsSpan {
 			continue
 		}
-		if err := n.producer.commit(ctx); err != nil {
+		if err := n.producer.Commit(ctx); err != nil {
 			return err
 		}
 		n.delivered(&sum)
 		sum.reset()
 		n.fail.Pass("mid_snapshot")
-		n.producer.settle(ctx)
+		n.producer.Settle(ctx)
 	}
 	return nil
 }

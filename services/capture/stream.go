@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // errStopped is how the reader learns that the stage is closed; it is not reported.
@@ -50,7 +51,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	}
 	defer conn.Close()
 	conn.Run(s.statusTimes())
-	r.conn, r.stage = conn, newStage(at, s.settings.batchEvents, s.settings.batchBytes)
+	r.conn, r.stage = conn, newStage(at, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes)
 	r.saved = at.Commit
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
 	r.incremental.next()
@@ -98,7 +99,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 	for {
 		b := stage.take()
 		if b == nil {
-			return s.producer.commit(ctx)
+			return s.producer.Commit(ctx)
 		}
 		next := s.producer.saved
 		next.at = b.at
@@ -120,13 +121,13 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 			if stage.written(b) && time.Since(sum.began) < transactionSpan {
 				return nil
 			}
-			return s.producer.commit(ctx)
+			return s.producer.Commit(ctx)
 		})
 		if err != nil {
 			stage.close()
 			return err
 		}
-		if !s.producer.durable() {
+		if !s.producer.Durable() {
 			continue
 		}
 		s.delivered(&sum)
@@ -135,7 +136,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		if mark := stage.committed(); s.settings.confirm {
 			conn.Confirm(mark)
 		}
-		s.producer.settle(ctx)
+		s.producer.Settle(ctx)
 	}
 }
 
@@ -165,7 +166,7 @@ func (s *session) noticing(records int, write func() error) error {
 // delivered tells board, metrics, traces and who waits for them about durable records.
 func (s *session) delivered(t *tally) {
 	now := time.Now()
-	s.board.delivered(t, now, s.producer.transactional)
+	s.board.delivered(t, now, s.producer.Transactional())
 	s.meters.delivered(t, now)
 	s.traceDelivered(t, now)
 	for _, c := range t.awaited {
@@ -479,7 +480,7 @@ func (r *reader) unprocessable(err error) error {
 	r.meters.decodeError(context.Background(), "event")
 	switch r.settings.skipFailures {
 	case "fail":
-		return permanent("%w", err)
+		return retry.Permanent("%w", err)
 	case "warn":
 		r.env.Logger.Warn("An event was left out (event.processing.failure.handling.mode)", "error", err)
 	}
@@ -637,7 +638,7 @@ func (s *session) decoder(r *reader) (pgrepl.Decoder, error) {
 		r.spool = pgrepl.NewSpool("", s.settings.spoolBytes)
 		return pgrepl.NewDecoderbufs(pgrepl.DecoderbufsOptions{Resume: r.resume, Captured: s.settings.filter.read, Spool: r.spool, Unidentified: s.unidentified, Extra: s.settings.pluginExtra}, s.catalog), nil
 	}
-	return nil, permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
+	return nil, retry.Permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
 }
 
 // protocol is the version of pgoutput's protocol to ask for: what is set, lowered to what the server knows.

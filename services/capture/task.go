@@ -2,9 +2,6 @@ package capture
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -12,7 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
-	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // task is a running capture connector. It works in sessions: each connects, takes up the last durable checkpoint and
@@ -52,85 +49,28 @@ func newPlainTask(env connector.TaskEnv, s *settings, m *meters, o Options) *tas
 	return &task{env: env, settings: s, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s)}
 }
 
-const (
-	firstRetryDelay = 250 * time.Millisecond
-	steadyAfter     = 30 * time.Second // a session that lasted this long makes the next delay the first again
-)
-
 // Run implements connector.Task.
 func (t *task) Run(ctx context.Context) error {
 	defer t.board.remove()
-	delay, failures := firstRetryDelay, 0
-	var inUse time.Time // since when the slot is another's; zero if it is not
-	for {
-		began := time.Now()
-		err := t.work(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err == nil {
-			err = errors.New("the session ended without a reason")
-		}
-		if time.Since(began) > steadyAfter {
-			delay, failures = firstRetryDelay, 0
-		}
-		failures++
-		wait := delay
-		if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse {
-			inUse = time.Time{}
-		} else {
-			// After a crash the server may need wal_sender_timeout to notice that the slot's reader is gone.
-			if inUse.IsZero() {
-				inUse = time.Now()
-			}
-			if time.Since(inUse) > time.Duration(t.settings.slotTries)*t.settings.slotDelay {
-				t.board.failed(err)
-				return err
-			}
-			wait = min(delay, t.settings.slotDelay)
-		}
-		if !retriable(err) || t.settings.retries >= 0 && failures > t.settings.retries {
-			t.board.failed(err)
-			return err
-		}
-		t.board.retrying(err)
-		t.env.Retrying(err)
-		t.meters.reconnect(ctx, err)
-		t.env.Logger.Warn("Capture tries again after a failure", "error", err, "in", wait)
-		wait += time.Duration(rand.Int64N(int64(wait)/4 + 1))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-		delay = min(2*delay, max(firstRetryDelay, t.settings.retryDelay))
+	s := t.settings
+	err := retry.Sessions(ctx, retry.Policy{
+		Failures: s.retries, MostDelay: s.retryDelay, SlotInUse: time.Duration(s.slotTries) * s.slotDelay, SlotDelay: s.slotDelay,
+		Notice: func(err error, in time.Duration) {
+			t.board.retrying(err)
+			t.env.Retrying(err)
+			t.meters.reconnect(ctx, err)
+			t.env.Logger.Warn("Capture tries again after a failure", "error", err, "in", in)
+		},
+	}, t.work)
+	if err != nil {
+		t.board.failed(err)
 	}
-}
-
-// retriable says whether waiting can mend err. Being fenced is not: the other worker is right.
-func retriable(err error) bool {
-	if errors.Is(err, errFenced) || errors.Is(err, errPermanent) {
-		return false
-	}
-	if errors.Is(err, errSnapshotGone) {
-		return true
-	}
-	if pgrepl.ReasonOf(err) != "" {
-		return pgrepl.Transient(err)
-	}
-	return pgrepl.Transient(err) || kafkaTransient(err)
+	return err
 }
 
 // errSnapshotGone says that the session that exported a snapshot ended before everybody had imported it; the next one
 // exports another.
-var errSnapshotGone = errors.New("the exporting connection may have ended")
-
-// errPermanent marks an error that no waiting mends.
-var errPermanent = errors.New("it stays wrong until something is changed")
-
-func permanent(format string, args ...any) error {
-	return fmt.Errorf("%w; %w", fmt.Errorf(format, args...), errPermanent)
-}
+const errSnapshotGone = retry.Passing("the exporting connection may have ended")
 
 func (t *task) conversionFailed(c *change.Column, err error) {
 	t.env.Logger.Warn("A value could not be converted; null is sent in its place (event.converting.failure.handling.mode)", "column", c.Name, "error", err)

@@ -1,0 +1,262 @@
+// Package deliver writes a source connector's records, and the source offset that they lead to, to Kafka.
+//
+// Model. A batch of records and its offset are written by a producer that belongs to one task. It creates each topic before the
+// topic's first record (topic.creation.*, KIP-158) and knows how large a record the topic takes. Kafka transactions are kept
+// open as long as the caller likes: several batches share the cost of a commit.
+//
+// Guarantees. Where the broker has transactions, records and offset are in one, by a producer that fences any predecessor with the same
+// transactional id: readers of committed records see each record exactly once, whatever is killed when. Elsewhere, or where
+// the worker asks for it, records are delivered at least once: the offset is written after they are acknowledged.
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+)
+
+// Config is what a producer is opened with.
+type Config struct {
+	// Env names the connector and gives the clients of the broker.
+	Env      connector.TaskEnv
+	Settings Settings
+	// AtLeastOnce says to do without transactions also where the broker has them.
+	AtLeastOnce bool
+	// Fail kills the process at named places; nil for none.
+	Fail *failpoint.Set
+}
+
+// Producer writes records, and the offset that they lead to, to Kafka. Where the broker has transactions, both go in one, which may
+// hold several batches: Write opens it if none is open, Commit ends it. Without transactions the offset follows the
+// acknowledged records, and a crash in between repeats the batch. It is used by one goroutine. After an error of Write or
+// Commit nothing that was not durable is visible to readers of committed records, and the producer must not be used any more.
+type Producer struct {
+	client        *kgo.Client
+	topics        *topicMaker
+	limits        *TopicLimits
+	transactional bool
+	// transactionalID fences: there is one a connector.
+	transactionalID string
+	offsetsTopic    string
+	// open says that something was written that waits for Commit.
+	open bool
+	fail *failpoint.Set
+	// blind says that the broker does not tell how far it is with the last transaction (see Settle).
+	blind  bool
+	logger *slog.Logger
+
+	failure atomic.Pointer[error] // the first failed record of the batch
+	promise func(*kgo.Record, error)
+}
+
+// transactionTimeout is after how long the broker rolls back what a dead worker left open. Until then readers of
+// committed records wait, among them connectors that start and share a partition of the offsets topic.
+const transactionTimeout = 30 * time.Second
+
+// Open connects and fences whatever ran the connector before: from its return on, only this producer can write with the
+// connector's transactional id.
+func Open(ctx context.Context, cfg Config) (*Producer, error) {
+	env, s := cfg.Env, cfg.Settings
+	limits := NewTopicLimits(s.Topics, s.MaxRequest)
+	p := &Producer{limits: limits, transactionalID: "calypso-" + env.Connector, offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
+	p.promise = func(r *kgo.Record, err error) {
+		if err != nil {
+			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+				err = TooLarge(r, int(limits.batch(r.Topic)), err)
+			}
+			p.failure.CompareAndSwap(nil, &err)
+		}
+	}
+	opts := []kgo.Opt{
+		// The broker may answer the first request for a topic that was just made with "unknown"; the client then asks again
+		// after this time, not after its default of 5 s.
+		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.BatchEvents + 1000), kgo.DisableClientMetrics(),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.Compression...),
+		// Large record batches cost the broker half as much a record. What a consumer gets to unpack at once is bounded by
+		// the size of our own batch, which is flushed.
+		kgo.StreamingCompression(),
+		kgo.ProducerBatchMaxBytesFn(limits.batch), kgo.StopProducerOnDataLossDetected(),
+	}
+	if cfg.AtLeastOnce {
+		if s.ExactlyOnceRequired {
+			return nil, retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
+		}
+		return p, p.withoutTransactions(env, opts)
+	}
+	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	_, _, err = client.ProducerID(ctx)
+	switch {
+	case err == nil:
+		p.client, p.transactional = client, true
+		p.topics = newTopicMaker(p.client, p.limits, env.UsedTopic)
+		return p, nil
+	case noTransactions(err):
+		client.Close()
+		if s.ExactlyOnceRequired {
+			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
+		}
+		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
+		return p, p.withoutTransactions(env, opts)
+	default:
+		client.Close()
+		return nil, fmt.Errorf("start a transactional producer: %w", err)
+	}
+}
+
+// withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
+func (p *Producer) withoutTransactions(env connector.TaskEnv, opts []kgo.Opt) (err error) {
+	if p.client, err = env.Kafka(opts...); err != nil {
+		return fmt.Errorf("make a Kafka client: %w", err)
+	}
+	p.topics = newTopicMaker(p.client, p.limits, env.UsedTopic)
+	return nil
+}
+
+// noTransactions says whether an error means that transactions cannot be had, as opposed to not now.
+func noTransactions(err error) bool {
+	return errors.Is(err, kerr.UnsupportedVersion) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(err, kerr.UnsupportedForMessageFormat)
+}
+
+// Write sends records and the source offset that they lead to, and waits until the broker has them: from then on the records'
+// memory is free, and readers of uncommitted records have what is in it. No offset is written if its value is nil.
+func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value []byte) error {
+	if err := p.ensureTopics(ctx, records); err != nil {
+		return err
+	}
+	if p.transactional && !p.open {
+		if err := p.client.BeginTransaction(); err != nil {
+			return fmt.Errorf("begin a Kafka transaction: %w", fenced(err))
+		}
+	}
+	p.open = true
+	now := time.Now() // else the client would ask the clock for each
+	for i := range records {
+		records[i].Timestamp = now
+		p.client.Produce(ctx, &records[i], p.promise)
+	}
+	if !p.transactional {
+		if err := p.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if value != nil {
+		p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Key: key, Value: value}, p.promise)
+	}
+	return p.flush(ctx)
+}
+
+// Commit makes everything that was written durable.
+func (p *Producer) Commit(ctx context.Context) error {
+	if p.transactional && p.open {
+		p.fail.Pass("after_produce_before_commit")
+		if err := p.client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return fmt.Errorf("commit a Kafka transaction: %w", fenced(err))
+		}
+	}
+	p.open = false
+	return nil
+}
+
+// Durable says whether everything that was written is.
+func (p *Producer) Durable() bool { return !p.open }
+
+// How long Settle waits between two questions at first, and for how long it asks at most.
+const (
+	settlePause   = 300 * time.Microsecond
+	settleLongest = 200 * time.Millisecond
+)
+
+// Settle waits until the broker has written the markers of the last transaction, which it does after it has answered the
+// commit. A transaction that begins before, Kafka 4 holds for add.partitions.to.txn.retry.backoff.ms, 20 ms by default (KIP-890);
+// the markers take one or two. A broker that cannot be asked, or does not answer, costs those 20 ms and nothing else.
+func (p *Producer) Settle(ctx context.Context) {
+	if !p.transactional || p.blind {
+		return
+	}
+	req := kmsg.NewPtrDescribeTransactionsRequest()
+	req.TransactionalIDs = []string{p.transactionalID}
+	for began, pause := time.Now(), settlePause; time.Since(began) < settleLongest; pause *= 2 {
+		resp, err := req.RequestWith(ctx, p.client)
+		if err != nil || len(resp.TransactionStates) != 1 {
+			p.blind = errors.Is(err, kerr.UnsupportedVersion) || err == nil
+			return
+		}
+		if err := kerr.ErrorForCode(resp.TransactionStates[0].ErrorCode); err != nil {
+			p.blind = !kerr.IsRetriable(err)
+			if p.blind {
+				p.logger.Info("The broker does not tell the states of transactions: batches that follow each other closely may take 20 ms longer", "error", err)
+			}
+			return
+		}
+		if state := resp.TransactionStates[0].State; state != "PrepareCommit" && state != "PrepareAbort" {
+			return
+		}
+		if !retry.Sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+func (p *Producer) ensureTopics(ctx context.Context, records []kgo.Record) error {
+	last := ""
+	for i := range records {
+		if t := records[i].Topic; t != last {
+			if err := p.topics.ensure(ctx, t); err != nil {
+				return err
+			}
+			last = t
+		}
+	}
+	return nil
+}
+
+// flush waits until all records are acknowledged. After a failed record it rolls the transaction back.
+func (p *Producer) flush(ctx context.Context) error {
+	err := p.client.Flush(ctx)
+	if failed := p.failure.Load(); failed != nil {
+		err = *failed
+	}
+	if err == nil {
+		return nil
+	}
+	if p.transactional && ctx.Err() == nil {
+		abort, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		// What cannot be rolled back now is by the next producer's fencing.
+		_ = p.client.AbortBufferedRecords(abort)
+		_ = p.client.EndTransaction(abort, kgo.TryAbort)
+	}
+	return fmt.Errorf("write records to Kafka: %w", fenced(err))
+}
+
+// fenced tells a lost ownership apart from other failures.
+func fenced(err error) error {
+	if errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerIDMapping) {
+		return fmt.Errorf("%w: %w", retry.ErrFenced, err)
+	}
+	return err
+}
+
+// Transactional says whether records and offsets go in transactions.
+func (p *Producer) Transactional() bool { return p.transactional }
+
+// Limits knows how large records may be.
+func (p *Producer) Limits() *TopicLimits { return p.limits }
+
+// Close ends the connections. A transaction that is open is the next producer's to roll back.
+func (p *Producer) Close() { p.client.Close() }

@@ -1,0 +1,68 @@
+package deliver
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// Settings are the keys of a source connector that say how its records are written.
+type Settings struct {
+	// Topics are those of topic.creation.*.
+	Topics TopicGroups
+	// Compression are the codecs in the order of preference (producer.override.compression.type).
+	Compression []kgo.CompressionCodec
+	// MaxRequest is producer.override.max.request.size in bytes; 0 if it is not set: then each topic's own limit counts.
+	MaxRequest int
+	// ExactlyOnceRequired fails a connector whose broker has no transactions (exactly.once.support).
+	ExactlyOnceRequired bool
+	// BatchEvents and BatchBytes bound a batch (soft: the record that reaches a limit still goes in).
+	BatchEvents, BatchBytes int
+}
+
+// Sizes of a batch that is not set: what two cores encode and a local broker takes in some 30 ms, small enough for two
+// batches and the producer's copies to stay well under 100 MB.
+const (
+	DefaultBatchEvents = 20_000
+	DefaultBatchBytes  = 5 << 20
+)
+
+// ParseSettings reads producer.override.*, topic.creation.* and exactly.once.support. Batches have their default sizes. Its errors
+// name the key.
+func ParseSettings(v catalogue.Values) (Settings, error) {
+	s := Settings{BatchEvents: DefaultBatchEvents, BatchBytes: DefaultBatchBytes, ExactlyOnceRequired: strings.EqualFold(v.String("exactly.once.support"), "required")}
+	if err := s.parseProducer(v.WithPrefix("producer.override.")); err != nil {
+		return s, err
+	}
+	var err error
+	s.Topics, err = ParseTopicGroups(v.List("topic.creation.groups"), v.WithPrefix("topic.creation."))
+	return s, err
+}
+
+// parseProducer reads those of producer.override.* that have a counterpart here: compression.type (snappy) and
+// max.request.size (what the topic takes).
+func (s *Settings) parseProducer(set map[string]string) error {
+	s.Compression = []kgo.CompressionCodec{kgo.SnappyCompression(), kgo.NoCompression()}
+	for name, value := range set {
+		switch name {
+		case "compression.type":
+			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
+			c, ok := codecs[value]
+			if !ok {
+				return fmt.Errorf("producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
+			}
+			s.Compression = []kgo.CompressionCodec{c}
+		case "max.request.size":
+			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil || n < 512 || n > 1<<30 {
+				return fmt.Errorf("producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
+			}
+			s.MaxRequest = int(n)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// topicGroup is a group of topic.creation.* (KIP-158): settings of the topics whose names it matches.
+type topicGroup struct {
+	name             string
+	include, exclude []*regexp.Regexp // of whole names; the group default includes all
+	partitions       int32
+	replication      int16
+	config           map[string]*string
+}
+
+// TopicGroups are searched in order; the last is the group default, which matches everything.
+type TopicGroups []topicGroup
+
+// ParseTopicGroups reads topic.creation.*: for each group include and exclude, partitions (1), replication.factor (-1, the
+// broker's default), which fall back to those of the group default, and any topic setting.
+func ParseTopicGroups(names []string, set map[string]string) (TopicGroups, error) {
+	last, err := parseTopicGroup("default", topicGroup{partitions: 1, replication: -1}, set)
+	if err != nil {
+		return nil, err
+	}
+	last.include, last.exclude = nil, nil
+	var out TopicGroups
+	for _, name := range names {
+		if name == "default" || slices.ContainsFunc(out, func(g topicGroup) bool { return g.name == name }) {
+			return nil, fmt.Errorf("topic.creation.groups: %q is named twice; default is always there and must not be named", name)
+		}
+		g, err := parseTopicGroup(name, last, set)
+		if err != nil {
+			return nil, err
+		}
+		if len(g.include) == 0 {
+			return nil, fmt.Errorf("topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for", name)
+		}
+		out = append(out, g)
+	}
+	return append(out, last), nil
+}
+
+func parseTopicGroup(name string, fallback topicGroup, set map[string]string) (topicGroup, error) {
+	g := topicGroup{name: name, partitions: fallback.partitions, replication: fallback.replication, config: make(map[string]*string)}
+	for key, value := range set {
+		key, ok := strings.CutPrefix(key, name+".")
+		if !ok {
+			continue
+		}
+		var err error
+		switch key {
+		case "partitions":
+			var n int64
+			n, err = positiveOrDefault(value, 32)
+			g.partitions = int32(n)
+		case "replication.factor":
+			var n int64
+			n, err = positiveOrDefault(value, 16)
+			g.replication = int16(n)
+		case "include":
+			g.include, err = topicPatterns(value)
+		case "exclude":
+			g.exclude, err = topicPatterns(value)
+		default:
+			g.config[key] = &value
+		}
+		if err != nil {
+			return g, fmt.Errorf("topic.creation.%s.%s: %w", name, key, err)
+		}
+	}
+	return g, nil
+}
+
+func positiveOrDefault(value string, bits int) (int64, error) {
+	n, err := strconv.ParseInt(value, 10, bits)
+	if err != nil || n == 0 || n < -1 {
+		return 0, fmt.Errorf("%q is not a positive number or -1", value)
+	}
+	return n, nil
+}
+
+func topicPatterns(list string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		re, err := regexp.Compile("^(?:" + text + ")$")
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a regular expression (RE2 syntax): %w", text, err)
+		}
+		out = append(out, re)
+	}
+	return out, nil
+}
+
+// of finds the group of a topic.
+func (g TopicGroups) of(topic string) *topicGroup {
+	matches := func(list []*regexp.Regexp) bool {
+		return slices.ContainsFunc(list, func(re *regexp.Regexp) bool { return re.MatchString(topic) })
+	}
+	for i := range g[:len(g)-1] {
+		if matches(g[i].include) && !matches(g[i].exclude) {
+			return &g[i]
+		}
+	}
+	return &g[len(g)-1]
+}
+
+// topicMaker creates the topics that records go to before their first record. It is used by one goroutine.
+type topicMaker struct {
+	admin  *kadm.Client
+	groups TopicGroups
+	limits *TopicLimits
+	known  map[string]bool
+	used   func(topic string)
+}
+
+func newTopicMaker(client *kgo.Client, limits *TopicLimits, used func(string)) *topicMaker {
+	limits.connect(client)
+	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), used: used}
+}
+
+// ensure creates the topic unless it is there.
+func (m *topicMaker) ensure(ctx context.Context, topic string) error {
+	if m.known[topic] {
+		return nil
+	}
+	g := m.groups.of(topic)
+	r, err := m.admin.CreateTopic(ctx, g.partitions, g.replication, g.config, topic)
+	if err == nil {
+		err = r.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		// Without the right to create it, the topic may still be there.
+		if d, derr := m.admin.ListTopics(ctx, topic); derr != nil || !d.Has(topic) || d[topic].Err != nil {
+			return fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
+		}
+	}
+	if c, ok := r.Configs["max.message.bytes"]; ok { // of a topic that was just made; it may not be described yet
+		m.limits.note(topic, c.MaybeValue())
+	}
+	m.limits.learn(ctx, topic)
+	m.known[topic] = true
+	m.used(topic)
+	return nil
+}

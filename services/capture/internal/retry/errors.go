@@ -1,0 +1,59 @@
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// ErrFenced says that another worker runs the connector now. No session follows: the other worker is right, and would be
+// fenced in its turn.
+var ErrFenced = errors.New("another worker has taken the connector over")
+
+// ErrPermanent marks an error that no waiting mends.
+var ErrPermanent = errors.New("it stays wrong until something is changed")
+
+// Permanent makes an error that no waiting mends; its format is fmt.Errorf's.
+func Permanent(format string, args ...any) error {
+	return fmt.Errorf("%w; %w", fmt.Errorf(format, args...), ErrPermanent)
+}
+
+// Passing is an error that another session mends, whatever caused it.
+type Passing string
+
+// Error implements error.
+func (p Passing) Error() string { return string(p) }
+
+// Transient says whether another session can mend an error.
+func Transient(err error) bool {
+	if errors.Is(err, ErrFenced) || errors.Is(err, ErrPermanent) {
+		return false
+	}
+	if _, ok := errors.AsType[Passing](err); ok {
+		return true
+	}
+	if pgrepl.ReasonOf(err) != "" {
+		return pgrepl.Transient(err)
+	}
+	return pgrepl.Transient(err) || KafkaTransient(err)
+}
+
+// KafkaTransient says whether waiting can mend an error of the broker or of the way to it.
+func KafkaTransient(err error) bool {
+	if _, ok := errors.AsType[*kerr.Error](err); ok {
+		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnknownProducerID) ||
+			errors.Is(err, kerr.TransactionAbortable) || errors.Is(err, kerr.OutOfOrderSequenceNumber)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, kgo.ErrRecordTimeout) || errors.Is(err, kgo.ErrRecordRetries) || errors.Is(err, kgo.ErrAborting) || errors.Is(err, kgo.ErrClientClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}

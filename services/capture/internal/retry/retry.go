@@ -1,0 +1,92 @@
+// Package retry runs a connector's sessions: attempts that each connect, take up what the last one made durable, and work
+// until something fails. It owns the decision whether another one follows.
+//
+// Model. A failure is mended by waiting (the server restarts, the broker is away, the slot is not free yet), or it is not.
+// What an error says of itself decides first: [ErrPermanent], [ErrFenced] and [Passing]; then its reason, if it is one of
+// pgrepl's; then whether it comes from the network or is one of Kafka's that a client may retry.
+//
+// Guarantee. Nothing passes from one session to the next but what is durable outside the process, so a session after a failure and
+// one after kill -9 are the same.
+package retry
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// Policy says how long sessions that fail are followed by others.
+type Policy struct {
+	// Failures is how many sessions may fail one after the other and be tried again; -1 for any number.
+	Failures int
+	// MostDelay is the longest wait between two sessions. The first is 250 ms, each further one twice as long, and a
+	// quarter at most is added by chance.
+	MostDelay time.Duration
+	// SlotInUse is for how long a slot that somebody else reads is asked for again, every SlotDelay at least: after a crash
+	// the server may need wal_sender_timeout to notice that the slot's reader is gone.
+	SlotInUse, SlotDelay time.Duration
+	// Notice is told of a failed session, and after how long the next one begins.
+	Notice func(err error, in time.Duration)
+}
+
+const (
+	firstDelay  = 250 * time.Millisecond
+	steadyAfter = 30 * time.Second // a session that lasted this long makes the next delay the first again
+)
+
+// Sessions runs one session after the other until ctx ends, and returns nil then; or until one fails for a reason that waiting
+// does not mend, or too often, and returns its error.
+func Sessions(ctx context.Context, p Policy, session func(context.Context) error) error {
+	delay, failures := firstDelay, 0
+	var inUse time.Time // since when the slot is another's; zero if it is not
+	for {
+		began := time.Now()
+		err := session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("the session ended without a reason")
+		}
+		if time.Since(began) > steadyAfter {
+			delay, failures = firstDelay, 0
+		}
+		failures++
+		wait := delay
+		if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse {
+			inUse = time.Time{}
+		} else {
+			if inUse.IsZero() {
+				inUse = time.Now()
+			}
+			if time.Since(inUse) > p.SlotInUse {
+				return err
+			}
+			wait = min(delay, p.SlotDelay)
+		}
+		if !Transient(err) || p.Failures >= 0 && failures > p.Failures {
+			return err
+		}
+		p.Notice(err, wait)
+		if !Sleep(ctx, wait+time.Duration(rand.Int64N(int64(wait)/4+1))) {
+			return nil
+		}
+		delay = min(2*delay, max(firstDelay, p.MostDelay))
+	}
+}
+
+// Sleep waits; false if ctx ends before.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
