@@ -13,6 +13,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -142,6 +143,9 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		total.BatchesInFlight += s.BatchesInFlight
 		total.BufferedBytes += s.BufferedBytes
 		total.RowsDeadLettered += s.RowsDeadLettered
+		total.RowsPassedOver += s.RowsPassedOver
+		total.CommitToQueryableLatency = latency.Sum(total.CommitToQueryableLatency, s.CommitToQueryableLatency)
+		total.ProduceToQueryableLatency = latency.Sum(total.ProduceToQueryableLatency, s.ProduceToQueryableLatency)
 		total.Tombstones += s.Tombstones
 		total.Retries += s.Retries
 		if s.GetLastErrorTime().AsTime().After(total.GetLastErrorTime().AsTime()) {

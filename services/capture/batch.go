@@ -29,6 +29,10 @@ type tally struct {
 	transactions int
 	txID         uint32
 	commitTime   int64
+	// changed counts the transactions that have events, which is why they are delivered at once; the earliest of their commits was at
+	// oldest, the last at newest. Times are in microseconds since the Unix epoch.
+	changed        int64
+	oldest, newest int64
 	// steps are the snapshot's advances that the records make.
 	steps []snapshotStep
 	// traces are the sampled transactions.
@@ -59,6 +63,7 @@ func (t *tally) add(b *batch) {
 		t.transactions += b.transactions
 		t.txID, t.commitTime = b.txID, b.commitTime
 	}
+	t.change(b.changed, b.oldest, b.newest)
 	if b.incremental != nil {
 		t.incremental = b.incremental
 	}
@@ -68,6 +73,17 @@ func (t *tally) add(b *batch) {
 	for _, c := range b.counts {
 		t.count(c.table, c.op, c.n)
 	}
+}
+
+// change counts n transactions with events.
+func (t *tally) change(n, oldest, newest int64) {
+	if n == 0 {
+		return
+	}
+	if t.changed == 0 || oldest < t.oldest {
+		t.oldest = oldest
+	}
+	t.changed, t.newest = t.changed+n, newest
 }
 
 // reset forgets everything and keeps the memory.

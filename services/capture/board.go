@@ -16,6 +16,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -37,6 +38,7 @@ type entry struct {
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
 	reader *reader            // guarded by mu; nil unless streaming
+	ages   latency.Window     // guarded by mu; of transactions when they were durable in Kafka
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
 	// streaming.
 	incremental *incrementalProgress
@@ -140,8 +142,11 @@ func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
 	st.ExactlyOnce = exactlyOnce
 	st.TransactionsDelivered += int64(b.transactions)
 	if b.transactions > 0 {
-		commit := time.UnixMicro(b.commitTime)
-		st.LastCommitTime, st.CommitToKafka = timestamppb.New(commit), durationpb.New(now.Sub(commit))
+		st.LastCommitTime = timestamppb.New(time.UnixMicro(b.commitTime))
+	}
+	if b.changed > 0 {
+		st.CommitToKafka = durationpb.New(now.Sub(time.UnixMicro(b.newest)))
+		e.ages.Observe(now, now.Sub(time.UnixMicro(b.oldest)), b.changed)
 	}
 	if b.incremental != nil {
 		e.incremental = b.incremental
@@ -167,6 +172,7 @@ func (e *entry) snapshot() *capturev1.Capture {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := cloneCapture(e.state)
+	out.CommitToKafkaLatency = e.ages.Summary(time.Now())
 	if e.reader != nil {
 		out.ReceivedLsn = e.reader.conn.Received().String()
 		out.InFlightBytes = int64(e.reader.stage.inFlight())
@@ -261,12 +267,16 @@ func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
 		return nil
 	}
 	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
-	if err != nil || slot == nil {
+	if err != nil {
 		return nil
+	}
+	if slot == nil {
+		return &capturev1.Slot{Name: e.settings.slot, Missing: true}
 	}
 	return &capturev1.Slot{
 		Name: slot.Name, Plugin: slot.Plugin, Publication: e.settings.publication.Name, RestartLsn: slot.RestartLSN.String(),
 		ConfirmedFlushLsn: slot.ConfirmedFlush.String(), RetainedBytes: slot.Retained, WalStatus: slot.WALStatus, SafeWalBytes: slot.SafeWAL, Active: slot.Active,
+		ActivePid: slot.ActivePID, Failover: slot.Failover,
 	}
 }
 
@@ -319,7 +329,7 @@ func (b *Board) observe(meter metric.Meter) error {
 			o.ObserveInt64(confirmed, int64(conn.Confirmed()), of)
 			o.ObserveInt64(lag, int64(conn.Received()-min(conn.Received(), conn.Confirmed())), of)
 			o.ObserveInt64(inFlight, int64(st.inFlight()), of)
-			if s := e.withSlot(ctx).Slot; s != nil {
+			if s := e.withSlot(ctx).Slot; s != nil && !s.Missing {
 				o.ObserveInt64(retained, s.RetainedBytes, of)
 				o.ObserveInt64(safe, s.SafeWalBytes, of)
 				n := int64(0)

@@ -41,7 +41,7 @@ func newMeters(meter metric.Meter, tracer trace.Tracer, board *Board) (*meters, 
 	}
 	var err error
 	m.commitToProduce, err = meter.Float64Histogram("cdc_capture_commit_to_produce_seconds", metric.WithUnit("s"),
-		metric.WithDescription("Time from a transaction's commit to the broker's acknowledgement of its events; one sample a batch, of its last transaction."),
+		metric.WithDescription("Time from a transaction's commit to the broker's acknowledgement of its events; one sample for the oldest of the transactions that became durable together."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60))
 	if err != nil {
 		return nil, err
@@ -60,7 +60,9 @@ func (m *meters) delivered(b *tally, now time.Time) {
 	}
 	if b.transactions > 0 {
 		m.transactions.Add(ctx, int64(b.transactions))
-		m.commitToProduce.Record(ctx, now.Sub(time.UnixMicro(b.commitTime)).Seconds())
+	}
+	if b.changed > 0 {
+		m.commitToProduce.Record(ctx, now.Sub(time.UnixMicro(b.oldest)).Seconds())
 	}
 }
 

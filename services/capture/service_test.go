@@ -130,6 +130,36 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 	}
 }
 
+func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	board, name := NewBoard(), "c"+s.db
+	service := NewService(board, always)
+	config := s.config(name, nil)
+	running := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	await(t, s.db+".public.a", 1)
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	s.exec(t, "INSERT INTO a VALUES (3)")
+	await(t, s.db+".public.a", 3)
+	eventually(t, "both transactions are counted", func() error {
+		got, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name})
+		if l := got.GetCapture().GetCommitToKafkaLatency(); err != nil || l.Count != 2 || l.P99.AsDuration() <= 0 || l.Max.AsDuration() < l.P50.AsDuration() {
+			return fmt.Errorf("the ages are %v, %w", l, err)
+		}
+		if slot := got.Capture.Slot; slot.GetMissing() || slot.GetName() == "" || slot.GetActivePid() == 0 {
+			return fmt.Errorf("the slot is %v", slot)
+		}
+		return nil
+	})
+	running.stop(t)
+	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board}).failure(t)
+	got, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name})
+	if slot := got.GetCapture().GetSlot(); err != nil || !slot.GetMissing() || slot.GetName() != s.db {
+		t.Errorf("a slot that is gone is %v, %v", slot, err)
+	}
+}
+
 func TestAFailedCaptureIsShownUntilItIsDeletedOrAnothers(t *testing.T) {
 	s := newSource(t)
 	board := NewBoard()

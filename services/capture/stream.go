@@ -392,6 +392,9 @@ func (r *reader) commit(b *batch, m *pgrepl.Message) error {
 	b.at.Commit, b.at.Ordinal, b.whole = m.EndLSN, 0, true
 	b.transactions++
 	b.txID, b.commitTime = tx.xid, tx.commitTime
+	if tx.ordinal > 0 {
+		b.change(1, tx.commitTime, tx.commitTime)
+	}
 	r.dueWithoutRecords(b)
 	return nil
 }

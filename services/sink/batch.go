@@ -43,6 +43,8 @@ type batch struct {
 	oldest time.Time
 	newest time.Time
 	links  []tracedRecord
+	// cohorts are the rows by age.
+	cohorts cohorts
 }
 
 type refusedRecord struct {
@@ -98,6 +100,7 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 	case row.Row:
 		b.rows++
 		b.size += int64(len(raw) - before)
+		b.cohorts.add(e, r)
 		b.link(r)
 	case row.Tombstone:
 		b.tombstones++

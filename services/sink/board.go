@@ -74,6 +74,7 @@ type progress struct {
 	lastError  string
 	lastTime   time.Time
 	latency    time.Duration
+	ages       ages
 }
 
 type counts struct {
@@ -86,6 +87,9 @@ type partitionProgress struct {
 	position  int64
 	// end is the end of the log at the last fetch.
 	end int64
+	// rows are those in the table, the last since ingested.
+	rows     int64
+	ingested time.Time
 }
 
 func newProgress() *progress { return &progress{partitions: map[topicPartition]*partitionProgress{}} }
@@ -133,14 +137,18 @@ func (p *progress) ingested(tp topicPartition, b *batch) {
 	p.passed(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.partition(tp).position = b.cut.End
+	of := p.partition(tp)
+	of.position = b.cut.End
 	if b.rows == 0 {
 		return
 	}
+	now := time.Now()
+	of.rows, of.ingested = of.rows+b.rows, now
+	p.ages.visible(now, b.cohorts)
 	p.counts.rows += b.rows
 	p.counts.bytes += b.size
 	p.counts.batches++
-	p.latency = time.Since(b.newest)
+	p.latency = now.Sub(b.newest)
 }
 
 func (p *progress) setAside(n int, dead bool) {

@@ -29,6 +29,18 @@ func TestOrdersComeIntoTheTableOnce(t *testing.T) {
 	s.commits(1, 1000)
 	s.produce(2001, 2011, 2)
 	s.holds(2011)
+	got, err := s.service(r).GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: s.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows int64
+	for _, p := range got.Sink.Partitions {
+		rows += p.RowsIngested
+	}
+	// The orders' transactions were committed in 2023.
+	if committed := got.Sink.CommitToQueryableLatency; rows < 2000 || committed.Count != rows || got.Sink.ProduceToQueryableLatency.Count != rows || committed.P50.AsDuration() < 24*time.Hour {
+		t.Errorf("%d rows have the ages %v", rows, got.Sink)
+	}
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

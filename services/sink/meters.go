@@ -15,7 +15,8 @@ import (
 // meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
 type meters struct {
 	records, bytes, failures, skips metric.Int64Counter
-	seconds, visible                metric.Float64Histogram
+	seconds, visible, fromProduce   metric.Float64Histogram
+	batches                         metric.Int64Counter
 }
 
 // newMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
@@ -38,7 +39,9 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	m.failures = counter("cdc_sink_ingest_failures", "{failure}", "Attempts to ingest that failed, by reason and whether it is for good.")
 	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
 	m.seconds = histogram("cdc_sink_ingest_seconds", "Time of an attempt to ingest a batch, to its final status.")
-	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the production of a batch's newest record to its rows being in the table.")
+	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the commit of a change's transaction, by the source's clock, to its row being in the table; a sample for the oldest of each group of rows that were produced together. Snapshots have no part in it.")
+	m.fromProduce = histogram("cdc_sink_produce_to_visible_seconds", "The same from the record's production, of all rows.")
+	m.batches = counter("cdc_sink_batches", "{batch}", "Batches whose rows are in the table.")
 	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
 		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -48,19 +51,25 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 			return nil
 		}))
 	errs = append(errs, err)
-	_, err = meter.Int64ObservableGauge("cdc_sink_batches_in_flight", metric.WithUnit("{batch}"),
-		metric.WithDescription("Batches that are sent and whose final status is not known yet, by connector."),
-		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			for _, connector := range board.connectors() {
-				n := int64(0)
-				for _, t := range board.of(connector) {
-					n += t.flying.Load()
+	errs = append(errs, err)
+	// perConnector is a gauge that adds up what a connector's tasks have.
+	perConnector := func(name, unit, help string, of func(*task) int64) {
+		_, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
+			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+				for _, connector := range board.connectors() {
+					n := int64(0)
+					for _, t := range board.of(connector) {
+						n += of(t)
+					}
+					o.Observe(n, metric.WithAttributes(attribute.String("connector", connector)))
 				}
-				o.Observe(n, metric.WithAttributes(attribute.String("connector", connector)))
-			}
-			return nil
-		}))
-	return m, errors.Join(append(errs, err)...)
+				return nil
+			}))
+		errs = append(errs, err)
+	}
+	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *task) int64 { return t.flying.Load() })
+	perConnector("cdc_sink_buffered_bytes", "By", "Bytes that those batches hold, compressed, by connector.", func(t *task) int64 { return t.held.Load() })
+	return m, errors.Join(errs...)
 }
 
 func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took time.Duration, err error) {
@@ -95,8 +104,16 @@ func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
 	m.add(ctx, topic, "ingested", b.rows)
 	m.add(ctx, topic, "tombstone", b.tombstones)
 	m.add(ctx, topic, "delete", b.deletes)
-	if b.rows > 0 {
-		m.visible.Record(ctx, time.Since(b.newest).Seconds(), metric.WithAttributes(attribute.String("topic", topic)))
+	if b.rows == 0 {
+		return
+	}
+	now, of := time.Now(), metric.WithAttributes(attribute.String("topic", topic))
+	m.batches.Add(ctx, 1, of)
+	for _, c := range b.cohorts {
+		m.fromProduce.Record(ctx, now.Sub(c.produced).Seconds(), of)
+		if c.dated > 0 {
+			m.visible.Record(ctx, now.Sub(c.committed).Seconds(), of)
+		}
 	}
 }
 

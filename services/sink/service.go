@@ -11,9 +11,11 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/latency"
 )
 
 // Service shows the sinks of this worker, and takes care of the dead letters of any sink.
@@ -55,6 +57,8 @@ func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*s
 
 func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 	out := &sinkv1.Sink{Connector: name, Guarantee: tasks[0].guarantee()}
+	now := time.Now()
+	var committed, produced []*latencyv1.Latency
 	for _, t := range tasks {
 		ends := t.ends(ctx)
 		p := t.board
@@ -64,7 +68,9 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		out.BatchesIngested += p.counts.batches
 		out.RowsDeadLettered += p.counts.deadLetters
 		out.Tombstones += p.counts.tombstones
+		out.RowsPassedOver += p.counts.setAside - p.counts.deadLetters
 		out.Retries += p.counts.retries
+		committed, produced = append(committed, p.ages.committed.Summary(now)), append(produced, p.ages.produced.Summary(now))
 		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
 			out.LastError, out.LastErrorTime = p.lastError, timestamppb.New(p.lastTime)
 		}
@@ -75,7 +81,10 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 			end, ok := ends.Lookup(tp.topic, tp.partition)
 			progress := &sinkv1.PartitionProgress{
 				Topic: tp.topic, Partition: tp.partition, TargetDatabase: q.route.Database, TargetTable: q.route.Table,
-				Position: q.position, Committed: q.committed, WorkerId: t.env.WorkerID,
+				Position: q.position, Committed: q.committed, WorkerId: t.env.WorkerID, RowsIngested: q.rows,
+			}
+			if !q.ingested.IsZero() {
+				progress.LastIngestedTime = timestamppb.New(q.ingested)
 			}
 			if ok && end.Err == nil {
 				progress.End = end.Offset
@@ -86,6 +95,7 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		out.BufferedBytes += t.held.Load()
 		out.BatchesInFlight += t.flying.Load()
 	}
+	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = latency.Sum(committed...), latency.Sum(produced...)
 	return out
 }
 

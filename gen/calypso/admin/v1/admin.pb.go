@@ -16,6 +16,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -87,6 +88,65 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{0}
 }
 
+// CheckState is how a check came out, from good to bad.
+type CheckState int32
+
+const (
+	CheckState_CHECK_STATE_UNSPECIFIED CheckState = 0
+	CheckState_CHECK_STATE_OK          CheckState = 1
+	// Worth knowing; nothing is wrong.
+	CheckState_CHECK_STATE_NOTICE CheckState = 2
+	// Data flows, late or in danger: somebody should look.
+	CheckState_CHECK_STATE_WARNING CheckState = 3
+	// Data does not flow, or is lost.
+	CheckState_CHECK_STATE_ERROR CheckState = 4
+)
+
+// Enum value maps for CheckState.
+var (
+	CheckState_name = map[int32]string{
+		0: "CHECK_STATE_UNSPECIFIED",
+		1: "CHECK_STATE_OK",
+		2: "CHECK_STATE_NOTICE",
+		3: "CHECK_STATE_WARNING",
+		4: "CHECK_STATE_ERROR",
+	}
+	CheckState_value = map[string]int32{
+		"CHECK_STATE_UNSPECIFIED": 0,
+		"CHECK_STATE_OK":          1,
+		"CHECK_STATE_NOTICE":      2,
+		"CHECK_STATE_WARNING":     3,
+		"CHECK_STATE_ERROR":       4,
+	}
+)
+
+func (x CheckState) Enum() *CheckState {
+	p := new(CheckState)
+	*p = x
+	return p
+}
+
+func (x CheckState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CheckState) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_admin_v1_admin_proto_enumTypes[1].Descriptor()
+}
+
+func (CheckState) Type() protoreflect.EnumType {
+	return &file_calypso_admin_v1_admin_proto_enumTypes[1]
+}
+
+func (x CheckState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CheckState.Descriptor instead.
+func (CheckState) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
 type RowDifference_Kind int32
 
 const (
@@ -126,11 +186,11 @@ func (x RowDifference_Kind) String() string {
 }
 
 func (RowDifference_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_calypso_admin_v1_admin_proto_enumTypes[1].Descriptor()
+	return file_calypso_admin_v1_admin_proto_enumTypes[2].Descriptor()
 }
 
 func (RowDifference_Kind) Type() protoreflect.EnumType {
-	return &file_calypso_admin_v1_admin_proto_enumTypes[1]
+	return &file_calypso_admin_v1_admin_proto_enumTypes[2]
 }
 
 func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
@@ -139,7 +199,7 @@ func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RowDifference_Kind.Descriptor instead.
 func (RowDifference_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14, 0}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21, 0}
 }
 
 type ServiceHealth struct {
@@ -308,11 +368,105 @@ func (x *GetHealthResponse) GetServices() []*ServiceHealth {
 	return nil
 }
 
+// HealthCheck is one thing that admin looks at in a pipeline.
+type HealthCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is looked at: source_state, sink_state, fleet, capture, snapshot, slot, slot_space, progress, lag, delivery, ingestion,
+	// dead_letters, topics, tables.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is about, where a pipeline has several of them: a connector, a fleet, a segment of the way.
+	Subject string     `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	State   CheckState `protobuf:"varint,3,opt,name=state,proto3,enum=calypso.admin.v1.CheckState" json:"state,omitempty"`
+	// One sentence: what was found.
+	Summary string `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
+	// What to do about it: SQL, an az or a calypsoctl command. Empty where there is nothing to do.
+	Remedy string `protobuf:"bytes,5,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// Since when the check has had this state, as far back as admin has looked.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HealthCheck) Reset() {
+	*x = HealthCheck{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthCheck) ProtoMessage() {}
+
+func (x *HealthCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
+func (*HealthCheck) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HealthCheck) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HealthCheck) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *HealthCheck) GetState() CheckState {
+	if x != nil {
+		return x.State
+	}
+	return CheckState_CHECK_STATE_UNSPECIFIED
+}
+
+func (x *HealthCheck) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *HealthCheck) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
+func (x *HealthCheck) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 type Pipeline struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the source connector.
-	Source       string              `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
-	Verdict      Verdict             `protobuf:"varint,2,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Follows from the checks: broken with an error, degraded with a warning, paused or snapshotting where a notice of a connector's state
+	// or a snapshot says so, else healthy.
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=calypso.admin.v1.Verdict" json:"verdict,omitempty"`
+	// The summary of the check that decides; what flows, if all is well.
 	Reason       string              `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	SourceStatus *v1.ConnectorStatus `protobuf:"bytes,4,opt,name=source_status,json=sourceStatus,proto3" json:"source_status,omitempty"`
 	Capture      *v11.Capture        `protobuf:"bytes,5,opt,name=capture,proto3" json:"capture,omitempty"`
@@ -325,14 +479,16 @@ type Pipeline struct {
 	// Absent while the slot is not known.
 	SlotForecast *SlotForecast `protobuf:"bytes,10,opt,name=slot_forecast,json=slotForecast,proto3" json:"slot_forecast,omitempty"`
 	// Source offsets, as ConnectorService.GetOffsets returns them; only in GetPipeline's answer.
-	Offsets       []*v1.Offset `protobuf:"bytes,11,rep,name=offsets,proto3" json:"offsets,omitempty"`
+	Offsets []*v1.Offset `protobuf:"bytes,11,rep,name=offsets,proto3" json:"offsets,omitempty"`
+	// All checks, worst first; verdict and reason follow from them.
+	Checks        []*HealthCheck `protobuf:"bytes,12,rep,name=checks,proto3" json:"checks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Pipeline) Reset() {
 	*x = Pipeline{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +500,7 @@ func (x *Pipeline) String() string {
 func (*Pipeline) ProtoMessage() {}
 
 func (x *Pipeline) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +513,7 @@ func (x *Pipeline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pipeline.ProtoReflect.Descriptor instead.
 func (*Pipeline) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Pipeline) GetSource() string {
@@ -437,6 +593,13 @@ func (x *Pipeline) GetOffsets() []*v1.Offset {
 	return nil
 }
 
+func (x *Pipeline) GetChecks() []*HealthCheck {
+	if x != nil {
+		return x.Checks
+	}
+	return nil
+}
+
 type PipelineSink struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Status *v1.ConnectorStatus    `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
@@ -451,7 +614,7 @@ type PipelineSink struct {
 
 func (x *PipelineSink) Reset() {
 	*x = PipelineSink{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -463,7 +626,7 @@ func (x *PipelineSink) String() string {
 func (*PipelineSink) ProtoMessage() {}
 
 func (x *PipelineSink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -476,7 +639,7 @@ func (x *PipelineSink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineSink.ProtoReflect.Descriptor instead.
 func (*PipelineSink) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PipelineSink) GetStatus() *v1.ConnectorStatus {
@@ -523,7 +686,7 @@ type Lag struct {
 
 func (x *Lag) Reset() {
 	*x = Lag{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -535,7 +698,7 @@ func (x *Lag) String() string {
 func (*Lag) ProtoMessage() {}
 
 func (x *Lag) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -548,7 +711,7 @@ func (x *Lag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lag.ProtoReflect.Descriptor instead.
 func (*Lag) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Lag) GetBytes() int64 {
@@ -589,7 +752,7 @@ type SlotForecast struct {
 
 func (x *SlotForecast) Reset() {
 	*x = SlotForecast{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +764,7 @@ func (x *SlotForecast) String() string {
 func (*SlotForecast) ProtoMessage() {}
 
 func (x *SlotForecast) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +777,7 @@ func (x *SlotForecast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotForecast.ProtoReflect.Descriptor instead.
 func (*SlotForecast) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SlotForecast) GetRetainedBytes() int64 {
@@ -653,7 +816,7 @@ type ListPipelinesRequest struct {
 
 func (x *ListPipelinesRequest) Reset() {
 	*x = ListPipelinesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +828,7 @@ func (x *ListPipelinesRequest) String() string {
 func (*ListPipelinesRequest) ProtoMessage() {}
 
 func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +841,7 @@ func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesRequest.ProtoReflect.Descriptor instead.
 func (*ListPipelinesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 type ListPipelinesResponse struct {
@@ -690,7 +853,7 @@ type ListPipelinesResponse struct {
 
 func (x *ListPipelinesResponse) Reset() {
 	*x = ListPipelinesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +865,7 @@ func (x *ListPipelinesResponse) String() string {
 func (*ListPipelinesResponse) ProtoMessage() {}
 
 func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +878,7 @@ func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesResponse.ProtoReflect.Descriptor instead.
 func (*ListPipelinesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPipelinesResponse) GetPipelines() []*Pipeline {
@@ -734,7 +897,7 @@ type GetPipelineRequest struct {
 
 func (x *GetPipelineRequest) Reset() {
 	*x = GetPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +909,7 @@ func (x *GetPipelineRequest) String() string {
 func (*GetPipelineRequest) ProtoMessage() {}
 
 func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +922,7 @@ func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineRequest.ProtoReflect.Descriptor instead.
 func (*GetPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPipelineRequest) GetSource() string {
@@ -778,7 +941,7 @@ type GetPipelineResponse struct {
 
 func (x *GetPipelineResponse) Reset() {
 	*x = GetPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +953,7 @@ func (x *GetPipelineResponse) String() string {
 func (*GetPipelineResponse) ProtoMessage() {}
 
 func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,12 +966,387 @@ func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineResponse.ProtoReflect.Descriptor instead.
 func (*GetPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetPipelineResponse) GetPipeline() *Pipeline {
 	if x != nil {
 		return x.Pipeline
+	}
+	return nil
+}
+
+type WatchPipelinesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only the pipeline of this source connector; all if empty. NOT_FOUND if there is none when the watch begins.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// How often to look for changes: 1 s if it is not set, 500 ms at least, one minute at most.
+	Interval      *durationpb.Duration `protobuf:"bytes,2,opt,name=interval,proto3" json:"interval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPipelinesRequest) Reset() {
+	*x = WatchPipelinesRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPipelinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPipelinesRequest) ProtoMessage() {}
+
+func (x *WatchPipelinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPipelinesRequest.ProtoReflect.Descriptor instead.
+func (*WatchPipelinesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *WatchPipelinesRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *WatchPipelinesRequest) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+type WatchPipelinesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pipelines that changed, sorted by source. In the first message all of them, so that an empty one says that there are none.
+	Pipelines []*Pipeline `protobuf:"bytes,1,rep,name=pipelines,proto3" json:"pipelines,omitempty"`
+	// Sources whose connectors were deleted.
+	Deleted       []string               `protobuf:"bytes,2,rep,name=deleted,proto3" json:"deleted,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPipelinesResponse) Reset() {
+	*x = WatchPipelinesResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPipelinesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPipelinesResponse) ProtoMessage() {}
+
+func (x *WatchPipelinesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPipelinesResponse.ProtoReflect.Descriptor instead.
+func (*WatchPipelinesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WatchPipelinesResponse) GetPipelines() []*Pipeline {
+	if x != nil {
+		return x.Pipelines
+	}
+	return nil
+}
+
+func (x *WatchPipelinesResponse) GetDeleted() []string {
+	if x != nil {
+		return x.Deleted
+	}
+	return nil
+}
+
+func (x *WatchPipelinesResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+type ListPipelineTablesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPipelineTablesRequest) Reset() {
+	*x = ListPipelineTablesRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPipelineTablesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPipelineTablesRequest) ProtoMessage() {}
+
+func (x *ListPipelineTablesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPipelineTablesRequest.ProtoReflect.Descriptor instead.
+func (*ListPipelineTablesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListPipelineTablesRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+type ListPipelineTablesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sorted by topic.
+	Tables        []*PipelineTable `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPipelineTablesResponse) Reset() {
+	*x = ListPipelineTablesResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPipelineTablesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPipelineTablesResponse) ProtoMessage() {}
+
+func (x *ListPipelineTablesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPipelineTablesResponse.ProtoReflect.Descriptor instead.
+func (*ListPipelineTablesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListPipelineTablesResponse) GetTables() []*PipelineTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+// PipelineTable is one table's way from the source to the targets. A topic that only a sink names, or to which several tables are
+// routed, has a row too.
+type PipelineTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// schema.table; empty if the topic is not a table's.
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Topic string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Progress of the table's snapshot; absent if the running connector took none.
+	Snapshot *v11.TableSnapshot `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// One for each sink of the pipeline that reads the topic, and for each of its targets.
+	Sinks         []*PipelineTableSink `protobuf:"bytes,4,rep,name=sinks,proto3" json:"sinks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PipelineTable) Reset() {
+	*x = PipelineTable{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PipelineTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PipelineTable) ProtoMessage() {}
+
+func (x *PipelineTable) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PipelineTable.ProtoReflect.Descriptor instead.
+func (*PipelineTable) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PipelineTable) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *PipelineTable) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *PipelineTable) GetSnapshot() *v11.TableSnapshot {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *PipelineTable) GetSinks() []*PipelineTableSink {
+	if x != nil {
+		return x.Sinks
+	}
+	return nil
+}
+
+// PipelineTableSink is where a sink puts a topic's rows and how far it is.
+type PipelineTableSink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the sink connector.
+	Sink string `protobuf:"bytes,1,opt,name=sink,proto3" json:"sink,omitempty"`
+	// Empty before the sink's tasks have the topic's partitions.
+	TargetDatabase string                   `protobuf:"bytes,2,opt,name=target_database,json=targetDatabase,proto3" json:"target_database,omitempty"`
+	TargetTable    string                   `protobuf:"bytes,3,opt,name=target_table,json=targetTable,proto3" json:"target_table,omitempty"`
+	Partitions     []*v12.PartitionProgress `protobuf:"bytes,4,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	// Records of the topic that are not in the target yet.
+	RecordsWaiting int64 `protobuf:"varint,5,opt,name=records_waiting,json=recordsWaiting,proto3" json:"records_waiting,omitempty"`
+	// Rows that the present workers have ingested since they took the partitions.
+	RowsIngested     int64                  `protobuf:"varint,6,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
+	LastIngestedTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *PipelineTableSink) Reset() {
+	*x = PipelineTableSink{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PipelineTableSink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PipelineTableSink) ProtoMessage() {}
+
+func (x *PipelineTableSink) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PipelineTableSink.ProtoReflect.Descriptor instead.
+func (*PipelineTableSink) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PipelineTableSink) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *PipelineTableSink) GetTargetDatabase() string {
+	if x != nil {
+		return x.TargetDatabase
+	}
+	return ""
+}
+
+func (x *PipelineTableSink) GetTargetTable() string {
+	if x != nil {
+		return x.TargetTable
+	}
+	return ""
+}
+
+func (x *PipelineTableSink) GetPartitions() []*v12.PartitionProgress {
+	if x != nil {
+		return x.Partitions
+	}
+	return nil
+}
+
+func (x *PipelineTableSink) GetRecordsWaiting() int64 {
+	if x != nil {
+		return x.RecordsWaiting
+	}
+	return 0
+}
+
+func (x *PipelineTableSink) GetRowsIngested() int64 {
+	if x != nil {
+		return x.RowsIngested
+	}
+	return 0
+}
+
+func (x *PipelineTableSink) GetLastIngestedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastIngestedTime
 	}
 	return nil
 }
@@ -831,7 +1369,7 @@ type VerifyPipelineRequest struct {
 
 func (x *VerifyPipelineRequest) Reset() {
 	*x = VerifyPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +1381,7 @@ func (x *VerifyPipelineRequest) String() string {
 func (*VerifyPipelineRequest) ProtoMessage() {}
 
 func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +1394,7 @@ func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineRequest.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VerifyPipelineRequest) GetSource() string {
@@ -909,7 +1447,7 @@ type VerifyPipelineResponse struct {
 
 func (x *VerifyPipelineResponse) Reset() {
 	*x = VerifyPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1459,7 @@ func (x *VerifyPipelineResponse) String() string {
 func (*VerifyPipelineResponse) ProtoMessage() {}
 
 func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1472,7 @@ func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineResponse.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerifyPipelineResponse) GetEvent() isVerifyPipelineResponse_Event {
@@ -1025,7 +1563,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1037,7 +1575,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1050,7 +1588,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerifyProgress) GetTable() string {
@@ -1109,7 +1647,7 @@ type RowDifference struct {
 
 func (x *RowDifference) Reset() {
 	*x = RowDifference{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1659,7 @@ func (x *RowDifference) String() string {
 func (*RowDifference) ProtoMessage() {}
 
 func (x *RowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1672,7 @@ func (x *RowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowDifference.ProtoReflect.Descriptor instead.
 func (*RowDifference) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *RowDifference) GetTable() string {
@@ -1191,7 +1729,7 @@ type TableVerification struct {
 
 func (x *TableVerification) Reset() {
 	*x = TableVerification{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1203,7 +1741,7 @@ func (x *TableVerification) String() string {
 func (*TableVerification) ProtoMessage() {}
 
 func (x *TableVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1216,7 +1754,7 @@ func (x *TableVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableVerification.ProtoReflect.Descriptor instead.
 func (*TableVerification) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TableVerification) GetTable() string {
@@ -1315,7 +1853,7 @@ type TableExtent struct {
 
 func (x *TableExtent) Reset() {
 	*x = TableExtent{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1865,7 @@ func (x *TableExtent) String() string {
 func (*TableExtent) ProtoMessage() {}
 
 func (x *TableExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1878,7 @@ func (x *TableExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableExtent.ProtoReflect.Descriptor instead.
 func (*TableExtent) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TableExtent) GetRows() int64 {
@@ -1377,7 +1915,7 @@ type VerifySummary struct {
 
 func (x *VerifySummary) Reset() {
 	*x = VerifySummary{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1927,7 @@ func (x *VerifySummary) String() string {
 func (*VerifySummary) ProtoMessage() {}
 
 func (x *VerifySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1940,7 @@ func (x *VerifySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySummary.ProtoReflect.Descriptor instead.
 func (*VerifySummary) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerifySummary) GetEqual() bool {
@@ -1430,7 +1968,7 @@ var File_calypso_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\"u\n" +
+	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n" +
 	"\rServiceHealth\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
@@ -1440,7 +1978,14 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x11GetHealthResponse\x123\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
-	"\bservices\x18\x03 \x03(\v2\x1f.calypso.admin.v1.ServiceHealthR\bservices\"\xc1\x04\n" +
+	"\bservices\x18\x03 \x03(\v2\x1f.calypso.admin.v1.ServiceHealthR\bservices\"\xd3\x01\n" +
+	"\vHealthCheck\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x122\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x1c.calypso.admin.v1.CheckStateR\x05state\x12\x18\n" +
+	"\asummary\x18\x04 \x01(\tR\asummary\x12\x16\n" +
+	"\x06remedy\x18\x05 \x01(\tR\x06remedy\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\xf8\x04\n" +
 	"\bPipeline\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x123\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x19.calypso.admin.v1.VerdictR\averdict\x12\x16\n" +
@@ -1453,7 +1998,8 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x10capture_to_kafka\x18\t \x01(\v2\x15.calypso.admin.v1.LagR\x0ecaptureToKafka\x12C\n" +
 	"\rslot_forecast\x18\n" +
 	" \x01(\v2\x1e.calypso.admin.v1.SlotForecastR\fslotForecast\x126\n" +
-	"\aoffsets\x18\v \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\"\xf6\x01\n" +
+	"\aoffsets\x18\v \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\x125\n" +
+	"\x06checks\x18\f \x03(\v2\x1d.calypso.admin.v1.HealthCheckR\x06checks\"\xf6\x01\n" +
 	"\fPipelineSink\x12=\n" +
 	"\x06status\x18\x01 \x01(\v2%.calypso.connector.v1.ConnectorStatusR\x06status\x12)\n" +
 	"\x04sink\x18\x02 \x01(\v2\x15.calypso.sink.v1.SinkR\x04sink\x129\n" +
@@ -1475,7 +2021,33 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x12GetPipelineRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\"M\n" +
 	"\x13GetPipelineResponse\x126\n" +
-	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline\"\xbb\x01\n" +
+	"\bpipeline\x18\x01 \x01(\v2\x1a.calypso.admin.v1.PipelineR\bpipeline\"f\n" +
+	"\x15WatchPipelinesRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x125\n" +
+	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\x9c\x01\n" +
+	"\x16WatchPipelinesResponse\x128\n" +
+	"\tpipelines\x18\x01 \x03(\v2\x1a.calypso.admin.v1.PipelineR\tpipelines\x12\x18\n" +
+	"\adeleted\x18\x02 \x03(\tR\adeleted\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"3\n" +
+	"\x19ListPipelineTablesRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\"U\n" +
+	"\x1aListPipelineTablesResponse\x127\n" +
+	"\x06tables\x18\x01 \x03(\v2\x1f.calypso.admin.v1.PipelineTableR\x06tables\"\xb5\x01\n" +
+	"\rPipelineTable\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +
+	"\bsnapshot\x18\x03 \x01(\v2!.calypso.capture.v1.TableSnapshotR\bsnapshot\x129\n" +
+	"\x05sinks\x18\x04 \x03(\v2#.calypso.admin.v1.PipelineTableSinkR\x05sinks\"\xcf\x02\n" +
+	"\x11PipelineTableSink\x12\x12\n" +
+	"\x04sink\x18\x01 \x01(\tR\x04sink\x12'\n" +
+	"\x0ftarget_database\x18\x02 \x01(\tR\x0etargetDatabase\x12!\n" +
+	"\ftarget_table\x18\x03 \x01(\tR\vtargetTable\x12B\n" +
+	"\n" +
+	"partitions\x18\x04 \x03(\v2\".calypso.sink.v1.PartitionProgressR\n" +
+	"partitions\x12'\n" +
+	"\x0frecords_waiting\x18\x05 \x01(\x03R\x0erecordsWaiting\x12#\n" +
+	"\rrows_ingested\x18\x06 \x01(\x03R\frowsIngested\x12H\n" +
+	"\x12last_ingested_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\"\xbb\x01\n" +
 	"\x15VerifyPipelineRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
 	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
@@ -1537,12 +2109,21 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x14VERDICT_SNAPSHOTTING\x10\x02\x12\x12\n" +
 	"\x0eVERDICT_PAUSED\x10\x03\x12\x14\n" +
 	"\x10VERDICT_DEGRADED\x10\x04\x12\x12\n" +
-	"\x0eVERDICT_BROKEN\x10\x052\xff\x03\n" +
+	"\x0eVERDICT_BROKEN\x10\x05*\x85\x01\n" +
+	"\n" +
+	"CheckState\x12\x1b\n" +
+	"\x17CHECK_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCHECK_STATE_OK\x10\x01\x12\x16\n" +
+	"\x12CHECK_STATE_NOTICE\x10\x02\x12\x17\n" +
+	"\x13CHECK_STATE_WARNING\x10\x03\x12\x15\n" +
+	"\x11CHECK_STATE_ERROR\x10\x042\x9d\x06\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
 	"\rListPipelines\x12&.calypso.admin.v1.ListPipelinesRequest\x1a'.calypso.admin.v1.ListPipelinesResponse\"\x15\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/pipelines\x12z\n" +
-	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x8f\x01\n" +
+	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x82\x01\n" +
+	"\x0eWatchPipelines\x12'.calypso.admin.v1.WatchPipelinesRequest\x1a(.calypso.admin.v1.WatchPipelinesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/pipelines:watch0\x01\x12\x96\x01\n" +
+	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x8f\x01\n" +
 	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01B\xc1\x01\n" +
 	"\x14com.calypso.admin.v1B\n" +
 	"AdminProtoP\x01Z;github.com/calypso-cdc/calypso/gen/calypso/admin/v1;adminv1\xa2\x02\x03CAX\xaa\x02\x10Calypso.Admin.V1\xca\x02\x10Calypso\\Admin\\V1\xe2\x02\x1cCalypso\\Admin\\V1\\GPBMetadata\xea\x02\x12Calypso::Admin::V1b\x06proto3"
@@ -1559,75 +2140,101 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_calypso_admin_v1_admin_proto_rawDescData
 }
 
-var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
-	(Verdict)(0),                   // 0: calypso.admin.v1.Verdict
-	(RowDifference_Kind)(0),        // 1: calypso.admin.v1.RowDifference.Kind
-	(*ServiceHealth)(nil),          // 2: calypso.admin.v1.ServiceHealth
-	(*GetHealthRequest)(nil),       // 3: calypso.admin.v1.GetHealthRequest
-	(*GetHealthResponse)(nil),      // 4: calypso.admin.v1.GetHealthResponse
-	(*Pipeline)(nil),               // 5: calypso.admin.v1.Pipeline
-	(*PipelineSink)(nil),           // 6: calypso.admin.v1.PipelineSink
-	(*Lag)(nil),                    // 7: calypso.admin.v1.Lag
-	(*SlotForecast)(nil),           // 8: calypso.admin.v1.SlotForecast
-	(*ListPipelinesRequest)(nil),   // 9: calypso.admin.v1.ListPipelinesRequest
-	(*ListPipelinesResponse)(nil),  // 10: calypso.admin.v1.ListPipelinesResponse
-	(*GetPipelineRequest)(nil),     // 11: calypso.admin.v1.GetPipelineRequest
-	(*GetPipelineResponse)(nil),    // 12: calypso.admin.v1.GetPipelineResponse
-	(*VerifyPipelineRequest)(nil),  // 13: calypso.admin.v1.VerifyPipelineRequest
-	(*VerifyPipelineResponse)(nil), // 14: calypso.admin.v1.VerifyPipelineResponse
-	(*VerifyProgress)(nil),         // 15: calypso.admin.v1.VerifyProgress
-	(*RowDifference)(nil),          // 16: calypso.admin.v1.RowDifference
-	(*TableVerification)(nil),      // 17: calypso.admin.v1.TableVerification
-	(*TableExtent)(nil),            // 18: calypso.admin.v1.TableExtent
-	(*VerifySummary)(nil),          // 19: calypso.admin.v1.VerifySummary
-	(*v1.ConnectorStatus)(nil),     // 20: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),            // 21: calypso.capture.v1.Capture
-	(*v1.Offset)(nil),              // 22: calypso.connector.v1.Offset
-	(*v12.Sink)(nil),               // 23: calypso.sink.v1.Sink
-	(*durationpb.Duration)(nil),    // 24: google.protobuf.Duration
+	(Verdict)(0),                       // 0: calypso.admin.v1.Verdict
+	(CheckState)(0),                    // 1: calypso.admin.v1.CheckState
+	(RowDifference_Kind)(0),            // 2: calypso.admin.v1.RowDifference.Kind
+	(*ServiceHealth)(nil),              // 3: calypso.admin.v1.ServiceHealth
+	(*GetHealthRequest)(nil),           // 4: calypso.admin.v1.GetHealthRequest
+	(*GetHealthResponse)(nil),          // 5: calypso.admin.v1.GetHealthResponse
+	(*HealthCheck)(nil),                // 6: calypso.admin.v1.HealthCheck
+	(*Pipeline)(nil),                   // 7: calypso.admin.v1.Pipeline
+	(*PipelineSink)(nil),               // 8: calypso.admin.v1.PipelineSink
+	(*Lag)(nil),                        // 9: calypso.admin.v1.Lag
+	(*SlotForecast)(nil),               // 10: calypso.admin.v1.SlotForecast
+	(*ListPipelinesRequest)(nil),       // 11: calypso.admin.v1.ListPipelinesRequest
+	(*ListPipelinesResponse)(nil),      // 12: calypso.admin.v1.ListPipelinesResponse
+	(*GetPipelineRequest)(nil),         // 13: calypso.admin.v1.GetPipelineRequest
+	(*GetPipelineResponse)(nil),        // 14: calypso.admin.v1.GetPipelineResponse
+	(*WatchPipelinesRequest)(nil),      // 15: calypso.admin.v1.WatchPipelinesRequest
+	(*WatchPipelinesResponse)(nil),     // 16: calypso.admin.v1.WatchPipelinesResponse
+	(*ListPipelineTablesRequest)(nil),  // 17: calypso.admin.v1.ListPipelineTablesRequest
+	(*ListPipelineTablesResponse)(nil), // 18: calypso.admin.v1.ListPipelineTablesResponse
+	(*PipelineTable)(nil),              // 19: calypso.admin.v1.PipelineTable
+	(*PipelineTableSink)(nil),          // 20: calypso.admin.v1.PipelineTableSink
+	(*VerifyPipelineRequest)(nil),      // 21: calypso.admin.v1.VerifyPipelineRequest
+	(*VerifyPipelineResponse)(nil),     // 22: calypso.admin.v1.VerifyPipelineResponse
+	(*VerifyProgress)(nil),             // 23: calypso.admin.v1.VerifyProgress
+	(*RowDifference)(nil),              // 24: calypso.admin.v1.RowDifference
+	(*TableVerification)(nil),          // 25: calypso.admin.v1.TableVerification
+	(*TableExtent)(nil),                // 26: calypso.admin.v1.TableExtent
+	(*VerifySummary)(nil),              // 27: calypso.admin.v1.VerifySummary
+	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
+	(*v1.ConnectorStatus)(nil),         // 29: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),                // 30: calypso.capture.v1.Capture
+	(*v1.Offset)(nil),                  // 31: calypso.connector.v1.Offset
+	(*v12.Sink)(nil),                   // 32: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),        // 33: google.protobuf.Duration
+	(*v11.TableSnapshot)(nil),          // 34: calypso.capture.v1.TableSnapshot
+	(*v12.PartitionProgress)(nil),      // 35: calypso.sink.v1.PartitionProgress
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
-	2,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
-	0,  // 2: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	20, // 3: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	21, // 4: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
-	6,  // 5: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	7,  // 6: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
-	7,  // 7: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
-	8,  // 8: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
-	22, // 9: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
-	20, // 10: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	23, // 11: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	7,  // 12: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
-	7,  // 13: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
-	24, // 14: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
-	24, // 15: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
-	5,  // 16: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	5,  // 17: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	24, // 18: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	15, // 19: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	16, // 20: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	17, // 21: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	19, // 22: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	1,  // 23: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	18, // 24: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	18, // 25: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	3,  // 26: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	9,  // 27: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	11, // 28: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	13, // 29: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	4,  // 30: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	10, // 31: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	12, // 32: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	14, // 33: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	30, // [30:34] is the sub-list for method output_type
-	26, // [26:30] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	3,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
+	1,  // 2: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
+	28, // 3: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
+	0,  // 4: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
+	29, // 5: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	30, // 6: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	8,  // 7: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
+	9,  // 8: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
+	9,  // 9: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
+	10, // 10: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
+	31, // 11: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	6,  // 12: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
+	29, // 13: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	32, // 14: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	9,  // 15: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
+	9,  // 16: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
+	33, // 17: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	33, // 18: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	7,  // 19: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	7,  // 20: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	33, // 21: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
+	7,  // 22: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	28, // 23: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
+	19, // 24: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
+	34, // 25: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
+	20, // 26: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
+	35, // 27: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	28, // 28: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	33, // 29: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	23, // 30: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	24, // 31: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	25, // 32: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	27, // 33: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	2,  // 34: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	26, // 35: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	26, // 36: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	4,  // 37: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	11, // 38: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	13, // 39: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	15, // 40: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	17, // 41: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	21, // 42: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	5,  // 43: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	12, // 44: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	14, // 45: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	16, // 46: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	18, // 47: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	22, // 48: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	43, // [43:49] is the sub-list for method output_type
+	37, // [37:43] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -1635,7 +2242,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[12].OneofWrappers = []any{
+	file_calypso_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{
 		(*VerifyPipelineResponse_Progress)(nil),
 		(*VerifyPipelineResponse_Difference)(nil),
 		(*VerifyPipelineResponse_Table)(nil),
@@ -1646,8 +2253,8 @@ func file_calypso_admin_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   18,
+			NumEnums:      3,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

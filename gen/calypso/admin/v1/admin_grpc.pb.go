@@ -21,17 +21,21 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_GetHealth_FullMethodName      = "/calypso.admin.v1.AdminService/GetHealth"
-	AdminService_ListPipelines_FullMethodName  = "/calypso.admin.v1.AdminService/ListPipelines"
-	AdminService_GetPipeline_FullMethodName    = "/calypso.admin.v1.AdminService/GetPipeline"
-	AdminService_VerifyPipeline_FullMethodName = "/calypso.admin.v1.AdminService/VerifyPipeline"
+	AdminService_GetHealth_FullMethodName          = "/calypso.admin.v1.AdminService/GetHealth"
+	AdminService_ListPipelines_FullMethodName      = "/calypso.admin.v1.AdminService/ListPipelines"
+	AdminService_GetPipeline_FullMethodName        = "/calypso.admin.v1.AdminService/GetPipeline"
+	AdminService_WatchPipelines_FullMethodName     = "/calypso.admin.v1.AdminService/WatchPipelines"
+	AdminService_ListPipelineTables_FullMethodName = "/calypso.admin.v1.AdminService/ListPipelineTables"
+	AdminService_VerifyPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/VerifyPipeline"
 )
 
 // AdminServiceClient is the client API for AdminService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// AdminService answers questions about the whole system. It holds no state: everything is asked of the fleets.
+// AdminService answers questions about the whole system. It holds no state: everything is asked of the fleets. Errors carry
+// google.rpc.ErrorInfo with domain "calypso": CONNECTOR_NOT_FOUND of a pipeline that is none, SERVICE_UNAVAILABLE while a fleet cannot be
+// asked, REQUEST_INVALID with a google.rpc.BadRequest violation for a field that cannot be used, and the reasons of the workers.
 type AdminServiceClient interface {
 	// GetHealth returns the health of every service and one verdict.
 	GetHealth(ctx context.Context, in *GetHealthRequest, opts ...grpc.CallOption) (*GetHealthResponse, error)
@@ -39,6 +43,11 @@ type AdminServiceClient interface {
 	ListPipelines(ctx context.Context, in *ListPipelinesRequest, opts ...grpc.CallOption) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(ctx context.Context, in *GetPipelineRequest, opts ...grpc.CallOption) (*GetPipelineResponse, error)
+	// WatchPipelines streams pipelines: first all of them, then each that changed. A watcher that reads slowly misses states in between
+	// and gets the newest; all watchers share the questions to the fleets. Over HTTP each line is a JSON object {"result": …}.
+	WatchPipelines(ctx context.Context, in *WatchPipelinesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchPipelinesResponse], error)
+	// ListPipelineTables returns the tables of a pipeline, each with its topic and where each sink puts its rows.
+	ListPipelineTables(ctx context.Context, in *ListPipelineTablesRequest, opts ...grpc.CallOption) (*ListPipelineTablesResponse, error)
 	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
@@ -83,9 +92,38 @@ func (c *adminServiceClient) GetPipeline(ctx context.Context, in *GetPipelineReq
 	return out, nil
 }
 
+func (c *adminServiceClient) WatchPipelines(ctx context.Context, in *WatchPipelinesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchPipelinesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_WatchPipelines_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchPipelinesRequest, WatchPipelinesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_WatchPipelinesClient = grpc.ServerStreamingClient[WatchPipelinesResponse]
+
+func (c *adminServiceClient) ListPipelineTables(ctx context.Context, in *ListPipelineTablesRequest, opts ...grpc.CallOption) (*ListPipelineTablesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPipelineTablesResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListPipelineTables_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_VerifyPipeline_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[1], AdminService_VerifyPipeline_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +144,9 @@ type AdminService_VerifyPipelineClient = grpc.ServerStreamingClient[VerifyPipeli
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
 //
-// AdminService answers questions about the whole system. It holds no state: everything is asked of the fleets.
+// AdminService answers questions about the whole system. It holds no state: everything is asked of the fleets. Errors carry
+// google.rpc.ErrorInfo with domain "calypso": CONNECTOR_NOT_FOUND of a pipeline that is none, SERVICE_UNAVAILABLE while a fleet cannot be
+// asked, REQUEST_INVALID with a google.rpc.BadRequest violation for a field that cannot be used, and the reasons of the workers.
 type AdminServiceServer interface {
 	// GetHealth returns the health of every service and one verdict.
 	GetHealth(context.Context, *GetHealthRequest) (*GetHealthResponse, error)
@@ -114,6 +154,11 @@ type AdminServiceServer interface {
 	ListPipelines(context.Context, *ListPipelinesRequest) (*ListPipelinesResponse, error)
 	// GetPipeline returns the pipeline of one source connector.
 	GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error)
+	// WatchPipelines streams pipelines: first all of them, then each that changed. A watcher that reads slowly misses states in between
+	// and gets the newest; all watchers share the questions to the fleets. Over HTTP each line is a JSON object {"result": …}.
+	WatchPipelines(*WatchPipelinesRequest, grpc.ServerStreamingServer[WatchPipelinesResponse]) error
+	// ListPipelineTables returns the tables of a pipeline, each with its topic and where each sink puts its rows.
+	ListPipelineTables(context.Context, *ListPipelineTablesRequest) (*ListPipelineTablesResponse, error)
 	// VerifyPipeline compares the source's tables with their copies in Azure Data Explorer while changes flow: counts, range of
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
@@ -136,6 +181,12 @@ func (UnimplementedAdminServiceServer) ListPipelines(context.Context, *ListPipel
 }
 func (UnimplementedAdminServiceServer) GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPipeline not implemented")
+}
+func (UnimplementedAdminServiceServer) WatchPipelines(*WatchPipelinesRequest, grpc.ServerStreamingServer[WatchPipelinesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchPipelines not implemented")
+}
+func (UnimplementedAdminServiceServer) ListPipelineTables(context.Context, *ListPipelineTablesRequest) (*ListPipelineTablesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPipelineTables not implemented")
 }
 func (UnimplementedAdminServiceServer) VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error {
 	return status.Error(codes.Unimplemented, "method VerifyPipeline not implemented")
@@ -215,6 +266,35 @@ func _AdminService_GetPipeline_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_WatchPipelines_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchPipelinesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).WatchPipelines(m, &grpc.GenericServerStream[WatchPipelinesRequest, WatchPipelinesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_WatchPipelinesServer = grpc.ServerStreamingServer[WatchPipelinesResponse]
+
+func _AdminService_ListPipelineTables_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPipelineTablesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListPipelineTables(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListPipelineTables_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListPipelineTables(ctx, req.(*ListPipelineTablesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_VerifyPipeline_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(VerifyPipelineRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -245,8 +325,17 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetPipeline",
 			Handler:    _AdminService_GetPipeline_Handler,
 		},
+		{
+			MethodName: "ListPipelineTables",
+			Handler:    _AdminService_ListPipelineTables_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchPipelines",
+			Handler:       _AdminService_WatchPipelines_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "VerifyPipeline",
 			Handler:       _AdminService_VerifyPipeline_Handler,

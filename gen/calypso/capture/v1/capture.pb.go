@@ -9,6 +9,7 @@
 package capturev1
 
 import (
+	v1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -226,8 +227,12 @@ type Capture struct {
 	InFlightBytes int64  `protobuf:"varint,13,opt,name=in_flight_bytes,json=inFlightBytes,proto3" json:"in_flight_bytes,omitempty"`
 	WorkerId      string `protobuf:"bytes,14,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
 	Reconnects    int64  `protobuf:"varint,15,opt,name=reconnects,proto3" json:"reconnects,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Age of the transactions of the last five minutes when Kafka had acknowledged them durably: from the commit, by PostgreSQL's
+	// clock, to the acknowledgement, by the worker's. Transactions that were acknowledged together count with the age of the oldest,
+	// so none was slower than it counts. Snapshots have no part in it.
+	CommitToKafkaLatency *v1.Latency `protobuf:"bytes,16,opt,name=commit_to_kafka_latency,json=commitToKafkaLatency,proto3" json:"commit_to_kafka_latency,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Capture) Reset() {
@@ -365,7 +370,14 @@ func (x *Capture) GetReconnects() int64 {
 	return 0
 }
 
-// Slot is the replication slot as the server reports it (view pg_replication_slots).
+func (x *Capture) GetCommitToKafkaLatency() *v1.Latency {
+	if x != nil {
+		return x.CommitToKafkaLatency
+	}
+	return nil
+}
+
+// Slot is the replication slot as the server reports it (view pg_replication_slots). It is absent while the server cannot be asked.
 type Slot struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Name              string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -377,8 +389,14 @@ type Slot struct {
 	RetainedBytes int64  `protobuf:"varint,6,opt,name=retained_bytes,json=retainedBytes,proto3" json:"retained_bytes,omitempty"`
 	WalStatus     string `protobuf:"bytes,7,opt,name=wal_status,json=walStatus,proto3" json:"wal_status,omitempty"`
 	// Bytes that may still be written before the slot is lost; negative if unlimited.
-	SafeWalBytes  int64 `protobuf:"varint,8,opt,name=safe_wal_bytes,json=safeWalBytes,proto3" json:"safe_wal_bytes,omitempty"`
-	Active        bool  `protobuf:"varint,9,opt,name=active,proto3" json:"active,omitempty"`
+	SafeWalBytes int64 `protobuf:"varint,8,opt,name=safe_wal_bytes,json=safeWalBytes,proto3" json:"safe_wal_bytes,omitempty"`
+	Active       bool  `protobuf:"varint,9,opt,name=active,proto3" json:"active,omitempty"`
+	// The server has no slot of this name; the other fields but name are empty then.
+	Missing bool `protobuf:"varint,10,opt,name=missing,proto3" json:"missing,omitempty"`
+	// Process of the server that reads the slot; 0 if none does.
+	ActivePid int32 `protobuf:"varint,11,opt,name=active_pid,json=activePid,proto3" json:"active_pid,omitempty"`
+	// Whether the server keeps the slot on standbys too (PostgreSQL 17).
+	Failover      bool `protobuf:"varint,12,opt,name=failover,proto3" json:"failover,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +490,27 @@ func (x *Slot) GetSafeWalBytes() int64 {
 func (x *Slot) GetActive() bool {
 	if x != nil {
 		return x.Active
+	}
+	return false
+}
+
+func (x *Slot) GetMissing() bool {
+	if x != nil {
+		return x.Missing
+	}
+	return false
+}
+
+func (x *Slot) GetActivePid() int32 {
+	if x != nil {
+		return x.ActivePid
+	}
+	return 0
+}
+
+func (x *Slot) GetFailover() bool {
+	if x != nil {
+		return x.Failover
 	}
 	return false
 }
@@ -1161,7 +1200,7 @@ var File_calypso_capture_v1_capture_proto protoreflect.FileDescriptor
 
 const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
-	" calypso/capture/v1/capture.proto\x12\x12calypso.capture.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x05\n" +
+	" calypso/capture/v1/capture.proto\x12\x12calypso.capture.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x05\n" +
 	"\aCapture\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12/\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x19.calypso.capture.v1.PhaseR\x05phase\x12\x16\n" +
@@ -1181,7 +1220,8 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\tworker_id\x18\x0e \x01(\tR\bworkerId\x12\x1e\n" +
 	"\n" +
 	"reconnects\x18\x0f \x01(\x03R\n" +
-	"reconnects\"\xa9\x02\n" +
+	"reconnects\x12R\n" +
+	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\xfe\x02\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -1193,7 +1233,12 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
 	"wal_status\x18\a \x01(\tR\twalStatus\x12$\n" +
 	"\x0esafe_wal_bytes\x18\b \x01(\x03R\fsafeWalBytes\x12\x16\n" +
-	"\x06active\x18\t \x01(\bR\x06active\"\xcb\x01\n" +
+	"\x06active\x18\t \x01(\bR\x06active\x12\x18\n" +
+	"\amissing\x18\n" +
+	" \x01(\bR\amissing\x12\x1d\n" +
+	"\n" +
+	"active_pid\x18\v \x01(\x05R\tactivePid\x12\x1a\n" +
+	"\bfailover\x18\f \x01(\bR\bfailover\"\xcb\x01\n" +
 	"\rTableSnapshot\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x1b\n" +
 	"\trows_done\x18\x02 \x01(\x03R\browsDone\x12%\n" +
@@ -1298,6 +1343,7 @@ var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(*SignalSnapshotResponse)(nil),      // 16: calypso.capture.v1.SignalSnapshotResponse
 	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),         // 18: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 19: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
@@ -1305,28 +1351,29 @@ var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	17, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
 	18, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
 	5,  // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	3,  // 5: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	3,  // 6: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	11, // 7: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
-	2,  // 8: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	5,  // 9: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	10, // 10: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	1,  // 11: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	15, // 12: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	10, // 13: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	6,  // 14: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	8,  // 15: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	12, // 16: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	14, // 17: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	7,  // 18: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	9,  // 19: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	13, // 20: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	16, // 21: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	19, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	3,  // 6: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	3,  // 7: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	11, // 8: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	2,  // 9: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	5,  // 10: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	10, // 11: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	1,  // 12: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	15, // 13: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	10, // 14: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	6,  // 15: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	8,  // 16: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	12, // 17: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	14, // 18: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	7,  // 19: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	9,  // 20: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	13, // 21: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	16, // 22: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }

@@ -9,6 +9,7 @@
 package sinkv1
 
 import (
+	v1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -603,8 +604,17 @@ type Sink struct {
 	LastErrorTime    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=last_error_time,json=lastErrorTime,proto3" json:"last_error_time,omitempty"`
 	// Produce time of the newest record of the last ingested batch to its ingestion.
 	ProduceToIngested *durationpb.Duration `protobuf:"bytes,14,opt,name=produce_to_ingested,json=produceToIngested,proto3" json:"produce_to_ingested,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Age of the rows that became queryable in the last five minutes, when the sink knew that they were: from the commit of their
+	// transaction, which the events carry by PostgreSQL's clock, to the end of the ingestion by the worker's clock. The worst case of
+	// what was produced within the same millisecond counts for all of it, so no row was slower than it counts. Rows of snapshots, and
+	// of events that carry no commit time, have no part in it.
+	CommitToQueryableLatency *v1.Latency `protobuf:"bytes,15,opt,name=commit_to_queryable_latency,json=commitToQueryableLatency,proto3" json:"commit_to_queryable_latency,omitempty"`
+	// The same from the records' production; of all rows.
+	ProduceToQueryableLatency *v1.Latency `protobuf:"bytes,16,opt,name=produce_to_queryable_latency,json=produceToQueryableLatency,proto3" json:"produce_to_queryable_latency,omitempty"`
+	// Rows that were refused and are in no dead letter topic, since errors.tolerance passes them over.
+	RowsPassedOver int64 `protobuf:"varint,17,opt,name=rows_passed_over,json=rowsPassedOver,proto3" json:"rows_passed_over,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Sink) Reset() {
@@ -735,6 +745,27 @@ func (x *Sink) GetProduceToIngested() *durationpb.Duration {
 	return nil
 }
 
+func (x *Sink) GetCommitToQueryableLatency() *v1.Latency {
+	if x != nil {
+		return x.CommitToQueryableLatency
+	}
+	return nil
+}
+
+func (x *Sink) GetProduceToQueryableLatency() *v1.Latency {
+	if x != nil {
+		return x.ProduceToQueryableLatency
+	}
+	return nil
+}
+
+func (x *Sink) GetRowsPassedOver() int64 {
+	if x != nil {
+		return x.RowsPassedOver
+	}
+	return 0
+}
+
 // PartitionProgress is one partition of a consumed topic.
 type PartitionProgress struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -747,10 +778,14 @@ type PartitionProgress struct {
 	// Offset committed to the consumer group: everything below is in ADX.
 	Committed int64 `protobuf:"varint,6,opt,name=committed,proto3" json:"committed,omitempty"`
 	// Log end offset of the partition.
-	End           int64  `protobuf:"varint,7,opt,name=end,proto3" json:"end,omitempty"`
-	WorkerId      string `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	End      int64  `protobuf:"varint,7,opt,name=end,proto3" json:"end,omitempty"`
+	WorkerId string `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
+	// Rows that this worker has ingested since it took the partition.
+	RowsIngested int64 `protobuf:"varint,9,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
+	// When the last of them became queryable.
+	LastIngestedTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *PartitionProgress) Reset() {
@@ -837,6 +872,20 @@ func (x *PartitionProgress) GetWorkerId() string {
 		return x.WorkerId
 	}
 	return ""
+}
+
+func (x *PartitionProgress) GetRowsIngested() int64 {
+	if x != nil {
+		return x.RowsIngested
+	}
+	return 0
+}
+
+func (x *PartitionProgress) GetLastIngestedTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastIngestedTime
+	}
+	return nil
 }
 
 type GetSinkRequest struct {
@@ -1011,7 +1060,7 @@ var File_calypso_sink_v1_sink_proto protoreflect.FileDescriptor
 
 const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\n" +
-	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n" +
+	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n" +
 	"\n" +
 	"DeadLetter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -1049,7 +1098,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
 	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
-	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xe6\x04\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xca\x06\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -1070,7 +1119,10 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\f \x01(\tR\tlastError\x12B\n" +
 	"\x0flast_error_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\rlastErrorTime\x12I\n" +
-	"\x13produce_to_ingested\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x11produceToIngested\"\xfc\x01\n" +
+	"\x13produce_to_ingested\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x11produceToIngested\x12Z\n" +
+	"\x1bcommit_to_queryable_latency\x18\x0f \x01(\v2\x1b.calypso.latency.v1.LatencyR\x18commitToQueryableLatency\x12\\\n" +
+	"\x1cproduce_to_queryable_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x19produceToQueryableLatency\x12(\n" +
+	"\x10rows_passed_over\x18\x11 \x01(\x03R\x0erowsPassedOver\"\xeb\x02\n" +
 	"\x11PartitionProgress\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12'\n" +
@@ -1079,7 +1131,10 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\bposition\x18\x05 \x01(\x03R\bposition\x12\x1c\n" +
 	"\tcommitted\x18\x06 \x01(\x03R\tcommitted\x12\x10\n" +
 	"\x03end\x18\a \x01(\x03R\x03end\x12\x1b\n" +
-	"\tworker_id\x18\b \x01(\tR\bworkerId\".\n" +
+	"\tworker_id\x18\b \x01(\tR\bworkerId\x12#\n" +
+	"\rrows_ingested\x18\t \x01(\x03R\frowsIngested\x12H\n" +
+	"\x12last_ingested_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x10lastIngestedTime\".\n" +
 	"\x0eGetSinkRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\"<\n" +
 	"\x0fGetSinkResponse\x12)\n" +
@@ -1126,6 +1181,7 @@ var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(*ListSinksResponse)(nil),          // 14: calypso.sink.v1.ListSinksResponse
 	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),        // 16: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 17: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
 	1,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
@@ -1138,23 +1194,26 @@ var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
 	10, // 7: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
 	15, // 8: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
 	16, // 9: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	9,  // 10: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	9,  // 11: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	11, // 12: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	13, // 13: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	3,  // 14: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	5,  // 15: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	7,  // 16: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	12, // 17: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	14, // 18: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	4,  // 19: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	6,  // 20: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	8,  // 21: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	17, // 10: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	17, // 11: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	15, // 12: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	9,  // 13: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	9,  // 14: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	11, // 15: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	13, // 16: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	3,  // 17: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	5,  // 18: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	7,  // 19: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	12, // 20: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	14, // 21: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	4,  // 22: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	6,  // 23: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	8,  // 24: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	20, // [20:25] is the sub-list for method output_type
+	15, // [15:20] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }

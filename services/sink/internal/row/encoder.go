@@ -107,7 +107,9 @@ type Encoder struct {
 	cfg      Config
 	target   Target
 	splitter Splitter
-	plans    map[*Schema]*plan
+	// dates takes values apart for their commit time.
+	dates Splitter
+	plans map[*Schema]*plan
 	// whole is set where members behind the row are needed, so that the envelope must be read to its end.
 	whole    bool
 	envelope Envelope

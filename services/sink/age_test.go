@@ -1,0 +1,56 @@
+package sink
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
+	e := row.NewEncoder(row.Config{Unwrap: true}, row.Target{})
+	at := func(produced, committed int64, op string) *kgo.Record {
+		return &kgo.Record{Timestamp: time.UnixMilli(produced),
+			Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, committed, op)}
+	}
+	var c cohorts
+	for _, r := range []*kgo.Record{at(1000, 100, "c"), at(1000, 900, "c"), at(2000, 1500, "u"), at(3000, 1, "r")} {
+		c.add(e, r)
+	}
+	var a ages
+	now := time.UnixMilli(10_000)
+	a.visible(now, c)
+	committed, produced := a.committed.Summary(now), a.produced.Summary(now)
+	if committed.Count != 3 || committed.Max.AsDuration() < 9900*time.Millisecond || committed.P50.AsDuration() < 9900*time.Millisecond {
+		t.Errorf("from the commit: %v", committed)
+	}
+	if produced.Count != 4 || produced.Max.AsDuration() < 9*time.Second || produced.Max.AsDuration() > 10*time.Second {
+		t.Errorf("from the production: %v", produced)
+	}
+}
+
+func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
+	e := row.NewEncoder(row.Config{Unwrap: true}, row.Target{})
+	var c cohorts
+	const rows = 10_000
+	for i := range int64(rows) {
+		op := "c"
+		if i%3 == 0 {
+			op = "r"
+		}
+		c.add(e, &kgo.Record{Timestamp: time.UnixMilli(i), Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, i, op)})
+	}
+	var all, dated int64
+	for i, one := range c {
+		all, dated = all+one.rows, dated+one.dated
+		if i > 0 && (one.produced.Before(c[i-1].produced) || one.committed.Before(c[i-1].committed)) || one.dated > 0 && one.committed.After(one.produced.Add(2*time.Millisecond)) {
+			t.Errorf("cohort %d is %v", i, one)
+		}
+	}
+	if len(c) > maxCohorts || all != rows || dated != rows-(rows+2)/3 {
+		t.Errorf("%d cohorts of %d rows, %d of them with a commit time", len(c), all, dated)
+	}
+}
