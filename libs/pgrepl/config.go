@@ -151,6 +151,16 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// Disconnect closes what Connect has opened; nil is nothing. A server that does not answer is waited for one second.
+func Disconnect(conn *pgx.Conn) {
+	if conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	conn.Close(ctx)
+}
+
 // connectReplication opens a replication connection and returns the reader under its protocol reader as well.
 func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameReader, error) {
 	cfg, err := pgconn.ParseConfig(c.dsn(true))

@@ -20,17 +20,7 @@ func port(value string) error {
 	return nil
 }
 
-var (
-	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	slotPattern   = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
-)
-
-func prefix(value string) error {
-	if !prefixPattern.MatchString(value) {
-		return fmt.Errorf("%q is not a topic prefix: want letters, digits, hyphens, dots and underscores", value)
-	}
-	return nil
-}
+var slotPattern = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 
 func slotName(value string) error {
 	if !slotPattern.MatchString(value) {

@@ -10,31 +10,32 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 )
 
 // check looks at a source without changing anything.
 func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	s, err := parseSettings(v)
 	if err != nil {
-		return []connector.Check{finding("configuration", "", err)}
+		return []connector.Check{preflight.Finding("configuration", "", err)}
 	}
 	conn, err := s.connection.Connect(ctx)
 	if err != nil {
-		return []connector.Check{finding("connection", "", err)}
+		return []connector.Check{preflight.Finding("connection", "", err)}
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	out := []connector.Check{finding("connection", "connected to "+s.connection.Addresses(), nil)}
+	out := []connector.Check{preflight.Finding("connection", "connected to "+s.connection.Addresses(), nil)}
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {
-		return append(out, finding("server", "", err))
+		return append(out, preflight.Finding("server", "", err))
 	}
-	out = append(out, finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
-		finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
+	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
+		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
 	tables, err := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read).Find(s.filter.captured)
 	if err == nil && len(tables) == 0 {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
-	out = append(out, finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkIdentities(s, tables))
+	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkIdentities(s, tables))
 	if s.plugin == "pgoutput" {
 		out = append(out, checkPublication(ctx, conn, s, tables))
 	}
@@ -46,7 +47,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 			err = slot.CheckUsable(pgrepl.SlotName{Name: s.slot, Plugin: slot.Plugin, Database: s.connection.Database})
 		}
 	}
-	out = append(out, finding("slot", detail, err))
+	out = append(out, preflight.Finding("slot", detail, err))
 	return append(out, checkRoom(ctx, conn, slot != nil)...)
 }
 
@@ -56,18 +57,18 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables [
 	p.Tables = tables
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1", p.Name).Scan(&exists); err != nil {
-		return finding("publication", "", fmt.Errorf("look at publication %q: %w", p.Name, err))
+		return preflight.Finding("publication", "", fmt.Errorf("look at publication %q: %w", p.Name, err))
 	}
 	missing, err := p.Missing(ctx, conn)
 	switch {
 	case err != nil:
-		return finding("publication", "", err)
+		return preflight.Finding("publication", "", err)
 	case exists && len(missing) == 0:
-		return finding("publication", fmt.Sprintf("publication %q publishes the captured tables", p.Name), nil)
+		return preflight.Finding("publication", fmt.Sprintf("publication %q publishes the captured tables", p.Name), nil)
 	case p.Mode != pgrepl.PublishDisabled && !exists:
-		return finding("publication", fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), nil)
+		return preflight.Finding("publication", fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), nil)
 	case p.Mode == pgrepl.PublishFiltered:
-		return finding("publication", fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), nil)
+		return preflight.Finding("publication", fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), nil)
 	}
 	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),
 		Remedy: fmt.Sprintf("As the tables' owner: CREATE PUBLICATION %s FOR TABLE …; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name))}
@@ -75,13 +76,13 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables [
 		e.Err = fmt.Errorf("it does not hold %s, whose changes do not arrive", missing[0].Table)
 		e.Remedy = fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name), missing[0].Table)
 	}
-	return finding("publication", "", e)
+	return preflight.Finding("publication", "", e)
 }
 
 // checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are published: those without key. They
 // are no hindrance, since rows may only be added to them.
 func checkIdentities(s *settings, tables []pgrepl.FoundTable) connector.Check {
-	c := finding("replica identity", "rows can be told apart", nil)
+	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {
 		if none := t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey; none && len(s.identities) == 0 {
 			c.Detail = fmt.Sprintf("table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
@@ -97,7 +98,7 @@ func checkRoom(ctx context.Context, conn *pgx.Conn, exists bool) []connector.Che
 	err := conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM pg_replication_slots), current_setting('max_replication_slots')::int,
 		(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), current_setting('max_wal_senders')::int`).Scan(&slots, &mostSlots, &senders, &mostSenders)
 	if err != nil {
-		return []connector.Check{finding("max_replication_slots", "", fmt.Errorf("count slots and walsenders: %w", err))}
+		return []connector.Check{preflight.Finding("max_replication_slots", "", fmt.Errorf("count slots and walsenders: %w", err))}
 	}
 	room := func(setting, what string, used, most int, enough bool) connector.Check {
 		c := connector.Check{Name: setting, OK: enough, Detail: fmt.Sprintf("%d of %d %s are in use", used, most, what)}
@@ -110,16 +111,4 @@ func checkRoom(ctx context.Context, conn *pgx.Conn, exists bool) []connector.Che
 		room("max_replication_slots", "replication slots", slots, mostSlots, exists || slots < mostSlots),
 		room("max_wal_senders", "walsenders", senders, mostSenders, senders < mostSenders),
 	}
-}
-
-// finding is what a check found: the detail if err is nil, else the error and its remedy.
-func finding(name, detail string, err error) connector.Check {
-	if err == nil {
-		return connector.Check{Name: name, OK: true, Detail: detail}
-	}
-	c := connector.Check{Name: name, Detail: err.Error()}
-	if e, ok := errors.AsType[*pgrepl.Error](err); ok {
-		c.Remedy = e.Remedy
-	}
-	return c
 }

@@ -1,11 +1,14 @@
 package capture
 
-import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
+import (
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
+)
 
 // eventKeys declare what the events look like and which there are. Names, types, defaults, groups and importance are Debezium's.
 func eventKeys() []catalogue.Key {
 	return []catalogue.Key{
-		{Name: "topic.prefix", Type: catalogue.String, Aliases: []string{"database.server.name"}, Required: true, Check: prefix, Importance: catalogue.High, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Topic prefix",
+		{Name: "topic.prefix", Type: catalogue.String, Aliases: []string{"database.server.name"}, Required: true, Check: deliver.TopicPrefix, Importance: catalogue.High, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Topic prefix",
 			Doc: "Logical name of the server: the first part of every topic's name and of schema names. Letters, digits, hyphen, dot and underscore."},
 		{Name: "topic.naming.strategy", Type: catalogue.Class, Default: catalogue.Default("io.debezium.schema.SchemaTopicNamingStrategy"), Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Topic naming strategy class",
 			Doc:         "Java class that names topics.",

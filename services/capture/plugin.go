@@ -9,6 +9,9 @@
 // that fences any predecessor: each change is in Kafka exactly once for readers of committed records, whatever is killed
 // when. The slot is confirmed only up to durable checkpoints. A slot that is missing, lost, ahead of the checkpoint or of
 // another server stops the task with a named reason; it is never silently recreated.
+//
+// Connectors for databases without logical replication ask for rows instead (internal/poll). Both write through the same
+// producer (internal/deliver) and work in sessions that follow each other (internal/retry).
 package capture
 
 import (

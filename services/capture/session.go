@@ -72,18 +72,11 @@ func (t *task) session(ctx context.Context) error {
 	return s.dropSlot()
 }
 
-func (s *session) close() { disconnect(s.conn, s.producer) }
-
-// disconnect closes what a session has opened, each nil if it came not so far.
-func disconnect(conn *pgx.Conn, producer *producer) {
-	if producer != nil {
-		producer.Close()
+func (s *session) close() {
+	if s.producer != nil {
+		s.producer.Close()
 	}
-	if conn != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		conn.Close(ctx)
-	}
+	pgrepl.Disconnect(s.conn)
 }
 
 // connect checks that the server can be captured from at all.

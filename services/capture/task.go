@@ -24,8 +24,6 @@ type task struct {
 	meters   *meters
 	fail     *failpoint.Set
 	delivery Delivery
-	// work is one session.
-	work func(context.Context) error
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*task, error) {
@@ -37,16 +35,10 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 	if err != nil {
 		return nil, err
 	}
-	t := newPlainTask(env, s, m, o)
-	t.work, t.events = t.session, events
+	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s)}
 	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
 	t.events.OnConversionFailure = t.conversionFailed
 	return t, nil
-}
-
-// newPlainTask makes a task without its work.
-func newPlainTask(env connector.TaskEnv, s *settings, m *meters, o Options) *task {
-	return &task{env: env, settings: s, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s)}
 }
 
 // Run implements connector.Task.
@@ -61,7 +53,7 @@ func (t *task) Run(ctx context.Context) error {
 			t.meters.reconnect(ctx, err)
 			t.env.Logger.Warn("Capture tries again after a failure", "error", err, "in", in)
 		},
-	}, t.work)
+	}, t.session)
 	if err != nil {
 		t.board.failed(err)
 	}

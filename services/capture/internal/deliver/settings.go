@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,16 @@ func (s *Settings) parseProducer(set map[string]string) error {
 			}
 			s.MaxRequest = int(n)
 		}
+	}
+	return nil
+}
+
+var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// TopicPrefix checks the value of topic.prefix.
+func TopicPrefix(value string) error {
+	if !prefixPattern.MatchString(value) {
+		return fmt.Errorf("%q is not a topic prefix: want letters, digits, hyphens, dots and underscores", value)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -10,13 +9,13 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
-	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/poll"
 )
 
 // polling is a polling connector's configuration for the source; set overrides it.
 func (s *source) polling(name string, set map[string]string) map[string]string {
 	c := map[string]string{
-		"name": name, "connector.class": PollingClass, "connection.url": fmt.Sprintf("jdbc:postgresql://%s:%d/%s?sslmode=disable", s.Host, s.Port, s.db),
+		"name": name, "connector.class": poll.Class, "connection.url": fmt.Sprintf("jdbc:postgresql://%s:%d/%s?sslmode=disable", s.Host, s.Port, s.db),
 		"connection.user": testenv.PostgresUser, "connection.password": testenv.PostgresPassword, "topic.prefix": s.db + "-", "poll.interval.ms": "20",
 		"table.poll.interval.ms": "100", "value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter",
 	}
@@ -215,29 +214,5 @@ func TestAPollingConfigurationThatCannotWorkIsNamed(t *testing.T) {
 		if _, err := makeTask(servers.kafka.Bootstrap, s.polling("c", set), Options{}, func(error) {}); err == nil {
 			t.Errorf("%v is taken", set)
 		}
-	}
-	for text, says := range map[string]string{"jdbc:mysql://h/d": "PostgreSQL", "jdbc:postgresql://h": "database", "jdbc:postgresql://h/d?sslmode=on": "sslmode"} {
-		if _, err := parseJDBC(text); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want a word about %s", text, err, says)
-		}
-	}
-	if c, err := parseJDBC("jdbc:postgresql://a:1,b:2/d%20e?user=u&ssl=true"); err != nil || c.Host != "a:1,b:2" || c.Database != "d e" || c.User != "u" || c.SSLMode != "verify-full" {
-		t.Errorf("%+v, %v", c, err)
-	}
-}
-
-func TestAPollOffsetSurvivesItsJSONAndThatOfConfluent(t *testing.T) {
-	for _, o := range []pollOffset{{stamp: 1577934245678901, hasStamp: true, tie: []string{"1", "x"}}, {number: 7, hasNum: true}, {stamp: -1, hasStamp: true, number: 1 << 60, hasNum: true}} {
-		got, err := parsePollOffset(o.json(pollTimestampID))
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(o) {
-			t.Errorf("%v became %v, %v", o, got, err)
-		}
-	}
-	got, err := parsePollOffset([]byte(`{"timestamp_nanos":678000000,"incrementing":5,"timestamp":1577934245678}`))
-	if want := (pollOffset{stamp: 1577934245678000, hasStamp: true, number: 5, hasNum: true}); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := parsePollOffset([]byte(`[]`)); err == nil || errors.Is(err, retry.ErrPermanent) {
-		t.Errorf("an offset that is none: %v", err)
 	}
 }

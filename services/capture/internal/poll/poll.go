@@ -1,0 +1,70 @@
+// Package poll is the connector class for databases without logical replication: it asks for rows again and again and writes
+// those that are new to Kafka.
+//
+// Model. Each polled table, or the one query, is a source with an offset of its own: what the mode's columns said of the last row
+// delivered. A poll is one COPY of the rows after the offset, in the order of those columns, streamed into batches; a batch
+// and the offset after it are written in one Kafka transaction. Keys, records and offsets are those of Confluent's JDBC source
+// connector, which may have polled before.
+//
+// Guarantees. Where the broker has transactions, a row that a poll saw is delivered exactly once over crashes and restarts, and
+// memory holds one batch. What polling cannot see is not delivered: deletes, updates that do not move the mode's columns, and
+// rows that commit behind the offset (timestamp.delay.interval.ms).
+package poll
+
+import (
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// Class is the connector class that configurations name: that of Confluent's connector.
+const Class = "io.confluent.connect.jdbc.JdbcSourceConnector"
+
+// Options are what the plugin's tasks run with.
+type Options struct {
+	// AtLeastOnce says to do without Kafka transactions also where the broker has them.
+	AtLeastOnce bool
+	// Report makes what a connector's task reports to.
+	Report func(connector.TaskEnv) Report
+}
+
+// Report is told what a task does, for those who watch its connector. The task calls it from one goroutine.
+type Report interface {
+	// Connecting says that a session begins.
+	Connecting()
+	// Polling says that the session polls, and what.
+	Polling(what string)
+	// Delivered says that rows are durable, and whether in a transaction.
+	Delivered(rows int, exactlyOnce bool)
+	// Retrying says that a session failed and another one follows.
+	Retrying(err error)
+	// Failed says that the task failed.
+	Failed(err error)
+	// Ended is called last.
+	Ended()
+}
+
+// Plugin makes the connector class.
+func Plugin(o Options) (connector.Plugin, error) {
+	keys, err := newCatalogue()
+	if err != nil {
+		return connector.Plugin{}, fmt.Errorf("declare the keys of polling connectors: %w", err)
+	}
+	return connector.Plugin{
+		Class:     Class,
+		Aliases:   []string{"JdbcSourceConnector", "JdbcSource", "calypso.capture.PollingConnector"},
+		Type:      connector.Source,
+		Version:   change.CompatibleVersion,
+		Catalogue: keys,
+		Tasks: func(v catalogue.Values) (int, error) {
+			_, err := parseSettings(v)
+			return 1, err
+		},
+		Check: check,
+		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
+			return newTask(env, v, o)
+		},
+	}, nil
+}

@@ -1,0 +1,202 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/libs/transform"
+	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+)
+
+// task polls in sessions. Nothing but the offsets passes from one to the next.
+type task struct {
+	env         connector.TaskEnv
+	settings    *settings
+	key, value  record.Converter
+	transforms  *transform.Chain
+	atLeastOnce bool
+	report      Report
+	fail        *failpoint.Set
+}
+
+func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
+	t := &task{env: env, atLeastOnce: o.AtLeastOnce, fail: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	var err error
+	if t.settings, err = parseSettings(v); err != nil {
+		return nil, err
+	}
+	if t.key, err = record.ConverterFrom(v.Raw(), "key.converter", true); err != nil {
+		return nil, err
+	}
+	if t.value, err = record.ConverterFrom(v.Raw(), "value.converter", false); err != nil {
+		return nil, err
+	}
+	if t.transforms, err = transform.FromSettings(v.Raw()); err != nil {
+		return nil, err
+	}
+	t.report = o.Report(env)
+	return t, nil
+}
+
+// Run implements connector.Task.
+func (t *task) Run(ctx context.Context) error {
+	defer t.report.Ended()
+	err := retry.Sessions(ctx, retry.Policy{
+		Failures: t.settings.retries, MostDelay: t.settings.retryDelay,
+		Notice: func(err error, in time.Duration) {
+			t.report.Retrying(err)
+			t.env.Retrying(err)
+			t.env.Logger.Warn("Polling tries again after a failure", "error", err, "in", in)
+		},
+	}, t.session)
+	if err != nil {
+		t.report.Failed(err)
+	}
+	return err
+}
+
+// session is one attempt: from connecting to the first failure.
+type session struct {
+	*task
+	conn     *pgx.Conn
+	producer *deliver.Producer
+	writer   *change.Writer
+	offsets  map[string][]byte // as they were at the start, by canonical partition
+	sources  map[string]*source
+}
+
+func (t *task) session(ctx context.Context) error {
+	s := &session{task: t, writer: change.NewWriter(t.key, t.value, t.transforms), sources: make(map[string]*source)}
+	defer s.close()
+	t.report.Connecting()
+	var err error
+	if s.conn, err = t.settings.connection.Connect(ctx); err != nil {
+		return err
+	}
+	if s.producer, err = deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery, AtLeastOnce: t.atLeastOnce, Fail: t.fail}); err != nil {
+		return err
+	}
+	if s.offsets, err = t.env.Offsets(ctx); err != nil {
+		return fmt.Errorf("read the connector's offsets: %w", err)
+	}
+	var found time.Time
+	for {
+		if time.Since(found) >= t.settings.tableInterval {
+			if err := s.find(ctx); err != nil {
+				return err
+			}
+			found = time.Now()
+			t.report.Polling(t.settings.subject(len(s.sources)))
+			t.env.Retrying(nil)
+		}
+		next := time.Now().Add(t.settings.tableInterval)
+		for _, from := range s.inOrder() {
+			if time.Until(from.due) <= 0 {
+				if err := s.poll(ctx, from); err != nil {
+					return fmt.Errorf("poll %s: %w", from.name, err)
+				}
+				from.due = time.Now().Add(t.settings.interval)
+			}
+			if from.due.Before(next) {
+				next = from.due
+			}
+		}
+		if !retry.Sleep(ctx, max(time.Until(next), time.Millisecond)) {
+			return nil
+		}
+	}
+}
+
+func (s *session) close() {
+	if s.producer != nil {
+		s.producer.Close()
+	}
+	pgrepl.Disconnect(s.conn)
+}
+
+// find finds the tables to poll, also those that were created since. What is gone is polled no more.
+func (s *session) find(ctx context.Context) error {
+	if s.settings.query != "" {
+		if s.sources[""] == nil {
+			return s.add(pgrepl.Table{})
+		}
+		return nil
+	}
+	found, err := pgrepl.NewCatalog(ctx, s.conn.Query, s.settings.wanted).Find(s.settings.wanted)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		s.env.Logger.Warn("No table matches the filters; they are looked for again later", "in", s.settings.tableInterval)
+	}
+	exists := make(map[string]bool)
+	for _, t := range found {
+		if t.Partition { // its rows are its root's
+			continue
+		}
+		exists[t.String()] = true
+		if s.sources[t.String()] == nil {
+			if err := s.add(t.Table); err != nil {
+				return err
+			}
+		}
+	}
+	for name := range s.sources {
+		if !exists[name] {
+			s.env.Logger.Warn("A polled table is gone", "table", name)
+			delete(s.sources, name)
+		}
+	}
+	return nil
+}
+
+// add begins to poll a table, or the query, after its last offset.
+func (s *session) add(t pgrepl.Table) error {
+	from, err := newSource(s.settings, t, s.env.Connector, s.offsets)
+	if err == nil {
+		s.sources[from.id()] = from
+	}
+	return err
+}
+
+// poll reads the rows that are new since the last offset and delivers them.
+func (s *session) poll(ctx context.Context, from *source) error {
+	if err := from.describe(ctx, s.conn); err != nil {
+		return err
+	}
+	var until time.Time
+	if from.mode.timestamps() {
+		// Rows that are written while the query runs have this time or a later one: they are the next poll's.
+		if err := s.conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&until); err != nil {
+			return fmt.Errorf("ask for the server's time: %w", err)
+		}
+		until = until.Add(-s.settings.delay)
+	}
+	d := &delivery{session: s, ctx: ctx, source: from, offset: from.offset}
+	if _, err := s.conn.PgConn().CopyTo(ctx, d, from.copyQuery(until)); err != nil {
+		return err
+	}
+	return d.finish()
+}
+
+// inOrder are the sources by name.
+func (s *session) inOrder() []*source {
+	var out []*source
+	for _, name := range slices.Sorted(maps.Keys(s.sources)) {
+		out = append(out, s.sources[name])
+	}
+	return out
+}
