@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -23,6 +24,9 @@ type TLS struct {
 	Cert string `name:"tls-cert" env:"TLS_CERT" help:"File of this service's PEM certificate (with its chain), for TLS between Calypso's services; plaintext if empty. Read again when it changes."`
 	Key  string `name:"tls-key" env:"TLS_KEY" help:"File of the PEM key of that certificate."`
 	CA   string `name:"tls-ca" env:"TLS_CA" help:"File of the PEM certificates that sign those of Calypso's services: callers must show one then."`
+
+	// InsecureNoAuth lets a service listen beyond loopback although it asks nobody who they are.
+	InsecureNoAuth bool `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without asking who calls: something else must guard it."`
 }
 
 // Validate joins all faults.
@@ -36,6 +40,33 @@ func (t TLS) Validate() error {
 	files := &tlsFiles{TLS: t}
 	_, err := files.read()
 	return err
+}
+
+// CheckAddress refuses an address, host:port, that other machines reach where callers need not show a certificate and
+// InsecureNoAuth is not set.
+func (t TLS) CheckAddress(address string) error {
+	loopback, err := IsLoopback(address)
+	if err != nil {
+		return err
+	}
+	if loopback || t.InsecureNoAuth || t.Enabled() && t.CA != "" {
+		return nil
+	}
+	return fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: give --tls-cert, --tls-key and --tls-ca, "+
+		"so that callers must show a certificate, or say --insecure-no-auth if something else guards the address", address)
+}
+
+// IsLoopback reports whether only this machine reaches an address, host:port.
+func IsLoopback(address string) (bool, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, fmt.Errorf("address %q is not host:port", address)
+	}
+	if host == "localhost" {
+		return true, nil
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback(), nil
 }
 
 // Enabled reports whether there is a certificate to serve with.

@@ -104,3 +104,34 @@ func TestFilesOfTLSThatAreWrongAreNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAddressBeyondLoopbackNeedsCertificatesOfCallersOrAWordThatItDoesNot(t *testing.T) {
+	mutual := rpc.TLS{Cert: "service.pem", Key: "service.key", CA: "ca.pem"}
+	for _, c := range []struct {
+		name    string
+		tls     rpc.TLS
+		address string
+		fault   string
+	}{
+		{"loopback by name", rpc.TLS{}, "localhost:1", ""},
+		{"loopback of version 4", rpc.TLS{}, "127.0.0.9:1", ""},
+		{"loopback of version 6", rpc.TLS{}, "[::1]:1", ""},
+		{"all addresses", rpc.TLS{}, ":1", "--insecure-no-auth"},
+		{"one address", rpc.TLS{}, "10.0.0.1:1", "--insecure-no-auth"},
+		{"a name that anybody may resolve", rpc.TLS{}, "localhost.example.com:1", "--insecure-no-auth"},
+		{"TLS that asks nobody", rpc.TLS{Cert: "service.pem", Key: "service.key"}, ":1", "--tls-ca"},
+		{"an authority without a certificate", rpc.TLS{CA: "ca.pem"}, ":1", "--tls-cert"},
+		{"mutual TLS", mutual, ":1", ""},
+		{"guarded otherwise", rpc.TLS{InsecureNoAuth: true}, ":1", ""},
+		{"no port", rpc.TLS{InsecureNoAuth: true}, "10.0.0.1", "not host:port"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			switch err := c.tls.CheckAddress(c.address); {
+			case c.fault == "" && err != nil:
+				t.Error(err)
+			case c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)):
+				t.Errorf("error is %v, want one about %s", err, c.fault)
+			}
+		})
+	}
+}

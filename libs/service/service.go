@@ -87,7 +87,8 @@ type Endpoints struct {
 	// GRPCAddress serves what Register registers, with health and reflection.
 	GRPCAddress string
 	Register    func(*rpc.Server)
-	// TLS secures gRPC; plaintext if it is zero. HTTP is for machines beside the service and stays plaintext.
+	// TLS secures gRPC; plaintext if it is zero, which is refused beyond loopback unless it says InsecureNoAuth. HTTP is for machines
+	// beside the service and stays plaintext.
 	TLS rpc.TLS
 	// HTTPAddress serves /metrics, /healthz and /readyz; nothing if empty.
 	HTTPAddress string
@@ -97,6 +98,9 @@ type Endpoints struct {
 
 // Serve listens and runs work until ctx ends, or until one of them fails, which ends the others.
 func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func(context.Context) error) error {
+	if err := e.TLS.CheckAddress(e.GRPCAddress); err != nil {
+		return fmt.Errorf("listening for gRPC: %w", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return work(ctx) })
 	group.Go(func() error {

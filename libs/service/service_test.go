@@ -95,3 +95,10 @@ func TestATakenAddressEndsTheServiceAndNamesIt(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+func TestNoServiceListensToOtherMachinesWithoutAskingWhoTheyAre(t *testing.T) {
+	err := program(func() error { return nil }).Execute(t.Context(), []string{"--grpc-address", ":0"})
+	if err == nil || !strings.Contains(err.Error(), "--insecure-no-auth") || !strings.Contains(err.Error(), "--tls-ca") {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -22,9 +21,8 @@ type Config struct {
 	Orders string
 
 	// UsersFile names who may call (see Users). Empty: everybody may do everything, which is refused on addresses other
-	// than loopback unless InsecureNoAuth says that something else guards them.
-	UsersFile      string
-	InsecureNoAuth bool
+	// than loopback unless TLS.InsecureNoAuth says that something else guards them.
+	UsersFile string
 
 	// TLS secures admin's gRPC and HTTP, and is what admin shows to the workers; plaintext if it is zero. Where it has a CA, a user
 	// may also be known by a certificate that the CA signed, whose common name is the user's name.
@@ -52,25 +50,13 @@ func (c *Config) Validate() error {
 		errs = append(errs, errors.New("no address of a sink worker"))
 	}
 	for _, address := range append([]string{c.GRPCAddress}, c.HTTPAddresses...) {
-		loopback, err := isLoopback(address)
+		loopback, err := rpc.IsLoopback(address)
 		if err != nil {
 			errs = append(errs, err)
-		} else if !loopback && c.UsersFile == "" && !c.InsecureNoAuth {
+		} else if !loopback && c.UsersFile == "" && !c.TLS.InsecureNoAuth {
 			errs = append(errs, fmt.Errorf("%s can be reached from other machines and nobody would be asked who they are: "+
 				"name the users with --users-file, or say --insecure-no-auth if something else guards the address", address))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func isLoopback(address string) (bool, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false, fmt.Errorf("address %q is not host:port", address)
-	}
-	if host == "localhost" {
-		return true, nil
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback(), nil
 }

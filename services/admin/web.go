@@ -74,7 +74,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 	root.Handle("GET /readyz", probes)
 	// No CORS headers are sent, and what a foreign page makes a browser send is refused.
 	safe := http.NewCrossOriginProtection().Handler(root)
-	if users == nil && !cfg.InsecureNoAuth {
+	if users == nil && !cfg.TLS.InsecureNoAuth {
 		safe = onlyLocalNames(safe)
 	}
 	return withHeaders(http.MaxBytesHandler(safe, maxBody)), nil

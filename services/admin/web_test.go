@@ -374,7 +374,7 @@ func TestAnAddressOutsideNeedsUsersOrAWordThatItDoesNot(t *testing.T) {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--insecure-no-auth") {
 			t.Errorf("%s: %v", address, err)
 		}
-		c.InsecureNoAuth = true
+		c.TLS.InsecureNoAuth = true
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s, told so: %v", address, err)
 		}

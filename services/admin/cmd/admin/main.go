@@ -19,13 +19,12 @@ var version = "development"
 type settings struct {
 	TLS rpc.TLS
 
-	GRPCAddress    string   `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7070" help:"Where gRPC listens."`
-	HTTPAddresses  []string `name:"http-addresses" env:"HTTP_ADDRESSES" default:"127.0.0.1:9090,127.0.0.1:8080" help:"Where HTTP listens, separated by commas; each serves the same."`
-	Capture        []string `name:"capture" env:"CAPTURE_ADDRESSES" default:"127.0.0.1:7071" help:"gRPC addresses of the capture workers, separated by commas."`
-	Sink           []string `name:"sink" env:"SINK_ADDRESSES" default:"127.0.0.1:7072" help:"gRPC addresses of the sink workers, separated by commas."`
-	Orders         string   `name:"orders" env:"ORDERS_ADDRESS" default:"127.0.0.1:7073" help:"gRPC address of the orders-generator; none if there is none."`
-	UsersFile      string   `name:"users-file" env:"USERS_FILE" help:"Who may call: lines name:role:bcrypt-hash, with role viewer, operator or admin."`
-	InsecureNoAuth bool     `name:"insecure-no-auth" env:"INSECURE_NO_AUTH" help:"Listen on any address without asking who calls: something else must guard it."`
+	GRPCAddress   string   `name:"grpc-address" env:"GRPC_ADDRESS" default:"127.0.0.1:7070" help:"Where gRPC listens."`
+	HTTPAddresses []string `name:"http-addresses" env:"HTTP_ADDRESSES" default:"127.0.0.1:9090,127.0.0.1:8080" help:"Where HTTP listens, separated by commas; each serves the same."`
+	Capture       []string `name:"capture" env:"CAPTURE_ADDRESSES" default:"127.0.0.1:7071" help:"gRPC addresses of the capture workers, separated by commas."`
+	Sink          []string `name:"sink" env:"SINK_ADDRESSES" default:"127.0.0.1:7072" help:"gRPC addresses of the sink workers, separated by commas."`
+	Orders        string   `name:"orders" env:"ORDERS_ADDRESS" default:"127.0.0.1:7073" help:"gRPC address of the orders-generator; none if there is none."`
+	UsersFile     string   `name:"users-file" env:"USERS_FILE" help:"Who may call: lines name:role:bcrypt-hash, with role viewer, operator or admin."`
 }
 
 func main() {
@@ -47,6 +46,6 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 	}
 	return admin.Run(ctx, admin.Config{
 		GRPCAddress: s.GRPCAddress, HTTPAddresses: s.HTTPAddresses, Capture: s.Capture, Sink: s.Sink, Orders: s.Orders,
-		TLS: s.TLS, UsersFile: s.UsersFile, InsecureNoAuth: s.InsecureNoAuth, Version: version, Telemetry: tel,
+		TLS: s.TLS, UsersFile: s.UsersFile, Version: version, Telemetry: tel,
 	})
 }
