@@ -185,6 +185,9 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 		{[]string{"wait", "nope"}, "", ctl.ExitNotFound},
 		{[]string{"pause"}, "", ctl.ExitUsage},
 		{[]string{"fly"}, "", ctl.ExitUsage},
+		{[]string{"get"}, "", ctl.ExitOK},
+		{[]string{"get", "connector"}, "", ctl.ExitUsage},
+		{[]string{"dead-letters", "nope"}, "", ctl.ExitUsage},
 		{[]string{"get", "connectors", "-o", "xml"}, "", ctl.ExitUsage},
 		{[]string{"get", "connectors", "--fast"}, "", ctl.ExitUsage},
 		{[]string{"apply"}, "", ctl.ExitUsage},
@@ -198,6 +201,9 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 		if out, code := s.ctl(t, test.stdin, test.args...); code != test.want {
 			t.Errorf("%v: %d %s", test.args, code, out)
 		}
+	}
+	if out, _ := s.ctl(t, "", "get", "connector"); !strings.Contains(out, "did you mean connectors?") {
+		t.Errorf("a command that does not exist: %s", out)
 	}
 	s.stop["sink"]()
 	if out, code := s.ctl(t, "", "get", "connectors"); code != ctl.ExitUnavailable || !strings.Contains(out, "sink") {

@@ -5,11 +5,14 @@
 package ctl
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -169,7 +172,28 @@ func (s *session) root(version string) *cobra.Command {
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
 	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.watch(), s.wait(), s.verify(), s.snapshot(), s.deadLetters(), s.ordersCommand())
 	root.AddCommand(s.changes()...)
+	for _, command := range root.Commands() {
+		if command.HasSubCommands() {
+			refuseUnknown(command)
+		}
+	}
 	return root
+}
+
+// refuseUnknown makes a command that only groups others fail for a word that is none of them; cobra would print help and succeed.
+func refuseUnknown(group *cobra.Command) {
+	group.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := "see " + group.CommandPath() + " --help"
+		if similar := group.SuggestionsFor(args[0]); len(similar) > 0 {
+			hint = "did you mean " + strings.Join(similar, " or ") + "?"
+		}
+		return fmt.Errorf("%w: %s has no command %q; %s", errUsage, group.CommandPath(), args[0], hint)
+	}
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	group.SuggestionsMinimumDistance = 2
 }
 
 // exactly is cobra's check of the number of arguments, with our error.
@@ -185,11 +209,16 @@ func exactly(n int) cobra.PositionalArgs {
 // show prints an answer: as JSON, or by table.
 func (s *session) show(answer proto.Message, table func(*table)) error {
 	if s.output == "json" {
-		text, err := protojson.MarshalOptions{Multiline: true, EmitDefaultValues: true}.Marshal(answer)
+		text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(answer)
 		if err != nil {
 			return fmt.Errorf("writing JSON: %w", err)
 		}
-		_, err = fmt.Fprintf(s.out, "%s\n", text)
+		// protojson varies its spaces on purpose; files in version control should not.
+		var stable bytes.Buffer
+		if err := json.Indent(&stable, text, "", "  "); err != nil {
+			return fmt.Errorf("writing JSON: %w", err)
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", &stable)
 		return err
 	}
 	t := newTable(s.out)
