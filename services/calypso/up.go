@@ -22,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -199,15 +200,16 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "capture", s.CapturePort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return capture.Run(ctx, capture.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), Delivery: s.delivery(), References: s.references(), Telemetry: tel})
+		worker := fleet.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), References: s.references(), Telemetry: tel}
+		return capture.Run(ctx, capture.Config{Config: worker, Delivery: s.delivery()})
 	})
 }
 
 func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		return sink.Run(ctx, sink.Config{Kafka: sys.brokers, CAFile: sys.target.caFile, References: s.references(),
-			GRPCAddress: local(s.SinkGRPCPort), HTTPAddress: local(s.SinkHTTP), Telemetry: tel})
+		worker := fleet.Config{Kafka: sys.brokers, GRPCAddress: local(s.SinkGRPCPort), HTTPAddress: local(s.SinkHTTP), References: s.references(), Telemetry: tel}
+		return sink.Run(ctx, sink.Config{Config: worker, CAFile: sys.target.caFile})
 	})
 }
 

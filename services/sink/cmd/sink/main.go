@@ -5,8 +5,7 @@ import (
 	"context"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/connector"
-	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -18,17 +17,9 @@ var version = "development"
 
 // settings are the flags and environment variables.
 type settings struct {
-	Kafka kafka.Config
-	TLS   rpc.TLS
+	fleet.Flags
 
-	GroupID           string   `name:"group-id" env:"GROUP_ID" default:"calypso-sink" help:"Consumer group of the fleet's workers."`
-	WorkerID          string   `name:"worker-id" env:"WORKER_ID" help:"Name of this worker in status, as host:port; the gRPC address if empty."`
-	ConfigTopic       string   `name:"config-topic" env:"CONFIG_TOPIC" default:"calypso-configs" help:"Compacted topic of configurations."`
-	StatusTopic       string   `name:"status-topic" env:"STATUS_TOPIC" default:"calypso-status" help:"Compacted topic of states."`
-	OffsetsTopic      string   `name:"offsets-topic" env:"OFFSETS_TOPIC" default:"calypso-offsets" help:"Compacted topic of source offsets."`
-	ReplicationFactor int      `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
-	ReferencePaths    []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
-	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
+	GroupID string `name:"group-id" env:"GROUP_ID" default:"calypso-sink" help:"Consumer group of the fleet's workers."`
 
 	CAFile       string   `name:"kusto-ca-file" env:"KUSTO_CA_FILE" help:"PEM file of certificate authorities to trust besides the system's, for clusters whose connector names none."`
 	TrustedHosts []string `name:"kusto-trusted-hosts" env:"KUSTO_TRUSTED_HOSTS" help:"Hosts that connectors may send data and credentials to, besides Azure's and this machine, separated by commas."`
@@ -52,15 +43,10 @@ func main() {
 }
 
 func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
-	client, err := s.Kafka.Options("calypso-sink", tel.Logger)
+	worker, err := s.Flags.Config("sink", tel)
 	if err != nil {
 		return err
 	}
-	return sink.Run(ctx, sink.Config{
-		Kafka: client, GroupID: s.GroupID, WorkerID: s.WorkerID,
-		ConfigTopic: s.ConfigTopic, StatusTopic: s.StatusTopic, OffsetsTopic: s.OffsetsTopic, ReplicationFactor: int16(s.ReplicationFactor),
-		References: connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv},
-		CAFile:     s.CAFile, TrustedHosts: s.TrustedHosts,
-		GRPCAddress: s.GRPCAddress, HTTPAddress: s.HTTPAddress, TLS: s.TLS, Telemetry: tel,
-	})
+	worker.GroupID, worker.GRPCAddress, worker.HTTPAddress = s.GroupID, s.GRPCAddress, s.HTTPAddress
+	return sink.Run(ctx, sink.Config{Config: worker, CAFile: s.CAFile, TrustedHosts: s.TrustedHosts})
 }

@@ -1,0 +1,79 @@
+// Package fleet runs a worker of the capture or of the sink fleet: the connector runtime with the fleet's plugins, behind the
+// services that every worker answers. What the fleet adds, its plugins and a service of its own, is the caller's.
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/metric"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/service"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+// Config is what a worker of either fleet runs with.
+type Config struct {
+	// Kafka are the options to connect to the brokers with.
+	Kafka []kgo.Opt
+	// GroupID is the fleet's consumer group, calypso-<service> if empty.
+	GroupID string
+	// WorkerID is this worker's name in status, host:port; GRPCAddress if empty.
+	WorkerID string
+	// ConfigTopic, StatusTopic and OffsetsTopic are the runtime's compacted topics; its defaults if empty.
+	ConfigTopic, StatusTopic, OffsetsTopic string
+	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
+	ReplicationFactor int16
+	// References are the files and environment variables that configurations may refer to.
+	References connector.References
+
+	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is empty.
+	GRPCAddress string
+	HTTPAddress string
+	// TLS secures gRPC; plaintext if it is zero.
+	TLS rpc.TLS
+
+	// Telemetry must be set.
+	Telemetry *telemetry.Telemetry
+}
+
+// NewWorker makes the worker of a fleet, capture or sink, which is the service's name.
+func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector.Plugin) (*connector.Worker, error) {
+	if c.GroupID == "" {
+		c.GroupID = "calypso-" + fleet
+	}
+	if c.WorkerID == "" {
+		c.WorkerID = c.GRPCAddress
+	}
+	return connector.NewWorker(connector.WorkerConfig{
+		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
+		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, ReplicationFactor: c.ReplicationFactor,
+		References: c.References, Logger: c.Telemetry.Logger, Meter: meter,
+	})
+}
+
+// Serve runs a worker and answers for it until ctx ends; register adds the services that only this fleet has. Then the worker
+// stops its tasks, and Serve returns nil. The worker waits for the broker as long as that takes.
+func (c Config) Serve(ctx context.Context, worker *connector.Worker, register func(*rpc.Server)) error {
+	return service.Serve(ctx, c.Telemetry, service.Endpoints{
+		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.Ready,
+		Register: func(server *rpc.Server) {
+			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+			tablev1.RegisterTableServiceServer(server, worker.Tables())
+			register(server)
+		},
+	}, worker.Run)
+}
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	if c.Telemetry == nil {
+		return errors.New("configuration of a worker: Telemetry is missing")
+	}
+	return nil
+}
