@@ -300,20 +300,16 @@ func (n *incremental) mark(ctx context.Context, conn *pgx.Conn, id string, opene
 	return nil
 }
 
-// errNotIncremental says that a table cannot be read in chunks.
-var errNotIncremental = errors.New("the table cannot be read in chunks")
+// Why a table cannot be read in chunks; errNotIncremental comes with all of them.
+var (
+	errNotIncremental = errors.New("the table cannot be read in chunks")
+	errCondition      = errors.New("the condition is refused")
+	errSurrogateKey   = errors.New("the surrogate-key is refused")
+)
 
 // read reads a chunk of a table.
 func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest) (*chunk, error) {
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, func(pgrepl.Table) bool { return true })
-	rel, err := catalog.Named(req.Table.Schema, req.Table.Name, true)
-	if err != nil {
-		return nil, err
-	}
-	if rel == nil {
-		return nil, fmt.Errorf("%w: it does not exist", errNotIncremental)
-	}
-	key, err := keyColumns(rel, req.Key)
+	rel, key, err := req.resolve(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -347,6 +343,35 @@ func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest
 	return c, err
 }
 
+// resolve finds the table with the columns that it is read by, and refuses what cannot be read in chunks.
+func (c *collection) resolve(ctx context.Context, conn *pgx.Conn) (rel *change.Relation, key []int, err error) {
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, func(pgrepl.Table) bool { return true })
+	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
+		return nil, nil, err
+	}
+	if rel == nil {
+		return nil, nil, fmt.Errorf("%w: it does not exist", errNotIncremental)
+	}
+	if key, err = keyColumns(rel, c.Key); err != nil {
+		return nil, nil, err
+	}
+	return rel, key, c.checkFilter(ctx, conn)
+}
+
+// checkFilter refuses a condition that is not one expression. Chunks are read by COPY, whose protocol takes several statements at
+// once, so that a condition could close the parentheses around it and begin a statement of its own. A prepared statement is one
+// only, and what ends the parentheses of WHERE and is right there is wrong in the list of columns.
+func (c *collection) checkFilter(ctx context.Context, conn *pgx.Conn) error {
+	if c.Filter == "" {
+		return nil
+	}
+	_, err := conn.PgConn().Prepare(ctx, "", fmt.Sprintf("SELECT (%s)::boolean FROM %s%s", c.Filter, pgrepl.QuoteTable(c.Table.Schema, c.Table.Name), where(c.Filter)), nil)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !pgrepl.Transient(pg) {
+		return fmt.Errorf("%w: %w, %q of table %s: %w", errNotIncremental, errCondition, c.Filter, c.Table, pg)
+	}
+	return err
+}
+
 func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 	if surrogate == "" {
 		if len(rel.Key) == 0 {
@@ -359,7 +384,7 @@ func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 			return []int{i}, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: it has no column %s (surrogate-key)", errNotIncremental, surrogate)
+	return nil, fmt.Errorf("%w: %w: table %s.%s has no column %s", errNotIncremental, errSurrogateKey, rel.Schema, rel.Name, surrogate)
 }
 
 func where(filter string) string {

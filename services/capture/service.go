@@ -80,7 +80,11 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	case errors.Is(err, errNoMarks):
 		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", err.Error())
 	case errors.Is(err, errSignalInvalid):
-		return nil, rpc.InvalidField("tables", err.Error())
+		return nil, rpc.InvalidField("tables", "tables: "+err.Error())
+	case errors.Is(err, errCondition):
+		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+err.Error())
+	case errors.Is(err, errSurrogateKey):
+		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+err.Error())
 	case errors.Is(err, errStopped), pgrepl.Transient(err):
 		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %v", r.Connector, err))
 	case ctx.Err() != nil:

@@ -111,6 +111,9 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data"}), Options{Board: board})
 	service := NewService(board, always)
 	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
+	execute := func(pattern, condition string) *capturev1.SignalSnapshotRequest {
+		return &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: pattern, Condition: condition}}}
+	}
 	for _, c := range []struct {
 		name string
 		r    *capturev1.SignalSnapshotRequest
@@ -122,12 +125,39 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 		{"no tables", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE}, codes.InvalidArgument, "schema.table"},
 		{"no such table", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: "public.none"}}}, codes.NotFound, "public.none"},
 		{"no pattern", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, Tables: []*capturev1.SnapshotTable{{Pattern: "("}}}, codes.InvalidArgument, "regular expression"},
+		{"no expression", execute("public.a", "id >"), codes.InvalidArgument, "tables.condition"},
+		{"no such column", execute("public.a", "name = 'x'"), codes.InvalidArgument, "tables.condition"},
+		{"another statement", execute("public.a", "true)) TO STDOUT; DROP TABLE a; --"), codes.InvalidArgument, "tables.condition"},
+		{"another query", execute("public.a", "false) UNION SELECT 1 WHERE (true"), codes.InvalidArgument, "tables.condition"},
+		{"no such surrogate key", &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: "public.a"}}, SurrogateKey: "nope"},
+			codes.InvalidArgument, "surrogate_key"},
 	} {
 		_, err := service.SignalSnapshot(t.Context(), c.r)
 		if status.Code(err) != c.code || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %s and a word about %q", c.name, err, c.code, c.says)
 		}
 	}
+}
+
+func TestAConditionInASignalRowCannotBeginAStatementOfItsOwn(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE victim (id int PRIMARY KEY); CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+	board, name := NewBoard(), "c"+s.db
+	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals"}), Options{Board: board})
+	service := NewService(board, always)
+	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
+	s.exec(t, `INSERT INTO signals VALUES ('1', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "true)) TO STDOUT; DROP TABLE victim; --"}]}')`)
+	eventually(t, "the table fails", func() error {
+		progress, err := service.GetSnapshotProgress(t.Context(), &capturev1.GetSnapshotProgressRequest{Connector: name})
+		if err != nil {
+			return err
+		}
+		if text := states(progress.Incremental); text != "a:FAILED:0" {
+			return fmt.Errorf("%s", text)
+		}
+		return nil
+	})
+	s.exec(t, "INSERT INTO victim VALUES (1)") // it is there
 }
 
 func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {

@@ -169,6 +169,9 @@ func (r *reader) request(ctx context.Context, s signal) (*incrementalProgress, e
 	if err != nil {
 		return nil, err
 	}
+	if err := r.checkAsked(ctx, a.found); err != nil {
+		return nil, err
+	}
 	durable := make(chan struct{})
 	b := r.stage.fill()
 	if b == nil {
@@ -187,6 +190,25 @@ func (r *reader) request(ctx context.Context, s signal) (*incrementalProgress, e
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// checkAsked refuses conditions and surrogate keys that their tables do not take: who calls can be told at once, unlike who writes a
+// signal, whose table ends as failed.
+func (r *reader) checkAsked(ctx context.Context, found []collection) error {
+	if !slices.ContainsFunc(found, func(c collection) bool { return c.Filter != "" || c.Key != "" }) {
+		return nil
+	}
+	conn, err := r.settings.connection.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	for _, c := range found {
+		if _, _, err := c.resolve(ctx, conn); errors.Is(err, errCondition) || errors.Is(err, errSurrogateKey) {
+			return err
+		}
+	}
+	return nil
 }
 
 func patternsOf(list []string) (patterns, error) {
