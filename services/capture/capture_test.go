@@ -237,3 +237,19 @@ func TestWithoutTransactionsOffsetsHaveNoGapsAndARestartInOrderRepeatsNothing(t 
 		t.Errorf("error %v does not say why exactly once cannot be had", err)
 	}
 }
+
+func TestASnapshotReadsATableByTheSelectOfItsOwnAndByNothingElse(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1), (2), (3); CREATE TABLE victim (id int PRIMARY KEY)")
+	const override = "snapshot.select.statement.overrides"
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.a", override: "public.a", override + ".public.a": "SELECT * FROM a WHERE id > 1 ORDER BY id DESC"}))
+	if rows := await(t, s.db+".public.a", 2); ops(rows) != "rr" || rows[0].After["id"] != 3.0 {
+		t.Errorf("the snapshot read %+v", rows)
+	}
+	failure := start(t, s.config("x"+s.db, map[string]string{"table.include.list": "public.a", "slot.name": s.db + "_x", override: "public.a",
+		override + ".public.a": "SELECT * FROM a) q) TO STDOUT; COMMIT; DROP TABLE victim; --"})).failure(t)
+	if !strings.Contains(failure.Error(), override) {
+		t.Errorf("the failure is %v", failure)
+	}
+	s.exec(t, "INSERT INTO victim VALUES (1)") // it is there
+}

@@ -206,6 +206,12 @@ func (w *snapshotWorker) open(ctx context.Context, conn *pgx.Conn, t *snapshotTa
 			return fmt.Errorf("lock table %s for the snapshot: %w", t, err)
 		}
 	}
+	if t.sql != "" {
+		// COPY would take several statements at once; a prepared statement is one.
+		if _, err := conn.PgConn().Prepare(ctx, "", t.sql, nil); err != nil {
+			return fmt.Errorf("snapshot.select.statement.overrides.%s: %w", t, err)
+		}
+	}
 	rel := w.relations[t.OID]
 	enc, err := w.newTableEncoder(rel)
 	if err != nil {
