@@ -147,7 +147,8 @@ func tlsRemedy(err error) string {
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
+	// The server's alert about this side's certificate; other alerts may pass.
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "certificate") {
 		return clientCertificateRemedy
 	}
 	if strings.Contains(err.Error(), "server refused TLS connection") {
