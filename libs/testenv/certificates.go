@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Authority signs certificates for tests. They are for localhost and 127.0.0.1, for servers and clients, and hold for an hour.
+// Authority signs certificates for tests, for servers and clients alike. They hold for an hour.
 type Authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -41,16 +41,19 @@ func NewAuthority(t testing.TB) *Authority {
 	return &Authority{key, cert}
 }
 
-// Issue writes cert.pem, key.pem and ca.pem into dir, for a subject with the common name. The files are newer than those that were
-// there.
-func (a *Authority) Issue(t testing.TB, dir, name string) (certFile, keyFile, caFile string) {
+// Issue writes cert.pem, key.pem and ca.pem into dir, for a subject with the common name on the hosts, or on localhost and
+// 127.0.0.1 if none is named. The files are newer than those that were there.
+func (a *Authority) Issue(t testing.TB, dir, name string, hosts ...string) (certFile, keyFile, caFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+		DNSNames: hosts, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	if len(hosts) == 0 {
+		template.DNSNames, template.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)

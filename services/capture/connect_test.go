@@ -2,16 +2,9 @@ package capture
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,74 +19,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string // its certificate
-}
-
-func newAuthority(t testing.TB, name string) *authority {
-	t.Helper()
-	a := &authority{}
-	a.cert, a.key = sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil)
-	a.file = writePEM(t, name+".pem", "CERTIFICATE", a.cert.Raw)
-	return a
-}
-
-// issue makes a certificate and its key, in files.
-func (a *authority) issue(t testing.TB, name string, hosts ...string) (cert, key string) {
-	t.Helper()
-	c, k := sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: hosts, KeyUsage: x509.KeyUsageDigitalSignature}, a)
-	der, err := x509.MarshalECPrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return writePEM(t, name+".crt", "CERTIFICATE", c.Raw), writePEM(t, name+".key", "EC PRIVATE KEY", der)
-}
-
-func sign(t testing.TB, c *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	parent, signer := c, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made, key
-}
-
-func writePEM(t testing.TB, name, kind string, der []byte) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 // withTLS starts a cluster with TLS. Its certificate is for localhost, not for 127.0.0.1. Role tls may connect with TLS only,
 // plain without only, and cert only with a client's certificate; their password is their name.
-func withTLS(t *testing.T, ca *authority) *source {
+func withTLS(t *testing.T, ca *testenv.Authority) *source {
 	t.Helper()
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})
-	cert, key := ca.issue(t, "server", "localhost")
+	cert, key, caFile := ca.Issue(t, t.TempDir(), "server", "localhost")
 	owner, err := os.Stat(filepath.Join(pg.Dir, "PG_VERSION"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, from := range map[string]string{"server.crt": cert, "server.key": key, "ca.pem": ca.file} {
+	for name, from := range map[string]string{"server.crt": cert, "server.key": key, "ca.pem": caFile} {
 		text, err := os.ReadFile(from)
 		if err != nil {
 			t.Fatal(err)
@@ -146,10 +82,10 @@ func (s *source) tlsConfig(set map[string]string) pgrepl.Config {
 }
 
 func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
-	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
+	ca, other := testenv.NewAuthority(t), testenv.NewAuthority(t)
 	s := withTLS(t, ca)
-	cert, key := ca.issue(t, "cert")
-	strange, strangeKey := other.issue(t, "cert")
+	cert, key, caFile := ca.Issue(t, t.TempDir(), "cert")
+	strange, strangeKey, otherFile := other.Issue(t, t.TempDir(), "cert")
 	for _, c := range []struct {
 		name, user, mode, host, ca, cert, key string
 		encrypted                             bool
@@ -164,15 +100,15 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 		{name: "prefer falls back to plain", user: "plain", mode: "prefer"},
 		{name: "require checks nothing", user: "tls", mode: "require", host: "127.0.0.1", encrypted: true},
 		{name: "require where TLS is refused", user: "plain", mode: "require", reason: pgrepl.ReasonAuthentication, says: "pg_hba.conf"},
-		{name: "verify-ca", user: "tls", mode: "verify-ca", ca: ca.file, encrypted: true},
-		{name: "verify-ca does not compare names", user: "tls", mode: "verify-ca", ca: ca.file, host: "127.0.0.1", encrypted: true},
-		{name: "verify-ca with another authority", user: "tls", mode: "verify-ca", ca: other.file, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
-		{name: "verify-full", user: "tls", mode: "verify-full", ca: ca.file, encrypted: true},
-		{name: "verify-full with another host", user: "tls", mode: "verify-full", ca: ca.file, host: "127.0.0.1", reason: pgrepl.ReasonTLS, says: "database.hostname"},
-		{name: "verify-full with another authority", user: "tls", mode: "verify-full", ca: other.file, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
-		{name: "client certificate", user: "cert", mode: "verify-full", ca: ca.file, cert: cert, key: key, encrypted: true},
+		{name: "verify-ca", user: "tls", mode: "verify-ca", ca: caFile, encrypted: true},
+		{name: "verify-ca does not compare names", user: "tls", mode: "verify-ca", ca: caFile, host: "127.0.0.1", encrypted: true},
+		{name: "verify-ca with another authority", user: "tls", mode: "verify-ca", ca: otherFile, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
+		{name: "verify-full", user: "tls", mode: "verify-full", ca: caFile, encrypted: true},
+		{name: "verify-full with another host", user: "tls", mode: "verify-full", ca: caFile, host: "127.0.0.1", reason: pgrepl.ReasonTLS, says: "database.hostname"},
+		{name: "verify-full with another authority", user: "tls", mode: "verify-full", ca: otherFile, reason: pgrepl.ReasonTLS, says: "database.sslrootcert"},
+		{name: "client certificate", user: "cert", mode: "verify-full", ca: caFile, cert: cert, key: key, encrypted: true},
 		{name: "no client certificate", user: "cert", mode: "require", reason: pgrepl.ReasonAuthentication, says: "database.sslcert"},
-		{name: "client certificate of another authority", user: "cert", mode: "require", cert: strange, key: strangeKey, reason: pgrepl.ReasonAuthentication, says: "database.sslcert"},
+		{name: "client certificate of another authority with the same name", user: "cert", mode: "require", cert: strange, key: strangeKey, reason: pgrepl.ReasonTLS, says: "database.sslcert"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set := map[string]string{"database.user": c.user, "database.password": c.user, "database.sslmode": c.mode, "database.sslrootcert": c.ca, "database.sslcert": c.cert, "database.sslkey": c.key}
@@ -199,7 +135,7 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 	t.Run("a capture over TLS", func(t *testing.T) {
 		prefix := fmt.Sprintf("tls%d", time.Now().UnixNano())
 		start(t, s.config("c"+prefix, map[string]string{"topic.prefix": prefix, "slot.name": prefix, "publication.name": prefix, "database.hostname": "localhost", "database.user": "cert", "database.password": "",
-			"database.sslmode": "verify-full", "database.sslrootcert": ca.file, "database.sslcert": cert, "database.sslkey": key}))
+			"database.sslmode": "verify-full", "database.sslrootcert": caFile, "database.sslcert": cert, "database.sslkey": key}))
 		await(t, prefix+".public.a", 1)
 		if err := s.Exec(t.Context(), "postgres", "INSERT INTO a VALUES (2)"); err != nil {
 			t.Fatal(err)
@@ -207,7 +143,7 @@ func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
 		await(t, prefix+".public.a", 2)
 	})
 	t.Run("a capture that trusts another authority", func(t *testing.T) {
-		err := start(t, s.config("other", map[string]string{"database.hostname": "localhost", "database.user": "tls", "database.password": "tls", "database.sslmode": "verify-full", "database.sslrootcert": other.file})).failure(t)
+		err := start(t, s.config("other", map[string]string{"database.hostname": "localhost", "database.user": "tls", "database.password": "tls", "database.sslmode": "verify-full", "database.sslrootcert": otherFile})).failure(t)
 		if pgrepl.ReasonOf(err) != pgrepl.ReasonTLS {
 			t.Errorf("error %v, want %s", err, pgrepl.ReasonTLS)
 		}
