@@ -97,7 +97,7 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 	if !isObject {
 		return nil, badRequest("field config must be an object with the connector's configuration")
 	}
-	config, _, err := configOf(given, "config key ")
+	config, _, err := configOf(given)
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +160,7 @@ func (h *Handler) getConfig(r *request) (*answer, error) {
 }
 
 func (h *Handler) putConfig(r *request) (*answer, error) {
-	object, err := r.object()
-	if err != nil {
-		return nil, err
-	}
-	config, _, err := configOf(object, "config key ")
+	config, _, err := r.config()
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +176,7 @@ func (h *Handler) putConfig(r *request) (*answer, error) {
 
 // patchConfig merges as KIP-477 has it: null removes a key, and nothing is created.
 func (h *Handler) patchConfig(r *request) (*answer, error) {
-	object, err := r.object()
-	if err != nil {
-		return nil, err
-	}
-	config, remove, err := configOf(object, "config key ")
+	config, remove, err := r.config()
 	if err != nil {
 		return nil, err
 	}

@@ -98,9 +98,18 @@ func text(object map[string]any, field string) (string, error) {
 	return "", badRequest("field %s must be a string", field)
 }
 
+// config reads the body as a connector's configuration; null are its keys with the value null.
+func (r *request) config() (config map[string]string, null []string, err error) {
+	object, err := r.object()
+	if err != nil {
+		return nil, nil, err
+	}
+	return configOf(object)
+}
+
 // configOf turns the values of a configuration into strings: numbers and booleans become their JSON text. What is null
 // is returned apart.
-func configOf(object map[string]any, where string) (config map[string]string, null []string, err error) {
+func configOf(object map[string]any) (config map[string]string, null []string, err error) {
 	config = make(map[string]string, len(object))
 	for key, value := range object {
 		switch value := value.(type) {
@@ -113,7 +122,7 @@ func configOf(object map[string]any, where string) (config map[string]string, nu
 		case nil:
 			null = append(null, key)
 		default:
-			return nil, nil, badRequest("%s%.200q must be a string, a number or a boolean, not an object or a list", where, key)
+			return nil, nil, badRequest("config key %.200q must be a string, a number or a boolean, not an object or a list", key)
 		}
 	}
 	slices.Sort(null)

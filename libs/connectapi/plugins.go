@@ -116,11 +116,7 @@ type configValue struct {
 const checksGroup = "Checks"
 
 func (h *Handler) validate(r *request) (*answer, error) {
-	object, err := r.object()
-	if err != nil {
-		return nil, err
-	}
-	config, _, err := configOf(object, "config key ")
+	config, _, err := r.config()
 	if err != nil {
 		return nil, err
 	}
