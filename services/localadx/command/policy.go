@@ -111,20 +111,24 @@ type entity struct {
 	policies   *map[store.PolicyName]json.RawMessage
 }
 
+func tableEntity(d *store.Database, t *store.Table) entity {
+	return entity{"Table", fmt.Sprintf("[%s].[%s]", d.Name, t.Name), &t.Policies}
+}
+
 // entities finds what the command names in the database.
 func (c *call) entities(d *store.Database) ([]entity, error) {
-	tableEntity := func(name string) (entity, error) {
+	table := func(name string) (entity, error) {
 		t, err := d.Table(name)
 		if err != nil {
 			return entity{}, err
 		}
-		return entity{"Table", fmt.Sprintf("[%s].[%s]", d.Name, t.Name), &t.Policies}, nil
+		return tableEntity(d, t), nil
 	}
 	switch {
 	case c.lists["tables"] != nil:
 		var all []entity
 		for _, name := range c.lists["tables"] {
-			e, err := tableEntity(name)
+			e, err := table(name)
 			if err != nil {
 				return nil, err
 			}
@@ -132,7 +136,7 @@ func (c *call) entities(d *store.Database) ([]entity, error) {
 		}
 		return all, nil
 	case c.Has("table"):
-		e, err := tableEntity(c.Text("table"))
+		e, err := table(c.Text("table"))
 		return []entity{e}, err
 	case c.Has("view"):
 		v, ok := d.Views[c.Text("view")]
@@ -155,6 +159,21 @@ func (c *call) entities(d *store.Database) ([]entity, error) {
 }
 
 func (x *Executor) showPolicy(c *call) (*Result, error) {
+	return x.showPolicies(c, c.entities)
+}
+
+func (x *Executor) showPolicyOfAll(c *call) (*Result, error) {
+	return x.showPolicies(c, func(d *store.Database) ([]entity, error) {
+		var tables []entity
+		for _, t := range d.SortedTables() {
+			tables = append(tables, tableEntity(d, t))
+		}
+		return tables, nil
+	})
+}
+
+// showPolicies shows the named policy of those of the database's entities that find returns.
+func (x *Executor) showPolicies(c *call, find func(*store.Database) ([]entity, error)) (*Result, error) {
 	kind, err := c.policyKind(c.Text("policy"))
 	if err != nil {
 		return nil, err
@@ -163,7 +182,7 @@ func (x *Executor) showPolicy(c *call) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	entities, err := c.entities(d)
+	entities, err := find(d)
 	if err != nil {
 		return nil, err
 	}
@@ -180,22 +199,6 @@ func (r *Result) addPolicy(kind policyKind, e entity) {
 		policy = string(text)
 	}
 	r.add(kind.title, e.name, policy, "", e.kind)
-}
-
-func (x *Executor) showPolicyOfAll(c *call) (*Result, error) {
-	kind, err := c.policyKind(c.Text("policy"))
-	if err != nil {
-		return nil, err
-	}
-	d, err := x.database(c, "database")
-	if err != nil {
-		return nil, err
-	}
-	r := policyResult()
-	for _, t := range d.SortedTables() {
-		r.addPolicy(kind, entity{"Table", fmt.Sprintf("[%s].[%s]", d.Name, t.Name), &t.Policies})
-	}
-	return r, nil
 }
 
 // setPolicy sets the policy of what the command names; edit makes the new value, nil to remove it, from the old one.

@@ -91,17 +91,24 @@ func (b *binder) choose(x callNode, conds, values []*expr) *expr {
 	return &expr{sql: "(" + sql.String() + ")", typ: t, nullable: nullable && t != value.String}
 }
 
-func bindCoalesce(b *binder, x callNode, env env) *expr {
+// alike binds the arguments, 2 to 64, and brings them to their common type.
+func (b *binder) alike(x callNode, env env) (sqls []string, t value.Type) {
 	b.arity(x, 2, 64)
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
 		args[i] = b.scalar(a.X, env)
 	}
-	t := b.common(x, args)
-	sqls := make([]string, len(args))
-	for i, a := range args {
-		sqls[i] = b.coerce(a, t).sql
-		if t == value.String {
+	t = b.common(x, args)
+	for _, a := range args {
+		sqls = append(sqls, b.coerce(a, t).sql)
+	}
+	return sqls, t
+}
+
+func bindCoalesce(b *binder, x callNode, env env) *expr {
+	sqls, t := b.alike(x, env)
+	if t == value.String {
+		for i := range sqls {
 			sqls[i] = "nullif(" + sqls[i] + ", '')"
 		}
 	}
@@ -133,16 +140,7 @@ func bindNot(b *binder, x callNode, env env) *expr {
 }
 
 func bindExtremeOf(b *binder, x callNode, env env) *expr {
-	b.arity(x, 2, 64)
-	args := make([]*expr, len(x.Args))
-	for i, a := range x.Args {
-		args[i] = b.scalar(a.X, env)
-	}
-	t := b.common(x, args)
-	sqls := make([]string, len(args))
-	for i, a := range args {
-		sqls[i] = b.coerce(a, t).sql
-	}
+	sqls, t := b.alike(x, env)
 	name := "greatest"
 	if x.Name == "min_of" {
 		name = "least"

@@ -75,11 +75,7 @@ func (b *binder) lambdaIsTabular(f *binding) bool {
 	for _, st := range f.lambda.Body {
 		switch st := st.(type) {
 		case letStatement:
-			bound := &binding{x: st.X, scope: s}
-			if l, ok := st.X.(lambdaNode); ok {
-				bound = &binding{lambda: &l, scope: s}
-			}
-			s = s.add(st.Name, bound)
+			s = s.let(st)
 		case queryStatement:
 			return b.isTabular(st.X, s)
 		}

@@ -67,6 +67,14 @@ func (s *scope) add(name string, b *binding) *scope {
 	return &scope{parent: s, names: map[string]*binding{name: b}}
 }
 
+// let adds a let statement's name, which stands for an expression or a function of what the scope holds before it.
+func (s *scope) let(st letStatement) *scope {
+	if l, ok := st.X.(lambdaNode); ok {
+		return s.add(st.Name, &binding{lambda: &l, scope: s})
+	}
+	return s.add(st.Name, &binding{x: st.X, scope: s})
+}
+
 // env is where a scalar expression is bound: the scope, and the relation whose columns it may name.
 type env struct {
 	scope *scope
@@ -178,11 +186,7 @@ func (b *binder) declarations(statements []statement, s *scope) (node, *scope) {
 	for _, st := range statements {
 		switch st := st.(type) {
 		case letStatement:
-			bound := &binding{x: st.X, scope: s}
-			if l, ok := st.X.(lambdaNode); ok {
-				bound = &binding{lambda: &l, scope: s}
-			}
-			s = s.add(st.Name, bound)
+			s = s.let(st)
 		case setStatement:
 			if st.Value != nil {
 				b.options[st.Name] = b.scalar(st.Value, env{scope: s})

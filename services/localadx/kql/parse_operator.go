@@ -286,7 +286,7 @@ func (p *parser) mvItems() []mvItem {
 	}
 }
 
-func (p *parser) mvExpand(start int) operator {
+func (p *parser) mvExpand(start int) mvExpandOp {
 	op := mvExpandOp{}
 	p.mvProperties(&op)
 	op.Items = p.mvItems()
@@ -297,13 +297,8 @@ func (p *parser) mvExpand(start int) operator {
 	return op
 }
 
-func (p *parser) mvApply(start int) operator {
-	op := mvExpandOp{}
-	p.mvProperties(&op)
-	op.Items = p.mvItems()
-	if p.acceptName("limit") {
-		op.Limit = p.expr()
-	}
+func (p *parser) mvApply(start int) mvExpandOp {
+	op := p.mvExpand(start)
 	p.expectName("on")
 	op.Apply = p.subquery()
 	op.span = p.from(start)

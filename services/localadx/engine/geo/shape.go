@@ -38,8 +38,8 @@ func positions(v any) ([]s2.Point, bool) {
 		if !ok || len(pair) < 2 {
 			return nil, false
 		}
-		lng, ok := number(pair[0])
-		lat, ok2 := number(pair[1])
+		lng, ok := value.Number(pair[0])
+		lat, ok2 := value.Number(pair[1])
 		if !ok || !ok2 {
 			return nil, false
 		}
@@ -48,16 +48,6 @@ func positions(v any) ([]s2.Point, bool) {
 		}
 	}
 	return out, true
-}
-
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
 }
 
 // lines reads a LineString or MultiLineString.

@@ -115,8 +115,8 @@ func arrayToLong(a []any) any {
 
 // order ranks a dynamic for sorting: numbers, then strings and the rest by text.
 func less(x, y any) bool {
-	fx, okX := number(x)
-	fy, okY := number(y)
+	fx, okX := value.Number(x)
+	fy, okY := value.Number(y)
 	switch {
 	case okX && okY:
 		return fx < fy
@@ -124,17 +124,6 @@ func less(x, y any) bool {
 		return okX
 	}
 	return value.DynamicText(x) < value.DynamicText(y)
-}
-
-// number returns a numeric dynamic as a real.
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return float64(v), true
-	case float64:
-		return v, true
-	}
-	return 0, false
 }
 
 // arraySort sorts the first array and permutes the others with it: ascending, nulls last, arrays. It returns all arrays; one
@@ -351,7 +340,7 @@ func sumOf(l []any) any {
 		if v == nil {
 			continue
 		}
-		f, ok := number(v)
+		f, ok := value.Number(v)
 		if !ok {
 			return nil
 		}
@@ -434,7 +423,7 @@ func weightedPercentiles(a []any) any {
 		if len(l) != 2 {
 			continue
 		}
-		f, _ := number(l[0])
+		f, _ := value.Number(l[0])
 		w, _ := DynamicLong(l[1]).(int64)
 		pairs = append(pairs, pair{l[0], f, w})
 		total += w
@@ -442,7 +431,7 @@ func weightedPercentiles(a []any) any {
 	sort.SliceStable(pairs, func(i, j int) bool { return pairs[i].f < pairs[j].f })
 	out := []any{}
 	for _, p := range list(a[1]) {
-		percent, _ := number(p)
+		percent, _ := value.Number(p)
 		rank := percent / 100 * float64(total)
 		var found any
 		cumulative := int64(0)

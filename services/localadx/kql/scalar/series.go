@@ -57,7 +57,7 @@ func reals(v any) (out []float64, ok bool) {
 	}
 	out = make([]float64, len(l))
 	for i, el := range l {
-		f, isNumber := number(el)
+		f, isNumber := value.Number(el)
 		if !isNumber {
 			f = math.NaN()
 		}
@@ -84,7 +84,7 @@ func mapSeries(v any, f func(float64) float64) any {
 	}
 	out := make([]any, len(l))
 	for i, el := range l {
-		if x, ok := number(el); ok {
+		if x, ok := value.Number(el); ok {
 			out[i] = f(x)
 		}
 	}
@@ -98,7 +98,7 @@ func seriesSign(a []any) any {
 	}
 	out := make([]any, len(l))
 	for i, el := range l {
-		x, ok := number(el)
+		x, ok := value.Number(el)
 		switch {
 		case !ok:
 		case x > 0:
@@ -162,8 +162,8 @@ func binarySeries(integers func(x, y int64) int64, numbers func(x, y float64) fl
 			if okX && okY && integers != nil {
 				return integers(nx, ny)
 			}
-			fx, okX := number(x)
-			fy, okY := number(y)
+			fx, okX := value.Number(x)
+			fy, okY := value.Number(y)
 			if !okX || !okY {
 				return nil
 			}
@@ -175,8 +175,8 @@ func binarySeries(integers func(x, y int64) int64, numbers func(x, y float64) fl
 func compareSeries(f func(x, y float64) bool) func(a []any) any {
 	return func(a []any) any {
 		return pairwise(a[0], a[1], func(x, y any) any {
-			fx, okX := number(x)
-			fy, okY := number(y)
+			fx, okX := value.Number(x)
+			fy, okY := value.Number(y)
 			if !okX || !okY {
 				return nil
 			}
@@ -201,8 +201,8 @@ func seriesProduct(a []any) any {
 
 func dotProduct(x, y any) (float64, bool) {
 	products, ok := pairwise(x, y, func(x, y any) any {
-		fx, okX := number(x)
-		fy, okY := number(y)
+		fx, okX := value.Number(x)
+		fy, okY := value.Number(y)
 		if !okX || !okY {
 			return nil
 		}
@@ -314,7 +314,7 @@ func fillLinear(a []any) any {
 	for i, v := range l {
 		if !missing(v, a, 1) {
 			known = append(known, i)
-			f, _ := number(v)
+			f, _ := value.Number(v)
 			out[i] = f
 		}
 	}

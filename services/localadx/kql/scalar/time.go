@@ -33,16 +33,21 @@ func times() []Function {
 	}
 }
 
+// run is how many equal bytes a format begins with.
+func run(format string) int {
+	n := 1
+	for n < len(format) && format[n] == format[0] {
+		n++
+	}
+	return n
+}
+
 // formatTime writes a datetime by a .NET-like format: y M d h H m s f F t, single letters without padding.
 func formatTime(ticks int64, format string) string {
 	t := value.TimeOf(ticks)
 	var out strings.Builder
 	for i := 0; i < len(format); {
-		c := format[i]
-		n := 1
-		for i+n < len(format) && format[i+n] == c {
-			n++
-		}
+		c, n := format[i], run(format[i:])
 		i += n
 		switch c {
 		case 'y':
@@ -113,11 +118,7 @@ func formatSpan(ticks int64, format string) string {
 		rest = -rest
 	}
 	for i := 0; i < len(format); {
-		c := format[i]
-		n := 1
-		for i+n < len(format) && format[i+n] == c {
-			n++
-		}
+		c, n := format[i], run(format[i:])
 		i += n
 		switch c {
 		case 'd':

@@ -289,6 +289,17 @@ func (d *dynamicReader) hex4() (rune, error) {
 	return rune(n), nil
 }
 
+// Number returns a number within a dynamic as a real; false if v is none.
+func Number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
 // EncodeDynamic returns the canonical JSON of what DecodeDynamic returns: no spaces, properties in order.
 func EncodeDynamic(v any) string { return string(AppendDynamic(nil, v)) }
 
