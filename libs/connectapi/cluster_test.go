@@ -1,6 +1,7 @@
 package connectapi_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,12 @@ func fileStream(t testing.TB, kind connector.Type) connector.Plugin {
 				return []connector.Check{{Name: "file can be opened", Detail: "the directory is missing.", Remedy: "Make it."}}
 			}
 			return []connector.Check{{Name: "file can be opened", OK: true}}
+		},
+		Offset: func(_ catalogue.Values, _, offset []byte) *catalogue.Problem {
+			if bytes.Contains(offset, []byte(`"position":-`)) {
+				return &catalogue.Problem{Key: "offset.position", Message: "The value for the 'position' key in the offset should be a non-negative value"}
+			}
+			return nil
 		},
 		NewTask: func(env connector.TaskEnv, values catalogue.Values) (connector.Task, error) {
 			return fileTask{env, values, kind}, nil

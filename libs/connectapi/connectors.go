@@ -109,13 +109,14 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 }
 
 func initialState(object map[string]any) (connectorv1.State, error) {
+	if object["initial_state"] == nil {
+		return connectorv1.State_STATE_UNSPECIFIED, nil
+	}
 	name, err := text(object, "initial_state")
 	if err != nil {
 		return 0, err
 	}
 	switch strings.ToUpper(name) {
-	case "":
-		return connectorv1.State_STATE_UNSPECIFIED, nil
 	case "RUNNING":
 		return connectorv1.State_STATE_RUNNING, nil
 	case "PAUSED":
@@ -131,7 +132,7 @@ func created(r *request, c *connectorv1.Connector) *answer {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	location := url.URL{Scheme: scheme, Host: r.Host, Path: "/connectors/" + c.GetName(), RawPath: "/connectors/" + url.PathEscape(c.GetName())}
+	location := url.URL{Scheme: scheme, Host: r.Host, Path: "/connectors/" + c.GetName()}
 	return &answer{code: http.StatusCreated, body: infoOf(c), location: location.String()}
 }
 

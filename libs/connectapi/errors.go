@@ -29,6 +29,11 @@ func notFound(format string, args ...any) error {
 	return &apiError{code: http.StatusNotFound, message: fmt.Sprintf(format, args...)}
 }
 
+// errMediaType refuses a request whose body is, or is said to be, no JSON.
+func errMediaType() error {
+	return &apiError{code: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type"}
+}
+
 // orNotFound words "not found" as the path asked for has it, and leaves other errors alone.
 func orNotFound(err error, format string, args ...any) error {
 	if status.Code(err) == codes.NotFound {

@@ -37,8 +37,8 @@ func (r *request) flag(name string, absent bool) (bool, error) {
 // object reads the body as a JSON object. Numbers keep their digits (json.Number).
 func (r *request) object() (map[string]any, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		return nil, &apiError{code: http.StatusUnsupportedMediaType, message: "HTTP 415 Unsupported Media Type"}
+	if err != nil || mediaType != jsonMediaType {
+		return nil, errMediaType()
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
@@ -151,7 +151,7 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", "text/plain")
 		content = []byte(a.text)
 	case a.body != nil:
-		header.Set("Content-Type", "application/json")
+		header.Set("Content-Type", jsonMediaType)
 		var buffer bytes.Buffer
 		encoder := json.NewEncoder(&buffer)
 		encoder.SetEscapeHTML(false)

@@ -6,6 +6,8 @@
 //     Connect answers 500 with a Java exception;
 //   - literal secrets are masked; references such as ${file:/run/secrets/pg:password} are not. A mask that is given
 //     back means "unchanged";
+//   - a query parameter that is neither true nor false is 400, where Kafka Connect takes it for false;
+//   - a value that is null in a new configuration is taken as absent, where Kafka Connect refuses it;
 //   - errors always have Content-Type application/json, and 405 has Allow;
 //   - Kafka not being reachable is 503.
 //
@@ -15,6 +17,7 @@ package connectapi
 import (
 	"context"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +33,8 @@ const (
 	Level = "4.3.1"
 	// maxBody bounds a request's body in bytes; what is larger gets 413.
 	maxBody = 1 << 20
+	// jsonMediaType is the media type of bodies.
+	jsonMediaType = "application/json"
 	// requestTimeout is how long a request may take, as in Kafka Connect.
 	requestTimeout = 90 * time.Second
 )
@@ -94,10 +99,11 @@ func (h *Handler) table() []route {
 		at("/connectors/{connector}/config", map[string]endpoint{http.MethodGet: h.getConfig, http.MethodPut: h.putConfig, http.MethodPatch: h.patchConfig}),
 		at("/connectors/{connector}/status", map[string]endpoint{http.MethodGet: h.getStatus}),
 		at("/connectors/{connector}/restart", map[string]endpoint{http.MethodPost: h.restartConnector}),
+		at("/connectors/{connector}/fence", map[string]endpoint{http.MethodPut: h.internal}),
 		at("/connectors/{connector}/pause", map[string]endpoint{http.MethodPut: h.pause}),
 		at("/connectors/{connector}/resume", map[string]endpoint{http.MethodPut: h.resume}),
 		at("/connectors/{connector}/stop", map[string]endpoint{http.MethodPut: h.stop}),
-		at("/connectors/{connector}/tasks", map[string]endpoint{http.MethodGet: h.listTasks}),
+		at("/connectors/{connector}/tasks", map[string]endpoint{http.MethodGet: h.listTasks, http.MethodPost: h.internal}),
 		at("/connectors/{connector}/tasks/{task}/status", map[string]endpoint{http.MethodGet: h.getTaskStatus}),
 		at("/connectors/{connector}/tasks/{task}/restart", map[string]endpoint{http.MethodPost: h.restartTask}),
 		at("/connectors/{connector}/topics", map[string]endpoint{http.MethodGet: h.getTopics}),
@@ -132,6 +138,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(r *http.Request) (*answer, error) {
+	if strings.Contains(r.URL.EscapedPath(), "//") {
+		return nil, badRequest("Ambiguous URI empty segment")
+	}
 	path := split(r.URL.EscapedPath())
 	for _, route := range h.routes {
 		values, ok := route.match(path)
@@ -143,6 +152,9 @@ func (h *Handler) serve(r *http.Request) (*answer, error) {
 			method = http.MethodGet
 		}
 		if handle, ok := route.methods[method]; ok {
+			if !route.consumes(r.Header.Get("Content-Type")) {
+				return nil, errMediaType()
+			}
 			return handle(&request{Request: r, path: values})
 		}
 		if r.Method == http.MethodOptions {
@@ -184,22 +196,35 @@ func (t route) match(path []string) (values map[string]string, ok bool) {
 	return values, true
 }
 
+// consumes reports whether a request may have the media type, whether or not it has a body: JSON, none said, or any (*/*). The
+// root and the health take everything.
+func (t route) consumes(contentType string) bool {
+	if contentType == "" || len(t.segments) == 0 || t.segments[0] == "health" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && slices.Contains([]string{jsonMediaType, "application/*", "*/*"}, mediaType)
+}
+
 // allow lists the methods of a path in Kafka Connect's order.
 func (t route) allow() []string {
 	var methods []string
-	_, get := t.methods[http.MethodGet]
-	if get {
-		methods = append(methods, http.MethodHead)
-	}
-	for _, method := range []string{http.MethodDelete, http.MethodPatch, http.MethodPut, http.MethodPost} {
-		if _, ok := t.methods[method]; ok {
+	for _, method := range []string{http.MethodHead, http.MethodDelete, http.MethodPost, http.MethodGet, http.MethodOptions, http.MethodPut, http.MethodPatch} {
+		served := method
+		if method == http.MethodHead {
+			served = http.MethodGet
+		}
+		if _, ok := t.methods[served]; ok || method == http.MethodOptions {
 			methods = append(methods, method)
 		}
 	}
-	if get {
-		methods = append(methods, http.MethodGet)
-	}
-	return append(methods, http.MethodOptions)
+	return methods
+}
+
+// internal is asked by Kafka Connect's workers among each other, who sign what they ask. Calypso's workers do not call each
+// other, so no caller has the key.
+func (h *Handler) internal(*request) (*answer, error) {
+	return nil, badRequest("Internal request missing required signature")
 }
 
 func (h *Handler) root(r *request) (*answer, error) {

@@ -79,8 +79,8 @@ func TestTheRootAnswersWhileKafkaCannotBeReached(t *testing.T) {
 func TestAnUnknownMethodIsAnsweredWithTheKnownOnes(t *testing.T) {
 	handler := connectapi.NewHandler(connectapi.Config{})
 	for path, want := range map[string]string{
-		"/connectors": "HEAD,POST,GET,OPTIONS", "/connectors/x": "HEAD,DELETE,GET,OPTIONS", "/connectors/x/pause": "PUT,OPTIONS",
-		"/connectors/x/config": "HEAD,PATCH,PUT,GET,OPTIONS", "/": "HEAD,GET,OPTIONS",
+		"/connectors": "HEAD,POST,GET,OPTIONS", "/connectors/x": "HEAD,DELETE,GET,OPTIONS", "/connectors/x/pause": "OPTIONS,PUT",
+		"/connectors/x/config": "HEAD,GET,OPTIONS,PUT,PATCH", "/connectors/x/offsets": "HEAD,DELETE,GET,OPTIONS,PATCH", "/connectors/x/tasks": "HEAD,POST,GET,OPTIONS", "/admin/loggers/x": "HEAD,GET,OPTIONS,PUT", "/": "HEAD,GET,OPTIONS",
 	} {
 		if answer := ask(handler, "TRACE", path, ""); answer.Code != http.StatusMethodNotAllowed || answer.Header().Get("Allow") != want {
 			t.Errorf("%s: %d, Allow %q, want %q", path, answer.Code, answer.Header().Get("Allow"), want)

@@ -74,19 +74,23 @@ func (l *Loggers) all() map[string]loggerLevel {
 	return shown
 }
 
-// setTo changes a logger and all below it and returns their names.
+// setTo changes a logger and all below it, and returns the names of those that had another level.
 func (l *Loggers) setTo(name string, level slog.Level) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	changed := []string{}
 	for known, variable := range l.levels {
 		if known == name || name == rootLogger || strings.HasPrefix(known, name+".") {
+			if variable.Level() == level {
+				continue
+			}
 			variable.Set(level)
 			l.set[known] = setLevel{level, l.now()}
 			changed = append(changed, known)
 		}
 	}
-	if !slices.Contains(changed, name) && len(l.set) < maxLoggers {
+	_, exists := l.levels[name]
+	if before, isSet := l.set[name]; !exists && (!isSet || before.level != level) && len(l.set) < maxLoggers {
 		l.set[name] = setLevel{level, l.now()}
 		changed = append(changed, name)
 	}

@@ -122,7 +122,11 @@ func (h *Handler) validate(r *request) (*answer, error) {
 	}
 	plugin := r.path["plugin"]
 	if _, given := config["connector.class"]; !given {
-		config["connector.class"] = plugin
+		named := ""
+		if name, ok := config["name"]; ok {
+			named = "name=" + name
+		}
+		return nil, badRequest("Connector config {%.300s} contains no connector type", named)
 	}
 	response, err := h.config.Client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
 	if err != nil {

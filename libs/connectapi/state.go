@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
 // connectorStatus holds only states that Kafka Connect knows: clients fail on others.
@@ -185,6 +186,9 @@ func (h *Handler) restartTask(r *request) (*answer, error) {
 		return nil, err
 	}
 	if _, err := h.config.Client.RestartTask(r.Context(), &connectorv1.RestartTaskRequest{Name: r.connector(), Task: number}); err != nil {
+		if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
+			return nil, orNotFound(err, "Unknown connector: %.300s", r.connector())
+		}
 		return nil, orNotFound(err, "Unknown task: %.300s-%d", r.connector(), number)
 	}
 	return empty(http.StatusNoContent), nil

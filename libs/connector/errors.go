@@ -55,7 +55,7 @@ func storeUnavailable(cause error) error {
 // each problem.
 func errInvalid(problems []catalogue.Problem) error {
 	var message strings.Builder
-	fmt.Fprintf(&message, "Connector configuration is invalid and contains the following %d error(s):", len(problems))
+	message.WriteString(invalidHeading(len(problems)))
 	violations := &errdetails.BadRequest{}
 	for _, problem := range problems {
 		message.WriteString("\n" + problem.Message)
@@ -63,6 +63,11 @@ func errInvalid(problems []catalogue.Problem) error {
 			Field: "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"), Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
 	}
 	return failure(codes.InvalidArgument, ReasonConfigInvalid, message.String(), violations)
+}
+
+// invalidHeading is the first line of an error that lists what is wrong with a configuration.
+func invalidHeading(problems int) string {
+	return fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):", problems)
 }
 
 // errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that is not; nil if

@@ -43,10 +43,14 @@ type Plugin struct {
 	Version string
 	// Catalogue declares every configuration key, the framework's (name, tasks.max, converters, transforms …) included.
 	Catalogue *catalogue.Catalogue
-	// Tasks is how many tasks a checked configuration asks for, at least 1.
+	// Tasks is how many tasks a checked configuration asks for, at least 1. It finds the faults that keys cannot have by
+	// themselves; its error may join several, each a catalogue.Problem or a text that names its key.
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check
+	// Offset says why an offset that a user sets for a source would not be taken up, naming the field (partition, offset.lsn);
+	// nil if it would. Both are canonical JSON objects. Without the function every offset is set. Offsets may always be removed.
+	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
 	// Tables opens the tables of a source, or those that records of topics go to, for comparisons; nil if there are none to
 	// compare.
 	Tables func(ctx context.Context, values catalogue.Values, topics []string) (digest.Reader, error)

@@ -86,12 +86,12 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 
 // creatable validates a new connector, whose name no other may have.
 func (s *service) creatable(name string, plugin Plugin, config map[string]string) (validated, error) {
-	if _, taken := s.store.get(name); taken {
-		return validated{}, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
-	}
 	v := s.validate(plugin, config, nil)
 	if len(v.problems) > 0 {
 		return v, errInvalid(v.problems)
+	}
+	if _, taken := s.store.get(name); taken {
+		return v, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
 	}
 	return v, nil
 }
@@ -215,7 +215,7 @@ func (s *service) named(name string, config map[string]string) (string, map[stri
 		name = strings.TrimSpace(config["name"])
 	}
 	if err := catalogue.ConnectorName(name); err != nil {
-		return "", nil, Plugin{}, invalidField(ReasonConfigInvalid, "name", fmt.Sprintf("Invalid value %.300s for configuration name: %s", name, err))
+		return "", nil, Plugin{}, invalidField(ReasonConfigInvalid, "name", fmt.Sprintf("%s\nInvalid value %.300s for configuration name: %s", invalidHeading(1), name, err))
 	}
 	if given, ok := config["name"]; ok && given != name {
 		return "", nil, Plugin{}, invalidField(ReasonConfigInvalid, "config.name",

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -130,7 +131,7 @@ func (s *service) AlterOffsets(ctx context.Context, request *connectorv1.AlterOf
 	ctx, cancel := context.WithTimeout(ctx, s.config.StoreTimeout)
 	defer cancel()
 	if plugin.Type == Source {
-		err = s.alterSourceOffsets(ctx, connector.name, request.GetOffsets())
+		err = s.alterSourceOffsets(ctx, connector, plugin, request.GetOffsets())
 	} else {
 		err = s.alterSinkOffsets(ctx, connector, request.GetOffsets())
 	}
@@ -162,7 +163,8 @@ func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 	return &connectorv1.ResetOffsetsResponse{Message: resetMessage}, nil
 }
 
-func (s *service) alterSourceOffsets(ctx context.Context, connector string, offsets []*connectorv1.Offset) error {
+func (s *service) alterSourceOffsets(ctx context.Context, connector snapshot, plugin Plugin, offsets []*connectorv1.Offset) error {
+	values := s.validate(plugin, withName(connector.config, connector.name), nil).values
 	var records []*kgo.Record
 	for i, offset := range offsets {
 		field := fmt.Sprintf("offsets[%d]", i)
@@ -177,10 +179,15 @@ func (s *service) alterSourceOffsets(ctx context.Context, connector string, offs
 		if err != nil {
 			return invalidField(ReasonOffsetsInvalid, field+".partition", err.Error())
 		}
-		record := &kgo.Record{Topic: s.config.OffsetsTopic, Key: OffsetKey(connector, fields)}
+		record := &kgo.Record{Topic: s.config.OffsetsTopic, Key: OffsetKey(connector.name, fields)}
 		if offset.GetOffset() != nil {
 			if record.Value, err = OffsetJSON(offset.GetOffset()); err != nil {
 				return invalidField(ReasonOffsetsInvalid, field+".offset", err.Error())
+			}
+			if plugin.Offset != nil {
+				if problem := plugin.Offset(values, partition, record.Value); problem != nil {
+					return invalidField(ReasonOffsetsInvalid, field+"."+problem.Key, problem.Message)
+				}
 			}
 		}
 		records = append(records, record)
@@ -225,24 +232,19 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 	removals := kadm.TopicsSet{}
 	for i, offset := range offsets {
 		field := fmt.Sprintf("offsets[%d]", i)
-		partition := offset.GetPartition().GetFields()
-		topic := partition[kafkaTopic].GetStringValue()
-		if topic == "" {
-			return invalidField(ReasonOffsetsInvalid, field+".partition."+kafkaTopic, "The partition for a sink connector offset must contain the name of a topic as 'kafka_topic'")
-		}
-		number, ok := wholeNumber(partition[kafkaPartition], math.MaxInt32)
-		if !ok {
-			return invalidField(ReasonOffsetsInvalid, field+".partition."+kafkaPartition, "The partition for a sink connector offset must contain the number of a partition as 'kafka_partition'")
+		topic, number, err := sinkPartition(field+".partition", offset.GetPartition())
+		if err != nil {
+			return err
 		}
 		if offset.GetOffset() == nil {
-			removals.Add(topic, int32(number))
+			removals.Add(topic, number)
 			continue
 		}
-		at, ok := wholeNumber(offset.GetOffset().GetFields()[kafkaOffset], exactInteger)
-		if !ok {
-			return invalidField(ReasonOffsetsInvalid, field+".offset."+kafkaOffset, "The offset for a sink connector must contain a non-negative number as 'kafka_offset'")
+		at, err := sinkOffset(field+".offset", offset.GetOffset())
+		if err != nil {
+			return err
 		}
-		commits.AddOffset(topic, int32(number), at, -1)
+		commits.AddOffset(topic, number, at, -1)
 	}
 	group := s.groupOf(connector)
 	if len(commits) > 0 {
@@ -271,6 +273,47 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 	return nil
 }
 
+// sinkPartition reads the partition of a sink's offset; errors are in the words of Kafka Connect (SinkUtils) where it has some.
+func sinkPartition(field string, object *structpb.Struct) (topic string, partition int32, err error) {
+	if object == nil {
+		return "", 0, invalidField(ReasonOffsetsInvalid, field, "The partition for a sink connector offset cannot be null or missing")
+	}
+	name, named := object.GetFields()[kafkaTopic]
+	number, numbered := object.GetFields()[kafkaPartition]
+	if !named || !numbered {
+		return "", 0, invalidField(ReasonOffsetsInvalid, field, "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'")
+	}
+	if topic = name.GetStringValue(); topic == "" {
+		return "", 0, invalidField(ReasonOffsetsInvalid, field+"."+kafkaTopic, "The partition for a sink connector offset must contain the name of a topic as 'kafka_topic'")
+	}
+	n, err := wholeNumber(number)
+	if err != nil {
+		return "", 0, invalidField(ReasonOffsetsInvalid, field+"."+kafkaPartition, fmt.Sprintf(
+			"Failed to parse the following Kafka partition value in the provided offsets: '%.100v'. Partition values for sink connectors need to be integers.", number.AsInterface()))
+	}
+	if n < 0 || n > math.MaxInt32 {
+		return "", 0, invalidField(ReasonOffsetsInvalid, field+"."+kafkaPartition, "The 'kafka_partition' of a sink connector offset must be the number of a partition, 0 or more")
+	}
+	return topic, int32(n), nil
+}
+
+// sinkOffset reads the position of a sink's offset; see sinkPartition.
+func sinkOffset(field string, object *structpb.Struct) (int64, error) {
+	given, ok := object.GetFields()[kafkaOffset]
+	if !ok {
+		return 0, invalidField(ReasonOffsetsInvalid, field, "The offset for a sink connector should either be null or contain the key 'kafka_offset'")
+	}
+	at, err := wholeNumber(given)
+	if err != nil {
+		return 0, invalidField(ReasonOffsetsInvalid, field+"."+kafkaOffset, fmt.Sprintf(
+			"Failed to parse the following Kafka offset value in the provided offsets: '%.100v'. Offset values for sink connectors need to be integers.", given.AsInterface()))
+	}
+	if at < 0 {
+		return 0, invalidField(ReasonOffsetsInvalid, field+"."+kafkaOffset, "The 'kafka_offset' of a sink connector offset must be 0 or more")
+	}
+	return at, nil
+}
+
 func (s *service) resetSinkOffsets(ctx context.Context, connector snapshot) error {
 	group := s.groupOf(connector)
 	responses, err := s.store.admin.DeleteGroups(ctx, group)
@@ -291,11 +334,15 @@ func (s *service) groupError(connector, group string, err error) error {
 	return storeUnavailable(fmt.Errorf("change the offsets of consumer group %s: %w", group, err))
 }
 
-// wholeNumber reads a number from 0 to most.
-func wholeNumber(value *structpb.Value, most float64) (int64, bool) {
-	number, ok := value.GetKind().(*structpb.Value_NumberValue)
-	if !ok || number.NumberValue != math.Trunc(number.NumberValue) || number.NumberValue < 0 || number.NumberValue > most {
-		return 0, false
+// wholeNumber reads an integer, or a text that is one, as Kafka Connect does.
+func wholeNumber(value *structpb.Value) (int64, error) {
+	switch kind := value.GetKind().(type) {
+	case *structpb.Value_NumberValue:
+		if kind.NumberValue == math.Trunc(kind.NumberValue) && math.Abs(kind.NumberValue) <= exactInteger {
+			return int64(kind.NumberValue), nil
+		}
+	case *structpb.Value_StringValue:
+		return strconv.ParseInt(kind.StringValue, 10, 64)
 	}
-	return int64(number.NumberValue), true
+	return 0, strconv.ErrSyntax
 }

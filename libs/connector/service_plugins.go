@@ -25,7 +25,19 @@ func (s *service) GetPluginConfig(_ context.Context, request *connectorv1.GetPlu
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.GetPluginConfigResponse{Keys: configKeys(plugin.Catalogue)}, nil
+	// As in Kafka Connect, the connector's own keys come before the framework's; ValidateConfig has them the other way round.
+	keys := configKeys(plugin.Catalogue)
+	framework := catalogue.SinkFramework()
+	if plugin.Type == Source {
+		framework = catalogue.SourceFramework()
+	}
+	isFramework := func(key *connectorv1.ConfigKey) bool {
+		return slices.ContainsFunc(framework, func(k catalogue.Key) bool { return k.Name == key.GetName() })
+	}
+	return &connectorv1.GetPluginConfigResponse{Keys: slices.Concat(
+		slices.DeleteFunc(slices.Clone(keys), isFramework),
+		slices.DeleteFunc(keys, func(key *connectorv1.ConfigKey) bool { return !isFramework(key) }),
+	)}, nil
 }
 
 func (s *service) plugin(name string) (Plugin, error) {
@@ -68,16 +80,22 @@ func (s *service) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 	return response, nil
 }
 
-// configKeys are the declared keys in their groups' order. Families have no single key that could be shown in a form
-// and are left out.
+// configKeys are the declared keys in order. Families without a pattern have no single key that could be shown in a form and
+// are left out.
 func configKeys(keys *catalogue.Catalogue) []*connectorv1.ConfigKey {
 	var messages []*connectorv1.ConfigKey
 	inGroup := map[string]int32{}
 	for _, key := range keys.Keys() {
 		if strings.HasSuffix(key.Name, "*") {
-			continue
+			if key.Pattern == "" {
+				continue
+			}
+			key.Name = key.Pattern
 		}
 		inGroup[key.Group]++
+		if key.Order > 0 {
+			inGroup[key.Group] = int32(key.Order)
+		}
 		messages = append(messages, configKey(key, inGroup[key.Group]))
 	}
 	return messages
@@ -87,7 +105,10 @@ func configKey(key catalogue.Key, order int32) *connectorv1.ConfigKey {
 	message := &connectorv1.ConfigKey{
 		Name: key.Name, Type: string(key.Type), Required: key.Required, Importance: string(key.Importance), Documentation: key.Doc,
 		Group: key.Group, OrderInGroup: order, Width: string(key.Width), DisplayName: key.DisplayName, Aliases: key.Aliases,
-		RecommendedValues: key.Allowed, Unsupported: key.Unsupported,
+		RecommendedValues: key.Allowed, Unsupported: key.Unsupported, Dependents: key.Dependents,
+	}
+	if key.Dialect == catalogue.Field {
+		message.Required = false // so says Debezium, which checks it by itself
 	}
 	if key.Default != nil {
 		message.HasDefault = true
@@ -121,7 +142,7 @@ func configValues(keys *catalogue.Catalogue, v validated) []*connectorv1.ConfigV
 		case given >= 0:
 			text := shown[names[given]]
 			value.Value = &text
-		case key.HasDefault && key.Type != string(catalogue.Password):
+		case key.HasDefault && key.Type != string(catalogue.Password) && !speaksField(keys, key.Name):
 			value.Value = &key.DefaultValue
 		}
 		for _, name := range names {
@@ -154,4 +175,10 @@ func configValues(keys *catalogue.Catalogue, v validated) []*connectorv1.ConfigV
 		value.Warnings = append(value.Warnings, strings.ToValidUTF8(problem.Message, "\uFFFD"))
 	}
 	return values
+}
+
+// speaksField reports whether a key is Debezium's, of which only what is set has a value.
+func speaksField(keys *catalogue.Catalogue, name string) bool {
+	key, _ := keys.Lookup(name)
+	return key.Dialect == catalogue.Field
 }

@@ -46,14 +46,13 @@ func (s *service) RestartConnector(ctx context.Context, request *connectorv1.Res
 	}
 	record := restartRecord{IncludeTasks: request.GetIncludeTasks(), OnlyFailed: request.GetOnlyFailed()}
 	status := s.status(connector, plugin)
-	if connector.target == targetStarted {
-		if !record.OnlyFailed {
-			status.State = connectorv1.State_STATE_RESTARTING
-		}
-		for _, task := range status.Tasks {
-			if record.IncludeTasks && (!record.OnlyFailed || task.State == connectorv1.State_STATE_FAILED) {
-				task.State = connectorv1.State_STATE_RESTARTING
-			}
+	// As Kafka Connect says it, also of what is paused or stopped and stays so.
+	if !record.OnlyFailed {
+		status.State = connectorv1.State_STATE_RESTARTING
+	}
+	for _, task := range status.Tasks {
+		if record.IncludeTasks && (!record.OnlyFailed || task.State == connectorv1.State_STATE_FAILED) {
+			task.State = connectorv1.State_STATE_RESTARTING
 		}
 	}
 	if err := s.store.append(ctx, s.config.ConfigTopic, connector.name, entry{restartKey + connector.name, record}); err != nil {

@@ -2,8 +2,12 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
@@ -53,13 +57,41 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	switch {
 	case err != nil:
 		secrets := secretsOf(plugin.Catalogue, full, resolved)
-		result.problems = []catalogue.Problem{{Key: "tasks.max", Message: secrets.scrub(err.Error())}}
+		for _, problem := range problemsOf(plugin.Catalogue, err) {
+			result.problems = append(result.problems, catalogue.Problem{Key: problem.Key, Message: secrets.scrub(problem.Message)})
+		}
 	case tasks < 1:
 		result.tasks = 1
 	default:
 		result.tasks = tasks
 	}
 	return result
+}
+
+// problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.
+func problemsOf(keys *catalogue.Catalogue, err error) []catalogue.Problem {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []catalogue.Problem
+		for _, e := range joined.Unwrap() {
+			all = append(all, problemsOf(keys, e)...)
+		}
+		return all
+	}
+	var problem catalogue.Problem
+	if errors.As(err, &problem) {
+		return []catalogue.Problem{problem}
+	}
+	named := strings.FieldsFunc(err.Error(), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	})
+	at := slices.IndexFunc(named, func(word string) bool {
+		_, known := keys.Lookup(strings.TrimRight(word, "."))
+		return known && strings.Contains(word, ".")
+	})
+	if at < 0 {
+		return []catalogue.Problem{{Key: "tasks.max", Message: err.Error()}}
+	}
+	return []catalogue.Problem{{Key: strings.TrimRight(named[at], "."), Message: err.Error()}}
 }
 
 // tooLarge names the largest key of a configuration that is larger than allowed.

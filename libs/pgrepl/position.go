@@ -3,6 +3,7 @@ package pgrepl
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pglogrepl"
 )
@@ -80,8 +81,8 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 	if n == nil {
 		return fmt.Errorf("read position: neither lsn_commit nor lsn in %s", b)
 	}
-	var lsn uint64
-	if _, err := fmt.Sscan(n.String(), &lsn); err != nil {
+	lsn, err := strconv.ParseUint(n.String(), 10, 64)
+	if err != nil {
 		return fmt.Errorf("read position: lsn %q is not an unsigned integer", n)
 	}
 	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal}

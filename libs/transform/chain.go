@@ -7,6 +7,7 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -91,6 +92,10 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 		if s.transform, err = newTransform(&o); err == nil {
 			err = o.err
 		}
+		var w worded
+		if errors.As(err, &w) {
+			return nil, w
+		}
 		if err != nil {
 			return nil, fmt.Errorf("transform %s: %w", name, err)
 		}
@@ -104,7 +109,10 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 
 // newTransform makes the transform that the option type names, by its class or the class's last part.
 func newTransform(o *options) (Transform, error) {
-	class := o.text("type", "")
+	class := strings.TrimSpace(o.text("type", ""))
+	if class == "" {
+		return nil, worded(fmt.Sprintf("Missing required configuration \"%stype\" which has no default value.", o.prefix))
+	}
 	name := class[strings.LastIndexByte(class, '.')+1:]
 	base, part, _ := strings.Cut(name, "$")
 	on := value
@@ -150,7 +158,7 @@ func newTransform(o *options) (Transform, error) {
 	case "DropHeaders":
 		return newDropHeaders(o)
 	}
-	return nil, fmt.Errorf("there is no transform %q", class)
+	return nil, worded(fmt.Sprintf("Invalid value %.200s for configuration %stype: Class %[1]s could not be found.", class, o.prefix))
 }
 
 // dropAll is Filter: it drops every record that its predicate lets through.

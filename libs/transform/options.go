@@ -13,6 +13,11 @@ type options struct {
 	err    error
 }
 
+// worded is an error in the very words of Kafka Connect, which begin with a capital letter and name the key.
+type worded string
+
+func (w worded) Error() string { return string(w) }
+
 func (o *options) fail(name, problem string) {
 	if o.err == nil {
 		o.err = fmt.Errorf("setting %s%s=%q: %s", o.prefix, name, o.given[o.prefix+name], problem)

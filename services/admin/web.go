@@ -70,10 +70,18 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 
 	root := http.NewServeMux()
 	root.Handle("/", authenticateHTTP(users, guarded))
+	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would redirect to another path, and with it a call that changes something. Kafka Connect refuses it.
+		if strings.Contains(r.URL.Path, "//") {
+			writeError(w, http.StatusBadRequest, "Ambiguous URI empty segment")
+			return
+		}
+		root.ServeHTTP(w, r)
+	})
 	root.Handle("GET /healthz", probes)
 	root.Handle("GET /readyz", probes)
 	// No CORS headers are sent, and what a foreign page makes a browser send is refused.
-	safe := http.NewCrossOriginProtection().Handler(root)
+	safe := http.NewCrossOriginProtection().Handler(unambiguous)
 	if users == nil && !cfg.TLS.InsecureNoAuth {
 		safe = onlyLocalNames(safe)
 	}

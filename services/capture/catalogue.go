@@ -3,14 +3,20 @@ package capture
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-// newCatalogue declares every key that a capture connector reads or knows not to support.
+// newCatalogue declares every key that a capture connector reads or knows not to support, Debezium's in its order and in its
+// words.
 func newCatalogue() (*catalogue.Catalogue, error) {
-	return catalogue.New(catalogue.SourceFramework(), connectionKeys(), replicationKeys(), eventKeys(), snapshotKeys(), operationKeys())
+	own := slices.Concat(connectionKeys(), eventKeys(), snapshotKeys(), operationKeys(), filterKeys(), sslKeys(), replicationKeys())
+	for i := range own {
+		own[i].Dialect = catalogue.Field
+	}
+	return catalogue.New(catalogue.SourceFramework(), own)
 }
 
 func port(value string) error {
@@ -24,7 +30,7 @@ var slotPattern = regexp.MustCompile(`^[a-z0-9_]{1,63}$`)
 
 func slotName(value string) error {
 	if !slotPattern.MatchString(value) {
-		return fmt.Errorf("%q is not a slot name: want 1 to 63 lower-case letters, digits and underscores", value)
+		return catalogue.Fault("Valid replication slot name must contain only digits, lowercase characters and underscores with length <= 63")
 	}
 	return nil
 }

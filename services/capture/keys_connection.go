@@ -41,6 +41,12 @@ func connectionKeys() []catalogue.Key {
 			Unsupported: "There is no Java driver; database.connection.timeout.ms is the time to connect."},
 		{Name: "read.only", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Low, Group: "CONNECTION_ADVANCED", Width: catalogue.Short, DisplayName: "Read only",
 			Doc: "Whether nothing may be written to the database: incremental snapshots then take no watermarks from a table."},
+	}
+}
+
+// sslKeys declare how the connection is encrypted. Names, types, defaults, groups and importance are Debezium's.
+func sslKeys() []catalogue.Key {
+	return []catalogue.Key{
 		{Name: "database.sslmode", Type: catalogue.String, Default: catalogue.Default("prefer"), Allowed: []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_SSL", Width: catalogue.Middle, DisplayName: "SSL mode",
 			Doc: "How the connection is encrypted: disable, allow, prefer, require (without checking the certificate), verify-ca or verify-full."},
 		{Name: "database.sslcert", Type: catalogue.String, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_SSL", Width: catalogue.Wide, DisplayName: "SSL Client Certificate",

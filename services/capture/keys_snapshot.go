@@ -33,7 +33,7 @@ func snapshotKeys() []catalogue.Key {
 		{Name: "legacy.snapshot.max.threads", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Low, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Short, DisplayName: "Enforces using a single thread per table regardless of table size",
 			Doc:         "Whether a table is read by one thread.",
 			Unsupported: "Ranges are cut by size."},
-		{Name: "internal.legacy.snapshot.max.threads", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Low, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Short, DisplayName: "Enforces using a single thread per table regardless of table size",
+		{Name: "internal.legacy.snapshot.max.threads", Order: 12, Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Low, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Short, DisplayName: "Enforces using a single thread per table regardless of table size",
 			Doc:         "Older form of legacy.snapshot.max.threads.",
 			Unsupported: "Ranges are cut by size."},
 		{Name: "streaming.delay.ms", Type: catalogue.Long, Default: catalogue.Default("0"), Importance: catalogue.Low, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Middle, DisplayName: "Streaming Delay (milliseconds)",

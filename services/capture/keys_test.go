@@ -1,8 +1,17 @@
 package capture
 
 import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
 // debeziumKeys are all keys of Debezium's PostgreSQL connector 3.6 and of its 1.x versions, with an example of each family.
@@ -43,5 +52,70 @@ func TestEveryKeyOfDebeziumIsKnown(t *testing.T) {
 		if _, ok := plugins[0].Catalogue.Lookup(key); !ok {
 			t.Errorf("%s is not in the catalogue: declare it, with the reason if it is not supported", key)
 		}
+	}
+}
+
+// The file is what Kafka Connect 4.3.1 answers to GET /connector-plugins/PostgresConnector/config with Debezium 3.7.0, without the
+// documentation.
+func TestEveryKeyOfDebeziumIsShownAsDebeziumShowsIt(t *testing.T) {
+	type definition struct {
+		Name, Type, Importance, Group, Width string
+		Default                              *string `json:"default_value"`
+		Required                             bool
+		Order                                int32  `json:"order_in_group"`
+		DisplayName                          string `json:"display_name"`
+		Dependents                           []string
+	}
+	content, err := os.ReadFile("testdata/debezium-keys.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded []definition
+	if err := json.Unmarshal(content, &recorded); err != nil {
+		t.Fatal(err)
+	}
+	plugins, err := Plugins(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := connector.NewWorker(connector.WorkerConfig{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := worker.Server().GetPluginConfig(t.Context(), &connectorv1.GetPluginConfigRequest{Plugin: "PostgresConnector"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]definition{}
+	var order, want []string
+	for _, key := range answer.GetKeys() {
+		d := definition{Name: key.GetName(), Type: key.GetType(), Importance: key.GetImportance(), Group: key.GetGroup(), Width: key.GetWidth(), Required: key.GetRequired(),
+			Order: key.GetOrderInGroup(), DisplayName: key.GetDisplayName(), Dependents: append([]string{}, key.GetDependents()...)}
+		if key.GetHasDefault() {
+			text := key.GetDefaultValue()
+			d.Default = &text
+		}
+		shown[d.Name] = d
+		if slices.ContainsFunc(recorded, func(r definition) bool { return r.Name == d.Name }) {
+			order = append(order, d.Name)
+		}
+	}
+	for _, d := range recorded {
+		want = append(want, d.Name)
+		got, known := shown[d.Name]
+		switch d.Name { // what differs on purpose
+		case "connector.plugin.version":
+			d.Default = nil // there is one version
+		case "key.converter", "value.converter", "header.converter":
+			d.Default = got.Default // the worker's, which are shown
+		case "column.truncate.to.(d+).chars":
+			d.Type = "STRING" // its values are lists of columns
+		}
+		if !known || !reflect.DeepEqual(got, d) {
+			t.Errorf("%s is shown as %+v, Debezium has %+v", d.Name, got, d)
+		}
+	}
+	if !slices.Equal(order, want) {
+		t.Errorf("the order is %v, Debezium's %v", order, want)
 	}
 }

@@ -99,9 +99,13 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
 			_, err := parseSettings(v)
+			if err == nil {
+				_, err = change.ConfigFrom(v.Raw())
+			}
 			return 1, err
 		},
-		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		Offset: offsetProblem,
 		Tables: func(ctx context.Context, v catalogue.Values, _ []string) (digest.Reader, error) {
 			return openTables(ctx, v)
 		},

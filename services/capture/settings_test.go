@@ -8,12 +8,23 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
 // parse reads a configuration as the runtime does.
 func parse(t *testing.T, set map[string]string) (*settings, error) {
+	t.Helper()
+	values, err := checked(t, set)
+	if err != nil {
+		return nil, err
+	}
+	return parseSettings(values)
+}
+
+// checked is a configuration that only needs what is set to be whole, as the catalogue reads it.
+func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 	t.Helper()
 	keys, err := newCatalogue()
 	if err != nil {
@@ -25,9 +36,9 @@ func parse(t *testing.T, set map[string]string) (*settings, error) {
 	}
 	values, _, problems := keys.Parse(config)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("%v", problems)
+		return values, fmt.Errorf("%v", problems)
 	}
-	return parseSettings(values)
+	return values, nil
 }
 
 func TestConfigurationsOfOldAndNewNamesMeanTheSame(t *testing.T) {

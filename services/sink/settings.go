@@ -96,12 +96,22 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	if v.Has("errors.retry.max.time.ms") && !s.tolerate {
 		s.retryLimit = v.Duration("errors.retry.max.time.ms")
 	}
-	if (len(s.topics) == 0) == (s.regex == "") {
-		fault("set exactly one of topics and topics.regex")
+	// In the words of Kafka Connect (SinkConnectorConfig.validate), which says so of both keys.
+	said := ""
+	switch {
+	case len(s.topics) == 0 && s.regex == "":
+		said = "Must configure one of topics or topics.regex"
+	case len(s.topics) > 0 && s.regex != "":
+		said = "topics and topics.regex are mutually exclusive options, but both are set."
 	}
+	if said != "" {
+		faults = append(faults, catalogue.Problem{Key: "topics", Message: said}, catalogue.Problem{Key: "topics.regex", Message: said})
+	}
+	var pattern *regexp.Regexp
 	if s.regex != "" {
-		if _, err := regexp.Compile(s.regex); err != nil {
-			fault("topics.regex: %w", err)
+		var err error
+		if pattern, err = regexp.Compile("^(?:" + s.regex + ")$"); err != nil {
+			faults = append(faults, catalogue.Problem{Key: "topics.regex", Message: fmt.Sprintf("Invalid value %.200s for configuration topics.regex: Invalid regex: %v", s.regex, err)})
 		}
 	}
 	var err error
@@ -120,6 +130,16 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	s.flushMax = max(s.flushMax, s.flushSize)
 	if err := s.dead(v); err != nil {
 		faults = append(faults, err)
+	}
+	const deadKey = "errors.deadletterqueue.topic.name"
+	switch {
+	case s.deadTopic == "" || s.deadClient != nil:
+	case slices.Contains(s.topics, s.deadTopic):
+		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
+			"The DLQ topic '%s' may not be included in the list of topics ('topics=%v') consumed by the connector", s.deadTopic, s.topics)})
+	case pattern != nil && pattern.MatchString(s.deadTopic):
+		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
+			"The DLQ topic '%s' may not be included in the regex matching the topics ('topics.regex=%s') consumed by the connector", s.deadTopic, s.regex)})
 	}
 	if err := s.rowsOf(v); err != nil {
 		faults = append(faults, err)

@@ -43,11 +43,25 @@ const (
 	Wide   Width = "LONG"
 )
 
+// Dialect is in whose words the faults of a key are told, and how Kafka Connect's answers show it where the two differ.
+type Dialect int
+
+const (
+	// ConfigDef is Kafka's own (org.apache.kafka.common.config.ConfigDef): a key that is not set shows its default.
+	ConfigDef Dialect = iota
+	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and none is called required, though
+	// the fault says so.
+	Field
+)
+
 // Key declares one configuration key.
 type Key struct {
 	// Name is the key as documented. A name that ends in "*" declares a family (transforms.*): any key with that
 	// prefix belongs to it.
 	Name string
+	// Pattern is the name by which forms show a family, as its origin has it; a family without one is not shown.
+	Pattern string
+	Dialect Dialect
 	// Aliases are older spellings, read when Name is absent and reported as a warning.
 	Aliases []string
 	Type    Type
@@ -58,6 +72,10 @@ type Key struct {
 	// Doc says what the key does, in sentences, with units and limits.
 	Doc   string
 	Group string
+	// Order is the place in the group that forms show; 0 counts the keys of the group from 1 in the order of declaration.
+	Order int
+	// Dependents are keys whose values depend on this one's.
+	Dependents []string
 	// DisplayName is what forms show; Name if empty.
 	DisplayName string
 	// Width is the size of the input field that forms show; none if empty.
@@ -73,6 +91,11 @@ type Key struct {
 	ChangesData bool
 }
 
+// Fault is the error of a Check in the very words of what Calypso replaces, which begin with a capital letter.
+type Fault string
+
+func (f Fault) Error() string { return string(f) }
+
 // Default makes a Key's default from a literal.
 func Default(value string) *string { return &value }
 
@@ -84,11 +107,13 @@ type Catalogue struct {
 	families []int          // indexes in keys of the names that end in "*", longest prefix first
 }
 
-// Problem is one error or warning about one key.
+// Problem is one error or warning about one key. A connector that finds a fault beyond what keys declare returns it as an error.
 type Problem struct {
 	Key     string
 	Message string
 }
+
+func (p Problem) Error() string { return p.Message }
 
 // New joins groups of keys, in order, to a catalogue. A key that a later group declares again replaces the earlier
 // declaration in its place, which is how a connector narrows a key of the framework. A name declared twice in one

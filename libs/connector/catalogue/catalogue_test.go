@@ -107,6 +107,39 @@ func TestAnUnsupportedKeyIsAWarningUnlessItWouldChangeTheData(t *testing.T) {
 	}
 }
 
+func TestWrongValuesOfDebeziumsKeysAreNamedInItsWords(t *testing.T) {
+	keys, err := catalogue.New([]catalogue.Key{
+		{Name: "topic.prefix", Dialect: catalogue.Field, Type: catalogue.String, Required: true},
+		{Name: "tombstones.on.delete", Dialect: catalogue.Field, Type: catalogue.Boolean},
+		{Name: "database.port", Dialect: catalogue.Field, Type: catalogue.Int},
+		{Name: "heartbeat.ms", Dialect: catalogue.Field, Type: catalogue.Long},
+		{Name: "plugin.name", Dialect: catalogue.Field, Type: catalogue.String, Allowed: []string{"decoderbufs", "pgoutput"}},
+		{Name: "database.password", Dialect: catalogue.Field, Type: catalogue.Password, Check: func(value string) error { return fmt.Errorf("%s is bad", value) }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, problems := keys.Parse(map[string]string{
+		"database.password": "canary", "plugin.name": "wal2json", "heartbeat.ms": "soon", "database.port": "abc", "tombstones.on.delete": "maybe",
+	})
+	want := []string{
+		"The 'topic.prefix' value is invalid: A value is required",
+		"The 'tombstones.on.delete' value is invalid: Either 'true' or 'false' is expected",
+		"The 'database.port' value is invalid: An integer is expected",
+		"The 'heartbeat.ms' value is invalid: A long value is expected",
+		"The 'plugin.name' value is invalid: Value must be one of decoderbufs, pgoutput",
+		"Invalid value [hidden] for configuration database.password",
+	}
+	for i, problem := range problems {
+		if i >= len(want) || problem.Message != want[i] {
+			t.Errorf("problem %d is %v", i, problem)
+		}
+	}
+	if len(problems) != len(want) {
+		t.Errorf("%d problems, want %d", len(problems), len(want))
+	}
+}
+
 func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
 	for _, test := range []struct{ key, value, want string }{
 		{"database.port", "abc", "Invalid value abc for configuration database.port: Not a number of type INT"},
@@ -115,8 +148,8 @@ func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
 		{"poll.interval.ms", "1.5", "Invalid value 1.5 for configuration poll.interval.ms: Not a number of type LONG"},
 		{"sampling", "much", "Invalid value much for configuration sampling: Not a number of type DOUBLE"},
 		{"tombstones.on.delete", "yes", "Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
-		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: Value must be one of initial, never"},
-		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: the value must be at least 1"},
+		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: String must be one of: initial, never"},
+		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
 		{"name", "a/b", "Invalid value a/b for configuration name: a connector's name must not contain '/'"},
 		{"database.password", "bad", "Invalid value [hidden] for configuration database.password"},
 		{"topic.prefix", " ", `Missing required configuration "topic.prefix" which has no default value.`},

@@ -26,12 +26,12 @@ func SourceFramework() []Key {
 		Key{Name: "topic.creation.*", Type: String, Importance: Low, Group: groupTopics, Width: Wide,
 			Doc: "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
 		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"requested", "required"},
-			Importance: Medium, Group: groupExactlyOnce, Width: Short, DisplayName: "Exactly once support",
+			Importance: Medium, Group: groupExactlyOnce, Order: 2, Width: Short, DisplayName: "Exactly once support",
 			Doc: "required refuses to start where exactly-once delivery cannot be given; requested uses it where it can."},
 		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"poll", "interval", "connector"},
-			Importance: Medium, Group: groupExactlyOnce, Width: Short, DisplayName: "Transaction Boundary",
+			Importance: Medium, Group: groupExactlyOnce, Order: 3, Width: Short, DisplayName: "Transaction Boundary",
 			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides)."},
-		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: AtLeast(0), Importance: Low, Group: groupExactlyOnce,
+		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: AtLeast(0), Importance: Low, Group: groupExactlyOnce, Order: 4,
 			Width: Short, DisplayName: "Transaction boundary interval", Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
 		Key{Name: "offsets.storage.topic", Type: String, Importance: Low, Group: groupOffsets, Width: Wide,
 			DisplayName: "Offsets topic", Doc: "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
@@ -94,16 +94,16 @@ func common() []Key {
 		{Name: "header.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the header converter."},
 		{Name: "header.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Header converter version", Doc: "Version of the header converter.", Unsupported: onePlugin},
-		{Name: "transforms", Type: List, Default: Default(""), Importance: Low, Group: groupTransforms, Width: Wide,
+		{Name: "transforms", Type: List, Default: Default(""), Importance: Low, Group: groupTransforms, Order: 12, Width: Wide,
 			DisplayName: "Transforms", Doc: "Names of the transformations applied to each record, in order."},
 		{Name: "transforms.*", Type: String, Importance: Low, Group: groupTransforms, Width: Wide,
 			Doc: "A setting of a transformation: transforms.<name>.type, transforms.<name>.predicate, transforms.<name>.negate and the transformation's own keys."},
-		{Name: "predicates", Type: List, Default: Default(""), Importance: Low, Group: groupPredicates, Width: Wide,
+		{Name: "predicates", Type: List, Default: Default(""), Importance: Low, Group: groupPredicates, Order: 13, Width: Wide,
 			DisplayName: "Predicates", Doc: "Names of the predicates that transformations refer to."},
 		{Name: "predicates.*", Type: String, Importance: Low, Group: groupPredicates, Width: Wide,
 			Doc: "A setting of a predicate: predicates.<name>.type and the predicate's own keys."},
 		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"}, Importance: Low,
-			Group: groupCommon, Width: Middle, DisplayName: "Reload Action", Doc: "What happens when a value behind a reference (${file:…}) changes.",
+			Group: groupCommon, Order: 14, Width: Middle, DisplayName: "Reload Action", Doc: "What happens when a value behind a reference (${file:…}) changes.",
 			Unsupported: "References are read again whenever a task starts."},
 		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: AtLeast(-1), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Retry Timeout for Errors", Doc: "How long in milliseconds a failed operation is tried again; 0 not at all, -1 for ever."},
@@ -123,7 +123,7 @@ func common() []Key {
 func ConnectorName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
-		return fmt.Errorf("a connector's name must not be empty")
+		return Fault("String may not be empty")
 	case len(name) > 249:
 		return fmt.Errorf("a connector's name must not be longer than 249 bytes")
 	case strings.TrimSpace(name) != name:
@@ -131,10 +131,17 @@ func ConnectorName(name string) error {
 	case strings.Contains(name, "/"):
 		return fmt.Errorf("a connector's name must not contain '/'")
 	}
+	var control []string
 	for _, r := range name {
-		if r < 0x20 || r == 0x7f || r == '\uFFFD' {
-			return fmt.Errorf("a connector's name must not contain control characters")
+		switch {
+		case r < 0x20 || r == 0x7f:
+			control = append(control, strconv.Itoa(int(r)))
+		case r == '\uFFFD':
+			return fmt.Errorf("a connector's name must be UTF-8")
 		}
+	}
+	if len(control) > 0 {
+		return Fault("String may not contain control sequences but had the following ASCII chars: " + strings.Join(control, ", "))
 	}
 	return nil
 }
@@ -147,7 +154,7 @@ func AtLeast(least int64) func(string) error {
 			return err
 		}
 		if n < least {
-			return fmt.Errorf("the value must be at least %d", least)
+			return Fault(fmt.Sprintf("Value must be at least %d", least))
 		}
 		return nil
 	}

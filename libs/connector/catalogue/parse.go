@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -14,7 +15,8 @@ import (
 // caller can show it; only values without errors may be used to run a connector.
 //
 // Warnings name legacy spellings, unknown keys (with the nearest known one) and keys that have no effect. Errors name
-// missing and malformed values, in the words of Kafka's ConfigDef, and unsupported keys that would change the data.
+// missing and malformed values, in the words of the keys' dialects and in the order of declaration, and unsupported keys
+// that would change the data.
 func (c *Catalogue) Parse(raw map[string]string) (values Values, warnings, errors []Problem) {
 	return c.ParseResolved(raw, raw)
 }
@@ -66,19 +68,36 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 	}
 	for _, key := range c.keys {
 		if value, ok := values.given[key.Name]; key.Required && (!ok || strings.TrimSpace(value) == "") {
-			errors = append(errors, Problem{key.Name, fmt.Sprintf("Missing required configuration %q which has no default value.", key.Name)})
+			errors = append(errors, Problem{key.Name, key.missing()})
 		}
 	}
+	slices.SortStableFunc(errors, func(a, b Problem) int { return cmp.Compare(c.place(a.Key), c.place(b.Key)) })
 	return values, warnings, errors
+}
+
+// place is where a key, as a configuration spells it, is declared.
+func (c *Catalogue) place(name string) int {
+	key, _ := c.Lookup(name)
+	return slices.IndexFunc(c.keys, func(k Key) bool { return k.Name == key.Name })
+}
+
+// missing words the lack of a required value.
+func (k Key) missing() string {
+	if k.Dialect == Field {
+		return fmt.Sprintf("The '%s' value is invalid: A value is required", k.Name)
+	}
+	return fmt.Sprintf("Missing required configuration %q which has no default value.", k.Name)
 }
 
 func (k Key) isDefault(value string) bool {
 	return k.Default != nil && strings.EqualFold(strings.TrimSpace(value), *k.Default)
 }
 
-// invalid words a bad value as Kafka's ConfigException does, without showing secrets.
+// invalid words a bad value as Kafka's ConfigException or Debezium's Field does, without showing secrets.
 func (k Key) invalid(name, given, resolved, problem string) string {
 	switch {
+	case given == resolved && k.Type != Password && k.Dialect == Field:
+		return fmt.Sprintf("The '%s' value is invalid: %s", name, problem)
 	case given != resolved:
 		return fmt.Sprintf("Invalid value %s for configuration %s: the value behind the reference is not a valid %s", given, name, k.Type)
 	case k.Type == Password:
@@ -90,33 +109,57 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 // check says what is wrong with a value, or nothing.
 func (k Key) check(value string) string {
 	trimmed := strings.TrimSpace(value)
-	switch k.Type {
-	case Boolean:
-		if !strings.EqualFold(trimmed, "true") && !strings.EqualFold(trimmed, "false") {
-			return "Expected value to be either true or false"
-		}
-	case Int:
-		if _, err := strconv.ParseInt(trimmed, 10, 32); err != nil {
-			return "Not a number of type INT"
-		}
-	case Long:
-		if _, err := strconv.ParseInt(trimmed, 10, 64); err != nil {
-			return "Not a number of type LONG"
-		}
-	case Double:
-		if _, err := strconv.ParseFloat(trimmed, 64); err != nil {
-			return "Not a number of type DOUBLE"
-		}
+	if !k.Type.takes(trimmed) {
+		return k.Dialect.wrongType(k.Type)
 	}
 	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return strings.EqualFold(allowed, trimmed) }) {
-		return "Value must be one of " + strings.Join(k.Allowed, ", ")
+		return k.Dialect.notAllowed(k.Allowed)
 	}
 	if k.Check != nil {
 		if err := k.Check(value); err != nil {
-			return err.Error()
+			return abbreviate(err.Error())
 		}
 	}
 	return ""
+}
+
+// takes reports whether a value without surrounding spaces is of the type.
+func (t Type) takes(value string) bool {
+	var err error
+	switch t {
+	case Boolean:
+		return strings.EqualFold(value, "true") || strings.EqualFold(value, "false")
+	case Int:
+		_, err = strconv.ParseInt(value, 10, 32)
+	case Long:
+		_, err = strconv.ParseInt(value, 10, 64)
+	case Double:
+		_, err = strconv.ParseFloat(value, 64)
+	}
+	return err == nil
+}
+
+// wrongType words a value that is not of a type.
+func (d Dialect) wrongType(t Type) string {
+	switch {
+	case d == Field && t == Boolean:
+		return "Either 'true' or 'false' is expected"
+	case d == Field && t == Int:
+		return "An integer is expected"
+	case d == Field:
+		return "A " + strings.ToLower(string(t)) + " value is expected"
+	case t == Boolean:
+		return "Expected value to be either true or false"
+	}
+	return "Not a number of type " + string(t)
+}
+
+// notAllowed words a value that is none of those accepted.
+func (d Dialect) notAllowed(allowed []string) string {
+	if d == Field {
+		return "Value must be one of " + strings.Join(allowed, ", ")
+	}
+	return "String must be one of: " + strings.Join(allowed, ", ")
 }
 
 func (c *Catalogue) unknown(name string) string {

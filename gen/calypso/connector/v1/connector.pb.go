@@ -2252,8 +2252,9 @@ type ConfigKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Kafka Connect's type name: BOOLEAN STRING INT SHORT LONG DOUBLE LIST CLASS PASSWORD.
-	Type     string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Required bool   `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// As Kafka Connect shows it: keys of Debezium's that must be set are not called required there.
+	Required bool `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
 	// Empty and has_default false: no default.
 	DefaultValue string `protobuf:"bytes,4,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
 	HasDefault   bool   `protobuf:"varint,5,opt,name=has_default,json=hasDefault,proto3" json:"has_default,omitempty"`
@@ -2502,7 +2503,7 @@ func (x *GetPluginConfigResponse) GetKeys() []*ConfigKey {
 type ConfigValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Key   *ConfigKey             `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The value as given or defaulted; secrets are masked. Absent if unset.
+	// The value as given or defaulted; secrets are masked. Absent if unset; keys of Debezium's show no defaults here.
 	Value         *string  `protobuf:"bytes,2,opt,name=value,proto3,oneof" json:"value,omitempty"`
 	Errors        []string `protobuf:"bytes,3,rep,name=errors,proto3" json:"errors,omitempty"`
 	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`

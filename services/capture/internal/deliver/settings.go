@@ -73,7 +73,7 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // TopicPrefix checks the value of topic.prefix.
 func TopicPrefix(value string) error {
 	if !prefixPattern.MatchString(value) {
-		return fmt.Errorf("%q is not a topic prefix: want letters, digits, hyphens, dots and underscores", value)
+		return fmt.Errorf("%s has invalid format (only the underscore, hyphen, dot and alphanumeric characters are allowed)", value)
 	}
 	return nil
 }

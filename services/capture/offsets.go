@@ -1,0 +1,26 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// offsetProblem says why a task would not take up an offset that a user sets: it reads one partition only, and there either
+// what it wrote or an offset of Debezium's, whose position is lsn_commit or lsn.
+func offsetProblem(v catalogue.Values, partition, offset []byte) *catalogue.Problem {
+	own, err := json.Marshal(map[string]string{"server": v.String("topic.prefix")})
+	if err != nil {
+		return &catalogue.Problem{Key: "partition", Message: err.Error()}
+	}
+	if !bytes.Equal(partition, own) {
+		return &catalogue.Problem{Key: "partition", Message: fmt.Sprintf("partition %.200s is not read by this connector: its only one is %s, after topic.prefix", partition, own)}
+	}
+	if err := new(checkpoint).UnmarshalJSON(offset); err != nil {
+		return &catalogue.Problem{Key: "offset.lsn", Message: fmt.Sprintf(
+			"offset %.200s is not a position: %.200s; lsn (and lsn_commit, if given) must be the number of a byte in the write-ahead log, not negative", offset, err)}
+	}
+	return nil
+}
