@@ -6,6 +6,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // Config is what admin is started with.
@@ -35,7 +36,7 @@ type Config struct {
 }
 
 // generatorName is the service name of the orders-generator.
-const generatorName = "orders-generator"
+const generatorName = checks.GeneratorFleet
 
 // Validate says everything that is wrong with the configuration.
 func (c *Config) Validate() error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
@@ -102,6 +103,9 @@ func (f *fleet) unreachable(err error) error {
 		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), status.Convert(err).Message()))
 }
 
+// askTimeout bounds how long one worker of several may take for its answer: the others are not to wait for one that hangs.
+const askTimeout = 5 * time.Second
+
 // askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker
 // answers, or if a worker answers with an error other than NOT_FOUND and being unreachable; NOT_FOUND if all say so.
 func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) ([]T, error) {
@@ -113,7 +117,12 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	for i, w := range f.workers {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			value, err := ask(ctx, w.connection)
+			asking, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			value, err := ask(asking, w.connection)
+			if err != nil && asking.Err() != nil && ctx.Err() == nil {
+				err = status.Errorf(codes.Unavailable, "no answer within %v", askTimeout)
+			}
 			answers[i] <- answer{value, err}
 		}()
 	}

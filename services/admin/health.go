@@ -2,59 +2,47 @@ package admin
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // GetHealth asks every worker. The verdict is broken if a fleet has no worker that is ready, degraded if a worker is
 // missing, healthy otherwise; the generator is not needed for data to flow and can only degrade.
 func (s *service) GetHealth(ctx context.Context, _ *adminv1.GetHealthRequest) (*adminv1.GetHealthResponse, error) {
 	health := &adminv1.GetHealthResponse{Services: []*adminv1.ServiceHealth{{Service: "admin", Serving: true}}}
-	findings := []finding{{adminv1.Verdict_VERDICT_HEALTHY, "all services are ready"}}
+	workers := askFleets(ctx, s.fleets)
+	var names []string
 	for _, f := range s.fleets {
-		answers := askWorkers(ctx, f)
-		health.Services = append(health.Services, answers...)
-		findings = append(findings, judgeFleet(f.name, answers)...)
+		names = append(names, f.name)
+		health.Services = append(health.Services, workers[f.name]...)
 	}
-	w := worst(findings)
-	health.Verdict, health.Reason = w.verdict, w.reason
+	health.Verdict, health.Reason = checks.System(names, workers)
 	return health, nil
 }
 
-func askWorkers(ctx context.Context, f *fleet) []*adminv1.ServiceHealth {
-	answers := make([]chan *adminv1.ServiceHealth, len(f.workers))
-	for i, w := range f.workers {
-		answers[i] = make(chan *adminv1.ServiceHealth, 1)
-		go func() {
-			h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
-			if err := rpc.Healthy(ctx, w.connection); err != nil {
-				h.Serving, h.Detail = false, err.Error()
-			}
-			answers[i] <- h
-		}()
-	}
-	var all []*adminv1.ServiceHealth
-	for _, c := range answers {
-		all = append(all, <-c)
-	}
-	return all
-}
-
-func judgeFleet(name string, workers []*adminv1.ServiceHealth) []finding {
-	var missing []string
-	for _, w := range workers {
-		if !w.Serving {
-			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, w.Detail))
+// askFleets asks all workers of all fleets at once for their health, and returns the answers by fleet in the order of the workers.
+func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.ServiceHealth {
+	answers := map[string][]chan *adminv1.ServiceHealth{}
+	for _, f := range fleets {
+		for _, w := range f.workers {
+			answer := make(chan *adminv1.ServiceHealth, 1)
+			answers[f.name] = append(answers[f.name], answer)
+			go func() {
+				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
+				if err := rpc.Healthy(ctx, w.connection); err != nil {
+					h.Serving, h.Detail = false, err.Error()
+				}
+				answer <- h
+			}()
 		}
 	}
-	switch {
-	case len(missing) == 0:
-		return nil
-	case len(missing) == len(workers) && name != generatorName:
-		return []finding{{adminv1.Verdict_VERDICT_BROKEN, strings.Join(missing, "; ")}}
+	all := map[string][]*adminv1.ServiceHealth{}
+	for name, some := range answers {
+		for _, answer := range some {
+			all[name] = append(all[name], <-answer)
+		}
 	}
-	return []finding{{adminv1.Verdict_VERDICT_DEGRADED, strings.Join(missing, "; ")}}
+	return all
 }

@@ -11,13 +11,13 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
 const (
-	// observeInterval is how often the pipelines are looked at between questions; observeTimeout bounds one look.
+	// observeInterval is how often the pipelines are looked at between questions.
 	observeInterval = 5 * time.Second
-	observeTimeout  = 10 * time.Second
 	// forgetAfter is after how long a pipeline that is not seen any more is forgotten.
 	forgetAfter = 10 * time.Minute
 )
@@ -34,6 +34,7 @@ type observer struct {
 
 type observed struct {
 	history  lag.History
+	memory   checks.Memory
 	at       time.Time
 	pipeline *adminv1.Pipeline
 }
@@ -42,8 +43,9 @@ func newObserver(now func() time.Time) *observer {
 	return &observer{now: now, seen: map[string]*observed{}}
 }
 
-// observe sets the lags of a pipeline that has just been asked for.
-func (o *observer) observe(p *adminv1.Pipeline) {
+// observe judges a pipeline that has just been asked for: it sets lags, checks and verdict. The pipeline is not changed any more then.
+func (o *observer) observe(v checks.View) {
+	p := v.Pipeline
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.now()
@@ -58,15 +60,17 @@ func (o *observer) observe(p *adminv1.Pipeline) {
 		o.seen[p.Source] = s
 	}
 	s.history.Observe(now, p)
+	v.Trends = s.history.Trends()
+	p.Checks = checks.Run(now, v)
+	s.memory.Date(now, p.Checks)
+	p.Verdict, p.Reason = checks.Verdict(p.Checks)
 	s.at, s.pipeline = now, p
 }
 
 // run looks at the pipelines until ctx ends. That they cannot be seen is for health to say.
-func (o *observer) run(ctx context.Context, list func(context.Context, *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error)) error {
+func (o *observer) run(ctx context.Context, all *views) error {
 	for pause(ctx, observeInterval) {
-		looking, cancel := context.WithTimeout(ctx, observeTimeout)
-		_, _ = list(looking, &adminv1.ListPipelinesRequest{})
-		cancel()
+		_, _ = all.within(ctx, observeInterval/2)
 	}
 	return nil
 }

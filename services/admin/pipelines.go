@@ -3,12 +3,14 @@ package admin
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -16,6 +18,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // service is AdminService: what is asked of all fleets at once.
@@ -27,50 +30,50 @@ type service struct {
 	orders  ordersProxy
 	fleets  []*fleet
 	seen    *observer
+	views   *views
+
+	mu sync.Mutex
+	// known are the connectors of each fleet when it was last asked, for the time when it cannot be; guarded by mu.
+	known map[string][]*connectorv1.Connector
 }
 
 func (s *service) ListPipelines(ctx context.Context, _ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
-	connectors, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	all, err := s.views.within(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	all := &adminv1.ListPipelinesResponse{}
-	for _, c := range connectors.Connectors {
-		if c.Type != connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE {
-			continue
-		}
-		p, err := s.pipeline(ctx, c, connectors.Connectors)
-		if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-			continue // deleted since it was listed
-		}
-		if err != nil {
-			return nil, err
-		}
-		all.Pipelines = append(all.Pipelines, p)
-	}
-	return all, nil
+	return &adminv1.ListPipelinesResponse{Pipelines: all}, nil
 }
 
 func (s *service) GetPipeline(ctx context.Context, q *adminv1.GetPipelineRequest) (*adminv1.GetPipelineResponse, error) {
-	connectors, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	seen, err := s.pipeline(ctx, q.Source)
 	if err != nil {
 		return nil, err
 	}
-	source, err := sourceNamed(connectors.Connectors, q.Source)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.pipeline(ctx, source, connectors.Connectors)
-	if err != nil {
-		return nil, err
-	}
+	p := proto.CloneOf(seen)
 	// Not in the list, since finding them means reading a topic.
-	offsets, err := s.router.GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: source.Name})
+	offsets, err := s.router.GetOffsets(ctx, &connectorv1.GetOffsetsRequest{Name: p.Source})
+	switch {
+	case err == nil:
+		p.Offsets = offsets.Offsets
+	case status.Code(err) != codes.Unavailable: // the checks say it
+		return nil, err
+	}
+	return &adminv1.GetPipelineResponse{Pipeline: p}, nil
+}
+
+// pipeline looks at all pipelines now and returns that of one source.
+func (s *service) pipeline(ctx context.Context, source string) (*adminv1.Pipeline, error) {
+	all, err := s.views.within(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	p.Offsets = offsets.Offsets
-	return &adminv1.GetPipelineResponse{Pipeline: p}, nil
+	for _, p := range all {
+		if p.Source == source {
+			return p, nil
+		}
+	}
+	return nil, noSource(source)
 }
 
 // sourceNamed finds a source connector.
@@ -80,85 +83,149 @@ func sourceNamed(all []*connectorv1.Connector, name string) (*connectorv1.Connec
 			return c, nil
 		}
 	}
-	return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Source connector %.300s not found", name))
+	return nil, noSource(name)
 }
 
-// pipeline asks for everything about one source connector and the sinks that read its topics.
-func (s *service) pipeline(ctx context.Context, source *connectorv1.Connector, all []*connectorv1.Connector) (*adminv1.Pipeline, error) {
-	p := &adminv1.Pipeline{Source: source.Name}
-	state, err := s.router.GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: source.Name})
-	if err != nil {
+func noSource(name string) error {
+	return rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Source connector %.300s not found", name))
+}
+
+// look is what all pipelines are made of: the answers to the questions that are asked once for all of them.
+type look struct {
+	workers        map[string][]*adminv1.ServiceHealth
+	sources, sinks []*connectorv1.Connector
+	captures       map[string]*capturev1.Capture
+	ingestions     map[string]*sinkv1.Sink
+}
+
+// lookAtOnce is how many pipelines are asked about at once.
+const lookAtOnce = 8
+
+// look asks for everything about all pipelines, sorted by source. It fails only if it is not known which there are: else what cannot
+// be asked is left out, and the check of the fleet says so.
+func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
+	capture, sink := s.capture.fleet, s.sink.fleet
+	l := look{workers: askFleets(ctx, []*fleet{capture, sink}), captures: map[string]*capturev1.Capture{}, ingestions: map[string]*sinkv1.Sink{}}
+	var err error
+	if l.sources, err = s.connectorsOf(ctx, capture); err != nil {
 		return nil, err
 	}
-	p.SourceStatus = state.Status
-	topics, err := s.router.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: source.Name})
-	if err != nil {
+	if l.sinks, err = s.connectorsOf(ctx, sink); err != nil && status.Code(err) != codes.Unavailable {
 		return nil, err
 	}
-	p.Topics = topics.Topics
-	captured, err := s.capture.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: source.Name})
-	switch status.Code(err) {
-	case codes.OK:
-		p.Capture = captured.Capture
-	case codes.NotFound: // paused, stopped or not yet assigned: its status says so
-	default:
+	captures, err := s.capture.ListCaptures(ctx, &capturev1.ListCapturesRequest{})
+	if err != nil && status.Code(err) != codes.Unavailable {
 		return nil, err
 	}
-	for _, c := range all {
-		if c.Type != connectorv1.ConnectorType_CONNECTOR_TYPE_SINK || !reads(c.Config, source.Config, p.Topics) {
+	for _, c := range captures.GetCaptures() {
+		l.captures[c.Connector] = c
+	}
+	ingestions, err := s.sink.ListSinks(ctx, &sinkv1.ListSinksRequest{})
+	if err != nil && status.Code(err) != codes.Unavailable {
+		return nil, err
+	}
+	for _, i := range ingestions.GetSinks() {
+		l.ingestions[i.Connector] = i
+	}
+	all := make([]*adminv1.Pipeline, len(l.sources))
+	group, asking := errgroup.WithContext(ctx)
+	group.SetLimit(lookAtOnce)
+	for i, source := range l.sources {
+		group.Go(func() (err error) {
+			all[i], err = s.lookAt(asking, source, &l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(p *adminv1.Pipeline) bool { return p == nil })
+	slices.SortFunc(all, func(a, b *adminv1.Pipeline) int { return strings.Compare(a.Source, b.Source) })
+	return all, nil
+}
+
+// connectorsOf lists the connectors of a fleet: those that it had when it was last asked, if it cannot be asked now.
+func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Connector, error) {
+	answer, err := clientOf(f).ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	err = f.unreachable(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.known[f.name] = answer.Connectors
+	} else if known, ok := s.known[f.name]; ok && status.Code(err) == codes.Unavailable {
+		return known, nil
+	}
+	return answer.GetConnectors(), err
+}
+
+// lookAt makes the pipeline of one source connector; nil if the connector was deleted since it was listed.
+func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *look) (*adminv1.Pipeline, error) {
+	p := &adminv1.Pipeline{Source: source.Name, Capture: l.captures[source.Name]}
+	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{}, Workers: l.workers}
+	var err error
+	if p.SourceStatus, err = statusOf(ctx, s.capture.fleet, source); p.SourceStatus == nil {
+		return nil, err
+	}
+	topics, err := clientOf(s.capture.fleet).GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: source.Name})
+	if err := tolerated(err); err != nil {
+		return nil, err
+	}
+	p.Topics = topics.GetTopics()
+	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
+		progress, err := s.capture.GetSnapshotProgress(ctx, &capturev1.GetSnapshotProgressRequest{Connector: source.Name})
+		if err := tolerated(err); err != nil {
+			return nil, err
+		}
+		view.Incremental = progress.GetIncremental()
+	}
+	for _, c := range l.sinks {
+		if !reads(c.Config, source.Config, p.Topics) {
 			continue
 		}
-		sink, err := s.pipelineSink(ctx, c.Name)
+		state, err := statusOf(ctx, s.sink.fleet, c)
 		if err != nil {
 			return nil, err
 		}
-		p.Sinks = append(p.Sinks, sink)
+		if state != nil {
+			p.Sinks = append(p.Sinks, &adminv1.PipelineSink{Status: state, Sink: l.ingestions[c.Name]})
+			view.Sinks[c.Name] = c.Config
+		}
 	}
-	s.seen.observe(p)
-	judged := judge(p)
-	p.Verdict, p.Reason = judged.verdict, judged.reason
+	s.seen.observe(view)
 	return p, nil
 }
 
-func (s *service) pipelineSink(ctx context.Context, name string) (*adminv1.PipelineSink, error) {
-	state, err := s.router.GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})
-	if err != nil {
-		return nil, err
+// statusOf asks for a connector's state. It has only the name if the fleet cannot be asked, and is nil if there is no such connector
+// any more.
+func statusOf(ctx context.Context, f *fleet, c *connectorv1.Connector) (*connectorv1.ConnectorStatus, error) {
+	answer, err := clientOf(f).GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: c.Name})
+	switch {
+	case err == nil:
+		return answer.Status, nil
+	case connector.ReasonOf(err) == connector.ReasonConnectorNotFound:
+		return nil, nil
+	case status.Code(err) == codes.Unavailable:
+		return &connectorv1.ConnectorStatus{Name: c.Name, Type: c.Type}, nil
 	}
-	ps := &adminv1.PipelineSink{Status: state.Status}
-	sink, err := s.sink.GetSink(ctx, &sinkv1.GetSinkRequest{Connector: name})
-	switch status.Code(err) {
-	case codes.OK:
-		ps.Sink = sink.Sink
-	case codes.NotFound:
-	default:
-		return nil, err
-	}
-	return ps, nil
+	return nil, err
 }
 
-// maxPattern bounds a pattern of topics in bytes: compiling one takes memory in proportion to it.
-const maxPattern = 10_000
-
-// reads reports whether a sink with the configuration sink reads topics of the source: ones that the source has used,
-// or ones that carry its prefix (it may not have written yet).
-func reads(sink, source map[string]string, used []string) bool {
-	prefix := source["topic.prefix"]
-	if prefix == "" {
-		prefix = source["database.server.name"]
+// tolerated is an error that a look cannot do without: what is not there or cannot be asked is for checks to say.
+func tolerated(err error) error {
+	if status.Code(err) == codes.NotFound || status.Code(err) == codes.Unavailable {
+		return nil
 	}
+	return err
+}
+
+// reads reports whether a sink reads topics of a source: ones that the source has used, or ones that carry its prefix (it may not have
+// written yet).
+func reads(sink, source map[string]string, used []string) bool {
+	prefix := checks.Prefix(source)
 	for topic := range strings.SplitSeq(sink["topics"], ",") {
-		topic = strings.TrimSpace(topic)
-		if topic != "" && (slices.Contains(used, topic) || prefix != "" && strings.HasPrefix(topic, prefix+".")) {
+		if prefix != "" && strings.HasPrefix(strings.TrimSpace(topic), prefix+".") {
 			return true
 		}
 	}
-	if len(sink["topics.regex"]) > maxPattern {
-		return false
-	}
-	pattern, err := regexp.Compile("^(?:" + sink["topics.regex"] + ")$")
-	if err != nil || sink["topics.regex"] == "" {
-		return false
-	}
-	return slices.ContainsFunc(used, pattern.MatchString)
+	return slices.ContainsFunc(used, checks.Reader(sink))
 }

@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return timeline.run(ctx) })
-	group.Go(func() error { return service.seen.run(ctx, service.ListPipelines) })
+	group.Go(func() error { return service.seen.run(ctx, service.views) })
 	handler, err := newHandler(ctx, cfg, users, own, service.ready)
 	if err != nil {
 		return err
@@ -141,7 +141,9 @@ func newService(fleets []*fleet) *service {
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
 		seen:    newObserver(time.Now),
+		known:   map[string][]*connectorv1.Connector{},
 	}
+	s.views = newViews(time.Now, s.look)
 	if len(fleets) > 2 {
 		s.orders.fleet = fleets[2]
 	}

@@ -14,7 +14,8 @@ import (
 
 // Bounds of a history.
 const (
-	// maxSamples bounds the memory of a pipeline: an hour at a sample each five seconds.
+	// maxSamples bounds the memory of a pipeline. When there are more, half of the older ones are forgotten, each second, so that the
+	// history reaches back further the longer it is kept, and what is recent stays exact.
 	maxSamples = 720
 	// least is the shortest time between two samples.
 	least = time.Second
@@ -29,26 +30,34 @@ type History struct {
 	samples []sample
 }
 
-// sample is where the steps were: the log's end, what was read of it, and the ends and positions of the topics by sink.
+// sample is where the steps were: the log's end, what was read of it and what the slot has confirmed, and the ends and positions of
+// the topics by sink.
 type sample struct {
 	at            time.Time
 	written, read int64
+	// confirmed is 0 if the slot was not known.
+	confirmed     int64
 	retained      int64
 	ends, fetched map[string]int64
+	// late is how late each segment was, letters how many dead letters each sink had.
+	late    map[Segment]time.Duration
+	letters map[string]int64
 }
 
 // Observe sets the lags and the forecast of a pipeline and remembers where it is.
 func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
-	s := sample{at: now, ends: map[string]int64{}, fetched: map[string]int64{}}
+	s := sample{at: now, ends: map[string]int64{}, fetched: map[string]int64{}, late: map[Segment]time.Duration{}, letters: map[string]int64{}}
 	slot := p.Capture.GetSlot()
 	s.retained = slot.GetRetainedBytes()
 	durable, known := parseLSN(p.Capture.GetDurableLsn())
 	if restart, ok := parseLSN(slot.GetRestartLsn()); ok {
 		s.written = restart + s.retained
+		s.confirmed, _ = parseLSN(slot.GetConfirmedFlushLsn())
 	}
 	read, ok := parseLSN(p.Capture.GetReceivedLsn())
 	s.read = max(read, durable)
 	for _, sink := range p.Sinks {
+		s.letters[sink.Status.GetName()] = sink.Sink.GetRowsDeadLettered()
 		for _, part := range sink.Sink.GetPartitions() {
 			s.ends[sink.Status.GetName()] += part.End
 			s.fetched[sink.Status.GetName()] += max(part.Position, part.Committed, 0)
@@ -62,8 +71,11 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	for _, sink := range p.Sinks {
 		h.sink(p, sink, s)
 	}
-	if slot != nil {
+	if slot != nil && !slot.Missing {
 		p.SlotForecast = h.forecast(slot)
+	}
+	for segment, l := range Segments(p) {
+		s.late[segment] = l.Time.AsDuration()
 	}
 }
 
@@ -92,9 +104,19 @@ func (h *History) add(s sample) {
 		return
 	}
 	h.samples = append(h.samples, s)
-	if len(h.samples) > maxSamples {
-		h.samples = append(h.samples[:0], h.samples[len(h.samples)-maxSamples:]...)
+	if len(h.samples) <= maxSamples {
+		return
 	}
+	kept := 0
+	for i, s := range h.samples {
+		if i < maxSamples/2 && i%2 == 1 {
+			continue
+		}
+		h.samples[kept] = s
+		kept++
+	}
+	clear(h.samples[kept:])
+	h.samples = h.samples[:kept]
 }
 
 // lag is the distance with the time since upstream was at position.

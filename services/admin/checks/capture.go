@@ -1,0 +1,187 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// judgeCapture looks at what capture is doing; known is false where nobody needs to run it.
+func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
+	c := p.Capture
+	if c == nil {
+		running := p.SourceStatus.GetState() == connectorv1.State_STATE_RUNNING
+		return finding{notice, "no worker says yet what it does for connector " + p.Source, "calypsoctl get health"}, running
+	}
+	describe := "calypsoctl describe " + p.Source
+	switch c.Phase {
+	case capturev1.Phase_PHASE_CONNECTING:
+		return finding{warning, "capture connects: " + firstLine(c.Reason), describe}, true
+	case capturev1.Phase_PHASE_RETRYING:
+		return finding{warning, "capture tries again: " + firstLine(c.Reason), "see that the server and the brokers can be reached from the worker; it goes on by itself"}, true
+	case capturev1.Phase_PHASE_FAILED:
+		return finding{failure, "capture failed: " + firstLine(c.Reason), fmt.Sprintf("mend what the error says, then: calypsoctl restart %s", p.Source)}, true
+	}
+	return fine(fmt.Sprintf("capture reads changes; it has reconnected %s", count(int(c.Reconnects), "time"))), true
+}
+
+// judgeSnapshot looks at the snapshot before streaming.
+func judgeSnapshot(c *capturev1.Capture) finding {
+	if c.GetPhase() != capturev1.Phase_PHASE_SNAPSHOTTING {
+		return fine("no snapshot holds the stream up")
+	}
+	done := 0
+	for _, t := range c.Snapshots {
+		if !t.Completed {
+			return finding{notice, fmt.Sprintf("snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated)), "calypsoctl snapshot progress " + c.Connector}
+		}
+		done++
+	}
+	return finding{notice, fmt.Sprintf("snapshot: %d of %s", done, count(len(c.Snapshots), "table")), ""}
+}
+
+func rows(done, estimated int64) string {
+	if estimated >= 0 {
+		return fmt.Sprintf("%d of about %d rows", done, estimated)
+	}
+	return fmt.Sprintf("%d rows", done)
+}
+
+// judgeIncremental looks at snapshots beside the stream; any is false without one.
+func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f finding, any bool) {
+	waiting := 0
+	var reading string
+	for _, t := range s.GetTables() {
+		switch t.State {
+		case capturev1.IncrementalTable_STATE_FAILED:
+			return finding{warning, fmt.Sprintf("the incremental snapshot of %s failed: %s", t.Table, firstLine(t.Reason)),
+				fmt.Sprintf("mend it, then: calypsoctl snapshot start %s --table %s", source, t.Table)}, true
+		case capturev1.IncrementalTable_STATE_READING:
+			reading = fmt.Sprintf("incremental snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated))
+		case capturev1.IncrementalTable_STATE_WAITING:
+			waiting++
+		}
+	}
+	switch {
+	case reading == "" && waiting == 0:
+		return finding{}, false
+	case s.Paused:
+		return finding{notice, "the incremental snapshot is paused", "calypsoctl snapshot resume " + source}, true
+	case waiting > 0:
+		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading, plural(waiting, "table waits", "tables wait")), "; "), ""}, true
+	}
+	return finding{notice, reading, ""}, true
+}
+
+// judgeSlot looks at the replication slot itself. PostgreSQL manual, view pg_replication_slots: unreserved is about to be removed at
+// the next checkpoint.
+func judgeSlot(p *adminv1.Pipeline) finding {
+	slot := p.Capture.Slot
+	again := fmt.Sprintf("calypsoctl stop %s; curl -X DELETE http://<admin>/connectors/%s/offsets; calypsoctl resume %s, which takes a new snapshot", p.Source, p.Source, p.Source)
+	switch {
+	case slot.Missing:
+		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (Azure drops a slot that nobody reads when storage gets tight)", slot.Name), again}
+	case slot.WalStatus == "lost":
+		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
+			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}
+	case slot.WalStatus == "unreserved":
+		return finding{warning, fmt.Sprintf("slot %s is about to be lost: %d bytes of WAL wait for it, more than max_slot_wal_keep_size", slot.Name, slot.RetainedBytes),
+			"ALTER SYSTEM SET max_slot_wal_keep_size = '-1'; SELECT pg_reload_conf(); and let capture catch up before the next checkpoint"}
+	case !slot.Active && p.Capture.Phase == capturev1.Phase_PHASE_STREAMING:
+		return finding{warning, fmt.Sprintf("nobody reads slot %s although capture streams", slot.Name), "calypsoctl restart " + p.Source}
+	}
+	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
+}
+
+// Bounds of the check of a slot's space.
+const (
+	// scarce is the share of the allowed log below which a slot is in danger.
+	scarce = .2
+	// soon is the time to full that is a danger.
+	soon = 24 * time.Hour
+	// much and tooMuch is log behind a slot without a limit.
+	much    = 1 << 30
+	tooMuch = 10 << 30
+)
+
+// judgeSpace looks at how much log the server keeps and may keep for the slot. The time to full that counts is at the growth of what is
+// kept: what is written matters only as far as it is not confirmed.
+func judgeSpace(v View) finding {
+	slot, growth := v.Pipeline.Capture.Slot, v.Pipeline.SlotForecast.GetGrowthBytesPerSecond()
+	server, azure := strings.CutSuffix(v.Source["database.hostname"], ".postgres.database.azure.com")
+	remedy := "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); and see why capture does not confirm: calypsoctl describe " + v.Pipeline.Source
+	if azure {
+		remedy = fmt.Sprintf("az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and see why capture does not confirm: calypsoctl describe %s", server, v.Pipeline.Source)
+	}
+	keeps := fmt.Sprintf("slot %s keeps %s", slot.Name, size(slot.RetainedBytes))
+	if slot.SafeWalBytes < 0 {
+		danger := "; nothing limits it but the disk"
+		if azure {
+			danger = "; Azure drops the slot when the storage gets tight"
+		}
+		switch {
+		case slot.RetainedBytes >= tooMuch:
+			return finding{warning, keeps + danger, remedy}
+		case slot.RetainedBytes >= much:
+			return finding{notice, keeps + danger, remedy}
+		}
+		return fine(keeps)
+	}
+	if allowed := slot.SafeWalBytes + slot.RetainedBytes; float64(slot.SafeWalBytes) < scarce*float64(allowed) {
+		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps, size(slot.SafeWalBytes)), remedy}
+	}
+	if left := float64(slot.SafeWalBytes) / growth; growth > 0 && left < soon.Seconds() && v.Trends.Over >= time.Minute {
+		return finding{warning, fmt.Sprintf("%s and grows; it is lost in %v at this rate (max_slot_wal_keep_size)", keeps, (time.Duration(left) * time.Second).Round(time.Second)), remedy}
+	}
+	return fine(fmt.Sprintf("%s of %s", keeps, size(slot.SafeWalBytes+slot.RetainedBytes)))
+}
+
+// After how long a standstill is a warning and an error.
+const (
+	stands  = 5 * time.Minute
+	stopped = 15 * time.Minute
+)
+
+// judgeProgress looks at whether log is confirmed while it is written.
+func judgeProgress(v View) finding {
+	slot, t := v.Pipeline.Capture.Slot, v.Trends
+	switch phase := v.Pipeline.Capture.Phase; {
+	case phase == capturev1.Phase_PHASE_SNAPSHOTTING || t.Standstill < stands:
+		return fine("log is confirmed as it is written")
+	default:
+		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), size(t.StandstillBytes)),
+			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source, v.Pipeline.Source)}
+		if t.Standstill >= stopped {
+			f.state = failure
+		}
+		return f
+	}
+}
+
+// judgeSourceDelivery looks at whether a change can come twice into Kafka; known is false before anything was delivered.
+func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
+	if c.GetRowsDelivered() == 0 && c.GetTransactionsDelivered() == 0 {
+		return finding{}, false
+	}
+	if c.ExactlyOnce {
+		return fine("exactly once into Kafka: events and position are written in one Kafka transaction"), true
+	}
+	return finding{notice, "at least once into Kafka: a crash of the worker may repeat its last batch", "use brokers with transactions, and set exactly.once.support=required"}, true
+}
+
+// size writes bytes as people read them.
+func size(bytes int64) string {
+	value, unit := float64(bytes), 0
+	for value >= 1024 && unit < 4 {
+		value /= 1024
+		unit++
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	return fmt.Sprintf("%.1f %s", value, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
+}

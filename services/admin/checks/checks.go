@@ -1,0 +1,171 @@
+// Package checks judges pipelines: it makes named checks of what was asked of the services, and one verdict of the checks. It has no
+// clock, no I/O and no locks; what it needs to know comes in a View.
+package checks
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
+)
+
+// Names of checks, in the order in which causes come before their effects. The list is part of the API (HealthCheck.name).
+const (
+	Fleet               = "fleet"
+	SourceState         = "source_state"
+	Capture             = "capture"
+	Snapshot            = "snapshot"
+	IncrementalSnapshot = "incremental_snapshot"
+	Slot                = "slot"
+	SlotSpace           = "slot_space"
+	Progress            = "progress"
+	SinkState           = "sink_state"
+	Ingestion           = "ingestion"
+	DeadLetters         = "dead_letters"
+	PassedOver          = "passed_over"
+	LagGrowth           = "lag"
+	Topics              = "topics"
+	Tables              = "tables"
+	Delivery            = "delivery"
+	Flow                = "flow"
+)
+
+// View is what is known of a pipeline. Parts that could not be asked are nil; the check of the fleet says so.
+type View struct {
+	// Pipeline with states, lags and forecast, without checks.
+	Pipeline *adminv1.Pipeline
+	// Source is the source connector's configuration with masked secrets, Sinks that of each sink by its name.
+	Source map[string]string
+	Sinks  map[string]map[string]string
+	// Workers of the fleets that the pipeline needs, by the fleet's name.
+	Workers map[string][]*adminv1.ServiceHealth
+	// Incremental is how far incremental snapshots are.
+	Incremental *capturev1.IncrementalSnapshot
+	// Trends is what the pipeline's history shows.
+	Trends lag.Trends
+}
+
+const (
+	ok      = adminv1.CheckState_CHECK_STATE_OK
+	notice  = adminv1.CheckState_CHECK_STATE_NOTICE
+	warning = adminv1.CheckState_CHECK_STATE_WARNING
+	failure = adminv1.CheckState_CHECK_STATE_ERROR
+)
+
+// Run makes all checks of a pipeline, worst first, without since.
+func Run(now time.Time, v View) []*adminv1.HealthCheck {
+	var all []*adminv1.HealthCheck
+	add := func(name, subject string, f finding) {
+		all = append(all, &adminv1.HealthCheck{Name: name, Subject: subject, State: f.state, Summary: f.summary, Remedy: f.remedy})
+	}
+	for _, fleet := range []string{"capture", "sink"} {
+		if workers := v.Workers[fleet]; len(workers) > 0 {
+			add(Fleet, fleet, judgeFleet(fleet, workers))
+		}
+	}
+	p := v.Pipeline
+	add(SourceState, p.Source, judgeConnector(p.Source, p.SourceStatus))
+	if f, known := judgeCapture(p); known {
+		add(Capture, p.Source, f)
+	}
+	add(Snapshot, p.Source, judgeSnapshot(p.Capture))
+	if f, any := judgeIncremental(p.Source, v.Incremental); any {
+		add(IncrementalSnapshot, p.Source, f)
+	}
+	if slot := p.Capture.GetSlot(); slot != nil {
+		add(Slot, slot.Name, judgeSlot(p))
+		if !slot.Missing && slot.WalStatus != "lost" {
+			add(SlotSpace, slot.Name, judgeSpace(v))
+			add(Progress, slot.Name, judgeProgress(v))
+		}
+	}
+	if f, known := judgeSourceDelivery(p.Capture); known {
+		add(Delivery, p.Source, f)
+	}
+	for _, s := range p.Sinks {
+		name := s.Status.GetName()
+		add(SinkState, name, judgeConnector(name, s.Status))
+		if s.Sink == nil {
+			continue
+		}
+		add(Ingestion, name, judgeIngestion(now, s.Sink, name))
+		add(DeadLetters, name, judgeLetters(s.Sink, name, v.Trends.Letters[name]))
+		if f, any := judgePassedOver(s.Sink, name); any {
+			add(PassedOver, name, f)
+		}
+		add(Delivery, name, judgeSinkDelivery(s.Sink))
+	}
+	for segment, l := range lag.Segments(p) {
+		add(LagGrowth, strings.TrimSpace(segment.Name+" "+segment.Sink), judgeLag(v, segment, l))
+	}
+	add(Topics, p.Source, judgeTopics(v))
+	add(Flow, p.Source, judgeFlow(p))
+	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
+	return all
+}
+
+// finding is how a check came out.
+type finding struct {
+	state           adminv1.CheckState
+	summary, remedy string
+}
+
+func fine(summary string) finding { return finding{ok, summary, ""} }
+
+// Verdict sums checks up, which are sorted as Run sorts them: the worst verdict that any of them means, with its summary.
+func Verdict(all []*adminv1.HealthCheck) (adminv1.Verdict, string) {
+	verdict, reason := adminv1.Verdict_VERDICT_UNSPECIFIED, ""
+	for _, c := range all {
+		if meant := means(c); meant > verdict || meant == verdict && c.Name == Flow && meant == adminv1.Verdict_VERDICT_HEALTHY {
+			verdict, reason = meant, c.Summary
+		}
+	}
+	return verdict, reason
+}
+
+// means is the verdict of a pipeline with nothing else than this check. The enum goes from good to bad.
+func means(c *adminv1.HealthCheck) adminv1.Verdict {
+	switch {
+	case c.State == failure:
+		return adminv1.Verdict_VERDICT_BROKEN
+	case c.State == warning:
+		return adminv1.Verdict_VERDICT_DEGRADED
+	case c.State == notice && (c.Name == SourceState || c.Name == SinkState):
+		return adminv1.Verdict_VERDICT_PAUSED
+	case c.State == notice && c.Name == Snapshot:
+		return adminv1.Verdict_VERDICT_SNAPSHOTTING
+	}
+	return adminv1.Verdict_VERDICT_HEALTHY
+}
+
+// Memory knows since when checks have their states. The zero value knows nothing.
+type Memory struct{ since map[key]dated }
+
+// key tells the checks of a pipeline apart.
+type key struct{ name, subject string }
+
+type dated struct {
+	state adminv1.CheckState
+	since time.Time
+}
+
+// Date sets since of all checks of a pipeline, and forgets those that are not made any more.
+func (m *Memory) Date(now time.Time, all []*adminv1.HealthCheck) {
+	next := make(map[key]dated, len(all))
+	for _, c := range all {
+		k := key{c.Name, c.Subject}
+		d, known := m.since[k]
+		if !known || d.state != c.State {
+			d = dated{c.State, now}
+		}
+		next[k] = d
+		c.Since = timestamppb.New(d.since)
+	}
+	m.since = next
+}

@@ -1,0 +1,270 @@
+package checks
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
+)
+
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// healthy is a pipeline with nothing wrong.
+func healthy() View {
+	running := func(name string) *connectorv1.ConnectorStatus {
+		return &connectorv1.ConnectorStatus{Name: name, State: connectorv1.State_STATE_RUNNING,
+			Tasks: []*connectorv1.TaskStatus{{State: connectorv1.State_STATE_RUNNING}}}
+	}
+	return View{
+		Pipeline: &adminv1.Pipeline{
+			Source: "src", SourceStatus: running("src"), Topics: []string{"shop.orders", "__debezium-heartbeat.shop"},
+			Capture: &capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, ExactlyOnce: true, RowsDelivered: 1,
+				Slot: &capturev1.Slot{Name: "debezium", WalStatus: "reserved", Active: true, SafeWalBytes: 9 << 30, RetainedBytes: 1 << 30}},
+			Sinks: []*adminv1.PipelineSink{{Status: running("adx"),
+				Sink: &sinkv1.Sink{Guarantee: "exactly once: …", Partitions: []*sinkv1.PartitionProgress{{Committed: 10, End: 10}}}}},
+			CommitToCapture: &adminv1.Lag{Time: durationpb.New(time.Second)},
+			SlotForecast:    &adminv1.SlotForecast{},
+		},
+		Source: map[string]string{"topic.prefix": "shop", "database.hostname": "localhost"},
+		Sinks:  map[string]map[string]string{"adx": {"topics": "shop.orders", "flush.interval.ms": "1000"}},
+		Workers: map[string][]*adminv1.ServiceHealth{
+			"capture": {{Service: "capture", Address: "a:1", Serving: true}, {Service: "capture", Address: "b:1", Serving: true}},
+			"sink":    {{Service: "sink", Address: "a:2", Serving: true}},
+		},
+		Trends: lag.Trends{Growth: map[lag.Segment]time.Duration{}, Letters: map[string]lag.Rise{}, Over: 10 * time.Minute},
+	}
+}
+
+const (
+	isHealthy      = adminv1.Verdict_VERDICT_HEALTHY
+	isSnapshotting = adminv1.Verdict_VERDICT_SNAPSHOTTING
+	isPaused       = adminv1.Verdict_VERDICT_PAUSED
+	isDegraded     = adminv1.Verdict_VERDICT_DEGRADED
+	isBroken       = adminv1.Verdict_VERDICT_BROKEN
+)
+
+func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
+	type view = *View
+	slot := func(v view) *capturev1.Slot { return v.Pipeline.Capture.Slot }
+	sink := func(v view) *sinkv1.Sink { return v.Pipeline.Sinks[0].Sink }
+	written := lag.Segment{Name: lag.CommitToCapture}
+	for name, test := range map[string]struct {
+		change  func(view)
+		check   string // the check that is not ok; none if empty
+		state   adminv1.CheckState
+		verdict adminv1.Verdict
+		// summary is a part of the reason where the verdict is not healthy, else of the check's summary; remedy of its remedy.
+		summary, remedy string
+	}{
+		"nothing": {func(view) {}, Flow, ok, isHealthy, "has everything", ""},
+
+		"a worker of two is gone": {func(v view) {
+			v.Workers["capture"][1] = &adminv1.ServiceHealth{Service: "capture", Address: "b:1", Detail: "refused"}
+		},
+			Fleet, warning, isDegraded, "capture at b:1: refused", "/readyz"},
+		"a fleet is gone": {func(v view) { v.Workers["sink"][0].Serving = false }, Fleet, failure, isBroken, "sink at a:2", ""},
+
+		"a failed task": {func(v view) {
+			task := v.Pipeline.SourceStatus.Tasks[0]
+			task.State, task.Trace = connectorv1.State_STATE_FAILED, "slot debezium is active\nat line 2"
+		}, SourceState, failure, isBroken, "task 0 of connector src failed: slot debezium is active", "calypsoctl restart src"},
+		"a failed sink": {func(v view) { v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_FAILED }, SinkState, failure, isBroken, "connector adx failed: no reason given", "calypsoctl restart adx"},
+		"a paused sink": {func(v view) { v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_PAUSED }, SinkState, notice, isPaused, "connector adx is paused", "calypsoctl resume adx"},
+		"a stopped source": {func(v view) {
+			v.Pipeline.SourceStatus.State, v.Pipeline.SourceStatus.Tasks, v.Pipeline.Capture = connectorv1.State_STATE_STOPPED, nil, nil
+		}, SourceState, notice, isPaused, "connector src is stopped", "calypsoctl resume src"},
+		"no worker":      {func(v view) { v.Pipeline.SourceStatus.State = connectorv1.State_STATE_UNASSIGNED }, SourceState, warning, isDegraded, "waits for a worker", ""},
+		"no task":        {func(v view) { v.Pipeline.SourceStatus.Tasks = nil }, SourceState, warning, isDegraded, "no task", ""},
+		"a restart":      {func(v view) { v.Pipeline.SourceStatus.State = connectorv1.State_STATE_RESTARTING }, SourceState, warning, isDegraded, "restarts", ""},
+		"no state known": {func(v view) { v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_UNSPECIFIED }, SinkState, warning, isDegraded, "not known", ""},
+		"paused and failed": {func(v view) {
+			v.Pipeline.Sinks[0].Status.State, v.Pipeline.SourceStatus.State = connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_FAILED
+		}, SourceState, failure, isBroken, "connector src failed: no reason given", ""},
+
+		"capture is not seen": {func(v view) { v.Pipeline.Capture = nil }, Capture, notice, isHealthy, "no worker says", ""},
+		"capture retries": {func(v view) {
+			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, "connection refused"
+		}, Capture, warning, isDegraded, "connection refused", ""},
+		"capture connects": {func(v view) { v.Pipeline.Capture.Phase = capturev1.Phase_PHASE_CONNECTING }, Capture, warning, isDegraded, "connects", ""},
+		"capture failed": {func(v view) {
+			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_FAILED, "no such database"
+		}, Capture, failure, isBroken, "no such database", "restart src"},
+		"a snapshot": {func(v view) {
+			v.Pipeline.Capture.Phase = capturev1.Phase_PHASE_SNAPSHOTTING
+			v.Pipeline.Capture.Snapshots = []*capturev1.TableSnapshot{{Table: "a", Completed: true}, {Table: "retail.orders_info", RowsDone: 5, RowsEstimated: 20}}
+		}, Snapshot, notice, isSnapshotting, "snapshot of retail.orders_info: 5 of about 20 rows", ""},
+		"an incremental snapshot": {func(v view) {
+			v.Incremental = &capturev1.IncrementalSnapshot{Tables: []*capturev1.IncrementalTable{
+				{Table: "a", State: capturev1.IncrementalTable_STATE_COMPLETED}, {Table: "b", State: capturev1.IncrementalTable_STATE_READING, RowsDone: 3, RowsEstimated: -1},
+				{Table: "c", State: capturev1.IncrementalTable_STATE_WAITING}}}
+		}, IncrementalSnapshot, notice, isHealthy, "incremental snapshot of b: 3 rows; 1 table waits more", ""},
+		"a paused incremental snapshot": {func(v view) {
+			v.Incremental = &capturev1.IncrementalSnapshot{Paused: true, Tables: []*capturev1.IncrementalTable{{Table: "b", State: capturev1.IncrementalTable_STATE_READING}}}
+		}, IncrementalSnapshot, notice, isHealthy, "is paused", "calypsoctl snapshot resume src"},
+		"a failed incremental snapshot": {func(v view) {
+			v.Incremental = &capturev1.IncrementalSnapshot{Tables: []*capturev1.IncrementalTable{{Table: "b", State: capturev1.IncrementalTable_STATE_FAILED, Reason: "no key"}}}
+		}, IncrementalSnapshot, warning, isDegraded, "of b failed: no key", "calypsoctl snapshot start src --table b"},
+		"incremental snapshots that ended": {func(v view) {
+			v.Incremental = &capturev1.IncrementalSnapshot{Tables: []*capturev1.IncrementalTable{{Table: "b", State: capturev1.IncrementalTable_STATE_COMPLETED}}}
+		}, Flow, ok, isHealthy, "", ""},
+
+		"a missing slot":   {func(v view) { slot(v).Missing = true }, Slot, failure, isBroken, "no slot debezium any more", "calypsoctl stop src"},
+		"a lost slot":      {func(v view) { slot(v).WalStatus = "lost" }, Slot, failure, isBroken, "slot debezium lost", "pg_drop_replication_slot('debezium')"},
+		"a slot in danger": {func(v view) { slot(v).WalStatus = "unreserved" }, Slot, warning, isDegraded, "max_slot_wal_keep_size", "ALTER SYSTEM"},
+		"an idle slot":     {func(v view) { slot(v).Active = false }, Slot, warning, isDegraded, "nobody reads slot debezium", ""},
+		"little space":     {func(v view) { slot(v).RetainedBytes, slot(v).SafeWalBytes = 9<<30, 1<<30 }, SlotSpace, warning, isDegraded, "lost after another 1.0 GiB", "ALTER SYSTEM"},
+		"full before long": {func(v view) { v.Pipeline.SlotForecast.GrowthBytesPerSecond = 1 << 20 }, SlotSpace, warning, isDegraded, "lost in 2h33m36s", ""},
+		"full in a year":   {func(v view) { v.Pipeline.SlotForecast.GrowthBytesPerSecond = 100 }, Flow, ok, isHealthy, "", ""},
+		"full, but it was only just seen": {func(v view) { v.Pipeline.SlotForecast.GrowthBytesPerSecond, v.Trends.Over = 1<<20, time.Second },
+			Flow, ok, isHealthy, "", ""},
+		"much log without a limit": {func(v view) { slot(v).SafeWalBytes, slot(v).RetainedBytes = -1, 2<<30 }, SlotSpace, notice, isHealthy, "nothing limits it", "ALTER SYSTEM"},
+		"too much log on Azure": {func(v view) {
+			slot(v).SafeWalBytes, slot(v).RetainedBytes = -1, 20<<30
+			v.Source["database.hostname"] = "shop1.postgres.database.azure.com"
+		}, SlotSpace, warning, isDegraded, "Azure drops the slot", "az postgres flexible-server update --resource-group <group> --name shop1 --storage-size"},
+		"a standstill":            {func(v view) { v.Trends.Standstill, v.Trends.StandstillBytes = 6*time.Minute, 5<<20 }, Progress, warning, isDegraded, "confirmed nothing for 6m0s while 5.0 MiB", "calypsoctl restart src"},
+		"a long standstill":       {func(v view) { v.Trends.Standstill = time.Hour }, Progress, failure, isBroken, "confirmed nothing for 1h0m0s", ""},
+		"a moment of standstill":  {func(v view) { v.Trends.Standstill = time.Minute }, Flow, ok, isHealthy, "", ""},
+		"capture at least once":   {func(v view) { v.Pipeline.Capture.ExactlyOnce = false }, Delivery, notice, isHealthy, "at least once into Kafka", "exactly.once.support"},
+		"nothing delivered yet":   {func(v view) { v.Pipeline.Capture.ExactlyOnce, v.Pipeline.Capture.RowsDelivered = false, 0 }, Flow, ok, isHealthy, "", ""},
+		"streaming ingestion":     {func(v view) { sink(v).Guarantee = "at least once: streaming ingestion has no tags" }, Delivery, notice, isHealthy, "streaming ingestion", ""},
+		"dead letters":            {func(v view) { sink(v).RowsDeadLettered = 3; v.Trends.Letters["adx"] = lag.Rise{At: now, By: 2} }, DeadLetters, warning, isDegraded, "3 rows of adx are dead letters; the last 2 came at 2026-01-01T12:00:00Z", "calypsoctl dead-letters list adx"},
+		"rows passed over":        {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
+		"an error a moment ago":   {func(v view) { fail(sink(v), "connection reset", time.Second) }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
+		"an error long ago":       {func(v view) { fail(sink(v), "connection reset", time.Hour) }, Flow, ok, isHealthy, "", ""},
+		"throttling":              {func(v view) { fail(sink(v), "429: Request was throttled", time.Second) }, Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
+		"no right to ingest":      {func(v view) { fail(sink(v), "403 Forbidden", time.Second) }, Ingestion, warning, isDegraded, "403", ".add database"},
+		"a missing table":         {func(v view) { fail(sink(v), "table not found", time.Second) }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
+		"capture falls behind":    {func(v view) { v.Trends.Growth[written] = 90 * time.Second }, LagGrowth, warning, isDegraded, "1s behind, and 1m30s more than 10m0s ago", "split the tables"},
+		"a little behind":         {func(v view) { v.Trends.Growth[written] = 30 * time.Second }, Flow, ok, isHealthy, "", ""},
+		"a sink of large batches": {func(v view) { late(v, 90*time.Second, "60000") }, Flow, ok, isHealthy, "", ""},
+		"a sink falls behind":     {func(v view) { late(v, 90*time.Second, "30000") }, LagGrowth, warning, isDegraded, "more than 10m0s ago", ".show ingestion failures"},
+		"no sink":                 {func(v view) { v.Pipeline.Sinks = nil }, Topics, notice, isHealthy, "no sink connector reads the topics of src", "calypsoctl apply"},
+		"a topic that nobody reads": {func(v view) { v.Pipeline.Topics = append(v.Pipeline.Topics, "shop.lonely", "shop", "shop.transaction") },
+			Topics, notice, isHealthy, "no sink reads 1 topic: shop.lonely", "topics.regex"},
+		"records wait":                        {func(v view) { sink(v).Partitions[0].End = 18 }, Flow, ok, isHealthy, "7 records", ""},
+		"only a transaction's marker is left": {func(v view) { sink(v).Partitions[0].End = 11 }, Flow, ok, isHealthy, "has everything", ""},
+		"nothing committed yet":               {func(v view) { sink(v).Partitions[0].Committed = -1 }, Flow, ok, isHealthy, "9 records", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := healthy()
+			test.change(&v)
+			all := Run(now, v)
+			for i, c := range all {
+				if c.Summary == "" || c.State == ok && c.Remedy != "" || i > 0 && c.State > all[i-1].State {
+					t.Errorf("check %d is %v", i, c)
+				}
+				if c.State != ok && (c.State != test.state || c.Name != test.check) && test.state != failure {
+					t.Errorf("another check is not ok: %v", c)
+				}
+			}
+			var found *adminv1.HealthCheck
+			for _, c := range all {
+				if c.Name == test.check && c.State == test.state && found == nil {
+					found = c
+				}
+			}
+			if !strings.Contains(found.GetSummary(), test.summary) || !strings.Contains(found.GetRemedy(), test.remedy) || found == nil {
+				t.Errorf("the check is %v", found)
+			}
+			verdict, reason := Verdict(all)
+			if verdict != test.verdict || verdict != isHealthy && reason != found.GetSummary() {
+				t.Errorf("the verdict is %v: %s", verdict, reason)
+			}
+		})
+	}
+}
+
+func fail(s *sinkv1.Sink, text string, ago time.Duration) {
+	s.LastError, s.LastErrorTime = text, timestamppb.New(now.Add(-ago))
+}
+
+// late has the sink fall behind while its batches wait for as long as flush says, in milliseconds.
+func late(v *View, grown time.Duration, flush string) {
+	v.Pipeline.Sinks[0].SinkToQueryable = &adminv1.Lag{Time: durationpb.New(time.Minute)}
+	v.Trends.Growth[lag.Segment{Name: lag.SinkToQueryable, Sink: "adx"}] = grown
+	v.Sinks["adx"]["flush.interval.ms"] = flush
+}
+
+func TestSinceIsWhenACheckCameToItsState(t *testing.T) {
+	var m Memory
+	v := healthy()
+	since := func(at time.Duration) (paused, flow time.Time) {
+		all := Run(now, v)
+		m.Date(now.Add(at), all)
+		for _, c := range all {
+			switch c.Name {
+			case SinkState:
+				paused = c.Since.AsTime()
+			case Flow:
+				flow = c.Since.AsTime()
+			}
+		}
+		return paused, flow
+	}
+	since(0)
+	v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_PAUSED
+	since(time.Minute)
+	v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_STOPPED // also a notice
+	if paused, flow := since(2 * time.Minute); !paused.Equal(now.Add(time.Minute)) || !flow.Equal(now) {
+		t.Errorf("paused since %v, flowing since %v", paused, flow)
+	}
+	v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_RUNNING
+	if running, _ := since(3 * time.Minute); !running.Equal(now.Add(3 * time.Minute)) {
+		t.Errorf("running since %v", running)
+	}
+}
+
+func TestTheSystemIsAsHealthyAsItsFleetsAndTheGeneratorOnlyDegrades(t *testing.T) {
+	workers := func(capture, generator bool) map[string][]*adminv1.ServiceHealth {
+		return map[string][]*adminv1.ServiceHealth{"capture": {{Serving: capture, Address: "a"}}, GeneratorFleet: {{Serving: generator, Address: "g"}}}
+	}
+	names := []string{"capture", GeneratorFleet}
+	for want, w := range map[adminv1.Verdict]map[string][]*adminv1.ServiceHealth{
+		isHealthy: workers(true, true), isDegraded: workers(true, false), isBroken: workers(false, true),
+	} {
+		if got, reason := System(names, w); got != want || reason == "" {
+			t.Errorf("%v: %s, want %v", got, reason, want)
+		}
+	}
+}
+
+func TestNoViewMakesChecksOutOfOrderOrAVerdictWithoutReason(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := healthy()
+		states := rapid.SampledFrom([]connectorv1.State{0, 1, 2, 3, 4, 5, 6, 7})
+		v.Pipeline.SourceStatus.State, v.Pipeline.Sinks[0].Status.State = states.Draw(t, "source"), states.Draw(t, "sink")
+		c := v.Pipeline.Capture
+		c.Phase = capturev1.Phase(rapid.IntRange(0, 6).Draw(t, "phase"))
+		c.Slot.Missing, c.Slot.Active = rapid.Bool().Draw(t, "missing"), rapid.Bool().Draw(t, "active")
+		c.Slot.SafeWalBytes, c.Slot.RetainedBytes = rapid.Int64Range(-1, 1<<40).Draw(t, "safe"), rapid.Int64Range(0, 1<<40).Draw(t, "retained")
+		v.Pipeline.SlotForecast.GrowthBytesPerSecond = rapid.Float64().Draw(t, "growth")
+		if rapid.Bool().Draw(t, "sink unknown") {
+			v.Pipeline.Sinks[0].Sink, v.Pipeline.Sinks[0].Status = nil, nil
+		}
+		if rapid.Bool().Draw(t, "source unknown") {
+			v = View{Pipeline: &adminv1.Pipeline{Source: "src"}}
+		}
+		all := Run(now, v)
+		for i, check := range all {
+			if i > 0 && check.State > all[i-1].State {
+				t.Fatalf("%v comes after %v", check, all[i-1])
+			}
+			if check.State >= warning && check.Summary == "" {
+				t.Fatalf("%v says nothing", check)
+			}
+		}
+		if verdict, reason := Verdict(all); verdict == 0 || reason == "" {
+			t.Fatalf("the verdict is %v: %q", verdict, reason)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// judgeConnector looks at the states that Kafka Connect's status shows; the worst counts, of equals the first.
+func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
+	worst := fine(fmt.Sprintf("connector %s runs %s", name, count(len(s.GetTasks()), "task")))
+	note := func(what string, state connectorv1.State, trace string) {
+		if f := judgeState(name, what, state, trace); f.state > worst.state {
+			worst = f
+		}
+	}
+	note("connector "+name, s.GetState(), s.GetTrace())
+	for _, t := range s.GetTasks() {
+		note(fmt.Sprintf("task %d of connector %s", t.Id, name), t.State, t.Trace)
+	}
+	if s.GetState() == connectorv1.State_STATE_RUNNING && len(s.GetTasks()) == 0 {
+		worst = finding{warning, "connector " + name + " has no task yet", "calypsoctl get health"}
+	}
+	return worst
+}
+
+// judgeState looks at one state of a connector or of one of its tasks.
+func judgeState(connector, what string, state connectorv1.State, trace string) finding {
+	switch state {
+	case connectorv1.State_STATE_FAILED:
+		return finding{failure, what + " failed: " + firstLine(trace),
+			fmt.Sprintf("mend what the error says (calypsoctl describe %s), then: calypsoctl restart %s", connector, connector)}
+	case connectorv1.State_STATE_PAUSED:
+		return finding{notice, what + " is paused", "calypsoctl resume " + connector}
+	case connectorv1.State_STATE_STOPPED:
+		return finding{notice, what + " is stopped", "calypsoctl resume " + connector}
+	case connectorv1.State_STATE_UNASSIGNED:
+		return finding{warning, what + " waits for a worker to run it", "calypsoctl get health"}
+	case connectorv1.State_STATE_UNSPECIFIED:
+		return finding{warning, "the state of " + what + " is not known", "calypsoctl get health"}
+	case connectorv1.State_STATE_RESTARTING:
+		return finding{warning, what + " restarts", ""}
+	}
+	return fine("")
+}
+
+// GeneratorFleet is the fleet that data does not need to flow.
+const GeneratorFleet = "orders-generator"
+
+// judgeFleet looks at the workers of one service.
+func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
+	var missing []string
+	for _, w := range workers {
+		if !w.Serving {
+			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, w.Detail))
+		}
+	}
+	const remedy = "start the worker, or see why it is not ready: curl http://<worker>:<port>/readyz; one that will not come back is taken out of admin's list of workers"
+	switch {
+	case len(missing) == 0:
+		return fine(fmt.Sprintf("%s of %s ready", plural(len(workers), "worker is", "workers are"), name))
+	case len(missing) == len(workers) && name != GeneratorFleet:
+		return finding{failure, strings.Join(missing, "; "), remedy}
+	}
+	return finding{warning, strings.Join(missing, "; "), remedy}
+}
+
+// System is the verdict over all fleets, whose workers are given by name, with its reason.
+func System(names []string, workers map[string][]*adminv1.ServiceHealth) (adminv1.Verdict, string) {
+	worst := fine("all services are ready")
+	for _, name := range names {
+		if f := judgeFleet(name, workers[name]); f.state > worst.state {
+			worst = f
+		}
+	}
+	return means(&adminv1.HealthCheck{Name: Fleet, State: worst.state}), worst.summary
+}
+
+func count(n int, of string) string { return plural(n, of, of+"s") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return cmp.Or(line, "no reason given")
+}

@@ -1,0 +1,124 @@
+package checks
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
+)
+
+// leastGrowth is how much later a segment must have become to be in trouble.
+const leastGrowth = time.Minute
+
+// judgeLag looks at whether a segment falls further and further behind. A sink's segments may be late by what it waits for.
+func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
+	late := l.Time.AsDuration().Round(time.Millisecond)
+	grown := v.Trends.Growth[s]
+	if grown < leastGrowth || s.Sink != "" && grown < 2*flushInterval(v.Sinks[s.Sink]) {
+		return fine(fmt.Sprintf("%v behind", late))
+	}
+	remedy := map[string]string{
+		lag.CommitToCapture: "see whether the worker's CPU or the network is the limit, and split the tables over two connectors with a slot each",
+		lag.CaptureToKafka:  "see whether the brokers take the records: the produce rate and the disks of the brokers",
+		lag.KafkaToSink:     fmt.Sprintf("raise tasks.max of %s up to the number of partitions, or add sink workers", s.Sink),
+		lag.SinkToQueryable: "see the ingestion of the cluster (.show ingestion failures; .show capacity | where Resource == 'Ingestions'), and send larger batches",
+	}[s.Name]
+	return finding{warning, fmt.Sprintf("%v behind, and %v more than %v ago", late, grown.Round(time.Second), v.Trends.Over.Round(time.Second)), remedy}
+}
+
+// flushInterval is how long a sink waits for a batch to fill; 30 s, its default, if it does not say.
+func flushInterval(config map[string]string) time.Duration {
+	ms, err := strconv.ParseInt(config["flush.interval.ms"], 10, 64)
+	if err != nil || ms <= 0 || ms > int64(24*time.Hour/time.Millisecond) {
+		return 30 * time.Second
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// judgeTopics looks for topics that nobody reads.
+func judgeTopics(v View) finding {
+	p := v.Pipeline
+	if len(p.Sinks) == 0 {
+		return finding{notice, "no sink connector reads the topics of " + p.Source, "calypsoctl apply -f <file of a sink connector>"}
+	}
+	var readers []func(string) bool
+	for _, s := range p.Sinks {
+		readers = append(readers, Reader(v.Sinks[s.Status.GetName()]))
+	}
+	var unread []string
+	for _, topic := range p.Topics {
+		if !internal(topic, v.Source) && !slices.ContainsFunc(readers, func(reads func(string) bool) bool { return reads(topic) }) {
+			unread = append(unread, topic)
+		}
+	}
+	if len(unread) == 0 {
+		return fine("every topic has a sink")
+	}
+	const most = 5
+	names := strings.Join(unread[:min(len(unread), most)], ", ")
+	if len(unread) > most {
+		names += fmt.Sprintf(" and %d more", len(unread)-most)
+	}
+	return finding{notice, fmt.Sprintf("no sink reads %s: %s", plural(len(unread), "topic", "topics"), names),
+		"add them to topics or topics.regex of a sink, or leave the tables out by table.include.list"}
+}
+
+// internal reports whether a topic is not a table's: heartbeats, transactions, schema changes.
+func internal(topic string, source map[string]string) bool {
+	prefix := Prefix(source)
+	heartbeats := source["heartbeat.topics.prefix"]
+	if heartbeats == "" {
+		heartbeats = source["topic.heartbeat.prefix"]
+	}
+	return strings.HasPrefix(topic, "__") || heartbeats != "" && strings.HasPrefix(topic, heartbeats) || topic == prefix || topic == prefix+".transaction" || topic == prefix+".message"
+}
+
+// Prefix is how the names of a source connector's topics begin.
+func Prefix(source map[string]string) string {
+	if prefix := source["topic.prefix"]; prefix != "" {
+		return prefix
+	}
+	return source["database.server.name"]
+}
+
+// maxPattern bounds a pattern of topics in bytes: compiling one takes memory in proportion to it.
+const maxPattern = 10_000
+
+// Reader returns what reports whether a sink with a configuration reads a topic.
+func Reader(sink map[string]string) func(topic string) bool {
+	var named []string
+	for topic := range strings.SplitSeq(sink["topics"], ",") {
+		if topic = strings.TrimSpace(topic); topic != "" {
+			named = append(named, topic)
+		}
+	}
+	var pattern *regexp.Regexp
+	if text := sink["topics.regex"]; text != "" && len(text) <= maxPattern {
+		pattern, _ = regexp.Compile("^(?:" + text + ")$") // a wrong one reads nothing; its connector fails and says so
+	}
+	return func(topic string) bool {
+		return slices.Contains(named, topic) || pattern != nil && pattern.MatchString(topic)
+	}
+}
+
+// judgeFlow says what flows; it is never wrong, and is the reason of a pipeline with nothing wrong.
+func judgeFlow(p *adminv1.Pipeline) finding {
+	does := ""
+	if p.Capture.GetPhase() == capturev1.Phase_PHASE_STREAMING {
+		does = "streaming; "
+	}
+	waiting := lag.Records(p)
+	switch {
+	case len(p.Sinks) == 0:
+		return fine(does + "no sink connector reads the topics")
+	case waiting == 0:
+		return fine(does + "Azure Data Explorer has everything that is in Kafka")
+	}
+	return fine(fmt.Sprintf("%s%d records are on their way from Kafka to Azure Data Explorer", does, waiting))
+}

@@ -1,0 +1,69 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/admin/lag"
+)
+
+// recent is for how long an attempt that failed counts as trouble: longer than the longest pause between two.
+const recent = 2 * time.Minute
+
+// judgeIngestion looks at whether attempts to ingest fail now.
+func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
+	if s.LastErrorTime == nil || now.Sub(s.LastErrorTime.AsTime()) > recent {
+		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
+	}
+	text := strings.ToLower(s.LastError)
+	remedy := "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state"
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("throttl", "429", "toomanyrequests", "too many requests"):
+		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, firstLine(s.LastError)),
+			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
+	case has("401", "403", "unauthorized", "forbidden", "aadsts"):
+		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
+	case has("404", "not found", "notfound"):
+		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
+	}
+	return finding{warning, fmt.Sprintf("%s tries again: %s", name, firstLine(s.LastError)), remedy}
+}
+
+// judgeLetters looks at records that were set aside.
+func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
+	if s.RowsDeadLettered == 0 {
+		return fine("no record was set aside since the tasks started")
+	}
+	summary := plural(int(s.RowsDeadLettered), "row of "+name+" is a dead letter", "rows of "+name+" are dead letters")
+	if !last.At.IsZero() {
+		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
+	}
+	return finding{warning, summary, fmt.Sprintf("calypsoctl dead-letters list %s; once the cause is mended: calypsoctl dead-letters replay %s --all", name, name)}
+}
+
+// judgePassedOver looks at records that the user wants to be dropped.
+func judgePassedOver(s *sinkv1.Sink, name string) (f finding, any bool) {
+	if s.RowsPassedOver == 0 {
+		return finding{}, false
+	}
+	return finding{warning, plural(int(s.RowsPassedOver), "row of "+name+" was", "rows of "+name+" were") + " refused and passed over: errors.tolerance is all, and there is no dead letter topic",
+		"set errors.deadletterqueue.topic.name, so that they are kept"}, true
+}
+
+// judgeSinkDelivery looks at whether a row can come twice into the target.
+func judgeSinkDelivery(s *sinkv1.Sink) finding {
+	if strings.HasPrefix(s.Guarantee, "at least once") {
+		return finding{notice, s.Guarantee, "queued ingestion with delivery.guarantee=exactly_once has each row once"}
+	}
+	return fine(s.Guarantee)
+}

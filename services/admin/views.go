@@ -1,0 +1,59 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// lookTimeout bounds one look at all pipelines.
+const lookTimeout = 10 * time.Second
+
+// views shares looks at the pipelines: however many watch, the fleets are asked by one look at a time. It has no goroutine; whoever
+// needs a newer look takes it. Safe for concurrent use.
+type views struct {
+	now  func() time.Time
+	look func(context.Context) ([]*adminv1.Pipeline, error)
+	// turn holds a token while nobody looks; who holds it owns what follows.
+	turn chan struct{}
+	// begun is when the last look that succeeded began, zero before; all is what it saw, which nobody changes.
+	begun time.Time
+	all   []*adminv1.Pipeline
+}
+
+func newViews(now func() time.Time, look func(context.Context) ([]*adminv1.Pipeline, error)) *views {
+	v := &views{now: now, look: look, turn: make(chan struct{}, 1)}
+	v.turn <- struct{}{}
+	return v
+}
+
+// within returns what a look saw that began no longer than age ago, by now.
+func (v *views) within(ctx context.Context, age time.Duration) ([]*adminv1.Pipeline, error) {
+	oldest := v.now().Add(-age)
+	select {
+	case <-v.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { v.turn <- struct{}{} }()
+	if !v.begun.Before(oldest) && !v.begun.IsZero() {
+		return v.all, nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	begun := v.now()
+	all, err := v.look(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		err = rpc.Error(codes.DeadlineExceeded, "LOOK_TIMEOUT", fmt.Sprintf("capture and sink did not say within %v what all pipelines do; calypsoctl get health shows which worker is at fault", lookTimeout))
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.begun, v.all = begun, all
+	return all, nil
+}
