@@ -3,16 +3,22 @@ package lag
 
 import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
 // Records is how many records of a pipeline's topics its sinks have not yet made durable in Azure Data Explorer.
 func Records(p *adminv1.Pipeline) (records int64) {
 	for _, s := range p.Sinks {
 		for _, part := range s.Sink.GetPartitions() {
-			records += behind(p, part.End-max(part.Committed, 0))
+			records += Waiting(p, part)
 		}
 	}
 	return records
+}
+
+// Waiting is how many records of one partition are not durable in Azure Data Explorer.
+func Waiting(p *adminv1.Pipeline, part *sinkv1.PartitionProgress) int64 {
+	return behind(p, part.End-max(part.Committed, 0))
 }
 
 // behind is how many records are between two offsets.
