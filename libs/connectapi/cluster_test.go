@@ -164,7 +164,9 @@ func (task fileTask) Run(ctx context.Context) error {
 
 // produce leaves the offset of a file of 51 bytes.
 func (task fileTask) produce(ctx context.Context, file string) error {
-	task.env.UsedTopic(task.values.String("topic"))
+	if err := task.env.UsedTopic(task.values.String("topic")); err != nil {
+		return err
+	}
 	client, err := task.env.Kafka()
 	if err != nil {
 		return err
@@ -184,7 +186,9 @@ func (task fileTask) consume(ctx context.Context) error {
 	defer client.Close()
 	offsets := kadm.Offsets{}
 	for _, topic := range task.values.List("topics") {
-		task.env.UsedTopic(topic)
+		if err := task.env.UsedTopic(topic); err != nil {
+			return err
+		}
 		offsets.AddOffset(topic, 0, 40, -1)
 	}
 	committed, err := kadm.NewClient(client).CommitOffsets(ctx, connector.ConsumerGroup(task.env.Connector, task.values), offsets)

@@ -54,6 +54,11 @@ type WorkerConfig struct {
 	Meter  metric.Meter
 }
 
+// internalTopics are the topics that keep the runtime's state.
+func (c *WorkerConfig) internalTopics() []string {
+	return []string{c.ConfigTopic, c.StatusTopic, c.OffsetsTopic, c.TimelineTopic}
+}
+
 // withDefaults fills what is not set.
 func (c WorkerConfig) withDefaults() WorkerConfig {
 	setDefault(&c.ConfigTopic, "calypso-configs")

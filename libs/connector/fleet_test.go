@@ -129,7 +129,9 @@ func (task *boardTask) Run(ctx context.Context) error {
 	}
 	defer task.board.end(name)
 	for _, topic := range task.values.List("topics") {
-		task.env.UsedTopic(topic)
+		if err := task.env.UsedTopic(topic); err != nil {
+			return err
+		}
 	}
 	if task.values.String("behaviour") == "panic" {
 		panic("as told")

@@ -90,8 +90,12 @@ type TaskEnv struct {
 	OffsetsTopic string
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
-	// UsedTopic notes a topic that the connector writes or reads, for /topics. Cheap; call it once a topic.
-	UsedTopic func(topic string)
+	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic, before its first record; it
+	// is cheap. It refuses the runtime's own topics: who may configure a connector may not read through it the secrets of others, nor
+	// change their state.
+	UsedTopic func(topic string) error
+	// InternalTopics are those that UsedTopic refuses, for subscriptions by regular expression to leave out.
+	InternalTopics []string
 	// Retrying is called when the task waits to try again what failed with err (shown by the richer services, logged
 	// rate-limited); with nil when it works again. The state stays RUNNING, as Kafka Connect has it.
 	Retrying func(err error)

@@ -84,21 +84,26 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return w.sourceOffsets(ctx, id.connector)
 		},
-		UsedTopic: func(topic string) { w.usedTopic(id, topic) },
-		Retrying:  retries.report,
-		Logger:    logger,
+		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
+		InternalTopics: w.config.internalTopics(),
+		Retrying:       retries.report,
+		Logger:         logger,
 	}
 }
 
 // usedTopic notes a topic once.
-func (w *Worker) usedTopic(id taskID, topic string) {
+func (w *Worker) usedTopic(id taskID, topic string) error {
+	if slices.Contains(w.config.internalTopics(), topic) {
+		return fmt.Errorf("topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic", topic)
+	}
 	if topic == "" || w.store.statusesOf(id.connector).topics[topic] {
-		return
+		return nil
 	}
 	var record topicRecord
 	record.Topic.Name, record.Topic.Connector, record.Topic.Task = topic, id.connector, id.task
 	record.Topic.DiscoverTimestamp = time.Now().UnixMilli()
 	w.store.report(id.connector, entry{topicStatusKey(id.connector, topic), record})
+	return nil
 }
 
 // joinFaults lists what could not be resolved, sorted by key.

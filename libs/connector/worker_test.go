@@ -3,6 +3,7 @@ package connector_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -101,6 +102,19 @@ func TestAFailedTaskSaysWhyAndRestartsWhenAsked(t *testing.T) {
 	})
 	if _, err := w.RestartTask(t.Context(), &connectorv1.RestartTaskRequest{Name: "orders", Task: 9}); connector.ReasonOf(err) != connector.ReasonTaskNotFound {
 		t.Errorf("restart of an unknown task: %v", err)
+	}
+}
+
+func TestNoConnectorReadsOrWritesTheTopicsOfTheRuntime(t *testing.T) {
+	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
+	for i, topic := range []string{"calypso-configs", "calypso-status", "calypso-offsets", "calypso-timeline"} {
+		name := fmt.Sprint("thief", i)
+		create(t, w, name, "topics", topic)
+		awaitStates(t, w, name, "RUNNING FAILED")
+		status, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: name})
+		if err != nil || !strings.Contains(status.Status.Tasks[0].Trace, topic) {
+			t.Errorf("%s: %v, %v", topic, status, err)
+		}
 	}
 }
 

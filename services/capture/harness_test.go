@@ -269,7 +269,7 @@ func makeTask(brokers string, config map[string]string, o Options, retrying func
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return readOffsets(ctx, client, config["name"])
 		},
-		UsedTopic: func(string) {}, Retrying: retrying,
+		UsedTopic: func(string) error { return nil }, Retrying: retrying,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}, values)
 }

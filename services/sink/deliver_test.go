@@ -221,7 +221,8 @@ func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
 	delete(s.config, "topics")
 	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + `\.\w+`
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{'topic':'%s\.(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`, regexp.QuoteMeta(s.topic), s.table)
-	for _, part := range []string{"a", "b"} {
+	s.config[internalTopic] = s.topic + ".internal"
+	for _, part := range []string{"a", "b", "internal"} {
 		topic := s.topic + "." + part
 		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
@@ -233,6 +234,25 @@ func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
 	for _, part := range []string{"a", "b"} {
 		s.answers(s.table+"_"+part+" | project id, name, _topic, _partition, _offset, format_datetime(_timestamp, 'yyyy-MM-dd HH:mm:ss'), tostring(_key.id), tostring(_headers.h)",
 			"7 "+part+" "+s.topic+"."+part+" 0 0 2023-11-14 22:13:20 7 v")
+	}
+	group, err := kadm.NewClient(s.kafka).FetchOffsets(t.Context(), "connect-"+s.config["name"])
+	if _, read := group.Lookup(s.config[internalTopic], 0); read || err != nil {
+		t.Errorf("the internal topic was read: %v, %v", group, err)
+	}
+}
+
+func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
+	for key, set := range map[string]map[string]string{
+		"topics":                            nil,
+		"errors.deadletterqueue.topic.name": {"errors.tolerance": "all", "errors.deadletterqueue.topic.name": "internal", "errors.deadletterqueue.topic.replication.factor": "1"},
+	} {
+		t.Run(key, func(t *testing.T) {
+			s := newStage(t, 1, set)
+			s.config[internalTopic] = s.config[key]
+			if err := s.start().failure(t); !strings.Contains(err.Error(), s.config[key]+" is internal") {
+				t.Errorf("error is %v", err)
+			}
+		})
 	}
 }
 

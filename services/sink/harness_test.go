@@ -102,6 +102,9 @@ func runChild(file string) error {
 	return t.Run(context.Background())
 }
 
+// internalTopic is a key of configurations that names a topic of the runtime's own.
+const internalTopic = "test.internal.topic"
+
 // makeTask makes a task as the runtime does.
 func makeTask(brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
 	o := Options{Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
@@ -124,7 +127,13 @@ func makeTask(brokers string, config map[string]string, number int, retrying fun
 		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)
 		},
-		UsedTopic: func(string) {}, Retrying: retrying, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		InternalTopics: []string{config[internalTopic]},
+		UsedTopic: func(topic string) error {
+			if topic == config[internalTopic] {
+				return fmt.Errorf("topic %s is internal", topic)
+			}
+			return nil
+		}, Retrying: retrying, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, values, o)
 }
 

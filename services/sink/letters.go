@@ -45,6 +45,9 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 	if t.s.deadTopic == "" {
 		return nil, nil
 	}
+	if err := t.env.UsedTopic(t.s.deadTopic); err != nil {
+		return nil, fmt.Errorf("errors.deadletterqueue.topic.name: %w", err)
+	}
 	connect := t.env.Kafka
 	if t.s.deadClient != nil {
 		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
@@ -62,7 +65,6 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		client.Close()
 		return nil, err
 	}
-	t.env.UsedTopic(t.s.deadTopic)
 	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, connect: connect}, nil
 }
 

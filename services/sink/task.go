@@ -129,7 +129,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 	}
 	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
 	if t.s.regex != "" {
-		return append(options, kgo.ConsumeTopics("^(?:"+t.s.regex+")$"), kgo.ConsumeRegex())
+		return append(options, kgo.ConsumeTopics("^(?:"+t.s.regex+")$"), kgo.ConsumeRegex(), kgo.ConsumeExcludeTopics(t.env.InternalTopics...))
 	}
 	return append(options, kgo.ConsumeTopics(t.s.topics...))
 }
@@ -222,7 +222,10 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	for topic, partitions := range added {
-		t.env.UsedTopic(topic)
+		if err := t.env.UsedTopic(topic); err != nil {
+			t.fail(err)
+			return
+		}
 		for _, number := range partitions {
 			tp := topicPartition{topic, number}
 			l := ledger.New()

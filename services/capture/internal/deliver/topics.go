@@ -124,10 +124,10 @@ type topicMaker struct {
 	groups TopicGroups
 	limits *TopicLimits
 	known  map[string]bool
-	used   func(topic string)
+	used   func(topic string) error
 }
 
-func newTopicMaker(client *kgo.Client, limits *TopicLimits, used func(string)) *topicMaker {
+func newTopicMaker(client *kgo.Client, limits *TopicLimits, used func(string) error) *topicMaker {
 	limits.connect(client)
 	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), used: used}
 }
@@ -136,6 +136,9 @@ func newTopicMaker(client *kgo.Client, limits *TopicLimits, used func(string)) *
 func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	if m.known[topic] {
 		return nil
+	}
+	if err := m.used(topic); err != nil {
+		return fmt.Errorf("write events to Kafka: %w", err)
 	}
 	g := m.groups.of(topic)
 	r, err := m.admin.CreateTopic(ctx, g.partitions, g.replication, g.config, topic)
@@ -153,6 +156,5 @@ func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	}
 	m.limits.learn(ctx, topic)
 	m.known[topic] = true
-	m.used(topic)
 	return nil
 }
