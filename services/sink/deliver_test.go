@@ -235,7 +235,7 @@ func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
 		s.answers(s.table+"_"+part+" | project id, name, _topic, _partition, _offset, format_datetime(_timestamp, 'yyyy-MM-dd HH:mm:ss'), tostring(_key.id), tostring(_headers.h)",
 			"7 "+part+" "+s.topic+"."+part+" 0 0 2023-11-14 22:13:20 7 v")
 	}
-	group, err := kadm.NewClient(s.kafka).FetchOffsets(t.Context(), "connect-"+s.config["name"])
+	group, err := kadm.NewClient(s.kafka).FetchOffsets(t.Context(), "connect-"+s.name)
 	if _, read := group.Lookup(s.config[internalTopic], 0); read || err != nil {
 		t.Errorf("the internal topic was read: %v, %v", group, err)
 	}
