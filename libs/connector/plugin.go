@@ -99,5 +99,8 @@ type TaskEnv struct {
 	// Retrying is called when the task waits to try again what failed with err (shown by the richer services, logged
 	// rate-limited); with nil when it works again. The state stays RUNNING, as Kafka Connect has it.
 	Retrying func(err error)
+	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as "SchemaChanged". It returns at once; an
+	// event that cannot be written is logged.
+	Happened func(action, detail string)
 	Logger   *slog.Logger
 }

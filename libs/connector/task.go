@@ -73,13 +73,11 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 	logger := w.logger.With("connector", id.connector, "task", id.task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return TaskEnv{
-		Connector: id.connector,
-		Task:      id.task,
-		Tasks:     tasks,
-		WorkerID:  w.config.WorkerID,
-		Kafka: func(options ...kgo.Opt) (*kgo.Client, error) {
-			return kgo.NewClient(append(append([]kgo.Opt{}, w.config.Kafka...), options...)...)
-		},
+		Connector:    id.connector,
+		Task:         id.task,
+		Tasks:        tasks,
+		WorkerID:     w.config.WorkerID,
+		Kafka:        w.kafkaClient,
 		OffsetsTopic: w.config.OffsetsTopic,
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return w.sourceOffsets(ctx, id.connector)
@@ -87,8 +85,14 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,
+		Happened:       func(action, detail string) { w.happened(action, id.connector, secrets.scrub(detail)) },
 		Logger:         logger,
 	}
+}
+
+// kafkaClient makes a client with the worker's connection options and the given ones.
+func (w *Worker) kafkaClient(options ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append(append([]kgo.Opt{}, w.config.Kafka...), options...)...)
 }
 
 // usedTopic notes a topic once.
