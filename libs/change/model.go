@@ -73,6 +73,12 @@ type Column struct {
 	Generated bool
 	Identity  bool
 	Comment   string
+	// Number is pg_attribute.attnum, which a renamed column keeps; 0 for a column that the catalog does not know any more.
+	Number int16
+	// Declared is the type with its modifier as format_type writes it, such as character varying(40).
+	Declared string
+	// Toasted says that large values are stored out of line, so that an update that leaves one alone does not carry it.
+	Toasted bool
 }
 
 // Relation is one version of a table.

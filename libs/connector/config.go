@@ -28,6 +28,9 @@ type WorkerConfig struct {
 	ConfigTopic  string
 	StatusTopic  string
 	OffsetsTopic string
+	// SchemasTopic is compacted, of one partition, and keeps the versions that captured tables have had; "calypso-schemas" by default.
+	// Tasks make it when they first need it.
+	SchemasTopic string
 	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
 	TimelineTopic string
 	// ReplicationFactor of topics that are made; -1, the broker's default, by default.
@@ -56,7 +59,7 @@ type WorkerConfig struct {
 
 // internalTopics are the topics that keep the runtime's state.
 func (c *WorkerConfig) internalTopics() []string {
-	return []string{c.ConfigTopic, c.StatusTopic, c.OffsetsTopic, c.TimelineTopic}
+	return []string{c.ConfigTopic, c.StatusTopic, c.OffsetsTopic, c.SchemasTopic, c.TimelineTopic}
 }
 
 // withDefaults fills what is not set.
@@ -64,6 +67,7 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 	setDefault(&c.ConfigTopic, "calypso-configs")
 	setDefault(&c.StatusTopic, "calypso-status")
 	setDefault(&c.OffsetsTopic, "calypso-offsets")
+	setDefault(&c.SchemasTopic, "calypso-schemas")
 	setDefault(&c.TimelineTopic, "calypso-timeline")
 	setDefault(&c.ReplicationFactor, -1)
 	setDefault(&c.Partitions, 24)

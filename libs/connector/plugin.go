@@ -88,6 +88,10 @@ type TaskEnv struct {
 	// OffsetsTopic is the compacted topic of source offsets. A source task writes its records itself, inside its own
 	// transactions, with OffsetKey and any JSON object as value, by kgo's default partitioner.
 	OffsetsTopic string
+	// SchemasTopic is the topic of the versions of captured tables. A source task makes it, compacted and of one partition, with
+	// ReplicationFactor (-1 is the broker's default), and writes it inside its own transactions.
+	SchemasTopic      string
+	ReplicationFactor int16
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
 	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic, before its first record; it

@@ -78,7 +78,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		Tasks:        tasks,
 		WorkerID:     w.config.WorkerID,
 		Kafka:        w.kafkaClient,
-		OffsetsTopic: w.config.OffsetsTopic,
+		OffsetsTopic: w.config.OffsetsTopic, SchemasTopic: w.config.SchemasTopic, ReplicationFactor: w.config.ReplicationFactor,
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return w.sourceOffsets(ctx, id.connector)
 		},

@@ -16,6 +16,7 @@ type Flags struct {
 	ConfigTopic       string   `name:"config-topic" env:"CONFIG_TOPIC" default:"calypso-configs" help:"Compacted topic of configurations."`
 	StatusTopic       string   `name:"status-topic" env:"STATUS_TOPIC" default:"calypso-status" help:"Compacted topic of states."`
 	OffsetsTopic      string   `name:"offsets-topic" env:"OFFSETS_TOPIC" default:"calypso-offsets" help:"Compacted topic of source offsets."`
+	SchemasTopic      string   `name:"schemas-topic" env:"SCHEMAS_TOPIC" default:"calypso-schemas" help:"Compacted topic of the versions of captured tables."`
 	ReplicationFactor int16    `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
 	ReferencePaths    []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
 	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
@@ -29,7 +30,7 @@ func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 		return Config{}, err
 	}
 	return Config{
-		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic, OffsetsTopic: f.OffsetsTopic, ReplicationFactor: f.ReplicationFactor,
+		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic, OffsetsTopic: f.OffsetsTopic, SchemasTopic: f.SchemasTopic, ReplicationFactor: f.ReplicationFactor,
 		References: connector.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
 	}, nil
 }

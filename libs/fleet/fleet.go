@@ -25,8 +25,8 @@ type Config struct {
 	GroupID string
 	// WorkerID is this worker's name in status, host:port; GRPCAddress if empty.
 	WorkerID string
-	// ConfigTopic, StatusTopic and OffsetsTopic are the runtime's compacted topics; its defaults if empty.
-	ConfigTopic, StatusTopic, OffsetsTopic string
+	// ConfigTopic, StatusTopic, OffsetsTopic and SchemasTopic are the runtime's compacted topics; its defaults if empty.
+	ConfigTopic, StatusTopic, OffsetsTopic, SchemasTopic string
 	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
 	ReplicationFactor int16
 	// References are the files and environment variables that configurations may refer to.
@@ -52,7 +52,7 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	}
 	return connector.NewWorker(connector.WorkerConfig{
 		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
-		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, ReplicationFactor: c.ReplicationFactor,
+		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, ReplicationFactor: c.ReplicationFactor,
 		References: c.References, Logger: c.Telemetry.Logger, Meter: meter,
 	})
 }

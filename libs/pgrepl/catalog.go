@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -123,7 +124,8 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
 			a.attname::text, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '', a.attidentity <> '',
-			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), '')
+			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
+			a.attnum, format_type(a.atttypid, a.atttypmod), a.attstorage IN ('x', 'e')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -136,7 +138,7 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 		schema, name, identity, root, expr, c2 string
 		col                                    change.Column
 	)
-	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod, &col.NotNull, &col.Generated, &col.Identity, &expr, &c2}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&oid, &schema, &name, &identity, &root, &col.Name, &typ, &col.TypeMod, &col.NotNull, &col.Generated, &col.Identity, &expr, &c2, &col.Number, &col.Declared, &col.Toasted}, func() error {
 		e := into[oid]
 		if e == nil {
 			e = &tableEntry{rel: change.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
@@ -348,15 +350,20 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 	if err := c.loadTypes(unknown); err != nil {
 		return nil, err
 	}
+	declared, err := c.declared(e, s)
+	if err != nil {
+		return nil, err
+	}
 	rel := &change.Relation{OID: s.OID, Schema: s.Schema, Name: s.Name, ReplicaIdentity: s.ReplicaIdentity, Root: e.rel.Root, Streamed: true, Columns: make([]change.Column, len(s.Columns))}
 	var identity []int
 	for i, col := range s.Columns {
-		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity}
+		n := change.Column{Name: col.Name, Type: c.types[col.TypeOID], TypeMod: col.TypeMod, InIdentity: col.InIdentity, Declared: declared[i]}
 		if n.Type == nil { // dropped since: its text output is all there is
 			n.Type = &change.Type{OID: col.TypeOID, Name: fmt.Sprintf("dropped type %d", col.TypeOID), Kind: change.BaseType, TypeMod: -1}
 		}
 		if k := e.column(col.Name); k != nil {
 			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
+			n.Number, n.Toasted = k.Number, k.Toasted
 		}
 		if col.InIdentity {
 			identity = append(identity, i)
@@ -368,6 +375,40 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 		rel.Key = identity // the key was renamed or dropped since; the identity is what it was
 	}
 	return rel, nil
+}
+
+// declared writes the types of a shape's columns as SQL does. Only for types that the table does not have any more is the server
+// asked.
+func (c *Catalog) declared(e *tableEntry, s RelationShape) ([]string, error) {
+	out := make([]string, len(s.Columns))
+	var types, mods []string
+	var asked []int
+	for i, col := range s.Columns {
+		if k := e.column(col.Name); k != nil && k.Type != nil && k.Type.OID == col.TypeOID && k.TypeMod == col.TypeMod {
+			out[i] = k.Declared
+			continue
+		}
+		types, mods, asked = append(types, strconv.FormatUint(uint64(col.TypeOID), 10)), append(mods, strconv.Itoa(int(col.TypeMod))), append(asked, i)
+	}
+	if len(asked) == 0 {
+		return out, nil
+	}
+	rows, err := c.query(c.ctx, `SELECT format_type(t, m) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY u(t, m, n) ORDER BY n`,
+		"{"+strings.Join(types, ",")+"}", "{"+strings.Join(mods, ",")+"}")
+	if err != nil {
+		return nil, fmt.Errorf("ask for the names of types: %w", err)
+	}
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
+		if len(asked) > 0 {
+			out[asked[0]], asked = name, asked[1:]
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask for the names of types: %w", err)
+	}
+	return out, nil
 }
 
 // Named implements Relations.

@@ -145,6 +145,35 @@ func TestSnapshotsAreStartedPausedResumedAndStopped(t *testing.T) {
 	}
 }
 
+func TestTablesAndTheirVersionsAreListed(t *testing.T) {
+	s := start(t, nil)
+	s.captures.set(&capturev1.Capture{Connector: "src"})
+	for _, step := range []struct{ args, want string }{
+		{"get tables src", "retail.orders_info  streaming  0     7"},
+		{"get tables src", "It has no key."},
+		{"get schemas src", "0/2A  breaking  - city text"},
+		{"get schemas src", "0/10  first     orderid integer not null key"},
+		{"get schemas src retail.orders_info --limit 5", "breaking"},
+		{"get schemas src -o json", `"compatibility"`},
+		{"get tables src -o json", `"rowsInserted"`},
+	} {
+		if out, code := s.ctl(t, "", strings.Fields(step.args)...); code != 0 || !strings.Contains(out, step.want) {
+			t.Errorf("%s: %d %s", step.args, code, out)
+		}
+	}
+	for args, want := range map[string]int{"get schemas nobody": ctl.ExitNotFound, "get tables nobody": ctl.ExitNotFound, "get schemas": ctl.ExitUsage, "get schemas a b c": ctl.ExitUsage, "get tables": ctl.ExitUsage} {
+		if out, code := s.ctl(t, "", strings.Fields(args)...); code != want {
+			t.Errorf("%s: %d %s", args, code, out)
+		}
+	}
+	if code, body, _ := s.request(t, "GET", "/v1/captures/src/schema-versions?table=retail.none", ""); code != 200 || !strings.Contains(body, `"versions":[]`) {
+		t.Errorf("versions over HTTP: %d %s", code, body)
+	}
+	if code, body, _ := s.request(t, "GET", "/v1/captures/src/tables", ""); code != 200 || !strings.Contains(body, `"STATE_STREAMING"`) {
+		t.Errorf("tables over HTTP: %d %s", code, body)
+	}
+}
+
 func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	s := start(t, nil)
 	s.sinks.letters = []*sinkv1.DeadLetter{{Id: "0/1", Topic: "shop.orders", Partition: 2, Offset: 3, Reason: "forever"}, {Id: "0/2", Reason: "mended"}, {Id: "0/3", Reason: "old"}}

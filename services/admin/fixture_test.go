@@ -282,6 +282,29 @@ func (c *captures) GetSnapshotProgress(context.Context, *capturev1.GetSnapshotPr
 	return &capturev1.GetSnapshotProgressResponse{Initial: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12, Completed: true}}, Incremental: c.snapshot}, nil
 }
 
+// ListCapturedTables and ListSchemaVersions show one table that has changed once.
+func (c *captures) ListCapturedTables(ctx context.Context, q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
+		return nil, err
+	}
+	return &capturev1.ListCapturedTablesResponse{Tables: []*capturev1.CapturedTable{{Table: "retail.orders_info", Topic: "shop.retail.orders_info",
+		State: capturev1.CapturedTable_STATE_STREAMING, RowsInserted: 7, SchemaVersion: 2, ReplicaIdentity: "DEFAULT", Warnings: []string{"It has no key."}}}}, nil
+}
+
+func (c *captures) ListSchemaVersions(ctx context.Context, q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
+	if _, err := c.GetCapture(ctx, &capturev1.GetCaptureRequest{Connector: q.Connector}); err != nil {
+		return nil, err
+	}
+	if q.Table != "" && q.Table != "retail.orders_info" {
+		return &capturev1.ListSchemaVersionsResponse{}, nil
+	}
+	return &capturev1.ListSchemaVersionsResponse{Versions: []*capturev1.SchemaVersion{
+		{Table: "retail.orders_info", Version: 2, Lsn: "0/2A", Compatibility: capturev1.Compatibility_COMPATIBILITY_BREAKING,
+			Changes: []*capturev1.SchemaChange{{Kind: capturev1.SchemaChange_KIND_COLUMN_DROPPED, Column: "city", From: "text", Breaking: true}}},
+		{Table: "retail.orders_info", Version: 1, Lsn: "0/10", Columns: []*capturev1.SchemaColumn{{Name: "orderid", Type: "integer", KeyPlace: 1}}},
+	}}, nil
+}
+
 type sinks struct {
 	sinkv1.UnimplementedSinkServiceServer
 	mu      sync.Mutex

@@ -67,6 +67,19 @@ func (p captureProxy) SignalSnapshot(ctx context.Context, q *capturev1.SignalSna
 	})
 }
 
+func (p captureProxy) ListCapturedTables(ctx context.Context, q *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListCapturedTablesResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).ListCapturedTables(ctx, q)
+	})
+}
+
+// ListSchemaVersions is answered by any worker: the versions of all tables are in one topic.
+func (p captureProxy) ListSchemaVersions(ctx context.Context, q *capturev1.ListSchemaVersionsRequest) (*capturev1.ListSchemaVersionsResponse, error) {
+	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.ListSchemaVersionsResponse, error) {
+		return capturev1.NewCaptureServiceClient(c).ListSchemaVersions(ctx, q)
+	})
+}
+
 // newer orders two reports about one connector, of which a worker that lost it may still give the older.
 func newer(a, b *capturev1.Capture) int {
 	return a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime())

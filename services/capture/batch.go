@@ -6,6 +6,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // batch is what is written to Kafka at once: records and the checkpoint that they lead to.
@@ -39,6 +40,8 @@ type tally struct {
 	traces []tracedTransaction
 	// counts are the change events, by table and operation.
 	counts []eventCount
+	// versions are the versions of tables that the records are the first of.
+	versions []*history.Version
 	// incremental is the progress of incremental snapshots that the records make; nil if they make none.
 	incremental *incrementalProgress
 	// awaited are closed when the records are durable.
@@ -70,8 +73,12 @@ func (t *tally) add(b *batch) {
 	t.awaited = append(t.awaited, b.awaited...)
 	t.steps = append(t.steps, b.steps...)
 	t.traces = append(t.traces, b.traces...)
-	for _, c := range b.counts {
-		t.count(c.table, c.op, c.n)
+	t.versions = append(t.versions, b.versions...)
+	for i := range b.counts {
+		c := &b.counts[i]
+		sum := t.counter(c.table, c.op)
+		sum.n, sum.rows = sum.n+c.n, sum.rows+c.rows
+		sum.lsn, sum.commitTime = c.lsn, c.commitTime
 	}
 }
 
@@ -91,24 +98,44 @@ func (t *tally) reset() {
 	clear(t.steps)
 	clear(t.traces)
 	clear(t.counts)
-	*t = tally{steps: t.steps[:0], traces: t.traces[:0], counts: t.counts[:0]}
+	clear(t.versions)
+	*t = tally{steps: t.steps[:0], traces: t.traces[:0], counts: t.counts[:0], versions: t.versions[:0]}
 }
 
-// eventCount counts events of one table and operation.
+// eventCount counts what became events, of one table and operation.
 type eventCount struct {
 	table *tableEncoder
 	op    change.Op
-	n     int64
+	// n counts events, rows the changes that they are made of: an update that changes the key is two events.
+	n, rows int64
+	// lsn and commitTime (microseconds since the Unix epoch) are the last change's.
+	lsn        uint64
+	commitTime int64
 }
 
-func (t *tally) count(of *tableEncoder, op change.Op, n int64) {
+// count counts the n events that a change became.
+func (t *tally) count(of *tableEncoder, n int64, ev *change.Event) {
+	c := t.counter(of, ev.Op)
+	c.n += n
+	if n > 0 {
+		c.rows++
+	}
+	c.lsn, c.commitTime = ev.Source.LSN, ev.Source.CommitTime
+}
+
+// counter finds the count of a table and an operation.
+func (t *tally) counter(of *tableEncoder, op change.Op) *eventCount {
 	for i := len(t.counts) - 1; i >= 0; i-- {
 		if c := &t.counts[i]; c.table == of && c.op == op {
-			c.n += n
-			return
+			return c
 		}
 	}
-	t.counts = append(t.counts, eventCount{of, op, n})
+	return t.newCounter(of, op)
+}
+
+func (t *tally) newCounter(of *tableEncoder, op change.Op) *eventCount {
+	t.counts = append(t.counts, eventCount{table: of, op: op})
+	return &t.counts[len(t.counts)-1]
 }
 
 func (b *batch) reset() {

@@ -42,6 +42,8 @@ type entry struct {
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
 	// streaming.
 	incremental *incrementalProgress
+	// tables are those captured, by name, without their states; guarded by mu.
+	tables map[string]*capturev1.CapturedTable
 	// slot was read at slotAt. Both are guarded by slotMu, which is held while the server is asked.
 	slotMu sync.Mutex
 	slot   *capturev1.Slot
@@ -49,7 +51,7 @@ type entry struct {
 }
 
 func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
-	e := &entry{board: b, name: env.Connector, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}}
+	e := &entry{board: b, name: env.Connector, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entries[env.Connector] = e
@@ -139,6 +141,7 @@ func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
 			st.RowsDelivered += c.n
 		}
 	}
+	e.countTables(b.counts)
 	st.ExactlyOnce = exactlyOnce
 	st.TransactionsDelivered += int64(b.transactions)
 	if b.transactions > 0 {

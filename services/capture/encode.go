@@ -3,6 +3,7 @@ package capture
 import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // tableEncoder is one version of a table with what turns its changes into records. It is used by one goroutine.
@@ -13,6 +14,8 @@ type tableEncoder struct {
 	// captured is false for tables whose changes are read but make no events.
 	captured bool
 	signal   bool
+	// version is the version of the table in the history; nil until the stream's reader has seen a change of it.
+	version *history.Version
 	// oversized handles records that their topic does not take; nil where they stop the connector.
 	oversized *oversized
 }

@@ -195,7 +195,10 @@ type capture struct {
 	retries []error // guarded by mu
 }
 
-const testOffsets = "calypso-offsets"
+const (
+	testOffsets = "calypso-offsets"
+	testSchemas = "calypso-schemas"
+)
 
 // start runs a connector until stop or the test's end.
 func start(t testing.TB, config map[string]string) *capture {
@@ -245,6 +248,12 @@ func (c *capture) run(t testing.TB, task connector.Task) {
 
 // makeTask makes a task with what the runtime gives one: clients, and offsets read from their topic.
 func makeTask(brokers string, config map[string]string, o Options, retrying func(error)) (connector.Task, error) {
+	env := testEnv(brokers, config["name"])
+	env.Retrying = retrying
+	return makeTaskIn(env, config, o)
+}
+
+func makeTaskIn(env connector.TaskEnv, config map[string]string, o Options) (connector.Task, error) {
 	plugins, err := Plugins(o)
 	if err != nil {
 		return nil, err
@@ -254,24 +263,30 @@ func makeTask(brokers string, config map[string]string, o Options, retrying func
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("configuration: %v", problems)
 	}
+	if err := makeOffsetsTopic(env.Kafka); err != nil {
+		return nil, err
+	}
+	return plugin.NewTask(env, values)
+}
+
+// testEnv is what the runtime gives a task.
+func testEnv(brokers, name string) connector.TaskEnv {
 	client := func(o ...kgo.Opt) (*kgo.Client, error) {
 		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(brokers)}, o...)...)
-	}
-	if err := makeOffsetsTopic(client); err != nil {
-		return nil, err
 	}
 	level := slog.LevelWarn
 	if os.Getenv("CALYPSO_TEST_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	return plugin.NewTask(connector.TaskEnv{
-		Connector: config["name"], Tasks: 1, WorkerID: "test:1", Kafka: client, OffsetsTopic: testOffsets,
+	return connector.TaskEnv{
+		Connector: name, Tasks: 1, WorkerID: "test:1", Kafka: client, OffsetsTopic: testOffsets,
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
-			return readOffsets(ctx, client, config["name"])
+			return readOffsets(ctx, client, name)
 		},
-		UsedTopic: func(string) error { return nil }, Retrying: retrying,
+		SchemasTopic: testSchemas, ReplicationFactor: -1,
+		UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Happened: func(string, string) {},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
-	}, values)
+	}
 }
 
 // makeOffsetsTopic makes the offsets topic, as the runtime does.
@@ -306,46 +321,12 @@ func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, erro
 
 // readTopic reads a topic's committed records up to its end, waiting for transactions that are open there; none if there is
 // no such topic.
-func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string) ([]*kgo.Record, error) {
-	adm, err := client()
-	if err != nil {
-		return nil, err
+func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string) (out []*kgo.Record, err error) {
+	err = connector.ReadTopic(ctx, client, topic, func(r *kgo.Record) { out = append(out, r) })
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		err = nil
 	}
-	defer adm.Close()
-	ends, err := kadm.NewClient(adm).ListEndOffsets(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	left := make(map[int32]int64)
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Err == nil && o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	if len(left) == 0 {
-		return nil, nil
-	}
-	c, err := client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(50*time.Millisecond))
-	if err != nil {
-		return nil, err
-	}
-	defer c.Close()
-	var out []*kgo.Record
-	for len(left) > 0 {
-		f := c.PollFetches(ctx)
-		if err := f.Err(); err != nil {
-			return nil, err
-		}
-		f.EachRecord(func(r *kgo.Record) {
-			if !r.Attrs.IsControl() {
-				out = append(out, r)
-			}
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-		})
-	}
-	return out, nil
+	return out, err
 }
 
 // stop ends the task in order and returns what Run returned.

@@ -7,6 +7,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // orderRelations knows one table, the orders of the use case.
@@ -68,7 +69,7 @@ func hotReader(t testing.TB) (*reader, func(data []byte)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{task: made.(*task)}
+	s := &session{task: made.(*task), history: history.New()}
 	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes), incremental: newIncremental(s, nil)}
 	r.decoder = pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
 	handle := r.handle

@@ -201,6 +201,7 @@ func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
 		return err
 	}
 	var row change.Tuple
+	r.observeChunk(b, enc)
 	for _, line := range c.lines {
 		if row, err = pgrepl.SplitCopyRow(row[:0], line); err != nil {
 			return err
@@ -212,12 +213,13 @@ func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
 			continue
 		}
 		now := time.Now()
-		k, err := enc.Append(&b.Batch, &change.Event{Op: change.Read, After: row, Now: now.UnixNano(), Source: change.Source{
-			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(r.lastCommit), LastCommit: uint64(r.lastCommit)}})
+		ev := change.Event{Op: change.Read, After: row, Now: now.UnixNano(), Source: change.Source{
+			Snapshot: change.SnapshotIncremental, CommitTime: now.UnixMicro(), LSN: uint64(r.lastCommit), LastCommit: uint64(r.lastCommit)}}
+		k, err := enc.Append(&b.Batch, &ev)
 		if err != nil {
 			return r.unprocessable(err)
 		}
-		b.count(enc, change.Read, int64(k))
+		b.count(enc, int64(k), &ev)
 	}
 	return nil
 }

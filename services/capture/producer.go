@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -13,6 +15,8 @@ import (
 type producer struct {
 	*deliver.Producer
 	offsetKey []byte
+	// schemas is where versions of tables go; nil if they are not kept.
+	schemas *schemaLog
 	// saved is the checkpoint that was written last. It is durable if the producer is.
 	saved checkpoint
 }
@@ -31,7 +35,13 @@ func (p *producer) write(ctx context.Context, b *batch, next checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("write the checkpoint: %w", err)
 	}
-	if err := p.Write(ctx, b.Records, p.offsetKey, value); err != nil {
+	var versions []*kgo.Record
+	if p.schemas != nil {
+		if versions, err = p.schemas.records(b.versions); err != nil {
+			return err
+		}
+	}
+	if err := p.Write(ctx, b.Records, p.offsetKey, value, versions...); err != nil {
 		return err
 	}
 	p.saved = next

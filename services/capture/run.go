@@ -22,7 +22,8 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	const scope = "github.com/calypso-cdc/calypso/services/capture"
-	meter, board := cfg.Telemetry.Meters.Meter(scope), NewBoard()
+	meter := cfg.Telemetry.Meters.Meter(scope)
+	board := NewBoard()
 	plugins, err := Plugins(Options{Board: board, Delivery: cfg.Delivery, Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope)})
 	if err != nil {
 		return err
@@ -32,6 +33,6 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
-		capturev1.RegisterCaptureServiceServer(server, NewService(board, func(name string) bool { return worker.Reports(name, 0) }))
+		capturev1.RegisterCaptureServiceServer(server, NewService(board, worker))
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
@@ -18,15 +20,20 @@ import (
 type Service struct {
 	capturev1.UnimplementedCaptureServiceServer
 	board *Board
-	// owned says whether a connector that failed here is still this worker's.
-	owned func(connector string) bool
+	fleet Fleet
 }
 
-// NewService shows a board. A connector whose task failed stays on it for as long as owned says that it is still this
-// worker's: that is, until it is deleted or goes to another worker.
-func NewService(b *Board, owned func(connector string) bool) *Service {
-	return &Service{board: b, owned: owned}
+// Fleet is what Service asks of the runtime (connector.Worker).
+type Fleet interface {
+	// Reports says whether a connector that failed here is still this worker's.
+	Reports(connector string, task int) bool
+	// Environment gives what a connector's task would be given here; NOT_FOUND if the fleet does not have the connector.
+	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
+
+// NewService shows a board. A connector whose task failed stays on it for as long as it is still this worker's: that is, until it
+// is deleted or goes to another worker.
+func NewService(b *Board, fleet Fleet) *Service { return &Service{board: b, fleet: fleet} }
 
 // GetCapture implements CaptureService.
 func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
@@ -55,6 +62,15 @@ func (s *Service) GetSnapshotProgress(_ context.Context, r *capturev1.GetSnapsho
 		return nil, err
 	}
 	return &capturev1.GetSnapshotProgressResponse{Initial: e.snapshot().Snapshots, Incremental: e.incrementalSnapshot()}, nil
+}
+
+// ListCapturedTables implements CaptureService.
+func (s *Service) ListCapturedTables(_ context.Context, r *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
+	}
+	return &capturev1.ListCapturedTablesResponse{Tables: e.captured()}, nil
 }
 
 // SignalSnapshot implements CaptureService.
@@ -131,7 +147,7 @@ func (s *Service) find(name string) (*entry, error) {
 
 // shown leaves out what failed here and is another's, or nobody's, now.
 func (s *Service) shown(e *entry) bool {
-	return e.snapshot().Phase != capturev1.Phase_PHASE_FAILED || s.owned(e.name)
+	return e.snapshot().Phase != capturev1.Phase_PHASE_FAILED || s.fleet.Reports(e.name, 0)
 }
 
 func cloneCapture(c *capturev1.Capture) *capturev1.Capture {

@@ -10,9 +10,24 @@ import (
 	"google.golang.org/grpc/status"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
-func always(string) bool { return true }
+// ownFleet is a fleet of this worker alone, or, if it is another's, of another.
+type ownFleet struct{ anothers bool }
+
+func (f *ownFleet) Reports(string, int) bool { return !f.anothers }
+
+func (f *ownFleet) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
+	if f.anothers {
+		return connector.TaskEnv{}, catalogue.Values{}, status.Error(codes.NotFound, "no such connector")
+	}
+	return testEnv(servers.kafka.Bootstrap, name), catalogue.Values{}, nil
+}
+
+// serviceOf is CaptureService of a worker that shows the board.
+func serviceOf(b *Board) *Service { return NewService(b, &ownFleet{}) }
 
 // signalled sends a call once the connector streams.
 func signalled(t testing.TB, s *Service, r *capturev1.SignalSnapshotRequest) *capturev1.IncrementalSnapshot {
@@ -44,7 +59,7 @@ func TestACallReadsTablesUnderConditionsAndShowsHowFarTheyAre(t *testing.T) {
 	board := NewBoard()
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
 	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
-	service := NewService(board, always)
+	service := serviceOf(board)
 	got := signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{
 		{Pattern: `public\.a`, Condition: "id <= 20"}, {Pattern: "public.b"}, {Pattern: "public.c"}}})
 	if len(got.Tables) != 3 || got.Tables[0].Condition != "id <= 20" || got.Tables[0].RowsEstimated != 100 {
@@ -74,7 +89,7 @@ func TestAPausedSnapshotStaysPausedOverARestartUntilItIsResumedOrStopped(t *test
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 30); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
 	board := NewBoard()
-	service := NewService(board, always)
+	service := serviceOf(board)
 	call := func(action capturev1.SnapshotAction, tables ...*capturev1.SnapshotTable) string {
 		return states(signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: action, Tables: tables}))
 	}
@@ -109,7 +124,7 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 	board := NewBoard()
 	name := "c" + s.db
 	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data"}), Options{Board: board})
-	service := NewService(board, always)
+	service := serviceOf(board)
 	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
 	execute := func(pattern, condition string) *capturev1.SignalSnapshotRequest {
 		return &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: pattern, Condition: condition}}}
@@ -144,7 +159,7 @@ func TestAConditionInASignalRowCannotBeginAStatementOfItsOwn(t *testing.T) {
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE victim (id int PRIMARY KEY); CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
 	board, name := NewBoard(), "c"+s.db
 	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals"}), Options{Board: board})
-	service := NewService(board, always)
+	service := serviceOf(board)
 	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
 	s.exec(t, `INSERT INTO signals VALUES ('1', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "true)) TO STDOUT; DROP TABLE victim; --"}]}')`)
 	eventually(t, "the table fails", func() error {
@@ -164,7 +179,7 @@ func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 	board, name := NewBoard(), "c"+s.db
-	service := NewService(board, always)
+	service := serviceOf(board)
 	config := s.config(name, nil)
 	running := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
 	await(t, s.db+".public.a", 1)
@@ -195,8 +210,8 @@ func TestAFailedCaptureIsShownUntilItIsDeletedOrAnothers(t *testing.T) {
 	board := NewBoard()
 	name := "c" + s.db
 	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"database.password": "wrong"}), Options{Board: board}).failure(t)
-	owned := true
-	service := NewService(board, func(string) bool { return owned })
+	fleet := &ownFleet{}
+	service := NewService(board, fleet)
 	list := func() int {
 		got, err := service.ListCaptures(context.WithoutCancel(t.Context()), &capturev1.ListCapturesRequest{})
 		if err != nil {
@@ -211,7 +226,7 @@ func TestAFailedCaptureIsShownUntilItIsDeletedOrAnothers(t *testing.T) {
 	if status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("a signal for a failed capture: %v, want FAILED_PRECONDITION", err)
 	}
-	if owned = false; list() != 0 {
+	if fleet.anothers = true; list() != 0 {
 		t.Error("a failed capture that is deleted is still shown")
 	}
 	if _, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name}); status.Code(err) != codes.NotFound {

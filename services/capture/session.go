@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
@@ -31,6 +32,9 @@ type session struct {
 	oversized *oversized
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
 	relations map[uint32]*change.Relation
+	// history is the versions of the tables: the start of the session reads it, then the snapshot adds to it before it runs, then
+	// the stream's reader does.
+	history *history.History
 }
 
 func (t *task) session(ctx context.Context) error {
@@ -51,9 +55,13 @@ func (t *task) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.loadHistory(ctx); err != nil {
+		return err
+	}
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
+	s.showTables()
 	at, err := s.start(ctx, saved)
 	if err != nil || ctx.Err() != nil {
 		return err
@@ -492,6 +500,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	s.producer.saved.snapshot = progress
 	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.settings, s.tables, progress), source: source, release: release}
+	n.observeSnapshot()
 	s.board.snapshotting(n.queue)
 	if err := n.run(ctx); err != nil || ctx.Err() != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
@@ -29,6 +30,8 @@ type snapshot struct {
 	queue *rangeQueue
 	// source is the part of the events' source block that all rows have.
 	source change.Source
+	// versions are new ones of the tables, which go with the first batch.
+	versions []*history.Version
 
 	free    chan *batch
 	filled  chan *batch
@@ -312,7 +315,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 	if err != nil {
 		return err
 	}
-	w.b.count(w.enc, change.Read, int64(k))
+	w.b.count(w.enc, int64(k), &w.ev)
 	step := w.step()
 	step.rows++
 	if len(w.b.Records) < w.settings.delivery.BatchEvents && w.b.Size < w.settings.delivery.BatchBytes {
@@ -366,6 +369,7 @@ const rowsSpan = 100 * time.Millisecond
 func (n *snapshot) deliverFilled(ctx context.Context) error {
 	var sum tally
 	for b := range n.filled {
+		b.versions, n.versions = append(b.versions, n.versions...), nil
 		next := n.producer.saved
 		next.snapshot = n.queue.apply(next.snapshot, b.steps)
 		n.fail.Pass("before_produce")

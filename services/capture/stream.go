@@ -34,6 +34,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	defer repl.Close(context.WithoutCancel(ctx))
 	r := &reader{session: s, resume: at, until: until, encoders: newEncoders(s), aux: change.NewAuxiliary(&s.events), beats: change.NewAuxiliary(&s.events)}
 	defer r.close()
+	s.history.Rewind(at)
 	if r.decoder, err = s.decoder(r); err != nil {
 		return err
 	}
@@ -169,6 +170,12 @@ func (s *session) delivered(t *tally) {
 	s.board.delivered(t, now, s.producer.Transactional())
 	s.meters.delivered(t, now)
 	s.traceDelivered(t, now)
+	for _, v := range t.versions {
+		s.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(), "changes", v.Summary())
+		if v.Number > 1 {
+			s.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number, v.From.LSN, v.Summary()))
+		}
+	}
 	for _, c := range t.awaited {
 		close(c)
 	}
@@ -445,6 +452,9 @@ func (r *reader) row(b *batch, m *pgrepl.Message) (err error) {
 
 // event appends the records of a change, or, of one delivered before, counts them.
 func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Message, delivered bool) error {
+	if enc.version == nil {
+		r.observeRow(b, enc, m)
+	}
 	ev := &r.ev
 	ev.Op, ev.Before, ev.After = op, m.Old, m.New
 	r.source(&ev.Source, m)
@@ -473,7 +483,7 @@ func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Mess
 		r.counted(enc, int64(n))
 	}
 	if !delivered {
-		b.count(enc, op, int64(n))
+		b.count(enc, int64(n), ev)
 	}
 	return nil
 }

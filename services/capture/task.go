@@ -24,6 +24,7 @@ type task struct {
 	meters   *meters
 	fail     *failpoint.Set
 	delivery Delivery
+	schemas  *schemaLog
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*task, error) {
@@ -35,7 +36,8 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s)}
+	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s),
+		schemas: &schemaLog{env}}
 	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
 	t.events.OnConversionFailure = t.conversionFailed
 	return t, nil

@@ -196,10 +196,16 @@ func refuseUnknown(group *cobra.Command) {
 	group.SuggestionsMinimumDistance = 2
 }
 
-// exactly is cobra's check of the number of arguments, with our error.
-func exactly(n int) cobra.PositionalArgs {
+// exactly is cobra's check of the number of arguments, with our error; between is one of a range.
+func exactly(n int) cobra.PositionalArgs { return between(n, n) }
+
+func between(least, most int) cobra.PositionalArgs {
+	check := cobra.RangeArgs(least, most)
+	if least == most {
+		check = cobra.ExactArgs(least)
+	}
 	return func(cmd *cobra.Command, args []string) error {
-		if err := cobra.ExactArgs(n)(cmd, args); err != nil {
+		if err := check(cmd, args); err != nil {
 			return fmt.Errorf("%w: %s: %w", errUsage, cmd.CommandPath(), err)
 		}
 		return nil

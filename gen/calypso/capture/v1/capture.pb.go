@@ -86,6 +86,59 @@ func (Phase) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{0}
 }
 
+// Compatibility says what a new version of a table means for a reader of its topic that was made for the version before.
+type Compatibility int32
+
+const (
+	// There is no version before.
+	Compatibility_COMPATIBILITY_UNSPECIFIED Compatibility = 0
+	// The reader works on: columns were added, types widened, columns became required.
+	Compatibility_COMPATIBILITY_COMPATIBLE Compatibility = 1
+	// The reader may fail or misread: columns were dropped or renamed or became optional, types or the key changed.
+	Compatibility_COMPATIBILITY_BREAKING Compatibility = 2
+)
+
+// Enum value maps for Compatibility.
+var (
+	Compatibility_name = map[int32]string{
+		0: "COMPATIBILITY_UNSPECIFIED",
+		1: "COMPATIBILITY_COMPATIBLE",
+		2: "COMPATIBILITY_BREAKING",
+	}
+	Compatibility_value = map[string]int32{
+		"COMPATIBILITY_UNSPECIFIED": 0,
+		"COMPATIBILITY_COMPATIBLE":  1,
+		"COMPATIBILITY_BREAKING":    2,
+	}
+)
+
+func (x Compatibility) Enum() *Compatibility {
+	p := new(Compatibility)
+	*p = x
+	return p
+}
+
+func (x Compatibility) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Compatibility) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_capture_v1_capture_proto_enumTypes[1].Descriptor()
+}
+
+func (Compatibility) Type() protoreflect.EnumType {
+	return &file_calypso_capture_v1_capture_proto_enumTypes[1]
+}
+
+func (x Compatibility) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Compatibility.Descriptor instead.
+func (Compatibility) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{1}
+}
+
 // SnapshotAction is what is asked of incremental snapshots.
 type SnapshotAction int32
 
@@ -128,11 +181,11 @@ func (x SnapshotAction) String() string {
 }
 
 func (SnapshotAction) Descriptor() protoreflect.EnumDescriptor {
-	return file_calypso_capture_v1_capture_proto_enumTypes[1].Descriptor()
+	return file_calypso_capture_v1_capture_proto_enumTypes[2].Descriptor()
 }
 
 func (SnapshotAction) Type() protoreflect.EnumType {
-	return &file_calypso_capture_v1_capture_proto_enumTypes[1]
+	return &file_calypso_capture_v1_capture_proto_enumTypes[2]
 }
 
 func (x SnapshotAction) Number() protoreflect.EnumNumber {
@@ -141,7 +194,130 @@ func (x SnapshotAction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SnapshotAction.Descriptor instead.
 func (SnapshotAction) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{1}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+}
+
+type CapturedTable_State int32
+
+const (
+	CapturedTable_STATE_UNSPECIFIED CapturedTable_State = 0
+	// Nothing is read of it now: its snapshot has not begun, or the connector is connecting or trying again.
+	CapturedTable_STATE_WAITING CapturedTable_State = 1
+	// A snapshot, initial or incremental, reads its rows.
+	CapturedTable_STATE_SNAPSHOTTING CapturedTable_State = 2
+	CapturedTable_STATE_STREAMING    CapturedTable_State = 3
+	// The connector failed, or its last incremental snapshot of this table; reason says why.
+	CapturedTable_STATE_FAILED CapturedTable_State = 4
+)
+
+// Enum value maps for CapturedTable_State.
+var (
+	CapturedTable_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_WAITING",
+		2: "STATE_SNAPSHOTTING",
+		3: "STATE_STREAMING",
+		4: "STATE_FAILED",
+	}
+	CapturedTable_State_value = map[string]int32{
+		"STATE_UNSPECIFIED":  0,
+		"STATE_WAITING":      1,
+		"STATE_SNAPSHOTTING": 2,
+		"STATE_STREAMING":    3,
+		"STATE_FAILED":       4,
+	}
+)
+
+func (x CapturedTable_State) Enum() *CapturedTable_State {
+	p := new(CapturedTable_State)
+	*p = x
+	return p
+}
+
+func (x CapturedTable_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CapturedTable_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_capture_v1_capture_proto_enumTypes[3].Descriptor()
+}
+
+func (CapturedTable_State) Type() protoreflect.EnumType {
+	return &file_calypso_capture_v1_capture_proto_enumTypes[3]
+}
+
+func (x CapturedTable_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CapturedTable_State.Descriptor instead.
+func (CapturedTable_State) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4, 0}
+}
+
+type SchemaChange_Kind int32
+
+const (
+	SchemaChange_KIND_UNSPECIFIED    SchemaChange_Kind = 0
+	SchemaChange_KIND_COLUMN_ADDED   SchemaChange_Kind = 1
+	SchemaChange_KIND_COLUMN_DROPPED SchemaChange_Kind = 2
+	// Known by the number that the catalog gives a column; where that could not be read, a column is dropped and another added.
+	SchemaChange_KIND_COLUMN_RENAMED           SchemaChange_Kind = 3
+	SchemaChange_KIND_TYPE_CHANGED             SchemaChange_Kind = 4
+	SchemaChange_KIND_OPTIONAL_CHANGED         SchemaChange_Kind = 5
+	SchemaChange_KIND_KEY_CHANGED              SchemaChange_Kind = 6
+	SchemaChange_KIND_REPLICA_IDENTITY_CHANGED SchemaChange_Kind = 7
+)
+
+// Enum value maps for SchemaChange_Kind.
+var (
+	SchemaChange_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_COLUMN_ADDED",
+		2: "KIND_COLUMN_DROPPED",
+		3: "KIND_COLUMN_RENAMED",
+		4: "KIND_TYPE_CHANGED",
+		5: "KIND_OPTIONAL_CHANGED",
+		6: "KIND_KEY_CHANGED",
+		7: "KIND_REPLICA_IDENTITY_CHANGED",
+	}
+	SchemaChange_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":              0,
+		"KIND_COLUMN_ADDED":             1,
+		"KIND_COLUMN_DROPPED":           2,
+		"KIND_COLUMN_RENAMED":           3,
+		"KIND_TYPE_CHANGED":             4,
+		"KIND_OPTIONAL_CHANGED":         5,
+		"KIND_KEY_CHANGED":              6,
+		"KIND_REPLICA_IDENTITY_CHANGED": 7,
+	}
+)
+
+func (x SchemaChange_Kind) Enum() *SchemaChange_Kind {
+	p := new(SchemaChange_Kind)
+	*p = x
+	return p
+}
+
+func (x SchemaChange_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SchemaChange_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_capture_v1_capture_proto_enumTypes[4].Descriptor()
+}
+
+func (SchemaChange_Kind) Type() protoreflect.EnumType {
+	return &file_calypso_capture_v1_capture_proto_enumTypes[4]
+}
+
+func (x SchemaChange_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SchemaChange_Kind.Descriptor instead.
+func (SchemaChange_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9, 0}
 }
 
 type IncrementalTable_State int32
@@ -187,11 +363,11 @@ func (x IncrementalTable_State) String() string {
 }
 
 func (IncrementalTable_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_calypso_capture_v1_capture_proto_enumTypes[2].Descriptor()
+	return file_calypso_capture_v1_capture_proto_enumTypes[5].Descriptor()
 }
 
 func (IncrementalTable_State) Type() protoreflect.EnumType {
-	return &file_calypso_capture_v1_capture_proto_enumTypes[2]
+	return &file_calypso_capture_v1_capture_proto_enumTypes[5]
 }
 
 func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
@@ -200,7 +376,7 @@ func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IncrementalTable_State.Descriptor instead.
 func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
@@ -396,7 +572,15 @@ type Slot struct {
 	// Process of the server that reads the slot; 0 if none does.
 	ActivePid int32 `protobuf:"varint,11,opt,name=active_pid,json=activePid,proto3" json:"active_pid,omitempty"`
 	// Whether the server keeps the slot on standbys too (PostgreSQL 17).
-	Failover      bool `protobuf:"varint,12,opt,name=failover,proto3" json:"failover,omitempty"`
+	Failover bool `protobuf:"varint,12,opt,name=failover,proto3" json:"failover,omitempty"`
+	// Whether the slot was lost to a conflict with recovery, on a standby (PostgreSQL 16).
+	Conflicting bool `protobuf:"varint,13,opt,name=conflicting,proto3" json:"conflicting,omitempty"`
+	// Since when nobody reads the slot (PostgreSQL 17).
+	InactiveSince *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=inactive_since,json=inactiveSince,proto3" json:"inactive_since,omitempty"`
+	// What decoding has cost (view pg_stat_replication_slots, PostgreSQL 14); unset before.
+	Statistics *SlotStatistics `protobuf:"bytes,15,opt,name=statistics,proto3" json:"statistics,omitempty"`
+	// What active_pid waits for, as pg_stat_activity names it (Client:WalSenderWriteData); empty if it works or cannot be seen.
+	WaitEvent     string `protobuf:"bytes,16,opt,name=wait_event,json=waitEvent,proto3" json:"wait_event,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -515,6 +699,146 @@ func (x *Slot) GetFailover() bool {
 	return false
 }
 
+func (x *Slot) GetConflicting() bool {
+	if x != nil {
+		return x.Conflicting
+	}
+	return false
+}
+
+func (x *Slot) GetInactiveSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.InactiveSince
+	}
+	return nil
+}
+
+func (x *Slot) GetStatistics() *SlotStatistics {
+	if x != nil {
+		return x.Statistics
+	}
+	return nil
+}
+
+func (x *Slot) GetWaitEvent() string {
+	if x != nil {
+		return x.WaitEvent
+	}
+	return ""
+}
+
+// SlotStatistics count since the server's statistics were reset, by transactions as the server decoded them.
+type SlotStatistics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Transactions that went to disk since logical_decoding_work_mem was full, how often, and how many bytes of them.
+	SpilledTransactions int64 `protobuf:"varint,1,opt,name=spilled_transactions,json=spilledTransactions,proto3" json:"spilled_transactions,omitempty"`
+	Spills              int64 `protobuf:"varint,2,opt,name=spills,proto3" json:"spills,omitempty"`
+	SpilledBytes        int64 `protobuf:"varint,3,opt,name=spilled_bytes,json=spilledBytes,proto3" json:"spilled_bytes,omitempty"`
+	// Transactions that were sent while they ran, how often, and how many bytes of them.
+	StreamedTransactions int64 `protobuf:"varint,4,opt,name=streamed_transactions,json=streamedTransactions,proto3" json:"streamed_transactions,omitempty"`
+	Streams              int64 `protobuf:"varint,5,opt,name=streams,proto3" json:"streams,omitempty"`
+	StreamedBytes        int64 `protobuf:"varint,6,opt,name=streamed_bytes,json=streamedBytes,proto3" json:"streamed_bytes,omitempty"`
+	// All transactions that were sent, and their bytes.
+	TotalTransactions int64                  `protobuf:"varint,7,opt,name=total_transactions,json=totalTransactions,proto3" json:"total_transactions,omitempty"`
+	TotalBytes        int64                  `protobuf:"varint,8,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	ResetTime         *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=reset_time,json=resetTime,proto3" json:"reset_time,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *SlotStatistics) Reset() {
+	*x = SlotStatistics{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlotStatistics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlotStatistics) ProtoMessage() {}
+
+func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlotStatistics.ProtoReflect.Descriptor instead.
+func (*SlotStatistics) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SlotStatistics) GetSpilledTransactions() int64 {
+	if x != nil {
+		return x.SpilledTransactions
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetSpills() int64 {
+	if x != nil {
+		return x.Spills
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetSpilledBytes() int64 {
+	if x != nil {
+		return x.SpilledBytes
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetStreamedTransactions() int64 {
+	if x != nil {
+		return x.StreamedTransactions
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetStreams() int64 {
+	if x != nil {
+		return x.Streams
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetStreamedBytes() int64 {
+	if x != nil {
+		return x.StreamedBytes
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetTotalTransactions() int64 {
+	if x != nil {
+		return x.TotalTransactions
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetTotalBytes() int64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
+func (x *SlotStatistics) GetResetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ResetTime
+	}
+	return nil
+}
+
 // TableSnapshot is the progress of one table's snapshot.
 type TableSnapshot struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
@@ -531,7 +855,7 @@ type TableSnapshot struct {
 
 func (x *TableSnapshot) Reset() {
 	*x = TableSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +867,7 @@ func (x *TableSnapshot) String() string {
 func (*TableSnapshot) ProtoMessage() {}
 
 func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +880,7 @@ func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSnapshot.ProtoReflect.Descriptor instead.
 func (*TableSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *TableSnapshot) GetTable() string {
@@ -601,6 +925,617 @@ func (x *TableSnapshot) GetCompleted() bool {
 	return false
 }
 
+// CapturedTable is one table that a connector captures. Counts are of changes whose events are durable in Kafka, since the
+// connector's task started.
+type CapturedTable struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// schema.table
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// Where its events go (before transforms).
+	Topic        string              `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	State        CapturedTable_State `protobuf:"varint,3,opt,name=state,proto3,enum=calypso.capture.v1.CapturedTable_State" json:"state,omitempty"`
+	Reason       string              `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	RowsInserted int64               `protobuf:"varint,5,opt,name=rows_inserted,json=rowsInserted,proto3" json:"rows_inserted,omitempty"`
+	RowsUpdated  int64               `protobuf:"varint,6,opt,name=rows_updated,json=rowsUpdated,proto3" json:"rows_updated,omitempty"`
+	RowsDeleted  int64               `protobuf:"varint,7,opt,name=rows_deleted,json=rowsDeleted,proto3" json:"rows_deleted,omitempty"`
+	// How often it was truncated.
+	Truncates int64 `protobuf:"varint,8,opt,name=truncates,proto3" json:"truncates,omitempty"`
+	// Rows that snapshots have read.
+	RowsRead int64 `protobuf:"varint,9,opt,name=rows_read,json=rowsRead,proto3" json:"rows_read,omitempty"`
+	// Commit time and LSN of the last change of a row; unset before the first.
+	LastChangeTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_change_time,json=lastChangeTime,proto3" json:"last_change_time,omitempty"`
+	LastChangeLsn  string                 `protobuf:"bytes,11,opt,name=last_change_lsn,json=lastChangeLsn,proto3" json:"last_change_lsn,omitempty"`
+	// Number of the version that the last change had (ListSchemaVersions); 0 before the first.
+	SchemaVersion int32 `protobuf:"varint,12,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	// DEFAULT, NOTHING, FULL or INDEX.
+	ReplicaIdentity string `protobuf:"bytes,13,opt,name=replica_identity,json=replicaIdentity,proto3" json:"replica_identity,omitempty"`
+	// What events of the table lack, with what to do about it, a sentence each.
+	Warnings      []string `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapturedTable) Reset() {
+	*x = CapturedTable{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapturedTable) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapturedTable) ProtoMessage() {}
+
+func (x *CapturedTable) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapturedTable.ProtoReflect.Descriptor instead.
+func (*CapturedTable) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CapturedTable) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *CapturedTable) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *CapturedTable) GetState() CapturedTable_State {
+	if x != nil {
+		return x.State
+	}
+	return CapturedTable_STATE_UNSPECIFIED
+}
+
+func (x *CapturedTable) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CapturedTable) GetRowsInserted() int64 {
+	if x != nil {
+		return x.RowsInserted
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetRowsUpdated() int64 {
+	if x != nil {
+		return x.RowsUpdated
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetRowsDeleted() int64 {
+	if x != nil {
+		return x.RowsDeleted
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetTruncates() int64 {
+	if x != nil {
+		return x.Truncates
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetRowsRead() int64 {
+	if x != nil {
+		return x.RowsRead
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetLastChangeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastChangeTime
+	}
+	return nil
+}
+
+func (x *CapturedTable) GetLastChangeLsn() string {
+	if x != nil {
+		return x.LastChangeLsn
+	}
+	return ""
+}
+
+func (x *CapturedTable) GetSchemaVersion() int32 {
+	if x != nil {
+		return x.SchemaVersion
+	}
+	return 0
+}
+
+func (x *CapturedTable) GetReplicaIdentity() string {
+	if x != nil {
+		return x.ReplicaIdentity
+	}
+	return ""
+}
+
+func (x *CapturedTable) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+type ListCapturedTablesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCapturedTablesRequest) Reset() {
+	*x = ListCapturedTablesRequest{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCapturedTablesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCapturedTablesRequest) ProtoMessage() {}
+
+func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCapturedTablesRequest.ProtoReflect.Descriptor instead.
+func (*ListCapturedTablesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListCapturedTablesRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+type ListCapturedTablesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tables        []*CapturedTable       `protobuf:"bytes,1,rep,name=tables,proto3" json:"tables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListCapturedTablesResponse) Reset() {
+	*x = ListCapturedTablesResponse{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListCapturedTablesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListCapturedTablesResponse) ProtoMessage() {}
+
+func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListCapturedTablesResponse.ProtoReflect.Descriptor instead.
+func (*ListCapturedTablesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListCapturedTablesResponse) GetTables() []*CapturedTable {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+// SchemaVersion is what the events of a table are made of from a point of the stream on.
+type SchemaVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// schema.table
+	Table string `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	// Counted from 1.
+	Version int32 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Position of the first change that has it (source.lsn of its event), or of the snapshot that showed it first.
+	Lsn string `protobuf:"bytes,3,opt,name=lsn,proto3" json:"lsn,omitempty"`
+	// When that change was committed, or the snapshot taken.
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// The columns that events carry, in the order of the table. Generated columns are left out.
+	Columns []*SchemaColumn `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"`
+	// DEFAULT, NOTHING, FULL or INDEX.
+	ReplicaIdentity string `protobuf:"bytes,6,opt,name=replica_identity,json=replicaIdentity,proto3" json:"replica_identity,omitempty"`
+	// What differs from the version before.
+	Changes       []*SchemaChange `protobuf:"bytes,7,rep,name=changes,proto3" json:"changes,omitempty"`
+	Compatibility Compatibility   `protobuf:"varint,8,opt,name=compatibility,proto3,enum=calypso.capture.v1.Compatibility" json:"compatibility,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchemaVersion) Reset() {
+	*x = SchemaVersion{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchemaVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchemaVersion) ProtoMessage() {}
+
+func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchemaVersion.ProtoReflect.Descriptor instead.
+func (*SchemaVersion) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SchemaVersion) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *SchemaVersion) GetVersion() int32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SchemaVersion) GetLsn() string {
+	if x != nil {
+		return x.Lsn
+	}
+	return ""
+}
+
+func (x *SchemaVersion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *SchemaVersion) GetColumns() []*SchemaColumn {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
+}
+
+func (x *SchemaVersion) GetReplicaIdentity() string {
+	if x != nil {
+		return x.ReplicaIdentity
+	}
+	return ""
+}
+
+func (x *SchemaVersion) GetChanges() []*SchemaChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *SchemaVersion) GetCompatibility() Compatibility {
+	if x != nil {
+		return x.Compatibility
+	}
+	return Compatibility_COMPATIBILITY_UNSPECIFIED
+}
+
+type SchemaColumn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The PostgreSQL type as format_type writes it, such as numeric(10,2).
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Whether the value may be null.
+	Optional bool `protobuf:"varint,3,opt,name=optional,proto3" json:"optional,omitempty"`
+	// Place in the key of the events, counted from 1; 0 outside of it.
+	KeyPlace      int32 `protobuf:"varint,4,opt,name=key_place,json=keyPlace,proto3" json:"key_place,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchemaColumn) Reset() {
+	*x = SchemaColumn{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchemaColumn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchemaColumn) ProtoMessage() {}
+
+func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchemaColumn.ProtoReflect.Descriptor instead.
+func (*SchemaColumn) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *SchemaColumn) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SchemaColumn) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SchemaColumn) GetOptional() bool {
+	if x != nil {
+		return x.Optional
+	}
+	return false
+}
+
+func (x *SchemaColumn) GetKeyPlace() int32 {
+	if x != nil {
+		return x.KeyPlace
+	}
+	return 0
+}
+
+// SchemaChange is one difference between a version and the one before.
+type SchemaChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  SchemaChange_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=calypso.capture.v1.SchemaChange_Kind" json:"kind,omitempty"`
+	// The column's new name, of a dropped one its last; empty for key and replica identity.
+	Column string `protobuf:"bytes,2,opt,name=column,proto3" json:"column,omitempty"`
+	// What it was and what it is: names, types, "optional" and "required", the key's columns, identities. Of a column that came or
+	// went to or from is its type.
+	From          string `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	To            string `protobuf:"bytes,4,opt,name=to,proto3" json:"to,omitempty"`
+	Breaking      bool   `protobuf:"varint,5,opt,name=breaking,proto3" json:"breaking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchemaChange) Reset() {
+	*x = SchemaChange{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchemaChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchemaChange) ProtoMessage() {}
+
+func (x *SchemaChange) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
+func (*SchemaChange) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *SchemaChange) GetKind() SchemaChange_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return SchemaChange_KIND_UNSPECIFIED
+}
+
+func (x *SchemaChange) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *SchemaChange) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *SchemaChange) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *SchemaChange) GetBreaking() bool {
+	if x != nil {
+		return x.Breaking
+	}
+	return false
+}
+
+type ListSchemaVersionsRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// Only versions of this table, schema.table; of all tables if empty.
+	Table string `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"`
+	// At most so many versions; 100 if it is 0, 1000 at most.
+	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchemaVersionsRequest) Reset() {
+	*x = ListSchemaVersionsRequest{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchemaVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchemaVersionsRequest) ProtoMessage() {}
+
+func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchemaVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSchemaVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListSchemaVersionsRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ListSchemaVersionsRequest) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *ListSchemaVersionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+type ListSchemaVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*SchemaVersion       `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchemaVersionsResponse) Reset() {
+	*x = ListSchemaVersionsResponse{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchemaVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchemaVersionsResponse) ProtoMessage() {}
+
+func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchemaVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSchemaVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListSchemaVersionsResponse) GetVersions() []*SchemaVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
 type GetCaptureRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -610,7 +1545,7 @@ type GetCaptureRequest struct {
 
 func (x *GetCaptureRequest) Reset() {
 	*x = GetCaptureRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +1557,7 @@ func (x *GetCaptureRequest) String() string {
 func (*GetCaptureRequest) ProtoMessage() {}
 
 func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +1570,7 @@ func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureRequest.ProtoReflect.Descriptor instead.
 func (*GetCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCaptureRequest) GetConnector() string {
@@ -654,7 +1589,7 @@ type GetCaptureResponse struct {
 
 func (x *GetCaptureResponse) Reset() {
 	*x = GetCaptureResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +1601,7 @@ func (x *GetCaptureResponse) String() string {
 func (*GetCaptureResponse) ProtoMessage() {}
 
 func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +1614,7 @@ func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureResponse.ProtoReflect.Descriptor instead.
 func (*GetCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCaptureResponse) GetCapture() *Capture {
@@ -697,7 +1632,7 @@ type ListCapturesRequest struct {
 
 func (x *ListCapturesRequest) Reset() {
 	*x = ListCapturesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +1644,7 @@ func (x *ListCapturesRequest) String() string {
 func (*ListCapturesRequest) ProtoMessage() {}
 
 func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +1657,7 @@ func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
 }
 
 type ListCapturesResponse struct {
@@ -734,7 +1669,7 @@ type ListCapturesResponse struct {
 
 func (x *ListCapturesResponse) Reset() {
 	*x = ListCapturesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +1681,7 @@ func (x *ListCapturesResponse) String() string {
 func (*ListCapturesResponse) ProtoMessage() {}
 
 func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +1694,7 @@ func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListCapturesResponse) GetCaptures() []*Capture {
@@ -783,7 +1718,7 @@ type IncrementalSnapshot struct {
 
 func (x *IncrementalSnapshot) Reset() {
 	*x = IncrementalSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +1730,7 @@ func (x *IncrementalSnapshot) String() string {
 func (*IncrementalSnapshot) ProtoMessage() {}
 
 func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +1743,7 @@ func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
 func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *IncrementalSnapshot) GetPaused() bool {
@@ -845,7 +1780,7 @@ type IncrementalTable struct {
 
 func (x *IncrementalTable) Reset() {
 	*x = IncrementalTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1792,7 @@ func (x *IncrementalTable) String() string {
 func (*IncrementalTable) ProtoMessage() {}
 
 func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1805,7 @@ func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
 func (*IncrementalTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IncrementalTable) GetTable() string {
@@ -938,7 +1873,7 @@ type GetSnapshotProgressRequest struct {
 
 func (x *GetSnapshotProgressRequest) Reset() {
 	*x = GetSnapshotProgressRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1885,7 @@ func (x *GetSnapshotProgressRequest) String() string {
 func (*GetSnapshotProgressRequest) ProtoMessage() {}
 
 func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1898,7 @@ func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSnapshotProgressRequest) GetConnector() string {
@@ -984,7 +1919,7 @@ type GetSnapshotProgressResponse struct {
 
 func (x *GetSnapshotProgressResponse) Reset() {
 	*x = GetSnapshotProgressResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1931,7 @@ func (x *GetSnapshotProgressResponse) String() string {
 func (*GetSnapshotProgressResponse) ProtoMessage() {}
 
 func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1944,7 @@ func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
@@ -1040,7 +1975,7 @@ type SignalSnapshotRequest struct {
 
 func (x *SignalSnapshotRequest) Reset() {
 	*x = SignalSnapshotRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1987,7 @@ func (x *SignalSnapshotRequest) String() string {
 func (*SignalSnapshotRequest) ProtoMessage() {}
 
 func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +2000,7 @@ func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SignalSnapshotRequest) GetConnector() string {
@@ -1109,7 +2044,7 @@ type SnapshotTable struct {
 
 func (x *SnapshotTable) Reset() {
 	*x = SnapshotTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +2056,7 @@ func (x *SnapshotTable) String() string {
 func (*SnapshotTable) ProtoMessage() {}
 
 func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +2069,7 @@ func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
 func (*SnapshotTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SnapshotTable) GetPattern() string {
@@ -1161,7 +2096,7 @@ type SignalSnapshotResponse struct {
 
 func (x *SignalSnapshotResponse) Reset() {
 	*x = SignalSnapshotResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +2108,7 @@ func (x *SignalSnapshotResponse) String() string {
 func (*SignalSnapshotResponse) ProtoMessage() {}
 
 func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +2121,7 @@ func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
@@ -1221,7 +2156,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
 	"reconnects\x18\x0f \x01(\x03R\n" +
 	"reconnects\x12R\n" +
-	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\xfe\x02\n" +
+	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\xc6\x04\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -1238,7 +2173,26 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	" \x01(\bR\amissing\x12\x1d\n" +
 	"\n" +
 	"active_pid\x18\v \x01(\x05R\tactivePid\x12\x1a\n" +
-	"\bfailover\x18\f \x01(\bR\bfailover\"\xcb\x01\n" +
+	"\bfailover\x18\f \x01(\bR\bfailover\x12 \n" +
+	"\vconflicting\x18\r \x01(\bR\vconflicting\x12A\n" +
+	"\x0einactive_since\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\rinactiveSince\x12B\n" +
+	"\n" +
+	"statistics\x18\x0f \x01(\v2\".calypso.capture.v1.SlotStatisticsR\n" +
+	"statistics\x12\x1d\n" +
+	"\n" +
+	"wait_event\x18\x10 \x01(\tR\twaitEvent\"\x81\x03\n" +
+	"\x0eSlotStatistics\x121\n" +
+	"\x14spilled_transactions\x18\x01 \x01(\x03R\x13spilledTransactions\x12\x16\n" +
+	"\x06spills\x18\x02 \x01(\x03R\x06spills\x12#\n" +
+	"\rspilled_bytes\x18\x03 \x01(\x03R\fspilledBytes\x123\n" +
+	"\x15streamed_transactions\x18\x04 \x01(\x03R\x14streamedTransactions\x12\x18\n" +
+	"\astreams\x18\x05 \x01(\x03R\astreams\x12%\n" +
+	"\x0estreamed_bytes\x18\x06 \x01(\x03R\rstreamedBytes\x12-\n" +
+	"\x12total_transactions\x18\a \x01(\x03R\x11totalTransactions\x12\x1f\n" +
+	"\vtotal_bytes\x18\b \x01(\x03R\n" +
+	"totalBytes\x129\n" +
+	"\n" +
+	"reset_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tresetTime\"\xcb\x01\n" +
 	"\rTableSnapshot\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x1b\n" +
 	"\trows_done\x18\x02 \x01(\x03R\browsDone\x12%\n" +
@@ -1246,7 +2200,68 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\vranges_done\x18\x04 \x01(\x05R\n" +
 	"rangesDone\x12!\n" +
 	"\franges_total\x18\x05 \x01(\x05R\vrangesTotal\x12\x1c\n" +
-	"\tcompleted\x18\x06 \x01(\bR\tcompleted\"1\n" +
+	"\tcompleted\x18\x06 \x01(\bR\tcompleted\"\x86\x05\n" +
+	"\rCapturedTable\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +
+	"\x05state\x18\x03 \x01(\x0e2'.calypso.capture.v1.CapturedTable.StateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12#\n" +
+	"\rrows_inserted\x18\x05 \x01(\x03R\frowsInserted\x12!\n" +
+	"\frows_updated\x18\x06 \x01(\x03R\vrowsUpdated\x12!\n" +
+	"\frows_deleted\x18\a \x01(\x03R\vrowsDeleted\x12\x1c\n" +
+	"\ttruncates\x18\b \x01(\x03R\ttruncates\x12\x1b\n" +
+	"\trows_read\x18\t \x01(\x03R\browsRead\x12D\n" +
+	"\x10last_change_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x0elastChangeTime\x12&\n" +
+	"\x0flast_change_lsn\x18\v \x01(\tR\rlastChangeLsn\x12%\n" +
+	"\x0eschema_version\x18\f \x01(\x05R\rschemaVersion\x12)\n" +
+	"\x10replica_identity\x18\r \x01(\tR\x0freplicaIdentity\x12\x1a\n" +
+	"\bwarnings\x18\x0e \x03(\tR\bwarnings\"p\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_WAITING\x10\x01\x12\x16\n" +
+	"\x12STATE_SNAPSHOTTING\x10\x02\x12\x13\n" +
+	"\x0fSTATE_STREAMING\x10\x03\x12\x10\n" +
+	"\fSTATE_FAILED\x10\x04\"9\n" +
+	"\x19ListCapturedTablesRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\"W\n" +
+	"\x1aListCapturedTablesResponse\x129\n" +
+	"\x06tables\x18\x01 \x03(\v2!.calypso.capture.v1.CapturedTableR\x06tables\"\xed\x02\n" +
+	"\rSchemaVersion\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x10\n" +
+	"\x03lsn\x18\x03 \x01(\tR\x03lsn\x12.\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12:\n" +
+	"\acolumns\x18\x05 \x03(\v2 .calypso.capture.v1.SchemaColumnR\acolumns\x12)\n" +
+	"\x10replica_identity\x18\x06 \x01(\tR\x0freplicaIdentity\x12:\n" +
+	"\achanges\x18\a \x03(\v2 .calypso.capture.v1.SchemaChangeR\achanges\x12G\n" +
+	"\rcompatibility\x18\b \x01(\x0e2!.calypso.capture.v1.CompatibilityR\rcompatibility\"o\n" +
+	"\fSchemaColumn\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
+	"\boptional\x18\x03 \x01(\bR\boptional\x12\x1b\n" +
+	"\tkey_place\x18\x04 \x01(\x05R\bkeyPlace\"\xf4\x02\n" +
+	"\fSchemaChange\x129\n" +
+	"\x04kind\x18\x01 \x01(\x0e2%.calypso.capture.v1.SchemaChange.KindR\x04kind\x12\x16\n" +
+	"\x06column\x18\x02 \x01(\tR\x06column\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\tR\x02to\x12\x1a\n" +
+	"\bbreaking\x18\x05 \x01(\bR\bbreaking\"\xd0\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11KIND_COLUMN_ADDED\x10\x01\x12\x17\n" +
+	"\x13KIND_COLUMN_DROPPED\x10\x02\x12\x17\n" +
+	"\x13KIND_COLUMN_RENAMED\x10\x03\x12\x15\n" +
+	"\x11KIND_TYPE_CHANGED\x10\x04\x12\x19\n" +
+	"\x15KIND_OPTIONAL_CHANGED\x10\x05\x12\x14\n" +
+	"\x10KIND_KEY_CHANGED\x10\x06\x12!\n" +
+	"\x1dKIND_REPLICA_IDENTITY_CHANGED\x10\a\"l\n" +
+	"\x19ListSchemaVersionsRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x14\n" +
+	"\x05table\x18\x02 \x01(\tR\x05table\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\"[\n" +
+	"\x1aListSchemaVersionsResponse\x12=\n" +
+	"\bversions\x18\x01 \x03(\v2!.calypso.capture.v1.SchemaVersionR\bversions\"1\n" +
 	"\x11GetCaptureRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\"K\n" +
 	"\x12GetCaptureResponse\x125\n" +
@@ -1294,18 +2309,24 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\x12PHASE_SNAPSHOTTING\x10\x02\x12\x13\n" +
 	"\x0fPHASE_STREAMING\x10\x03\x12\x12\n" +
 	"\x0ePHASE_RETRYING\x10\x04\x12\x10\n" +
-	"\fPHASE_FAILED\x10\x05*\x9f\x01\n" +
+	"\fPHASE_FAILED\x10\x05*h\n" +
+	"\rCompatibility\x12\x1d\n" +
+	"\x19COMPATIBILITY_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18COMPATIBILITY_COMPATIBLE\x10\x01\x12\x1a\n" +
+	"\x16COMPATIBILITY_BREAKING\x10\x02*\x9f\x01\n" +
 	"\x0eSnapshotAction\x12\x1f\n" +
 	"\x1bSNAPSHOT_ACTION_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17SNAPSHOT_ACTION_EXECUTE\x10\x01\x12\x19\n" +
 	"\x15SNAPSHOT_ACTION_PAUSE\x10\x02\x12\x1a\n" +
 	"\x16SNAPSHOT_ACTION_RESUME\x10\x03\x12\x18\n" +
-	"\x14SNAPSHOT_ACTION_STOP\x10\x042\xc4\x04\n" +
+	"\x14SNAPSHOT_ACTION_STOP\x10\x042\x8b\a\n" +
 	"\x0eCaptureService\x12}\n" +
 	"\n" +
 	"GetCapture\x12%.calypso.capture.v1.GetCaptureRequest\x1a&.calypso.capture.v1.GetCaptureResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/captures/{connector}\x12w\n" +
 	"\fListCaptures\x12'.calypso.capture.v1.ListCapturesRequest\x1a(.calypso.capture.v1.ListCapturesResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/captures\x12\xa1\x01\n" +
-	"\x13GetSnapshotProgress\x12..calypso.capture.v1.GetSnapshotProgressRequest\x1a/.calypso.capture.v1.GetSnapshotProgressResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/captures/{connector}/snapshot\x12\x95\x01\n" +
+	"\x13GetSnapshotProgress\x12..calypso.capture.v1.GetSnapshotProgressRequest\x1a/.calypso.capture.v1.GetSnapshotProgressResponse\")\x82\xd3\xe4\x93\x02#\x12!/v1/captures/{connector}/snapshot\x12\x9c\x01\n" +
+	"\x12ListCapturedTables\x12-.calypso.capture.v1.ListCapturedTablesRequest\x1a..calypso.capture.v1.ListCapturedTablesResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/captures/{connector}/tables\x12\xa5\x01\n" +
+	"\x12ListSchemaVersions\x12-.calypso.capture.v1.ListSchemaVersionsRequest\x1a..calypso.capture.v1.ListSchemaVersionsResponse\"0\x82\xd3\xe4\x93\x02*\x12(/v1/captures/{connector}/schema-versions\x12\x95\x01\n" +
 	"\x0eSignalSnapshot\x12).calypso.capture.v1.SignalSnapshotRequest\x1a*.calypso.capture.v1.SignalSnapshotResponse\",\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/captures/{connector}/snapshotB\xd1\x01\n" +
 	"\x16com.calypso.capture.v1B\fCaptureProtoP\x01Z?github.com/calypso-cdc/calypso/gen/calypso/capture/v1;capturev1\xa2\x02\x03CCX\xaa\x02\x12Calypso.Capture.V1\xca\x02\x12Calypso\\Capture\\V1\xe2\x02\x1eCalypso\\Capture\\V1\\GPBMetadata\xea\x02\x14Calypso::Capture::V1b\x06proto3"
 
@@ -1321,59 +2342,87 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 	return file_calypso_capture_v1_capture_proto_rawDescData
 }
 
-var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(Phase)(0),                          // 0: calypso.capture.v1.Phase
-	(SnapshotAction)(0),                 // 1: calypso.capture.v1.SnapshotAction
-	(IncrementalTable_State)(0),         // 2: calypso.capture.v1.IncrementalTable.State
-	(*Capture)(nil),                     // 3: calypso.capture.v1.Capture
-	(*Slot)(nil),                        // 4: calypso.capture.v1.Slot
-	(*TableSnapshot)(nil),               // 5: calypso.capture.v1.TableSnapshot
-	(*GetCaptureRequest)(nil),           // 6: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),          // 7: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),         // 8: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),        // 9: calypso.capture.v1.ListCapturesResponse
-	(*IncrementalSnapshot)(nil),         // 10: calypso.capture.v1.IncrementalSnapshot
-	(*IncrementalTable)(nil),            // 11: calypso.capture.v1.IncrementalTable
-	(*GetSnapshotProgressRequest)(nil),  // 12: calypso.capture.v1.GetSnapshotProgressRequest
-	(*GetSnapshotProgressResponse)(nil), // 13: calypso.capture.v1.GetSnapshotProgressResponse
-	(*SignalSnapshotRequest)(nil),       // 14: calypso.capture.v1.SignalSnapshotRequest
-	(*SnapshotTable)(nil),               // 15: calypso.capture.v1.SnapshotTable
-	(*SignalSnapshotResponse)(nil),      // 16: calypso.capture.v1.SignalSnapshotResponse
-	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 18: google.protobuf.Duration
-	(*v1.Latency)(nil),                  // 19: calypso.latency.v1.Latency
+	(Compatibility)(0),                  // 1: calypso.capture.v1.Compatibility
+	(SnapshotAction)(0),                 // 2: calypso.capture.v1.SnapshotAction
+	(CapturedTable_State)(0),            // 3: calypso.capture.v1.CapturedTable.State
+	(SchemaChange_Kind)(0),              // 4: calypso.capture.v1.SchemaChange.Kind
+	(IncrementalTable_State)(0),         // 5: calypso.capture.v1.IncrementalTable.State
+	(*Capture)(nil),                     // 6: calypso.capture.v1.Capture
+	(*Slot)(nil),                        // 7: calypso.capture.v1.Slot
+	(*SlotStatistics)(nil),              // 8: calypso.capture.v1.SlotStatistics
+	(*TableSnapshot)(nil),               // 9: calypso.capture.v1.TableSnapshot
+	(*CapturedTable)(nil),               // 10: calypso.capture.v1.CapturedTable
+	(*ListCapturedTablesRequest)(nil),   // 11: calypso.capture.v1.ListCapturedTablesRequest
+	(*ListCapturedTablesResponse)(nil),  // 12: calypso.capture.v1.ListCapturedTablesResponse
+	(*SchemaVersion)(nil),               // 13: calypso.capture.v1.SchemaVersion
+	(*SchemaColumn)(nil),                // 14: calypso.capture.v1.SchemaColumn
+	(*SchemaChange)(nil),                // 15: calypso.capture.v1.SchemaChange
+	(*ListSchemaVersionsRequest)(nil),   // 16: calypso.capture.v1.ListSchemaVersionsRequest
+	(*ListSchemaVersionsResponse)(nil),  // 17: calypso.capture.v1.ListSchemaVersionsResponse
+	(*GetCaptureRequest)(nil),           // 18: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 19: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 20: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 21: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 22: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 23: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 24: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 25: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 26: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 27: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 28: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 30: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 31: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
-	4,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	17, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	18, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	5,  // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	19, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
-	3,  // 6: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	3,  // 7: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	11, // 8: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
-	2,  // 9: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	5,  // 10: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	10, // 11: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	1,  // 12: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	15, // 13: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	10, // 14: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	6,  // 15: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	8,  // 16: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	12, // 17: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	14, // 18: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	7,  // 19: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	9,  // 20: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	13, // 21: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	16, // 22: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	7,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
+	29, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	30, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	9,  // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	31, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	29, // 6: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
+	8,  // 7: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
+	29, // 8: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
+	3,  // 9: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
+	29, // 10: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
+	10, // 11: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
+	29, // 12: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
+	14, // 13: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
+	15, // 14: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
+	1,  // 15: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
+	4,  // 16: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
+	13, // 17: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
+	6,  // 18: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	6,  // 19: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	23, // 20: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	5,  // 21: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	9,  // 22: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	22, // 23: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	2,  // 24: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	27, // 25: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	22, // 26: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	18, // 27: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	20, // 28: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	24, // 29: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	11, // 30: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
+	16, // 31: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
+	26, // 32: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	19, // 33: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	21, // 34: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	25, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	12, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
+	17, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
+	28, // 38: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	33, // [33:39] is the sub-list for method output_type
+	27, // [27:33] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }
@@ -1386,8 +2435,8 @@ func file_calypso_capture_v1_capture_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   14,
+			NumEnums:      6,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,8 @@ const (
 	CaptureService_GetCapture_FullMethodName          = "/calypso.capture.v1.CaptureService/GetCapture"
 	CaptureService_ListCaptures_FullMethodName        = "/calypso.capture.v1.CaptureService/ListCaptures"
 	CaptureService_GetSnapshotProgress_FullMethodName = "/calypso.capture.v1.CaptureService/GetSnapshotProgress"
+	CaptureService_ListCapturedTables_FullMethodName  = "/calypso.capture.v1.CaptureService/ListCapturedTables"
+	CaptureService_ListSchemaVersions_FullMethodName  = "/calypso.capture.v1.CaptureService/ListSchemaVersions"
 	CaptureService_SignalSnapshot_FullMethodName      = "/calypso.capture.v1.CaptureService/SignalSnapshot"
 )
 
@@ -39,6 +41,18 @@ type CaptureServiceClient interface {
 	ListCaptures(ctx context.Context, in *ListCapturesRequest, opts ...grpc.CallOption) (*ListCapturesResponse, error)
 	// GetSnapshotProgress returns how far a connector's snapshots are, table by table.
 	GetSnapshotProgress(ctx context.Context, in *GetSnapshotProgressRequest, opts ...grpc.CallOption) (*GetSnapshotProgressResponse, error)
+	// ListCapturedTables returns what a connector captures, table by table, by name.
+	ListCapturedTables(ctx context.Context, in *ListCapturedTablesRequest, opts ...grpc.CallOption) (*ListCapturedTablesResponse, error)
+	// ListSchemaVersions returns which versions a connector's tables have had, newest first. They are kept in a compacted Kafka
+	// topic, over restarts and for connectors that do not run; any worker answers.
+	//
+	// A version holds from the first change that has it: the replication stream describes a table with the next change of a row
+	// only, so that an ALTER TABLE which no change follows is not seen, and of several without a change between them the sum is. What the
+	// stream does not tell (which columns are optional, the key) is as the catalog has it when the change is read, which
+	// after a pause can be earlier than the change of the table. Only pgoutput describes tables: with decoderbufs changes of columns and their
+	// types are noticed, with wal2json only columns that come and go, and all else when the catalog is read for one of those or
+	// the connector starts.
+	ListSchemaVersions(ctx context.Context, in *ListSchemaVersionsRequest, opts ...grpc.CallOption) (*ListSchemaVersionsResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
 	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
@@ -83,6 +97,26 @@ func (c *captureServiceClient) GetSnapshotProgress(ctx context.Context, in *GetS
 	return out, nil
 }
 
+func (c *captureServiceClient) ListCapturedTables(ctx context.Context, in *ListCapturedTablesRequest, opts ...grpc.CallOption) (*ListCapturedTablesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCapturedTablesResponse)
+	err := c.cc.Invoke(ctx, CaptureService_ListCapturedTables_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *captureServiceClient) ListSchemaVersions(ctx context.Context, in *ListSchemaVersionsRequest, opts ...grpc.CallOption) (*ListSchemaVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSchemaVersionsResponse)
+	err := c.cc.Invoke(ctx, CaptureService_ListSchemaVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *captureServiceClient) SignalSnapshot(ctx context.Context, in *SignalSnapshotRequest, opts ...grpc.CallOption) (*SignalSnapshotResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SignalSnapshotResponse)
@@ -105,6 +139,18 @@ type CaptureServiceServer interface {
 	ListCaptures(context.Context, *ListCapturesRequest) (*ListCapturesResponse, error)
 	// GetSnapshotProgress returns how far a connector's snapshots are, table by table.
 	GetSnapshotProgress(context.Context, *GetSnapshotProgressRequest) (*GetSnapshotProgressResponse, error)
+	// ListCapturedTables returns what a connector captures, table by table, by name.
+	ListCapturedTables(context.Context, *ListCapturedTablesRequest) (*ListCapturedTablesResponse, error)
+	// ListSchemaVersions returns which versions a connector's tables have had, newest first. They are kept in a compacted Kafka
+	// topic, over restarts and for connectors that do not run; any worker answers.
+	//
+	// A version holds from the first change that has it: the replication stream describes a table with the next change of a row
+	// only, so that an ALTER TABLE which no change follows is not seen, and of several without a change between them the sum is. What the
+	// stream does not tell (which columns are optional, the key) is as the catalog has it when the change is read, which
+	// after a pause can be earlier than the change of the table. Only pgoutput describes tables: with decoderbufs changes of columns and their
+	// types are noticed, with wal2json only columns that come and go, and all else when the catalog is read for one of those or
+	// the connector starts.
+	ListSchemaVersions(context.Context, *ListSchemaVersionsRequest) (*ListSchemaVersionsResponse, error)
 	// SignalSnapshot starts, pauses, resumes or stops incremental snapshots, as a row of the signal table would. It returns
 	// when the signal is durable: the connector follows it across restarts from then on. FAILED_PRECONDITION while the
 	// connector does not stream, or if its source allows no incremental snapshots; NOT_FOUND if no captured table is named.
@@ -127,6 +173,12 @@ func (UnimplementedCaptureServiceServer) ListCaptures(context.Context, *ListCapt
 }
 func (UnimplementedCaptureServiceServer) GetSnapshotProgress(context.Context, *GetSnapshotProgressRequest) (*GetSnapshotProgressResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSnapshotProgress not implemented")
+}
+func (UnimplementedCaptureServiceServer) ListCapturedTables(context.Context, *ListCapturedTablesRequest) (*ListCapturedTablesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCapturedTables not implemented")
+}
+func (UnimplementedCaptureServiceServer) ListSchemaVersions(context.Context, *ListSchemaVersionsRequest) (*ListSchemaVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSchemaVersions not implemented")
 }
 func (UnimplementedCaptureServiceServer) SignalSnapshot(context.Context, *SignalSnapshotRequest) (*SignalSnapshotResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SignalSnapshot not implemented")
@@ -206,6 +258,42 @@ func _CaptureService_GetSnapshotProgress_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CaptureService_ListCapturedTables_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCapturedTablesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaptureServiceServer).ListCapturedTables(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaptureService_ListCapturedTables_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaptureServiceServer).ListCapturedTables(ctx, req.(*ListCapturedTablesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _CaptureService_ListSchemaVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSchemaVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CaptureServiceServer).ListSchemaVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CaptureService_ListSchemaVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CaptureServiceServer).ListSchemaVersions(ctx, req.(*ListSchemaVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CaptureService_SignalSnapshot_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SignalSnapshotRequest)
 	if err := dec(in); err != nil {
@@ -242,6 +330,14 @@ var CaptureService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSnapshotProgress",
 			Handler:    _CaptureService_GetSnapshotProgress_Handler,
+		},
+		{
+			MethodName: "ListCapturedTables",
+			Handler:    _CaptureService_ListCapturedTables_Handler,
+		},
+		{
+			MethodName: "ListSchemaVersions",
+			Handler:    _CaptureService_ListSchemaVersions_Handler,
 		},
 		{
 			MethodName: "SignalSnapshot",

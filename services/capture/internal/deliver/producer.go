@@ -133,8 +133,9 @@ func noTransactions(err error) bool {
 }
 
 // Write sends records and the source offset that they lead to, and waits until the broker has them: from then on the records'
-// memory is free, and readers of uncommitted records have what is in it. No offset is written if its value is nil.
-func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value []byte) error {
+// memory is free, and readers of uncommitted records have what is in it. No offset is written if its value is nil. What the
+// connector keeps beside its records, in topics that are there, comes before the offset too.
+func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value []byte, beside ...*kgo.Record) error {
 	if err := p.ensureTopics(ctx, records); err != nil {
 		return err
 	}
@@ -148,6 +149,9 @@ func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value [
 	for i := range records {
 		records[i].Timestamp = now
 		p.client.Produce(ctx, &records[i], p.promise)
+	}
+	for _, r := range beside {
+		p.client.Produce(ctx, r, p.promise)
 	}
 	if !p.transactional {
 		if err := p.flush(ctx); err != nil {

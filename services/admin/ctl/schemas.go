@@ -1,0 +1,108 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+)
+
+// getTables lists what a connector captures.
+func (s *session) getTables() *cobra.Command {
+	return &cobra.Command{
+		Use: "tables CONNECTOR", Short: "Each table that a connector captures, with its state and counts", Args: exactly(1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := s.captures().ListCapturedTables(cmd.Context(), &capturev1.ListCapturedTablesRequest{Connector: args[0]})
+			if err != nil {
+				return err
+			}
+			return s.show(r, func(t *table) { capturedTables(t, r.Tables) })
+		},
+	}
+}
+
+func capturedTables(t *table, all []*capturev1.CapturedTable) {
+	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY", "TOPIC", "DETAIL")
+	for _, c := range all {
+		last := ""
+		if c.LastChangeTime != nil {
+			last = c.LastChangeTime.AsTime().Local().Format(time.DateTime) + " " + c.LastChangeLsn
+		}
+		detail := append([]string{}, c.Warnings...)
+		if c.Reason != "" {
+			detail = append([]string{c.Reason}, detail...)
+		}
+		t.row(c.Table, strings.ToLower(strings.TrimPrefix(c.State.String(), "STATE_")), c.RowsRead, c.RowsInserted, c.RowsUpdated, c.RowsDeleted,
+			c.Truncates, last, c.SchemaVersion, c.ReplicaIdentity, c.Topic, strings.Join(detail, " "))
+	}
+}
+
+// getSchemas lists which versions tables have had.
+func (s *session) getSchemas() *cobra.Command {
+	var most int32
+	get := &cobra.Command{
+		Use: "schemas CONNECTOR [TABLE]", Short: "Which versions a connector's tables, or one schema.table, have had, newest first",
+		Args: between(1, 2), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q := &capturev1.ListSchemaVersionsRequest{Connector: args[0], PageSize: most}
+			if len(args) > 1 {
+				q.Table = args[1]
+			}
+			r, err := s.captures().ListSchemaVersions(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			return s.show(r, func(t *table) { schemaVersions(t, r.Versions) })
+		},
+	}
+	get.Flags().Int32Var(&most, "limit", 100, "at most so many versions, 1000 at most")
+	return get
+}
+
+func schemaVersions(t *table, all []*capturev1.SchemaVersion) {
+	t.row("TABLE", "VERSION", "SINCE", "LSN", "CHANGE", "WHAT")
+	for _, v := range all {
+		kind := strings.ToLower(strings.TrimPrefix(v.Compatibility.String(), "COMPATIBILITY_"))
+		var what []string
+		for _, c := range v.Changes {
+			what = append(what, schemaChange(c))
+		}
+		if v.Compatibility == capturev1.Compatibility_COMPATIBILITY_UNSPECIFIED {
+			kind = "first"
+			for _, c := range v.Columns {
+				what = append(what, schemaColumn(c))
+			}
+		}
+		t.row(v.Table, v.Version, v.Time.AsTime().Local().Format(time.DateTime), v.Lsn, kind, strings.Join(what, ", "))
+	}
+}
+
+func schemaColumn(c *capturev1.SchemaColumn) string {
+	text := c.Name + " " + c.Type
+	if !c.Optional {
+		text += " not null"
+	}
+	if c.KeyPlace > 0 {
+		text += " key"
+	}
+	return text
+}
+
+func schemaChange(c *capturev1.SchemaChange) string {
+	switch c.Kind {
+	case capturev1.SchemaChange_KIND_COLUMN_ADDED:
+		return fmt.Sprintf("+ %s %s", c.Column, c.To)
+	case capturev1.SchemaChange_KIND_COLUMN_DROPPED:
+		return fmt.Sprintf("- %s %s", c.Column, c.From)
+	case capturev1.SchemaChange_KIND_KEY_CHANGED:
+		return fmt.Sprintf("key (%s) -> (%s)", c.From, c.To)
+	case capturev1.SchemaChange_KIND_REPLICA_IDENTITY_CHANGED:
+		return fmt.Sprintf("replica identity %s -> %s", c.From, c.To)
+	case capturev1.SchemaChange_KIND_COLUMN_RENAMED:
+		return fmt.Sprintf("%s -> %s", c.From, c.To)
+	}
+	return fmt.Sprintf("%s: %s -> %s", c.Column, c.From, c.To)
+}

@@ -1,0 +1,169 @@
+package capture
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
+)
+
+// describe says of a table what does not change with each row.
+func (s *session) describe(rel *change.Relation) *capturev1.CapturedTable {
+	return &capturev1.CapturedTable{
+		Table: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: s.events.TableTopic(rel.Schema, rel.Name),
+		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, s.events.SentColumns(rel)),
+	}
+}
+
+// warnings says what the events of a table lack.
+func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
+	table := pgrepl.QuoteTable(rel.Schema, rel.Name)
+	keyed := slices.ContainsFunc(sent, func(c change.SentColumn) bool { return c.KeyPlace > 0 })
+	if !keyed {
+		out = append(out, "Its events have no key, so that changes of a row can overtake each other in a topic of several partitions: give the table a primary key, or set message.key.columns.")
+	}
+	if rel.ReplicaIdentity == 'f' {
+		return out
+	}
+	if !slices.ContainsFunc(rel.Columns, func(c change.Column) bool { return c.InIdentity }) {
+		out = append(out, fmt.Sprintf("PostgreSQL refuses updates and deletes of it while it is published, since nothing identifies its rows: add a primary key, or ALTER TABLE %s REPLICA IDENTITY FULL;", table))
+	}
+	var toasted []string
+	for _, c := range sent {
+		if c.Toasted && !c.InIdentity {
+			toasted = append(toasted, c.Name)
+		}
+	}
+	if len(toasted) > 0 {
+		out = append(out, fmt.Sprintf("An update that leaves a large value of %s alone does not carry it, and its event has the placeholder (unavailable.value.placeholder): ALTER TABLE %s REPLICA IDENTITY FULL; sends it.", strings.Join(toasted, ", "), table))
+	}
+	return out
+}
+
+// showTables tells the board which tables the session has found.
+func (s *session) showTables() {
+	var found []*capturev1.CapturedTable
+	for _, rel := range s.relations {
+		if !s.settings.filter.captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
+			continue
+		}
+		t := s.describe(rel)
+		if v := s.history.Latest(t.Table); v != nil {
+			t.SchemaVersion = int32(v.Number)
+		}
+		found = append(found, t)
+	}
+	s.board.found(found)
+}
+
+// found replaces the tables. Those that were there before keep their counts.
+func (e *entry) found(tables []*capturev1.CapturedTable) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	before := e.tables
+	e.tables = make(map[string]*capturev1.CapturedTable, len(tables))
+	for _, t := range tables {
+		e.tables[t.Table] = redescribed(before[t.Table], t)
+	}
+}
+
+// described notes that a table, which may be new, looks different from now on.
+func (e *entry) described(t *capturev1.CapturedTable, version int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t.SchemaVersion = int32(version)
+	e.tables[t.Table] = redescribed(e.tables[t.Table], t)
+}
+
+// redescribed is a table with the counts that it had, which may be nil.
+func redescribed(known, now *capturev1.CapturedTable) *capturev1.CapturedTable {
+	if known == nil {
+		return now
+	}
+	known.Topic, known.ReplicaIdentity, known.Warnings, known.SchemaVersion = now.Topic, now.ReplicaIdentity, now.Warnings, now.SchemaVersion
+	return known
+}
+
+// countTables adds durable changes to their tables; the caller holds mu.
+func (e *entry) countTables(counts []eventCount) {
+	for i := range counts {
+		c := &counts[i]
+		t := e.tables[c.table.name]
+		if t == nil || c.rows == 0 {
+			continue
+		}
+		switch c.op {
+		case change.Create:
+			t.RowsInserted += c.rows
+		case change.Update:
+			t.RowsUpdated += c.rows
+		case change.Delete:
+			t.RowsDeleted += c.rows
+		case change.Truncate:
+			t.Truncates += c.rows
+		case change.Read:
+			t.RowsRead += c.rows
+			continue
+		}
+		if at := time.UnixMicro(c.commitTime); t.LastChangeTime == nil || !at.Before(t.LastChangeTime.AsTime()) {
+			t.LastChangeTime, t.LastChangeLsn = timestamppb.New(at), pgrepl.LSN(c.lsn).String()
+		}
+	}
+}
+
+// captured lists the tables by name, each with what is being done about it.
+func (e *entry) captured() []*capturev1.CapturedTable {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]*capturev1.CapturedTable, 0, len(e.tables))
+	for _, name := range slices.Sorted(maps.Keys(e.tables)) {
+		t := proto.CloneOf(e.tables[name])
+		t.State, t.Reason = e.tableState(name)
+		out = append(out, t)
+	}
+	return out
+}
+
+// tableState says what is being done about a table, and why if that needs a word; the caller holds mu.
+func (e *entry) tableState(name string) (capturev1.CapturedTable_State, string) {
+	switch st := e.state; st.Phase {
+	case capturev1.Phase_PHASE_FAILED:
+		return capturev1.CapturedTable_STATE_FAILED, st.Reason
+	case capturev1.Phase_PHASE_SNAPSHOTTING:
+		for _, t := range st.Snapshots {
+			if t.Table == name && !t.Completed && (t.RowsDone > 0 || t.RangesDone > 0) {
+				return capturev1.CapturedTable_STATE_SNAPSHOTTING, ""
+			}
+		}
+		return capturev1.CapturedTable_STATE_WAITING, "The snapshot reads other tables."
+	case capturev1.Phase_PHASE_STREAMING:
+		if e.reader == nil {
+			return capturev1.CapturedTable_STATE_WAITING, st.Reason
+		}
+		// The last of several entries is the newest.
+		state, reason := capturev1.CapturedTable_STATE_STREAMING, ""
+		for _, t := range e.incremental.message().Tables {
+			switch {
+			case t.Table != name:
+			case t.State == capturev1.IncrementalTable_STATE_READING:
+				state, reason = capturev1.CapturedTable_STATE_SNAPSHOTTING, ""
+			case t.State == capturev1.IncrementalTable_STATE_FAILED:
+				state, reason = capturev1.CapturedTable_STATE_FAILED, "Its incremental snapshot failed: "+t.Reason
+			default:
+				state, reason = capturev1.CapturedTable_STATE_STREAMING, ""
+			}
+		}
+		return state, reason
+	default:
+		return capturev1.CapturedTable_STATE_WAITING, st.Reason
+	}
+}
