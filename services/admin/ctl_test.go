@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
@@ -120,6 +123,42 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "orders", "rate", "12.5"); code != 0 || !strings.Contains(out, "12.5") {
 		t.Errorf("orders rate: %d %s", code, out)
+	}
+}
+
+func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	for _, name := range []string{"src", "adx"} {
+		s.await(t, name, connectorv1.State_STATE_RUNNING)
+	}
+	ages := &latencyv1.Latency{Window: durationpb.New(time.Minute), Count: 1, P50: durationpb.New(1200 * time.Millisecond), P99: durationpb.New(time.Minute),
+		Buckets: []*latencyv1.LatencyBucket{{UpperBound: durationpb.New(1200 * time.Millisecond), Count: 1}}}
+	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, CommitToKafkaLatency: ages, Slot: &capturev1.Slot{Name: "debezium", Active: true, SafeWalBytes: -1}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", RowsDeadLettered: 2, CommitToQueryableLatency: ages,
+		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop", TargetTable: "Orders", Committed: 1, End: 3, RowsIngested: 1}}})
+	for command, wanted := range map[string][]string{
+		"watch --times 2 --interval 500ms": {"degraded", "1.2s", "dead_letters", "2 rows of adx are dead letters", "calypsoctl dead-letters list adx"},
+		"watch src --times 1":              {"dead_letters"},
+		"watch src --times 1 -o json":      {`"checks"`, `"CHECK_STATE_WARNING"`},
+		"describe src":                     {"Commit to Kafka", "p50 1.2s", "Commit to queryable in adx", "source_state", "dead_letters", "slot", "calypsoctl dead-letters"},
+		"get tables src":                   {"retail.orders_info", "shop.Orders", "shop.retail.orders_info"},
+		"get pipelines":                    {"P99", "1.2s"},
+	} {
+		out, code := s.ctl(t, "", strings.Fields(command)...)
+		for _, want := range wanted {
+			if code != 0 || !strings.Contains(out, want) {
+				t.Errorf("%s: %d, without %q: %s", command, code, want, out)
+			}
+		}
+	}
+	for command, want := range map[string]int{
+		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitInvalid, "watch a b": ctl.ExitUsage, "get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
+	} {
+		if out, code := s.ctl(t, "", strings.Fields(command)...); code != want {
+			t.Errorf("%s: %d %s", command, code, out)
+		}
 	}
 }
 

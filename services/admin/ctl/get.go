@@ -16,6 +16,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 )
 
@@ -183,9 +184,20 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 		lag("Kafka to "+s.Status.GetName(), s.KafkaToSink)
 		lag(s.Status.GetName()+" to queryable", s.SinkToQueryable)
 	}
+	age := func(what string, l *latencyv1.Latency) {
+		if l.GetCount() > 0 {
+			t.row(what, fmt.Sprintf("p50 %v, p95 %v, p99 %v, max %v of %d in the last %v", rounded(l.P50), rounded(l.P95), rounded(l.P99), rounded(l.Max), l.Count, l.Window.AsDuration()))
+		}
+	}
+	age("Commit to Kafka", p.Capture.GetCommitToKafkaLatency())
+	for _, s := range p.Sinks {
+		age("Commit to queryable in "+s.Status.GetName(), s.Sink.GetCommitToQueryableLatency())
+	}
 	if f := p.SlotForecast; f != nil {
 		t.row("Slot keeps", size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
 	}
+	t.row("")
+	checks(t, []*adminv1.Pipeline{p}, adminv1.CheckState_CHECK_STATE_OK)
 }
 
 func events(t *table, all []*connectorv1.Event) {
@@ -202,46 +214,6 @@ func events(t *table, all []*connectorv1.Event) {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
-}
-
-// clear moves to the top of a terminal and clears it (ECMA-48 CUP and ED).
-const clear = "\x1b[H\x1b[2J"
-
-// watch shows the pipelines again and again.
-func (s *session) watch() *cobra.Command {
-	var interval time.Duration
-	var times int
-	watch := &cobra.Command{
-		Use: "watch", Short: "Show the pipelines as they change, until Ctrl-C", Args: exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			for n := 0; times == 0 || n < times; n++ {
-				if n > 0 {
-					select {
-					case <-cmd.Context().Done():
-						return nil
-					case <-time.After(interval):
-					}
-				}
-				r, err := s.admin().ListPipelines(cmd.Context(), &adminv1.ListPipelinesRequest{})
-				if cmd.Context().Err() != nil {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				if s.output == "table" {
-					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clear, time.Now().Format(time.TimeOnly), interval)
-				}
-				if err := s.show(r, func(t *table) { pipelines(t, r.Pipelines) }); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	watch.Flags().DurationVar(&interval, "interval", time.Second, "how often")
-	watch.Flags().IntVar(&times, "times", 0, "end after so many times; 0 does not end")
-	return watch
 }
 
 // wait returns when a pipeline has a verdict.

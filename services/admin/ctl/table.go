@@ -7,8 +7,12 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
+	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -41,14 +45,74 @@ func kind(t connectorv1.ConnectorType) string {
 
 // pipelines is the table of get pipelines and of watch.
 func pipelines(t *table, all []*adminv1.Pipeline) {
-	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "LAG", "WAL KEPT", "REASON")
+	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "LAG", "P50", "P99", "WAL KEPT", "REASON")
 	for _, p := range all {
 		var ingested int64
+		var ages []*latencyv1.Latency
 		for _, s := range p.Sinks {
 			ingested += s.Sink.GetRowsIngested()
+			ages = append(ages, s.Sink.GetCommitToQueryableLatency())
 		}
+		age := latency.Sum(ages...)
 		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+	}
+}
+
+// rounded is a duration as people read it; a dash if there is none.
+func rounded(d *durationpb.Duration) string {
+	if d == nil {
+		return "-"
+	}
+	exact := d.AsDuration()
+	if exact < 10*time.Millisecond {
+		return exact.Round(100 * time.Microsecond).String()
+	}
+	return exact.Round(time.Millisecond).String()
+}
+
+// checks is the table of the checks that are in the state least or a worse one; nothing if there is none.
+func checks(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
+	header := false
+	for _, p := range all {
+		for _, c := range p.Checks {
+			if c.State < least {
+				continue
+			}
+			if !header {
+				t.row("CHECK", "OF", "STATE", "SINCE", "FOUND", "WHAT TO DO")
+				header = true
+			}
+			subject := c.Subject
+			if subject != p.Source && len(all) > 1 {
+				subject = p.Source + " " + subject
+			}
+			t.row(c.Name, subject, strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")), c.Since.AsTime().Local().Format(time.DateTime), c.Summary, c.Remedy)
+		}
+	}
+}
+
+// pipelineTables is the table of get tables: a line for each target of each table.
+func pipelineTables(t *table, all []*adminv1.PipelineTable) {
+	t.row("TABLE", "TOPIC", "SNAPSHOT", "SINK", "TARGET", "PARTITIONS", "WAITING", "ROWS IN ADX", "LAST")
+	for _, of := range all {
+		snapshot := ""
+		if s := of.Snapshot; s != nil {
+			snapshot = fmt.Sprintf("%d rows", s.RowsDone)
+			if !s.Completed && s.RowsEstimated >= 0 {
+				snapshot = fmt.Sprintf("%d of about %d rows", s.RowsDone, s.RowsEstimated)
+			}
+		}
+		if len(of.Sinks) == 0 {
+			t.row(of.Table, of.Topic, snapshot, "-", "-", "-", "-", "-", "-")
+		}
+		for _, to := range of.Sinks {
+			last := "-"
+			if to.LastIngestedTime != nil {
+				last = to.LastIngestedTime.AsTime().Local().Format(time.DateTime)
+			}
+			t.row(of.Table, of.Topic, snapshot, to.Sink, to.TargetDatabase+"."+to.TargetTable, len(to.Partitions), to.RecordsWaiting, to.RowsIngested, last)
+		}
 	}
 }
 

@@ -1,0 +1,149 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+)
+
+// clear moves to the top of a terminal and clears it (ECMA-48 CUP and ED).
+const clear = "\x1b[H\x1b[2J"
+
+// watch shows the pipelines again and again.
+func (s *session) watch() *cobra.Command {
+	var interval time.Duration
+	var times int
+	watch := &cobra.Command{
+		Use: "watch [PIPELINE]", Short: "Show the pipelines, or one, as they change, until Ctrl-C", Args: between(0, 1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q := &adminv1.WatchPipelinesRequest{Interval: durationpb.New(interval)}
+			// Of one pipeline there is room for what is only worth knowing.
+			least := adminv1.CheckState_CHECK_STATE_WARNING
+			if len(args) > 0 {
+				q.Source, least = args[0], adminv1.CheckState_CHECK_STATE_NOTICE
+			}
+			watched, err := s.watchPipelines(cmd.Context(), q)
+			if err != nil {
+				return err
+			}
+			defer watched.end()
+			for n := 0; times == 0 || n < times; n++ {
+				all, err := watched.next(n > 0, interval)
+				if cmd.Context().Err() != nil {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				if s.output == "table" {
+					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clear, time.Now().Format(time.TimeOnly), interval)
+				}
+				if err := s.show(&adminv1.ListPipelinesResponse{Pipelines: all}, func(t *table) { pipelines(t, all) }); err != nil {
+					return err
+				}
+				if s.output == "table" {
+					fmt.Fprintln(s.out)
+					t := newTable(s.out)
+					checks(t, all, least)
+					if err := t.flush(); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	}
+	watch.Flags().DurationVar(&interval, "interval", time.Second, "how often, 500ms to 1m")
+	watch.Flags().IntVar(&times, "times", 0, "end after so many times; 0 does not end")
+	return watch
+}
+
+// watched follows the stream of one watch. One goroutine uses it.
+type watched struct {
+	cancel  context.CancelFunc
+	changes chan *adminv1.WatchPipelinesResponse
+	// failure is why changes was closed; read after that.
+	failure error
+	now     map[string]*adminv1.Pipeline
+}
+
+func (s *session) watchPipelines(ctx context.Context, q *adminv1.WatchPipelinesRequest) (*watched, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := s.admin().WatchPipelines(ctx, q)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse), now: map[string]*adminv1.Pipeline{}}
+	go w.receive(ctx, stream)
+	return w, nil
+}
+
+func (w *watched) receive(ctx context.Context, stream grpc.ServerStreamingClient[adminv1.WatchPipelinesResponse]) {
+	defer close(w.changes)
+	for {
+		change, err := stream.Recv()
+		if err != nil {
+			w.failure = err
+			return
+		}
+		select {
+		case w.changes <- change:
+		case <-ctx.Done():
+			w.failure = ctx.Err()
+			return
+		}
+	}
+}
+
+// end ends the stream and waits for that.
+func (w *watched) end() {
+	w.cancel()
+	for range w.changes {
+	}
+}
+
+// next returns what there is after interval, sorted by source; the first time, after the first message.
+func (w *watched) next(again bool, interval time.Duration) ([]*adminv1.Pipeline, error) {
+	if !again {
+		interval = 0
+		if err := w.take(<-w.changes); err != nil {
+			return nil, err
+		}
+	}
+	over := time.NewTimer(interval)
+	defer over.Stop()
+	for {
+		select {
+		case change := <-w.changes:
+			if err := w.take(change); err != nil {
+				return nil, err
+			}
+		case <-over.C:
+			return slices.SortedFunc(maps.Values(w.now), func(a, b *adminv1.Pipeline) int { return strings.Compare(a.Source, b.Source) }), nil
+		}
+	}
+}
+
+// take takes a change over; nil is the end of changes.
+func (w *watched) take(change *adminv1.WatchPipelinesResponse) error {
+	if change == nil {
+		return w.failure
+	}
+	for _, p := range change.Pipelines {
+		w.now[p.Source] = p
+	}
+	for _, source := range change.Deleted {
+		delete(w.now, source)
+	}
+	return nil
+}
