@@ -154,7 +154,7 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 		}
 	}
 	for command, want := range map[string]int{
-		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitInvalid, "watch a b": ctl.ExitUsage, "get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
+		"watch nope": ctl.ExitNotFound, "watch --interval 1ms": ctl.ExitUsage, "watch a b": ctl.ExitUsage, "get tables": ctl.ExitUsage, "get tables nope": ctl.ExitNotFound,
 	} {
 		if out, code := s.ctl(t, "", strings.Fields(command)...); code != want {
 			t.Errorf("%s: %d %s", command, code, out)

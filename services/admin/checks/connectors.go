@@ -61,7 +61,7 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 	const remedy = "start the worker, or see why it is not ready: curl http://<worker>:<port>/readyz; one that will not come back is taken out of admin's list of workers"
 	switch {
 	case len(missing) == 0:
-		return fine(fmt.Sprintf("%s of %s ready", plural(len(workers), "worker is", "workers are"), name))
+		return fine(fmt.Sprintf("%s of %s can work", plural(len(workers), "worker", "workers"), name))
 	case len(missing) == len(workers) && name != GeneratorFleet:
 		return finding{failure, strings.Join(missing, "; "), remedy}
 	}

@@ -18,6 +18,12 @@ import (
 // clear moves to the top of a terminal and clears it (ECMA-48 CUP and ED).
 const clear = "\x1b[H\x1b[2J"
 
+// Bounds of how often to show the pipelines, which are those of WatchPipelines.
+const (
+	leastInterval = 500 * time.Millisecond
+	mostInterval  = time.Minute
+)
+
 // watch shows the pipelines again and again.
 func (s *session) watch() *cobra.Command {
 	var interval time.Duration
@@ -25,7 +31,11 @@ func (s *session) watch() *cobra.Command {
 	watch := &cobra.Command{
 		Use: "watch [PIPELINE]", Short: "Show the pipelines, or one, as they change, until Ctrl-C", Args: between(0, 1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q := &adminv1.WatchPipelinesRequest{Interval: durationpb.New(interval)}
+			if interval < leastInterval || interval > mostInterval {
+				return fmt.Errorf("%w: --interval is %v: %v to %v", errUsage, interval, leastInterval, mostInterval)
+			}
+			// Asked for twice as often, what is shown is not older than half an interval.
+			q := &adminv1.WatchPipelinesRequest{Interval: durationpb.New(max(interval/2, leastInterval))}
 			// Of one pipeline there is room for what is only worth knowing.
 			least := adminv1.CheckState_CHECK_STATE_WARNING
 			if len(args) > 0 {

@@ -49,12 +49,12 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	s := sample{at: now, ends: map[string]int64{}, fetched: map[string]int64{}, late: map[Segment]time.Duration{}, letters: map[string]int64{}}
 	slot := p.Capture.GetSlot()
 	s.retained = slot.GetRetainedBytes()
-	durable, known := parseLSN(p.Capture.GetDurableLsn())
-	if restart, ok := parseLSN(slot.GetRestartLsn()); ok {
+	durable, known := ParseLSN(p.Capture.GetDurableLsn())
+	if restart, ok := ParseLSN(slot.GetRestartLsn()); ok {
 		s.written = restart + s.retained
-		s.confirmed, _ = parseLSN(slot.GetConfirmedFlushLsn())
+		s.confirmed, _ = ParseLSN(slot.GetConfirmedFlushLsn())
 	}
-	read, ok := parseLSN(p.Capture.GetReceivedLsn())
+	read, ok := ParseLSN(p.Capture.GetReceivedLsn())
 	s.read = max(read, durable)
 	for _, sink := range p.Sinks {
 		s.letters[sink.Status.GetName()] = sink.Sink.GetRowsDeadLettered()
@@ -181,8 +181,8 @@ func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
 // maxForecast is the longest time that a forecast says.
 const maxForecast = 365 * 24 * time.Hour
 
-// parseLSN reads a position as PostgreSQL writes it: 16/B374D848.
-func parseLSN(s string) (int64, bool) {
+// ParseLSN reads a position as PostgreSQL writes it: 16/B374D848.
+func ParseLSN(s string) (int64, bool) {
 	high, low, ok := strings.Cut(s, "/")
 	h, err1 := strconv.ParseUint(high, 16, 31)
 	l, err2 := strconv.ParseUint(low, 16, 32)
