@@ -34,6 +34,14 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// Names that probes may ask the health service for, beside "" and the names of services, which answer as Readiness does.
+const (
+	// Liveness is SERVING for as long as the process answers: one that does not is to be restarted.
+	Liveness = "liveness"
+	// Readiness is SERVING while the service can do its work: one that cannot is to get no calls, and mends itself.
+	Readiness = "readiness"
+)
+
 const (
 	// stopTimeout is how long calls in flight may go on after Serve's context ended.
 	stopTimeout = 10 * time.Second
@@ -136,7 +144,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 }
 
-// reportReadiness sets the health of the server as a whole ("") and of each service.
+// reportReadiness sets the health of the server as a whole ("") and of each service, and that it lives.
 func (s *Server) reportReadiness() {
 	state := healthv1.HealthCheckResponse_SERVING
 	if s.config.Ready != nil {
@@ -144,6 +152,8 @@ func (s *Server) reportReadiness() {
 			state = healthv1.HealthCheckResponse_NOT_SERVING
 		}
 	}
+	s.health.SetServingStatus(Liveness, healthv1.HealthCheckResponse_SERVING)
+	s.health.SetServingStatus(Readiness, state)
 	s.health.SetServingStatus("", state)
 	for service := range s.GetServiceInfo() {
 		s.health.SetServingStatus(service, state)

@@ -87,8 +87,11 @@ func TestHealthFollowsReadinessForTheServerAndEachService(t *testing.T) {
 		}
 	}
 	await("", healthv1.HealthCheckResponse_NOT_SERVING)
+	await("readiness", healthv1.HealthCheckResponse_NOT_SERVING)
+	await("liveness", healthv1.HealthCheckResponse_SERVING)
 	ready.Store(true)
 	await("", healthv1.HealthCheckResponse_SERVING)
+	await("readiness", healthv1.HealthCheckResponse_SERVING)
 	await("calypso.orders.v1.OrdersService", healthv1.HealthCheckResponse_SERVING)
 	ready.Store(false)
 	await("calypso.orders.v1.OrdersService", healthv1.HealthCheckResponse_NOT_SERVING)

@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// Handler serves what machines ask a service: /metrics, /healthz (the process lives) and /readyz (ready returns nil;
-// else 503 with its error, which must hold no secret).
+// Handler serves what machines ask a service: /metrics, /livez and its older name /healthz (the process lives) and /readyz (ready
+// returns nil; else 503 with its error, which must hold no secret).
 func (t *Telemetry) Handler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", t.MetricsHandler())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	lives := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+	mux.HandleFunc("GET /livez", lives)
+	mux.HandleFunc("GET /healthz", lives)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)

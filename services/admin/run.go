@@ -13,7 +13,6 @@ package admin
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -68,18 +67,21 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer own.Close()
 
 	service := newService(fleets)
+	readiness := &readiness{fleets: fleets[:2]}
+	readiness.look(ctx)
 	timeline := newRecorder(service.router, cfg.Telemetry.Logger)
 	guard := authorizer{users: users, log: cfg.Telemetry.Logger, timeline: timeline, router: service.router}
-	server := newServer(cfg, guard, service)
+	server := newServer(cfg, guard, service, readiness.failure)
 	guard.inside = true
-	inner := newServer(cfg, guard, service)
+	inner := newServer(cfg, guard, service, readiness.failure)
 	if err := service.seen.measure(cfg.Telemetry.Meters.Meter("github.com/calypso-cdc/calypso/services/admin")); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return timeline.run(ctx) })
+	group.Go(func() error { return readiness.run(ctx) })
 	group.Go(func() error { return service.seen.run(ctx, service.views) })
-	handler, err := newHandler(ctx, cfg, users, own, service.ready)
+	handler, err := newHandler(ctx, cfg, users, own, readiness.failure)
 	if err != nil {
 		return err
 	}
@@ -151,8 +153,9 @@ func newService(fleets []*fleet) *service {
 }
 
 // newServer registers all services behind a guard. Only the server inside is without TLS where TLS is set.
-func newServer(cfg Config, guard authorizer, s *service) *rpc.Server {
+func newServer(cfg Config, guard authorizer, s *service, ready func() error) *rpc.Server {
 	config := rpc.Config{
+		Ready:  ready,
 		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
 		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
 		Stream: []grpc.StreamServerInterceptor{guard.stream},
@@ -167,18 +170,4 @@ func newServer(cfg Config, guard authorizer, s *service) *rpc.Server {
 	sinkv1.RegisterSinkServiceServer(server, s.sink)
 	ordersv1.RegisterOrdersServiceServer(server, s.orders)
 	return server
-}
-
-// readyTimeout bounds the questions of one /readyz.
-const readyTimeout = 5 * time.Second
-
-// ready says why the system cannot be controlled: a fleet has no worker that is ready.
-func (s *service) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	health, err := s.GetHealth(ctx, &adminv1.GetHealthRequest{})
-	if err == nil && health.Verdict == adminv1.Verdict_VERDICT_BROKEN {
-		err = errors.New(health.Reason)
-	}
-	return err
 }

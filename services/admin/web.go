@@ -27,7 +27,7 @@ const maxBody = 1 << 20
 var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
-func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func(context.Context) error) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
 	api, err := gateway.New(ctx, own)
 	if err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 	if err != nil {
 		return nil, err
 	}
-	probes := cfg.Telemetry.Handler(func() error { return ready(ctx) })
+	probes := cfg.Telemetry.Handler(ready)
 	connectors := connectorv1.NewConnectorServiceClient(own)
 	connect := connectapi.NewHandler(connectapi.Config{
 		Client: connectors,
@@ -44,7 +44,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 			r, err := connectors.GetCluster(ctx, &connectorv1.GetClusterRequest{})
 			return r.GetKafkaClusterId(), err
 		},
-		Ready:   ready,
+		Ready:   func(context.Context) error { return ready() },
 		Version: cfg.Version,
 		Loggers: connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level}),
 		Logger:  cfg.Telemetry.Logger,
@@ -78,6 +78,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 		}
 		root.ServeHTTP(w, r)
 	})
+	root.Handle("GET /livez", probes)
 	root.Handle("GET /healthz", probes)
 	root.Handle("GET /readyz", probes)
 	// No CORS headers are sent, and what a foreign page makes a browser send is refused.

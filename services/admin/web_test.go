@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +23,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -101,11 +104,28 @@ func TestHealthNamesTheServiceThatIsMissing(t *testing.T) {
 	if err != nil || h.Verdict != adminv1.Verdict_VERDICT_BROKEN || !strings.Contains(h.Reason, "capture") || len(h.Services) != 4 {
 		t.Errorf("without capture: %v, %v", h, err)
 	}
-	if code, body, _ := s.request(t, "GET", "/readyz", ""); code != http.StatusServiceUnavailable || !strings.Contains(body, "capture") {
+	// What is left works, and whoever asks what is missing must get an answer.
+	if code, body, _ := s.request(t, "GET", "/readyz", ""); code != http.StatusOK {
 		t.Errorf("/readyz without capture: %d %s", code, body)
 	}
-	if code, _, _ := s.request(t, "GET", "/healthz", ""); code != http.StatusOK {
-		t.Errorf("/healthz: %d", code)
+	s.stop["sink"]()
+	testenv.Eventually(t, time.Minute, "not to be ready without any fleet", func(ctx context.Context) error {
+		code, body, _ := s.request(t, "GET", "/readyz", "")
+		if code != http.StatusServiceUnavailable || !strings.Contains(body, "capture at") || !strings.Contains(body, "sink at") {
+			return fmt.Errorf("/readyz: %d %s", code, body)
+		}
+		if err := s.tls.CheckHealth(ctx, s.grpc); !errors.Is(err, rpc.ErrNotServing) {
+			return fmt.Errorf("gRPC health: %w", err)
+		}
+		return nil
+	})
+	for _, path := range []string{"/healthz", "/livez"} {
+		if code, _, _ := s.request(t, "GET", path, ""); code != http.StatusOK {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	if code, body, _ := s.request(t, "GET", "/health", ""); code < 500 || !strings.Contains(body, "status") {
+		t.Errorf("Kafka Connect's /health: %d %s", code, body)
 	}
 }
 
@@ -314,7 +334,7 @@ func TestWhoeverDoesNotShowWhoTheyAreIsRefused(t *testing.T) {
 	if strings.Contains(s.log.String(), "-pw") {
 		t.Error("a password was logged")
 	}
-	for _, path := range []string{"/healthz", "/readyz"} {
+	for _, path := range []string{"/healthz", "/livez", "/readyz"} {
 		if code, _, _ := s.request(t, "GET", path, ""); code != http.StatusOK {
 			t.Errorf("%s without credentials: %d", path, code)
 		}

@@ -1,0 +1,58 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// readinessInterval is how often the workers are asked: probes get the last answer, so that they cost nothing.
+const readinessInterval = time.Second
+
+// readiness knows whether admin can do its work, which is to hand calls on: some worker of some fleet is ready. With one fleet away admin
+// still serves the other, and is what people ask which one is away. Nobody is asked for PostgreSQL or Azure Data Explorer.
+type readiness struct {
+	// fleets that run connectors.
+	fleets []*fleet
+	// why is why admin is not ready; empty if it is, nil before the first look.
+	why atomic.Pointer[string]
+}
+
+// run looks until ctx ends.
+func (r *readiness) run(ctx context.Context) error {
+	for pause(ctx, readinessInterval) {
+		r.look(ctx)
+	}
+	return nil
+}
+
+// look asks all workers for their health.
+func (r *readiness) look(ctx context.Context) {
+	workers := askFleets(ctx, r.fleets)
+	var missing []string
+	for _, f := range r.fleets {
+		for _, w := range workers[f.name] {
+			if w.Serving {
+				r.why.Store(new(string))
+				return
+			}
+			missing = append(missing, fmt.Sprintf("%s at %s: %s", f.name, w.Address, w.Detail))
+		}
+	}
+	why := strings.Join(missing, "; ")
+	r.why.Store(&why)
+}
+
+// failure says why admin is not ready, or nil.
+func (r *readiness) failure() error {
+	switch why := r.why.Load(); {
+	case why == nil:
+		return errors.New("no worker has been asked yet")
+	case *why != "":
+		return errors.New(*why)
+	}
+	return nil
+}
