@@ -186,6 +186,7 @@ func TestSnapshotsAreStartedPausedResumedAndStopped(t *testing.T) {
 
 func TestTablesAndTheirVersionsAreListed(t *testing.T) {
 	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.captures.set(&capturev1.Capture{Connector: "src"})
 	for _, step := range []struct{ args, want string }{
 		{"get tables src", "retail.orders_info  streaming  0     7"},

@@ -63,6 +63,20 @@ func captureGauges() []gauge {
 		slot("cdc_pipeline_slot_active", "", "1 if somebody reads the slot.", func(s *capturev1.Slot) int64 { return one(s.Active) }),
 		slot("cdc_pipeline_slot_active_pid", "", "Process of the server that reads the slot; 0 if none.", func(s *capturev1.Slot) int64 { return int64(s.ActivePid) }),
 		slot("cdc_pipeline_slot_failover", "", "1 if standbys keep the slot too.", func(s *capturev1.Slot) int64 { return one(s.Failover) }),
+		slot("cdc_pipeline_slot_conflicting", "", "1 if the slot was lost to a conflict with recovery.", func(s *capturev1.Slot) int64 { return one(s.Conflicting) }),
+		slot("cdc_pipeline_slot_inactive_since_timestamp_seconds", "s", "Unix time since which nobody reads the slot; 0 if somebody does, or before PostgreSQL 17.", func(s *capturev1.Slot) int64 { return s.GetInactiveSince().GetSeconds() }),
+		decoding("cdc_pipeline_decoding_transactions", "{transaction}", "Transactions that the server has decoded since its statistics were reset: spilled to disk, streamed while they ran, all (PostgreSQL 14).", func(s *capturev1.SlotStatistics) map[string]int64 {
+			return map[string]int64{"spilled": s.SpilledTransactions, "streamed": s.StreamedTransactions, "all": s.TotalTransactions}
+		}),
+		decoding("cdc_pipeline_decoding_times", "{time}", "How often it spilled and streamed them.", func(s *capturev1.SlotStatistics) map[string]int64 {
+			return map[string]int64{"spilled": s.Spills, "streamed": s.Streams}
+		}),
+		decoding("cdc_pipeline_decoding_bytes", "By", "Bytes of them.", func(s *capturev1.SlotStatistics) map[string]int64 {
+			return map[string]int64{"spilled": s.SpilledBytes, "streamed": s.StreamedBytes, "all": s.TotalBytes}
+		}),
+		decoding("cdc_pipeline_decoding_reset_timestamp_seconds", "s", "Unix time when the server's statistics were reset; 0 if never.", func(s *capturev1.SlotStatistics) map[string]int64 {
+			return map[string]int64{"all": s.GetResetTime().GetSeconds()}
+		}),
 		slot("cdc_pipeline_slot_missing", "", "1 if the server has no such slot.", func(s *capturev1.Slot) int64 { return one(s.Missing) }),
 		snapshot("cdc_pipeline_snapshot_rows", "{row}", "Rows that the snapshot of a table has read.", (*capturev1.TableSnapshot).GetRowsDone),
 		snapshot("cdc_pipeline_snapshot_rows_estimated", "{row}", "Rows that the table has by PostgreSQL's estimate; -1 if unknown.", (*capturev1.TableSnapshot).GetRowsEstimated),
@@ -70,6 +84,17 @@ func captureGauges() []gauge {
 		snapshot("cdc_pipeline_snapshot_ranges_expected", "{range}", "Ranges that the table is divided into.", func(t *capturev1.TableSnapshot) int64 { return int64(t.RangesTotal) }),
 		snapshot("cdc_pipeline_snapshot_completed", "", "1 if the table is read.", func(t *capturev1.TableSnapshot) int64 { return one(t.Completed) }),
 	}
+}
+
+// decoding is a gauge of what decoding has cost the server, by what became of the transactions.
+func decoding(name, unit, help string, numbers func(*capturev1.SlotStatistics) map[string]int64) gauge {
+	return gauge{name, unit, help, func(p *adminv1.Pipeline, emit emitter) {
+		if s := p.Capture.GetSlot().GetStatistics(); s != nil {
+			for how, n := range numbers(s) {
+				emit.number(n, attribute.String("how", how))
+			}
+		}
+	}}
 }
 
 func one(is bool) int64 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
@@ -35,6 +36,8 @@ type service struct {
 	mu sync.Mutex
 	// known are the connectors of each fleet when it was last asked, for the time when it cannot be; guarded by mu.
 	known map[string][]*connectorv1.Connector
+	// captured are the tables of each source when capture was last asked; guarded by mu.
+	captured map[string]capturedTables
 }
 
 func (s *service) ListPipelines(ctx context.Context, _ *adminv1.ListPipelinesRequest) (*adminv1.ListPipelinesResponse, error) {
@@ -177,6 +180,9 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *
 			return nil, err
 		}
 		view.Incremental = progress.GetIncremental()
+		if view.Tables, err = s.recentTables(ctx, source.Name); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range l.sinks {
 		if !reads(c.Config, source.Config, p.Topics) {
@@ -193,6 +199,39 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *
 	}
 	s.seen.observe(view)
 	return p, nil
+}
+
+// capturedTables are the tables of a source as of a time.
+type capturedTables struct {
+	at     time.Time
+	tables []*capturev1.CapturedTable
+}
+
+// tablesMaxAge is how old the tables may be that a look judges. They may be thousands, and what they lack changes seldom.
+const tablesMaxAge = 30 * time.Second
+
+// recentTables are the tables of a source that is captured; nil if they are not known.
+func (s *service) recentTables(ctx context.Context, source string) ([]*capturev1.CapturedTable, error) {
+	s.mu.Lock()
+	known := s.captured[source]
+	s.mu.Unlock()
+	now := s.seen.now()
+	if now.Sub(known.at) < tablesMaxAge {
+		return known.tables, nil
+	}
+	answer, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: source})
+	if err := tolerated(err); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, old := range s.captured {
+		if now.Sub(old.at) > forgetAfter {
+			delete(s.captured, name)
+		}
+	}
+	s.captured[source] = capturedTables{now, answer.GetTables()}
+	return answer.GetTables(), nil
 }
 
 // statusOf asks for a connector's state. It has only the name if the fleet cannot be asked, and is nil if there is no such connector

@@ -28,11 +28,15 @@ func (s *service) ListPipelineTables(ctx context.Context, q *adminv1.ListPipelin
 	if err != nil {
 		return nil, err
 	}
-	return &adminv1.ListPipelineTablesResponse{Tables: tablesOf(p, checks.Prefix(connector.Config))}, nil
+	captured, err := s.capture.ListCapturedTables(ctx, &capturev1.ListCapturedTablesRequest{Connector: q.Source})
+	if err := tolerated(err); err != nil {
+		return nil, err
+	}
+	return &adminv1.ListPipelineTablesResponse{Tables: tablesOf(p, captured.GetTables(), checks.Prefix(connector.Config))}, nil
 }
 
 // tablesOf are the tables of a pipeline, whose topics begin with prefix, sorted by topic.
-func tablesOf(p *adminv1.Pipeline, prefix string) []*adminv1.PipelineTable {
+func tablesOf(p *adminv1.Pipeline, captured []*capturev1.CapturedTable, prefix string) []*adminv1.PipelineTable {
 	snapshots := map[string]*capturev1.TableSnapshot{}
 	for _, t := range p.Capture.GetSnapshots() {
 		snapshots[t.Table] = t
@@ -46,6 +50,11 @@ func tablesOf(p *adminv1.Pipeline, prefix string) []*adminv1.PipelineTable {
 			tables[topic] = t
 		}
 		return t
+	}
+	for _, c := range captured {
+		t := of(c.Topic)
+		t.Table, t.Captured, t.Snapshot = c.Table, c, snapshots[c.Table]
+		delete(snapshots, c.Table)
 	}
 	for _, topic := range p.Topics {
 		of(topic)

@@ -143,7 +143,7 @@ func newService(fleets []*fleet) *service {
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
 		seen:    newObserver(time.Now),
-		known:   map[string][]*connectorv1.Connector{},
+		known:   map[string][]*connectorv1.Connector{}, captured: map[string]capturedTables{},
 	}
 	s.views = newViews(time.Now, s.look)
 	if len(fleets) > 2 {

@@ -245,15 +245,15 @@ func TestTablesAreJoinedOverCaptureAndSinks(t *testing.T) {
 		}
 		var said []string
 		for _, table := range got.Tables {
-			line := fmt.Sprintf("%s %s %d", table.Topic, table.Table, table.Snapshot.GetRowsDone())
+			line := fmt.Sprintf("%s %s %d/%d", table.Topic, table.Table, table.Snapshot.GetRowsDone(), table.Captured.GetRowsInserted())
 			for _, to := range table.Sinks {
 				line += fmt.Sprintf(" %s:%s.%s/%d waiting=%d ingested=%d", to.Sink, to.TargetDatabase, to.TargetTable, len(to.Partitions), to.RecordsWaiting, to.RowsIngested)
 			}
 			said = append(said, line)
 		}
-		const want = "shop.retail.customers retail.customers 2\n" +
-			"shop.retail.orders_info retail.orders_info 4 adx:shop.Orders/2 waiting=9 ingested=3\n" +
-			"shop.retail.returns retail.returns 0 adx:shop.Returns/1 waiting=0 ingested=1"
+		const want = "shop.retail.customers retail.customers 2/0\n" +
+			"shop.retail.orders_info retail.orders_info 4/7 adx:shop.Orders/2 waiting=9 ingested=3\n" +
+			"shop.retail.returns retail.returns 0/0 adx:shop.Returns/1 waiting=0 ingested=1"
 		if is := strings.Join(said, "\n"); is != want {
 			return fmt.Errorf("tables are\n%s", is)
 		}

@@ -85,7 +85,7 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	switch {
 	case slot.Missing:
 		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (Azure drops a slot that nobody reads when storage gets tight)", slot.Name), again}
-	case slot.WalStatus == "lost":
+	case slot.Conflicting, slot.WalStatus == "lost":
 		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}
 	case slot.WalStatus == "unreserved":
@@ -160,6 +160,15 @@ func judgeProgress(v View) finding {
 		}
 		return f
 	}
+}
+
+// judgeDecoding looks at whether transactions are too large for the server's memory.
+func judgeDecoding(s *capturev1.SlotStatistics) finding {
+	if s.SpilledBytes == 0 {
+		return fine(fmt.Sprintf("the server has decoded %s in memory", size(s.TotalBytes)))
+	}
+	return finding{notice, fmt.Sprintf("%s of %s of decoded transactions went to the server's disk, since logical_decoding_work_mem was full", size(s.SpilledBytes), size(s.TotalBytes)),
+		"ALTER SYSTEM SET logical_decoding_work_mem = '256MB'; SELECT pg_reload_conf()"}
 }
 
 // judgeSourceDelivery looks at whether a change can come twice into Kafka; known is false before anything was delivered.

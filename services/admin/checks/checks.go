@@ -25,6 +25,7 @@ const (
 	Slot                = "slot"
 	SlotSpace           = "slot_space"
 	Progress            = "progress"
+	Decoding            = "decoding"
 	SinkState           = "sink_state"
 	Ingestion           = "ingestion"
 	DeadLetters         = "dead_letters"
@@ -45,6 +46,8 @@ type View struct {
 	Sinks  map[string]map[string]string
 	// Workers of the fleets that the pipeline needs, by the fleet's name.
 	Workers map[string][]*adminv1.ServiceHealth
+	// Tables are what is captured; nil if it is not known.
+	Tables []*capturev1.CapturedTable
 	// Incremental is how far incremental snapshots are.
 	Incremental *capturev1.IncrementalSnapshot
 	// Trends is what the pipeline's history shows.
@@ -83,6 +86,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		if !slot.Missing && slot.WalStatus != "lost" {
 			add(SlotSpace, slot.Name, judgeSpace(v))
 			add(Progress, slot.Name, judgeProgress(v))
+			if slot.Statistics != nil {
+				add(Decoding, slot.Name, judgeDecoding(slot.Statistics))
+			}
 		}
 	}
 	if f, known := judgeSourceDelivery(p.Capture); known {
@@ -105,6 +111,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		add(LagGrowth, strings.TrimSpace(segment.Name+" "+segment.Sink), judgeLag(v, segment, l))
 	}
 	add(Topics, p.Source, judgeTopics(v))
+	if v.Tables != nil {
+		add(Tables, p.Source, judgeTables(p.Source, v.Tables))
+	}
 	add(Flow, p.Source, judgeFlow(p))
 	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 	return all

@@ -69,6 +69,29 @@ func judgeTopics(v View) finding {
 		"add them to topics or topics.regex of a sink, or leave the tables out by table.include.list"}
 }
 
+// judgeTables looks for tables whose events lack something, as capture says: a key, old values.
+func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
+	var first *capturev1.CapturedTable
+	n := 0
+	for _, t := range tables {
+		if len(t.Warnings) == 0 {
+			continue
+		}
+		if n++; first == nil {
+			first = t
+		}
+	}
+	if n == 0 {
+		return fine(fmt.Sprintf("the events of %s lack nothing", count(len(tables), "table")))
+	}
+	remedy := "calypsoctl get tables " + source
+	if _, command, found := strings.Cut(first.Warnings[0], "ALTER TABLE "); found {
+		command, _, _ = strings.Cut(command, ";")
+		remedy = "ALTER TABLE " + command + "; and so on for those that " + remedy + " names"
+	}
+	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table, first.Warnings[0]), remedy}
+}
+
 // internal reports whether a topic is not a table's: heartbeats, transactions, schema changes.
 func internal(topic string, source map[string]string) bool {
 	prefix := Prefix(source)

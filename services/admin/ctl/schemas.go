@@ -10,36 +10,6 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 )
 
-// getTables lists what a connector captures.
-func (s *session) getTables() *cobra.Command {
-	return &cobra.Command{
-		Use: "tables CONNECTOR", Short: "Each table that a connector captures, with its state and counts", Args: exactly(1), ValidArgsFunction: s.names,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := s.captures().ListCapturedTables(cmd.Context(), &capturev1.ListCapturedTablesRequest{Connector: args[0]})
-			if err != nil {
-				return err
-			}
-			return s.show(r, func(t *table) { capturedTables(t, r.Tables) })
-		},
-	}
-}
-
-func capturedTables(t *table, all []*capturev1.CapturedTable) {
-	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY", "TOPIC", "DETAIL")
-	for _, c := range all {
-		last := ""
-		if c.LastChangeTime != nil {
-			last = c.LastChangeTime.AsTime().Local().Format(time.DateTime) + " " + c.LastChangeLsn
-		}
-		detail := append([]string{}, c.Warnings...)
-		if c.Reason != "" {
-			detail = append([]string{c.Reason}, detail...)
-		}
-		t.row(c.Table, strings.ToLower(strings.TrimPrefix(c.State.String(), "STATE_")), c.RowsRead, c.RowsInserted, c.RowsUpdated, c.RowsDeleted,
-			c.Truncates, last, c.SchemaVersion, c.ReplicaIdentity, c.Topic, strings.Join(detail, " "))
-	}
-}
-
 // getSchemas lists which versions tables have had.
 func (s *session) getSchemas() *cobra.Command {
 	var most int32

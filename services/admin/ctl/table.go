@@ -92,30 +92,6 @@ func checks(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 	}
 }
 
-// pipelineTables is the table of get tables: a line for each target of each table.
-func pipelineTables(t *table, all []*adminv1.PipelineTable) {
-	t.row("TABLE", "TOPIC", "SNAPSHOT", "SINK", "TARGET", "PARTITIONS", "WAITING", "ROWS IN ADX", "LAST")
-	for _, of := range all {
-		snapshot := ""
-		if s := of.Snapshot; s != nil {
-			snapshot = fmt.Sprintf("%d rows", s.RowsDone)
-			if !s.Completed && s.RowsEstimated >= 0 {
-				snapshot = fmt.Sprintf("%d of about %d rows", s.RowsDone, s.RowsEstimated)
-			}
-		}
-		if len(of.Sinks) == 0 {
-			t.row(of.Table, of.Topic, snapshot, "-", "-", "-", "-", "-", "-")
-		}
-		for _, to := range of.Sinks {
-			last := "-"
-			if to.LastIngestedTime != nil {
-				last = to.LastIngestedTime.AsTime().Local().Format(time.DateTime)
-			}
-			t.row(of.Table, of.Topic, snapshot, to.Sink, to.TargetDatabase+"."+to.TargetTable, len(to.Partitions), to.RecordsWaiting, to.RowsIngested, last)
-		}
-	}
-}
-
 // late is how late the slowest way through a pipeline is: the sum of its segments.
 func late(p *adminv1.Pipeline) time.Duration {
 	var slowest time.Duration

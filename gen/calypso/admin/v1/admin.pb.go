@@ -371,8 +371,8 @@ func (x *GetHealthResponse) GetServices() []*ServiceHealth {
 // HealthCheck is one thing that admin looks at in a pipeline.
 type HealthCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is looked at: source_state, sink_state, fleet, capture, snapshot, slot, slot_space, progress, lag, delivery, ingestion,
-	// dead_letters, topics, tables.
+	// What is looked at: fleet, source_state, capture, snapshot, incremental_snapshot, slot, slot_space, progress, decoding, sink_state,
+	// ingestion, dead_letters, passed_over, lag, topics, tables, delivery, flow. A check that does not apply is not there.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it is about, where a pipeline has several of them: a connector, a fleet, a segment of the way.
 	Subject string     `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -1190,6 +1190,8 @@ type PipelineTable struct {
 	Topic string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
 	// Progress of the table's snapshot; absent if the running connector took none.
 	Snapshot *v11.TableSnapshot `protobuf:"bytes,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// What capture says of the table: state, counts, last change, version; absent while no worker runs the connector.
+	Captured *v11.CapturedTable `protobuf:"bytes,5,opt,name=captured,proto3" json:"captured,omitempty"`
 	// One for each sink of the pipeline that reads the topic, and for each of its targets.
 	Sinks         []*PipelineTableSink `protobuf:"bytes,4,rep,name=sinks,proto3" json:"sinks,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1243,6 +1245,13 @@ func (x *PipelineTable) GetTopic() string {
 func (x *PipelineTable) GetSnapshot() *v11.TableSnapshot {
 	if x != nil {
 		return x.Snapshot
+	}
+	return nil
+}
+
+func (x *PipelineTable) GetCaptured() *v11.CapturedTable {
+	if x != nil {
+		return x.Captured
 	}
 	return nil
 }
@@ -2032,11 +2041,12 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x19ListPipelineTablesRequest\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\"U\n" +
 	"\x1aListPipelineTablesResponse\x127\n" +
-	"\x06tables\x18\x01 \x03(\v2\x1f.calypso.admin.v1.PipelineTableR\x06tables\"\xb5\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x1f.calypso.admin.v1.PipelineTableR\x06tables\"\xf4\x01\n" +
 	"\rPipelineTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +
-	"\bsnapshot\x18\x03 \x01(\v2!.calypso.capture.v1.TableSnapshotR\bsnapshot\x129\n" +
+	"\bsnapshot\x18\x03 \x01(\v2!.calypso.capture.v1.TableSnapshotR\bsnapshot\x12=\n" +
+	"\bcaptured\x18\x05 \x01(\v2!.calypso.capture.v1.CapturedTableR\bcaptured\x129\n" +
 	"\x05sinks\x18\x04 \x03(\v2#.calypso.admin.v1.PipelineTableSinkR\x05sinks\"\xcf\x02\n" +
 	"\x11PipelineTableSink\x12\x12\n" +
 	"\x04sink\x18\x01 \x01(\tR\x04sink\x12'\n" +
@@ -2178,7 +2188,8 @@ var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(*v12.Sink)(nil),                   // 32: calypso.sink.v1.Sink
 	(*durationpb.Duration)(nil),        // 33: google.protobuf.Duration
 	(*v11.TableSnapshot)(nil),          // 34: calypso.capture.v1.TableSnapshot
-	(*v12.PartitionProgress)(nil),      // 35: calypso.sink.v1.PartitionProgress
+	(*v11.CapturedTable)(nil),          // 35: calypso.capture.v1.CapturedTable
+	(*v12.PartitionProgress)(nil),      // 36: calypso.sink.v1.PartitionProgress
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	0,  // 0: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
@@ -2207,34 +2218,35 @@ var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	28, // 23: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
 	19, // 24: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
 	34, // 25: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
-	20, // 26: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
-	35, // 27: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	28, // 28: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
-	33, // 29: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	23, // 30: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	24, // 31: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	25, // 32: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	27, // 33: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	2,  // 34: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	26, // 35: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	26, // 36: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	4,  // 37: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	11, // 38: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	13, // 39: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	15, // 40: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
-	17, // 41: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
-	21, // 42: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	5,  // 43: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	12, // 44: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	14, // 45: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	16, // 46: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
-	18, // 47: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
-	22, // 48: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	43, // [43:49] is the sub-list for method output_type
-	37, // [37:43] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	35, // 26: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
+	20, // 27: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
+	36, // 28: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	28, // 29: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	33, // 30: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	23, // 31: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	24, // 32: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	25, // 33: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	27, // 34: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	2,  // 35: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	26, // 36: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	26, // 37: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	4,  // 38: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	11, // 39: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	13, // 40: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	15, // 41: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	17, // 42: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	21, // 43: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	5,  // 44: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	12, // 45: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	14, // 46: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	16, // 47: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	18, // 48: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	22, // 49: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	44, // [44:50] is the sub-list for method output_type
+	38, // [38:44] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
