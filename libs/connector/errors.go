@@ -22,6 +22,7 @@ const (
 	ReasonConnectorExists   Reason = "CONNECTOR_EXISTS"
 	ReasonConfigInvalid     Reason = "CONFIG_INVALID"
 	ReasonCheckFailed       Reason = "CHECK_FAILED"
+	ReasonVersionNotFound   Reason = "VERSION_NOT_FOUND"
 	ReasonNotStopped        Reason = "NOT_STOPPED"
 	ReasonTaskNotFound      Reason = "TASK_NOT_FOUND"
 	ReasonPluginNotFound    Reason = "PLUGIN_NOT_FOUND"
@@ -71,8 +72,8 @@ func invalidHeading(problems int) string {
 }
 
 // errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that is not; nil if
-// all are.
-func errChecks(checks []Check) error {
+// all are. undone is what was not done for it: created, changed.
+func errChecks(undone string, checks []Check) error {
 	var message strings.Builder
 	failed := &errdetails.PreconditionFailure{}
 	for _, check := range checks {
@@ -87,7 +88,7 @@ func errChecks(checks []Check) error {
 		return nil
 	}
 	return failure(codes.FailedPrecondition, ReasonCheckFailed,
-		fmt.Sprintf("Nothing was created, since %d of %d checks failed:%s", len(failed.Violations), len(checks), message.String()), failed)
+		fmt.Sprintf("Nothing was %s, since %d of %d checks failed:%s", undone, len(failed.Violations), len(checks), message.String()), failed)
 }
 
 // invalidField is the error of one field of a request.

@@ -47,6 +47,18 @@ func TestNoRequestFailsTheService(t *testing.T) {
 				_, err := w.ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: n, Config: config, Offline: true})
 				return err
 			},
+			"plan": func() error {
+				_, err := w.PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: n, Config: config})
+				return err
+			},
+			"versions": func() error {
+				_, err := w.ListConfigVersions(ctx, &connectorv1.ListConfigVersionsRequest{Name: n})
+				return err
+			},
+			"rollback": func() error {
+				_, err := w.RollbackConnectorConfig(ctx, &connectorv1.RollbackConnectorConfigRequest{Name: n, Version: rapid.Int64().Draw(t, "version")})
+				return err
+			},
 			"restart": func() error {
 				_, err := w.RestartTask(ctx, &connectorv1.RestartTaskRequest{Name: n, Task: rapid.Int32().Draw(t, "task")})
 				return err
@@ -61,9 +73,13 @@ func TestNoRequestFailsTheService(t *testing.T) {
 				return err
 			},
 		}
-		what := rapid.SampledFrom([]string{"create", "update", "patch", "validate", "restart", "offsets", "delete"}).Draw(t, "call")
-		if err := calls[what](); !slices.Contains(blamed, status.Code(err)) {
+		what := rapid.SampledFrom([]string{"create", "update", "patch", "validate", "plan", "versions", "rollback", "restart", "offsets", "delete"}).Draw(t, "call")
+		err := calls[what]()
+		if !slices.Contains(blamed, status.Code(err)) {
 			t.Fatalf("%s: %v", what, err)
+		}
+		if err != nil && connector.ReasonOf(err) == "" {
+			t.Fatalf("%s: %v has no reason", what, err)
 		}
 	})
 }

@@ -206,6 +206,9 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 		}
 		return nil
 	})
+	if _, err := client.PatchConnectorConfig(t.Context(), &connectorv1.PatchConnectorConfigRequest{Name: "c0", Config: map[string]string{"errors.tolerance": "all"}}); err != nil {
+		t.Fatal(err)
+	}
 	for i := range members {
 		before := time.Now()
 		members[i].process.Kill()
@@ -222,6 +225,16 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 			}
 			return fmt.Errorf("%v", holders)
 		})
+	}
+	// None of the processes that took the calls is left; what they kept is.
+	later, err := grpc.NewClient(members[2].address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer later.Close()
+	kept, err := connectorv1.NewConnectorServiceClient(later).ListConfigVersions(t.Context(), &connectorv1.ListConfigVersionsRequest{Name: "c0"})
+	if err != nil || len(kept.GetVersions()) != 2 || kept.GetVersions()[0].GetConfig()["errors.tolerance"] != "all" || kept.GetVersions()[1].GetConfig()["errors.tolerance"] != "" {
+		t.Errorf("after all three were killed the versions are %v (%v)", kept, err)
 	}
 	for i := range members {
 		before := time.Now()

@@ -51,13 +51,31 @@ const (
 	targetKey      = "target-state-"
 	restartKey     = "restart-connector-"
 	restartTaskKey = "restart-task-"
+	// versionKey is Calypso's own: an earlier configuration. Kafka Connect passes over keys that it does not know.
+	versionKey = "config-version-"
 )
 
-// configRecord is the value of "connector-<name>".
+// configRecord is the value of "connector-<name>" and of "config-version-<place>-<name>".
 type configRecord struct {
 	Properties map[string]string `json:"properties"`
 	// Tasks is how many tasks the configuration asks for, found out when it was validated; 0 if unknown.
 	Tasks int `json:"tasks,omitempty"`
+	// Version counts the connector's configurations from 1; 0 in a record of a worker that did not count them.
+	Version int64 `json:"version,omitempty"`
+	// Made is when the version was made, in milliseconds since 1970, and Actor who made it.
+	Made  int64  `json:"made,omitempty"`
+	Actor string `json:"actor,omitempty"`
+	// Changed are the keys in which the version differs from the one before it, sorted.
+	Changed []string `json:"changed,omitempty"`
+}
+
+// keptVersions is how many configurations of a connector are kept, the present one included. The others are in a ring of
+// keptVersions-1 places, each a key of the compacted topic, so that a later version takes the place of the oldest.
+const keptVersions = 20
+
+// versionRecordKey is the key of an earlier version.
+func versionRecordKey(connector string, version int64) string {
+	return versionKey + strconv.FormatInt(version%(keptVersions-1), 10) + "-" + connector
 }
 
 // targetRecord is the value of "target-state-<name>". State cannot say STOPPED, as before KIP-875; StateV2 can.

@@ -58,7 +58,7 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 	if request.GetCheck() { // before the lock, since it takes long
 		v, err := s.creatable(name, plugin, config)
 		if err == nil {
-			err = errChecks(s.check(ctx, plugin, v))
+			err = errChecks("created", s.check(ctx, plugin, v))
 		}
 		if err != nil {
 			return nil, err
@@ -71,8 +71,7 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 		return nil, err
 	}
 	if err := s.store.append(ctx, s.config.ConfigTopic, name,
-		entry{targetKey + name, wanted.record()},
-		entry{connectorKey + name, configRecord{v.config, v.tasks}}); err != nil {
+		append([]entry{{targetKey + name, wanted.record()}}, s.versioned(ctx, snapshot{}, v)...)...); err != nil {
 		return nil, err
 	}
 	s.warn(name, v.warnings)
@@ -126,51 +125,94 @@ func (s *service) UpdateConnectorConfig(ctx context.Context, request *connectorv
 	if err := s.store.usable(); err != nil {
 		return nil, storeUnavailable(err)
 	}
-	s.changing.Lock()
-	defer s.changing.Unlock()
-	earlier, exists := s.store.get(name)
-	if exists {
-		if _, ok := s.plugins.of(earlier.config); !ok {
-			return nil, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.config["connector.class"]))
+	if request.GetCheck() { // before the lock, since it takes long
+		earlier, err := s.replaceable(name)
+		if err == nil {
+			err = s.checkConfig(ctx, plugin, config, earlier)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	connector, warnings, err := s.put(ctx, name, plugin, config, earlier, exists)
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	earlier, err := s.replaceable(name)
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.UpdateConnectorConfigResponse{Connector: connector, Created: !exists, Warnings: warnings}, nil
+	connector, warnings, err := s.put(ctx, name, plugin, config, earlier)
+	if err != nil {
+		return nil, err
+	}
+	return &connectorv1.UpdateConnectorConfigResponse{Connector: connector, Created: earlier.stored == nil, Warnings: warnings}, nil
+}
+
+// replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no configuration.
+func (s *service) replaceable(name string) (snapshot, error) {
+	earlier, exists := s.store.get(name)
+	if !exists {
+		return snapshot{}, nil
+	}
+	if _, ok := s.plugins.of(earlier.config); !ok {
+		return snapshot{}, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.config["connector.class"]))
+	}
+	return earlier, nil
+}
+
+// checkConfig looks at Kafka and at the source or target of a configuration that shall replace an earlier one.
+func (s *service) checkConfig(ctx context.Context, plugin Plugin, config map[string]string, earlier snapshot) error {
+	v := s.validate(plugin, config, earlier.configOrNil())
+	if len(v.problems) > 0 {
+		return errInvalid(v.problems)
+	}
+	return errChecks("changed", s.check(ctx, plugin, v))
 }
 
 func (s *service) PatchConnectorConfig(ctx context.Context, request *connectorv1.PatchConnectorConfigRequest) (*connectorv1.PatchConnectorConfigResponse, error) {
+	if request.GetCheck() { // before the lock, since it takes long
+		earlier, config, plugin, err := s.merged(request)
+		if err == nil {
+			err = s.checkConfig(ctx, plugin, config, earlier)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	earlier, _, err := s.ours(request.GetName())
+	earlier, config, plugin, err := s.merged(request)
 	if err != nil {
 		return nil, err
 	}
-	merged := maps.Clone(earlier.config)
-	maps.Copy(merged, request.GetConfig())
-	for _, key := range request.GetRemove() {
-		delete(merged, key)
-	}
-	name, config, plugin, err := s.named(earlier.name, merged)
-	if err != nil {
-		return nil, err
-	}
-	connector, warnings, err := s.put(ctx, name, plugin, config, earlier, true)
+	connector, warnings, err := s.put(ctx, earlier.name, plugin, config, earlier)
 	if err != nil {
 		return nil, err
 	}
 	return &connectorv1.PatchConnectorConfigResponse{Connector: connector, Warnings: warnings}, nil
 }
 
-// put replaces a configuration; s.changing is held.
-func (s *service) put(ctx context.Context, name string, plugin Plugin, config map[string]string, earlier snapshot, exists bool) (*connectorv1.Connector, []string, error) {
+// merged is the configuration that a patch makes of the present one.
+func (s *service) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier snapshot, config map[string]string, plugin Plugin, err error) {
+	if earlier, _, err = s.ours(request.GetName()); err != nil {
+		return earlier, nil, plugin, err
+	}
+	merged := maps.Clone(earlier.config)
+	maps.Copy(merged, request.GetConfig())
+	for _, key := range request.GetRemove() {
+		delete(merged, key)
+	}
+	_, config, plugin, err = s.named(earlier.name, merged)
+	return earlier, config, plugin, err
+}
+
+// put replaces a configuration, or makes a connector that does not exist; s.changing is held.
+func (s *service) put(ctx context.Context, name string, plugin Plugin, config map[string]string, earlier snapshot) (*connectorv1.Connector, []string, error) {
+	exists := earlier.stored != nil
 	v := s.validate(plugin, config, earlier.configOrNil())
 	if len(v.problems) > 0 {
 		return nil, nil, errInvalid(v.problems)
 	}
-	entries := []entry{{connectorKey + name, configRecord{v.config, v.tasks}}}
+	entries := s.versioned(ctx, earlier, v)
 	if !exists {
 		entries = append([]entry{{targetKey + name, targetStarted.record()}}, entries...)
 	}
@@ -194,8 +236,13 @@ func (s *service) DeleteConnector(ctx context.Context, request *connectorv1.Dele
 		return nil, err
 	}
 	name := connector.name
-	// The target goes last: without it a connector would be started.
-	entries := []entry{{key: connectorKey + name}, {key: restartKey + name}}
+	// The versions go first, so that a connector of the same name never finds another's; the target goes last: without it a
+	// connector would be started.
+	var entries []entry
+	for key := range s.store.history(name) {
+		entries = append(entries, entry{key: key})
+	}
+	entries = append(entries, entry{key: connectorKey + name}, entry{key: restartKey + name})
 	for n := range connector.tasks {
 		entries = append(entries, entry{key: restartTaskKey + taskID{name, n}.String()})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -296,6 +297,13 @@ func (s *store) get(name string) (snapshot, bool) {
 		return snapshot{}, false
 	}
 	return snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()}, true
+}
+
+// history returns the earlier configurations of a connector by the keys of their records, in no order.
+func (s *store) history(name string) map[string]configRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.view.earlier[name])
 }
 
 // configured are the connectors without their statuses, unsorted.

@@ -12,6 +12,8 @@ type view struct {
 	connectors map[string]*stored
 	statuses   map[string]*connectorStatuses
 	targets    map[string]target // also of names without a configuration: the target is written first
+	// earlier are the configurations that connectors had before, by the keys of their records.
+	earlier map[string]map[string]configRecord
 }
 
 // stored is one connector's configuration. It is never changed after it was put into the view.
@@ -23,6 +25,8 @@ type stored struct {
 	configured int64
 	config     map[string]string
 	tasks      int // as recorded, 0 if unknown
+	// record is what is said about the configuration as a version.
+	record configRecord
 }
 
 // connectorStatuses is what the status topic says about a connector, which need not exist any more.
@@ -33,7 +37,7 @@ type connectorStatuses struct {
 }
 
 func newView() *view {
-	return &view{connectors: map[string]*stored{}, statuses: map[string]*connectorStatuses{}, targets: map[string]target{}}
+	return &view{connectors: map[string]*stored{}, statuses: map[string]*connectorStatuses{}, targets: map[string]target{}, earlier: map[string]map[string]configRecord{}}
 }
 
 // restart is a request that a worker acts on once.
@@ -45,7 +49,7 @@ type restart struct {
 // applyConfig takes a record of the config topic; nil value means a tombstone. It returns the connector it is about
 // and, if the record is one, the request to restart.
 func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (changed string, request *restart, err error) {
-	prefix, name := cutPrefixes(key, connectorKey, targetKey, restartKey, restartTaskKey)
+	prefix, name := cutPrefixes(key, connectorKey, targetKey, restartKey, restartTaskKey, versionKey)
 	switch prefix {
 	case connectorKey:
 		if value == nil {
@@ -56,7 +60,7 @@ func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (c
 		if err != nil {
 			return "", nil, err
 		}
-		v.connectors[name] = &stored{name: name, generation: offset, configured: timestamp, config: record.Properties, tasks: record.Tasks}
+		v.connectors[name] = &stored{name: name, generation: offset, configured: timestamp, config: record.Properties, tasks: record.Tasks, record: record}
 	case targetKey:
 		if value == nil {
 			delete(v.targets, name)
@@ -83,10 +87,36 @@ func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (c
 			name = record.Connector
 		}
 		return "", &restart{name, record}, nil
+	case versionKey:
+		return "", nil, v.applyVersion(key, name, value)
 	default:
 		return "", nil, nil // other keys of Kafka Connect's own, such as session-key
 	}
 	return name, nil, nil
+}
+
+// applyVersion takes the record of an earlier configuration; rest is its key without the prefix.
+func (v *view) applyVersion(key, rest string, value []byte) error {
+	_, name, ok := strings.Cut(rest, "-")
+	if !ok {
+		return nil
+	}
+	if value == nil {
+		delete(v.earlier[name], key)
+		if len(v.earlier[name]) == 0 {
+			delete(v.earlier, name)
+		}
+		return nil
+	}
+	record, err := decodeRecord[configRecord](key, value)
+	if err != nil {
+		return err
+	}
+	if v.earlier[name] == nil {
+		v.earlier[name] = map[string]configRecord{}
+	}
+	v.earlier[name][key] = record
+	return nil
 }
 
 // applyStatus takes a record of the status topic and returns the connector it is about.

@@ -61,8 +61,44 @@ func TestANameThatEndsLikeATaskIsNotMistaken(t *testing.T) {
 	}
 }
 
+func TestVersionsOutliveCompactionAndEndWithTheConnector(t *testing.T) {
+	const name = "orders-1-2"
+	written := map[string][]byte{} // what compaction leaves
+	for version := int64(1); version <= 50; version++ {
+		record, err := json.Marshal(configRecord{Version: version})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written[versionRecordKey(name, version)] = record
+		written[versionRecordKey("1-"+name, version)] = record
+	}
+	v := newView()
+	for key, value := range written {
+		if _, _, err := v.applyConfig(1, 2, key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(v.earlier) != 2 || len(v.earlier[name]) != keptVersions-1 {
+		t.Fatalf("%d connectors, %d versions of one", len(v.earlier), len(v.earlier[name]))
+	}
+	for _, record := range v.earlier[name] {
+		if record.Version <= 50-(keptVersions-1) {
+			t.Errorf("version %d is kept", record.Version)
+		}
+	}
+	for key := range written {
+		if _, _, err := v.applyConfig(1, 2, key, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(v.earlier) != 0 {
+		t.Errorf("tombstones leave %v", v.earlier)
+	}
+}
+
 func FuzzRecordsAreReadWithoutPanic(f *testing.F) {
 	f.Add("connector-a", []byte(`{"properties":{"a":"b"},"tasks":2}`))
+	f.Add("config-version-3-a", []byte(`{"properties":{"a":"b"},"version":3,"changed":["a"]}`))
 	f.Add("target-state-a", []byte(`{"state":"X"}`))
 	f.Add("restart-task-a-1", []byte(`{"connector":"a","task":1}`))
 	f.Add("status-task-a-99999999999999999999", []byte(`{}`))

@@ -48,7 +48,7 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 }
 
 // userKey is the metadata in which the HTTP side names the user to the server inside.
-const userKey = "calypso-user"
+const userKey = rpc.CallerKey
 
 // caller finds out who calls: by what the HTTP side says, a certificate, or credentials.
 func (a authorizer) caller(ctx context.Context) (user, error) {
@@ -84,10 +84,10 @@ func hostOf(ctx context.Context) string {
 	return host
 }
 
-// changes reports whether a call changes anything. Validations and comparisons need an operator for what they cost.
+// changes reports whether a call changes anything. Validations, plans and comparisons need an operator for what they cost.
 func changes(method string) bool {
 	name := method[strings.LastIndexByte(method, '/')+1:]
-	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Verify")
+	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Plan") && !strings.HasPrefix(name, "Verify")
 }
 
 func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
@@ -100,7 +100,7 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	}
 	name := connectorOf(q)
 	before := a.configBefore(ctx, q, name)
-	answer, err := handle(ctx, q)
+	answer, err := handle(rpc.WithCaller(ctx, caller.name), q)
 	event := &connectorv1.Event{Actor: caller.name, Action: info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:], Connector: name}
 	if err != nil {
 		event.Error = status.Convert(err).Message()
@@ -133,7 +133,7 @@ func connectorOf(q any) string {
 // configBefore is the configuration that a request is about to change, with secrets masked; nil if there is none.
 func (a authorizer) configBefore(ctx context.Context, q any, name string) map[string]string {
 	switch q.(type) {
-	case *connectorv1.UpdateConnectorConfigRequest, *connectorv1.PatchConnectorConfigRequest:
+	case *connectorv1.UpdateConnectorConfigRequest, *connectorv1.PatchConnectorConfigRequest, *connectorv1.RollbackConnectorConfigRequest:
 		r, err := a.router.GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
 		if err == nil {
 			return r.Connector.Config

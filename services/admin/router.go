@@ -89,6 +89,18 @@ func (r *router) UpdateConnectorConfig(ctx context.Context, q *connectorv1.Updat
 	return byClass(ctx, r, q.Config, q, connectorv1.ConnectorServiceClient.UpdateConnectorConfig)
 }
 
+func (r *router) PlanConnectorConfig(ctx context.Context, q *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
+	return byClass(ctx, r, q.Config, q, connectorv1.ConnectorServiceClient.PlanConnectorConfig)
+}
+
+func (r *router) ListConfigVersions(ctx context.Context, q *connectorv1.ListConfigVersionsRequest) (*connectorv1.ListConfigVersionsResponse, error) {
+	return byName(ctx, r, q, connectorv1.ConnectorServiceClient.ListConfigVersions)
+}
+
+func (r *router) RollbackConnectorConfig(ctx context.Context, q *connectorv1.RollbackConnectorConfigRequest) (*connectorv1.RollbackConnectorConfigResponse, error) {
+	return byName(ctx, r, q, connectorv1.ConnectorServiceClient.RollbackConnectorConfig)
+}
+
 func (r *router) GetConnector(ctx context.Context, q *connectorv1.GetConnectorRequest) (*connectorv1.GetConnectorResponse, error) {
 	return byName(ctx, r, q, connectorv1.ConnectorServiceClient.GetConnector)
 }

@@ -66,7 +66,7 @@ func (t *task) session(ctx context.Context) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
-	if t.settings.snapshot.mode == "initial_only" || t.settings.snapshot.mode == "configuration_based" && !t.settings.snapshot.stream {
+	if !s.streams() {
 		t.board.idle("The snapshot is complete and streaming is off (snapshot.mode).")
 		<-ctx.Done()
 		return nil
@@ -202,9 +202,7 @@ func (s *session) marks() bool {
 	return s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 && s.plugin == "pgoutput" || s.plugin == "wal2json"
 }
 
-func (s *session) streams() bool {
-	return s.settings.snapshot.mode != "initial_only" && (s.settings.snapshot.mode != "configuration_based" || s.settings.snapshot.stream)
-}
+func (s *session) streams() bool { return s.settings.snapshot.streams() }
 
 // checkTables names what is wrong with the captured tables.
 func (s *session) checkTables() error {

@@ -106,7 +106,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 			Name: v.String("publication.name"), Mode: pgrepl.PublicationMode(strings.ToLower(v.String("publication.autocreate.mode"))),
 			ViaRoot: v.Bool("publish.via.partition.root"),
 		},
-		confirm:  v.Bool("flush.lsn.source") && !strings.EqualFold(v.String("lsn.flush.mode"), "manual"),
+		confirm:  confirms(v),
 		status:   v.Duration("status.update.interval.ms"),
 		mismatch: strings.ToLower(v.String("offset.mismatch.strategy")),
 		snapshot: snapshotSettings{
@@ -130,13 +130,8 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	if strings.EqualFold(v.String("database.connection.factory.class"), "entra") {
 		s.connection.Token = entraToken()
 	}
-	switch p := strings.ToLower(v.String("plugin.name")); {
-	case strings.HasPrefix(p, "wal2json"):
-		s.plugin, s.wal2jsonFormat = "wal2json", 2
-	case p == "decoderbufs" && v.Has("plugin.name"):
-		s.plugin = "decoderbufs"
-	default:
-		s.plugin = "pgoutput"
+	if s.plugin = outputPlugin(v); s.plugin == "wal2json" {
+		s.wal2jsonFormat = 2
 	}
 	for kv := range strings.SplitSeq(v.String("slot.stream.params"), ";") {
 		if kv = strings.TrimSpace(kv); kv == "" {
@@ -190,6 +185,27 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		s.oversized.topic = s.prefix + "-oversized"
 	}
 	return s, nil
+}
+
+// outputPlugin is the plugin that is asked for: pgoutput, wal2json or decoderbufs.
+func outputPlugin(v catalogue.Values) string {
+	switch p := strings.ToLower(v.String("plugin.name")); {
+	case strings.HasPrefix(p, "wal2json"):
+		return "wal2json"
+	case p == "decoderbufs" && v.Has("plugin.name"):
+		return p
+	}
+	return "pgoutput"
+}
+
+// confirms says whether this connector confirms positions to the server.
+func confirms(v catalogue.Values) bool {
+	return v.Bool("flush.lsn.source") && !strings.EqualFold(v.String("lsn.flush.mode"), "manual")
+}
+
+// streams says whether changes are streamed, or tables are only read.
+func (s snapshotSettings) streams() bool {
+	return s.mode != "initial_only" && (s.mode != "configuration_based" || s.stream)
 }
 
 // snapshotMode gives older names their present meaning.

@@ -26,9 +26,11 @@ func newCatalogue() (*catalogue.Catalogue, error) {
 func clusterKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "kusto.ingestion.url", Aliases: []string{"kusto.url"}, Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupCluster, Check: endpoint,
-			Doc: "Address of the cluster's data management service, https://ingest-<cluster>.<region>.kusto.windows.net. It or kusto.query.url is required; the other follows from it."},
+			Doc:          "Address of the cluster's data management service, https://ingest-<cluster>.<region>.kusto.windows.net. It or kusto.query.url is required; the other follows from it.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTarget, Doc: "Rows go to the new cluster from the committed offsets on; what is in the old one stays there. Batches that were under way may come into both."}}},
 		{Name: "kusto.query.url", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.High, Group: groupCluster, Check: endpoint,
-			Doc: "Address of the cluster's engine, https://<cluster>.<region>.kusto.windows.net."},
+			Doc:          "Address of the cluster's engine, https://<cluster>.<region>.kusto.windows.net.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTarget, Doc: "Rows go to the new cluster from the committed offsets on; what is in the old one stays there. Batches that were under way may come into both."}}},
 		{Name: "kusto.trusted.hosts", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupCluster,
 			Doc: "Host names, or suffixes that start with a dot, that may be given data and credentials besides Azure's and this machine."},
 		{Name: "kusto.tls.ca.file", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupCluster,
@@ -59,7 +61,11 @@ func tableKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "kusto.tables.topics.mapping", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: groupTables,
 			Check: func(text string) error { _, err := route.Parse(text); return err },
-			Doc:   "JSON array of {topic, db, table, format, mapping, streaming}; single quotes may stand for double ones. The topic * takes every topic not named; with regex: true the topic is a regular expression whose groups db, table and mapping may use ($1)."},
+			Doc:   "JSON array of {topic, db, table, format, mapping, streaming}; single quotes may stand for double ones. The topic * takes every topic not named; with regex: true the topic is a regular expression whose groups db, table and mapping may use ($1).",
+			Consequences: []catalogue.Consequence{
+				{Effect: catalogue.NewTarget, Doc: "Rows of a topic whose table or database changes go to the new one from the committed offsets on; earlier rows stay where they are. Batches that were under way may come into both. The table and its mapping must exist, or auto.create make them."},
+				{Effect: catalogue.RowsChange, Doc: "Another mapping or format counts from the next batch on; rows in the table stay as they are."},
+			}},
 		{Name: "kusto.validation.table.enable", Type: catalogue.Boolean, Default: catalogue.Default("true"), Importance: catalogue.Low, Group: groupTables,
 			Doc: "Whether databases, tables and mappings are checked at the start. Without, a fault shows with the first batch."},
 		{Name: "auto.create", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
@@ -67,11 +73,13 @@ func tableKeys() []catalogue.Key {
 		{Name: "auto.evolve", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
 			Doc: "Adds a column where a record's schema has a field that the table lacks. No column's type is ever changed, since that would wipe its data."},
 		{Name: "table.form", Type: catalogue.String, Default: catalogue.Default(formRows), Allowed: []string{formRows, formChanges}, Importance: catalogue.Medium, Group: groupTables,
-			Doc: "rows ingests rows as the transforms leave them. changes makes an append-only table of changes: deletes become rows too, and each row has _op, _ts, _lsn, _seq, _tx and _deleted."},
+			Doc:          "rows ingests rows as the transforms leave them. changes makes an append-only table of changes: deletes become rows too, and each row has _op, _ts, _lsn, _seq, _tx and _deleted.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "changes appends deletes as rows and adds the columns _op, _ts, _lsn, _seq, _tx and _deleted, which table and mapping must have; rows stops both. Rows in the table stay as they are."}}},
 		{Name: "current.state", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
 			Doc: "With table.form=changes, makes a materialized view and the function <table>_current, which gives the latest state of each key that is not deleted."},
 		{Name: "metadata.columns", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupTables,
-			Doc: "Columns about the record that are added to each row, out of _topic, _partition, _offset, _timestamp, _key, _headers."},
+			Doc:          "Columns about the record that are added to each row, out of _topic, _partition, _offset, _timestamp, _key, _headers.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "Rows have other columns from the next batch on: table and mapping must have them. Rows in the table stay as they are."}}},
 		{Name: "values.check", Type: catalogue.String, Default: catalogue.Default(checkRefuse), Allowed: []string{checkRefuse, checkNull, checkOff}, Importance: catalogue.Medium, Group: groupTables,
 			Doc: "What becomes of a row with a value that Kusto would silently store as null or cut off: refuse handles it as an error of the row (behavior.on.error), null sends it all the same and counts it, off does not look."},
 	}
@@ -80,13 +88,16 @@ func tableKeys() []catalogue.Key {
 func batchKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "flush.size.bytes", Type: catalogue.Long, Default: catalogue.Default("1048576"), Check: catalogue.AtLeast(100), Importance: catalogue.Medium, Group: groupBatches,
-			Doc: "Bytes of rows, before compression, from which on a partition's batch may be sent, at least 100. While earlier batches of the partition are under way a batch goes on growing up to flush.max.bytes, so that extents stay few."},
+			Doc:          "Bytes of rows, before compression, from which on a partition's batch may be sent, at least 100. While earlier batches of the partition are under way a batch goes on growing up to flush.max.bytes, so that extents stay few.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "Batches that were recorded before the change are repeated as they were cut; the new bounds count from the next one on."}}},
 		{Name: "flush.interval.ms", Type: catalogue.Long, Default: catalogue.Default("30000"), Check: catalogue.AtLeast(10), Importance: catalogue.High, Group: groupBatches,
-			Doc: "Longest time in milliseconds that a row waits for its batch to fill, at least 10."},
+			Doc:          "Longest time in milliseconds that a row waits for its batch to fill, at least 10.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "Batches that were recorded before the change are repeated as they were cut; the new bounds count from the next one on."}}},
 		{Name: "streaming.linger.ms", Type: catalogue.Long, Default: catalogue.Default("20"), Check: catalogue.AtLeast(0), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "Longest time in milliseconds that a row waits for others before it is streamed (ingestion.mode streaming or adaptive). While a request of the partition is under way rows wait for its answer, at most flush.interval.ms, so a slow cluster gets fewer and larger requests."},
 		{Name: "flush.max.bytes", Type: catalogue.Long, Default: catalogue.Default("33554432"), Check: catalogue.AtLeast(1024), Importance: catalogue.Low, Group: groupBatches,
-			Doc: "Bytes of rows, before compression, at which a batch is always sent."},
+			Doc:          "Bytes of rows, before compression, at which a batch is always sent.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "Batches that were recorded before the change are repeated as they were cut; the new bounds count from the next one on."}}},
 		{Name: "max.in.flight.batches", Type: catalogue.Int, Default: catalogue.Default("4"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "How many batches of one partition may be under way at once. Offsets are committed in order all the same."},
 		{Name: "buffer.memory.bytes", Type: catalogue.Long, Default: catalogue.Default("67108864"), Check: catalogue.AtLeast(1 << 20), Importance: catalogue.Low, Group: groupBatches,
@@ -99,13 +110,19 @@ func batchKeys() []catalogue.Key {
 func deliveryKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "delivery.guarantee", Type: catalogue.String, Default: catalogue.Default(exactlyOnce), Allowed: []string{exactlyOnce, atLeastOnce}, Importance: catalogue.High, Group: groupDelivery,
-			Doc: "exactly_once records each batch's offsets before it is sent, tags it (ingest-by) and has the cluster skip a tag it has seen; it holds for queued and inline ingestion. at_least_once uses no tags, which lets the cluster merge batches."},
+			Doc: "exactly_once records each batch's offsets before it is sent, tags it (ingest-by) and has the cluster skip a tag it has seen; it holds for queued and inline ingestion. at_least_once uses no tags, which lets the cluster merge batches.",
+			Consequences: []catalogue.Consequence{
+				{Effect: catalogue.Guarantee, When: losesExactlyOnce, Doc: "With at_least_once batches are no longer tagged, so a batch that is sent twice is in the table twice."},
+				{Effect: catalogue.Guarantee, When: gainsExactlyOnce, Doc: "From the next batch on each record is in the table once, with queued and inline ingestion; what came in twice before stays."},
+			}},
 		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(modeAuto), Allowed: []string{modeAuto, modeQueued, modeStreaming, modeAdaptive, modeInline}, Importance: catalogue.Medium, Group: groupDelivery,
-			Doc: "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams while a table takes less than 4 GB an hour, the rate up to which ADX advises streaming, at least once, and queues what comes faster, exactly once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion."},
+			Doc:          "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams while a table takes less than 4 GB an hour, the rate up to which ADX advises streaming, at least once, and queues what comes faster, exactly once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.Guarantee, When: beginsStreaming, Doc: "Streaming delivers at least once, and the table needs a streaming ingestion policy: .alter table <table> policy streamingingestion enable."}}},
 		{Name: "ingestion.status.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("1800000"), Check: catalogue.AtLeast(1000), Importance: catalogue.Low, Group: groupDelivery,
 			Doc: "After how many milliseconds without a final status a queued batch is sent again, at least 1000. It must exceed the table's batching time. With exactly_once the cluster skips the batch if the first one came in after all; with at_least_once it may come in twice."},
 		{Name: "tags.retention", Type: catalogue.String, Default: catalogue.Default("7.00:00:00"), Importance: catalogue.Low, Group: groupDelivery,
-			Doc: "How long the cluster keeps ingest-by tags, as a time span; it is set on tables whose policy says nothing. A batch that is sent again later than this is ingested again. Empty leaves the policy alone."},
+			Doc:          "How long the cluster keeps ingest-by tags, as a time span; it is set on tables whose policy says nothing. A batch that is sent again later than this is ingested again. Empty leaves the policy alone.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "It is set on tables whose policy says nothing. Where the sink, or you, set one before, alter it: .alter table <table> policy extent_tags_retention."}}},
 		{Name: "behavior.on.error", Type: catalogue.String, Default: catalogue.Default("FAIL"), Allowed: []string{"FAIL", "LOG", "IGNORE"}, Importance: catalogue.High, Group: groupErrors,
 			Doc: "What becomes of a row that cannot be delivered: FAIL stops the task with the reason; LOG and IGNORE pass over it, to the dead letter topic if there is one. Outages never count: they are waited for."},
 		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Check: catalogue.AtLeast(0), Importance: catalogue.Low, Group: groupErrors,
@@ -113,11 +130,15 @@ func deliveryKeys() []catalogue.Key {
 		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Longest pause between two attempts in milliseconds. Pauses grow from 100 ms and vary at random; the service's Retry-After is respected."},
 		{Name: "misc.deadletterqueue.bootstrap.servers", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
-			Doc: "Brokers of the dead letter topic. They are connected to with the other misc.deadletterqueue keys only; if it is empty, dead letters go to the worker's own brokers as the worker connects to them."},
+			Doc:          "Brokers of the dead letter topic. They are connected to with the other misc.deadletterqueue keys only; if it is empty, dead letters go to the worker's own brokers as the worker connects to them.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTopics, Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
 		{Name: "misc.deadletterqueue.topic.name", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
-			Doc: "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty."},
+			Doc:          "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTopics, Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
 		{Name: "misc.deadletterqueue.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer, by Kafka's name: security.protocol, sasl.mechanism (PLAIN, SCRAM) and sasl.jaas.config, ssl.truststore and ssl.keystore in PEM, client.id, compression.type, linger.ms, max.request.size. Others have no effect, which a warning says."},
 		{Name: "consumer.override.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
+		{Name: "consumer.override.group.id", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "Consumer group of the tasks, which keeps their offsets; connect-<connector> if it is not set.",
+			Consequences: []catalogue.Consequence{{Effect: catalogue.NewOffsets, Doc: "Offsets are kept by group: a new one begins at the start of the topics (consumer.override.auto.offset.reset), and rows that were ingested already come in again."}}},
 		{Name: "consumer.override.max.poll.interval.ms", Type: catalogue.Long, Importance: catalogue.Low, Group: groupConsumer, Doc: "Longest time between two polls in milliseconds.",
 			Unsupported: "polling does not wait for ingestion: a partition whose rows cannot be ingested yet is paused."},
 		{Name: "consumer.override.max.poll.records", Type: catalogue.Int, Importance: catalogue.Low, Group: groupConsumer, Doc: "Most records a poll returns.",
@@ -135,4 +156,24 @@ func endpoint(text string) error {
 	}
 	_, err := kusto.DeriveEndpoints(strings.TrimSpace(text), "")
 	return err
+}
+
+// The conditions below are those of settings.go and tables.go.
+
+func exact(v catalogue.Values) bool {
+	return strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce)
+}
+
+func losesExactlyOnce(before, after catalogue.Values) bool { return exact(before) && !exact(after) }
+
+func gainsExactlyOnce(before, after catalogue.Values) bool { return !exact(before) && exact(after) }
+
+// mayStream says whether an ingestion mode streams by itself; with auto the topic's mapping says so.
+func mayStream(v catalogue.Values) bool {
+	mode := strings.ToLower(v.String("ingestion.mode"))
+	return mode == modeStreaming || mode == modeAdaptive
+}
+
+func beginsStreaming(before, after catalogue.Values) bool {
+	return !mayStream(before) && mayStream(after)
 }

@@ -86,7 +86,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		changes: strings.EqualFold(v.String("table.form"), formChanges), currentState: v.Bool("current.state"), valuesCheck: strings.ToLower(v.String("values.check")),
 		flushSize: v.Int64("flush.size.bytes"), flushInterval: v.Duration("flush.interval.ms"), flushMax: v.Int64("flush.max.bytes"), linger: v.Duration("streaming.linger.ms"),
 		maxInFlight: v.Int("max.in.flight.batches"), bufferMemory: v.Int64("buffer.memory.bytes"),
-		exact: strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
+		exact: exact(v), mode: strings.ToLower(v.String("ingestion.mode")), tagRetention: v.String("tags.retention"),
 		maxBackoff: v.Duration("errors.retry.backoff.time.ms"), statusTimeout: v.Duration("ingestion.status.timeout.ms"),
 		topics: v.List("topics"), regex: strings.TrimSpace(v.String("topics.regex")),
 	}

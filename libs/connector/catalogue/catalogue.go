@@ -1,6 +1,6 @@
-// Package catalogue declares configuration keys once: name, aliases, type, default, importance, documentation and
-// secrecy. Validation, Kafka Connect's validate answer, the reference page and the masking of secrets all follow from
-// the declaration. Keys and values are strings, as in Kafka Connect; a connector reads them through Values, which
+// Package catalogue declares configuration keys once: name, aliases, type, default, importance, documentation, secrecy and what a
+// change leads to. Validation, Kafka Connect's validate answer, plans, the reference page and the masking of secrets all follow
+// from the declaration. Keys and values are strings, as in Kafka Connect; a connector reads them through Values, which
 // has already checked them.
 package catalogue
 
@@ -84,6 +84,8 @@ type Key struct {
 	Allowed []string
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
+	// Consequences are what a change of the value leads to, besides that the tasks start anew.
+	Consequences []Consequence
 	// Unsupported says why the key has no effect here; empty if it is supported.
 	Unsupported string
 	// ChangesData marks an unsupported key that would change what data comes out: setting it is an error, not a warning.

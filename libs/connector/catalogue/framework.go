@@ -17,10 +17,25 @@ const (
 	groupClients     = "Client Overrides"
 )
 
+// What adding and removing topics of a sink leads to.
+const (
+	topicsAdded   = "Topics that are added are read from their start (consumer.override.auto.offset.reset), or where the connector's consumer group left them, and need a table to go to."
+	topicsRemoved = "Topics that are no longer named are not read any more. Their offsets stay with the consumer group, and rows in the table stay."
+)
+
 // SourceFramework declares Kafka Connect's own keys of a source connector (org.apache.kafka.connect.runtime.
 // SourceConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
 func SourceFramework() []Key {
-	return append(common(),
+	const written = "Records written before the change stay as they are."
+	shared := leadingTo(common(), map[string]Consequence{
+		"key.converter":     {Effect: KeysChange, Doc: "Keys get other bytes, so a row's records may go to another partition than before: their order across the change is not kept, and compaction keeps the last record under the old key. Readers must follow. " + written},
+		"value.converter":   {Effect: RowsChange, Doc: "Values are written in another form: readers, such as value.converter of the sink, must follow. " + written},
+		"key.converter.*":   {Effect: KeysChange, Doc: "Keys may get other bytes, and a row's records then go to another partition than before. Readers must follow. " + written},
+		"value.converter.*": {Effect: RowsChange, Doc: "Values may be written in another form: readers must follow. " + written},
+		"transforms":        {Effect: RowsChange, Doc: "Records look different, or go to other topics, from now on: sinks, mappings and tables must follow. " + written},
+		"transforms.*":      {Effect: RowsChange, Doc: "Records look different, or go to other topics, from now on: sinks, mappings and tables must follow. " + written},
+	})
+	return append(shared,
 		Key{Name: "topic.creation.groups", Type: List, Default: Default(""), Importance: Low, Group: groupTopics, Width: Wide,
 			DisplayName: "Topic Creation Groups", Doc: "Names of groups of settings for the topics that the connector creates, besides the group default."},
 		Key{Name: "topic.creation.*", Type: String, Importance: Low, Group: groupTopics, Width: Wide,
@@ -45,13 +60,24 @@ func SourceFramework() []Key {
 // SinkFramework declares Kafka Connect's own keys of a sink connector (org.apache.kafka.connect.runtime.
 // SinkConnectorConfig), in its order. A connector that cannot honour one declares it again with Unsupported.
 func SinkFramework() []Key {
-	return append(common(),
+	const read = "Records are read in another form from the committed offsets on, also those that are in the topics already: it must fit what the source wrote."
+	const shaped = "Rows are shaped differently from the committed offsets on; rows in the table stay as they are."
+	shared := leadingTo(common(), map[string]Consequence{
+		"value.converter":   {Effect: RowsChange, Doc: read},
+		"value.converter.*": {Effect: RowsChange, Doc: read},
+		"transforms":        {Effect: RowsChange, Doc: shaped},
+		"transforms.*":      {Effect: RowsChange, Doc: shaped},
+	})
+	return append(shared,
 		Key{Name: "topics", Type: List, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
-			DisplayName: "Topics", Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set."},
+			DisplayName: "Topics", Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set.",
+			Consequences: []Consequence{{Effect: TopicsAdded, When: ListGrows("topics"), Doc: topicsAdded}, {Effect: TopicsRemoved, When: ListShrinks("topics"), Doc: topicsRemoved}}},
 		Key{Name: "topics.regex", Type: String, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
-			DisplayName: "Topics regex", Doc: "Regular expression (RE2) of the topics to consume. Either topics or topics.regex is set."},
+			DisplayName: "Topics regex", Doc: "Regular expression (RE2) of the topics to consume. Either topics or topics.regex is set.",
+			Consequences: []Consequence{{Effect: TopicsAdded, Doc: topicsAdded}, {Effect: TopicsRemoved, Doc: topicsRemoved}}},
 		Key{Name: "errors.deadletterqueue.topic.name", Type: String, Default: Default(""), Importance: Medium, Group: groupErrors, Width: Middle,
-			DisplayName: "Dead Letter Queue Topic Name", Doc: "Topic for records that cannot be delivered; no such topic if empty."},
+			DisplayName: "Dead Letter Queue Topic Name", Doc: "Topic for records that cannot be delivered; no such topic if empty.",
+			Consequences: []Consequence{{Effect: NewTopics, Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
 		Key{Name: "errors.deadletterqueue.topic.replication.factor", Type: Int, Default: Default("3"), Importance: Medium, Group: groupErrors,
 			Width: Middle, DisplayName: "Dead Letter Queue Topic Replication Factor", Doc: "Replication factor of the dead letter topic when it is created."},
 		Key{Name: "errors.deadletterqueue.context.headers.enable", Type: Boolean, Default: Default("false"), Importance: Medium,
@@ -63,6 +89,16 @@ func SinkFramework() []Key {
 		Key{Name: "admin.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
 			Doc: "A setting of the connector's Kafka admin client."},
 	)
+}
+
+// leadingTo adds what changes of keys lead to.
+func leadingTo(keys []Key, consequences map[string]Consequence) []Key {
+	for i, key := range keys {
+		if consequence, ok := consequences[key.Name]; ok {
+			keys[i].Consequences = append(keys[i].Consequences, consequence)
+		}
+	}
+	return keys
 }
 
 // common are the keys of org.apache.kafka.connect.runtime.ConnectorConfig.

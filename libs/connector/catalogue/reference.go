@@ -57,7 +57,7 @@ func (k Key) defaultCell() string {
 	}
 }
 
-// description is Doc with the accepted values and older spellings.
+// description is Doc with the accepted values, older spellings and what a change leads to.
 func (k Key) description() string {
 	text := k.Doc
 	if len(k.Allowed) > 0 {
@@ -65,6 +65,9 @@ func (k Key) description() string {
 	}
 	if len(k.Aliases) > 0 {
 		text += " Also written `" + strings.Join(k.Aliases, "`, `") + "`."
+	}
+	for _, consequence := range k.Consequences {
+		text += " *When it changes:* " + consequence.Doc
 	}
 	return text
 }

@@ -673,9 +673,11 @@ func (x *ListConnectorsResponse) GetConnectors() []*Connector {
 }
 
 type UpdateConnectorConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Config        map[string]string      `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Config map[string]string      `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Look at Kafka and at the source or target first, and change nothing unless every check is ok.
+	Check         bool `protobuf:"varint,3,opt,name=check,proto3" json:"check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -722,6 +724,13 @@ func (x *UpdateConnectorConfigRequest) GetConfig() map[string]string {
 		return x.Config
 	}
 	return nil
+}
+
+func (x *UpdateConnectorConfigRequest) GetCheck() bool {
+	if x != nil {
+		return x.Check
+	}
+	return false
 }
 
 type UpdateConnectorConfigResponse struct {
@@ -785,10 +794,12 @@ func (x *UpdateConnectorConfigResponse) GetWarnings() []string {
 }
 
 type PatchConnectorConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Config        map[string]string      `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Remove        []string               `protobuf:"bytes,3,rep,name=remove,proto3" json:"remove,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Name   string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Config map[string]string      `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Remove []string               `protobuf:"bytes,3,rep,name=remove,proto3" json:"remove,omitempty"`
+	// Look at Kafka and at the source or target first, and change nothing unless every check is ok.
+	Check         bool `protobuf:"varint,4,opt,name=check,proto3" json:"check,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -844,6 +855,13 @@ func (x *PatchConnectorConfigRequest) GetRemove() []string {
 	return nil
 }
 
+func (x *PatchConnectorConfigRequest) GetCheck() bool {
+	if x != nil {
+		return x.Check
+	}
+	return false
+}
+
 type PatchConnectorConfigResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connector     *Connector             `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -896,6 +914,533 @@ func (x *PatchConnectorConfigResponse) GetWarnings() []string {
 	return nil
 }
 
+type PlanConnectorConfigRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The whole configuration, as UpdateConnectorConfig takes it.
+	Config        map[string]string `protobuf:"bytes,2,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanConnectorConfigRequest) Reset() {
+	*x = PlanConnectorConfigRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanConnectorConfigRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanConnectorConfigRequest) ProtoMessage() {}
+
+func (x *PlanConnectorConfigRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanConnectorConfigRequest.ProtoReflect.Descriptor instead.
+func (*PlanConnectorConfigRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PlanConnectorConfigRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PlanConnectorConfigRequest) GetConfig() map[string]string {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+// KeyChange is one key that a new configuration changes. Secrets are masked; one that changes is masked on both sides.
+type KeyChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Key   string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Absent if the key is not set now.
+	Old *string `protobuf:"bytes,2,opt,name=old,proto3,oneof" json:"old,omitempty"`
+	// Absent if the key is not set any more.
+	New           *string `protobuf:"bytes,3,opt,name=new,proto3,oneof" json:"new,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyChange) Reset() {
+	*x = KeyChange{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyChange) ProtoMessage() {}
+
+func (x *KeyChange) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyChange.ProtoReflect.Descriptor instead.
+func (*KeyChange) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *KeyChange) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *KeyChange) GetOld() string {
+	if x != nil && x.Old != nil {
+		return *x.Old
+	}
+	return ""
+}
+
+func (x *KeyChange) GetNew() string {
+	if x != nil && x.New != nil {
+		return *x.New
+	}
+	return ""
+}
+
+// Consequence is what a change of a configuration leads to.
+type Consequence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which kind it is: TASKS_RESTART, NEW_SLOT, NEW_PUBLICATION, POSITION_LOST, STREAM_STOPS, READ_AGAIN, NEW_TOPICS, NEW_OFFSETS,
+	// TABLES_ADDED, TABLES_REMOVED, TOPICS_ADDED, TOPICS_REMOVED, NEW_TARGET, ROWS_CHANGE, KEYS_CHANGE, GUARANTEE, NO_EFFECT_YET.
+	Effect string `protobuf:"bytes,1,opt,name=effect,proto3" json:"effect,omitempty"`
+	// The keys whose change leads to it; empty if any change does.
+	Keys []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// What happens, and what to do about it.
+	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Consequence) Reset() {
+	*x = Consequence{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Consequence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Consequence) ProtoMessage() {}
+
+func (x *Consequence) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Consequence.ProtoReflect.Descriptor instead.
+func (*Consequence) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Consequence) GetEffect() string {
+	if x != nil {
+		return x.Effect
+	}
+	return ""
+}
+
+func (x *Consequence) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *Consequence) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+type PlanConnectorConfigResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether there is no such connector yet.
+	Creates bool `protobuf:"varint,1,opt,name=creates,proto3" json:"creates,omitempty"`
+	// What differs, by key; empty for a new connector.
+	Changes      []*KeyChange   `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	Consequences []*Consequence `protobuf:"bytes,3,rep,name=consequences,proto3" json:"consequences,omitempty"`
+	// What would be accepted but deserves attention: legacy and unknown keys.
+	Warnings      []string `protobuf:"bytes,4,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanConnectorConfigResponse) Reset() {
+	*x = PlanConnectorConfigResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanConnectorConfigResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanConnectorConfigResponse) ProtoMessage() {}
+
+func (x *PlanConnectorConfigResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanConnectorConfigResponse.ProtoReflect.Descriptor instead.
+func (*PlanConnectorConfigResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PlanConnectorConfigResponse) GetCreates() bool {
+	if x != nil {
+		return x.Creates
+	}
+	return false
+}
+
+func (x *PlanConnectorConfigResponse) GetChanges() []*KeyChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *PlanConnectorConfigResponse) GetConsequences() []*Consequence {
+	if x != nil {
+		return x.Consequences
+	}
+	return nil
+}
+
+func (x *PlanConnectorConfigResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+type ListConfigVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfigVersionsRequest) Reset() {
+	*x = ListConfigVersionsRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfigVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfigVersionsRequest) ProtoMessage() {}
+
+func (x *ListConfigVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfigVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListConfigVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListConfigVersionsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ConfigVersion is one configuration that a connector had.
+type ConfigVersion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts from 1.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// When it was made.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// The user who made it; empty if that is not known.
+	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// The configuration with its literal secrets masked.
+	Config map[string]string `protobuf:"bytes,4,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The keys in which it differs from the version before it, sorted, secrets among them.
+	ChangedKeys   []string `protobuf:"bytes,5,rep,name=changed_keys,json=changedKeys,proto3" json:"changed_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigVersion) Reset() {
+	*x = ConfigVersion{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigVersion) ProtoMessage() {}
+
+func (x *ConfigVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigVersion.ProtoReflect.Descriptor instead.
+func (*ConfigVersion) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ConfigVersion) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ConfigVersion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *ConfigVersion) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ConfigVersion) GetConfig() map[string]string {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
+func (x *ConfigVersion) GetChangedKeys() []string {
+	if x != nil {
+		return x.ChangedKeys
+	}
+	return nil
+}
+
+type ListConfigVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*ConfigVersion       `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConfigVersionsResponse) Reset() {
+	*x = ListConfigVersionsResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConfigVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConfigVersionsResponse) ProtoMessage() {}
+
+func (x *ListConfigVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConfigVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListConfigVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListConfigVersionsResponse) GetVersions() []*ConfigVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+type RollbackConnectorConfigRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Which version to take, out of those that ListConfigVersions returns.
+	Version       int64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackConnectorConfigRequest) Reset() {
+	*x = RollbackConnectorConfigRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackConnectorConfigRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackConnectorConfigRequest) ProtoMessage() {}
+
+func (x *RollbackConnectorConfigRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackConnectorConfigRequest.ProtoReflect.Descriptor instead.
+func (*RollbackConnectorConfigRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RollbackConnectorConfigRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RollbackConnectorConfigRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type RollbackConnectorConfigResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connector     *Connector             `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Warnings      []string               `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackConnectorConfigResponse) Reset() {
+	*x = RollbackConnectorConfigResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackConnectorConfigResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackConnectorConfigResponse) ProtoMessage() {}
+
+func (x *RollbackConnectorConfigResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackConnectorConfigResponse.ProtoReflect.Descriptor instead.
+func (*RollbackConnectorConfigResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RollbackConnectorConfigResponse) GetConnector() *Connector {
+	if x != nil {
+		return x.Connector
+	}
+	return nil
+}
+
+func (x *RollbackConnectorConfigResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
 type DeleteConnectorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -905,7 +1450,7 @@ type DeleteConnectorRequest struct {
 
 func (x *DeleteConnectorRequest) Reset() {
 	*x = DeleteConnectorRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[13]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1462,7 @@ func (x *DeleteConnectorRequest) String() string {
 func (*DeleteConnectorRequest) ProtoMessage() {}
 
 func (x *DeleteConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[13]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1475,7 @@ func (x *DeleteConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteConnectorRequest.ProtoReflect.Descriptor instead.
 func (*DeleteConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{13}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteConnectorRequest) GetName() string {
@@ -948,7 +1493,7 @@ type DeleteConnectorResponse struct {
 
 func (x *DeleteConnectorResponse) Reset() {
 	*x = DeleteConnectorResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[14]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1505,7 @@ func (x *DeleteConnectorResponse) String() string {
 func (*DeleteConnectorResponse) ProtoMessage() {}
 
 func (x *DeleteConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[14]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -973,7 +1518,7 @@ func (x *DeleteConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteConnectorResponse.ProtoReflect.Descriptor instead.
 func (*DeleteConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{14}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{23}
 }
 
 type PauseConnectorRequest struct {
@@ -985,7 +1530,7 @@ type PauseConnectorRequest struct {
 
 func (x *PauseConnectorRequest) Reset() {
 	*x = PauseConnectorRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[15]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -997,7 +1542,7 @@ func (x *PauseConnectorRequest) String() string {
 func (*PauseConnectorRequest) ProtoMessage() {}
 
 func (x *PauseConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[15]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1555,7 @@ func (x *PauseConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseConnectorRequest.ProtoReflect.Descriptor instead.
 func (*PauseConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{15}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PauseConnectorRequest) GetName() string {
@@ -1028,7 +1573,7 @@ type PauseConnectorResponse struct {
 
 func (x *PauseConnectorResponse) Reset() {
 	*x = PauseConnectorResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[16]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1585,7 @@ func (x *PauseConnectorResponse) String() string {
 func (*PauseConnectorResponse) ProtoMessage() {}
 
 func (x *PauseConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[16]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1598,7 @@ func (x *PauseConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PauseConnectorResponse.ProtoReflect.Descriptor instead.
 func (*PauseConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{16}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{25}
 }
 
 type ResumeConnectorRequest struct {
@@ -1065,7 +1610,7 @@ type ResumeConnectorRequest struct {
 
 func (x *ResumeConnectorRequest) Reset() {
 	*x = ResumeConnectorRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1622,7 @@ func (x *ResumeConnectorRequest) String() string {
 func (*ResumeConnectorRequest) ProtoMessage() {}
 
 func (x *ResumeConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[17]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1635,7 @@ func (x *ResumeConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeConnectorRequest.ProtoReflect.Descriptor instead.
 func (*ResumeConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{17}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ResumeConnectorRequest) GetName() string {
@@ -1108,7 +1653,7 @@ type ResumeConnectorResponse struct {
 
 func (x *ResumeConnectorResponse) Reset() {
 	*x = ResumeConnectorResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1665,7 @@ func (x *ResumeConnectorResponse) String() string {
 func (*ResumeConnectorResponse) ProtoMessage() {}
 
 func (x *ResumeConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[18]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1678,7 @@ func (x *ResumeConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeConnectorResponse.ProtoReflect.Descriptor instead.
 func (*ResumeConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{18}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{27}
 }
 
 type StopConnectorRequest struct {
@@ -1145,7 +1690,7 @@ type StopConnectorRequest struct {
 
 func (x *StopConnectorRequest) Reset() {
 	*x = StopConnectorRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1702,7 @@ func (x *StopConnectorRequest) String() string {
 func (*StopConnectorRequest) ProtoMessage() {}
 
 func (x *StopConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[19]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1715,7 @@ func (x *StopConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopConnectorRequest.ProtoReflect.Descriptor instead.
 func (*StopConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{19}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StopConnectorRequest) GetName() string {
@@ -1188,7 +1733,7 @@ type StopConnectorResponse struct {
 
 func (x *StopConnectorResponse) Reset() {
 	*x = StopConnectorResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1200,7 +1745,7 @@ func (x *StopConnectorResponse) String() string {
 func (*StopConnectorResponse) ProtoMessage() {}
 
 func (x *StopConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[20]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1213,7 +1758,7 @@ func (x *StopConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopConnectorResponse.ProtoReflect.Descriptor instead.
 func (*StopConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{20}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{29}
 }
 
 type RestartConnectorRequest struct {
@@ -1227,7 +1772,7 @@ type RestartConnectorRequest struct {
 
 func (x *RestartConnectorRequest) Reset() {
 	*x = RestartConnectorRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1784,7 @@ func (x *RestartConnectorRequest) String() string {
 func (*RestartConnectorRequest) ProtoMessage() {}
 
 func (x *RestartConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[21]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1797,7 @@ func (x *RestartConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartConnectorRequest.ProtoReflect.Descriptor instead.
 func (*RestartConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{21}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RestartConnectorRequest) GetName() string {
@@ -1286,7 +1831,7 @@ type RestartConnectorResponse struct {
 
 func (x *RestartConnectorResponse) Reset() {
 	*x = RestartConnectorResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1843,7 @@ func (x *RestartConnectorResponse) String() string {
 func (*RestartConnectorResponse) ProtoMessage() {}
 
 func (x *RestartConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[22]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1856,7 @@ func (x *RestartConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartConnectorResponse.ProtoReflect.Descriptor instead.
 func (*RestartConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{22}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RestartConnectorResponse) GetStatus() *ConnectorStatus {
@@ -1331,7 +1876,7 @@ type RestartTaskRequest struct {
 
 func (x *RestartTaskRequest) Reset() {
 	*x = RestartTaskRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1888,7 @@ func (x *RestartTaskRequest) String() string {
 func (*RestartTaskRequest) ProtoMessage() {}
 
 func (x *RestartTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[23]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1901,7 @@ func (x *RestartTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartTaskRequest.ProtoReflect.Descriptor instead.
 func (*RestartTaskRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{23}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RestartTaskRequest) GetName() string {
@@ -1381,7 +1926,7 @@ type RestartTaskResponse struct {
 
 func (x *RestartTaskResponse) Reset() {
 	*x = RestartTaskResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1938,7 @@ func (x *RestartTaskResponse) String() string {
 func (*RestartTaskResponse) ProtoMessage() {}
 
 func (x *RestartTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[24]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1951,7 @@ func (x *RestartTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartTaskResponse.ProtoReflect.Descriptor instead.
 func (*RestartTaskResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{24}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{33}
 }
 
 type GetConnectorStatusRequest struct {
@@ -1418,7 +1963,7 @@ type GetConnectorStatusRequest struct {
 
 func (x *GetConnectorStatusRequest) Reset() {
 	*x = GetConnectorStatusRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1975,7 @@ func (x *GetConnectorStatusRequest) String() string {
 func (*GetConnectorStatusRequest) ProtoMessage() {}
 
 func (x *GetConnectorStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[25]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1988,7 @@ func (x *GetConnectorStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectorStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetConnectorStatusRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{25}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetConnectorStatusRequest) GetName() string {
@@ -1462,7 +2007,7 @@ type GetConnectorStatusResponse struct {
 
 func (x *GetConnectorStatusResponse) Reset() {
 	*x = GetConnectorStatusResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +2019,7 @@ func (x *GetConnectorStatusResponse) String() string {
 func (*GetConnectorStatusResponse) ProtoMessage() {}
 
 func (x *GetConnectorStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[26]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +2032,7 @@ func (x *GetConnectorStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectorStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetConnectorStatusResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{26}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetConnectorStatusResponse) GetStatus() *ConnectorStatus {
@@ -1507,7 +2052,7 @@ type WatchConnectorsRequest struct {
 
 func (x *WatchConnectorsRequest) Reset() {
 	*x = WatchConnectorsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +2064,7 @@ func (x *WatchConnectorsRequest) String() string {
 func (*WatchConnectorsRequest) ProtoMessage() {}
 
 func (x *WatchConnectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[27]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +2077,7 @@ func (x *WatchConnectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchConnectorsRequest.ProtoReflect.Descriptor instead.
 func (*WatchConnectorsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{27}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchConnectorsRequest) GetName() string {
@@ -1553,7 +2098,7 @@ type WatchConnectorsResponse struct {
 
 func (x *WatchConnectorsResponse) Reset() {
 	*x = WatchConnectorsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +2110,7 @@ func (x *WatchConnectorsResponse) String() string {
 func (*WatchConnectorsResponse) ProtoMessage() {}
 
 func (x *WatchConnectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[28]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +2123,7 @@ func (x *WatchConnectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchConnectorsResponse.ProtoReflect.Descriptor instead.
 func (*WatchConnectorsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{28}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchConnectorsResponse) GetStatus() *ConnectorStatus {
@@ -1611,7 +2156,7 @@ type GetConnectorTopicsRequest struct {
 
 func (x *GetConnectorTopicsRequest) Reset() {
 	*x = GetConnectorTopicsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +2168,7 @@ func (x *GetConnectorTopicsRequest) String() string {
 func (*GetConnectorTopicsRequest) ProtoMessage() {}
 
 func (x *GetConnectorTopicsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[29]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +2181,7 @@ func (x *GetConnectorTopicsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectorTopicsRequest.ProtoReflect.Descriptor instead.
 func (*GetConnectorTopicsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{29}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetConnectorTopicsRequest) GetName() string {
@@ -1655,7 +2200,7 @@ type GetConnectorTopicsResponse struct {
 
 func (x *GetConnectorTopicsResponse) Reset() {
 	*x = GetConnectorTopicsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +2212,7 @@ func (x *GetConnectorTopicsResponse) String() string {
 func (*GetConnectorTopicsResponse) ProtoMessage() {}
 
 func (x *GetConnectorTopicsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[30]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +2225,7 @@ func (x *GetConnectorTopicsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConnectorTopicsResponse.ProtoReflect.Descriptor instead.
 func (*GetConnectorTopicsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{30}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetConnectorTopicsResponse) GetTopics() []string {
@@ -1699,7 +2244,7 @@ type ResetConnectorTopicsRequest struct {
 
 func (x *ResetConnectorTopicsRequest) Reset() {
 	*x = ResetConnectorTopicsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +2256,7 @@ func (x *ResetConnectorTopicsRequest) String() string {
 func (*ResetConnectorTopicsRequest) ProtoMessage() {}
 
 func (x *ResetConnectorTopicsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[31]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +2269,7 @@ func (x *ResetConnectorTopicsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetConnectorTopicsRequest.ProtoReflect.Descriptor instead.
 func (*ResetConnectorTopicsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{31}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ResetConnectorTopicsRequest) GetName() string {
@@ -1742,7 +2287,7 @@ type ResetConnectorTopicsResponse struct {
 
 func (x *ResetConnectorTopicsResponse) Reset() {
 	*x = ResetConnectorTopicsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +2299,7 @@ func (x *ResetConnectorTopicsResponse) String() string {
 func (*ResetConnectorTopicsResponse) ProtoMessage() {}
 
 func (x *ResetConnectorTopicsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[32]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +2312,7 @@ func (x *ResetConnectorTopicsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetConnectorTopicsResponse.ProtoReflect.Descriptor instead.
 func (*ResetConnectorTopicsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{32}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{41}
 }
 
 // Offset is one source partition or Kafka partition with its position, in Kafka Connect's JSON shapes.
@@ -1783,7 +2328,7 @@ type Offset struct {
 
 func (x *Offset) Reset() {
 	*x = Offset{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +2340,7 @@ func (x *Offset) String() string {
 func (*Offset) ProtoMessage() {}
 
 func (x *Offset) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[33]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +2353,7 @@ func (x *Offset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Offset.ProtoReflect.Descriptor instead.
 func (*Offset) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{33}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Offset) GetPartition() *structpb.Struct {
@@ -1834,7 +2379,7 @@ type GetOffsetsRequest struct {
 
 func (x *GetOffsetsRequest) Reset() {
 	*x = GetOffsetsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1846,7 +2391,7 @@ func (x *GetOffsetsRequest) String() string {
 func (*GetOffsetsRequest) ProtoMessage() {}
 
 func (x *GetOffsetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[34]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1859,7 +2404,7 @@ func (x *GetOffsetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOffsetsRequest.ProtoReflect.Descriptor instead.
 func (*GetOffsetsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{34}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetOffsetsRequest) GetName() string {
@@ -1878,7 +2423,7 @@ type GetOffsetsResponse struct {
 
 func (x *GetOffsetsResponse) Reset() {
 	*x = GetOffsetsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[35]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1890,7 +2435,7 @@ func (x *GetOffsetsResponse) String() string {
 func (*GetOffsetsResponse) ProtoMessage() {}
 
 func (x *GetOffsetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[35]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1903,7 +2448,7 @@ func (x *GetOffsetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOffsetsResponse.ProtoReflect.Descriptor instead.
 func (*GetOffsetsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{35}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetOffsetsResponse) GetOffsets() []*Offset {
@@ -1923,7 +2468,7 @@ type AlterOffsetsRequest struct {
 
 func (x *AlterOffsetsRequest) Reset() {
 	*x = AlterOffsetsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[36]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2480,7 @@ func (x *AlterOffsetsRequest) String() string {
 func (*AlterOffsetsRequest) ProtoMessage() {}
 
 func (x *AlterOffsetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[36]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2493,7 @@ func (x *AlterOffsetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlterOffsetsRequest.ProtoReflect.Descriptor instead.
 func (*AlterOffsetsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{36}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *AlterOffsetsRequest) GetName() string {
@@ -1974,7 +2519,7 @@ type AlterOffsetsResponse struct {
 
 func (x *AlterOffsetsResponse) Reset() {
 	*x = AlterOffsetsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[37]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1986,7 +2531,7 @@ func (x *AlterOffsetsResponse) String() string {
 func (*AlterOffsetsResponse) ProtoMessage() {}
 
 func (x *AlterOffsetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[37]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1999,7 +2544,7 @@ func (x *AlterOffsetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlterOffsetsResponse.ProtoReflect.Descriptor instead.
 func (*AlterOffsetsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{37}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AlterOffsetsResponse) GetMessage() string {
@@ -2018,7 +2563,7 @@ type ResetOffsetsRequest struct {
 
 func (x *ResetOffsetsRequest) Reset() {
 	*x = ResetOffsetsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[38]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2575,7 @@ func (x *ResetOffsetsRequest) String() string {
 func (*ResetOffsetsRequest) ProtoMessage() {}
 
 func (x *ResetOffsetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[38]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2588,7 @@ func (x *ResetOffsetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetOffsetsRequest.ProtoReflect.Descriptor instead.
 func (*ResetOffsetsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{38}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ResetOffsetsRequest) GetName() string {
@@ -2062,7 +2607,7 @@ type ResetOffsetsResponse struct {
 
 func (x *ResetOffsetsResponse) Reset() {
 	*x = ResetOffsetsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[39]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2619,7 @@ func (x *ResetOffsetsResponse) String() string {
 func (*ResetOffsetsResponse) ProtoMessage() {}
 
 func (x *ResetOffsetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[39]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2632,7 @@ func (x *ResetOffsetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetOffsetsResponse.ProtoReflect.Descriptor instead.
 func (*ResetOffsetsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{39}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ResetOffsetsResponse) GetMessage() string {
@@ -2111,7 +2656,7 @@ type Plugin struct {
 
 func (x *Plugin) Reset() {
 	*x = Plugin{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[40]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2668,7 @@ func (x *Plugin) String() string {
 func (*Plugin) ProtoMessage() {}
 
 func (x *Plugin) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[40]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2681,7 @@ func (x *Plugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plugin.ProtoReflect.Descriptor instead.
 func (*Plugin) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{40}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Plugin) GetClass() string {
@@ -2175,7 +2720,7 @@ type ListPluginsRequest struct {
 
 func (x *ListPluginsRequest) Reset() {
 	*x = ListPluginsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[41]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2732,7 @@ func (x *ListPluginsRequest) String() string {
 func (*ListPluginsRequest) ProtoMessage() {}
 
 func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[41]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2745,7 @@ func (x *ListPluginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsRequest.ProtoReflect.Descriptor instead.
 func (*ListPluginsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{41}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{50}
 }
 
 type ListPluginsResponse struct {
@@ -2212,7 +2757,7 @@ type ListPluginsResponse struct {
 
 func (x *ListPluginsResponse) Reset() {
 	*x = ListPluginsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[42]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2224,7 +2769,7 @@ func (x *ListPluginsResponse) String() string {
 func (*ListPluginsResponse) ProtoMessage() {}
 
 func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[42]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2237,7 +2782,7 @@ func (x *ListPluginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPluginsResponse.ProtoReflect.Descriptor instead.
 func (*ListPluginsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{42}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListPluginsResponse) GetPlugins() []*Plugin {
@@ -2278,7 +2823,7 @@ type ConfigKey struct {
 
 func (x *ConfigKey) Reset() {
 	*x = ConfigKey{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[43]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2835,7 @@ func (x *ConfigKey) String() string {
 func (*ConfigKey) ProtoMessage() {}
 
 func (x *ConfigKey) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[43]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2848,7 @@ func (x *ConfigKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigKey.ProtoReflect.Descriptor instead.
 func (*ConfigKey) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{43}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ConfigKey) GetName() string {
@@ -2420,7 +2965,7 @@ type GetPluginConfigRequest struct {
 
 func (x *GetPluginConfigRequest) Reset() {
 	*x = GetPluginConfigRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[44]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2432,7 +2977,7 @@ func (x *GetPluginConfigRequest) String() string {
 func (*GetPluginConfigRequest) ProtoMessage() {}
 
 func (x *GetPluginConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[44]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2445,7 +2990,7 @@ func (x *GetPluginConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPluginConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetPluginConfigRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{44}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetPluginConfigRequest) GetPlugin() string {
@@ -2464,7 +3009,7 @@ type GetPluginConfigResponse struct {
 
 func (x *GetPluginConfigResponse) Reset() {
 	*x = GetPluginConfigResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[45]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2476,7 +3021,7 @@ func (x *GetPluginConfigResponse) String() string {
 func (*GetPluginConfigResponse) ProtoMessage() {}
 
 func (x *GetPluginConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[45]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2489,7 +3034,7 @@ func (x *GetPluginConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPluginConfigResponse.ProtoReflect.Descriptor instead.
 func (*GetPluginConfigResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{45}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GetPluginConfigResponse) GetKeys() []*ConfigKey {
@@ -2513,7 +3058,7 @@ type ConfigValue struct {
 
 func (x *ConfigValue) Reset() {
 	*x = ConfigValue{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[46]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +3070,7 @@ func (x *ConfigValue) String() string {
 func (*ConfigValue) ProtoMessage() {}
 
 func (x *ConfigValue) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[46]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +3083,7 @@ func (x *ConfigValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigValue.ProtoReflect.Descriptor instead.
 func (*ConfigValue) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{46}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ConfigValue) GetKey() *ConfigKey {
@@ -2581,7 +3126,7 @@ type ValidateConfigRequest struct {
 
 func (x *ValidateConfigRequest) Reset() {
 	*x = ValidateConfigRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[47]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2593,7 +3138,7 @@ func (x *ValidateConfigRequest) String() string {
 func (*ValidateConfigRequest) ProtoMessage() {}
 
 func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[47]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2606,7 +3151,7 @@ func (x *ValidateConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigRequest.ProtoReflect.Descriptor instead.
 func (*ValidateConfigRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{47}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ValidateConfigRequest) GetPlugin() string {
@@ -2643,7 +3188,7 @@ type ValidateConfigResponse struct {
 
 func (x *ValidateConfigResponse) Reset() {
 	*x = ValidateConfigResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[48]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +3200,7 @@ func (x *ValidateConfigResponse) String() string {
 func (*ValidateConfigResponse) ProtoMessage() {}
 
 func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[48]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +3213,7 @@ func (x *ValidateConfigResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateConfigResponse.ProtoReflect.Descriptor instead.
 func (*ValidateConfigResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{48}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ValidateConfigResponse) GetName() string {
@@ -2714,7 +3259,7 @@ type Check struct {
 
 func (x *Check) Reset() {
 	*x = Check{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[49]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +3271,7 @@ func (x *Check) String() string {
 func (*Check) ProtoMessage() {}
 
 func (x *Check) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[49]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +3284,7 @@ func (x *Check) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Check.ProtoReflect.Descriptor instead.
 func (*Check) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{49}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Check) GetName() string {
@@ -2778,7 +3323,7 @@ type GetClusterRequest struct {
 
 func (x *GetClusterRequest) Reset() {
 	*x = GetClusterRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2790,7 +3335,7 @@ func (x *GetClusterRequest) String() string {
 func (*GetClusterRequest) ProtoMessage() {}
 
 func (x *GetClusterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[50]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2803,7 +3348,7 @@ func (x *GetClusterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClusterRequest.ProtoReflect.Descriptor instead.
 func (*GetClusterRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{50}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{59}
 }
 
 type GetClusterResponse struct {
@@ -2815,7 +3360,7 @@ type GetClusterResponse struct {
 
 func (x *GetClusterResponse) Reset() {
 	*x = GetClusterResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2827,7 +3372,7 @@ func (x *GetClusterResponse) String() string {
 func (*GetClusterResponse) ProtoMessage() {}
 
 func (x *GetClusterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[51]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2840,7 +3385,7 @@ func (x *GetClusterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetClusterResponse.ProtoReflect.Descriptor instead.
 func (*GetClusterResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{51}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetClusterResponse) GetKafkaClusterId() string {
@@ -2869,7 +3414,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2881,7 +3426,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[52]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2894,7 +3439,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{52}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Event) GetTime() *timestamppb.Timestamp {
@@ -2951,7 +3496,7 @@ type ListEventsRequest struct {
 
 func (x *ListEventsRequest) Reset() {
 	*x = ListEventsRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2963,7 +3508,7 @@ func (x *ListEventsRequest) String() string {
 func (*ListEventsRequest) ProtoMessage() {}
 
 func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[53]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2976,7 +3521,7 @@ func (x *ListEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListEventsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{53}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListEventsRequest) GetConnectors() []string {
@@ -3002,7 +3547,7 @@ type ListEventsResponse struct {
 
 func (x *ListEventsResponse) Reset() {
 	*x = ListEventsResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3014,7 +3559,7 @@ func (x *ListEventsResponse) String() string {
 func (*ListEventsResponse) ProtoMessage() {}
 
 func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[54]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3027,7 +3572,7 @@ func (x *ListEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListEventsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{54}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListEventsResponse) GetEvents() []*Event {
@@ -3046,7 +3591,7 @@ type AppendEventRequest struct {
 
 func (x *AppendEventRequest) Reset() {
 	*x = AppendEventRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3058,7 +3603,7 @@ func (x *AppendEventRequest) String() string {
 func (*AppendEventRequest) ProtoMessage() {}
 
 func (x *AppendEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[55]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3071,7 +3616,7 @@ func (x *AppendEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendEventRequest.ProtoReflect.Descriptor instead.
 func (*AppendEventRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{55}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *AppendEventRequest) GetEvent() *Event {
@@ -3089,7 +3634,7 @@ type AppendEventResponse struct {
 
 func (x *AppendEventResponse) Reset() {
 	*x = AppendEventResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3101,7 +3646,7 @@ func (x *AppendEventResponse) String() string {
 func (*AppendEventResponse) ProtoMessage() {}
 
 func (x *AppendEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[56]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3114,7 +3659,7 @@ func (x *AppendEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendEventResponse.ProtoReflect.Descriptor instead.
 func (*AppendEventResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{56}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{65}
 }
 
 var File_calypso_connector_v1_connector_proto protoreflect.FileDescriptor
@@ -3164,25 +3709,67 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x16ListConnectorsResponse\x12?\n" +
 	"\n" +
 	"connectors\x18\x01 \x03(\v2\x1f.calypso.connector.v1.ConnectorR\n" +
-	"connectors\"\xc5\x01\n" +
+	"connectors\"\xdb\x01\n" +
 	"\x1cUpdateConnectorConfigRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12V\n" +
-	"\x06config\x18\x02 \x03(\v2>.calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntryR\x06config\x1a9\n" +
+	"\x06config\x18\x02 \x03(\v2>.calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntryR\x06config\x12\x14\n" +
+	"\x05check\x18\x03 \x01(\bR\x05check\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x94\x01\n" +
 	"\x1dUpdateConnectorConfigResponse\x12=\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\x12\x18\n" +
 	"\acreated\x18\x02 \x01(\bR\acreated\x12\x1a\n" +
-	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xdb\x01\n" +
+	"\bwarnings\x18\x03 \x03(\tR\bwarnings\"\xf1\x01\n" +
 	"\x1bPatchConnectorConfigRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12U\n" +
 	"\x06config\x18\x02 \x03(\v2=.calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntryR\x06config\x12\x16\n" +
-	"\x06remove\x18\x03 \x03(\tR\x06remove\x1a9\n" +
+	"\x06remove\x18\x03 \x03(\tR\x06remove\x12\x14\n" +
+	"\x05check\x18\x04 \x01(\bR\x05check\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"y\n" +
 	"\x1cPatchConnectorConfigResponse\x12=\n" +
+	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\x12\x1a\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"\xc1\x01\n" +
+	"\x1aPlanConnectorConfigRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12T\n" +
+	"\x06config\x18\x02 \x03(\v2<.calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntryR\x06config\x1a9\n" +
+	"\vConfigEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\tKeyChange\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x15\n" +
+	"\x03old\x18\x02 \x01(\tH\x00R\x03old\x88\x01\x01\x12\x15\n" +
+	"\x03new\x18\x03 \x01(\tH\x01R\x03new\x88\x01\x01B\x06\n" +
+	"\x04_oldB\x06\n" +
+	"\x04_new\"Q\n" +
+	"\vConsequence\x12\x16\n" +
+	"\x06effect\x18\x01 \x01(\tR\x06effect\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\tR\x04keys\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"\xd5\x01\n" +
+	"\x1bPlanConnectorConfigResponse\x12\x18\n" +
+	"\acreates\x18\x01 \x01(\bR\acreates\x129\n" +
+	"\achanges\x18\x02 \x03(\v2\x1f.calypso.connector.v1.KeyChangeR\achanges\x12E\n" +
+	"\fconsequences\x18\x03 \x03(\v2!.calypso.connector.v1.ConsequenceR\fconsequences\x12\x1a\n" +
+	"\bwarnings\x18\x04 \x03(\tR\bwarnings\"/\n" +
+	"\x19ListConfigVersionsRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x96\x02\n" +
+	"\rConfigVersion\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05actor\x18\x03 \x01(\tR\x05actor\x12G\n" +
+	"\x06config\x18\x04 \x03(\v2/.calypso.connector.v1.ConfigVersion.ConfigEntryR\x06config\x12!\n" +
+	"\fchanged_keys\x18\x05 \x03(\tR\vchangedKeys\x1a9\n" +
+	"\vConfigEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"]\n" +
+	"\x1aListConfigVersionsResponse\x12?\n" +
+	"\bversions\x18\x01 \x03(\v2#.calypso.connector.v1.ConfigVersionR\bversions\"N\n" +
+	"\x1eRollbackConnectorConfigRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"|\n" +
+	"\x1fRollbackConnectorConfigResponse\x12=\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\x12\x1a\n" +
 	"\bwarnings\x18\x02 \x03(\tR\bwarnings\",\n" +
 	"\x16DeleteConnectorRequest\x12\x12\n" +
@@ -3330,13 +3917,16 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\fSTATE_PAUSED\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12\x14\n" +
 	"\x10STATE_RESTARTING\x10\x05\x12\x11\n" +
-	"\rSTATE_STOPPED\x10\x062\xac\x1b\n" +
+	"\rSTATE_STOPPED\x10\x062\xad\x1f\n" +
 	"\x10ConnectorService\x12\x89\x01\n" +
 	"\x0fCreateConnector\x12,.calypso.connector.v1.CreateConnectorRequest\x1a-.calypso.connector.v1.CreateConnectorResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/connectors\x12\x84\x01\n" +
 	"\fGetConnector\x12).calypso.connector.v1.GetConnectorRequest\x1a*.calypso.connector.v1.GetConnectorResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/connectors/{name}\x12\x83\x01\n" +
 	"\x0eListConnectors\x12+.calypso.connector.v1.ListConnectorsRequest\x1a,.calypso.connector.v1.ListConnectorsResponse\"\x16\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/connectors\x12\xa9\x01\n" +
 	"\x15UpdateConnectorConfig\x122.calypso.connector.v1.UpdateConnectorConfigRequest\x1a3.calypso.connector.v1.UpdateConnectorConfigResponse\"'\x82\xd3\xe4\x93\x02!:\x01*\x1a\x1c/v1/connectors/{name}/config\x12\xa6\x01\n" +
-	"\x14PatchConnectorConfig\x121.calypso.connector.v1.PatchConnectorConfigRequest\x1a2.calypso.connector.v1.PatchConnectorConfigResponse\"'\x82\xd3\xe4\x93\x02!:\x01*2\x1c/v1/connectors/{name}/config\x12\x8d\x01\n" +
+	"\x14PatchConnectorConfig\x121.calypso.connector.v1.PatchConnectorConfigRequest\x1a2.calypso.connector.v1.PatchConnectorConfigResponse\"'\x82\xd3\xe4\x93\x02!:\x01*2\x1c/v1/connectors/{name}/config\x12\xa1\x01\n" +
+	"\x13PlanConnectorConfig\x120.calypso.connector.v1.PlanConnectorConfigRequest\x1a1.calypso.connector.v1.PlanConnectorConfigResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/connectors/{name}:plan\x12\xa6\x01\n" +
+	"\x12ListConfigVersions\x12/.calypso.connector.v1.ListConfigVersionsRequest\x1a0.calypso.connector.v1.ListConfigVersionsResponse\"-\x82\xd3\xe4\x93\x02'\x12%/v1/connectors/{name}/config-versions\x12\xb1\x01\n" +
+	"\x17RollbackConnectorConfig\x124.calypso.connector.v1.RollbackConnectorConfigRequest\x1a5.calypso.connector.v1.RollbackConnectorConfigResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/connectors/{name}:rollback\x12\x8d\x01\n" +
 	"\x0fDeleteConnector\x12,.calypso.connector.v1.DeleteConnectorRequest\x1a-.calypso.connector.v1.DeleteConnectorResponse\"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/v1/connectors/{name}\x12\x93\x01\n" +
 	"\x0ePauseConnector\x12+.calypso.connector.v1.PauseConnectorRequest\x1a,.calypso.connector.v1.PauseConnectorResponse\"&\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/connectors/{name}:pause\x12\x97\x01\n" +
 	"\x0fResumeConnector\x12,.calypso.connector.v1.ResumeConnectorRequest\x1a-.calypso.connector.v1.ResumeConnectorResponse\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/connectors/{name}:resume\x12\x8f\x01\n" +
@@ -3375,162 +3965,186 @@ func file_calypso_connector_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_connector_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
 var file_calypso_connector_v1_connector_proto_goTypes = []any{
-	(ConnectorType)(0),                    // 0: calypso.connector.v1.ConnectorType
-	(State)(0),                            // 1: calypso.connector.v1.State
-	(*Connector)(nil),                     // 2: calypso.connector.v1.Connector
-	(*TaskStatus)(nil),                    // 3: calypso.connector.v1.TaskStatus
-	(*ConnectorStatus)(nil),               // 4: calypso.connector.v1.ConnectorStatus
-	(*CreateConnectorRequest)(nil),        // 5: calypso.connector.v1.CreateConnectorRequest
-	(*CreateConnectorResponse)(nil),       // 6: calypso.connector.v1.CreateConnectorResponse
-	(*GetConnectorRequest)(nil),           // 7: calypso.connector.v1.GetConnectorRequest
-	(*GetConnectorResponse)(nil),          // 8: calypso.connector.v1.GetConnectorResponse
-	(*ListConnectorsRequest)(nil),         // 9: calypso.connector.v1.ListConnectorsRequest
-	(*ListConnectorsResponse)(nil),        // 10: calypso.connector.v1.ListConnectorsResponse
-	(*UpdateConnectorConfigRequest)(nil),  // 11: calypso.connector.v1.UpdateConnectorConfigRequest
-	(*UpdateConnectorConfigResponse)(nil), // 12: calypso.connector.v1.UpdateConnectorConfigResponse
-	(*PatchConnectorConfigRequest)(nil),   // 13: calypso.connector.v1.PatchConnectorConfigRequest
-	(*PatchConnectorConfigResponse)(nil),  // 14: calypso.connector.v1.PatchConnectorConfigResponse
-	(*DeleteConnectorRequest)(nil),        // 15: calypso.connector.v1.DeleteConnectorRequest
-	(*DeleteConnectorResponse)(nil),       // 16: calypso.connector.v1.DeleteConnectorResponse
-	(*PauseConnectorRequest)(nil),         // 17: calypso.connector.v1.PauseConnectorRequest
-	(*PauseConnectorResponse)(nil),        // 18: calypso.connector.v1.PauseConnectorResponse
-	(*ResumeConnectorRequest)(nil),        // 19: calypso.connector.v1.ResumeConnectorRequest
-	(*ResumeConnectorResponse)(nil),       // 20: calypso.connector.v1.ResumeConnectorResponse
-	(*StopConnectorRequest)(nil),          // 21: calypso.connector.v1.StopConnectorRequest
-	(*StopConnectorResponse)(nil),         // 22: calypso.connector.v1.StopConnectorResponse
-	(*RestartConnectorRequest)(nil),       // 23: calypso.connector.v1.RestartConnectorRequest
-	(*RestartConnectorResponse)(nil),      // 24: calypso.connector.v1.RestartConnectorResponse
-	(*RestartTaskRequest)(nil),            // 25: calypso.connector.v1.RestartTaskRequest
-	(*RestartTaskResponse)(nil),           // 26: calypso.connector.v1.RestartTaskResponse
-	(*GetConnectorStatusRequest)(nil),     // 27: calypso.connector.v1.GetConnectorStatusRequest
-	(*GetConnectorStatusResponse)(nil),    // 28: calypso.connector.v1.GetConnectorStatusResponse
-	(*WatchConnectorsRequest)(nil),        // 29: calypso.connector.v1.WatchConnectorsRequest
-	(*WatchConnectorsResponse)(nil),       // 30: calypso.connector.v1.WatchConnectorsResponse
-	(*GetConnectorTopicsRequest)(nil),     // 31: calypso.connector.v1.GetConnectorTopicsRequest
-	(*GetConnectorTopicsResponse)(nil),    // 32: calypso.connector.v1.GetConnectorTopicsResponse
-	(*ResetConnectorTopicsRequest)(nil),   // 33: calypso.connector.v1.ResetConnectorTopicsRequest
-	(*ResetConnectorTopicsResponse)(nil),  // 34: calypso.connector.v1.ResetConnectorTopicsResponse
-	(*Offset)(nil),                        // 35: calypso.connector.v1.Offset
-	(*GetOffsetsRequest)(nil),             // 36: calypso.connector.v1.GetOffsetsRequest
-	(*GetOffsetsResponse)(nil),            // 37: calypso.connector.v1.GetOffsetsResponse
-	(*AlterOffsetsRequest)(nil),           // 38: calypso.connector.v1.AlterOffsetsRequest
-	(*AlterOffsetsResponse)(nil),          // 39: calypso.connector.v1.AlterOffsetsResponse
-	(*ResetOffsetsRequest)(nil),           // 40: calypso.connector.v1.ResetOffsetsRequest
-	(*ResetOffsetsResponse)(nil),          // 41: calypso.connector.v1.ResetOffsetsResponse
-	(*Plugin)(nil),                        // 42: calypso.connector.v1.Plugin
-	(*ListPluginsRequest)(nil),            // 43: calypso.connector.v1.ListPluginsRequest
-	(*ListPluginsResponse)(nil),           // 44: calypso.connector.v1.ListPluginsResponse
-	(*ConfigKey)(nil),                     // 45: calypso.connector.v1.ConfigKey
-	(*GetPluginConfigRequest)(nil),        // 46: calypso.connector.v1.GetPluginConfigRequest
-	(*GetPluginConfigResponse)(nil),       // 47: calypso.connector.v1.GetPluginConfigResponse
-	(*ConfigValue)(nil),                   // 48: calypso.connector.v1.ConfigValue
-	(*ValidateConfigRequest)(nil),         // 49: calypso.connector.v1.ValidateConfigRequest
-	(*ValidateConfigResponse)(nil),        // 50: calypso.connector.v1.ValidateConfigResponse
-	(*Check)(nil),                         // 51: calypso.connector.v1.Check
-	(*GetClusterRequest)(nil),             // 52: calypso.connector.v1.GetClusterRequest
-	(*GetClusterResponse)(nil),            // 53: calypso.connector.v1.GetClusterResponse
-	(*Event)(nil),                         // 54: calypso.connector.v1.Event
-	(*ListEventsRequest)(nil),             // 55: calypso.connector.v1.ListEventsRequest
-	(*ListEventsResponse)(nil),            // 56: calypso.connector.v1.ListEventsResponse
-	(*AppendEventRequest)(nil),            // 57: calypso.connector.v1.AppendEventRequest
-	(*AppendEventResponse)(nil),           // 58: calypso.connector.v1.AppendEventResponse
-	nil,                                   // 59: calypso.connector.v1.Connector.ConfigEntry
-	nil,                                   // 60: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
-	nil,                                   // 61: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
-	nil,                                   // 62: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
-	nil,                                   // 63: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
-	(*timestamppb.Timestamp)(nil),         // 64: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),               // 65: google.protobuf.Struct
+	(ConnectorType)(0),                      // 0: calypso.connector.v1.ConnectorType
+	(State)(0),                              // 1: calypso.connector.v1.State
+	(*Connector)(nil),                       // 2: calypso.connector.v1.Connector
+	(*TaskStatus)(nil),                      // 3: calypso.connector.v1.TaskStatus
+	(*ConnectorStatus)(nil),                 // 4: calypso.connector.v1.ConnectorStatus
+	(*CreateConnectorRequest)(nil),          // 5: calypso.connector.v1.CreateConnectorRequest
+	(*CreateConnectorResponse)(nil),         // 6: calypso.connector.v1.CreateConnectorResponse
+	(*GetConnectorRequest)(nil),             // 7: calypso.connector.v1.GetConnectorRequest
+	(*GetConnectorResponse)(nil),            // 8: calypso.connector.v1.GetConnectorResponse
+	(*ListConnectorsRequest)(nil),           // 9: calypso.connector.v1.ListConnectorsRequest
+	(*ListConnectorsResponse)(nil),          // 10: calypso.connector.v1.ListConnectorsResponse
+	(*UpdateConnectorConfigRequest)(nil),    // 11: calypso.connector.v1.UpdateConnectorConfigRequest
+	(*UpdateConnectorConfigResponse)(nil),   // 12: calypso.connector.v1.UpdateConnectorConfigResponse
+	(*PatchConnectorConfigRequest)(nil),     // 13: calypso.connector.v1.PatchConnectorConfigRequest
+	(*PatchConnectorConfigResponse)(nil),    // 14: calypso.connector.v1.PatchConnectorConfigResponse
+	(*PlanConnectorConfigRequest)(nil),      // 15: calypso.connector.v1.PlanConnectorConfigRequest
+	(*KeyChange)(nil),                       // 16: calypso.connector.v1.KeyChange
+	(*Consequence)(nil),                     // 17: calypso.connector.v1.Consequence
+	(*PlanConnectorConfigResponse)(nil),     // 18: calypso.connector.v1.PlanConnectorConfigResponse
+	(*ListConfigVersionsRequest)(nil),       // 19: calypso.connector.v1.ListConfigVersionsRequest
+	(*ConfigVersion)(nil),                   // 20: calypso.connector.v1.ConfigVersion
+	(*ListConfigVersionsResponse)(nil),      // 21: calypso.connector.v1.ListConfigVersionsResponse
+	(*RollbackConnectorConfigRequest)(nil),  // 22: calypso.connector.v1.RollbackConnectorConfigRequest
+	(*RollbackConnectorConfigResponse)(nil), // 23: calypso.connector.v1.RollbackConnectorConfigResponse
+	(*DeleteConnectorRequest)(nil),          // 24: calypso.connector.v1.DeleteConnectorRequest
+	(*DeleteConnectorResponse)(nil),         // 25: calypso.connector.v1.DeleteConnectorResponse
+	(*PauseConnectorRequest)(nil),           // 26: calypso.connector.v1.PauseConnectorRequest
+	(*PauseConnectorResponse)(nil),          // 27: calypso.connector.v1.PauseConnectorResponse
+	(*ResumeConnectorRequest)(nil),          // 28: calypso.connector.v1.ResumeConnectorRequest
+	(*ResumeConnectorResponse)(nil),         // 29: calypso.connector.v1.ResumeConnectorResponse
+	(*StopConnectorRequest)(nil),            // 30: calypso.connector.v1.StopConnectorRequest
+	(*StopConnectorResponse)(nil),           // 31: calypso.connector.v1.StopConnectorResponse
+	(*RestartConnectorRequest)(nil),         // 32: calypso.connector.v1.RestartConnectorRequest
+	(*RestartConnectorResponse)(nil),        // 33: calypso.connector.v1.RestartConnectorResponse
+	(*RestartTaskRequest)(nil),              // 34: calypso.connector.v1.RestartTaskRequest
+	(*RestartTaskResponse)(nil),             // 35: calypso.connector.v1.RestartTaskResponse
+	(*GetConnectorStatusRequest)(nil),       // 36: calypso.connector.v1.GetConnectorStatusRequest
+	(*GetConnectorStatusResponse)(nil),      // 37: calypso.connector.v1.GetConnectorStatusResponse
+	(*WatchConnectorsRequest)(nil),          // 38: calypso.connector.v1.WatchConnectorsRequest
+	(*WatchConnectorsResponse)(nil),         // 39: calypso.connector.v1.WatchConnectorsResponse
+	(*GetConnectorTopicsRequest)(nil),       // 40: calypso.connector.v1.GetConnectorTopicsRequest
+	(*GetConnectorTopicsResponse)(nil),      // 41: calypso.connector.v1.GetConnectorTopicsResponse
+	(*ResetConnectorTopicsRequest)(nil),     // 42: calypso.connector.v1.ResetConnectorTopicsRequest
+	(*ResetConnectorTopicsResponse)(nil),    // 43: calypso.connector.v1.ResetConnectorTopicsResponse
+	(*Offset)(nil),                          // 44: calypso.connector.v1.Offset
+	(*GetOffsetsRequest)(nil),               // 45: calypso.connector.v1.GetOffsetsRequest
+	(*GetOffsetsResponse)(nil),              // 46: calypso.connector.v1.GetOffsetsResponse
+	(*AlterOffsetsRequest)(nil),             // 47: calypso.connector.v1.AlterOffsetsRequest
+	(*AlterOffsetsResponse)(nil),            // 48: calypso.connector.v1.AlterOffsetsResponse
+	(*ResetOffsetsRequest)(nil),             // 49: calypso.connector.v1.ResetOffsetsRequest
+	(*ResetOffsetsResponse)(nil),            // 50: calypso.connector.v1.ResetOffsetsResponse
+	(*Plugin)(nil),                          // 51: calypso.connector.v1.Plugin
+	(*ListPluginsRequest)(nil),              // 52: calypso.connector.v1.ListPluginsRequest
+	(*ListPluginsResponse)(nil),             // 53: calypso.connector.v1.ListPluginsResponse
+	(*ConfigKey)(nil),                       // 54: calypso.connector.v1.ConfigKey
+	(*GetPluginConfigRequest)(nil),          // 55: calypso.connector.v1.GetPluginConfigRequest
+	(*GetPluginConfigResponse)(nil),         // 56: calypso.connector.v1.GetPluginConfigResponse
+	(*ConfigValue)(nil),                     // 57: calypso.connector.v1.ConfigValue
+	(*ValidateConfigRequest)(nil),           // 58: calypso.connector.v1.ValidateConfigRequest
+	(*ValidateConfigResponse)(nil),          // 59: calypso.connector.v1.ValidateConfigResponse
+	(*Check)(nil),                           // 60: calypso.connector.v1.Check
+	(*GetClusterRequest)(nil),               // 61: calypso.connector.v1.GetClusterRequest
+	(*GetClusterResponse)(nil),              // 62: calypso.connector.v1.GetClusterResponse
+	(*Event)(nil),                           // 63: calypso.connector.v1.Event
+	(*ListEventsRequest)(nil),               // 64: calypso.connector.v1.ListEventsRequest
+	(*ListEventsResponse)(nil),              // 65: calypso.connector.v1.ListEventsResponse
+	(*AppendEventRequest)(nil),              // 66: calypso.connector.v1.AppendEventRequest
+	(*AppendEventResponse)(nil),             // 67: calypso.connector.v1.AppendEventResponse
+	nil,                                     // 68: calypso.connector.v1.Connector.ConfigEntry
+	nil,                                     // 69: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	nil,                                     // 70: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	nil,                                     // 71: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	nil,                                     // 72: calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
+	nil,                                     // 73: calypso.connector.v1.ConfigVersion.ConfigEntry
+	nil,                                     // 74: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	(*timestamppb.Timestamp)(nil),           // 75: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),                 // 76: google.protobuf.Struct
 }
 var file_calypso_connector_v1_connector_proto_depIdxs = []int32{
 	0,  // 0: calypso.connector.v1.Connector.type:type_name -> calypso.connector.v1.ConnectorType
-	59, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
+	68, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
 	1,  // 2: calypso.connector.v1.TaskStatus.state:type_name -> calypso.connector.v1.State
 	0,  // 3: calypso.connector.v1.ConnectorStatus.type:type_name -> calypso.connector.v1.ConnectorType
 	1,  // 4: calypso.connector.v1.ConnectorStatus.state:type_name -> calypso.connector.v1.State
 	3,  // 5: calypso.connector.v1.ConnectorStatus.tasks:type_name -> calypso.connector.v1.TaskStatus
-	60, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	69, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
 	1,  // 7: calypso.connector.v1.CreateConnectorRequest.initial_state:type_name -> calypso.connector.v1.State
 	2,  // 8: calypso.connector.v1.CreateConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 9: calypso.connector.v1.GetConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 10: calypso.connector.v1.ListConnectorsResponse.connectors:type_name -> calypso.connector.v1.Connector
-	61, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	70, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
 	2,  // 12: calypso.connector.v1.UpdateConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
-	62, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	71, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
 	2,  // 14: calypso.connector.v1.PatchConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
-	4,  // 15: calypso.connector.v1.RestartConnectorResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
-	4,  // 16: calypso.connector.v1.GetConnectorStatusResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
-	4,  // 17: calypso.connector.v1.WatchConnectorsResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
-	64, // 18: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
-	65, // 19: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
-	65, // 20: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
-	35, // 21: calypso.connector.v1.GetOffsetsResponse.offsets:type_name -> calypso.connector.v1.Offset
-	35, // 22: calypso.connector.v1.AlterOffsetsRequest.offsets:type_name -> calypso.connector.v1.Offset
-	0,  // 23: calypso.connector.v1.Plugin.type:type_name -> calypso.connector.v1.ConnectorType
-	42, // 24: calypso.connector.v1.ListPluginsResponse.plugins:type_name -> calypso.connector.v1.Plugin
-	45, // 25: calypso.connector.v1.GetPluginConfigResponse.keys:type_name -> calypso.connector.v1.ConfigKey
-	45, // 26: calypso.connector.v1.ConfigValue.key:type_name -> calypso.connector.v1.ConfigKey
-	63, // 27: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
-	48, // 28: calypso.connector.v1.ValidateConfigResponse.values:type_name -> calypso.connector.v1.ConfigValue
-	51, // 29: calypso.connector.v1.ValidateConfigResponse.checks:type_name -> calypso.connector.v1.Check
-	64, // 30: calypso.connector.v1.Event.time:type_name -> google.protobuf.Timestamp
-	54, // 31: calypso.connector.v1.ListEventsResponse.events:type_name -> calypso.connector.v1.Event
-	54, // 32: calypso.connector.v1.AppendEventRequest.event:type_name -> calypso.connector.v1.Event
-	5,  // 33: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
-	7,  // 34: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
-	9,  // 35: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
-	11, // 36: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
-	13, // 37: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
-	15, // 38: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
-	17, // 39: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
-	19, // 40: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
-	21, // 41: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
-	23, // 42: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
-	25, // 43: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
-	27, // 44: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
-	29, // 45: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
-	31, // 46: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
-	33, // 47: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
-	36, // 48: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
-	38, // 49: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
-	40, // 50: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
-	52, // 51: calypso.connector.v1.ConnectorService.GetCluster:input_type -> calypso.connector.v1.GetClusterRequest
-	55, // 52: calypso.connector.v1.ConnectorService.ListEvents:input_type -> calypso.connector.v1.ListEventsRequest
-	57, // 53: calypso.connector.v1.ConnectorService.AppendEvent:input_type -> calypso.connector.v1.AppendEventRequest
-	43, // 54: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
-	46, // 55: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
-	49, // 56: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
-	6,  // 57: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
-	8,  // 58: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
-	10, // 59: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
-	12, // 60: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
-	14, // 61: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
-	16, // 62: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
-	18, // 63: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
-	20, // 64: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
-	22, // 65: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
-	24, // 66: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
-	26, // 67: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
-	28, // 68: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
-	30, // 69: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
-	32, // 70: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
-	34, // 71: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
-	37, // 72: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
-	39, // 73: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
-	41, // 74: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
-	53, // 75: calypso.connector.v1.ConnectorService.GetCluster:output_type -> calypso.connector.v1.GetClusterResponse
-	56, // 76: calypso.connector.v1.ConnectorService.ListEvents:output_type -> calypso.connector.v1.ListEventsResponse
-	58, // 77: calypso.connector.v1.ConnectorService.AppendEvent:output_type -> calypso.connector.v1.AppendEventResponse
-	44, // 78: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
-	47, // 79: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
-	50, // 80: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
-	57, // [57:81] is the sub-list for method output_type
-	33, // [33:57] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	72, // 15: calypso.connector.v1.PlanConnectorConfigRequest.config:type_name -> calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
+	16, // 16: calypso.connector.v1.PlanConnectorConfigResponse.changes:type_name -> calypso.connector.v1.KeyChange
+	17, // 17: calypso.connector.v1.PlanConnectorConfigResponse.consequences:type_name -> calypso.connector.v1.Consequence
+	75, // 18: calypso.connector.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
+	73, // 19: calypso.connector.v1.ConfigVersion.config:type_name -> calypso.connector.v1.ConfigVersion.ConfigEntry
+	20, // 20: calypso.connector.v1.ListConfigVersionsResponse.versions:type_name -> calypso.connector.v1.ConfigVersion
+	2,  // 21: calypso.connector.v1.RollbackConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
+	4,  // 22: calypso.connector.v1.RestartConnectorResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
+	4,  // 23: calypso.connector.v1.GetConnectorStatusResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
+	4,  // 24: calypso.connector.v1.WatchConnectorsResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
+	75, // 25: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
+	76, // 26: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
+	76, // 27: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
+	44, // 28: calypso.connector.v1.GetOffsetsResponse.offsets:type_name -> calypso.connector.v1.Offset
+	44, // 29: calypso.connector.v1.AlterOffsetsRequest.offsets:type_name -> calypso.connector.v1.Offset
+	0,  // 30: calypso.connector.v1.Plugin.type:type_name -> calypso.connector.v1.ConnectorType
+	51, // 31: calypso.connector.v1.ListPluginsResponse.plugins:type_name -> calypso.connector.v1.Plugin
+	54, // 32: calypso.connector.v1.GetPluginConfigResponse.keys:type_name -> calypso.connector.v1.ConfigKey
+	54, // 33: calypso.connector.v1.ConfigValue.key:type_name -> calypso.connector.v1.ConfigKey
+	74, // 34: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	57, // 35: calypso.connector.v1.ValidateConfigResponse.values:type_name -> calypso.connector.v1.ConfigValue
+	60, // 36: calypso.connector.v1.ValidateConfigResponse.checks:type_name -> calypso.connector.v1.Check
+	75, // 37: calypso.connector.v1.Event.time:type_name -> google.protobuf.Timestamp
+	63, // 38: calypso.connector.v1.ListEventsResponse.events:type_name -> calypso.connector.v1.Event
+	63, // 39: calypso.connector.v1.AppendEventRequest.event:type_name -> calypso.connector.v1.Event
+	5,  // 40: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
+	7,  // 41: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
+	9,  // 42: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
+	11, // 43: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
+	13, // 44: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
+	15, // 45: calypso.connector.v1.ConnectorService.PlanConnectorConfig:input_type -> calypso.connector.v1.PlanConnectorConfigRequest
+	19, // 46: calypso.connector.v1.ConnectorService.ListConfigVersions:input_type -> calypso.connector.v1.ListConfigVersionsRequest
+	22, // 47: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:input_type -> calypso.connector.v1.RollbackConnectorConfigRequest
+	24, // 48: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
+	26, // 49: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
+	28, // 50: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
+	30, // 51: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
+	32, // 52: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
+	34, // 53: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
+	36, // 54: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
+	38, // 55: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
+	40, // 56: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
+	42, // 57: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
+	45, // 58: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
+	47, // 59: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
+	49, // 60: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
+	61, // 61: calypso.connector.v1.ConnectorService.GetCluster:input_type -> calypso.connector.v1.GetClusterRequest
+	64, // 62: calypso.connector.v1.ConnectorService.ListEvents:input_type -> calypso.connector.v1.ListEventsRequest
+	66, // 63: calypso.connector.v1.ConnectorService.AppendEvent:input_type -> calypso.connector.v1.AppendEventRequest
+	52, // 64: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
+	55, // 65: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
+	58, // 66: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
+	6,  // 67: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
+	8,  // 68: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
+	10, // 69: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
+	12, // 70: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
+	14, // 71: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
+	18, // 72: calypso.connector.v1.ConnectorService.PlanConnectorConfig:output_type -> calypso.connector.v1.PlanConnectorConfigResponse
+	21, // 73: calypso.connector.v1.ConnectorService.ListConfigVersions:output_type -> calypso.connector.v1.ListConfigVersionsResponse
+	23, // 74: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:output_type -> calypso.connector.v1.RollbackConnectorConfigResponse
+	25, // 75: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
+	27, // 76: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
+	29, // 77: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
+	31, // 78: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
+	33, // 79: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
+	35, // 80: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
+	37, // 81: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
+	39, // 82: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
+	41, // 83: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
+	43, // 84: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
+	46, // 85: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
+	48, // 86: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
+	50, // 87: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
+	62, // 88: calypso.connector.v1.ConnectorService.GetCluster:output_type -> calypso.connector.v1.GetClusterResponse
+	65, // 89: calypso.connector.v1.ConnectorService.ListEvents:output_type -> calypso.connector.v1.ListEventsResponse
+	67, // 90: calypso.connector.v1.ConnectorService.AppendEvent:output_type -> calypso.connector.v1.AppendEventResponse
+	53, // 91: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
+	56, // 92: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
+	59, // 93: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
+	67, // [67:94] is the sub-list for method output_type
+	40, // [40:67] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_calypso_connector_v1_connector_proto_init() }
@@ -3538,14 +4152,15 @@ func file_calypso_connector_v1_connector_proto_init() {
 	if File_calypso_connector_v1_connector_proto != nil {
 		return
 	}
-	file_calypso_connector_v1_connector_proto_msgTypes[46].OneofWrappers = []any{}
+	file_calypso_connector_v1_connector_proto_msgTypes[14].OneofWrappers = []any{}
+	file_calypso_connector_v1_connector_proto_msgTypes[55].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_connector_v1_connector_proto_rawDesc), len(file_calypso_connector_v1_connector_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   62,
+			NumMessages:   73,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,30 +22,33 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ConnectorService_CreateConnector_FullMethodName       = "/calypso.connector.v1.ConnectorService/CreateConnector"
-	ConnectorService_GetConnector_FullMethodName          = "/calypso.connector.v1.ConnectorService/GetConnector"
-	ConnectorService_ListConnectors_FullMethodName        = "/calypso.connector.v1.ConnectorService/ListConnectors"
-	ConnectorService_UpdateConnectorConfig_FullMethodName = "/calypso.connector.v1.ConnectorService/UpdateConnectorConfig"
-	ConnectorService_PatchConnectorConfig_FullMethodName  = "/calypso.connector.v1.ConnectorService/PatchConnectorConfig"
-	ConnectorService_DeleteConnector_FullMethodName       = "/calypso.connector.v1.ConnectorService/DeleteConnector"
-	ConnectorService_PauseConnector_FullMethodName        = "/calypso.connector.v1.ConnectorService/PauseConnector"
-	ConnectorService_ResumeConnector_FullMethodName       = "/calypso.connector.v1.ConnectorService/ResumeConnector"
-	ConnectorService_StopConnector_FullMethodName         = "/calypso.connector.v1.ConnectorService/StopConnector"
-	ConnectorService_RestartConnector_FullMethodName      = "/calypso.connector.v1.ConnectorService/RestartConnector"
-	ConnectorService_RestartTask_FullMethodName           = "/calypso.connector.v1.ConnectorService/RestartTask"
-	ConnectorService_GetConnectorStatus_FullMethodName    = "/calypso.connector.v1.ConnectorService/GetConnectorStatus"
-	ConnectorService_WatchConnectors_FullMethodName       = "/calypso.connector.v1.ConnectorService/WatchConnectors"
-	ConnectorService_GetConnectorTopics_FullMethodName    = "/calypso.connector.v1.ConnectorService/GetConnectorTopics"
-	ConnectorService_ResetConnectorTopics_FullMethodName  = "/calypso.connector.v1.ConnectorService/ResetConnectorTopics"
-	ConnectorService_GetOffsets_FullMethodName            = "/calypso.connector.v1.ConnectorService/GetOffsets"
-	ConnectorService_AlterOffsets_FullMethodName          = "/calypso.connector.v1.ConnectorService/AlterOffsets"
-	ConnectorService_ResetOffsets_FullMethodName          = "/calypso.connector.v1.ConnectorService/ResetOffsets"
-	ConnectorService_GetCluster_FullMethodName            = "/calypso.connector.v1.ConnectorService/GetCluster"
-	ConnectorService_ListEvents_FullMethodName            = "/calypso.connector.v1.ConnectorService/ListEvents"
-	ConnectorService_AppendEvent_FullMethodName           = "/calypso.connector.v1.ConnectorService/AppendEvent"
-	ConnectorService_ListPlugins_FullMethodName           = "/calypso.connector.v1.ConnectorService/ListPlugins"
-	ConnectorService_GetPluginConfig_FullMethodName       = "/calypso.connector.v1.ConnectorService/GetPluginConfig"
-	ConnectorService_ValidateConfig_FullMethodName        = "/calypso.connector.v1.ConnectorService/ValidateConfig"
+	ConnectorService_CreateConnector_FullMethodName         = "/calypso.connector.v1.ConnectorService/CreateConnector"
+	ConnectorService_GetConnector_FullMethodName            = "/calypso.connector.v1.ConnectorService/GetConnector"
+	ConnectorService_ListConnectors_FullMethodName          = "/calypso.connector.v1.ConnectorService/ListConnectors"
+	ConnectorService_UpdateConnectorConfig_FullMethodName   = "/calypso.connector.v1.ConnectorService/UpdateConnectorConfig"
+	ConnectorService_PatchConnectorConfig_FullMethodName    = "/calypso.connector.v1.ConnectorService/PatchConnectorConfig"
+	ConnectorService_PlanConnectorConfig_FullMethodName     = "/calypso.connector.v1.ConnectorService/PlanConnectorConfig"
+	ConnectorService_ListConfigVersions_FullMethodName      = "/calypso.connector.v1.ConnectorService/ListConfigVersions"
+	ConnectorService_RollbackConnectorConfig_FullMethodName = "/calypso.connector.v1.ConnectorService/RollbackConnectorConfig"
+	ConnectorService_DeleteConnector_FullMethodName         = "/calypso.connector.v1.ConnectorService/DeleteConnector"
+	ConnectorService_PauseConnector_FullMethodName          = "/calypso.connector.v1.ConnectorService/PauseConnector"
+	ConnectorService_ResumeConnector_FullMethodName         = "/calypso.connector.v1.ConnectorService/ResumeConnector"
+	ConnectorService_StopConnector_FullMethodName           = "/calypso.connector.v1.ConnectorService/StopConnector"
+	ConnectorService_RestartConnector_FullMethodName        = "/calypso.connector.v1.ConnectorService/RestartConnector"
+	ConnectorService_RestartTask_FullMethodName             = "/calypso.connector.v1.ConnectorService/RestartTask"
+	ConnectorService_GetConnectorStatus_FullMethodName      = "/calypso.connector.v1.ConnectorService/GetConnectorStatus"
+	ConnectorService_WatchConnectors_FullMethodName         = "/calypso.connector.v1.ConnectorService/WatchConnectors"
+	ConnectorService_GetConnectorTopics_FullMethodName      = "/calypso.connector.v1.ConnectorService/GetConnectorTopics"
+	ConnectorService_ResetConnectorTopics_FullMethodName    = "/calypso.connector.v1.ConnectorService/ResetConnectorTopics"
+	ConnectorService_GetOffsets_FullMethodName              = "/calypso.connector.v1.ConnectorService/GetOffsets"
+	ConnectorService_AlterOffsets_FullMethodName            = "/calypso.connector.v1.ConnectorService/AlterOffsets"
+	ConnectorService_ResetOffsets_FullMethodName            = "/calypso.connector.v1.ConnectorService/ResetOffsets"
+	ConnectorService_GetCluster_FullMethodName              = "/calypso.connector.v1.ConnectorService/GetCluster"
+	ConnectorService_ListEvents_FullMethodName              = "/calypso.connector.v1.ConnectorService/ListEvents"
+	ConnectorService_AppendEvent_FullMethodName             = "/calypso.connector.v1.ConnectorService/AppendEvent"
+	ConnectorService_ListPlugins_FullMethodName             = "/calypso.connector.v1.ConnectorService/ListPlugins"
+	ConnectorService_GetPluginConfig_FullMethodName         = "/calypso.connector.v1.ConnectorService/GetPluginConfig"
+	ConnectorService_ValidateConfig_FullMethodName          = "/calypso.connector.v1.ConnectorService/ValidateConfig"
 )
 
 // ConnectorServiceClient is the client API for ConnectorService service.
@@ -54,8 +57,8 @@ const (
 //
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
-// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND,
-// STORE_UNAVAILABLE.
+// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, VERSION_NOT_FOUND, NOT_STOPPED, TASK_NOT_FOUND,
+// PLUGIN_NOT_FOUND, OFFSETS_INVALID, STORE_UNAVAILABLE.
 type ConnectorServiceClient interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
 	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
@@ -65,11 +68,20 @@ type ConnectorServiceClient interface {
 	GetConnector(ctx context.Context, in *GetConnectorRequest, opts ...grpc.CallOption) (*GetConnectorResponse, error)
 	// ListConnectors returns all connectors, sorted by name.
 	ListConnectors(ctx context.Context, in *ListConnectorsRequest, opts ...grpc.CallOption) (*ListConnectorsResponse, error)
-	// UpdateConnectorConfig replaces the whole configuration and restarts the tasks; creates the connector if absent.
+	// UpdateConnectorConfig replaces the whole configuration and restarts the tasks; creates the connector if absent. Errors are
+	// those of CreateConnector.
 	UpdateConnectorConfig(ctx context.Context, in *UpdateConnectorConfigRequest, opts ...grpc.CallOption) (*UpdateConnectorConfigResponse, error)
 	// PatchConnectorConfig merges the given keys into the configuration and removes the named ones.
 	PatchConnectorConfig(ctx context.Context, in *PatchConnectorConfigRequest, opts ...grpc.CallOption) (*PatchConnectorConfigResponse, error)
-	// DeleteConnector stops and forgets a connector. Its topics, slot and offsets stay.
+	// PlanConnectorConfig says what UpdateConnectorConfig with the same configuration would change and what would follow from
+	// it, and changes nothing; INVALID_ARGUMENT if the configuration does not validate.
+	PlanConnectorConfig(ctx context.Context, in *PlanConnectorConfigRequest, opts ...grpc.CallOption) (*PlanConnectorConfigResponse, error)
+	// ListConfigVersions returns the last 20 configurations of a connector, newest first; the first is the present one.
+	ListConfigVersions(ctx context.Context, in *ListConfigVersionsRequest, opts ...grpc.CallOption) (*ListConfigVersionsResponse, error)
+	// RollbackConnectorConfig makes an earlier configuration, its secrets included, the present one again, as a new version;
+	// NOT_FOUND (VERSION_NOT_FOUND) if it is no longer kept. Otherwise it is like UpdateConnectorConfig.
+	RollbackConnectorConfig(ctx context.Context, in *RollbackConnectorConfigRequest, opts ...grpc.CallOption) (*RollbackConnectorConfigResponse, error)
+	// DeleteConnector stops and forgets a connector and the versions of its configuration. Its topics, slot and offsets stay.
 	DeleteConnector(ctx context.Context, in *DeleteConnectorRequest, opts ...grpc.CallOption) (*DeleteConnectorResponse, error)
 	// PauseConnector stops the flow of data and keeps what the tasks hold (connections, slot).
 	PauseConnector(ctx context.Context, in *PauseConnectorRequest, opts ...grpc.CallOption) (*PauseConnectorResponse, error)
@@ -161,6 +173,36 @@ func (c *connectorServiceClient) PatchConnectorConfig(ctx context.Context, in *P
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PatchConnectorConfigResponse)
 	err := c.cc.Invoke(ctx, ConnectorService_PatchConnectorConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) PlanConnectorConfig(ctx context.Context, in *PlanConnectorConfigRequest, opts ...grpc.CallOption) (*PlanConnectorConfigResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PlanConnectorConfigResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_PlanConnectorConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) ListConfigVersions(ctx context.Context, in *ListConfigVersionsRequest, opts ...grpc.CallOption) (*ListConfigVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListConfigVersionsResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_ListConfigVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) RollbackConnectorConfig(ctx context.Context, in *RollbackConnectorConfigRequest, opts ...grpc.CallOption) (*RollbackConnectorConfigResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollbackConnectorConfigResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_RollbackConnectorConfig_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -372,8 +414,8 @@ func (c *connectorServiceClient) ValidateConfig(ctx context.Context, in *Validat
 //
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
-// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, NOT_STOPPED, TASK_NOT_FOUND, PLUGIN_NOT_FOUND,
-// STORE_UNAVAILABLE.
+// CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, VERSION_NOT_FOUND, NOT_STOPPED, TASK_NOT_FOUND,
+// PLUGIN_NOT_FOUND, OFFSETS_INVALID, STORE_UNAVAILABLE.
 type ConnectorServiceServer interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
 	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
@@ -383,11 +425,20 @@ type ConnectorServiceServer interface {
 	GetConnector(context.Context, *GetConnectorRequest) (*GetConnectorResponse, error)
 	// ListConnectors returns all connectors, sorted by name.
 	ListConnectors(context.Context, *ListConnectorsRequest) (*ListConnectorsResponse, error)
-	// UpdateConnectorConfig replaces the whole configuration and restarts the tasks; creates the connector if absent.
+	// UpdateConnectorConfig replaces the whole configuration and restarts the tasks; creates the connector if absent. Errors are
+	// those of CreateConnector.
 	UpdateConnectorConfig(context.Context, *UpdateConnectorConfigRequest) (*UpdateConnectorConfigResponse, error)
 	// PatchConnectorConfig merges the given keys into the configuration and removes the named ones.
 	PatchConnectorConfig(context.Context, *PatchConnectorConfigRequest) (*PatchConnectorConfigResponse, error)
-	// DeleteConnector stops and forgets a connector. Its topics, slot and offsets stay.
+	// PlanConnectorConfig says what UpdateConnectorConfig with the same configuration would change and what would follow from
+	// it, and changes nothing; INVALID_ARGUMENT if the configuration does not validate.
+	PlanConnectorConfig(context.Context, *PlanConnectorConfigRequest) (*PlanConnectorConfigResponse, error)
+	// ListConfigVersions returns the last 20 configurations of a connector, newest first; the first is the present one.
+	ListConfigVersions(context.Context, *ListConfigVersionsRequest) (*ListConfigVersionsResponse, error)
+	// RollbackConnectorConfig makes an earlier configuration, its secrets included, the present one again, as a new version;
+	// NOT_FOUND (VERSION_NOT_FOUND) if it is no longer kept. Otherwise it is like UpdateConnectorConfig.
+	RollbackConnectorConfig(context.Context, *RollbackConnectorConfigRequest) (*RollbackConnectorConfigResponse, error)
+	// DeleteConnector stops and forgets a connector and the versions of its configuration. Its topics, slot and offsets stay.
 	DeleteConnector(context.Context, *DeleteConnectorRequest) (*DeleteConnectorResponse, error)
 	// PauseConnector stops the flow of data and keeps what the tasks hold (connections, slot).
 	PauseConnector(context.Context, *PauseConnectorRequest) (*PauseConnectorResponse, error)
@@ -449,6 +500,15 @@ func (UnimplementedConnectorServiceServer) UpdateConnectorConfig(context.Context
 }
 func (UnimplementedConnectorServiceServer) PatchConnectorConfig(context.Context, *PatchConnectorConfigRequest) (*PatchConnectorConfigResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PatchConnectorConfig not implemented")
+}
+func (UnimplementedConnectorServiceServer) PlanConnectorConfig(context.Context, *PlanConnectorConfigRequest) (*PlanConnectorConfigResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PlanConnectorConfig not implemented")
+}
+func (UnimplementedConnectorServiceServer) ListConfigVersions(context.Context, *ListConfigVersionsRequest) (*ListConfigVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListConfigVersions not implemented")
+}
+func (UnimplementedConnectorServiceServer) RollbackConnectorConfig(context.Context, *RollbackConnectorConfigRequest) (*RollbackConnectorConfigResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackConnectorConfig not implemented")
 }
 func (UnimplementedConnectorServiceServer) DeleteConnector(context.Context, *DeleteConnectorRequest) (*DeleteConnectorResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteConnector not implemented")
@@ -614,6 +674,60 @@ func _ConnectorService_PatchConnectorConfig_Handler(srv interface{}, ctx context
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ConnectorServiceServer).PatchConnectorConfig(ctx, req.(*PatchConnectorConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_PlanConnectorConfig_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PlanConnectorConfigRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).PlanConnectorConfig(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_PlanConnectorConfig_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).PlanConnectorConfig(ctx, req.(*PlanConnectorConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_ListConfigVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListConfigVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).ListConfigVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_ListConfigVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).ListConfigVersions(ctx, req.(*ListConfigVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_RollbackConnectorConfig_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackConnectorConfigRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).RollbackConnectorConfig(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_RollbackConnectorConfig_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).RollbackConnectorConfig(ctx, req.(*RollbackConnectorConfigRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -979,6 +1093,18 @@ var ConnectorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PatchConnectorConfig",
 			Handler:    _ConnectorService_PatchConnectorConfig_Handler,
+		},
+		{
+			MethodName: "PlanConnectorConfig",
+			Handler:    _ConnectorService_PlanConnectorConfig_Handler,
+		},
+		{
+			MethodName: "ListConfigVersions",
+			Handler:    _ConnectorService_ListConfigVersions_Handler,
+		},
+		{
+			MethodName: "RollbackConnectorConfig",
+			Handler:    _ConnectorService_RollbackConnectorConfig_Handler,
 		},
 		{
 			MethodName: "DeleteConnector",

@@ -1,0 +1,77 @@
+package connector
+
+import (
+	"context"
+	"fmt"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
+	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.usable(); err != nil {
+		return nil, storeUnavailable(err)
+	}
+	earlier, err := s.replaceable(name)
+	if err != nil {
+		return nil, err
+	}
+	v := s.validate(plugin, config, earlier.configOrNil())
+	if len(v.problems) > 0 {
+		return nil, errInvalid(v.problems)
+	}
+	response := &connectorv1.PlanConnectorConfigResponse{Creates: earlier.stored == nil, Warnings: messages(v.warnings)}
+	if earlier.stored == nil {
+		return response, nil
+	}
+	before := withName(earlier.config, name)
+	response.Changes = keyChanges(plugin.Catalogue, before, v.config)
+	if len(response.Changes) == 0 {
+		return response, nil
+	}
+	response.Consequences = []*connectorv1.Consequence{s.restartOf(earlier, plugin, v.tasks)}
+	for _, following := range plugin.Catalogue.Consequences(s.validate(plugin, before, nil).values, v.values) {
+		response.Consequences = append(response.Consequences, &connectorv1.Consequence{
+			Effect: string(following.Effect), Keys: following.Keys, Detail: following.Doc})
+	}
+	return response, nil
+}
+
+// keyChanges are the keys in which two configurations differ, secrets masked.
+func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*connectorv1.KeyChange {
+	was, is := masked(keys, before), masked(keys, after)
+	var changes []*connectorv1.KeyChange
+	for _, key := range changedKeys(before, after) {
+		change := &connectorv1.KeyChange{Key: key}
+		if value, ok := was[key]; ok {
+			change.Old = &value
+		}
+		if value, ok := is[key]; ok {
+			change.New = &value
+		}
+		changes = append(changes, change)
+	}
+	return changes
+}
+
+// restartOf says what becomes of the tasks when any key changes.
+func (s *service) restartOf(connector snapshot, plugin Plugin, tasks int) *connectorv1.Consequence {
+	consequence := &connectorv1.Consequence{Effect: string(catalogue.TasksRestart)}
+	before := s.taskCount(plugin, connector.stored)
+	switch {
+	case connector.target == targetStopped:
+		consequence.Effect = string(catalogue.NoEffectYet)
+		consequence.Detail = "The connector is stopped: the configuration counts when it is resumed."
+	case before != tasks:
+		consequence.Detail = fmt.Sprintf("The tasks start anew, %d instead of %d, and go on where they stopped.", tasks, before)
+	case tasks == 1:
+		consequence.Detail = "The task starts anew and goes on where it stopped."
+	default:
+		consequence.Detail = fmt.Sprintf("The %d tasks start anew and go on where they stopped.", tasks)
+	}
+	return consequence
+}
