@@ -130,7 +130,7 @@ func difference(d document, current map[string]string) string {
 func (s *session) diff() *cobra.Command {
 	var file string
 	diff := &cobra.Command{
-		Use: "diff -f FILE", Short: "Show how connectors differ from a file; exit status 1 if they do", Args: exactly(0),
+		Use: "diff -f FILE", Short: "Show how connectors differ from a file and what applying it leads to; exit status 1 if they do", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			documents, err := s.read(file)
 			if err != nil {
@@ -138,11 +138,11 @@ func (s *session) diff() *cobra.Command {
 			}
 			var all strings.Builder
 			for _, d := range documents {
-				current, err := s.current(cmd.Context(), d.Name)
+				said, err := s.plan(cmd.Context(), d)
 				if err != nil {
 					return err
 				}
-				all.WriteString(difference(d, current))
+				all.WriteString(said)
 			}
 			if all.Len() == 0 {
 				return nil
@@ -181,30 +181,29 @@ func (s *session) apply() *cobra.Command {
 
 // applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
 func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) error {
-	current, err := s.current(ctx, d.Name)
+	plan, err := s.connectors().PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	if err != nil {
 		return err
 	}
-	if current != nil && difference(d, current) == "" && !literalSecrets(d, current) {
+	done := "changed"
+	switch {
+	case plan.Creates:
+		done = "created"
+	case len(plan.Changes) == 0:
 		fmt.Fprintf(s.out, "%s unchanged\n", d.Name)
 		return nil
 	}
-	done := "changed"
-	if current == nil {
-		done = "created"
-	}
 	if dry {
 		fmt.Fprintf(s.out, "%s would be %s\n", d.Name, done)
-	}
-	if checked {
-		if err := s.validate(ctx, d); err != nil {
-			return err
+		if !plan.Creates {
+			fmt.Fprint(s.out, planned(d.Name, plan))
 		}
-	}
-	if dry {
+		if checked {
+			return s.validate(ctx, d)
+		}
 		return nil
 	}
-	r, err := s.connectors().UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config})
+	r, err := s.connectors().UpdateConnectorConfig(ctx, &connectorv1.UpdateConnectorConfigRequest{Name: d.Name, Config: d.Config, Check: checked})
 	if err != nil {
 		return err
 	}
@@ -213,16 +212,6 @@ func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) e
 		fmt.Fprintf(s.out, "  warning: %s\n", w)
 	}
 	return nil
-}
-
-// literalSecrets reports whether a document sets a secret that the service does not show: it may be another now.
-func literalSecrets(d document, current map[string]string) bool {
-	for key, value := range d.Config {
-		if current[key] == mask && value != mask {
-			return true
-		}
-	}
-	return false
 }
 
 // validate says what the service's checks found; an error if a configuration would not work.

@@ -22,7 +22,7 @@ import (
 
 // get lists what there is.
 func (s *session) get() *cobra.Command {
-	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, tables, schemas, events, plugins or services"}
+	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or services"}
 	add := func(use, short string, run func(context.Context) error) {
 		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
@@ -68,7 +68,7 @@ func (s *session) get() *cobra.Command {
 			t.row(verdict(r.Verdict)+":", r.Reason)
 		})
 	})
-	get.AddCommand(s.getTables(), s.getSchemas())
+	get.AddCommand(s.getTables(), s.getSchemas(), s.versions())
 	return get
 }
 
