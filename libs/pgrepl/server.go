@@ -85,17 +85,61 @@ type SlotState struct {
 	SafeWAL int64
 	// Retained is how many bytes of WAL the server keeps for the slot.
 	Retained int64
+	// Failover says that standbys keep the slot too (PostgreSQL 17).
 	Failover bool
+	// Conflicting says that a standby invalidated the slot since it conflicted with recovery (PostgreSQL 16).
+	Conflicting bool
+	// InactiveSince is since when nobody reads the slot; zero while somebody does, and before PostgreSQL 17.
+	InactiveSince time.Time
+	// WaitEvent is what the process that reads the slot waits for, type:event; empty if it works or may not be seen.
+	WaitEvent string
+}
+
+// SlotStatistics is a row of pg_stat_replication_slots: what decoding has cost since the statistics were reset.
+type SlotStatistics struct {
+	// Spilled transactions went to disk since logical_decoding_work_mem was full, streamed ones were sent while they ran. Times is how
+	// often.
+	SpilledTransactions, SpillTimes, SpilledBytes    int64
+	StreamedTransactions, StreamTimes, StreamedBytes int64
+	// TotalTransactions and TotalBytes are those of everything that was sent.
+	TotalTransactions, TotalBytes int64
+	// Reset is when the counts began; zero if they were never reset.
+	Reset time.Time
+}
+
+// InspectSlotStatistics reads a slot's statistics; nil where there are none, as before PostgreSQL 14.
+func InspectSlotStatistics(ctx context.Context, conn *pgx.Conn, server Server, name string) (*SlotStatistics, error) {
+	if server.Major() < 14 {
+		return nil, nil
+	}
+	var s SlotStatistics
+	var reset *time.Time
+	err := conn.QueryRow(ctx, `SELECT spill_txns, spill_count, spill_bytes, stream_txns, stream_count, stream_bytes, total_txns, total_bytes, stats_reset
+		FROM pg_stat_replication_slots WHERE slot_name = $1`, name).Scan(
+		&s.SpilledTransactions, &s.SpillTimes, &s.SpilledBytes, &s.StreamedTransactions, &s.StreamTimes, &s.StreamedBytes, &s.TotalTransactions, &s.TotalBytes, &reset)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the statistics of replication slot %q: %w", name, err)
+	}
+	if reset != nil {
+		s.Reset = *reset
+	}
+	return &s, nil
 }
 
 // InspectSlot reads a slot's state; nil if there is no such slot.
 func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string) (*SlotState, error) {
-	status, safe, failover := "''", "-1", "false"
+	status, safe, failover, conflicting, inactive := "''", "-1", "false", "false", "NULL::timestamptz"
 	if server.Major() >= 13 {
 		status, safe = "coalesce(wal_status, '')", "coalesce(safe_wal_size, -1)"
 	}
+	if server.Major() >= 16 {
+		conflicting = "coalesce(conflicting, false)"
+	}
 	if server.Major() >= 17 {
-		failover = "failover"
+		failover, inactive = "failover", "inactive_since"
 	}
 	now := "pg_current_wal_lsn()"
 	if server.InRecovery {
@@ -103,15 +147,20 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 	}
 	var s SlotState
 	var restart, confirmed string
+	var since *time.Time
 	err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
-		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s
-		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover), name).Scan(
-		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover)
+		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s,
+		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), '')
+		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, conflicting, inactive), name).Scan(
+		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Conflicting, &since, &s.WaitEvent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the state of replication slot %q: %w", name, err)
+	}
+	if since != nil {
+		s.InactiveSince = *since
 	}
 	if s.RestartLSN, err = ParseLSN(restart); err != nil {
 		return nil, fmt.Errorf("read the state of replication slot %q: %w", name, err)

@@ -28,6 +28,8 @@ type Stream struct {
 	// confirmed is the mark that statuses carry; it only grows.
 	confirmed atomic.Uint64
 	received  atomic.Uint64
+	// bytes counts what came from the socket.
+	bytes atomic.Uint64
 	// waiting is since when the reader waits for the socket, in nanoseconds since the Unix epoch; 0 while it does not.
 	waiting atomic.Int64
 
@@ -120,6 +122,7 @@ func (s *Stream) fill() error {
 	s.waiting.Store(0)
 	s.gather.afterRead(n)
 	s.end += n
+	s.bytes.Add(uint64(max(n, 0)))
 	if n > 0 {
 		return nil
 	}
@@ -159,6 +162,9 @@ func (s *Stream) Confirmed() LSN { return LSN(s.confirmed.Load()) }
 
 // Received is the end of WAL that the server told of last.
 func (s *Stream) Received() LSN { return LSN(s.received.Load()) }
+
+// Bytes is how many bytes of the replication protocol have come.
+func (s *Stream) Bytes() uint64 { return s.bytes.Load() }
 
 // Interrupt makes a waiting or the next Next fail with os.ErrDeadlineExceeded; statuses go on. Resume undoes it.
 func (s *Stream) Interrupt() { s.conn.SetReadDeadline(time.Unix(1, 0)) }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -181,6 +182,28 @@ func TestSnapshotsAreStartedPausedResumedAndStopped(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "snapshot", "pause", "nobody"); code != ctl.ExitNotFound {
 		t.Errorf("of nobody: %d %s", code, out)
+	}
+}
+
+func TestTheSlotOfAConnectorIsDescribed(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	for want, slot := range map[string]*capturev1.Slot{
+		"read by process 77, which waits for Client:WalSenderWaitForWal, kept on standbys": {Name: "shop", Active: true, ActivePid: 77, WaitEvent: "Client:WalSenderWaitForWal", Failover: true},
+		"read by process 78": {Name: "shop", Active: true, ActivePid: 78},
+		"nobody reads it, lost to a conflict with recovery": {Name: "shop", Conflicting: true},
+		"nobody reads it since 20":                          {Name: "shop", InactiveSince: timestamppb.Now()},
+		"Slot spilled  3 transactions  2.0 KiB":             {Name: "shop", Statistics: &capturev1.SlotStatistics{SpilledTransactions: 3, SpilledBytes: 2048}},
+		"the server has no such slot":                       {Name: "shop", Missing: true},
+	} {
+		s.captures.set(&capturev1.Capture{Connector: "src", Slot: slot})
+		testenv.Eventually(t, time.Minute, want, func(context.Context) error {
+			// Columns are as wide as the widest cell.
+			if out, code := s.ctl(t, "", "describe", "src"); code != 0 || !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
+				return fmt.Errorf("describe: %d %s", code, out)
+			}
+			return nil
+		})
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // batch is what is written to Kafka at once: records and the checkpoint that they lead to.
@@ -41,7 +40,7 @@ type tally struct {
 	// counts are the change events, by table and operation.
 	counts []eventCount
 	// versions are the versions of tables that the records are the first of.
-	versions []*history.Version
+	versions []tableVersion
 	// incremental is the progress of incremental snapshots that the records make; nil if they make none.
 	incremental *incrementalProgress
 	// awaited are closed when the records are durable.
@@ -163,6 +162,12 @@ type stage struct {
 	// ring knows which batches are durable; tickets are those of taken batches that are not.
 	ring    *pgrepl.Ring
 	tickets []pgrepl.Ticket
+	// taken counts the transactions of those batches.
+	taken int
+	// waiting are those that fill holds up now, since blocked; waited is for how long others were held up before.
+	waiting int
+	blocked time.Time
+	waited  time.Duration
 }
 
 func newStage(at pgrepl.Position, maxEvents, maxBytes int) *stage {
@@ -182,13 +187,26 @@ func (s *stage) ready() bool {
 // fill locks the stage and returns the open batch with room in it; nil if the stage is closed. unlock must follow.
 func (s *stage) fill() *batch {
 	s.mu.Lock()
-	for s.full(s.open) && !s.closed {
-		s.freed.Wait()
+	if s.full(s.open) && !s.closed {
+		s.await()
 	}
 	if s.closed {
 		return nil
 	}
 	return s.open
+}
+
+// await waits for room in the open batch.
+func (s *stage) await() {
+	if s.waiting++; s.waiting == 1 {
+		s.blocked = time.Now()
+	}
+	for s.full(s.open) && !s.closed {
+		s.freed.Wait()
+	}
+	if s.waiting--; s.waiting == 0 {
+		s.waited += time.Since(s.blocked)
+	}
 }
 
 // unlock ends what fill began.
@@ -214,6 +232,7 @@ func (s *stage) take() *batch {
 	s.open.at, s.open.whole = b.at, b.whole
 	s.freed.Signal()
 	s.tickets = append(s.tickets, s.ring.Track(b.at.Commit, b.Size))
+	s.taken += b.transactions
 	return b
 }
 
@@ -233,17 +252,28 @@ func (s *stage) committed() pgrepl.LSN {
 	for _, t := range s.tickets {
 		s.ring.Done(t)
 	}
-	s.tickets = s.tickets[:0]
+	s.tickets, s.taken = s.tickets[:0], 0
 	s.freed.Signal()
 	return s.ring.Mark()
 }
 
-// inFlight is how many bytes of records wait or are being delivered.
-func (s *stage) inFlight() int {
+// stageLoad is what a stage holds.
+type stageLoad struct {
+	// bytes of records, and transactions that were read to their commit, wait or are being delivered.
+	bytes, transactions int
+	// waited is for how long the reader has had to wait for room.
+	waited time.Duration
+}
+
+func (s *stage) load() stageLoad {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, n := s.ring.InFlight()
-	return n + s.open.Size
+	l := stageLoad{bytes: n + s.open.Size, transactions: s.taken + s.open.transactions, waited: s.waited}
+	if s.waiting > 0 {
+		l.waited += time.Since(s.blocked)
+	}
+	return l
 }
 
 // close wakes both sides; what was not taken is given up.

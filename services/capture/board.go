@@ -1,15 +1,11 @@
 package capture
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -42,6 +38,9 @@ type entry struct {
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
 	// streaming.
 	incremental *incrementalProgress
+	// passed is what streams that ended have had, lastEvent when events were last durable; guarded by mu.
+	passed    streamTotals
+	lastEvent time.Time
 	// tables are those captured, by name, without their states; guarded by mu.
 	tables map[string]*capturev1.CapturedTable
 	// slot was read at slotAt. Both are guarded by slotMu, which is held while the server is asked.
@@ -62,7 +61,7 @@ func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
 func (e *entry) remove() {
 	e.mu.Lock()
 	failed := e.state.Phase == capturev1.Phase_PHASE_FAILED
-	e.reader = nil
+	e.detach()
 	e.mu.Unlock()
 	e.board.mu.Lock()
 	defer e.board.mu.Unlock()
@@ -71,12 +70,27 @@ func (e *entry) remove() {
 	}
 }
 
+// streamTotals is what streams of a task have had.
+type streamTotals struct {
+	wal    int64         // bytes of the replication stream
+	waited time.Duration // for Kafka
+}
+
+// detach keeps what the stream has had when it ends; the caller holds mu.
+func (e *entry) detach() {
+	if r := e.reader; r != nil {
+		e.passed.wal += int64(r.conn.Bytes())
+		e.passed.waited += r.stage.load().waited
+		e.reader = nil
+	}
+}
+
 func (e *entry) set(phase capturev1.Phase, reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state.Phase, e.state.Reason = phase, reason
 	if phase != capturev1.Phase_PHASE_STREAMING {
-		e.reader = nil
+		e.detach()
 	}
 }
 
@@ -99,6 +113,7 @@ func (e *entry) streaming(r *reader, at pgrepl.Position) {
 	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+".")
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.detach()
 	e.reader, e.incremental = r, r.incremental.progress
 	e.state.DurableLsn = at.Commit.String()
 }
@@ -141,7 +156,11 @@ func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
 			st.RowsDelivered += c.n
 		}
 	}
+	e.describeTables(b.versions)
 	e.countTables(b.counts)
+	if len(b.counts) > 0 {
+		e.lastEvent = now
+	}
 	st.ExactlyOnce = exactlyOnce
 	st.TransactionsDelivered += int64(b.transactions)
 	if b.transactions > 0 {
@@ -178,7 +197,7 @@ func (e *entry) snapshot() *capturev1.Capture {
 	out.CommitToKafkaLatency = e.ages.Summary(time.Now())
 	if e.reader != nil {
 		out.ReceivedLsn = e.reader.conn.Received().String()
-		out.InFlightBytes = int64(e.reader.stage.inFlight())
+		out.InFlightBytes = int64(e.reader.stage.load().bytes)
 	}
 	return out
 }
@@ -237,52 +256,6 @@ func (e *entry) polled(n int, exactlyOnce bool) {
 	e.state.ExactlyOnce = exactlyOnce
 }
 
-// slotMaxAge is how old a shown slot state may be.
-const slotMaxAge = 5 * time.Second
-
-// withSlot asks the server for the slot's state, at most every slotMaxAge.
-func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
-	out := e.snapshot()
-	if e.settings.slot == "" { // a connector that polls
-		return out
-	}
-	e.slotMu.Lock()
-	defer e.slotMu.Unlock()
-	if time.Since(e.slotAt) > slotMaxAge {
-		e.slotAt = time.Now()
-		e.slot = e.readSlot(ctx)
-	}
-	out.Slot = e.slot
-	return out
-}
-
-// readSlot returns nil where the server cannot be asked: the phase says why.
-func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	conn, err := e.settings.connection.Connect(ctx)
-	if err != nil {
-		return nil
-	}
-	defer func(c *pgx.Conn) { c.Close(context.WithoutCancel(ctx)) }(conn)
-	server, err := pgrepl.InspectServer(ctx, conn)
-	if err != nil {
-		return nil
-	}
-	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
-	if err != nil {
-		return nil
-	}
-	if slot == nil {
-		return &capturev1.Slot{Name: e.settings.slot, Missing: true}
-	}
-	return &capturev1.Slot{
-		Name: slot.Name, Plugin: slot.Plugin, Publication: e.settings.publication.Name, RestartLsn: slot.RestartLSN.String(),
-		ConfirmedFlushLsn: slot.ConfirmedFlush.String(), RetainedBytes: slot.Retained, WalStatus: slot.WALStatus, SafeWalBytes: slot.SafeWAL, Active: slot.Active,
-		ActivePid: slot.ActivePID, Failover: slot.Failover,
-	}
-}
-
 // all returns the entries by name.
 func (b *Board) all() []*entry {
 	b.mu.Lock()
@@ -299,51 +272,4 @@ func (b *Board) find(name string) *entry {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.entries[name]
-}
-
-// observe registers the gauges that show the board.
-func (b *Board) observe(meter metric.Meter) error {
-	gauge := func(name, help string) metric.Int64ObservableGauge {
-		g, err := meter.Int64ObservableGauge(name, metric.WithDescription(help))
-		if err != nil {
-			panic(err) // the names are constants
-		}
-		return g
-	}
-	received := gauge("cdc_capture_received_lsn", "End of the server's log as last heard.")
-	confirmed := gauge("cdc_capture_confirmed_lsn", "Position confirmed to the server.")
-	lag := gauge("cdc_capture_slot_lag_bytes", "Bytes of log between the last heard end and the confirmed position.")
-	inFlight := gauge("cdc_capture_inflight_bytes", "Encoded events that are not durable in Kafka yet.")
-	retained := gauge("cdc_capture_slot_retained_wal_bytes", "Bytes of log that the server keeps for the slot.")
-	safe := gauge("cdc_capture_slot_safe_wal_bytes", "Bytes that may be written before the slot is lost; -1 if unlimited.")
-	active := gauge("cdc_capture_slot_active", "1 if somebody reads the slot.")
-	status := gauge("cdc_capture_slot_wal_status", "1 for the state that the slot's log is in.")
-	_, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		for _, e := range b.all() {
-			of := metric.WithAttributes(attribute.String("connector", e.name))
-			e.mu.Lock()
-			r := e.reader
-			e.mu.Unlock()
-			if r == nil {
-				continue
-			}
-			conn, st := r.conn, r.stage
-			o.ObserveInt64(received, int64(conn.Received()), of)
-			o.ObserveInt64(confirmed, int64(conn.Confirmed()), of)
-			o.ObserveInt64(lag, int64(conn.Received()-min(conn.Received(), conn.Confirmed())), of)
-			o.ObserveInt64(inFlight, int64(st.inFlight()), of)
-			if s := e.withSlot(ctx).Slot; s != nil && !s.Missing {
-				o.ObserveInt64(retained, s.RetainedBytes, of)
-				o.ObserveInt64(safe, s.SafeWalBytes, of)
-				n := int64(0)
-				if s.Active {
-					n = 1
-				}
-				o.ObserveInt64(active, n, of)
-				o.ObserveInt64(status, 1, metric.WithAttributes(attribute.String("connector", e.name), attribute.String("status", s.WalStatus)))
-			}
-		}
-		return nil
-	}, received, confirmed, lag, inFlight, retained, safe, active, status)
-	return err
 }

@@ -76,12 +76,12 @@ func (e *entry) found(tables []*capturev1.CapturedTable) {
 	}
 }
 
-// described notes that a table, which may be new, looks different from now on.
-func (e *entry) described(t *capturev1.CapturedTable, version int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t.SchemaVersion = int32(version)
-	e.tables[t.Table] = redescribed(e.tables[t.Table], t)
+// describeTables notes that tables, which may be new, look different from now on; the caller holds mu.
+func (e *entry) describeTables(versions []tableVersion) {
+	for _, v := range versions {
+		v.shown.SchemaVersion = int32(v.Number)
+		e.tables[v.Table] = redescribed(e.tables[v.Table], v.shown)
+	}
 }
 
 // redescribed is a table with the counts that it had, which may be nil.

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -59,15 +60,21 @@ func (l *schemaLog) read(ctx context.Context) (*history.History, error) {
 // noTopic says that read found no topic: nothing has been kept yet.
 func noTopic(err error) bool { return errors.Is(err, kerr.UnknownTopicOrPartition) }
 
+// tableVersion is a new version of a table, with what the board is to show of the table from then on.
+type tableVersion struct {
+	*history.Version
+	shown *capturev1.CapturedTable
+}
+
 // records are versions as the topic has them.
-func (l *schemaLog) records(versions []*history.Version) ([]*kgo.Record, error) {
+func (l *schemaLog) records(versions []tableVersion) ([]*kgo.Record, error) {
 	var out []*kgo.Record
 	for _, v := range versions {
 		key, err := json.Marshal([]any{l.env.Connector, v.Table, v.Number})
 		if err != nil {
 			return nil, fmt.Errorf("write version %d of table %s: %w", v.Number, v.Table, err)
 		}
-		value, err := json.Marshal(v)
+		value, err := json.Marshal(v.Version)
 		if err != nil {
 			return nil, fmt.Errorf("write version %d of table %s: %w", v.Number, v.Table, err)
 		}
@@ -95,13 +102,12 @@ func (s *session) loadHistory(ctx context.Context) (err error) {
 
 // observe notes what a table looks like from a point of the stream on. A new version is added to those that are written with
 // the events that have it.
-func (s *session) observe(into *[]*history.Version, rel *change.Relation, at history.Point) *history.Version {
+func (s *session) observe(into *[]tableVersion, rel *change.Relation, at history.Point) *history.Version {
 	name := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String()
 	v, fresh := s.history.Observe(name, history.Describe(rel, s.events.SentColumns(rel)), at)
 	if fresh {
-		*into = append(*into, v)
+		*into = append(*into, tableVersion{v, s.describe(rel)})
 	}
-	s.board.described(s.describe(rel), v.Number)
 	return v
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 )
 
 // snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
@@ -31,7 +30,7 @@ type snapshot struct {
 	// source is the part of the events' source block that all rows have.
 	source change.Source
 	// versions are new ones of the tables, which go with the first batch.
-	versions []*history.Version
+	versions []tableVersion
 
 	free    chan *batch
 	filled  chan *batch

@@ -52,6 +52,18 @@ func (r *recorder) Float64Histogram(name string, o ...metric.Float64HistogramOpt
 	return r.Meter.Float64Histogram(name, o...)
 }
 
+func (r *recorder) Int64ObservableCounter(name string, o ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+	c := metric.NewInt64ObservableCounterConfig(o...)
+	r.note(name, c.Unit(), "counter", c.Description())
+	return r.Meter.Int64ObservableCounter(name, o...)
+}
+
+func (r *recorder) Float64ObservableCounter(name string, o ...metric.Float64ObservableCounterOption) (metric.Float64ObservableCounter, error) {
+	c := metric.NewFloat64ObservableCounterConfig(o...)
+	r.note(name, c.Unit(), "counter", c.Description())
+	return r.Meter.Float64ObservableCounter(name, o...)
+}
+
 func (r *recorder) Int64ObservableGauge(name string, o ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
 	c := metric.NewInt64ObservableGaugeConfig(o...)
 	r.note(name, c.Unit(), "gauge", c.Description())

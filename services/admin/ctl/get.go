@@ -193,6 +193,7 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	for _, s := range p.Sinks {
 		age("Commit to queryable in "+s.Status.GetName(), s.Sink.GetCommitToQueryableLatency())
 	}
+	describeSlot(t, p.Capture.GetSlot())
 	if f := p.SlotForecast; f != nil {
 		t.row("Slot keeps", size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
 	}

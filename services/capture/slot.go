@@ -1,0 +1,83 @@
+package capture
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// slotMaxAge is how old a shown slot state may be.
+const slotMaxAge = 5 * time.Second
+
+// withSlot asks the server for the slot's state, at most every slotMaxAge.
+func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
+	out := e.snapshot()
+	if e.settings.slot == "" { // a connector that polls
+		return out
+	}
+	e.slotMu.Lock()
+	defer e.slotMu.Unlock()
+	if time.Since(e.slotAt) > slotMaxAge {
+		e.slotAt = time.Now()
+		e.slot = e.readSlot(ctx)
+	}
+	out.Slot = e.slot
+	return out
+}
+
+// readSlot returns nil where the server cannot be asked: the phase says why.
+func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	conn, err := e.settings.connection.Connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer func(c *pgx.Conn) { c.Close(context.WithoutCancel(ctx)) }(conn)
+	server, err := pgrepl.InspectServer(ctx, conn)
+	if err != nil {
+		return nil
+	}
+	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
+	if err != nil {
+		return nil
+	}
+	if slot == nil {
+		return &capturev1.Slot{Name: e.settings.slot, Missing: true}
+	}
+	out := slotMessage(slot, e.settings.publication.Name)
+	// Without statistics the slot is shown all the same.
+	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.settings.slot); err == nil && statistics != nil {
+		out.Statistics = statisticsMessage(statistics)
+	}
+	return out
+}
+
+func slotMessage(slot *pgrepl.SlotState, publication string) *capturev1.Slot {
+	out := &capturev1.Slot{
+		Name: slot.Name, Plugin: slot.Plugin, Publication: publication, RestartLsn: slot.RestartLSN.String(),
+		ConfirmedFlushLsn: slot.ConfirmedFlush.String(), RetainedBytes: slot.Retained, WalStatus: slot.WALStatus, SafeWalBytes: slot.SafeWAL, Active: slot.Active,
+		ActivePid: slot.ActivePID, Failover: slot.Failover, Conflicting: slot.Conflicting, WaitEvent: slot.WaitEvent,
+	}
+	if !slot.InactiveSince.IsZero() {
+		out.InactiveSince = timestamppb.New(slot.InactiveSince)
+	}
+	return out
+}
+
+func statisticsMessage(s *pgrepl.SlotStatistics) *capturev1.SlotStatistics {
+	out := &capturev1.SlotStatistics{
+		SpilledTransactions: s.SpilledTransactions, Spills: s.SpillTimes, SpilledBytes: s.SpilledBytes,
+		StreamedTransactions: s.StreamedTransactions, Streams: s.StreamTimes, StreamedBytes: s.StreamedBytes,
+		TotalTransactions: s.TotalTransactions, TotalBytes: s.TotalBytes,
+	}
+	if !s.Reset.IsZero() {
+		out.ResetTime = timestamppb.New(s.Reset)
+	}
+	return out
+}
