@@ -84,7 +84,7 @@ func hostOf(ctx context.Context) string {
 	return host
 }
 
-// changes reports whether a call changes anything. Validations, plans and comparisons need an operator for what they cost.
+// changes reports whether a call changes anything. Validations, plans and comparisons change nothing.
 func changes(method string) bool {
 	name := method[strings.LastIndexByte(method, '/')+1:]
 	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Plan") && !strings.HasPrefix(name, "Verify")
