@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -104,8 +105,8 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	event := &connectorv1.Event{Actor: caller.name, Action: info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:], Connector: name}
 	if err != nil {
 		event.Error = status.Convert(err).Message()
-	} else if after, ok := answer.(interface{ GetConnector() *connectorv1.Connector }); ok {
-		event.Detail = difference(before, after.GetConnector().GetConfig())
+	} else {
+		event.Detail = detailOf(q, before, answer)
 	}
 	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", info.FullMethod, "connector", name, "outcome", status.Code(err).String())
 	a.timeline.note(event)
@@ -117,6 +118,27 @@ func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamSer
 		return err
 	}
 	return handle(server, s)
+}
+
+// detailOf says what a call changed: keys of a configuration, or dead letters, by their ids and without what they hold.
+func detailOf(q any, before map[string]string, answer any) string {
+	switch a := answer.(type) {
+	case interface{ GetConnector() *connectorv1.Connector }:
+		return difference(before, a.GetConnector().GetConfig())
+	case *sinkv1.ReplayDeadLettersResponse:
+		detail := fmt.Sprintf("%d replayed, %d refused again", a.GetReplayed(), a.GetRefusedTotal())
+		if asked, ok := q.(*sinkv1.ReplayDeadLettersRequest); ok && len(asked.GetEdits()) > 0 {
+			var ids []string
+			for _, e := range asked.GetEdits() {
+				ids = append(ids, e.GetId())
+			}
+			detail += "; with other values: " + strings.Join(ids, ", ")
+		}
+		return detail
+	case *sinkv1.DiscardDeadLettersResponse:
+		return fmt.Sprintf("%d discarded", a.GetDiscarded())
+	}
+	return ""
 }
 
 // connectorOf is the connector that a request is about.

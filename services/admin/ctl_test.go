@@ -257,6 +257,52 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	}
 }
 
+func TestADeadLetterIsShownAndReplayedWithAnotherValueThatOnlyItsTopicHolds(t *testing.T) {
+	s := start(t, nil)
+	s.sinks.letters = []*sinkv1.DeadLetter{
+		{Id: "0/1", Topic: "shop.orders", Reason: "forever", Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED, ErrorCode: "BadRequest_InvalidBlob", Permanent: true, TraceId: "0af7",
+			Decoded: &sinkv1.DecodedRecord{Key: `{"id":7}`, Op: "u", Before: `{"id":7,"amount":1}`, After: `{"id":7,"amount":"x"}`}},
+		{Id: "0/2", Reason: "forever", Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT},
+	}
+	out, code := s.ctl(t, "", "dead-letters", "list", "adx", "--id", "0/1")
+	for _, want := range []string{"BadRequest_InvalidBlob, permanent: true", `{"id":7}`, `{"id":7,"amount":1}`, `{"id":7,"amount":"x"}`, "refused", "0af7"} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("list of one lacks %s: %d %s", want, code, out)
+		}
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "--class", "misfit"); code != 0 || !strings.Contains(out, "0/2") || strings.Contains(out, "0/1") {
+		t.Errorf("list of a class: %d %s", code, out)
+	}
+	file := filepath.Join(t.TempDir(), "value.json")
+	if err := os.WriteFile(file, []byte(`{"id":7,"amount":41521}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range [][]string{{"--class", "odd", "--all"}, {"--all", "--value", "x"}, {"--id", "0/1", "--id", "0/2", "--value", "x"}, {"--id", "0/1", "--value", "@/nonexistent"}} {
+		if out, code := s.ctl(t, "", append([]string{"dead-letters", "replay", "adx"}, wrong...)...); code != ctl.ExitUsage {
+			t.Errorf("%v: %d %s", wrong, code, out)
+		}
+	}
+	if out, code := s.ctl(t, "", "dead-letters", "replay", "adx", "--id", "0/1", "--value", "@"+file); code != 0 || !strings.Contains(out, "1 replayed") {
+		t.Errorf("with a file: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, `{"id":8}`, "dead-letters", "replay", "adx", "--id", "0/2", "--value", "-"); code != 0 {
+		t.Errorf("with standard input: %d %s", code, out)
+	}
+	if e := s.sinks.edits; len(e) != 2 || e[0].Id != "0/1" || string(e[0].Value) != `{"id":7,"amount":41521}` || string(e[1].Value) != `{"id":8}` {
+		t.Errorf("the values that were given are %v", e)
+	}
+	testenv.Eventually(t, time.Minute, "the timeline", func(context.Context) error {
+		out, code := s.ctl(t, "", "get", "events", "-o", "json")
+		if code != 0 || !strings.Contains(out, "1 replayed, 0 refused again; with other values: 0/1") {
+			return fmt.Errorf("%d %s", code, out)
+		}
+		if all := out + s.log.String(); strings.Contains(all, "41521") {
+			t.Error("the timeline or the log holds what a letter holds")
+		}
+		return nil
+	})
+}
+
 func TestShellCompletionIsWritten(t *testing.T) {
 	s := start(t, nil)
 	for _, shell := range []string{"bash", "zsh", "fish"} {

@@ -310,13 +310,21 @@ type sinks struct {
 	mu      sync.Mutex
 	all     []*sinkv1.Sink
 	letters []*sinkv1.DeadLetter
+	edits   []*sinkv1.DeadLetterEdit
 }
 
 // ListDeadLetters, ReplayDeadLetters and DiscardDeadLetters know ids only. A replay refuses a letter whose reason is "forever".
 func (c *sinks) ListDeadLetters(_ context.Context, q *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &sinkv1.ListDeadLettersResponse{Letters: c.letters, Total: int64(len(c.letters))}, nil
+	r := &sinkv1.ListDeadLettersResponse{}
+	for _, l := range c.letters {
+		if f := q.GetFilter(); (f.GetClass() == 0 || f.GetClass() == l.Class) && (len(f.GetIds()) == 0 || slices.Contains(f.GetIds(), l.Id)) {
+			r.Letters = append(r.Letters, l)
+		}
+	}
+	r.Total = int64(len(r.Letters))
+	return r, nil
 }
 
 func (c *sinks) take(f *sinkv1.DeadLetterFilter, all bool) (taken []*sinkv1.DeadLetter) {
@@ -335,12 +343,16 @@ func (c *sinks) take(f *sinkv1.DeadLetterFilter, all bool) (taken []*sinkv1.Dead
 func (c *sinks) ReplayDeadLetters(_ context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
 	r := &sinkv1.ReplayDeadLettersResponse{}
 	for _, l := range c.take(q.Filter, q.All) {
-		if l.Reason == "forever" {
+		if l.Reason == "forever" && len(q.Edits) == 0 {
 			r.Refused = append(r.Refused, l)
+			r.RefusedTotal++
 		} else {
 			r.Replayed++
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.edits = append(c.edits, q.Edits...)
 	return r, nil
 }
 

@@ -27,6 +27,7 @@ const (
 // deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
 // halved until the refused rows are alone, and these are set aside. divide is told each halving before a half is sent.
 func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch, divide func(c ledger.Cut, middle int64) error) error {
+	begun := time.Now()
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
 	if rowsRefused(err) {
@@ -35,6 +36,7 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 		err = r.refine(ctx, b.cut, err)
 	}
 	end(err)
+	t.o.meters.processed(ctx, t.s.group, tp.topic, time.Since(begun), err)
 	return err
 }
 
@@ -137,37 +139,46 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	return b, records, nil
 }
 
-// ingest sends a batch under the tag that its offsets make. The topic's id is part of it, so a topic that is deleted and made anew
-// does not inherit the tags of the old one.
+// ingest sends a batch, where delivery is exactly once under the tag that its offsets make. The topic's id is part of it, so a
+// topic that is deleted and made anew does not inherit the tags of the old one.
 func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
-	tag := fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
-	if id := t.topicID(tp.topic); id != "" {
-		tag += "@" + id
+	blob, err := t.blob(to, b)
+	if err != nil {
+		return err
 	}
-	return t.send(ctx, to, b, tag)
+	if t.s.exact && !b.streamed {
+		blob.Tag = fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
+		if id := t.topicID(tp.topic); id != "" {
+			blob.Tag += "@" + id
+		}
+	}
+	return t.send(ctx, to, blob, b.streamed)
 }
 
-// send ingests a batch under a tag until it is in the table or refused for good.
-func (t *task) send(ctx context.Context, to *target, b *batch, tag string) error {
+// blob is what is sent of a closed batch.
+func (t *task) blob(to *target, b *batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
 		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
-		Data: b.gz.Bytes(), RawSize: b.size, RequestID: requestID(ctx, "ingest"),
+		Data: b.gz.Bytes(), RawSize: b.size,
 	}
 	if isFile(to.route.Format) {
 		var err error
 		if blob.Data, err = to.file(b); err != nil {
-			return &unmendable{fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err)}
+			return nil, &unmendable{fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err)}
 		}
 		blob.Plain = true
 	}
-	if t.s.exact && !b.streamed {
-		blob.Tag = tag
-	}
+	return blob, nil
+}
+
+// send ingests a blob until it is in the table or refused for good. It is streamed first if stream is set.
+func (t *task) send(ctx context.Context, to *target, blob *kusto.Blob, stream bool) error {
+	blob.RequestID = requestID(ctx, "ingest")
 	tries := 0
 	return t.persist(ctx, func(ctx context.Context) error {
 		tries++
 		begun := time.Now()
-		err := t.once(ctx, to, blob, b.streamed && tries <= streamTries)
+		err := t.once(ctx, to, blob, stream && tries <= streamTries)
 		t.o.meters.attempt(ctx, to, blob, time.Since(begun), err)
 		if kusto.NotFound(err) || err != nil && wrongMapping(err) {
 			return to.explain(err, "Make or mend the table and its mapping")

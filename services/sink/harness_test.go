@@ -23,6 +23,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -30,10 +31,11 @@ import (
 )
 
 // childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of the
-// tests; childBrokers are its brokers.
+// tests; childBrokers are its brokers. With childReplay it replays the connector's dead letters instead.
 const (
 	childConfig  = "CALYPSO_TEST_CHILD"
 	childBrokers = "CALYPSO_TEST_BROKERS"
+	childReplay  = "CALYPSO_TEST_REPLAY"
 )
 
 // servers are what the package's tests share: each test has topics and tables of its own.
@@ -97,6 +99,14 @@ func runChild(file string) error {
 	}
 	t, err := makeTask(os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
+		return err
+	}
+	if os.Getenv(childReplay) != "" {
+		service, err := serviceOf(t, config)
+		if err != nil {
+			return err
+		}
+		_, err = service.ReplayDeadLetters(context.Background(), &sinkv1.ReplayDeadLettersRequest{Connector: config["name"], All: true})
 		return err
 	}
 	return t.Run(context.Background())
@@ -278,7 +288,7 @@ func newStage(t *testing.T, partitions int32, settings map[string]string) *stage
 	id := strconv.FormatInt(time.Now().UnixNano(), 36)
 	s := &stage{t: t, name: "sink-" + id, topic: "s.retail.orders-" + id, table: "Orders_" + id, brokers: servers.kafka.Bootstrap}
 	var err error
-	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic)); err != nil {
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(servers.kafka.Bootstrap), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchMaxBytes(4<<20)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.kafka.Close)
@@ -458,7 +468,7 @@ func (s *stage) commits(partition int32, want int64) {
 }
 
 // child runs the connector in a process of its own that kills itself at a failpoint, and waits for that.
-func (s *stage) child(place string) {
+func (s *stage) child(place string, environment ...string) {
 	s.t.Helper()
 	text, err := json.Marshal(s.config)
 	if err != nil {
@@ -472,7 +482,7 @@ func (s *stage) child(place string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: []string{childConfig + "=" + file, childBrokers + "=" + s.brokers, failpoint.Variable + "=" + place}})
+	p, err := testenv.StartProcess(testenv.Command{Path: self, Log: filepath.Join(s.t.TempDir(), "log"), Env: append(environment, childConfig+"="+file, childBrokers+"="+s.brokers, failpoint.Variable+"="+place)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -11,12 +11,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// Headers of a dead letter, after the record's own; the names are those of Kafka Connect's errors.deadletterqueue.context.headers
-// (KIP-298).
+// Headers of a dead letter, after the record's own: those of Kafka Connect's errors.deadletterqueue.context.headers (KIP-298), and
+// what those have no place for.
 const (
 	headerPrefix    = "__connect.errors."
 	headerTopic     = headerPrefix + "topic"
@@ -27,6 +25,12 @@ const (
 	headerStage     = headerPrefix + "stage"
 	headerException = headerPrefix + "exception.class.name"
 	headerMessage   = headerPrefix + "exception.message"
+
+	ownPrefix       = "__calypso.errors."
+	headerClass     = ownPrefix + "class"
+	headerCode      = ownPrefix + "code"
+	headerPermanent = ownPrefix + "permanent"
+	headerColumn    = ownPrefix + "column"
 )
 
 // letters writes records that cannot be delivered to the dead letter topic: key, value and headers byte for byte, then headers
@@ -95,14 +99,19 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		add(headerOffset, strconv.FormatInt(r.record.Offset, 10))
 		add(headerConnector, l.connector)
 		add(headerTask, strconv.Itoa(l.task))
-		stage, class := "VALUE_CONVERTER", "calypso.sink.ValueRefused"
-		var e *kusto.Error
-		if errors.As(r.reason, &e) {
-			stage, class = "TASK_PUT", e.Code
-		}
+		why := rejectionOf(r.reason)
+		stage, exception := why.stage()
 		add(headerStage, stage)
-		add(headerException, class)
+		add(headerException, exception)
 		add(headerMessage, r.reason.Error())
+		add(headerClass, why.class)
+		if why.byCluster() {
+			add(headerCode, why.code)
+			add(headerPermanent, strconv.FormatBool(why.permanent))
+		}
+		if why.column != "" {
+			add(headerColumn, why.column)
+		}
 		out[i] = &kgo.Record{Topic: l.topic, Key: r.record.Key, Value: r.record.Value, Headers: headers, Timestamp: r.record.Timestamp}
 	}
 	if err := l.client.ProduceSync(ctx, out...).FirstErr(); err != nil {
@@ -133,7 +142,7 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 		}
 	}
 	t.board.setAside(len(records), t.letters != nil)
-	t.o.meters.setAside(ctx, first.record.Topic, int64(len(records)), t.letters != nil)
+	t.o.meters.setAside(ctx, records, t.letters != nil)
 	if t.s.logErrors {
 		t.env.Logger.Warn("records cannot be delivered", "count", len(records), "topic", first.record.Topic, "partition", first.record.Partition,
 			"offset", first.record.Offset, "dead_letter_topic", t.s.deadTopic, "err", first.reason)
@@ -142,4 +151,6 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 }
 
 // ownHeader says that a header was added when a record became a dead letter.
-func ownHeader(key string) bool { return strings.HasPrefix(key, headerPrefix) }
+func ownHeader(key string) bool {
+	return strings.HasPrefix(key, headerPrefix) || strings.HasPrefix(key, ownPrefix)
+}

@@ -14,9 +14,9 @@ import (
 
 // meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
 type meters struct {
-	records, bytes, failures, skips metric.Int64Counter
-	seconds, visible, fromProduce   metric.Float64Histogram
-	batches                         metric.Int64Counter
+	records, refused, bytes, failures, skips metric.Int64Counter
+	seconds, visible, fromProduce, process   metric.Float64Histogram
+	batches                                  metric.Int64Counter
 }
 
 // newMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
@@ -35,6 +35,7 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 		return h
 	}
 	m.records = counter("cdc_sink_records", "{record}", "Records by topic and result: ingested, tombstone, delete, dead_letter, passed_over.")
+	m.refused = counter("cdc_sink_refused_records", "{record}", "Records that could not be delivered, by topic and class: unreadable, transform_failed, misfit, too_large, refused.")
 	m.bytes = counter("cdc_sink_ingest_bytes", "By", "Bytes of rows, before compression, that are in the table.")
 	m.failures = counter("cdc_sink_ingest_failures", "{failure}", "Attempts to ingest that failed, by reason and whether it is for good.")
 	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
@@ -42,6 +43,7 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the commit of a change's transaction, by the source's clock, to its row being in the table; a sample for the oldest of each group of rows that were produced together. Snapshots have no part in it.")
 	m.fromProduce = histogram("cdc_sink_produce_to_visible_seconds", "The same from the record's production, of all rows.")
 	m.batches = counter("cdc_sink_batches", "{batch}", "Batches whose rows are in the table.")
+	m.process = histogram("messaging.process.duration", "Time of processing a batch of records, to their rows being in the table or set aside (OpenTelemetry, messaging).")
 	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
 		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
@@ -78,26 +80,37 @@ func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took
 		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", to.route.Table)))
 		return
 	}
-	reason := "unreachable"
+	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reasonOf(err)), attribute.Bool("permanent", kusto.Permanent(err))))
+}
+
+// reasonOf names a failure by the service's code, or how far the request came.
+func reasonOf(err error) string {
 	var e *kusto.Error
-	if errors.As(err, &e) && e.Code != "" {
-		reason = e.Code
-	} else if e != nil && e.Status != 0 {
-		reason = "http_" + strconv.Itoa(e.Status)
+	switch {
+	case !errors.As(err, &e):
+		return "unreachable"
+	case e.Code != "":
+		return e.Code
+	case e.Status != 0:
+		return "http_" + strconv.Itoa(e.Status)
 	}
-	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason), attribute.Bool("permanent", kusto.Permanent(err))))
+	return "unreachable"
 }
 
 func (m *meters) skipped(ctx context.Context, blob *kusto.Blob) {
 	m.skips.Add(ctx, 1, metric.WithAttributes(attribute.String("table", blob.Table)))
 }
 
-func (m *meters) setAside(ctx context.Context, topic string, n int64, dead bool) {
+func (m *meters) setAside(ctx context.Context, records []refusedRecord, dead bool) {
 	result := "passed_over"
 	if dead {
 		result = "dead_letter"
 	}
-	m.add(ctx, topic, result, n)
+	topic := records[0].record.Topic
+	m.add(ctx, topic, result, int64(len(records)))
+	for _, r := range records {
+		m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("topic", topic), attribute.String("class", rejectionOf(r.reason).class)))
+	}
 }
 
 func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
@@ -115,6 +128,18 @@ func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
 			m.visible.Record(ctx, now.Sub(c.committed).Seconds(), of)
 		}
 	}
+}
+
+// processed notes the processing of a batch by the conventions of OpenTelemetry.
+func (m *meters) processed(ctx context.Context, group, topic string, took time.Duration, err error) {
+	attributes := []attribute.KeyValue{
+		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "process"),
+		attribute.String("messaging.consumer.group.name", group), attribute.String("messaging.destination.name", topic),
+	}
+	if err != nil {
+		attributes = append(attributes, attribute.String("error.type", reasonOf(err)))
+	}
+	m.process.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
 }
 
 func (m *meters) add(ctx context.Context, topic, result string, n int64) {

@@ -1,9 +1,16 @@
 package sink
 
 import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -97,19 +104,248 @@ func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
 	}
 }
 
+// lettersIn makes a stage whose letters are the poisoned orders from to to-1, with a task that has written them.
+func lettersIn(t *testing.T, settings map[string]string, from, to int) (*stage, *running) {
+	t.Helper()
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	maps.Copy(s.config, settings)
+	for id := from; id < to; id++ {
+		s.send(poison(id))
+	}
+	r := s.start()
+	s.commits(0, int64(to-from))
+	return s, r
+}
+
+// mend makes the table take poisoned orders.
+func (s *stage) mend() {
+	s.t.Helper()
+	s.manage(".alter-merge table " + s.table + " (large: long)")
+	s.manage(".create-or-alter table " + s.table + ` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"large","Properties":{"path":"$.amount"}}]'`)
+}
+
+func TestALetterSaysWhyItCouldNotGoOnAndWhatItHolds(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	misfit := poison(1)
+	misfit.Key = []byte(`{"schema":{"type":"struct"},"payload":{"orderid":1}}`)
+	misfit.Headers = []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")}}
+	long := &kgo.Record{Value: []byte(strings.Replace(order(2), "New York", strings.Repeat("x", 1<<20+1), 1))}
+	s.send(misfit, &kgo.Record{Key: []byte("\xff"), Value: []byte(`{"before":`)}, long, poison(4))
+	r := s.start()
+	s.commits(0, 4)
+	service := s.service(r)
+	list := func(q *sinkv1.ListDeadLettersRequest) *sinkv1.ListDeadLettersResponse {
+		t.Helper()
+		q.Connector = s.name
+		out, err := service.ListDeadLetters(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	all := list(&sinkv1.ListDeadLettersRequest{})
+	first := all.GetLetters()[0]
+	if first.GetClass() != sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT || first.GetColumn() != "amount" || first.GetErrorCode() != "" || first.GetPermanent() ||
+		first.GetConnector() != s.name || first.GetTask() != 0 || first.GetTraceId() != "0af7651916cd43dd8448eb211c80319c" || len(first.GetHeaders()) != 1 {
+		t.Errorf("%v", first)
+	}
+	const row = `{"orderid":1,"custid":1,"amount":99999999999,"was":101,"city":"New York","purchase_time":"2026-01-02 03:04:05"}`
+	if d := first.GetDecoded(); d.GetKey() != `{"orderid":1}` || d.GetOp() != "c" || d.GetBefore() != "" || d.GetAfter() != row || d.GetRow() != row ||
+		d.GetSourceLsn() != "0/1" || d.GetSourceTime().AsTime().UnixMilli() != 1700000000000 || d.GetFailure() != "" {
+		t.Errorf("%v", d)
+	}
+	for i, want := range []sinkv1.DeadLetterClass{sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_UNREADABLE, sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_TOO_LARGE} {
+		if l := all.GetLetters()[i+1]; l.GetClass() != want || l.GetDecoded().GetFailure() == "" || l.GetDecoded().GetRow() != "" {
+			t.Errorf("letter %d is %v, decoded as %.300v", i+1, l.GetClass(), l.GetDecoded())
+		}
+	}
+	counts := map[sinkv1.DeadLetterClass]int64{}
+	for _, c := range all.GetCounts() {
+		counts[c.GetClass()] = c.GetLetters()
+	}
+	if len(counts) != 3 || counts[sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT] != 2 || counts[sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_UNREADABLE] != 1 {
+		t.Errorf("counts %v", all.GetCounts())
+	}
+	ofClass := list(&sinkv1.ListDeadLettersRequest{Filter: &sinkv1.DeadLetterFilter{Class: sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT}})
+	if ofClass.GetTotal() != 2 || ofClass.GetLetters()[1].GetOffset() != 3 {
+		t.Errorf("%.2000v", ofClass)
+	}
+	var pages []int64
+	for token := ""; ; {
+		page := list(&sinkv1.ListDeadLettersRequest{PageSize: 3, PageToken: token})
+		for _, l := range page.GetLetters() {
+			pages = append(pages, l.GetOffset())
+		}
+		if token = page.GetNextPageToken(); token == "" {
+			break
+		}
+	}
+	if !slices.Equal(pages, []int64{0, 1, 2, 3}) {
+		t.Errorf("the pages have the offsets %v", pages)
+	}
+	if _, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name, PageToken: "x"}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a page token that is none: %v", err)
+	}
+}
+
+func TestALetterIsReplayedWithAnotherValueThatMakesARow(t *testing.T) {
+	s, r := lettersIn(t, nil, 1, 4)
+	service := s.service(r)
+	replay := func(ids []string, edits ...*sinkv1.DeadLetterEdit) (*sinkv1.ReplayDeadLettersResponse, error) {
+		return service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: ids}, Edits: edits})
+	}
+	good := &sinkv1.DeadLetterEdit{Id: "0/0", Value: []byte(order(1))}
+	for want, edits := range map[string][]*sinkv1.DeadLetterEdit{
+		"edits[1].value: column amount": {good, {Id: "0/1", Value: poison(2).Value}},
+		"edits[0].value: not JSON":      {{Id: "0/1", Value: []byte(`{"before":`)}},
+		"edits[0].value: is empty":      {{Id: "0/1"}},
+		"edits[0].value: no row":        {{Id: "0/1", Value: []byte(strings.NewReplacer(`"before":null`, `"before":{}`, `"op":"c"`, `"op":"d"`).Replace(regexp.MustCompile(`"after":{[^}]*}`).ReplaceAllString(order(2), `"after":null`)))}},
+		"edits[0].id: not among":        {{Id: "0/2", Value: []byte(order(3))}},
+		"edits[1].id: two values":       {good, good},
+	} {
+		_, err := replay([]string{"0/0", "0/1"}, edits...)
+		field, why, _ := strings.Cut(want, ": ")
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(fmt.Sprint(status.Convert(err).Details()), `"`+field+`"`) || !strings.Contains(err.Error(), why) {
+			t.Errorf("%v does not say %s", err, want)
+		}
+	}
+	s.holds(1) // nothing
+	out, err := replay([]string{"0/0", "0/1"}, good)
+	if err != nil || out.GetReplayed() != 1 || out.GetRefusedTotal() != 1 || out.GetRefused()[0].GetId() != "0/1" || out.GetRefused()[0].GetColumn() != "amount" {
+		t.Fatalf("%v %v", out, err)
+	}
+	s.holds(2)
+	if got, err := servers.adx.client.Query(t.Context(), "shop", s.table+" | project amount"); err != nil || len(got.Rows) != 1 || got.Rows[0][0] != "101" {
+		t.Errorf("the row is %v, %v", got, err)
+	}
+}
+
+func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {
+	const letters = 30
+	for _, mode := range []string{modeQueued, modeStreaming} {
+		t.Run(mode, func(t *testing.T) {
+			s, r := lettersIn(t, map[string]string{"ingestion.mode": mode}, 1, letters+1)
+			s.mend()
+			var calls sync.WaitGroup
+			var replayed atomic.Int64
+			for i := range 4 { // each from a worker of its own
+				service := s.service(r)
+				calls.Go(func() {
+					q := &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true}
+					if i > 1 {
+						q.All, q.Filter = false, &sinkv1.DeadLetterFilter{}
+						for n := i; n < letters; n += 2 {
+							q.Filter.Ids = append(q.Filter.Ids, fmt.Sprintf("0/%d", n))
+						}
+					}
+					out, err := service.ReplayDeadLetters(t.Context(), q)
+					if err != nil || len(out.GetRefused()) > 0 {
+						t.Errorf("%v %v", out, err)
+					}
+					replayed.Add(out.GetReplayed())
+				})
+			}
+			calls.Wait()
+			s.holds(letters + 1)
+			if replayed.Load() < letters {
+				t.Errorf("the calls say that they replayed %d of %d letters", replayed.Load(), letters)
+			}
+			left, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+			if err != nil || left.GetTotal() != 0 {
+				t.Errorf("%d letters are left, %v", left.GetTotal(), err)
+			}
+		})
+	}
+}
+
+func TestAReplayThatIsKilledBeforeItIsNotedRepeatsNothing(t *testing.T) {
+	s, r := lettersIn(t, nil, 1, 10)
+	s.mend()
+	s.child("after_replay", childReplay+"=1")
+	service := s.service(r)
+	if _, err := service.DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{"0/3"}}}); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("discarding a letter whose row may be in the table: %v", err)
+	}
+	// Of the interrupted replay's letters this one is given another value, which comes too late.
+	out, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{"0/2", "0/3"}},
+		Edits: []*sinkv1.DeadLetterEdit{{Id: "0/2", Value: []byte(order(777))}}})
+	if err != nil || out.GetReplayed() != 1 || out.GetRefusedTotal() != 1 || !strings.Contains(out.GetRefused()[0].GetReason(), "without this edit") {
+		t.Errorf("%v %v", out, err)
+	}
+	s.holds(10)
+	left, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+	if err != nil || left.GetTotal() != 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
+func TestLettersThatTheClusterRefusesAreFoundAmongThoseReplayed(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"value.converter": "org.apache.kafka.connect.storage.StringConverter", "behavior.on.error": "LOG", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	delete(s.config, "transforms")
+	delete(s.config, "transforms.unwrap.type")
+	const broken = `{"orderid":"1","amount":`
+	for range 5 {
+		s.send(&kgo.Record{Value: []byte(broken)})
+	}
+	r := s.start()
+	s.commits(0, 5)
+	service := s.service(r)
+	found, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+	if err != nil || found.GetTotal() != 5 {
+		t.Fatal(found, err)
+	}
+	if l := found.GetLetters()[0]; l.GetClass() != sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED || l.GetErrorCode() == "" || !l.GetPermanent() || l.GetDecoded().GetFailure() == "" {
+		t.Errorf("%v", l)
+	}
+	// Two are mended, between those that are not.
+	q := &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true, Edits: []*sinkv1.DeadLetterEdit{{Id: "0/1", Value: []byte(`{"orderid":"1"}`)}, {Id: "0/3", Value: []byte(`{"orderid":"2"}`)}}}
+	out, err := service.ReplayDeadLetters(t.Context(), q)
+	if err != nil || out.GetReplayed() != 2 || out.GetRefusedTotal() != 3 || out.GetRefused()[0].GetClass() != sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_REFUSED {
+		t.Errorf("%v %v", out, err)
+	}
+	s.holds(3)
+}
+
+func TestALetterThatWasWrittenTwiceIsOne(t *testing.T) {
+	s, r := lettersIn(t, nil, 1, 2)
+	dead := s.letters(s.config["errors.deadletterqueue.topic.name"], 1)[0]
+	s.send(&kgo.Record{Topic: dead.Topic, Key: dead.Key, Value: dead.Value, Headers: dead.Headers})
+	s.mend()
+	service := s.service(r)
+	for _, want := range []int64{1, 0} {
+		out, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true})
+		if err != nil || out.GetReplayed() != want {
+			t.Errorf("%v %v, want %d replayed", out, err, want)
+		}
+	}
+	s.holds(2)
+	// A record that is read and refused again later, after the group's offsets were set back, is a letter again.
+	s.send(&kgo.Record{Topic: dead.Topic, Key: dead.Key, Value: dead.Value, Headers: dead.Headers})
+	if left, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name}); err != nil || left.GetTotal() != 1 || left.GetLetters()[0].GetId() != "0/2" {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
 // service is the worker's service as it is beside a task.
 func (s *stage) service(r *running) *Service {
 	s.t.Helper()
-	service, err := NewService(r.task.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
-		keys, err := newCatalogue()
-		if err != nil {
-			return connector.TaskEnv{}, catalogue.Values{}, err
-		}
-		values, _, _ := keys.Parse(s.config)
-		return r.task.env, values, nil
-	})
+	service, err := serviceOf(r.task, s.config)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return service
+}
+
+func serviceOf(t *task, config map[string]string) (*Service, error) {
+	return NewService(t.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
+		keys, err := newCatalogue()
+		if err != nil {
+			return connector.TaskEnv{}, catalogue.Values{}, err
+		}
+		values, _, _ := keys.Parse(config)
+		return t.env, values, nil
+	})
 }

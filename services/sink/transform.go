@@ -51,8 +51,11 @@ func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
 		in.Headers = append(in.Headers, record.Header{Key: h.Key, Schema: record.Of(record.String), Value: string(h.Value)})
 	}
 	if c.chain != nil {
-		if in, err = c.chain.Apply(in); err != nil || in == nil {
-			return nil, err
+		if in, err = c.chain.Apply(in); err != nil {
+			return nil, &transformError{err}
+		}
+		if in == nil {
+			return nil, nil
 		}
 	}
 	out := *r
@@ -63,6 +66,20 @@ func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
 		}
 	}
 	return &out, nil
+}
+
+// plain is the same converters without transforms.
+func (c *converted) plain() *converted {
+	return &converted{key: c.key, value: c.value, out: c.out}
+}
+
+// keyJSON is a record's key as JSON with a schema.
+func (c *converted) keyJSON(r *kgo.Record) ([]byte, error) {
+	schema, key, err := c.key.Decode(r.Topic, r.Key)
+	if err != nil {
+		return nil, fmt.Errorf("key.converter: %w", err)
+	}
+	return c.out.Encode(nil, r.Topic, schema, key)
 }
 
 // shortcut says that scanning bytes gives what the configuration asks for.

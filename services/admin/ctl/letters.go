@@ -2,6 +2,10 @@ package ctl
 
 import (
 	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,40 +23,69 @@ func (s *session) deadLetters() *cobra.Command {
 		cmd.Flags().StringSliceVar(&filter.Ids, "id", nil, "only the letter with this id; may be given more than once")
 		cmd.Flags().StringVar(&filter.Topic, "topic", "", "only letters of this topic")
 		cmd.Flags().StringVar(&filter.Reason, "reason", "", "only letters whose reason has this text")
+		cmd.Flags().Var((*letterClass)(&filter.Class), "class", "only letters of this class: "+strings.Join(letterClasses(), ", "))
+		_ = cmd.RegisterFlagCompletionFunc("class", cobra.FixedCompletions(letterClasses(), cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 		return cmd
 	}
 	var most int32
-	list := command("list", "Show dead letters, oldest first", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
-		r, err := s.sinks().ListDeadLetters(cmd.Context(), &sinkv1.ListDeadLettersRequest{Connector: connector, Filter: f, PageSize: most})
+	var after string
+	list := command("list", "Show dead letters in the order of their topic; one that is chosen by --id with what it holds", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
+		r, err := s.sinks().ListDeadLetters(cmd.Context(), &sinkv1.ListDeadLettersRequest{Connector: connector, Filter: f, PageSize: most, PageToken: after})
 		if err != nil {
 			return err
 		}
 		return s.show(r, func(t *table) {
+			if len(f.Ids) == 1 && len(r.Letters) == 1 {
+				describeLetter(t, r.Letters[0])
+				return
+			}
 			letters(t, r.Letters)
-			if more := r.Total - int64(len(r.Letters)); more > 0 {
-				t.row(fmt.Sprintf("and %d more", more))
+			if len(r.Counts) > 0 {
+				t.row()
+				t.row("CLASS", "LETTERS")
+			}
+			for _, c := range r.Counts {
+				t.row((*letterClass)(&c.Class), c.Letters)
+			}
+			if r.NextPageToken != "" {
+				t.row(fmt.Sprintf("%d of %d are shown; the next: --after %s", len(r.Letters), r.Total, r.NextPageToken))
 			}
 		})
 	})
 	list.Flags().Int32Var(&most, "limit", 100, "at most so many, 1000 at most")
+	list.Flags().StringVar(&after, "after", "", "only those after the letter with this id")
 
 	var replayAll bool
+	var value string
 	replay := command("replay", "Make rows of dead letters again and ingest them; exit status 1 if some were refused again", func(cmd *cobra.Command, connector string, f *sinkv1.DeadLetterFilter) error {
-		r, err := s.sinks().ReplayDeadLetters(cmd.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: connector, Filter: f, All: replayAll})
+		q := &sinkv1.ReplayDeadLettersRequest{Connector: connector, Filter: f, All: replayAll}
+		if cmd.Flags().Changed("value") {
+			if len(f.Ids) != 1 {
+				return fmt.Errorf("%w: --value is for one letter: choose it by --id", errUsage)
+			}
+			given, err := valueOf(cmd, value)
+			if err != nil {
+				return fmt.Errorf("%w: reading the value of --value: %w", errUsage, err)
+			}
+			q.Edits = []*sinkv1.DeadLetterEdit{{Id: f.Ids[0], Value: given}}
+		}
+		r, err := s.sinks().ReplayDeadLetters(cmd.Context(), q)
 		if err != nil {
 			return err
 		}
+		refused := max(r.RefusedTotal, int64(len(r.Refused)))
 		err = s.show(r, func(t *table) {
-			t.row(fmt.Sprintf("%d replayed, %d refused again", r.Replayed, len(r.Refused)))
+			t.row(fmt.Sprintf("%d replayed, %d refused again", r.Replayed, refused))
 			if len(r.Refused) > 0 {
 				letters(t, r.Refused)
 			}
 		})
-		if err == nil && len(r.Refused) > 0 {
-			return fmt.Errorf("%w: %d dead letters were refused again", errDifferent, len(r.Refused))
+		if err == nil && refused > 0 {
+			return fmt.Errorf("%w: %d dead letters were refused again", errDifferent, refused)
 		}
 		return err
 	})
+	replay.Flags().StringVar(&value, "value", "", "take this value instead of the letter's own: text, @FILE, or - for standard input")
 	replay.Flags().BoolVar(&replayAll, "all", false, "all letters; needed where no filter is given")
 
 	var discardAll bool
@@ -68,9 +101,88 @@ func (s *session) deadLetters() *cobra.Command {
 	return root
 }
 
+// valueOf reads a value that is given as text, as @FILE or as - for standard input.
+func valueOf(cmd *cobra.Command, given string) ([]byte, error) {
+	name, isFile := strings.CutPrefix(given, "@")
+	switch {
+	case given == "-":
+		return io.ReadAll(cmd.InOrStdin())
+	case isFile:
+		return os.ReadFile(name)
+	}
+	return []byte(given), nil
+}
+
 func letters(t *table, all []*sinkv1.DeadLetter) {
-	t.row("ID", "TIME", "FROM", "REASON")
+	t.row("ID", "TIME", "CLASS", "FROM", "REASON")
 	for _, l := range all {
-		t.row(l.Id, l.Time.AsTime().Format("2006-01-02 15:04:05"), fmt.Sprintf("%s/%d@%d", l.Topic, l.Partition, l.Offset), l.Reason)
+		t.row(l.Id, l.Time.AsTime().Format("2006-01-02 15:04:05"), (*letterClass)(&l.Class).String(), fmt.Sprintf("%s/%d@%d", l.Topic, l.Partition, l.Offset), l.Reason)
 	}
 }
+
+// describeLetter shows all that is known of a letter, a line each.
+func describeLetter(t *table, l *sinkv1.DeadLetter) {
+	line := func(name, value string) {
+		if value != "" {
+			t.row(name, value)
+		}
+	}
+	line("id", l.Id)
+	line("from", fmt.Sprintf("%s/%d@%d", l.Topic, l.Partition, l.Offset))
+	line("time", l.Time.AsTime().Format(time.RFC3339))
+	line("class", (*letterClass)(&l.Class).String())
+	line("reason", l.Reason)
+	line("column", l.Column)
+	if l.ErrorCode != "" {
+		line("error code", fmt.Sprintf("%s, permanent: %t", l.ErrorCode, l.Permanent))
+	}
+	if l.Connector != "" {
+		line("written by", fmt.Sprintf("task %d of %s", l.Task, l.Connector))
+	}
+	line("trace", l.TraceId)
+	d := l.GetDecoded()
+	line("key", d.GetKey())
+	line("op", d.GetOp())
+	line("before", d.GetBefore())
+	line("after", d.GetAfter())
+	line("row", d.GetRow())
+	line("lsn", d.GetSourceLsn())
+	if d.GetSourceTime() != nil {
+		line("changed", d.SourceTime.AsTime().Format(time.RFC3339Nano))
+	}
+	line("not decoded", d.GetFailure())
+}
+
+// letterClass is a class of letters as a flag: its name in small letters, without the enumeration's.
+type letterClass sinkv1.DeadLetterClass
+
+const letterClassPrefix = "DEAD_LETTER_CLASS_"
+
+// letterClasses are the names of the classes.
+func letterClasses() (names []string) {
+	for i := int32(1); ; i++ {
+		name, ok := sinkv1.DeadLetterClass_name[i]
+		if !ok {
+			return names
+		}
+		names = append(names, strings.ToLower(strings.TrimPrefix(name, letterClassPrefix)))
+	}
+}
+
+func (c *letterClass) String() string {
+	if *c == 0 {
+		return ""
+	}
+	return strings.ToLower(strings.TrimPrefix(sinkv1.DeadLetterClass(*c).String(), letterClassPrefix))
+}
+
+func (c *letterClass) Set(name string) error {
+	number, ok := sinkv1.DeadLetterClass_value[letterClassPrefix+strings.ToUpper(name)]
+	if !ok || number == 0 {
+		return fmt.Errorf("take one of %s", strings.Join(letterClasses(), ", "))
+	}
+	*c = letterClass(number)
+	return nil
+}
+
+func (c *letterClass) Type() string { return "class" }

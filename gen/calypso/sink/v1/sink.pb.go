@@ -27,19 +27,98 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// DeadLetterClass says at which step a record could not go on.
+type DeadLetterClass int32
+
+const (
+	// The letter says no class: another program wrote it.
+	DeadLetterClass_DEAD_LETTER_CLASS_UNSPECIFIED DeadLetterClass = 0
+	// The converter cannot read the record, or what it read is no row.
+	DeadLetterClass_DEAD_LETTER_CLASS_UNREADABLE DeadLetterClass = 1
+	// A transform failed.
+	DeadLetterClass_DEAD_LETTER_CLASS_TRANSFORM_FAILED DeadLetterClass = 2
+	// A value does not fit its column: ADX would store null without a word.
+	DeadLetterClass_DEAD_LETTER_CLASS_MISFIT DeadLetterClass = 3
+	// A value or the row is larger than ADX takes.
+	DeadLetterClass_DEAD_LETTER_CLASS_TOO_LARGE DeadLetterClass = 4
+	// ADX refused the row; error_code says why.
+	DeadLetterClass_DEAD_LETTER_CLASS_REFUSED DeadLetterClass = 5
+)
+
+// Enum value maps for DeadLetterClass.
+var (
+	DeadLetterClass_name = map[int32]string{
+		0: "DEAD_LETTER_CLASS_UNSPECIFIED",
+		1: "DEAD_LETTER_CLASS_UNREADABLE",
+		2: "DEAD_LETTER_CLASS_TRANSFORM_FAILED",
+		3: "DEAD_LETTER_CLASS_MISFIT",
+		4: "DEAD_LETTER_CLASS_TOO_LARGE",
+		5: "DEAD_LETTER_CLASS_REFUSED",
+	}
+	DeadLetterClass_value = map[string]int32{
+		"DEAD_LETTER_CLASS_UNSPECIFIED":      0,
+		"DEAD_LETTER_CLASS_UNREADABLE":       1,
+		"DEAD_LETTER_CLASS_TRANSFORM_FAILED": 2,
+		"DEAD_LETTER_CLASS_MISFIT":           3,
+		"DEAD_LETTER_CLASS_TOO_LARGE":        4,
+		"DEAD_LETTER_CLASS_REFUSED":          5,
+	}
+)
+
+func (x DeadLetterClass) Enum() *DeadLetterClass {
+	p := new(DeadLetterClass)
+	*p = x
+	return p
+}
+
+func (x DeadLetterClass) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DeadLetterClass) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_sink_v1_sink_proto_enumTypes[0].Descriptor()
+}
+
+func (DeadLetterClass) Type() protoreflect.EnumType {
+	return &file_calypso_sink_v1_sink_proto_enumTypes[0]
+}
+
+func (x DeadLetterClass) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DeadLetterClass.Descriptor instead.
+func (DeadLetterClass) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{0}
+}
+
 // DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Partition and offset in the dead letter topic: 0/17.
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Topic         string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
-	Partition     int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
-	Offset        int64                  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
-	Key           []byte                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
-	Headers       []*Header              `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
-	Reason        string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
-	Time          *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Topic     string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition int32                  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Offset    int64                  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	Key       []byte                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	Value     []byte                 `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	Headers   []*Header              `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
+	Reason    string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	Time      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	Class     DeadLetterClass        `protobuf:"varint,10,opt,name=class,proto3,enum=calypso.sink.v1.DeadLetterClass" json:"class,omitempty"`
+	// ADX's error code, such as BadRequest_InvalidBlob; empty if the record did not come as far as ADX.
+	ErrorCode string `protobuf:"bytes,11,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	// ADX says that the same row will be refused again.
+	Permanent bool `protobuf:"varint,12,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	// The column that a value does not fit.
+	Column string `protobuf:"bytes,13,opt,name=column,proto3" json:"column,omitempty"`
+	// The connector and the number of its task that wrote the letter.
+	Connector string `protobuf:"bytes,14,opt,name=connector,proto3" json:"connector,omitempty"`
+	Task      int32  `protobuf:"varint,15,opt,name=task,proto3" json:"task,omitempty"`
+	// Trace that the record belongs to, by its traceparent header.
+	TraceId string `protobuf:"bytes,16,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// What the record says.
+	Decoded       *DecodedRecord `protobuf:"bytes,17,opt,name=decoded,proto3" json:"decoded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,6 +216,169 @@ func (x *DeadLetter) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *DeadLetter) GetClass() DeadLetterClass {
+	if x != nil {
+		return x.Class
+	}
+	return DeadLetterClass_DEAD_LETTER_CLASS_UNSPECIFIED
+}
+
+func (x *DeadLetter) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetPermanent() bool {
+	if x != nil {
+		return x.Permanent
+	}
+	return false
+}
+
+func (x *DeadLetter) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetTask() int32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *DeadLetter) GetDecoded() *DecodedRecord {
+	if x != nil {
+		return x.Decoded
+	}
+	return nil
+}
+
+// DecodedRecord is a record as the connector's own converters and transforms read it. Rows are JSON text, so that numbers keep
+// all their digits.
+type DecodedRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key as JSON, or as text.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Operation, row before and row after of a change event: c, u, d, r, t or m (Debezium, op).
+	Op     string `protobuf:"bytes,2,opt,name=op,proto3" json:"op,omitempty"`
+	Before string `protobuf:"bytes,3,opt,name=before,proto3" json:"before,omitempty"`
+	After  string `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`
+	// The row after transforms, with the columns that the connector adds, before values are converted for the table.
+	Row string `protobuf:"bytes,5,opt,name=row,proto3" json:"row,omitempty"`
+	// Position of the change in the source's log, as PostgreSQL writes it (16/B374D848), and time of the change.
+	SourceLsn  string                 `protobuf:"bytes,6,opt,name=source_lsn,json=sourceLsn,proto3" json:"source_lsn,omitempty"`
+	SourceTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=source_time,json=sourceTime,proto3" json:"source_time,omitempty"`
+	// Why the record, or its row, cannot be decoded; empty if it can.
+	Failure       string `protobuf:"bytes,8,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecodedRecord) Reset() {
+	*x = DecodedRecord{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecodedRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecodedRecord) ProtoMessage() {}
+
+func (x *DecodedRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecodedRecord.ProtoReflect.Descriptor instead.
+func (*DecodedRecord) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DecodedRecord) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetOp() string {
+	if x != nil {
+		return x.Op
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetRow() string {
+	if x != nil {
+		return x.Row
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetSourceLsn() string {
+	if x != nil {
+		return x.SourceLsn
+	}
+	return ""
+}
+
+func (x *DecodedRecord) GetSourceTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SourceTime
+	}
+	return nil
+}
+
+func (x *DecodedRecord) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
 // Header is one header of a record.
 type Header struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -148,7 +390,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -160,7 +402,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[1]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -173,7 +415,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{1}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Header) GetKey() string {
@@ -196,14 +438,15 @@ type DeadLetterFilter struct {
 	Ids   []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
 	Topic string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
 	// A part of the reason.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason        string          `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Class         DeadLetterClass `protobuf:"varint,4,opt,name=class,proto3,enum=calypso.sink.v1.DeadLetterClass" json:"class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeadLetterFilter) Reset() {
 	*x = DeadLetterFilter{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -215,7 +458,7 @@ func (x *DeadLetterFilter) String() string {
 func (*DeadLetterFilter) ProtoMessage() {}
 
 func (x *DeadLetterFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[2]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -228,7 +471,7 @@ func (x *DeadLetterFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetterFilter.ProtoReflect.Descriptor instead.
 func (*DeadLetterFilter) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{2}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *DeadLetterFilter) GetIds() []string {
@@ -252,19 +495,28 @@ func (x *DeadLetterFilter) GetReason() string {
 	return ""
 }
 
+func (x *DeadLetterFilter) GetClass() DeadLetterClass {
+	if x != nil {
+		return x.Class
+	}
+	return DeadLetterClass_DEAD_LETTER_CLASS_UNSPECIFIED
+}
+
 type ListDeadLettersRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
 	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// At most so many letters; 100 if it is 0, 1000 at most.
-	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// At most so many letters; 100 if it is 0, 1000 at most. A page also ends before it is larger than 2 MiB.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// The last answer's next_page_token; empty for the first page.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +528,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[3]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +541,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{3}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListDeadLettersRequest) GetConnector() string {
@@ -313,18 +565,29 @@ func (x *ListDeadLettersRequest) GetPageSize() int32 {
 	return 0
 }
 
+func (x *ListDeadLettersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
 type ListDeadLettersResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Letters []*DeadLetter          `protobuf:"bytes,1,rep,name=letters,proto3" json:"letters,omitempty"`
 	// How many letters match, whether or not they are in this answer.
-	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	Total int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// How many of them are of each class.
+	Counts []*DeadLetterCount `protobuf:"bytes,3,rep,name=counts,proto3" json:"counts,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,4,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -336,7 +599,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[4]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -349,7 +612,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{4}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
@@ -366,19 +629,88 @@ func (x *ListDeadLettersResponse) GetTotal() int64 {
 	return 0
 }
 
+func (x *ListDeadLettersResponse) GetCounts() []*DeadLetterCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *ListDeadLettersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DeadLetterCount is the number of letters of one class.
+type DeadLetterCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Class         DeadLetterClass        `protobuf:"varint,1,opt,name=class,proto3,enum=calypso.sink.v1.DeadLetterClass" json:"class,omitempty"`
+	Letters       int64                  `protobuf:"varint,2,opt,name=letters,proto3" json:"letters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetterCount) Reset() {
+	*x = DeadLetterCount{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetterCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetterCount) ProtoMessage() {}
+
+func (x *DeadLetterCount) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetterCount.ProtoReflect.Descriptor instead.
+func (*DeadLetterCount) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DeadLetterCount) GetClass() DeadLetterClass {
+	if x != nil {
+		return x.Class
+	}
+	return DeadLetterClass_DEAD_LETTER_CLASS_UNSPECIFIED
+}
+
+func (x *DeadLetterCount) GetLetters() int64 {
+	if x != nil {
+		return x.Letters
+	}
+	return 0
+}
+
 type ReplayDeadLettersRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
 	Filter    *DeadLetterFilter      `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Must be set to replay everything, with no filter.
-	All           bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	All bool `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"`
+	// Values to take instead of the letters' own. Each letter must be among those that the filter chooses.
+	Edits         []*DeadLetterEdit `protobuf:"bytes,4,rep,name=edits,proto3" json:"edits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplayDeadLettersRequest) Reset() {
 	*x = ReplayDeadLettersRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +722,7 @@ func (x *ReplayDeadLettersRequest) String() string {
 func (*ReplayDeadLettersRequest) ProtoMessage() {}
 
 func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[5]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +735,7 @@ func (x *ReplayDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{5}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ReplayDeadLettersRequest) GetConnector() string {
@@ -427,18 +759,81 @@ func (x *ReplayDeadLettersRequest) GetAll() bool {
 	return false
 }
 
+func (x *ReplayDeadLettersRequest) GetEdits() []*DeadLetterEdit {
+	if x != nil {
+		return x.Edits
+	}
+	return nil
+}
+
+// DeadLetterEdit gives a dead letter another value.
+type DeadLetterEdit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The record's value as the connector's value converter reads it: an envelope or a row, with a schema if schemas are required.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetterEdit) Reset() {
+	*x = DeadLetterEdit{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetterEdit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetterEdit) ProtoMessage() {}
+
+func (x *DeadLetterEdit) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetterEdit.ProtoReflect.Descriptor instead.
+func (*DeadLetterEdit) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DeadLetterEdit) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeadLetterEdit) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 type ReplayDeadLettersResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Replayed int64                  `protobuf:"varint,1,opt,name=replayed,proto3" json:"replayed,omitempty"`
-	// Letters that were refused again, with the new reasons.
-	Refused       []*DeadLetter `protobuf:"bytes,2,rep,name=refused,proto3" json:"refused,omitempty"`
+	// Letters that were refused again, with the new reasons: 1000 or 2 MiB at most.
+	Refused []*DeadLetter `protobuf:"bytes,2,rep,name=refused,proto3" json:"refused,omitempty"`
+	// How many were refused again, whether or not they are in this answer.
+	RefusedTotal  int64 `protobuf:"varint,3,opt,name=refused_total,json=refusedTotal,proto3" json:"refused_total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplayDeadLettersResponse) Reset() {
 	*x = ReplayDeadLettersResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +845,7 @@ func (x *ReplayDeadLettersResponse) String() string {
 func (*ReplayDeadLettersResponse) ProtoMessage() {}
 
 func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[6]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +858,7 @@ func (x *ReplayDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ReplayDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{6}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReplayDeadLettersResponse) GetReplayed() int64 {
@@ -480,6 +875,13 @@ func (x *ReplayDeadLettersResponse) GetRefused() []*DeadLetter {
 	return nil
 }
 
+func (x *ReplayDeadLettersResponse) GetRefusedTotal() int64 {
+	if x != nil {
+		return x.RefusedTotal
+	}
+	return 0
+}
+
 type DiscardDeadLettersRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -492,7 +894,7 @@ type DiscardDeadLettersRequest struct {
 
 func (x *DiscardDeadLettersRequest) Reset() {
 	*x = DiscardDeadLettersRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +906,7 @@ func (x *DiscardDeadLettersRequest) String() string {
 func (*DiscardDeadLettersRequest) ProtoMessage() {}
 
 func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[7]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +919,7 @@ func (x *DiscardDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DiscardDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{7}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DiscardDeadLettersRequest) GetConnector() string {
@@ -550,7 +952,7 @@ type DiscardDeadLettersResponse struct {
 
 func (x *DiscardDeadLettersResponse) Reset() {
 	*x = DiscardDeadLettersResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +964,7 @@ func (x *DiscardDeadLettersResponse) String() string {
 func (*DiscardDeadLettersResponse) ProtoMessage() {}
 
 func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[8]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +977,7 @@ func (x *DiscardDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DiscardDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{8}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DiscardDeadLettersResponse) GetDiscarded() int64 {
@@ -585,7 +987,7 @@ func (x *DiscardDeadLettersResponse) GetDiscarded() int64 {
 	return 0
 }
 
-// Sink is the state of one sink connector, summed over its tasks.
+// Sink is the state of one sink connector, summed over its tasks: those of one worker, or from admin those of the fleet.
 type Sink struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -613,13 +1015,15 @@ type Sink struct {
 	ProduceToQueryableLatency *v1.Latency `protobuf:"bytes,16,opt,name=produce_to_queryable_latency,json=produceToQueryableLatency,proto3" json:"produce_to_queryable_latency,omitempty"`
 	// Rows that were refused and are in no dead letter topic, since errors.tolerance passes them over.
 	RowsPassedOver int64 `protobuf:"varint,17,opt,name=rows_passed_over,json=rowsPassedOver,proto3" json:"rows_passed_over,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Sampled traces whose rows came into the table last, newest first, 32 at most.
+	RecentTraces  []*DeliveredTrace `protobuf:"bytes,18,rep,name=recent_traces,json=recentTraces,proto3" json:"recent_traces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sink) Reset() {
 	*x = Sink{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +1035,7 @@ func (x *Sink) String() string {
 func (*Sink) ProtoMessage() {}
 
 func (x *Sink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[9]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +1048,7 @@ func (x *Sink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sink.ProtoReflect.Descriptor instead.
 func (*Sink) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{9}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Sink) GetConnector() string {
@@ -766,6 +1170,101 @@ func (x *Sink) GetRowsPassedOver() int64 {
 	return 0
 }
 
+func (x *Sink) GetRecentTraces() []*DeliveredTrace {
+	if x != nil {
+		return x.RecentTraces
+	}
+	return nil
+}
+
+// DeliveredTrace is a trace that led to a row in the table.
+type DeliveredTrace struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	TraceId string                 `protobuf:"bytes,1,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Position of the trace's last record.
+	Topic     string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition int32  `protobuf:"varint,3,opt,name=partition,proto3" json:"partition,omitempty"`
+	Offset    int64  `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	// When the source committed the change; unset if the record does not say.
+	CommitTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=commit_time,json=commitTime,proto3" json:"commit_time,omitempty"`
+	// When ADX reported the row as ingested.
+	QueryableTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=queryable_time,json=queryableTime,proto3" json:"queryable_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveredTrace) Reset() {
+	*x = DeliveredTrace{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveredTrace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveredTrace) ProtoMessage() {}
+
+func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveredTrace.ProtoReflect.Descriptor instead.
+func (*DeliveredTrace) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DeliveredTrace) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *DeliveredTrace) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *DeliveredTrace) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *DeliveredTrace) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *DeliveredTrace) GetCommitTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CommitTime
+	}
+	return nil
+}
+
+func (x *DeliveredTrace) GetQueryableTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.QueryableTime
+	}
+	return nil
+}
+
 // PartitionProgress is one partition of a consumed topic.
 type PartitionProgress struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -790,7 +1289,7 @@ type PartitionProgress struct {
 
 func (x *PartitionProgress) Reset() {
 	*x = PartitionProgress{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +1301,7 @@ func (x *PartitionProgress) String() string {
 func (*PartitionProgress) ProtoMessage() {}
 
 func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[10]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1314,7 @@ func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionProgress.ProtoReflect.Descriptor instead.
 func (*PartitionProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{10}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PartitionProgress) GetTopic() string {
@@ -897,7 +1396,7 @@ type GetSinkRequest struct {
 
 func (x *GetSinkRequest) Reset() {
 	*x = GetSinkRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1408,7 @@ func (x *GetSinkRequest) String() string {
 func (*GetSinkRequest) ProtoMessage() {}
 
 func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[11]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1421,7 @@ func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkRequest.ProtoReflect.Descriptor instead.
 func (*GetSinkRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{11}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSinkRequest) GetConnector() string {
@@ -941,7 +1440,7 @@ type GetSinkResponse struct {
 
 func (x *GetSinkResponse) Reset() {
 	*x = GetSinkResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1452,7 @@ func (x *GetSinkResponse) String() string {
 func (*GetSinkResponse) ProtoMessage() {}
 
 func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1465,7 @@ func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkResponse.ProtoReflect.Descriptor instead.
 func (*GetSinkResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{12}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetSinkResponse) GetSink() *Sink {
@@ -984,7 +1483,7 @@ type ListSinksRequest struct {
 
 func (x *ListSinksRequest) Reset() {
 	*x = ListSinksRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1495,7 @@ func (x *ListSinksRequest) String() string {
 func (*ListSinksRequest) ProtoMessage() {}
 
 func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,7 +1508,7 @@ func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksRequest.ProtoReflect.Descriptor instead.
 func (*ListSinksRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
 }
 
 type ListSinksResponse struct {
@@ -1021,7 +1520,7 @@ type ListSinksResponse struct {
 
 func (x *ListSinksResponse) Reset() {
 	*x = ListSinksResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1532,7 @@ func (x *ListSinksResponse) String() string {
 func (*ListSinksResponse) ProtoMessage() {}
 
 func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1545,7 @@ func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksResponse.ProtoReflect.Descriptor instead.
 func (*ListSinksResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListSinksResponse) GetSinks() []*Sink {
@@ -1060,7 +1559,7 @@ var File_calypso_sink_v1_sink_proto protoreflect.FileDescriptor
 
 const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\n" +
-	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n" +
+	"\x1acalypso/sink/v1/sink.proto\x12\x0fcalypso.sink.v1\x1a calypso/latency/v1/latency.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n" +
 	"\n" +
 	"DeadLetter\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
@@ -1071,34 +1570,68 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x05value\x18\x06 \x01(\fR\x05value\x121\n" +
 	"\aheaders\x18\a \x03(\v2\x17.calypso.sink.v1.HeaderR\aheaders\x12\x16\n" +
 	"\x06reason\x18\b \x01(\tR\x06reason\x12.\n" +
-	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"0\n" +
+	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x126\n" +
+	"\x05class\x18\n" +
+	" \x01(\x0e2 .calypso.sink.v1.DeadLetterClassR\x05class\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\v \x01(\tR\terrorCode\x12\x1c\n" +
+	"\tpermanent\x18\f \x01(\bR\tpermanent\x12\x16\n" +
+	"\x06column\x18\r \x01(\tR\x06column\x12\x1c\n" +
+	"\tconnector\x18\x0e \x01(\tR\tconnector\x12\x12\n" +
+	"\x04task\x18\x0f \x01(\x05R\x04task\x12\x19\n" +
+	"\btrace_id\x18\x10 \x01(\tR\atraceId\x128\n" +
+	"\adecoded\x18\x11 \x01(\v2\x1e.calypso.sink.v1.DecodedRecordR\adecoded\"\xe7\x01\n" +
+	"\rDecodedRecord\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x0e\n" +
+	"\x02op\x18\x02 \x01(\tR\x02op\x12\x16\n" +
+	"\x06before\x18\x03 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\x12\x10\n" +
+	"\x03row\x18\x05 \x01(\tR\x03row\x12\x1d\n" +
+	"\n" +
+	"source_lsn\x18\x06 \x01(\tR\tsourceLsn\x12;\n" +
+	"\vsource_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"sourceTime\x12\x18\n" +
+	"\afailure\x18\b \x01(\tR\afailure\"0\n" +
 	"\x06Header\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"R\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\x8a\x01\n" +
 	"\x10DeadLetterFilter\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8e\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x126\n" +
+	"\x05class\x18\x04 \x01(\x0e2 .calypso.sink.v1.DeadLetterClassR\x05class\"\xad\x01\n" +
 	"\x16ListDeadLettersRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x1b\n" +
-	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\"f\n" +
+	"\tpage_size\x18\x03 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\xc8\x01\n" +
 	"\x17ListDeadLettersResponse\x125\n" +
 	"\aletters\x18\x01 \x03(\v2\x1b.calypso.sink.v1.DeadLetterR\aletters\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x03R\x05total\"\x85\x01\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\x128\n" +
+	"\x06counts\x18\x03 \x03(\v2 .calypso.sink.v1.DeadLetterCountR\x06counts\x12&\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"c\n" +
+	"\x0fDeadLetterCount\x126\n" +
+	"\x05class\x18\x01 \x01(\x0e2 .calypso.sink.v1.DeadLetterClassR\x05class\x12\x18\n" +
+	"\aletters\x18\x02 \x01(\x03R\aletters\"\xbc\x01\n" +
 	"\x18ReplayDeadLettersRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
-	"\x03all\x18\x03 \x01(\bR\x03all\"n\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\x125\n" +
+	"\x05edits\x18\x04 \x03(\v2\x1f.calypso.sink.v1.DeadLetterEditR\x05edits\"6\n" +
+	"\x0eDeadLetterEdit\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\x93\x01\n" +
 	"\x19ReplayDeadLettersResponse\x12\x1a\n" +
 	"\breplayed\x18\x01 \x01(\x03R\breplayed\x125\n" +
-	"\arefused\x18\x02 \x03(\v2\x1b.calypso.sink.v1.DeadLetterR\arefused\"\x86\x01\n" +
+	"\arefused\x18\x02 \x03(\v2\x1b.calypso.sink.v1.DeadLetterR\arefused\x12#\n" +
+	"\rrefused_total\x18\x03 \x01(\x03R\frefusedTotal\"\x86\x01\n" +
 	"\x19DiscardDeadLettersRequest\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x129\n" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
 	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
-	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xca\x06\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\x90\a\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -1122,7 +1655,16 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x13produce_to_ingested\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x11produceToIngested\x12Z\n" +
 	"\x1bcommit_to_queryable_latency\x18\x0f \x01(\v2\x1b.calypso.latency.v1.LatencyR\x18commitToQueryableLatency\x12\\\n" +
 	"\x1cproduce_to_queryable_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x19produceToQueryableLatency\x12(\n" +
-	"\x10rows_passed_over\x18\x11 \x01(\x03R\x0erowsPassedOver\"\xeb\x02\n" +
+	"\x10rows_passed_over\x18\x11 \x01(\x03R\x0erowsPassedOver\x12D\n" +
+	"\rrecent_traces\x18\x12 \x03(\v2\x1f.calypso.sink.v1.DeliveredTraceR\frecentTraces\"\xf7\x01\n" +
+	"\x0eDeliveredTrace\x12\x19\n" +
+	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x03 \x01(\x05R\tpartition\x12\x16\n" +
+	"\x06offset\x18\x04 \x01(\x03R\x06offset\x12;\n" +
+	"\vcommit_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"commitTime\x12A\n" +
+	"\x0equeryable_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\rqueryableTime\"\xeb\x02\n" +
 	"\x11PartitionProgress\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
 	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12'\n" +
@@ -1141,7 +1683,14 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x04sink\x18\x01 \x01(\v2\x15.calypso.sink.v1.SinkR\x04sink\"\x12\n" +
 	"\x10ListSinksRequest\"@\n" +
 	"\x11ListSinksResponse\x12+\n" +
-	"\x05sinks\x18\x01 \x03(\v2\x15.calypso.sink.v1.SinkR\x05sinks2\xbe\x05\n" +
+	"\x05sinks\x18\x01 \x03(\v2\x15.calypso.sink.v1.SinkR\x05sinks*\xdc\x01\n" +
+	"\x0fDeadLetterClass\x12!\n" +
+	"\x1dDEAD_LETTER_CLASS_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cDEAD_LETTER_CLASS_UNREADABLE\x10\x01\x12&\n" +
+	"\"DEAD_LETTER_CLASS_TRANSFORM_FAILED\x10\x02\x12\x1c\n" +
+	"\x18DEAD_LETTER_CLASS_MISFIT\x10\x03\x12\x1f\n" +
+	"\x1bDEAD_LETTER_CLASS_TOO_LARGE\x10\x04\x12\x1d\n" +
+	"\x19DEAD_LETTER_CLASS_REFUSED\x10\x052\xbe\x05\n" +
 	"\vSinkService\x12k\n" +
 	"\aGetSink\x12\x1f.calypso.sink.v1.GetSinkRequest\x1a .calypso.sink.v1.GetSinkResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/sinks/{connector}\x12e\n" +
 	"\tListSinks\x12!.calypso.sink.v1.ListSinksRequest\x1a\".calypso.sink.v1.ListSinksResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sinks\x12\x90\x01\n" +
@@ -1162,58 +1711,74 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 	return file_calypso_sink_v1_sink_proto_rawDescData
 }
 
-var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
-	(*DeadLetter)(nil),                 // 0: calypso.sink.v1.DeadLetter
-	(*Header)(nil),                     // 1: calypso.sink.v1.Header
-	(*DeadLetterFilter)(nil),           // 2: calypso.sink.v1.DeadLetterFilter
-	(*ListDeadLettersRequest)(nil),     // 3: calypso.sink.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 4: calypso.sink.v1.ListDeadLettersResponse
-	(*ReplayDeadLettersRequest)(nil),   // 5: calypso.sink.v1.ReplayDeadLettersRequest
-	(*ReplayDeadLettersResponse)(nil),  // 6: calypso.sink.v1.ReplayDeadLettersResponse
-	(*DiscardDeadLettersRequest)(nil),  // 7: calypso.sink.v1.DiscardDeadLettersRequest
-	(*DiscardDeadLettersResponse)(nil), // 8: calypso.sink.v1.DiscardDeadLettersResponse
-	(*Sink)(nil),                       // 9: calypso.sink.v1.Sink
-	(*PartitionProgress)(nil),          // 10: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),             // 11: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),            // 12: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),           // 13: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),          // 14: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 16: google.protobuf.Duration
-	(*v1.Latency)(nil),                 // 17: calypso.latency.v1.Latency
+	(DeadLetterClass)(0),               // 0: calypso.sink.v1.DeadLetterClass
+	(*DeadLetter)(nil),                 // 1: calypso.sink.v1.DeadLetter
+	(*DecodedRecord)(nil),              // 2: calypso.sink.v1.DecodedRecord
+	(*Header)(nil),                     // 3: calypso.sink.v1.Header
+	(*DeadLetterFilter)(nil),           // 4: calypso.sink.v1.DeadLetterFilter
+	(*ListDeadLettersRequest)(nil),     // 5: calypso.sink.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 6: calypso.sink.v1.ListDeadLettersResponse
+	(*DeadLetterCount)(nil),            // 7: calypso.sink.v1.DeadLetterCount
+	(*ReplayDeadLettersRequest)(nil),   // 8: calypso.sink.v1.ReplayDeadLettersRequest
+	(*DeadLetterEdit)(nil),             // 9: calypso.sink.v1.DeadLetterEdit
+	(*ReplayDeadLettersResponse)(nil),  // 10: calypso.sink.v1.ReplayDeadLettersResponse
+	(*DiscardDeadLettersRequest)(nil),  // 11: calypso.sink.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 12: calypso.sink.v1.DiscardDeadLettersResponse
+	(*Sink)(nil),                       // 13: calypso.sink.v1.Sink
+	(*DeliveredTrace)(nil),             // 14: calypso.sink.v1.DeliveredTrace
+	(*PartitionProgress)(nil),          // 15: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 16: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 17: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 18: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 19: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 21: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 22: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
-	1,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
-	15, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
-	2,  // 2: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	0,  // 3: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
-	2,  // 4: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	0,  // 5: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
-	2,  // 6: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	10, // 7: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	15, // 8: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	16, // 9: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	17, // 10: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	17, // 11: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	15, // 12: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
-	9,  // 13: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	9,  // 14: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	11, // 15: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	13, // 16: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	3,  // 17: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	5,  // 18: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	7,  // 19: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	12, // 20: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	14, // 21: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	4,  // 22: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	6,  // 23: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	8,  // 24: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	20, // [20:25] is the sub-list for method output_type
-	15, // [15:20] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	3,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
+	20, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	0,  // 2: calypso.sink.v1.DeadLetter.class:type_name -> calypso.sink.v1.DeadLetterClass
+	2,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
+	20, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
+	0,  // 5: calypso.sink.v1.DeadLetterFilter.class:type_name -> calypso.sink.v1.DeadLetterClass
+	4,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	1,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
+	7,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
+	0,  // 9: calypso.sink.v1.DeadLetterCount.class:type_name -> calypso.sink.v1.DeadLetterClass
+	4,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	9,  // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
+	1,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
+	4,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	15, // 14: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	20, // 15: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	21, // 16: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	22, // 17: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	22, // 18: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	14, // 19: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
+	20, // 20: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
+	20, // 21: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
+	20, // 22: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	13, // 23: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	13, // 24: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	16, // 25: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	18, // 26: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	5,  // 27: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	8,  // 28: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	11, // 29: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	17, // 30: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	19, // 31: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	6,  // 32: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	10, // 33: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	12, // 34: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	30, // [30:35] is the sub-list for method output_type
+	25, // [25:30] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -1226,13 +1791,14 @@ func file_calypso_sink_v1_sink_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   15,
+			NumEnums:      1,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_calypso_sink_v1_sink_proto_goTypes,
 		DependencyIndexes: file_calypso_sink_v1_sink_proto_depIdxs,
+		EnumInfos:         file_calypso_sink_v1_sink_proto_enumTypes,
 		MessageInfos:      file_calypso_sink_v1_sink_proto_msgTypes,
 	}.Build()
 	File_calypso_sink_v1_sink_proto = out.File

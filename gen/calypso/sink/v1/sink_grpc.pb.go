@@ -32,20 +32,27 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SinkService shows how far each sink connector is. A worker answers for its own tasks, and admin for the fleet: NOT_FOUND for a
-// connector without a task there. Calls about dead letters are taken by any worker, whether or not the connector runs.
+// SinkService shows how far each sink connector is. A worker answers for its own tasks only; admin asks every worker and answers for
+// the fleet, leaving out workers that it cannot reach. Calls about dead letters are taken by any worker, whether or not the
+// connector runs.
 type SinkServiceClient interface {
-	// GetSink returns the state of one sink connector.
+	// GetSink returns the state of one sink connector: on a worker of the tasks that run there, NOT_FOUND if none does; on admin
+	// of all its tasks.
 	GetSink(ctx context.Context, in *GetSinkRequest, opts ...grpc.CallOption) (*GetSinkResponse, error)
-	// ListSinks returns the state of all sink connectors that this fleet runs.
+	// ListSinks returns the state of all sink connectors: on a worker of those with tasks there, and of these tasks only; on admin
+	// of the fleet.
 	ListSinks(ctx context.Context, in *ListSinksRequest, opts ...grpc.CallOption) (*ListSinksResponse, error)
-	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
-	// FAILED_PRECONDITION if the connector has no dead letter topic.
+	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, in the order of the
+	// dead letter topic, and counts them by class. FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(ctx context.Context, in *ListDeadLettersRequest, opts ...grpc.CallOption) (*ListDeadLettersResponse, error)
-	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once, unless two calls at once
-	// are about the same letters. A letter that is refused again stays, with the new reason in the answer.
+	// ReplayDeadLetters makes rows of dead letters again, or of the values that the call gives in their place, and ingests them. Each
+	// comes into the table once, in every mode of ingestion, also if calls are made at once or one is interrupted: rows are
+	// noted with their ingest-by tag before they are sent, they are never streamed, and whoever replays such a letter next sends the same
+	// rows under the same tag until ADX has taken or refused them. A letter that is refused again stays, with the new reason in the answer.
+	// INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table; nothing is ingested then.
 	ReplayDeadLetters(ctx context.Context, in *ReplayDeadLettersRequest, opts ...grpc.CallOption) (*ReplayDeadLettersResponse, error)
-	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
+	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
+	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
 }
 
@@ -111,20 +118,27 @@ func (c *sinkServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardD
 // All implementations must embed UnimplementedSinkServiceServer
 // for forward compatibility.
 //
-// SinkService shows how far each sink connector is. A worker answers for its own tasks, and admin for the fleet: NOT_FOUND for a
-// connector without a task there. Calls about dead letters are taken by any worker, whether or not the connector runs.
+// SinkService shows how far each sink connector is. A worker answers for its own tasks only; admin asks every worker and answers for
+// the fleet, leaving out workers that it cannot reach. Calls about dead letters are taken by any worker, whether or not the
+// connector runs.
 type SinkServiceServer interface {
-	// GetSink returns the state of one sink connector.
+	// GetSink returns the state of one sink connector: on a worker of the tasks that run there, NOT_FOUND if none does; on admin
+	// of all its tasks.
 	GetSink(context.Context, *GetSinkRequest) (*GetSinkResponse, error)
-	// ListSinks returns the state of all sink connectors that this fleet runs.
+	// ListSinks returns the state of all sink connectors: on a worker of those with tasks there, and of these tasks only; on admin
+	// of the fleet.
 	ListSinks(context.Context, *ListSinksRequest) (*ListSinksResponse, error)
-	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, oldest first.
-	// FAILED_PRECONDITION if the connector has no dead letter topic.
+	// ListDeadLetters returns the records that could not be delivered and are neither replayed nor discarded, in the order of the
+	// dead letter topic, and counts them by class. FAILED_PRECONDITION if the connector has no dead letter topic.
 	ListDeadLetters(context.Context, *ListDeadLettersRequest) (*ListDeadLettersResponse, error)
-	// ReplayDeadLetters makes rows of dead letters again and ingests them, each once, unless two calls at once
-	// are about the same letters. A letter that is refused again stays, with the new reason in the answer.
+	// ReplayDeadLetters makes rows of dead letters again, or of the values that the call gives in their place, and ingests them. Each
+	// comes into the table once, in every mode of ingestion, also if calls are made at once or one is interrupted: rows are
+	// noted with their ingest-by tag before they are sent, they are never streamed, and whoever replays such a letter next sends the same
+	// rows under the same tag until ADX has taken or refused them. A letter that is refused again stays, with the new reason in the answer.
+	// INVALID_ARGUMENT, naming the field, if a given value makes no row that fits the table; nothing is ingested then.
 	ReplayDeadLetters(context.Context, *ReplayDeadLettersRequest) (*ReplayDeadLettersResponse, error)
-	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic.
+	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
+	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
 	mustEmbedUnimplementedSinkServiceServer()
 }

@@ -19,11 +19,11 @@ func (e *Encoder) CommitTime(r *kgo.Record) (time.Time, bool) {
 		return at, ok
 	}
 	// The value may be of another encoding, which the transform reads.
-	changed, err := e.cfg.Transform(r)
-	if err != nil || changed == nil {
+	read, err := e.cfg.Transform(r)
+	if err != nil || read == nil {
 		return time.Time{}, false
 	}
-	return e.committed(changed.Value)
+	return e.committed(read.Value)
 }
 
 func (e *Encoder) committed(value []byte) (time.Time, bool) {
@@ -35,9 +35,14 @@ func (e *Encoder) committed(value []byte) (time.Time, bool) {
 	if is, err := envelope.parse(payload, false); err != nil || !is || string(envelope.Op) == `"r"` {
 		return time.Time{}, false
 	}
-	if us, err := strconv.ParseInt(string(find(envelope.Source, "ts_us")), 10, 64); err == nil {
+	return changed(envelope.Source)
+}
+
+// changed is the time of a change by its source block.
+func changed(source []byte) (time.Time, bool) {
+	if us, err := strconv.ParseInt(string(find(source, "ts_us")), 10, 64); err == nil {
 		return time.UnixMicro(us), true
 	}
-	ms, err := strconv.ParseInt(string(find(envelope.Source, "ts_ms")), 10, 64)
+	ms, err := strconv.ParseInt(string(find(source, "ts_ms")), 10, 64)
 	return time.UnixMilli(ms), err == nil
 }

@@ -18,8 +18,8 @@ type Target struct {
 type Refused struct {
 	Column string
 	Reason string
-	// Value is the beginning of the value, for the reader of a dead letter; it is not for logs.
-	Value string
+	// TooLarge says that the value is longer than the column keeps.
+	TooLarge bool
 }
 
 func (e *Refused) Error() string {
@@ -130,7 +130,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 			reason = refusal(f.kind, v)
 		}
 		if reason != "" {
-			return dst[:start], &Refused{Column: f.column, Reason: reason, Value: string(v[:min(len(v), 100)])}
+			return dst[:start], &Refused{Column: f.column, Reason: reason, TooLarge: len(v) > maxString && (f.kind == kusto.String || f.kind == kusto.Dynamic)}
 		}
 	}
 }

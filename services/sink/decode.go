@@ -1,0 +1,106 @@
+package sink
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+// maxDecoded is the size of a value in bytes above which it is not decoded: it would be in an answer four times.
+const maxDecoded = 512 << 10
+
+// decoder shows what records say, as the connector's converters and transforms read them. One goroutine uses it.
+type decoder struct {
+	// plain reads without transforms; nil where values are JSON or text anyway.
+	plain *converted
+	rows  *row.Encoder
+}
+
+func (s *settings) newDecoder() (*decoder, error) {
+	d := &decoder{}
+	if s.newTransform != nil {
+		c, err := s.newTransform()
+		if err != nil {
+			return nil, err
+		}
+		d.plain = c.plain()
+	}
+	// A target without columns refuses and converts nothing.
+	d.rows = row.NewEncoder(s.newRows(route.Route{}), row.Target{})
+	return d, nil
+}
+
+// decode reads as much of a record as can be read.
+func (d *decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
+	out := &sinkv1.DecodedRecord{Key: text(d.key(r))}
+	if len(r.Value) > maxDecoded {
+		out.Failure = fmt.Sprintf("the value has %d bytes, more than the %d up to which values are shown decoded", len(r.Value), maxDecoded)
+		return out
+	}
+	value, err := d.value(r)
+	if err != nil {
+		out.Failure = text([]byte(err.Error()))
+		return out
+	}
+	if change, ok := row.ReadChange(value); ok {
+		out.Op, out.Before, out.After = change.Op, text(change.Before), text(change.After)
+		if change.LSN > 0 {
+			out.SourceLsn = fmt.Sprintf("%X/%X", change.LSN>>32, uint32(change.LSN))
+		}
+		if !change.Time.IsZero() {
+			out.SourceTime = timestamppb.New(change.Time)
+		}
+	}
+	made, _, err := d.rows.Append(nil, r)
+	made = bytes.TrimSpace(made)
+	switch _, isJSON := row.Payload(made); {
+	case err != nil:
+		out.Failure = text([]byte(err.Error()))
+	case isJSON:
+		out.Row = text(made)
+	case len(made) > 0:
+		out.Failure = "the converter passes values as they are, and this one is no JSON"
+	}
+	return out
+}
+
+// value is a record's value before transforms.
+func (d *decoder) value(r *kgo.Record) ([]byte, error) {
+	if d.plain == nil {
+		return r.Value, nil
+	}
+	read, err := d.plain.apply(r)
+	if err != nil {
+		return nil, fmt.Errorf("the record cannot be decoded: %w", err)
+	}
+	return read.Value, nil
+}
+
+// key is a record's key as JSON, or as it is.
+func (d *decoder) key(r *kgo.Record) []byte {
+	key := r.Key
+	if d.plain != nil {
+		if read, err := d.plain.keyJSON(r); err == nil {
+			key = read
+		}
+	}
+	if payload, isJSON := row.Payload(key); isJSON {
+		return payload
+	}
+	return key
+}
+
+// text is bytes as a field of a message holds them.
+func text(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
+}

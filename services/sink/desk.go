@@ -1,0 +1,246 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+)
+
+const (
+	defaultLetters = 100
+	maxLetters     = 1000
+	// maxShown is how many bytes of letters an answer has, which must stay below the 4 MiB that clients take.
+	maxShown = 2 << 20
+)
+
+// desk is a task that is not run: what it takes to read and ingest dead letters, on whichever worker is asked.
+type desk struct {
+	*task
+	// probed is set once it is known how the cluster takes rows.
+	probed bool
+}
+
+func (d *desk) close() {
+	d.letters.close()
+	_ = d.client.Close() // nothing was left in it
+}
+
+// open makes a desk for a connector's dead letters.
+func (s *Service) open(ctx context.Context, connector string) (_ *desk, err error) {
+	env, values, err := s.environment(connector)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTask(env, values, s.options)
+	if err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	if t.s.deadTopic == "" {
+		return nil, status.Errorf(codes.FailedPrecondition, "sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector)
+	}
+	if t.client, err = kusto.New(t.s.kusto); err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	t.tables = &tables{task: t, byTopic: map[string]*target{}}
+	if t.letters, err = openLetters(ctx, t); err != nil {
+		return nil, status.Error(codes.Unavailable, errors.Join(err, t.client.Close()).Error())
+	}
+	return &desk{task: t}, nil
+}
+
+// ListDeadLetters returns dead letters.
+func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
+	if _, _, ok := parseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
+		return nil, rpc.InvalidField("page_token", "page_token is none that an answer had")
+	}
+	d, err := s.open(ctx, r.GetConnector())
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	found, _, err := d.letters.read(ctx, r.GetFilter())
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: count(found)}
+	page := found
+	if r.GetPageToken() != "" {
+		page = slices.DeleteFunc(slices.Clone(found), func(one letter) bool { return compareIDs(one.id, r.GetPageToken()) <= 0 })
+	}
+	size := int(r.GetPageSize())
+	if size <= 0 {
+		size = defaultLetters
+	}
+	if out.Letters, err = d.show(page, min(size, maxLetters)); err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	if n := len(out.Letters); n < len(page) {
+		out.NextPageToken = page[n-1].id
+	}
+	return out, nil
+}
+
+// count gives the number of letters of each class, in the order of the classes.
+func count(found []letter) []*sinkv1.DeadLetterCount {
+	var counts []*sinkv1.DeadLetterCount
+	for _, one := range found {
+		class := one.rejection.shown()
+		i, known := slices.BinarySearchFunc(counts, class, func(c *sinkv1.DeadLetterCount, class sinkv1.DeadLetterClass) int { return int(c.Class - class) })
+		if !known {
+			counts = slices.Insert(counts, i, &sinkv1.DeadLetterCount{Class: class})
+		}
+		counts[i].Letters++
+	}
+	return counts
+}
+
+// ReplayDeadLetters ingests dead letters.
+func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
+	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	if err := d.edit(ctx, found, r.GetEdits()); err != nil {
+		return nil, err
+	}
+	done, refused, err := d.replay(ctx, found)
+	if err != nil {
+		return nil, status.Error(codeOf(err), fmt.Sprintf("%d letters were replayed and %d refused, the others are as they were; replay them again: %v", done, len(refused), err))
+	}
+	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
+	if out.Refused, err = d.show(refused, maxLetters); err != nil {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
+	return out, nil
+}
+
+// codeOf tells what waiting mends from what the user must.
+func codeOf(err error) codes.Code {
+	var mine *unmendable
+	if errors.As(err, &mine) {
+		return codes.FailedPrecondition
+	}
+	return codes.Unavailable
+}
+
+// edit puts the caller's values in the place of the letters' own, after trying that each makes a row.
+func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLetterEdit) error {
+	for i, e := range edits {
+		field := fmt.Sprintf("edits[%d].", i)
+		at := slices.IndexFunc(found, func(one letter) bool { return one.id == e.GetId() || slices.Contains(one.copies, e.GetId()) })
+		switch {
+		case at < 0:
+			return rpc.InvalidField(field+"id", fmt.Sprintf("letter %q is not among those that are chosen", e.GetId()))
+		case found[at].edited:
+			return rpc.InvalidField(field+"id", fmt.Sprintf("letter %q is given two values", e.GetId()))
+		case len(e.GetValue()) == 0:
+			return rpc.InvalidField(field+"value", "the value is empty; discard the letter if it shall make no row")
+		}
+		one := &found[at]
+		changed := *one.record
+		changed.Value = e.GetValue()
+		to, err := d.target(ctx, changed.Topic)
+		if err != nil {
+			return status.Error(codeOf(err), err.Error())
+		}
+		b := &batch{}
+		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed, &d.zippers)
+		if err == nil && b.rows == 0 {
+			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
+		}
+		if err != nil {
+			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %v", one.id, err))
+		}
+		one.record, one.edited = &changed, true
+	}
+	return nil
+}
+
+// DiscardDeadLetters marks dead letters as done with.
+func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
+	d, found, err := s.choose(ctx, r.GetConnector(), r.GetFilter(), r.GetAll())
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	known, err := d.letters.marks(ctx)
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	for _, one := range found {
+		if known.Open(one.id) != nil {
+			return nil, status.Errorf(codes.FailedPrecondition, "a replay of letter %s has not ended, and its row may be in the table: replay it again, and discard it if it is refused", one.id)
+		}
+	}
+	if len(found) > 0 {
+		if err := d.letters.markDone(ctx, found, "discarded"); err != nil {
+			return nil, status.Error(codes.Unavailable, err.Error())
+		}
+	}
+	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(found))}, nil
+}
+
+// choose opens a desk with the letters that a call is about.
+func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*desk, []letter, error) {
+	filtered := len(f.GetIds()) > 0 || f.GetTopic() != "" || f.GetReason() != "" || f.GetClass() != 0
+	if filtered == all {
+		return nil, nil, status.Error(codes.InvalidArgument, "choose letters by a filter, or set all without a filter")
+	}
+	d, err := s.open(ctx, connector)
+	if err != nil {
+		return nil, nil, err
+	}
+	found, _, err := d.letters.read(ctx, f)
+	if err != nil {
+		d.close()
+		return nil, nil, status.Error(codes.Unavailable, err.Error())
+	}
+	return d, found, nil
+}
+
+// show gives as many letters as an answer may have, n at most.
+func (d *desk) show(found []letter, n int) ([]*sinkv1.DeadLetter, error) {
+	decoder, err := d.s.newDecoder()
+	if err != nil {
+		return nil, err
+	}
+	var out []*sinkv1.DeadLetter
+	bytes := 0
+	for _, one := range found[:min(n, len(found))] {
+		shown := one.show(decoder)
+		if bytes += proto.Size(shown); bytes > maxShown && len(out) > 0 {
+			break
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+func (one *letter) show(d *decoder) *sinkv1.DeadLetter {
+	out := &sinkv1.DeadLetter{
+		Id: one.id, Topic: text([]byte(one.record.Topic)), Partition: one.record.Partition, Offset: one.record.Offset,
+		Key: one.record.Key, Value: one.record.Value, Reason: text([]byte(one.reason)), Time: timestamppb.New(one.record.Timestamp),
+		Class: one.rejection.shown(), ErrorCode: text([]byte(one.rejection.code)), Permanent: one.rejection.permanent, Column: text([]byte(one.rejection.column)),
+		Connector: text([]byte(one.connector)), Task: one.task, Decoded: d.decode(one.record),
+	}
+	for _, h := range one.record.Headers {
+		out.Headers = append(out.Headers, &sinkv1.Header{Key: text([]byte(h.Key)), Value: h.Value})
+		if sc, ok := telemetry.SpanContext(string(h.Value)); ok && h.Key == telemetry.TraceparentKey {
+			out.TraceId = sc.TraceID().String()
+		}
+	}
+	return out
+}

@@ -1,0 +1,288 @@
+package sink
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
+)
+
+// markTopic is the compacted topic beside a dead letter topic that says what became of its letters.
+func markTopic(dead string) string { return dead + "-resolved" }
+
+// letter is one dead letter as read from its topic.
+type letter struct {
+	id string
+	// copies are the ids of later letters about the same record: a task that dies before it commits writes its letters again.
+	copies    []string
+	record    *kgo.Record // as it was in its own topic, headers included
+	reason    string
+	rejection rejection
+	connector string
+	task      int32
+	// edited is set where the record's value is the caller's.
+	edited bool
+}
+
+// read returns the connector's dead letters that are not done with, in the order of their topic, and the state of the marks.
+func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]letter, *marks.Marks, error) {
+	known, err := l.marks(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var found []*letter
+	byPosition := map[string]*letter{}
+	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) error {
+		one := parseLetter(r)
+		if one.connector != l.connector || known.Done(one.id) {
+			return nil
+		}
+		position := fmt.Sprintf("%s/%d/%d", one.record.Topic, one.record.Partition, one.record.Offset)
+		first := byPosition[position]
+		if first != nil && bytes.Equal(first.record.Value, one.record.Value) && bytes.Equal(first.record.Key, one.record.Key) {
+			first.copies = append(first.copies, one.id)
+			return nil
+		}
+		byPosition[position] = &one
+		found = append(found, &one)
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.SortStableFunc(found, func(a, b *letter) int { return compareIDs(a.id, b.id) })
+	var matching []letter
+	for _, one := range found {
+		if one.matches(filter) {
+			matching = append(matching, *one)
+		}
+	}
+	return matching, known, nil
+}
+
+// marks reads what became of letters.
+func (l *letters) marks(ctx context.Context) (*marks.Marks, error) {
+	known := &marks.Marks{}
+	ends, err := l.scan(ctx, markTopic(l.topic), func(r *kgo.Record) error {
+		return known.Read(r.Partition, r.Offset, r.Key, r.Value)
+	})
+	if err != nil {
+		return nil, err
+	}
+	known.Ended(ends[marks.Partition])
+	return known, nil
+}
+
+func parseLetter(r *kgo.Record) letter {
+	own := &kgo.Record{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
+	one := letter{id: letterID(r.Partition, r.Offset), record: own}
+	var stage, exception string
+	for _, h := range r.Headers {
+		value := string(h.Value)
+		switch h.Key {
+		case headerTopic:
+			own.Topic = value
+		case headerPartition:
+			n, _ := strconv.ParseInt(value, 10, 32)
+			own.Partition = int32(n)
+		case headerOffset:
+			own.Offset, _ = strconv.ParseInt(value, 10, 64)
+		case headerConnector:
+			one.connector = value
+		case headerTask:
+			n, _ := strconv.ParseInt(value, 10, 32)
+			one.task = int32(n)
+		case headerStage:
+			stage = value
+		case headerException:
+			exception = value
+		case headerMessage:
+			one.reason = value
+		case headerClass:
+			one.rejection.class = value
+		case headerCode:
+			one.rejection.code = value
+		case headerPermanent:
+			one.rejection.permanent = value == "true"
+		case headerColumn:
+			one.rejection.column = value
+		}
+		if !ownHeader(h.Key) {
+			own.Headers = append(own.Headers, h)
+		}
+	}
+	if one.rejection.class == "" && stage == "TASK_PUT" { // written before letters had a class
+		one.rejection.class, one.rejection.code = classRefused, exception
+	}
+	return one
+}
+
+func letterID(partition int32, offset int64) string { return fmt.Sprintf("%d/%d", partition, offset) }
+
+// parseID reads an id. ok is false if it is none.
+func parseID(id string) (partition int32, offset int64, ok bool) {
+	first, second, _ := strings.Cut(id, "/")
+	p, err := strconv.ParseInt(first, 10, 32)
+	offset, err2 := strconv.ParseInt(second, 10, 64)
+	return int32(p), offset, err == nil && err2 == nil && p >= 0 && offset >= 0
+}
+
+// compareIDs orders ids as their topic does.
+func compareIDs(a, b string) int {
+	ap, ao, _ := parseID(a)
+	bp, bo, _ := parseID(b)
+	return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ao, bo))
+}
+
+func (one *letter) matches(f *sinkv1.DeadLetterFilter) bool {
+	chosen := func(id string) bool { return slices.Contains(f.GetIds(), id) }
+	return (len(f.GetIds()) == 0 || chosen(one.id) || slices.ContainsFunc(one.copies, chosen)) &&
+		(f.GetTopic() == "" || f.GetTopic() == one.record.Topic) &&
+		(f.GetReason() == "" || strings.Contains(one.reason, f.GetReason())) &&
+		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
+}
+
+// scan reads a topic from its beginning to its present end, and returns where each partition ends. A topic that does not exist has
+// no records.
+func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record) error) (map[int32]int64, error) {
+	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
+	}
+	starts := map[int32]kgo.Offset{}
+	until, left := map[int32]int64{}, map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		switch {
+		case o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition):
+			err = errors.Join(err, fmt.Errorf("reading the end of partition %d of topic %s: %w", o.Partition, topic, o.Err))
+		case o.Err == nil && o.Offset > 0:
+			starts[o.Partition], until[o.Partition], left[o.Partition] = kgo.NewOffset().AtStart(), o.Offset, o.Offset
+		}
+	})
+	if len(left) == 0 || err != nil {
+		return until, err
+	}
+	client, err := l.connect(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: starts}))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	for len(left) > 0 {
+		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+		fetches := client.PollFetches(wait)
+		cancel()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if fetches.NumRecords() == 0 {
+			for _, f := range fetches.Errors() {
+				if !errors.Is(f.Err, context.DeadlineExceeded) {
+					return nil, fmt.Errorf("reading topic %s: %w", topic, f.Err)
+				}
+			}
+			return until, nil // the last offsets hold no records any more
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if end, ok := left[r.Partition]; ok && r.Offset < end {
+				err = errors.Join(err, each(r))
+				if r.Offset == end-1 {
+					delete(left, r.Partition)
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return until, nil
+}
+
+// noteBatch notes a batch that is about to be sent. It reports false if another writer was faster: then nothing is noted.
+func (l *letters) noteBatch(ctx context.Context, b *marks.Batch) (bool, error) {
+	value, err := b.Value()
+	if err != nil {
+		return false, err
+	}
+	noted, err := l.note(ctx, &kgo.Record{Key: b.Key(), Value: value})
+	if err != nil {
+		return false, fmt.Errorf("noting which dead letters are sent: %w", err)
+	}
+	return noted[0].Offset == b.At, nil
+}
+
+// endBatch notes a batch's end: that its rows are in the table, or that they were refused and its letters are free again.
+func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) error {
+	var records []*kgo.Record
+	if ingested {
+		var err error
+		if records, err = done(slices.Concat(b.Letters, b.Copies), "replayed", b.Edited); err != nil {
+			return err
+		}
+	}
+	if _, err := l.note(ctx, append(records, &kgo.Record{Key: b.Key()})...); err != nil {
+		return fmt.Errorf("noting what became of dead letters: %w", err)
+	}
+	return nil
+}
+
+// markDone notes that letters are done with.
+func (l *letters) markDone(ctx context.Context, found []letter, how string) error {
+	var ids []string
+	for _, one := range found {
+		ids = append(append(ids, one.id), one.copies...)
+	}
+	records, err := done(ids, how, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := l.note(ctx, records...); err != nil {
+		return fmt.Errorf("noting dead letters as %s: %w", how, err)
+	}
+	return nil
+}
+
+func done(ids []string, how string, edited []string) ([]*kgo.Record, error) {
+	records := make([]*kgo.Record, len(ids))
+	for i, id := range ids {
+		value, err := json.Marshal(struct {
+			As     string `json:"as"`
+			At     string `json:"at"`
+			Edited bool   `json:"edited,omitempty"`
+		}{how, time.Now().UTC().Format(time.RFC3339), slices.Contains(edited, id)})
+		if err != nil {
+			return nil, err
+		}
+		records[i] = &kgo.Record{Key: []byte(id), Value: value}
+	}
+	return records, nil
+}
+
+// note appends to the marks, making their topic where it is missing.
+func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Record, error) {
+	topic, compact := markTopic(l.topic), "compact"
+	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
+		return nil, err
+	}
+	client, err := l.connect(kgo.ProducerBatchMaxBytes(16<<20), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	for _, r := range records {
+		r.Topic, r.Partition = topic, marks.Partition
+	}
+	return records, client.ProduceSync(ctx, records...).FirstErr()
+}
