@@ -2,6 +2,7 @@ package change
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"sort"
@@ -129,6 +130,9 @@ func ConfigFrom(given map[string]string) (Config, error) {
 		s.fail("value.converter", err)
 	}
 	if c.Transforms, err = transform.FromSettings(given); err != nil {
+		if key := transform.KeyError(""); errors.As(err, &key) && s.err == nil {
+			s.err = key
+		}
 		s.fail("transforms", err)
 	}
 	return c, s.err

@@ -51,8 +51,6 @@ type Config struct {
 	Version string
 	// Loggers is what /admin/loggers shows and sets; empty if nil.
 	Loggers *Loggers
-	// Plugins are listed besides connectors when all plugins are asked for: transformations and converters.
-	Plugins []PluginInfo
 	// Logger is slog.Default if nil.
 	Logger *slog.Logger
 }
@@ -61,6 +59,8 @@ type Config struct {
 type Handler struct {
 	config Config
 	routes []route
+	// parts are the transformations, predicates and converters.
+	parts []part
 	// started is set once the service was ready: not being ready later is unhealthy, not starting.
 	started atomic.Bool
 }
@@ -73,7 +73,7 @@ func NewHandler(config Config) *Handler {
 	if config.Loggers == nil {
 		config.Loggers = NewLoggers(nil)
 	}
-	h := &Handler{config: config}
+	h := &Handler{config: config, parts: readParts()}
 	h.routes = h.table()
 	return h
 }

@@ -34,7 +34,9 @@ func (h *Handler) listPlugins(r *request) (*answer, error) {
 		}
 	}
 	if !connectorsOnly {
-		plugins = append(plugins, h.config.Plugins...)
+		for _, p := range h.parts {
+			plugins = append(plugins, p.PluginInfo)
+		}
 	}
 	return ok(plugins), nil
 }
@@ -79,6 +81,9 @@ func definitionOf(key *connectorv1.ConfigKey) configKey {
 }
 
 func (h *Handler) getPluginConfig(r *request) (*answer, error) {
+	if p, known := h.part(r.path["plugin"]); known {
+		return ok(p.Config), nil
+	}
 	response, err := h.config.Client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
 	if err != nil {
 		return nil, orNotFound(err, "Unknown plugin %.300s.", r.path["plugin"])
@@ -132,15 +137,7 @@ func (h *Handler) validate(r *request) (*answer, error) {
 	if err != nil {
 		return nil, orNotFound(err, "Unknown plugin %.300s.", plugin)
 	}
-	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount(), Groups: []string{}, Configs: []configInfo{}}
-	seen := map[string]bool{"": true}
-	add := func(info configInfo) {
-		infos.Configs = append(infos.Configs, info)
-		if group := info.Definition.Group; group != nil && !seen[*group] {
-			seen[*group] = true
-			infos.Groups = append(infos.Groups, *group)
-		}
-	}
+	all := []configInfo{}
 	for _, value := range response.GetValues() {
 		info := configInfo{definitionOf(value.GetKey()), configValue{
 			Name: value.GetKey().GetName(), Value: value.Value, Visible: true, //nolint:protogetter // absent differs from empty
@@ -150,19 +147,28 @@ func (h *Handler) validate(r *request) (*answer, error) {
 		for _, warning := range value.GetWarnings() {
 			info.Definition.Documentation = strings.TrimSpace(info.Definition.Documentation + " Note: " + warning)
 		}
-		add(info)
+		all = append(all, info)
 	}
+	all = h.withParts(all, config)
 	for i, check := range response.GetChecks() {
 		if check.GetOk() {
 			continue
 		}
 		group, order := checksGroup, int32(i+1)
-		add(configInfo{
+		all = append(all, configInfo{
 			configKey{Name: check.GetName(), Type: "STRING", Importance: "HIGH", Documentation: check.GetRemedy(), Group: &group,
 				OrderInGroup: order, Order: order, Width: "NONE", DisplayName: check.GetName(), Dependents: []string{}},
 			configValue{Name: check.GetName(), RecommendedValues: []string{}, Visible: true,
 				Errors: []string{strings.TrimSpace(check.GetDetail() + " " + check.GetRemedy())}},
 		})
+	}
+	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount(), Groups: []string{}, Configs: all}
+	seen := map[string]bool{"": true}
+	for _, info := range all {
+		if group := info.Definition.Group; group != nil && !seen[*group] {
+			seen[*group] = true
+			infos.Groups = append(infos.Groups, *group)
+		}
 	}
 	return ok(infos), nil
 }

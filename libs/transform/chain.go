@@ -68,14 +68,14 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and predicates.<name>.… describe;
-// nil if there is none.
+// nil if there is none. What Kafka Connect has words for is a KeyError.
 func FromSettings(settings map[string]string) (*Chain, error) {
 	predicates := map[string]Predicate{}
 	for _, name := range splitList(settings["predicates"]) {
 		o := options{prefix: "predicates." + name + ".", given: settings}
 		p, err := newPredicate(&o)
 		if err != nil {
-			return nil, fmt.Errorf("predicate %s: %w", name, err)
+			return nil, inStep("predicate", name, err)
 		}
 		predicates[name] = p
 	}
@@ -92,12 +92,8 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 		if s.transform, err = newTransform(&o); err == nil {
 			err = o.err
 		}
-		var w worded
-		if errors.As(err, &w) {
-			return nil, w
-		}
 		if err != nil {
-			return nil, fmt.Errorf("transform %s: %w", name, err)
+			return nil, inStep("transform", name, err)
 		}
 		c.steps = append(c.steps, s)
 	}
@@ -107,11 +103,19 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 	return &c, nil
 }
 
+// inStep says in which step an error is, where it does not name the key itself.
+func inStep(kind, name string, err error) error {
+	if key := KeyError(""); errors.As(err, &key) {
+		return key
+	}
+	return fmt.Errorf("%s %s: %w", kind, name, err)
+}
+
 // newTransform makes the transform that the option type names, by its class or the class's last part.
 func newTransform(o *options) (Transform, error) {
 	class := strings.TrimSpace(o.text("type", ""))
 	if class == "" {
-		return nil, worded(fmt.Sprintf("Missing required configuration \"%stype\" which has no default value.", o.prefix))
+		return nil, missing(o.prefix + "type")
 	}
 	name := class[strings.LastIndexByte(class, '.')+1:]
 	base, part, _ := strings.Cut(name, "$")
@@ -158,7 +162,7 @@ func newTransform(o *options) (Transform, error) {
 	case "DropHeaders":
 		return newDropHeaders(o)
 	}
-	return nil, worded(fmt.Sprintf("Invalid value %.200s for configuration %stype: Class %[1]s could not be found.", class, o.prefix))
+	return nil, notFound(o.prefix+"type", class)
 }
 
 // dropAll is Filter: it drops every record that its predicate lets through.

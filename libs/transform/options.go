@@ -13,10 +13,20 @@ type options struct {
 	err    error
 }
 
-// worded is an error in the very words of Kafka Connect, which begin with a capital letter and name the key.
-type worded string
+// KeyError is an error in the very words of Kafka Connect, which begin with a capital letter and name the key.
+type KeyError string
 
-func (w worded) Error() string { return string(w) }
+func (e KeyError) Error() string { return string(e) }
+
+// missing is the error of a key that must be set.
+func missing(key string) error {
+	return KeyError(fmt.Sprintf("Missing required configuration %q which has no default value.", key))
+}
+
+// notFound is the error of a key that names a class which is not there.
+func notFound(key, class string) error {
+	return KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: Class %[1]s could not be found.", class, key))
+}
 
 func (o *options) fail(name, problem string) {
 	if o.err == nil {
@@ -36,8 +46,8 @@ func (o *options) text(name, def string) string {
 // required is text that must be given.
 func (o *options) required(name string) string {
 	v := o.text(name, "")
-	if v == "" {
-		o.fail(name, "it is required")
+	if v == "" && o.err == nil {
+		o.err = missing(o.prefix + name)
 	}
 	return v
 }

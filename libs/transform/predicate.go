@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -10,7 +9,10 @@ import (
 
 // newPredicate makes the predicate that the option type names.
 func newPredicate(o *options) (Predicate, error) {
-	class := o.text("type", "")
+	class := strings.TrimSpace(o.text("type", ""))
+	if class == "" {
+		return nil, missing(o.prefix + "type")
+	}
 	var p Predicate
 	switch class[strings.LastIndexByte(class, '.')+1:] {
 	case "TopicNameMatches":
@@ -20,7 +22,7 @@ func newPredicate(o *options) (Predicate, error) {
 	case "HasHeaderKey":
 		p = hasHeaderKey{o.required("name")}
 	default:
-		return nil, fmt.Errorf("there is no predicate %q: TopicNameMatches, RecordIsTombstone and HasHeaderKey are known", class)
+		return nil, notFound(o.prefix+"type", class)
 	}
 	return p, o.err
 }

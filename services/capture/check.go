@@ -32,7 +32,8 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
 		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
 	tables, err := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read).Find(s.filter.captured)
-	if err == nil && len(tables) == 0 {
+	// Without names every table is meant, also those that are still to come.
+	if err == nil && len(tables) == 0 && s.filter.tableIn != nil {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
 	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkIdentities(s, tables))

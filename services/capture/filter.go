@@ -81,12 +81,17 @@ func newTableFilter(v catalogue.Values) (*tableFilter, error) {
 		*l.into = p
 	}
 	if f.schemaIn != nil && f.schemaOut != nil {
-		return nil, fmt.Errorf("schema.include.list and schema.exclude.list exclude each other: set one")
+		return nil, both("schema.include.list", "schema.exclude.list")
 	}
 	if f.tableIn != nil && f.tableOut != nil {
-		return nil, fmt.Errorf("table.include.list and table.exclude.list exclude each other: set one")
+		return nil, both("table.include.list", "table.exclude.list")
 	}
 	return f, nil
+}
+
+// both is the error of two lists that exclude each other, in Debezium's words.
+func both(include, exclude string) error {
+	return catalogue.Problem{Key: exclude, Message: fmt.Sprintf("The '%s' value is invalid: \"%s\" is already specified", exclude, include)}
 }
 
 // captured says whether a table's changes become events.
