@@ -66,6 +66,7 @@ func (c *codec) rewrite(f rewriter) {
 	if c.schema.Type != record.String || c.encode == nil && c.snapshot == nil {
 		return
 	}
+	c.rewritten = true
 	wrap := func(encode encodeFunc) encodeFunc {
 		if encode == nil {
 			return nil
@@ -82,7 +83,7 @@ func (c *codec) rewrite(f rewriter) {
 func (c *codec) mask(text string) {
 	json := record.AppendString(nil, []byte(text))
 	c.encode = func(dst, _ []byte) ([]byte, error) { return append(dst, json...), nil }
-	c.snapshot, c.unchanged, c.masked = nil, text, json
+	c.snapshot, c.unchanged, c.masked, c.rewritten = nil, text, json, true
 }
 
 // truncated cuts text to n UTF-16 units, as Java's String counts characters.

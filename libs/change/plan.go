@@ -34,6 +34,8 @@ type codec struct {
 	encode encodeFunc
 	// masked is the JSON of what stands for every value, NULL included; nil unless the column is masked.
 	masked []byte
+	// rewritten says that a column mapping masks, hashes or truncates values.
+	rewritten bool
 	// lost says that streamed values are taken for NULL; encode is nil then.
 	lost bool
 	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.

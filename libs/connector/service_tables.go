@@ -103,7 +103,11 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 	if plugin.Tables == nil {
 		return nil, nil, failure(codes.Unimplemented, ReasonTablesUnreadable, fmt.Sprintf("connectors of class %s have no tables that could be compared", plugin.Class))
 	}
-	reader, err := plugin.Tables(ctx, v.values, q.GetTopics())
+	sources := make([]digest.Description, len(q.GetSources()))
+	for i, t := range q.GetSources() {
+		sources[i] = described(t)
+	}
+	reader, err := plugin.Tables(ctx, v.values, sources)
 	if err != nil {
 		return nil, nil, unreadable(secrets, err)
 	}
@@ -111,11 +115,26 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 }
 
 func describe(d digest.Description) *tablev1.Table {
-	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Failure: d.Failure}
+	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Envelope: d.Envelope, Failure: d.Failure}
 	for _, c := range d.Columns {
-		t.Columns = append(t.Columns, &tablev1.TableColumn{Name: c.Name, Type: c.Type, Field: c.Field})
+		t.Columns = append(t.Columns, &tablev1.TableColumn{Name: c.Name, Type: c.Type, Field: c.Field,
+			Encoding: string(c.Encoding), Precision: int32(c.Precision), Scale: int32(c.Scale), Withheld: c.Withheld})
 	}
 	return t
+}
+
+func described(t *tablev1.Table) digest.Description {
+	d := digest.Description{Name: t.GetName(), Topic: t.GetTopic(), Key: t.GetKey(), Envelope: t.GetEnvelope(), Failure: t.GetFailure()}
+	for _, c := range t.GetColumns() {
+		d.Columns = append(d.Columns, DescribedColumn(c))
+	}
+	return d
+}
+
+// DescribedColumn reads a column of a Table.
+func DescribedColumn(c *tablev1.TableColumn) digest.DescribedColumn {
+	return digest.DescribedColumn{Name: c.GetName(), Type: c.GetType(), Field: c.GetField(),
+		Encoding: digest.Encoding(c.GetEncoding()), Precision: int(c.GetPrecision()), Scale: int(c.GetScale()), Withheld: c.GetWithheld()}
 }
 
 // answer asks the table that a request is about.
@@ -168,7 +187,7 @@ func rowsOf(ctx context.Context, t digest.Table, q *tablev1.Rows) ([]digest.Row,
 func columns(selected []*tablev1.SelectedColumn) []digest.Column {
 	all := make([]digest.Column, len(selected))
 	for i, c := range selected {
-		all[i] = digest.Column{Name: c.GetName(), Type: c.GetType(), Form: digest.Form(c.GetForm())}
+		all[i] = digest.Column{Name: c.GetName(), Type: c.GetType(), Encoding: digest.Encoding(c.GetEncoding()), Scale: int(c.GetScale()), Form: digest.Form(c.GetForm())}
 	}
 	return all
 }

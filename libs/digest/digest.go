@@ -18,26 +18,22 @@ import (
 	"strings"
 )
 
-// Form is a canonical text that both stores can give a column's values.
-type Form string
-
-const (
-	// Text is the text as it is.
-	Text Form = "text"
-	// Integer is a whole number in decimal.
-	Integer Form = "integer"
-	// Boolean is true or false.
-	Boolean Form = "boolean"
-	// Timestamp is 2006-01-02 15:04:05.000000 in UTC, Date is 2006-01-02.
-	Timestamp Form = "timestamp"
-	Date      Form = "date"
-)
-
-// Column is a column of one store, and the text in which it is compared. Type is the store's own name of its type.
+// Column is a column of one store, and the text in which it is compared. Type is the store's own name of its type. Encoding and
+// Scale are those of the source's column, on both sides.
 type Column struct {
-	Name string
-	Type string
-	Form Form
+	Name     string
+	Type     string
+	Encoding Encoding
+	Scale    int
+	Form     Form
+}
+
+// Pair is a column of the source and its copy, compared in a form that FormOf gave for them.
+func Pair(source, target DescribedColumn, f Form) [2]Column {
+	return [2]Column{
+		{Name: source.Name, Type: source.Type, Encoding: source.Encoding, Scale: source.Scale, Form: f},
+		{Name: target.Name, Type: target.Type, Encoding: source.Encoding, Scale: source.Scale, Form: f},
+	}
 }
 
 // Selection is what of a table is compared. Key and Columns of the two sides correspond, in this order.
@@ -122,17 +118,28 @@ type Description struct {
 	Columns []DescribedColumn
 	// Key names the columns of the primary key; empty where the store knows of none.
 	Key []string
+	// Envelope says of a source's table that the topic's records hold its rows within change envelopes.
+	Envelope bool
 	// Failure says why the table cannot be read; empty if it can.
 	Failure string
 }
 
-// DescribedColumn is a column and the field of the topic's rows that it holds.
+// DescribedColumn is a column and the field of the topic's rows that carries it: of a source, the field into which its values go
+// as Encoding says; of a target, the field that the column holds.
 type DescribedColumn struct {
 	Name, Type, Field string
+	Encoding          Encoding
+	// Precision is how many digits a number may have, 0 if that is not limited; Scale how many of them follow the point. Of a
+	// time in text, Scale is how many digits its fraction of a second has, 0 for as many as it needs.
+	Precision, Scale int
+	// Withheld says why no field carries the column's values; empty if one does.
+	Withheld string
 }
 
 // Reader reads the tables of one source or target over one connection. It is used by one goroutine at a time.
 type Reader interface {
+	// Tables are those of a source, or the copies of the tables that the reader was opened with; each copy has the topic that its
+	// table was described with.
 	Tables() []Description
 	// Table reads one of Tables, by its name; an error if there is none.
 	Table(name string, selection Selection) (Table, error)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
@@ -18,13 +19,13 @@ type remoteTables struct {
 }
 
 // openTables asks a worker to connect; the connection ends with ctx.
-func openTables(ctx context.Context, f *fleet, connector string, topics []string) (*remoteTables, error) {
+func openTables(ctx context.Context, f *fleet, connector string, sources []*tablev1.Table) (*remoteTables, error) {
 	stream, err := tablev1.NewTableServiceClient(f.any).ReadTables(ctx)
 	if err != nil {
 		return nil, f.unreachable(err)
 	}
 	r := &remoteTables{fleet: f, stream: stream}
-	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: connector, Topics: topics}}})
+	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: connector, Sources: sources}}})
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (r *remoteTables) table(name string, s digest.Selection) digest.Table {
 func selected(columns []digest.Column) []*tablev1.SelectedColumn {
 	all := make([]*tablev1.SelectedColumn, len(columns))
 	for i, c := range columns {
-		all[i] = &tablev1.SelectedColumn{Name: c.Name, Type: c.Type, Form: string(c.Form)}
+		all[i] = &tablev1.SelectedColumn{Name: c.Name, Type: c.Type, Form: string(c.Form), Encoding: string(c.Encoding), Scale: int32(c.Scale)}
 	}
 	return all
 }
@@ -106,16 +107,17 @@ func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut [
 	reasons := map[string]string{}
 	for _, c := range source.Columns {
 		to, ok := copies[c.Field]
-		if !ok {
-			reasons[c.Name] = "it is not in " + target.Name
+		if !ok && c.Withheld == "" {
+			reasons[c.Name] = "no column of " + target.Name + " holds its values as they are"
 			continue
 		}
-		form, err := digest.FormOf(c.Type, to.Type)
+		from := connector.DescribedColumn(c)
+		form, err := digest.FormOf(from, to.GetType())
 		if err != nil {
 			reasons[c.Name] = err.Error()
 			continue
 		}
-		pairs[c.Name] = [2]digest.Column{{Name: c.Name, Type: c.Type, Form: form}, {Name: to.Name, Type: to.Type, Form: form}}
+		pairs[c.Name] = digest.Pair(from, connector.DescribedColumn(to), form)
 	}
 	isKey := map[string]bool{}
 	for _, name := range source.Key {

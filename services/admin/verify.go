@@ -118,11 +118,7 @@ func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*table
 
 // sink compares the tables with their copies in one sink.
 func (v *verification) sink(ctx context.Context, sink string, source *remoteTables, tables []*tablev1.Table) error {
-	topics := make([]string, len(tables))
-	for i, t := range tables {
-		topics[i] = t.Topic
-	}
-	target, err := openTables(ctx, v.service.sink.fleet, sink, topics)
+	target, err := openTables(ctx, v.service.sink.fleet, sink, tables)
 	if err != nil {
 		return err
 	}

@@ -120,15 +120,21 @@ func TestBothStoresWriteTheSameTextOfEveryKindOfColumn(t *testing.T) {
 		}
 	}
 	selection := func(target bool) (chosen digest.Selection) {
-		for i, c := range [][3]string{{"street", "text", "string"}, {"part", "integer", "string"}, {"big", "bigint", "long"}, {"ok", "boolean", "bool"}, {"at", "timestamp(3) without time zone", "datetime"},
-			{"zoned", "timestamp with time zone", "datetime"}, {"said", "text", "datetime"}, {"day", "date", "datetime"}, {"id", "uuid", "guid"}} {
-			form, err := digest.FormOf(c[1], c[2])
+		for i, c := range []struct {
+			name, source string
+			encoding     digest.Encoding
+			target       string
+		}{{"street", "text", digest.Plain, "string"}, {"part", "int4", digest.Whole, "string"}, {"big", "int8", digest.Whole, "long"}, {"ok", "bool", digest.Truth, "bool"}, {"at", "timestamp", digest.Milliseconds, "datetime"},
+			{"zoned", "timestamptz", digest.ISO, "datetime"}, {"said", "text", digest.Plain, "datetime"}, {"day", "date", digest.Days, "datetime"}, {"id", "uuid", digest.Plain, "guid"}} {
+			from := digest.DescribedColumn{Name: c.name, Type: c.source, Encoding: c.encoding}
+			form, err := digest.FormOf(from, c.target)
 			if err != nil {
 				t.Fatal(err)
 			}
-			column := digest.Column{Name: c[0], Type: c[1], Form: form}
+			pair := digest.Pair(from, digest.DescribedColumn{Name: c.name, Type: c.target}, form)
+			column := pair[0]
 			if target {
-				column.Type = c[2]
+				column = pair[1]
 			}
 			if i < 2 {
 				chosen.Key = append(chosen.Key, column)

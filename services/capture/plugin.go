@@ -106,7 +106,7 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 		},
 		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
 		Offset: offsetProblem,
-		Tables: func(ctx context.Context, v catalogue.Values, _ []string) (digest.Reader, error) {
+		Tables: func(ctx context.Context, v catalogue.Values, _ []digest.Description) (digest.Reader, error) {
 			return openTables(ctx, v)
 		},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {

@@ -41,45 +41,72 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 			r.Close()
 		}
 	}()
-	found, err := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read).Find(s.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read)
+	found, err := catalog.Find(s.filter.captured)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range found {
-		if t.Partition {
-			continue
-		}
-		d := digest.Description{Name: t.String(), Topic: events.TableTopic(t.Schema, t.Name)}
-		if err := r.describe(ctx, t.OID, &d); err != nil {
-			return nil, fmt.Errorf("read the columns of table %s: %w", t, err)
-		}
-		r.tables = append(r.tables, d)
+	found = slices.DeleteFunc(found, func(t pgrepl.FoundTable) bool { return t.Partition })
+	oids := make([]uint32, len(found))
+	for i, t := range found {
+		oids[i] = t.OID
 	}
+	if err := catalog.Load(oids); err != nil {
+		return nil, err
+	}
+	for _, t := range found {
+		if rel := catalog.Relation(t.OID); rel != nil { // nil: it was dropped meanwhile
+			r.tables = append(r.tables, describe(rel, t.HasKey, &events))
+		}
+	}
+	nameShared(r.tables)
 	return r, nil
 }
 
-// describe reads a table's columns and primary key.
-func (r *tableReader) describe(ctx context.Context, oid uint32, d *digest.Description) error {
-	rows, err := r.conn.Query(ctx, `SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), coalesce(array_position(i.indkey::int2[], a.attnum), -1)
-		FROM pg_attribute a LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
-		WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, oid)
-	if err != nil {
-		return err
-	}
-	places := map[string]int{}
-	var c digest.DescribedColumn
-	var place int
-	_, err = pgx.ForEachRow(rows, []any{&c.Name, &c.Type, &place}, func() error {
-		c.Field = c.Name
-		d.Columns = append(d.Columns, c)
-		if place >= 0 {
-			d.Key = append(d.Key, c.Name)
-			places[c.Name] = place
+// describe says how the table's rows come out of the connector, transforms included.
+func describe(rel *change.Relation, primaryKey bool, events *change.Config) digest.Description {
+	d := digest.Description{Name: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name)}
+	if primaryKey {
+		for _, i := range rel.Key {
+			d.Key = append(d.Key, rel.Columns[i].Name)
 		}
-		return nil
-	})
-	slices.SortFunc(d.Key, func(a, b string) int { return places[a] - places[b] })
-	return err
+	}
+	encoder, err := change.NewEncoder(rel, events)
+	if err != nil {
+		d.Failure = err.Error()
+		return d
+	}
+	lineage, err := encoder.Lineage()
+	if err != nil {
+		d.Failure = err.Error()
+		return d
+	}
+	d.Topic, d.Envelope = lineage.Topic, lineage.Envelope
+	for _, r := range encoder.Representations() {
+		c := pgdigest.Describe(r, events)
+		if c.Withheld == "" {
+			carrier, ok := lineage.Carriers[c.Field]
+			if c.Field = carrier; !ok {
+				c.Withheld = "the source's transforms drop or change its values"
+			}
+		}
+		d.Columns = append(d.Columns, c)
+	}
+	return d
+}
+
+// nameShared says of tables whose records meet in one topic that they cannot be told apart in its copy.
+func nameShared(tables []digest.Description) {
+	byTopic := map[string][]string{}
+	for _, t := range tables {
+		byTopic[t.Topic] = append(byTopic[t.Topic], t.Name)
+	}
+	for i := range tables {
+		t := &tables[i]
+		if names := byTopic[t.Topic]; len(names) > 1 && t.Failure == "" {
+			t.Failure = fmt.Sprintf("topic %s holds the rows of several tables (%s), which its copy does not tell apart", t.Topic, strings.Join(names, ", "))
+		}
+	}
 }
 
 func (r *tableReader) Tables() []digest.Description { return r.tables }

@@ -1,13 +1,16 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/digest/adxdigest"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
@@ -26,7 +29,7 @@ type currentRows struct {
 	database, source, latest, present string
 }
 
-func openTables(ctx context.Context, v catalogue.Values, topics []string, o Options) (digest.Reader, error) {
+func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description, o Options) (digest.Reader, error) {
 	s, err := parseSettings(v, o)
 	if err != nil {
 		return nil, err
@@ -36,16 +39,82 @@ func openTables(ctx context.Context, v catalogue.Values, topics []string, o Opti
 		return nil, err
 	}
 	r := &tableReader{client: client, s: s, current: map[string]currentRows{}}
-	for _, topic := range topics {
+	for _, source := range sources {
+		topic, carriers, err := s.follow(source)
+		if err != nil {
+			r.tables = append(r.tables, digest.Description{Topic: source.Topic, Failure: err.Error()})
+			continue
+		}
 		if to, ok := s.routes.Find(topic); ok {
-			r.tables = append(r.tables, r.describe(ctx, topic, to))
+			r.tables = append(r.tables, r.describe(ctx, source.Topic, to, carriers))
 		}
 	}
+	nameShared(r.tables)
 	return r, nil
 }
 
+// nameShared says of copies that several topics go to that their rows cannot be told apart.
+func nameShared(tables []digest.Description) {
+	byName := map[string][]string{}
+	for _, t := range tables {
+		byName[t.Name] = append(byName[t.Name], t.Topic)
+	}
+	for i := range tables {
+		t := &tables[i]
+		if topics := byName[t.Name]; len(topics) > 1 && t.Failure == "" {
+			t.Failure = fmt.Sprintf("%s holds the rows of several topics (%s), which cannot be told apart", t.Name, strings.Join(topics, ", "))
+		}
+	}
+}
+
+// follow finds the topic by which a table's records are routed, and for each field of the rows that are written the field of the topic's
+// rows that it carries; nil where they are the same.
+func (s *settings) follow(source digest.Description) (topic string, carriers map[string]string, err error) {
+	if s.newTransform == nil {
+		return source.Topic, nil, nil
+	}
+	c, err := s.newTransform()
+	if err != nil {
+		return "", nil, err
+	}
+	lineage, err := c.chain.Lineage(source.Topic, schemaOf(source), nil)
+	if err != nil {
+		return "", nil, fmt.Errorf("the sink's transforms: %w", err)
+	}
+	carriers = make(map[string]string, len(lineage.Carriers))
+	for field, carrier := range lineage.Carriers {
+		carriers[carrier] = field
+	}
+	topic = lineage.Topic
+	if _, routed := s.routes.Find(topic); !routed { // as topicOf does
+		topic = source.Topic
+	}
+	return topic, carriers, nil
+}
+
+// schemaOf is a schema of the values in a topic, as far as transforms look at it.
+func schemaOf(source digest.Description) *record.Schema {
+	types := map[digest.Encoding]record.Type{digest.Whole: record.Int64, digest.Truth: record.Boolean, digest.Double: record.Float64, digest.Float: record.Float32,
+		digest.Days: record.Int32, digest.Milliseconds: record.Int64, digest.Microseconds: record.Int64, digest.Nanoseconds: record.Int64, digest.Number: record.Bytes}
+	row := &record.Schema{Type: record.Struct, Name: source.Topic + ".Value", Optional: true}
+	for _, c := range source.Columns {
+		if c.Withheld == "" {
+			row.Fields = append(row.Fields, record.Field{Name: c.Field, Schema: record.OptionalOf(cmp.Or(types[c.Encoding], record.String))})
+		}
+	}
+	if !source.Envelope {
+		return row
+	}
+	long := record.OptionalOf(record.Int64)
+	return &record.Schema{Type: record.Struct, Name: source.Topic + ".Envelope", Fields: []record.Field{
+		{Name: "before", Schema: row}, {Name: "after", Schema: row},
+		{Name: "source", Schema: &record.Schema{Type: record.Struct, Fields: []record.Field{{Name: "lsn", Schema: long}, {Name: "ts_ms", Schema: long}}}},
+		{Name: "op", Schema: record.Of(record.String)}, {Name: "ts_ms", Schema: long},
+	}}
+}
+
 // describe finds a table's columns and where its present rows are.
-func (r *tableReader) describe(ctx context.Context, topic string, to route.Route) digest.Description {
+func (r *tableReader) describe(ctx context.Context, topic string, to route.Route, carriers map[string]string) digest.Description {
 	d := digest.Description{Name: to.Database + "." + to.Table, Topic: topic}
 	schema, err := r.client.Schema(ctx, to.Database, to.Table)
 	if err != nil {
@@ -69,12 +138,22 @@ func (r *tableReader) describe(ctx context.Context, topic string, to route.Route
 			}
 		}
 	}
+	var written []digest.DescribedColumn // with the fields of the rows that are written
 	for _, c := range schema.Columns {
-		if field, ok := fields[c.Name]; ok {
-			d.Columns = append(d.Columns, digest.DescribedColumn{Name: c.Name, Type: string(c.Type), Field: field})
+		field, ok := fields[c.Name]
+		if !ok {
+			continue
 		}
+		column := digest.DescribedColumn{Name: c.Name, Type: string(c.Type), Field: field}
+		written = append(written, column)
+		if carriers != nil {
+			if column.Field, ok = carriers[field]; !ok {
+				continue
+			}
+		}
+		d.Columns = append(d.Columns, column)
 	}
-	if r.current[d.Name], err = r.present(ctx, to, d.Columns); err != nil {
+	if r.current[d.Name], err = r.present(ctx, to, written); err != nil {
 		d.Failure = err.Error()
 	}
 	return d

@@ -92,8 +92,8 @@ func Plugin(o Options) (connector.Plugin, error) {
 			return v.Int("tasks.max"), err
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
-		Tables: func(ctx context.Context, v catalogue.Values, topics []string) (digest.Reader, error) {
-			return openTables(ctx, v, topics, o)
+		Tables: func(ctx context.Context, v catalogue.Values, sources []digest.Description) (digest.Reader, error) {
+			return openTables(ctx, v, sources, o)
 		},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)

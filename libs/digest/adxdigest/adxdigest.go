@@ -30,40 +30,6 @@ const separator = `"\u001f"`
 // strcat takes at most 64 arguments.
 const maxArguments = 30
 
-// kqlText is the KQL expression of a column's canonical text; null is the empty text.
-func kqlText(c digest.Column) string {
-	name := kusto.QuoteName(c.Name)
-	switch c.Form {
-	case digest.Integer:
-		return "tostring(tolong(" + name + "))"
-	case digest.Boolean:
-		return "iff(isnull(tobool(" + name + `)), "", iff(tobool(` + name + `), "true", "false"))`
-	case digest.Date:
-		return "format_datetime(todatetime(" + name + `), "yyyy-MM-dd")`
-	case digest.Timestamp:
-		return "format_datetime(todatetime(" + name + `), "yyyy-MM-dd HH:mm:ss.ffffff")`
-	case digest.Text:
-	}
-	return "tostring(" + name + ")"
-}
-
-func kqlJoin(columns []digest.Column) string {
-	var groups []string
-	for len(columns) > 0 {
-		n := min(len(columns), maxArguments)
-		var texts []string
-		for _, c := range columns[:n] {
-			texts = append(texts, kqlText(c))
-		}
-		groups = append(groups, "strcat("+strings.Join(texts, ", "+separator+", ")+")")
-		columns = columns[n:]
-	}
-	if len(groups) == 1 {
-		return groups[0]
-	}
-	return "strcat(" + strings.Join(groups, ", "+separator+", ") + ")"
-}
-
 // rows is the query of the rows whose place meets a condition, with place, key and the hash's parts. The places of all rows of
 // a key are equal, so the condition may come before the choice of the latest.
 func (k *Table) rows(where string) string {
@@ -73,7 +39,8 @@ func (k *Table) rows(where string) string {
 		place = "coalesce(tolong(" + kusto.QuoteName(k.Selection.Key[0].Name) + "), 0)"
 	}
 	var q strings.Builder
-	fmt.Fprintf(&q, "%s\n| extend place_key = %s\n| extend place = %s", k.Source, kqlJoin(k.Selection.Key), place)
+	steps, key := join(k.Selection.Key, "digest_key")
+	fmt.Fprintf(&q, "%s%s\n| extend place_key = %s\n| extend place = %s", k.Source, steps, key, place)
 	if where != "" {
 		q.WriteString("\n| where place " + where)
 	}
@@ -83,7 +50,13 @@ func (k *Table) rows(where string) string {
 	if k.Present != "" {
 		q.WriteString("\n| where " + k.Present)
 	}
-	fmt.Fprintf(&q, "\n| extend hash = hash_md5(%s)", kqlJoin(append(k.Selection.Key[:len(k.Selection.Key):len(k.Selection.Key)], k.Selection.Columns...)))
+	whole := "place_key"
+	if len(k.Selection.Columns) > 0 {
+		steps, columns := join(k.Selection.Columns, "digest_")
+		q.WriteString(steps)
+		whole = "strcat(place_key, " + separator + ", " + columns + ")"
+	}
+	q.WriteString("\n| extend hash = hash_md5(" + whole + ")")
 	q.WriteString("\n" + `| project place, place_key, a = tolong(strcat("0x", substring(hash, 0, 8))), b = tolong(strcat("0x", substring(hash, 8, 8)))`)
 	return q.String()
 }

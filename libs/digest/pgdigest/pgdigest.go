@@ -20,31 +20,6 @@ type Table struct {
 	Selection    digest.Selection
 }
 
-// sqlText is the SQL expression of a column's canonical text; null stays null.
-func sqlText(c digest.Column) string {
-	name := pgx.Identifier{c.Name}.Sanitize()
-	switch c.Form {
-	case digest.Integer:
-		return name + "::bigint::text"
-	case digest.Boolean:
-		return name + "::boolean::text"
-	case digest.Date:
-		return "to_char(" + name + ", 'YYYY-MM-DD')"
-	case digest.Timestamp:
-		const layout = "'YYYY-MM-DD HH24:MI:SS.US'"
-		switch {
-		case strings.HasSuffix(c.Type, "with time zone"):
-			return "to_char(" + name + " AT TIME ZONE 'UTC', " + layout + ")"
-		case strings.HasPrefix(c.Type, "timestamp"):
-			return "to_char(" + name + ", " + layout + ")"
-		}
-		// A text that ADX reads as a time. One that is none is compared as it is, and differs.
-		return "CASE WHEN " + name + ` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` + name + "::timestamp, " + layout + ") ELSE " + name + " END"
-	case digest.Text:
-	}
-	return name + "::text"
-}
-
 func (p *Table) join(columns []digest.Column) string {
 	texts := make([]string, len(columns))
 	for i, c := range columns {
@@ -58,7 +33,7 @@ func (p *Table) rows() string {
 	key := p.join(p.Selection.Key)
 	place := "('x0' || substr(md5(convert_to(" + key + ", 'UTF8')), 1, 15))::bit(64)::bigint"
 	if p.Selection.NumericKey() {
-		place = pgx.Identifier{p.Selection.Key[0].Name}.Sanitize() + "::bigint"
+		place = "(" + sqlText(p.Selection.Key[0]) + ")::bigint"
 	}
 	return fmt.Sprintf("(SELECT %s AS place, %s AS key, md5(convert_to(%s, 'UTF8')) AS hash FROM %s) AS r",
 		place, key, p.join(append(p.Selection.Key[:len(p.Selection.Key):len(p.Selection.Key)], p.Selection.Columns...)), pgx.Identifier{p.Schema, p.Name}.Sanitize())

@@ -256,8 +256,8 @@ func (*ReadTablesResponse_Rows) isReadTablesResponse_Response() {}
 type Open struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
-	// Of a sink, the topics whose tables are wanted. A source names all tables that it captures.
-	Topics        []string `protobuf:"bytes,2,rep,name=topics,proto3" json:"topics,omitempty"`
+	// Of a sink, the source's tables whose copies are wanted, as the source described them. A source names all tables that it captures.
+	Sources       []*Table `protobuf:"bytes,3,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -299,9 +299,9 @@ func (x *Open) GetConnector() string {
 	return ""
 }
 
-func (x *Open) GetTopics() []string {
+func (x *Open) GetSources() []*Table {
 	if x != nil {
-		return x.Topics
+		return x.Sources
 	}
 	return nil
 }
@@ -360,7 +360,9 @@ type Table struct {
 	// Names of the columns that make the primary key; empty where the store knows of none.
 	Key []string `protobuf:"bytes,4,rep,name=key,proto3" json:"key,omitempty"`
 	// Why the table cannot be read; empty if it can.
-	Failure       string `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure string `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
+	// Of a source: the topic's records hold rows within change envelopes.
+	Envelope      bool `protobuf:"varint,6,opt,name=envelope,proto3" json:"envelope,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,13 +432,28 @@ func (x *Table) GetFailure() string {
 	return ""
 }
 
+func (x *Table) GetEnvelope() bool {
+	if x != nil {
+		return x.Envelope
+	}
+	return false
+}
+
 type TableColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The store's name of the type: character varying(40), datetime.
+	// The store's name of the type: varchar, datetime.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// Field of the topic's rows that the column holds.
-	Field         string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	// Of a source, the field of the topic's rows that carries the column's values; of a target, the field of the topic's rows that the
+	// column holds.
+	Field string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
+	// Of a source, the form in which rows hold the values: text, integer, microseconds, base64 … (digest.Encoding).
+	Encoding string `protobuf:"bytes,4,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	// Of numbers, the declared digits (0 if there is no limit) and those after the point; of times, the digits of a second's fraction.
+	Precision int32 `protobuf:"varint,5,opt,name=precision,proto3" json:"precision,omitempty"`
+	Scale     int32 `protobuf:"varint,6,opt,name=scale,proto3" json:"scale,omitempty"`
+	// Of a source, why no field carries the column's values; empty if one does.
+	Withheld      string `protobuf:"bytes,7,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +505,34 @@ func (x *TableColumn) GetType() string {
 func (x *TableColumn) GetField() string {
 	if x != nil {
 		return x.Field
+	}
+	return ""
+}
+
+func (x *TableColumn) GetEncoding() string {
+	if x != nil {
+		return x.Encoding
+	}
+	return ""
+}
+
+func (x *TableColumn) GetPrecision() int32 {
+	if x != nil {
+		return x.Precision
+	}
+	return 0
+}
+
+func (x *TableColumn) GetScale() int32 {
+	if x != nil {
+		return x.Scale
+	}
+	return 0
+}
+
+func (x *TableColumn) GetWithheld() string {
+	if x != nil {
+		return x.Withheld
 	}
 	return ""
 }
@@ -557,8 +602,11 @@ type SelectedColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Type  string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// text, integer, boolean, timestamp or date.
-	Form          string `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`
+	// The text that both stores compute: text, integer, timestamp … (digest.Form).
+	Form string `protobuf:"bytes,3,opt,name=form,proto3" json:"form,omitempty"`
+	// As in TableColumn.
+	Encoding      string `protobuf:"bytes,4,opt,name=encoding,proto3" json:"encoding,omitempty"`
+	Scale         int32  `protobuf:"varint,5,opt,name=scale,proto3" json:"scale,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,6 +660,20 @@ func (x *SelectedColumn) GetForm() string {
 		return x.Form
 	}
 	return ""
+}
+
+func (x *SelectedColumn) GetEncoding() string {
+	if x != nil {
+		return x.Encoding
+	}
+	return ""
+}
+
+func (x *SelectedColumn) GetScale() int32 {
+	if x != nil {
+		return x.Scale
+	}
+	return 0
 }
 
 // Span is a range of places: of keys where the key is one whole number, else of hashes of keys. Both ends are included.
@@ -1133,31 +1195,38 @@ const file_calypso_table_v1_table_proto_rawDesc = "" +
 	"\adigests\x18\x03 \x01(\v2\x1f.calypso.table.v1.DigestsResultH\x00R\adigests\x122\n" +
 	"\x04rows\x18\x04 \x01(\v2\x1c.calypso.table.v1.RowsResultH\x00R\x04rowsB\n" +
 	"\n" +
-	"\bresponse\"<\n" +
+	"\bresponse\"e\n" +
 	"\x04Open\x12\x1c\n" +
-	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x16\n" +
-	"\x06topics\x18\x02 \x03(\tR\x06topics\"=\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x121\n" +
+	"\asources\x18\x03 \x03(\v2\x17.calypso.table.v1.TableR\asourcesJ\x04\b\x02\x10\x03R\x06topics\"=\n" +
 	"\n" +
 	"OpenResult\x12/\n" +
-	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\x96\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\xb2\x01\n" +
 	"\x05Table\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x127\n" +
 	"\acolumns\x18\x03 \x03(\v2\x1d.calypso.table.v1.TableColumnR\acolumns\x12\x10\n" +
 	"\x03key\x18\x04 \x03(\tR\x03key\x12\x18\n" +
-	"\afailure\x18\x05 \x01(\tR\afailure\"K\n" +
+	"\afailure\x18\x05 \x01(\tR\afailure\x12\x1a\n" +
+	"\benvelope\x18\x06 \x01(\bR\benvelope\"\xb7\x01\n" +
 	"\vTableColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
-	"\x05field\x18\x03 \x01(\tR\x05field\"\x91\x01\n" +
+	"\x05field\x18\x03 \x01(\tR\x05field\x12\x1a\n" +
+	"\bencoding\x18\x04 \x01(\tR\bencoding\x12\x1c\n" +
+	"\tprecision\x18\x05 \x01(\x05R\tprecision\x12\x14\n" +
+	"\x05scale\x18\x06 \x01(\x05R\x05scale\x12\x1a\n" +
+	"\bwithheld\x18\a \x01(\tR\bwithheld\"\x91\x01\n" +
 	"\tSelection\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x122\n" +
 	"\x03key\x18\x02 \x03(\v2 .calypso.table.v1.SelectedColumnR\x03key\x12:\n" +
-	"\acolumns\x18\x03 \x03(\v2 .calypso.table.v1.SelectedColumnR\acolumns\"L\n" +
+	"\acolumns\x18\x03 \x03(\v2 .calypso.table.v1.SelectedColumnR\acolumns\"~\n" +
 	"\x0eSelectedColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
-	"\x04form\x18\x03 \x01(\tR\x04form\",\n" +
+	"\x04form\x18\x03 \x01(\tR\x04form\x12\x1a\n" +
+	"\bencoding\x18\x04 \x01(\tR\bencoding\x12\x14\n" +
+	"\x05scale\x18\x05 \x01(\x05R\x05scale\",\n" +
 	"\x04Span\x12\x10\n" +
 	"\x03low\x18\x01 \x01(\x03R\x03low\x12\x12\n" +
 	"\x04high\x18\x02 \x01(\x03R\x04high\"C\n" +
@@ -1237,25 +1306,26 @@ var file_calypso_table_v1_table_proto_depIdxs = []int32{
 	10, // 5: calypso.table.v1.ReadTablesResponse.extent:type_name -> calypso.table.v1.ExtentResult
 	12, // 6: calypso.table.v1.ReadTablesResponse.digests:type_name -> calypso.table.v1.DigestsResult
 	14, // 7: calypso.table.v1.ReadTablesResponse.rows:type_name -> calypso.table.v1.RowsResult
-	4,  // 8: calypso.table.v1.OpenResult.tables:type_name -> calypso.table.v1.Table
-	5,  // 9: calypso.table.v1.Table.columns:type_name -> calypso.table.v1.TableColumn
-	7,  // 10: calypso.table.v1.Selection.key:type_name -> calypso.table.v1.SelectedColumn
-	7,  // 11: calypso.table.v1.Selection.columns:type_name -> calypso.table.v1.SelectedColumn
-	6,  // 12: calypso.table.v1.Extent.selection:type_name -> calypso.table.v1.Selection
-	8,  // 13: calypso.table.v1.ExtentResult.span:type_name -> calypso.table.v1.Span
-	6,  // 14: calypso.table.v1.Digests.selection:type_name -> calypso.table.v1.Selection
-	8,  // 15: calypso.table.v1.Digests.span:type_name -> calypso.table.v1.Span
-	15, // 16: calypso.table.v1.DigestsResult.digests:type_name -> calypso.table.v1.DigestsResult.Digest
-	6,  // 17: calypso.table.v1.Rows.selection:type_name -> calypso.table.v1.Selection
-	8,  // 18: calypso.table.v1.Rows.span:type_name -> calypso.table.v1.Span
-	16, // 19: calypso.table.v1.RowsResult.rows:type_name -> calypso.table.v1.RowsResult.Row
-	0,  // 20: calypso.table.v1.TableService.ReadTables:input_type -> calypso.table.v1.ReadTablesRequest
-	1,  // 21: calypso.table.v1.TableService.ReadTables:output_type -> calypso.table.v1.ReadTablesResponse
-	21, // [21:22] is the sub-list for method output_type
-	20, // [20:21] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	4,  // 8: calypso.table.v1.Open.sources:type_name -> calypso.table.v1.Table
+	4,  // 9: calypso.table.v1.OpenResult.tables:type_name -> calypso.table.v1.Table
+	5,  // 10: calypso.table.v1.Table.columns:type_name -> calypso.table.v1.TableColumn
+	7,  // 11: calypso.table.v1.Selection.key:type_name -> calypso.table.v1.SelectedColumn
+	7,  // 12: calypso.table.v1.Selection.columns:type_name -> calypso.table.v1.SelectedColumn
+	6,  // 13: calypso.table.v1.Extent.selection:type_name -> calypso.table.v1.Selection
+	8,  // 14: calypso.table.v1.ExtentResult.span:type_name -> calypso.table.v1.Span
+	6,  // 15: calypso.table.v1.Digests.selection:type_name -> calypso.table.v1.Selection
+	8,  // 16: calypso.table.v1.Digests.span:type_name -> calypso.table.v1.Span
+	15, // 17: calypso.table.v1.DigestsResult.digests:type_name -> calypso.table.v1.DigestsResult.Digest
+	6,  // 18: calypso.table.v1.Rows.selection:type_name -> calypso.table.v1.Selection
+	8,  // 19: calypso.table.v1.Rows.span:type_name -> calypso.table.v1.Span
+	16, // 20: calypso.table.v1.RowsResult.rows:type_name -> calypso.table.v1.RowsResult.Row
+	0,  // 21: calypso.table.v1.TableService.ReadTables:input_type -> calypso.table.v1.ReadTablesRequest
+	1,  // 22: calypso.table.v1.TableService.ReadTables:output_type -> calypso.table.v1.ReadTablesResponse
+	22, // [22:23] is the sub-list for method output_type
+	21, // [21:22] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_calypso_table_v1_table_proto_init() }
