@@ -52,11 +52,27 @@ func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.Serv
 	}
 	ctx, cancel := context.WithCancel(out.Context())
 	defer cancel() // ends the connections to source and sinks
-	sinks, err := s.sinksOf(ctx, q.Source, q.Sink)
+	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
+	if err != nil {
+		return err
+	}
+	from, err := sourceNamed(all.Connectors, q.Source)
 	if err != nil {
 		return err
 	}
 	source, err := openTables(ctx, s.capture.fleet, q.Source, nil)
+	if err != nil {
+		return err
+	}
+	topics, err := s.router.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: q.Source})
+	if err != nil {
+		return err
+	}
+	used := topics.Topics
+	for _, t := range source.tables { // to which nothing may have been written yet
+		used = append(used, t.Topic)
+	}
+	sinks, err := sinksOf(all.Connectors, from, used, q.Sink)
 	if err != nil {
 		return err
 	}
@@ -72,30 +88,18 @@ func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.Serv
 	return v.summary()
 }
 
-// sinksOf names the sinks that read a source's topics, or only the one that is asked for.
-func (s *service) sinksOf(ctx context.Context, source, only string) (names []string, err error) {
-	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
-	if err != nil {
-		return nil, err
-	}
-	from, err := sourceNamed(all.Connectors, source)
-	if err != nil {
-		return nil, err
-	}
-	topics, err := s.router.GetConnectorTopics(ctx, &connectorv1.GetConnectorTopicsRequest{Name: source})
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range all.Connectors {
-		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, from.Config, topics.Topics) && (only == "" || c.Name == only) {
+// sinksOf names the sinks that read topics of a source, or only the one that is asked for.
+func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string, only string) (names []string, err error) {
+	for _, c := range all {
+		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, source.Config, used) && (only == "" || c.Name == only) {
 			names = append(names, c.Name)
 		}
 	}
 	if len(names) == 0 && only != "" {
-		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND", fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source))
+		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND", fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source.Name))
 	}
 	if len(names) == 0 {
-		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK", "no sink connector reads the topics of "+source+", so there is nothing to compare with")
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK", "no sink connector reads the topics of "+source.Name+", so there is nothing to compare with")
 	}
 	return names, nil
 }
