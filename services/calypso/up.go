@@ -340,10 +340,11 @@ func (sys *system) awaitEnd(ctx context.Context) error {
 // stop ends everything, the last started first.
 func (sys *system) stop() error {
 	fmt.Fprintln(sys.out, "\nStopping.")
-	err := sys.parts.stop(func(name string) { fmt.Fprintf(sys.out, "  %s\n", name) })
-	if sys.target != nil {
-		err = errors.Join(err, sys.target.client.Close())
+	var err error
+	if sys.target != nil { // while its server is there: after a failed fetch of resources the SDK sleeps, closed or not
+		err = sys.target.client.Close()
 	}
+	err = errors.Join(err, sys.parts.stop(func(name string) { fmt.Fprintf(sys.out, "  %s\n", name) }))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, t := range sys.telemetry {
