@@ -177,6 +177,7 @@ func (s *session) root(version string) *cobra.Command {
 			refuseUnknown(command)
 		}
 	}
+	addExamples(root)
 	return root
 }
 

@@ -35,13 +35,6 @@ func (s *session) get() *cobra.Command {
 		return s.show(r, func(t *table) { pipelines(t, r.Pipelines) })
 	})
 	add("connectors", "Each connector with its state", s.getConnectors)
-	add("events", "Who did what, newest first", func(ctx context.Context) error {
-		r, err := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{})
-		if err != nil {
-			return err
-		}
-		return s.show(r, func(t *table) { events(t, r.Events) })
-	})
 	add("plugins", "The connector classes", func(ctx context.Context) error {
 		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
 		if err != nil {
@@ -68,8 +61,25 @@ func (s *session) get() *cobra.Command {
 			t.row(verdict(r.Verdict)+":", r.Reason)
 		})
 	})
-	get.AddCommand(s.getTables(), s.getSchemas(), s.versions())
+	get.AddCommand(s.getTables(), s.getSchemas(), s.versions(), s.getEvents())
 	return get
+}
+
+func (s *session) getEvents() *cobra.Command {
+	var request connectorv1.ListEventsRequest
+	command := &cobra.Command{
+		Use: "events [CONNECTOR…]", Short: "Who did what, newest first", ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			request.Connectors = args
+			r, err := s.connectors().ListEvents(cmd.Context(), &request)
+			if err != nil {
+				return err
+			}
+			return s.show(r, func(t *table) { events(t, r.Events) })
+		},
+	}
+	command.Flags().Int32Var(&request.PageSize, "limit", 100, "at most so many events, 1000 at most")
+	return command
 }
 
 func (s *session) getConnectors(ctx context.Context) error {

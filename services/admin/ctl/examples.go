@@ -1,0 +1,115 @@
+package ctl
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// examples are what --help of each command shows, by its path. They tell one story, that of the orders use case, and so stand
+// together. A line is a whole command line.
+var examples = map[string]string{
+	"apply": `
+# both connectors of the use case, in the JSON form of Kafka Connect
+calypsoctl apply -f examples/orders/pg-source-config.json
+calypsoctl apply -f examples/orders/adx-sink-config.json
+# what would be done, of a file that export wrote
+calypsoctl apply -f connectors.yaml --dry-run`,
+	"diff": `
+# in CI: the exit status is 1 if the file and the connectors differ
+calypsoctl diff -f connectors.yaml`,
+	"export": `
+calypsoctl export > connectors.yaml
+calypsoctl export pg-orders-source`,
+	"describe": `
+calypsoctl describe pg-orders-source`,
+	"rollback": `
+calypsoctl get versions pg-orders-source
+calypsoctl rollback pg-orders-source --to 3`,
+	"wait": `
+# in a script: until the first snapshot is through, ten minutes at most
+calypsoctl wait pg-orders-source --for healthy --timeout 10m`,
+	"watch": `
+calypsoctl watch
+calypsoctl watch pg-orders-source --interval 5s`,
+	"verify": `
+# the sink of the use case waits 30 s for a batch, and ADX 30 s more
+calypsoctl verify pg-orders-source --patience 90s
+calypsoctl verify pg-orders-source --table retail.orders_info -o json`,
+	"pause": `
+calypsoctl pause adx-orders-sink`,
+	"resume": `
+calypsoctl resume adx-orders-sink`,
+	"stop": `
+calypsoctl stop adx-orders-sink`,
+	"restart": `
+calypsoctl restart adx-orders-sink`,
+	"delete": `
+calypsoctl delete adx-orders-sink`,
+
+	"get pipelines": `
+calypsoctl get pipelines
+calypsoctl get pipelines -o json`,
+	"get connectors": `
+calypsoctl get connectors`,
+	"get tables": `
+calypsoctl get tables pg-orders-source`,
+	"get schemas": `
+calypsoctl get schemas pg-orders-source
+calypsoctl get schemas pg-orders-source retail.orders_info --limit 5`,
+	"get versions": `
+calypsoctl get versions pg-orders-source`,
+	"get events": `
+calypsoctl get events
+calypsoctl get events pg-orders-source adx-orders-sink --limit 20`,
+	"get plugins": `
+calypsoctl get plugins`,
+	"get health": `
+calypsoctl get health`,
+
+	"snapshot start": `
+# all orders anew, and those of one city
+calypsoctl snapshot start pg-orders-source --table retail.orders_info
+calypsoctl snapshot start pg-orders-source --table retail.orders_info --where "city = 'Seattle'"`,
+	"snapshot progress": `
+calypsoctl snapshot progress pg-orders-source`,
+	"snapshot pause": `
+calypsoctl snapshot pause pg-orders-source`,
+	"snapshot resume": `
+calypsoctl snapshot resume pg-orders-source`,
+	"snapshot stop": `
+calypsoctl snapshot stop pg-orders-source --table retail.orders_info`,
+
+	"dead-letters list": `
+calypsoctl dead-letters list adx-orders-sink
+calypsoctl dead-letters list adx-orders-sink --reason mapping -o json`,
+	"dead-letters replay": `
+# after the cause is mended
+calypsoctl dead-letters replay adx-orders-sink --all
+calypsoctl dead-letters replay adx-orders-sink --id 0/17`,
+	"dead-letters discard": `
+calypsoctl dead-letters discard adx-orders-sink --id 0/17`,
+
+	"orders get": `
+calypsoctl orders get`,
+	"orders rate": `
+calypsoctl orders rate 1000`,
+	"orders burst": `
+calypsoctl orders burst 100000`,
+	"orders start": `
+calypsoctl orders start`,
+	"orders stop": `
+calypsoctl orders stop`,
+}
+
+// addExamples gives a command and those below it their examples.
+func addExamples(command *cobra.Command) {
+	_, path, _ := strings.Cut(command.CommandPath(), " ")
+	command.Example = strings.ReplaceAll(strings.Trim(examples[path], "\n"), "\n", "\n  ")
+	if command.Example != "" {
+		command.Example = "  " + command.Example
+	}
+	for _, below := range command.Commands() {
+		addExamples(below)
+	}
+}
