@@ -22,7 +22,7 @@ let events = datatable(name:string, at:timespan, d:dynamic)[
 
 func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 	h := newHarness(t)
-	for _, c := range []struct{ query, want string }{
+	h.expect(t, []queryCase{
 		// nulls and strings
 		{"people | where age == 30 | project name", `[["Ann"],["Dan"]]`},
 		{"people | where age != 30 | project name", `[["Bob"],["Cid"]]`},
@@ -94,7 +94,16 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"print s = 'k=12;rest of it' | parse s with 'k=' k:long ';' rest", `[["k=12;rest of it",12,"rest of it"]]`},
 		{"print s = 'nothing' | parse s with 'k=' k:long ';' rest", `[["nothing",null,""]]`},
 		{"people | where name == \"O'Hara\" or name == 'Ann' | project toupper(name), substring(name, 1), indexof(name, 'n'), reverse(name)", `[["ANN","nn",1,"nnA"]]`},
-	} {
+	})
+}
+
+// queryCase is a query over the tables above and the rows it returns, as the wire carries them.
+type queryCase struct{ query, want string }
+
+// expect runs queries and compares their rows.
+func (h *harness) expect(t *testing.T, cases []queryCase) {
+	t.Helper()
+	for _, c := range cases {
 		_, rows, err := h.query(tables + c.query)
 		if err != nil {
 			t.Errorf("%s: %v", c.query, err)

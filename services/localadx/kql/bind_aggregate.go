@@ -33,6 +33,8 @@ func aggregates() map[string]aggregate {
 		"arg_max": aggArg("arg_max"), "arg_min": aggArg("arg_min"), "argmax": aggArg("arg_max"), "argmin": aggArg("arg_min"),
 		"percentile": aggPercentile, "percentiles": aggPercentile, "percentiles_array": aggPercentilesArray,
 		"percentilew": aggPercentileWeighted, "percentilesw": aggPercentileWeighted, "percentilesw_array": aggPercentilesWeightedArray,
+		"hll": aggHLL(false), "hll_if": aggHLL(true), "hll_merge": aggMerge("hll_union"),
+		"tdigest": aggTDigest, "tdigest_merge": aggMerge("tdigest_union"), "merge_tdigest": aggMerge("tdigest_union"),
 		"buildschema": aggSchema,
 	}
 }
@@ -41,7 +43,7 @@ func aggregates() map[string]aggregate {
 var aggregatePrefixes = map[string]string{
 	"make_list": "list", "makelist": "list", "make_list_if": "list", "make_list_with_nulls": "list",
 	"make_set": "set", "makeset": "set", "make_set_if": "set", "make_bag": "bag", "make_bag_if": "bag", "make_dictionary": "dictionary",
-	"buildschema": "schema", "argmax": "max", "argmin": "min",
+	"tdigest_merge": "merge_tdigests", "merge_tdigest": "merge_tdigests", "buildschema": "schema", "argmax": "max", "argmin": "min",
 }
 
 // aggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.

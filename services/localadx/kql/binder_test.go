@@ -79,6 +79,8 @@ func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 		{"T | project-rename q = a | project-keep q, s | project-reorder s", "s:string, q:long"},
 		{"T | top-nested 2 of s by n = count(), top-nested 1 of i by max(a)", "s:string, n:long, i:int, aggregated_i:long"},
 		{"T | project array_sort_asc(d), x = 1", "Column1:dynamic, x:long"},
+		{"T | summarize hll(s), hll_if(s, b), tdigest(a), hll_merge(d), tdigest_merge(d)", "hll_s:dynamic, hll_if_s:dynamic, tdigest_a:dynamic, hll_merge_d:dynamic, merge_tdigests_d:dynamic"},
+		{"T | project dcount_hll(d), hll_merge(d, d), percentile_tdigest(d, 5), x = percentile_tdigest(d, 5, typeof(long))", "dcount_hll_d:long, hll_merged_result:dynamic, percentile_tdigest_d:dynamic, x:long"},
 	} {
 		plan, err := compile(c.query)
 		if err != nil {

@@ -35,7 +35,7 @@ var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime",
 	"timespan_text", "real_json", "datetime_json", "timespan_json", "has", "hasprefix", "hassuffix", "has_any", "has_all", "matches", "captures",
 	"dynamic_get", "bag_pack_nonempty", "bag_elements", "bag_types", "bag_union", "build_schema", "array_contains", "array_distinct", "array_take",
 	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles", "parse_kv", "session_start",
-	"hash_text", "hash_long"}
+	"hash_text", "hash_long", "hll_of", "hll_union", "tdigest_of", "tdigest_union", "tdigest_percentiles"}
 
 func sortedKeys[V any](m map[string]V) []string {
 	names := make([]string, 0, len(m))
@@ -54,7 +54,7 @@ func sortedNames(names []string) []string {
 // @kusto/language-service-next (MIT).
 const unsupportedFunctions = `
 cluster external_table entity_group stored_query_result graph datetime_list_timezones parse_xml parse_user_agent hash_combine hash_many
-percentile_tdigest percentiles_array_tdigest percentrank_tdigest rank_tdigest tdigest_merge merge_tdigest hll_merge dcount_hll tdigest hll hll_if
+percentrank_tdigest rank_tdigest
 series_fft series_ifft series_fit_2lines series_fit_2lines_dynamic series_outliers series_periods_detect series_periods_validate series_fit_poly
 series_decompose series_decompose_forecast series_decompose_anomalies
 geo_intersection_line_with_polygon geo_intersection_2polygons geo_union_polygons_array geo_simplify_polygons_array geo_union_lines_array

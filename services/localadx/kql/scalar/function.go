@@ -159,7 +159,7 @@ func defineNulls(signature string, eval func(args []any) any) Function {
 func Functions() []Function {
 	var all []Function
 	overloads := map[string]int{}
-	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), arrays(), times(), maths(), encodings(), hashes(), networks(), series(), geospatial()} {
+	for _, group := range [][]Function{conversions(), texts(), regexes(), dynamics(), arrays(), times(), maths(), encodings(), hashes(), hlls(), tdigests(), networks(), series(), geospatial()} {
 		for _, f := range group {
 			name := SQLName(f.Name, f.Result)
 			f.overload = overloads[name]

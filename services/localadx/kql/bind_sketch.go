@@ -1,0 +1,130 @@
+package kql
+
+import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+
+// aggHLL binds hll(x[, accuracy]) and hll_if(x, predicate[, accuracy]): a state that dcount_hll() counts. Nulls do not count.
+func aggHLL(predicate bool) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		n := 1
+		if predicate {
+			n = 2
+		}
+		b.arity(x, n, n+1)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		filter := arg.sql + " IS NOT NULL"
+		if predicate {
+			filter += " AND " + b.boolean(x.Args[1].X, env.plain()).filterSQL()
+		}
+		accuracy := literalSQL(value.Long, int64(1))
+		if len(x.Args) > n {
+			accuracy = literalSQL(value.Long, b.constantLong(x.Args[n].X, env.plain(), "The accuracy"))
+		}
+		hash := b.sketchHash(arg)
+		list := "('[' || coalesce(string_agg(DISTINCT '\"' || " + hash + " || '\"', ',') FILTER (WHERE " + filter + "), '') || ']')"
+		return &expr{sql: goCall("hll_of", value.Dynamic, list, accuracy), typ: value.Dynamic, name: aggregateName(x.Name, arg)}
+	}
+}
+
+// sketchHash is hash() of a value; one of a type that hash() does not take counts by its text.
+func (b *binder) sketchHash(e *expr) string {
+	switch e.typ {
+	case value.Real, value.Decimal, value.GUID, value.Bool:
+		return b.hashed(b.asText(e))
+	}
+	return b.hashed(e)
+}
+
+// aggTDigest binds tdigest(x[, weight]): a state that percentile_tdigest() reads.
+func aggTDigest(b *binder, x callNode, env env) *expr {
+	b.arity(x, 1, 2)
+	arg := b.scalar(x.Args[0].X, env.plain())
+	name := aggregateName(x.Name, arg)
+	switch arg.typ {
+	case value.Int:
+		arg = b.coerce(arg, value.Long)
+	case value.Decimal, value.Dynamic:
+		arg = b.coerce(arg, value.Real)
+	case value.Long, value.Real, value.Datetime, value.Timespan:
+	default:
+		b.fail(x, codeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, arg.typ)
+	}
+	// A histogram has one entry a value, however many rows there are.
+	counts := "histogram(" + arg.sql + ")"
+	values, weights := "map_keys("+counts+")", "map_values("+counts+")"
+	if len(x.Args) == 2 {
+		w := b.coerce(b.scalar(x.Args[1].X, env.plain()), value.Long)
+		pairs := "list({'v': " + arg.sql + ", 'w': " + w.sql + "})"
+		values, weights = "list_transform("+pairs+", lambda p: p.v)", "list_transform("+pairs+", lambda p: p.w)"
+	}
+	jsonList := func(list string) string { return "coalesce(CAST(to_json(" + list + ") AS VARCHAR), '[]')" }
+	return &expr{sql: goCall("tdigest_of", value.Dynamic, jsonList(values), jsonList(weights), quoteSQL(arg.typ.String())), typ: value.Dynamic, name: name}
+}
+
+// aggMerge binds hll_merge(state) and tdigest_merge(state) as aggregates.
+func aggMerge(function string) aggregate {
+	return func(b *binder, x callNode, env env) *expr {
+		b.arity(x, 1, 1)
+		arg := b.scalar(x.Args[0].X, env.plain())
+		if arg.typ != value.Dynamic {
+			b.fail(x, codeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
+		}
+		return &expr{sql: goCall(function, value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','), '') || ']'"), typ: value.Dynamic,
+			name: aggregateName(x.Name, arg), nullable: true}
+	}
+}
+
+// bindMerge binds hll_merge(a, b, …) and tdigest_merge(a, b, …) over the states of one row. With one argument they are aggregates.
+func bindMerge(function, name string) specialForm {
+	return func(b *binder, x callNode, env env) *expr {
+		if len(x.Args) == 1 {
+			if e := b.aggregateCall(x, env); e != nil {
+				return e
+			}
+		}
+		b.arity(x, 2, 64)
+		states := ""
+		for i, a := range x.Args {
+			if i > 0 {
+				states += " || ',' || "
+			}
+			states += "coalesce(" + b.json(b.scalar(a.X, env)).sql + ", 'null')"
+		}
+		return &expr{sql: goCall(function, value.Dynamic, "'[' || "+states+" || ']'"), typ: value.Dynamic, name: name, nullable: true}
+	}
+}
+
+// bindPercentileTDigest binds percentile_tdigest(state, percentile[, typeof(type)]); without a type the value is dynamic.
+func bindPercentileTDigest(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, 3)
+	state := b.scalar(x.Args[0].X, env)
+	p := b.coerce(b.scalar(x.Args[1].X, env), value.Real)
+	all := goCall("tdigest_percentiles", value.Dynamic, b.json(state).sql, "'[' || "+p.sql+" || ']'")
+	e := &expr{sql: goCall("dynamic_get", value.Dynamic, all, "'0'"), typ: value.Dynamic, nullable: true, at: x}
+	if len(x.Args) == 3 {
+		if _, ok := x.Args[2].X.(typeofNode); !ok {
+			b.fail(x.Args[2].X, codeArguments, "%s(): the third argument must be typeof(type)", x.Name)
+		}
+		e = b.typedExtract(x, e, env)
+	}
+	e.name = x.Name + "_" + state.name
+	return e
+}
+
+// bindPercentilesArrayTDigest binds percentiles_array_tdigest(state, percentile, …), or with an array of percentiles.
+func bindPercentilesArrayTDigest(b *binder, x callNode, env env) *expr {
+	b.arity(x, 2, -1)
+	state := b.scalar(x.Args[0].X, env)
+	first := b.scalar(x.Args[1].X, env)
+	list := first.sql
+	if first.typ != value.Dynamic {
+		list = "'['"
+		for i, a := range x.Args[1:] {
+			if i > 0 {
+				list += " || ','"
+			}
+			list += " || " + b.coerce(b.scalar(a.X, env), value.Real).sql
+		}
+		list += " || ']'"
+	}
+	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, b.json(state).sql, list), typ: value.Dynamic, nullable: true, name: "percentile_tdigest_" + state.name}
+}
