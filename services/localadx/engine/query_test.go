@@ -93,6 +93,8 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | summarize n = count() by city | evaluate pivot(city, sum(n))", `[[1,2,1]]`},
 		{"print s = 'k=12;rest of it' | parse s with 'k=' k:long ';' rest", `[["k=12;rest of it",12,"rest of it"]]`},
 		{"print s = 'nothing' | parse s with 'k=' k:long ';' rest", `[["nothing",null,""]]`},
+		{"people | where age > 0 | partition by age { events | where toscalar(age) == 30 and name == 'Ann' | extend of = age | project at, of }", `[["01:00:00",30],["02:00:00",30]]`},
+		{"people | partition by city (top 1 by name asc | project name)", `[["Cid"],["Ann"],["Bob"]]`},
 		{"people | where name == \"O'Hara\" or name == 'Ann' | project toupper(name), substring(name, 1), indexof(name, 'n'), reverse(name)", `[["ANN","nn",1,"nnA"]]`},
 	})
 }

@@ -286,10 +286,12 @@ type (
 		span
 		Call *callNode
 	}
+	// partitionOp is partition by column, over the rows of each key or with a query of its own.
 	partitionOp struct {
 		span
-		By  node
-		Sub *pipelineNode
+		By       nameNode
+		Sub      *pipelineNode // ( operators )
+		Explicit node          // { query }, which names the key; nil with Sub
 	}
 	scanOp struct {
 		span

@@ -163,7 +163,8 @@ func indexOf(cols []column, name string) int {
 	return -1
 }
 
-// partition binds partition by key ( … ): the subquery runs over the rows of each key.
+// partition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query of its own in which the key's
+// name is its value.
 func (b *binder) partition(rel *relation, op partitionOp, s *scope) *relation {
 	key := b.scalar(op.By, env{scope: s, rel: rel})
 	if !isID(key.sql) {
@@ -171,11 +172,16 @@ func (b *binder) partition(rel *relation, op partitionOp, s *scope) *relation {
 	}
 	id := b.newID()
 	keys := &relation{sql: "SELECT DISTINCT " + key.sql + " AS " + id + " FROM (" + rel.sql + ")"}
-	rows := b.copyOf(rel, rel.name)
-	c, _ := rows.column(key.name)
-	rows = b.filter(rows, c.id+" IS NOT DISTINCT FROM "+id)
-	rows.serialized = rel.serialized
-	sub := b.operators(rows, op.Sub.Ops, s)
+	var sub *relation
+	if op.Explicit != nil {
+		sub = b.table(op.Explicit, s.add(op.By.Name, &binding{value: &expr{sql: id, typ: key.typ, at: op.By, nullable: key.nullable}}))
+	} else {
+		rows := b.copyOf(rel, rel.name)
+		c, _ := rows.column(key.name)
+		rows = b.filter(rows, c.id+" IS NOT DISTINCT FROM "+id)
+		rows.serialized = rel.serialized
+		sub = b.operators(rows, op.Sub.Ops, s)
+	}
 	out := &relation{cols: sub.cols, order: append([]orderKey{{id: id}}, sub.order...)}
 	out.sql = "SELECT * FROM (" + keys.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
 	return out

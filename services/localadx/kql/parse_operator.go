@@ -499,10 +499,12 @@ func (p *parser) partition(start int) operator {
 	p.expectName("by")
 	column := p.tok.Start
 	op := partitionOp{By: nameNode{Name: p.identifier("a column name"), span: p.from(column)}}
-	if p.isPunct("{") {
-		p.failHint("write ( … ) with operators only", "The form of partition with { } is not supported")
+	if p.acceptPunct("{") {
+		op.Explicit = p.pipelineOrExpr()
+		p.expectPunct("}")
+	} else {
+		op.Sub = p.subquery()
 	}
-	op.Sub = p.subquery()
 	op.span = p.from(start)
 	return op
 }
