@@ -24,7 +24,8 @@ type pageLanguage struct {
 
 // Vocabulary implements web.Language.
 func (pageLanguage) Vocabulary() web.Vocabulary {
-	return web.Vocabulary{Operators: kql.Operators(), Functions: kql.Functions(), Aggregates: kql.Aggregates()}
+	names := kql.SupportedNames()
+	return web.Vocabulary{Operators: kql.Operators(), Functions: names.Functions, Aggregates: names.Aggregates}
 }
 
 // Check implements web.Language.

@@ -175,3 +175,21 @@ func bindActiveUsers(b *binder, rel *relation, op evaluateOp, s *scope) *relatio
 	out.sql = fmt.Sprintf("SELECT kbin AS %s, %scount(DISTINCT kid) AS %s FROM (%s) GROUP BY %skbin", at, columnsOf(dims, ""), dcount, events, columnsOf(dims, ""))
 	return out
 }
+
+// bindSessionCount binds session_count(id, timeline, start, end, bin, lookback[, dimensions]): per bin the sessions that begin in it.
+// A session of an id begins with its first row and with each that is at least a lookback window behind the one before.
+func bindSessionCount(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Bin", "LookBackWindow")
+	id, timeline, start, end, bin, lookback := args[0], args[1], args[2], args[3], args[4], args[5]
+	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{bin, lookback})
+	dims := b.dimensions(op, args[6:])
+	at, count := b.newID(), b.newID()
+	rows := fmt.Sprintf("SELECT *, lag(%s) OVER (PARTITION BY %s%s ORDER BY %s) AS kbefore FROM (%s) WHERE %s >= %s AND %s <= %s", timeline.sql, columnsOf(dims, ""), id.sql, timeline.sql,
+		rel.sql, timeline.sql, start.sql, timeline.sql, end.sql)
+	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
+	out.cols = append(out.cols, dims...)
+	out.cols = append(out.cols, column{name: "count_sessions", typ: value.Long, id: count})
+	out.sql = fmt.Sprintf("SELECT %s AS %s, %scount(*) AS %s FROM (%s) WHERE kbefore IS NULL OR %s - kbefore >= %s GROUP BY %s%s", b.bin(op, timeline, bin, nil).sql, at,
+		columnsOf(dims, ""), count, rows, timeline.sql, lookback.sql, columnsOf(dims, ""), at)
+	return out
+}

@@ -109,7 +109,7 @@ func (p *parser) operator() operator {
 var operatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
 	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand", "mv-apply", "parse",
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
-	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "reduce", "consume"}
+	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "consume"}
 
 // endsOperator reports whether the current token ends an operator.
 func (p *parser) endsOperator() bool {

@@ -1,10 +1,5 @@
 package kql
 
-import (
-	"maps"
-	"slices"
-)
-
 // Operators returns the tabular operators that may follow a pipe, sorted: what an editor completes there.
 func Operators() []string {
 	return []string{
@@ -14,14 +9,3 @@ func Operators() []string {
 		"sort by", "summarize", "take", "top", "union", "where",
 	}
 }
-
-// Functions returns the names of the scalar functions, sorted.
-func Functions() []string {
-	names := slices.Collect(maps.Keys(builtinFunctions()))
-	names = slices.AppendSeq(names, maps.Keys(specialForms()))
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
-// Aggregates returns the names of the aggregation functions of summarize, sorted.
-func Aggregates() []string { return slices.Sorted(maps.Keys(aggregates())) }

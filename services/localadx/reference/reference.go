@@ -34,9 +34,7 @@ func Write(w io.Writer) error {
 		"Policies":   command.Policies(),
 		"Formats":    texts(ingest.Formats()),
 		"Transforms": texts(ingest.Transforms()),
-		"Operators":  kql.Operators(),
-		"Functions":  kql.Functions(),
-		"Aggregates": kql.Aggregates(),
+		"KQL":        kql.SupportedNames(),
 	}
 	if err := t.Execute(w, data); err != nil {
 		return fmt.Errorf("write the page: %w", err)
