@@ -36,7 +36,7 @@ func tdigests() []Function {
 			}
 			out := []any{}
 			for _, p := range list(a[1]) {
-				f, ok := number(p)
+				f, ok := value.Number(p)
 				if !ok || f < 0 || f > 100 {
 					return errors.New("a percentile must be a number from 0 to 100")
 				}
@@ -100,12 +100,12 @@ func (d *tdigest) add(values, weights []any) error {
 		if v == nil || weights[i] == nil {
 			continue
 		}
-		weight, ok := number(weights[i])
+		weight, ok := value.Number(weights[i])
 		c := centroid{weight: weight}
 		if whole, isWhole := v.(int64); isWhole && d.typ != value.Real.String() {
 			c.whole = whole
 		} else {
-			r, isNumber := number(v)
+			r, isNumber := value.Number(v)
 			c.real, ok = r, ok && isNumber && d.typ == value.Real.String()
 		}
 		if !ok {
