@@ -145,6 +145,8 @@ func (s schema) wrong() []string {
 		return append(values, `"NOPE"`, `true`, `""`, `1.5`)
 	case s.Type == "string" && s.Format == "":
 		return append(values, `5`, `true`, `1e999`)
+	case s.Format == "byte":
+		return append(values, `"%%"`, `true`, `5`)
 	case s.Type == "string":
 		return append(values, `"\u202e'; DROP TABLE x; --"`, `true`, `"-9223372036854775809"`)
 	case s.Type == "boolean":
