@@ -75,6 +75,24 @@ func TestWhatIsWrongIsNamedWithARemedy(t *testing.T) {
 	}
 }
 
+func TestASlotIsDroppedWhenTheTaskStopsIfThatIsAskedFor(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	config := s.config("c"+s.db, map[string]string{"slot.drop.on.stop": "true"})
+	c := start(t, config)
+	s.awaitSlot(t)
+	if err := c.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); left != "0" {
+		t.Errorf("%s slots are left", left)
+	}
+	// The position is kept, and without the slot nothing can go on from it.
+	if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonSlotMissing {
+		t.Errorf("started again: %v, want %s", err, pgrepl.ReasonSlotMissing)
+	}
+}
+
 func TestASlotInUseIsRetriedAndThenNamed(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")

@@ -12,7 +12,7 @@ func eventKeys() []catalogue.Key {
 			Doc: "Logical name of the server: the first part of every topic's name and of schema names. Letters, digits, hyphen, dot and underscore.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.NewTopics, Doc: "All topics get other names, and the schemas in the records too: sinks must read the new topics. The old topics stay."},
-				{Effect: catalogue.NewOffsets, Doc: "The position is kept by topic.prefix, so the connector begins without one: it reads all tables again into the new topics, with snapshot.mode=no_data it goes on where the slot is. The old position stays among the offsets."},
+				{Effect: catalogue.NewOffsets, Doc: "The position is kept by topic.prefix, so the connector begins without one: it reads all tables again into the new topics, with snapshot.mode=no_data it goes on where the slot is. The old position stays among the offsets: going back to the old name finds it behind the slot, and the task stops until the offsets are reset."},
 			}},
 		{Name: "topic.naming.strategy", Type: catalogue.Class, Default: catalogue.Default("io.debezium.schema.SchemaTopicNamingStrategy"), Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Topic naming strategy class",
 			Doc:         "Java class that names topics.",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -544,8 +545,17 @@ func (s *session) dropSlot() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return s.dropLostSlot(ctx)
+	for {
+		err := s.dropLostSlot(ctx)
+		// The server's process that sent the stream may take a moment to notice that its connection is closed.
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != objectInUse || !retry.Sleep(ctx, 50*time.Millisecond) {
+			return err
+		}
+	}
 }
+
+// objectInUse is the SQLSTATE of what another process uses.
+const objectInUse = "55006"
 
 func (s *session) dropLostSlot(ctx context.Context) error {
 	if _, err := s.conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.settings.slot); err != nil {
