@@ -165,7 +165,11 @@ func (s *service) checkConfig(ctx context.Context, plugin Plugin, config map[str
 	if len(v.problems) > 0 {
 		return errInvalid(v.problems)
 	}
-	return errChecks("changed", s.check(ctx, plugin, v))
+	undone := "changed"
+	if earlier.stored == nil {
+		undone = "created"
+	}
+	return errChecks(undone, s.check(ctx, plugin, v))
 }
 
 func (s *service) PatchConnectorConfig(ctx context.Context, request *connectorv1.PatchConnectorConfigRequest) (*connectorv1.PatchConnectorConfigResponse, error) {

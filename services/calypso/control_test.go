@@ -168,7 +168,7 @@ func checksAreNamed(t *testing.T, s *Settings) {
 		", database.user: postgres, database.password: "+canary+", database.dbname: none, topic.prefix: wrong}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, code := calypsoctl(t, s, "apply", "-f", file); code != ctl.ExitInvalid || !strings.Contains(said, "error: connection") {
+	if said, code := calypsoctl(t, s, "apply", "-f", file); code != ctl.ExitInvalid || !strings.Contains(said, "Nothing was created, since 1 of") || !strings.Contains(said, "\nconnection: ") || strings.Contains(said, canary) {
 		t.Errorf("applying what cannot work: %d %s", code, said)
 	}
 	if said, code := calypsoctl(t, s, "get", "connectors"); code != ctl.ExitOK || strings.Contains(said, "wrong") {
