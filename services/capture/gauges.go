@@ -90,6 +90,9 @@ func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
 	}
 	asked.Wait()
 	for i, e := range entries {
+		if e.settings.slot == "" { // a connector that polls
+			continue
+		}
 		of := attribute.String("connector", e.name)
 		g.showStream(o, e, of)
 		g.showSnapshot(o, e, of)
