@@ -11,7 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
-// Table reads a table of PostgreSQL over a connection whose time zone is UTC.
+// Table reads a table of PostgreSQL over a connection of package pgrepl, which fixes how values are printed: DateStyle ISO, the time
+// zone UTC.
 type Table struct {
 	// Query runs a statement and returns its rows.
 	Query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

@@ -22,7 +22,7 @@ func sqlText(c digest.Column) string {
 		}
 		return "CASE " + name + "::text WHEN '1' THEN 'true' WHEN '0' THEN 'false' END"
 	case digest.Date:
-		return "to_char(" + name + ", 'YYYY-MM-DD')"
+		return name + "::text"
 	case digest.Timestamp:
 		return timestamp(c, name)
 	case digest.Duration:
@@ -156,15 +156,21 @@ func timestamp(c digest.Column, name string) string {
 	const layout = "'YYYY-MM-DD HH24:MI:SS.US'"
 	switch c.Type {
 	case "timestamptz":
-		return "to_char(" + name + " AT TIME ZONE 'UTC', " + layout + ")"
+		return finite(name, "to_char("+name+" AT TIME ZONE 'UTC', "+layout+")")
 	case "timestamp":
+		exact := name
 		if c.Encoding == digest.Milliseconds {
-			name = "date_trunc('milliseconds', " + name + ")"
+			exact = "date_trunc('milliseconds', " + name + ")"
 		}
-		return "to_char(" + name + ", " + layout + ")"
+		return finite(name, "to_char("+exact+", "+layout+")")
 	}
 	// A text that ADX reads as a time. One that is none is compared as it is, and differs.
 	return "CASE WHEN " + name + ` ~ '^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$' THEN to_char(` + name + "::timestamp, " + layout + ") ELSE " + name + " END"
+}
+
+// finite is a text of finite times; infinite ones have their names.
+func finite(name, text string) string {
+	return "CASE WHEN isfinite(" + name + ") THEN " + text + " ELSE " + name + "::text END"
 }
 
 // eventText is the text that the events hold.
@@ -205,8 +211,10 @@ func withoutZeros(text string) string {
 func iso(c digest.Column, name string) string {
 	switch c.Type {
 	case "date":
-		// As for whole days, the infinities are those of streamed events.
-		return "CASE " + name + " WHEN 'infinity' THEN '-5877611-06-21Z' WHEN '-infinity' THEN '-5877611-06-22Z' ELSE " + isoDate(name) + " || 'Z' END"
+		// As for whole days, the infinities are those of streamed events. Dates reach further than timestamps, so they are cut out of
+		// PostgreSQL's text but before the year 1.
+		return "CASE " + name + " WHEN 'infinity' THEN '-5877611-06-21' WHEN '-infinity' THEN '-5877611-06-22' ELSE CASE WHEN " + name + " < '0001-01-01' THEN " + isoDate(name+"::timestamp") +
+			" WHEN " + name + " > '9999-12-31' THEN '+' || " + name + "::text ELSE " + name + "::text END END || 'Z'"
 	case "time":
 		return isoTime(name)
 	case "timetz":
@@ -219,7 +227,7 @@ func iso(c digest.Column, name string) string {
 		if c.Scale > 0 {
 			clock = fmt.Sprintf("left(to_char(%s, 'HH24:MI:SS.US'), %d)", utc, len("HH:MM:SS.")+c.Scale)
 		}
-		return "CASE WHEN isfinite(" + name + ") THEN " + isoDate(utc) + " || 'T' || " + clock + " || 'Z' ELSE " + name + "::text END"
+		return finite(name, isoDate(utc)+" || 'T' || "+clock+" || 'Z'")
 	case "interval":
 		part := func(field, unit string) string {
 			return "extract(" + field + " FROM " + name + ")::bigint::text || '" + unit + "' || "
