@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/calypso-cdc/calypso/gen"
 )
@@ -242,5 +245,48 @@ func TestHostileValuesOfTheRightTypeBreakNothing(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestEveryParameterOfAWatchIsUsedOrRefusedWithAReason(t *testing.T) {
+	s := start(t, nil)
+	var document struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal(gen.OpenAPI, &document); err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	tried := 0
+	for path, methods := range document.Paths {
+		if !strings.HasSuffix(path, ":watch") {
+			continue
+		}
+		for _, parameter := range methods["get"].Parameters {
+			for _, value := range []string{"1", "-1s", "1e9s", "NaN", "{}", "\x00", "\xff", "'; DROP TABLE retail.orders_info; --", strings.Repeat("9", 5000)} {
+				tried++
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.http+path+"?"+url.Values{parameter.Name: {value}}.Encode(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answer, err := client.Do(q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				// The first line: an error, or the first message of a stream that goes on.
+				line, err := bufio.NewReader(answer.Body).ReadString('\n')
+				if refused := answer.StatusCode >= 400 && answer.StatusCode < 500 && strings.Contains(line, `"reason"`); !refused && (answer.StatusCode != http.StatusOK || err != nil) {
+					t.Errorf("%s?%s=%.40q: %d %.300s %v", path, parameter.Name, value, answer.StatusCode, line, err)
+				}
+				cancel()
+				_ = answer.Body.Close()
+			}
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d values were tried", tried)
 	}
 }

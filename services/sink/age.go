@@ -24,32 +24,39 @@ type cohort struct {
 }
 
 // cohorts are the rows of a batch by age, in the order of the records.
-type cohorts []cohort
+type cohorts struct {
+	all []cohort
+	// grain is how much later than its first a row of a cohort may have been produced.
+	grain time.Duration
+}
 
 // add counts a record that became a row.
 func (c *cohorts) add(e *row.Encoder, r *kgo.Record) {
-	if n := len(*c); n > 0 && (*c)[n-1].produced.Equal(r.Timestamp) {
-		last := &(*c)[n-1]
-		last.rows++
-		if !last.committed.IsZero() {
-			last.dated++
+	if n := len(c.all); n > 0 {
+		last := &c.all[n-1]
+		if later := r.Timestamp.Sub(last.produced); later >= 0 && later <= c.grain {
+			last.rows++
+			if last.dated > 0 {
+				last.dated++
+			}
+			return
 		}
-		return
 	}
-	if len(*c) == maxCohorts {
+	if len(c.all) == maxCohorts {
 		c.halve()
 	}
 	next := cohort{produced: r.Timestamp, rows: 1}
 	if at, ok := e.CommitTime(r); ok {
 		next.committed, next.dated = at, 1
 	}
-	*c = append(*c, next)
+	c.all = append(c.all, next)
 }
 
-// halve makes one of each two neighbours; the age of the older counts for both.
+// halve makes one of each two neighbours; the age of the older counts for both. Cohorts to come are as long as these are then.
 func (c *cohorts) halve() {
-	kept := (*c)[:0]
-	for i, next := range *c {
+	c.grain = c.all[len(c.all)-1].produced.Sub(c.all[0].produced) / (maxCohorts / 2)
+	kept := c.all[:0]
+	for i, next := range c.all {
 		if i%2 == 0 {
 			kept = append(kept, next)
 			continue
@@ -63,7 +70,7 @@ func (c *cohorts) halve() {
 		}
 		last.rows, last.dated = last.rows+next.rows, last.dated+next.dated
 	}
-	*c = kept
+	c.all = kept
 }
 
 // ages are how old rows were when they became queryable.
@@ -71,7 +78,7 @@ type ages struct{ committed, produced latency.Window }
 
 // visible counts the rows of a batch that is in the table now.
 func (a *ages) visible(now time.Time, c cohorts) {
-	for _, rows := range c {
+	for _, rows := range c.all {
 		a.produced.Observe(now, now.Sub(rows.produced), rows.rows)
 		if rows.dated > 0 {
 			a.committed.Observe(now, now.Sub(rows.committed), rows.dated)

@@ -122,7 +122,7 @@ func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
 	}
 	now, of := time.Now(), metric.WithAttributes(attribute.String("topic", topic))
 	m.batches.Add(ctx, 1, of)
-	for _, c := range b.cohorts {
+	for _, c := range b.cohorts.all {
 		m.fromProduce.Record(ctx, now.Sub(c.produced).Seconds(), of)
 		if c.dated > 0 {
 			m.visible.Record(ctx, now.Sub(c.committed).Seconds(), of)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/latency"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // Service shows the sinks of this worker, and takes care of the dead letters of any sink.
@@ -39,7 +39,7 @@ func NewService(o Options, environment func(connector string) (connector.TaskEnv
 func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
 	tasks := s.board.of(r.GetConnector())
 	if len(tasks) == 0 {
-		return nil, status.Errorf(codes.NotFound, "sink connector %q runs no task on this worker", r.GetConnector())
+		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
 	}
 	return &sinkv1.GetSinkResponse{Sink: summarize(ctx, r.GetConnector(), tasks)}, nil
 }

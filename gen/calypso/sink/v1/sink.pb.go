@@ -1007,9 +1007,9 @@ type Sink struct {
 	// Produce time of the newest record of the last ingested batch to its ingestion.
 	ProduceToIngested *durationpb.Duration `protobuf:"bytes,14,opt,name=produce_to_ingested,json=produceToIngested,proto3" json:"produce_to_ingested,omitempty"`
 	// Age of the rows that became queryable in the last five minutes, when the sink knew that they were: from the commit of their
-	// transaction, which the events carry by PostgreSQL's clock, to the end of the ingestion by the worker's clock. The worst case of
-	// what was produced within the same millisecond counts for all of it, so no row was slower than it counts. Rows of snapshots, and
-	// of events that carry no commit time, have no part in it.
+	// transaction, which the events carry by PostgreSQL's clock, to the end of the ingestion by the worker's clock. Rows that were produced
+	// together count as their first does: with its age, so that no row was slower than it counts, and not at all if a snapshot read it or
+	// its event carries no commit time.
 	CommitToQueryableLatency *v1.Latency `protobuf:"bytes,15,opt,name=commit_to_queryable_latency,json=commitToQueryableLatency,proto3" json:"commit_to_queryable_latency,omitempty"`
 	// The same from the records' production; of all rows.
 	ProduceToQueryableLatency *v1.Latency `protobuf:"bytes,16,opt,name=produce_to_queryable_latency,json=produceToQueryableLatency,proto3" json:"produce_to_queryable_latency,omitempty"`
