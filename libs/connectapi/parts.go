@@ -123,8 +123,9 @@ func infoOfKey(prefix string, key configKey, config map[string]string) configInf
 	return configInfo{key, value}
 }
 
-// withParts adds the keys of parts to a validation: those of transformations and predicates after the framework's, those of
-// converters at the end, as Kafka Connect has them. What was found wrong with one stays.
+// withParts adds to a validation which converters there are to choose from, and the keys of those parts that are chosen:
+// transformations and predicates after the framework's keys, converters at the end, as Kafka Connect has them. What was found wrong
+// with a key stays.
 func (h *Handler) withParts(infos []configInfo, config map[string]string) []configInfo {
 	framework := []string{"Common", "Transforms", "Predicates", "Error Handling", "Topic Creation", "Exactly Once Support", "offsets.topic"}
 	steps, converters := h.stepInfos(config), h.converterInfos(config)
@@ -141,6 +142,12 @@ func (h *Handler) withParts(infos []configInfo, config map[string]string) []conf
 	}
 	end := 0
 	for i, info := range infos {
+		switch info.Definition.Name {
+		case "key.converter", "value.converter":
+			infos[i].Value.RecommendedValues = h.classes("converter")
+		case "header.converter":
+			infos[i].Value.RecommendedValues = h.classes("header_converter")
+		}
 		if group := info.Definition.Group; group != nil && slices.Contains(framework, *group) {
 			end = i + 1
 		}

@@ -54,8 +54,8 @@ func TestAValidationShowsTheKeysOfTransformationsPredicatesAndConverters(t *test
 				Order       int `json:"order_in_group"`
 			}
 			Value struct {
-				Value  *string
-				Errors []string
+				Value       *string
+				Recommended []string `json:"recommended_values"`
 			}
 		}
 	}
@@ -76,6 +76,9 @@ func TestAValidationShowsTheKeysOfTransformationsPredicatesAndConverters(t *test
 		}
 		if config.Value.Value != nil {
 			values[name] = *config.Value.Value
+		}
+		if slices.Contains([]string{"key.converter", "value.converter", "header.converter", "transforms.u.type", "predicates.p.type"}, name) && len(config.Value.Recommended) == 0 {
+			t.Errorf("nothing is recommended for %s", name)
 		}
 	}
 	want := []string{"transforms.u.type", "transforms.u.field", "transforms.u.negate", "transforms.u.predicate", "predicates.p.type", "predicates.p.pattern",
