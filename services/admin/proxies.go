@@ -160,6 +160,7 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		total.CommitToQueryableLatency = latency.Sum(total.CommitToQueryableLatency, s.CommitToQueryableLatency)
 		total.ProduceToQueryableLatency = latency.Sum(total.ProduceToQueryableLatency, s.ProduceToQueryableLatency)
 		total.Tombstones += s.Tombstones
+		total.RecentTraces = append(total.RecentTraces, s.RecentTraces...)
 		total.Retries += s.Retries
 		if s.GetLastErrorTime().AsTime().After(total.GetLastErrorTime().AsTime()) {
 			total.LastError, total.LastErrorTime = s.LastError, s.LastErrorTime
@@ -171,8 +172,15 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 	slices.SortFunc(total.Partitions, func(a, b *sinkv1.PartitionProgress) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
+	slices.SortStableFunc(total.RecentTraces, func(a, b *sinkv1.DeliveredTrace) int {
+		return b.QueryableTime.AsTime().Compare(a.QueryableTime.AsTime())
+	})
+	total.RecentTraces = total.RecentTraces[:min(len(total.RecentTraces), maxTraces)]
 	return total
 }
+
+// maxTraces is how many recent traces a sink shows, as many as one worker gives.
+const maxTraces = 32
 
 // ordersProxy is OrdersService of the one generator. fleet is nil where none is configured.
 type ordersProxy struct {

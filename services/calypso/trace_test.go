@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +137,33 @@ func TestOneTraceLeadsFromTheInsertToTheRowInADX(t *testing.T) {
 		}
 		return err
 	})
+	// The way from the pipeline to such a trace.
+	_, answer, err := call(t.Context(), http.MethodGet, "http://"+local(s.SinkPort)+"/v1/sinks/adx-orders-sink", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state struct {
+		Sink struct {
+			RecentTraces []struct {
+				TraceID                   string `json:"traceId"`
+				CommitTime, QueryableTime time.Time
+			}
+		}
+	}
+	if err := json.Unmarshal(answer, &state); err != nil || len(state.Sink.RecentTraces) == 0 {
+		t.Fatalf("the sink shows no trace: %v %s", err, answer)
+	}
+	for _, recent := range state.Sink.RecentTraces {
+		r.mu.Lock()
+		spans := r.spans[recent.TraceID]
+		r.mu.Unlock()
+		if len(spans) == 0 && recent.QueryableTime.Before(time.Now().Add(-time.Minute)) {
+			t.Errorf("nothing is known of trace %s", recent.TraceID)
+		}
+		if recent.CommitTime.IsZero() || recent.QueryableTime.Before(recent.CommitTime) {
+			t.Errorf("trace %s was committed at %s and queryable at %s", recent.TraceID, recent.CommitTime, recent.QueryableTime)
+		}
+	}
 	ids, err := ordersInADX(t.Context(), &s)
 	if err != nil || len(ids) == 0 {
 		t.Errorf("a trace says that ADX has rows, and it has %v, %v", ids, err)

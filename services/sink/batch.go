@@ -66,7 +66,10 @@ func kept(r *kgo.Record) *kgo.Record {
 // tracedRecord is a record that carries a sampled trace.
 type tracedRecord struct {
 	context  trace.SpanContext
+	offset   int64
 	produced time.Time
+	// committed is the change's commit time, zero if the record does not say.
+	committed time.Time
 }
 
 // zippers keeps gzip writers, which are large, for reuse.
@@ -101,7 +104,7 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 		b.rows++
 		b.size += int64(len(raw) - before)
 		b.cohorts.add(e, r)
-		b.link(r)
+		b.link(e, r)
 	case row.Tombstone:
 		b.tombstones++
 	case row.DroppedDelete:
@@ -115,7 +118,7 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 	return nil
 }
 
-func (b *batch) link(r *kgo.Record) {
+func (b *batch) link(e *row.Encoder, r *kgo.Record) {
 	if len(r.Headers) == 0 || len(b.links) == maxLinks {
 		return
 	}
@@ -124,7 +127,8 @@ func (b *batch) link(r *kgo.Record) {
 			continue
 		}
 		if sc, ok := telemetry.SpanContext(string(h.Value)); ok && sc.IsSampled() {
-			b.links = append(b.links, tracedRecord{sc, r.Timestamp})
+			committed, _ := e.CommitTime(r)
+			b.links = append(b.links, tracedRecord{sc, r.Offset, r.Timestamp, committed})
 		}
 	}
 }

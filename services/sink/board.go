@@ -71,6 +71,7 @@ type progress struct {
 	mu         sync.Mutex
 	partitions map[topicPartition]*partitionProgress
 	counts     counts
+	traces     recentTraces
 	lastError  string
 	lastTime   time.Time
 	latency    time.Duration
@@ -145,6 +146,7 @@ func (p *progress) ingested(tp topicPartition, b *batch) {
 	now := time.Now()
 	of.rows, of.ingested = of.rows+b.rows, now
 	p.ages.visible(now, b.cohorts)
+	p.traces.add(tp, b.links, time.Now())
 	p.counts.rows += b.rows
 	p.counts.bytes += b.size
 	p.counts.batches++

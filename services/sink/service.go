@@ -74,7 +74,7 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
 			out.LastError, out.LastErrorTime = p.lastError, timestamppb.New(p.lastTime)
 		}
-		if p.latency > 0 {
+		if p.latency > out.GetProduceToIngested().AsDuration() {
 			out.ProduceToIngested = durationpb.New(p.latency)
 		}
 		for tp, q := range p.partitions {
@@ -91,6 +91,7 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 			}
 			out.Partitions = append(out.Partitions, progress)
 		}
+		out.RecentTraces = newestTraces(out.RecentTraces, p.traces)
 		p.mu.Unlock()
 		out.BufferedBytes += t.held.Load()
 		out.BatchesInFlight += t.flying.Load()

@@ -12,7 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	apitrace "go.opentelemetry.io/otel/trace"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -60,8 +62,36 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 	if carried.Load() == 0 {
 		t.Error("no request to the cluster carried the trace's id")
 	}
+	// The sampled trace can be found from the sink's state, with where and when it was.
+	service, err := serviceOf(task, s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := service.GetSink(t.Context(), &sinkv1.GetSinkRequest{Connector: s.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recent := state.GetSink().GetRecentTraces()
+	if len(recent) != 1 || recent[0].GetTraceId() != traceID || recent[0].GetTopic() != s.topic || recent[0].GetOffset() != 0 ||
+		recent[0].GetCommitTime().AsTime().UnixMilli() != 1700000000000 || time.Since(recent[0].GetQueryableTime().AsTime()) > time.Hour {
+		t.Errorf("the recent traces are %v", recent)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheTracesThatAreRememberedAreTheNewestAndEachOnce(t *testing.T) {
+	var kept recentTraces
+	now := time.Unix(1000, 0)
+	for i := range 3 * maxTraces {
+		id := [16]byte{byte(i/2 + 1)} // two records of each trace
+		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1}, TraceFlags: apitrace.FlagsSampled})
+		kept.add(topicPartition{"t", 0}, []tracedRecord{{context: context, offset: int64(i)}}, now.Add(time.Duration(i)))
+	}
+	all := newestTraces(kept, kept[:1])
+	if len(kept) != maxTraces || len(all) != maxTraces || all[0].GetOffset() != 3*maxTraces-1 || all[1].GetOffset() != 3*maxTraces-3 || all[0].GetCommitTime() != nil {
+		t.Errorf("%d traces are kept and %d shown: %v", len(kept), len(all), all)
 	}
 }

@@ -1,0 +1,41 @@
+package sink
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// maxTraces is how many delivered traces a task remembers.
+const maxTraces = 32
+
+// recentTraces are the sampled traces whose rows came into the table last, oldest first, each once. It has maxTraces at most.
+type recentTraces []*sinkv1.DeliveredTrace
+
+// add notes the traces of a batch that is in the table. A trace that is known has its latest record.
+func (ts *recentTraces) add(tp topicPartition, records []tracedRecord, now time.Time) {
+	for _, r := range records {
+		t := &sinkv1.DeliveredTrace{
+			TraceId: r.context.TraceID().String(), Topic: tp.topic, Partition: tp.partition, Offset: r.offset, QueryableTime: timestamppb.New(now),
+		}
+		if !r.committed.IsZero() {
+			t.CommitTime = timestamppb.New(r.committed)
+		}
+		*ts = append(slices.DeleteFunc(*ts, func(known *sinkv1.DeliveredTrace) bool { return known.TraceId == t.TraceId }), t)
+	}
+	if more := len(*ts) - maxTraces; more > 0 {
+		*ts = slices.Delete(*ts, 0, more)
+	}
+}
+
+// newestTraces joins what several tasks say of recent traces: the newest first, as many as one would give.
+func newestTraces(of ...[]*sinkv1.DeliveredTrace) []*sinkv1.DeliveredTrace {
+	all := slices.Concat(of...)
+	slices.SortStableFunc(all, func(a, b *sinkv1.DeliveredTrace) int {
+		return b.GetQueryableTime().AsTime().Compare(a.GetQueryableTime().AsTime())
+	})
+	return all[:min(len(all), maxTraces)]
+}
