@@ -90,9 +90,9 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 	}
 }
 
-// kafkaClient makes a client with the worker's connection options and the given ones.
+// kafkaClient makes a client with the worker's connection options and the given ones, which is measured.
 func (w *Worker) kafkaClient(options ...kgo.Opt) (*kgo.Client, error) {
-	return kgo.NewClient(append(append([]kgo.Opt{}, w.config.Kafka...), options...)...)
+	return kgo.NewClient(append(append([]kgo.Opt{kgo.WithHooks(w.clients)}, w.config.Kafka...), options...)...)
 }
 
 // usedTopic notes a topic once.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 // sweepInterval is how often a worker compares the status topic with what it runs.
@@ -23,6 +25,8 @@ type Worker struct {
 	plugins plugins
 	store   *store
 	metrics *workerMetrics
+	// clients measures the Kafka clients of tasks.
+	clients *kafka.Meters
 
 	// checks has room for the validations that may connect at the same time.
 	checks   chan struct{}
@@ -81,6 +85,9 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 	w.metrics, err = newWorkerMetrics(config.Meter)
 	if err != nil {
 		return nil, err
+	}
+	if w.clients, err = kafka.NewMeters(config.Meter); err != nil {
+		return nil, fmt.Errorf("make metrics of Kafka clients: %w", err)
 	}
 	return w, nil
 }

@@ -22,6 +22,8 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc/filters"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
@@ -65,6 +67,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Tracers makes a span for each call but health questions; no spans if nil.
 	Tracers trace.TracerProvider
+	// Meters measures calls but health questions by OpenTelemetry's conventions (rpc.server.call.duration); no metrics if nil.
+	Meters metric.MeterProvider
 }
 
 // Server is a gRPC server with health and reflection. Register services before Serve.
@@ -85,10 +89,13 @@ func NewServer(config Config) *Server {
 	if config.Tracers == nil {
 		config.Tracers = noop.NewTracerProvider()
 	}
+	if config.Meters == nil {
+		config.Meters = metricnoop.NewMeterProvider()
+	}
 	s := &Server{config: config, health: health.NewServer()}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	options := []grpc.ServerOption{
-		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(config.Tracers),
+		grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(config.Tracers), otelgrpc.WithMeterProvider(config.Meters),
 			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.recoverUnary}, config.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer}, config.Stream...)...),

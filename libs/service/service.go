@@ -108,7 +108,7 @@ func Serve(ctx context.Context, tel *telemetry.Telemetry, e Endpoints, work func
 		if err != nil {
 			return fmt.Errorf("listening for gRPC: %w", err)
 		}
-		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers})
+		server := rpc.NewServer(rpc.Config{TLS: e.TLS.ServerOfServices(), Ready: e.Ready, Logger: tel.Logger, Tracers: tel.Tracers, Meters: tel.Meters})
 		e.Register(server)
 		return server.Serve(ctx, listener)
 	})

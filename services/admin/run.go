@@ -156,7 +156,7 @@ func newService(fleets []*fleet) *service {
 func newServer(cfg Config, guard authorizer, s *service, ready func() error) *rpc.Server {
 	config := rpc.Config{
 		Ready:  ready,
-		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers,
+		Logger: cfg.Telemetry.Logger, Tracers: cfg.Telemetry.Tracers, Meters: cfg.Telemetry.Meters,
 		Unary:  []grpc.UnaryServerInterceptor{guard.unary},
 		Stream: []grpc.StreamServerInterceptor{guard.stream},
 	}

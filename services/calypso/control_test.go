@@ -191,7 +191,7 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 var faultMetrics = []string{
 	"cdc_capture_decode_errors_total", "cdc_sink_refused_records_total", "cdc_sink_ingest_skips_total", "cdc_sink_ingest_failures_total",
 	// Kafka keeps up with the embedded server, which decodes these transactions in memory.
-	"cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
+	"cdc_orders_errors_total", "cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
 	// The embedded server sets no max_slot_wal_keep_size.
 	"cdc_pipeline_slot_full_seconds",
 	// Servers before PostgreSQL 14 have no statistics of decoding.
@@ -235,7 +235,7 @@ func documentedMetricsMove(t *testing.T, s *Settings) {
 				missing = append(missing, name+" is not there")
 			case kind == "counter" && value == 0:
 				missing = append(missing, name+" is 0")
-			case kind == "histogram" || slices.Contains(moving, name) || name == "cdc_capture_rows_total" || name == "cdc_sink_records_total":
+			case kind == "histogram" || slices.Contains(moving, name) || name == "cdc_capture_rows_total" || name == "cdc_orders_changes_total" || name == "cdc_sink_records_total":
 				if value <= before[name] {
 					missing = append(missing, name+" stands still")
 				}
@@ -419,7 +419,7 @@ func referring(t *testing.T, s *Settings, reference string) {
 func scrape(t *testing.T, s *Settings) map[string]float64 {
 	t.Helper()
 	sums := map[string]float64{}
-	for _, port := range []int{s.CaptureHTTP, s.SinkHTTP, s.SourcePort} {
+	for _, port := range []int{s.CaptureHTTP, s.SinkHTTP, s.SourcePort, s.OrdersHTTP} {
 		_, text, err := call(t.Context(), http.MethodGet, "http://"+local(port)+"/metrics", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -136,7 +136,7 @@ func (g *generator) sleep(ctx context.Context, d time.Duration) {
 func (g *generator) write(ctx context.Context, c *changes) error {
 	begin := time.Now()
 	ids, err := g.db.write(ctx, c, begin)
-	g.metrics.wrote(c, time.Since(begin), err)
+	g.metrics.wrote(ctx, c, time.Since(begin), err)
 
 	g.mu.Lock()
 	defer g.mu.Unlock()

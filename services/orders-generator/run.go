@@ -25,12 +25,17 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("configuration of the orders generator: %w", err)
 	}
-	db, err := openDatabase(ctx, cfg, cfg.Telemetry.Tracers.Tracer("github.com/calypso-cdc/calypso/services/orders-generator"))
+	const scope = "github.com/calypso-cdc/calypso/services/orders-generator"
+	measured, err := newMetrics(cfg.Telemetry.Meters.Meter(scope))
+	if err != nil {
+		return fmt.Errorf("register the metrics of the orders generator: %w", err)
+	}
+	db, err := openDatabase(ctx, cfg, cfg.Telemetry.Tracers.Tracer(scope))
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	g := newGenerator(cfg, db, cfg.Telemetry.Logger, newMetrics(cfg.Telemetry.Registry))
+	g := newGenerator(cfg, db, cfg.Telemetry.Logger, measured)
 
 	return service.Serve(ctx, cfg.Telemetry, service.Endpoints{
 		GRPCAddress: cfg.GRPCAddress, HTTPAddress: cfg.HTTPAddress, TLS: cfg.TLS, Ready: g.readiness,

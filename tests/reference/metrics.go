@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/admin"
 	"github.com/calypso-cdc/calypso/services/capture"
+	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
 	"github.com/calypso-cdc/calypso/services/sink"
 )
 
@@ -20,7 +21,8 @@ const metricsIntroduction = `# Metrics
 
 What Prometheus reads at ` + "`/metrics`" + ` of each service; ` + "`OTEL_METRICS_EXPORTER=otlp`" + ` sends the same over OTLP. Every service also has
 ` + "`cdc_build_info`" + ` and the metrics of the Go runtime and the process. Histograms have the suffixes ` + "`_bucket`, `_sum` and `_count`" + `. A metric appears
-when it first has something to say.
+when it first has something to say. Those that begin with ` + "`messaging_`" + ` follow OpenTelemetry's conventions for messaging;
+each service also has ` + "`rpc_server_call_duration_seconds`" + ` of its gRPC calls, by method and status, from OpenTelemetry's instrumentation.
 
 This page is generated from the code: ` + "`make docs`" + `.
 `
@@ -91,7 +93,7 @@ func (r *recorder) note(name, unit, kind, help string) {
 
 // writeMetrics writes the page of metrics.
 func writeMetrics(w io.Writer) error {
-	captures, sinks, runtime, pipelines := &recorder{}, &recorder{}, &recorder{}, &recorder{}
+	captures, sinks, runtime, pipelines, orders := &recorder{}, &recorder{}, &recorder{}, &recorder{}, &recorder{}
 	plugins, err := capture.Plugins(capture.Options{Meter: captures})
 	if err != nil {
 		return err
@@ -105,13 +107,16 @@ func writeMetrics(w io.Writer) error {
 	if err := admin.DeclareMetrics(pipelines); err != nil {
 		return err
 	}
+	if err := ordersgenerator.DeclareMetrics(orders); err != nil {
+		return err
+	}
 	if _, err := io.WriteString(w, metricsIntroduction); err != nil {
 		return err
 	}
 	for _, part := range []struct {
 		title string
 		from  *recorder
-	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector runtime", runtime}, {"admin: pipelines", pipelines}} {
+	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector runtime", runtime}, {"admin: pipelines", pipelines}, {"orders-generator", orders}} {
 		slices.SortFunc(part.from.all, func(a, b described) int { return strings.Compare(a.name, b.name) })
 		if _, err := fmt.Fprintf(w, "\n## %s\n\n| metric | kind | what it says |\n|---|---|---|\n", part.title); err != nil {
 			return err
