@@ -270,6 +270,40 @@ func TestDeletingRecordsRemovesThoseTheQueryReturns(t *testing.T) {
 	}
 }
 
+func TestUpdatingATableReplacesRowsInOneStep(t *testing.T) {
+	r := start(t, t.TempDir())
+	r.command(".set T <| datatable(n:long, s:string)[1, 'a', 2, 'b', 3, 'c']")
+	// The new rows match the filter of the old ones, too, and both are worked out before anything changes.
+	changes := r.command(".update table T delete Old append New <| let Old = T | where n >= toscalar(T | summarize max(n)) - 1; let New = T | where n > 1 | extend n = n + 1, s = strcat(s, '!');")
+	if len(changes) != 2 || fmt.Sprint([]any{changes[0][1], changes[0][3], changes[1][1], changes[1][3]}) != "[Delete 2 Append 2]" {
+		t.Errorf("the command says %v", changes)
+	}
+	if got := fmt.Sprint(r.query("T | sort by n asc")); got != "[[1 a] [3 b!] [4 c!]]" {
+		t.Errorf("the table holds %s", got)
+	}
+	if got := r.rows("T"); got != 3 {
+		t.Errorf("the extents count %d rows", got)
+	}
+	r.command(".update table T on n <| datatable(n:long, s:string)[3, 'x', 9, 'new']")
+	if got := fmt.Sprint(r.query("T | sort by n asc")); got != "[[1 a] [3 x] [4 c!] [9 new]]" {
+		t.Errorf("after the update by a column the table holds %s", got)
+	}
+	for _, wrong := range []string{
+		".update table T delete Old append New <| let Old = T | where n == 1; let New = print n = 'text', s = 'x'",
+		".update table T delete Old append New <| let Old = T | summarize n = max(n); let New = T | take 0",
+		".update table T delete Old append New <| let Old = T | where n == 1",
+	} {
+		r.refused(wrong)
+	}
+	if got := r.rows("T"); got != 4 {
+		t.Errorf("refused updates left %d rows", got)
+	}
+	r.command(".update table T delete Old append New <| let Old = T; let New = T | take 0")
+	if got := len(r.query("T")); got != 0 {
+		t.Errorf("%d rows are left", got)
+	}
+}
+
 func TestFunctionsAreStoredAndCalled(t *testing.T) {
 	r := start(t, t.TempDir())
 	r.command(".set T <| range n from 1 to 5 step 1")

@@ -224,7 +224,6 @@ func refusedCommands() []definition {
 		{".add <rest:rest>", "principals are not supported: localadx has no users of its own, only an optional bearer token"},
 		{".set cluster <rest:rest>", "cluster settings are not supported"},
 		{".replace extents <rest:rest>", "replacing extents is not supported"},
-		{".update table <rest:rest>", "updating rows is not supported: delete them and ingest new ones, or use a materialized view with arg_max"},
 		{".create row_level_security <rest:rest>", "row level security is not supported"},
 		{".create-or-alter continuous-export <rest:rest>", "continuous export is not supported"},
 	}

@@ -38,6 +38,8 @@ func tableCommands() []definition {
 		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema; localadx always does", (*Executor).clearSchemaCache},
 		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
 		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
+		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>", "replace the rows of one let statement of the query by those of another, in one step", (*Executor).updateTable},
+		{".update table <table> on <column> [ with <options:props> ] <| <query:rest>", "replace the rows that have the column's value in common with the query's rows by these, in one step", (*Executor).updateTable},
 		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
 		{".purge table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
 		{".show tables", "list the tables", (*Executor).showTables},
@@ -437,16 +439,49 @@ func (x *Executor) purge(c *call) (*Result, error) {
 }
 
 func (x *Executor) deleteRows(c *call, text string) (*Result, error) {
-	deleted, err := x.Store.DeleteRows(c.ctx, c.Database, c.Text("table"), func(d *store.Database, t *store.Table) (*kql.Plan, error) {
-		scope := x.Store.Catalog().Scope(d.Name).With(d.RowTable(t))
-		return x.Query.CompileIn(c.ctx, scope, d.Name, text+"\n| project ['"+store.RowColumn+"']", nil)
-	})
+	deleted, err := x.Store.DeleteRows(c.ctx, c.Database, c.Text("table"), x.rowPlan(c, text))
 	if err != nil {
 		return nil, err
 	}
 	r := newResult("ExtentId:guid", "DatabaseName:string", "TableName:string", "DeletedRowCount:long")
 	r.add(uuid.Nil.String(), c.Database, c.Text("table"), deleted)
 	return r, nil
+}
+
+// updateTable replaces rows. The old ones are a filter of the table, by name in the query's let statements or by a column that they share
+// with the new ones.
+func (x *Executor) updateTable(c *call) (*Result, error) {
+	if strings.EqualFold(c.option("options", "whatif"), "true") {
+		return nil, badRequest("whatif is not supported: run the parts of the query themselves")
+	}
+	query := strings.TrimRight(strings.TrimSpace(c.Text("query")), ";")
+	doomed, fresh := query+";\n"+store.QuoteName(c.Text("old")), query+";\n"+store.QuoteName(c.Text("new"))
+	if c.Has("column") {
+		doomed = store.QuoteName(c.Text("table")) + "\n| join kind=leftsemi (" + query + "\n) on " + store.QuoteName(c.Text("column"))
+		fresh = query
+	}
+	added, deleted, err := x.Store.UpdateRows(c.ctx, c.Database, c.Text("table"), x.rowPlan(c, doomed), func(d *store.Database, _ *store.Table) (*kql.Plan, error) {
+		return x.Query.Compile(c.ctx, d.Name, fresh, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := newResult("Table:string", "Action:string", "ExtentId:guid", "RowCount:long")
+	if deleted > 0 {
+		r.add(c.Text("table"), "Delete", uuid.Nil.String(), deleted)
+	}
+	if added.Rows > 0 {
+		r.add(c.Text("table"), "Append", added.GUID.String(), added.Rows)
+	}
+	return r, nil
+}
+
+// rowPlan plans the numbers of the rows of a query that filters the command's table.
+func (x *Executor) rowPlan(c *call, text string) store.RowPlan {
+	return func(d *store.Database, t *store.Table) (*kql.Plan, error) {
+		scope := x.Store.Catalog().Scope(d.Name).With(d.RowTable(t))
+		return x.Query.CompileIn(c.ctx, scope, d.Name, text+"\n| project ['"+store.RowColumn+"']", nil)
+	}
 }
 
 // selectedTables are the current database's tables, or those that the argument "tables" lists.

@@ -226,27 +226,65 @@ func (d *Database) RowTable(t *Table) kql.Table {
 	return table
 }
 
+// RowPlan makes a plan over a table's rows. It is called under the table's writer.
+type RowPlan func(*Database, *Table) (*kql.Plan, error)
+
 // DeleteRows removes the rows whose RowColumn the plan returns as its only column, and returns how many those were. The
 // plan is made under the table's writer, because row numbers hold only while nothing else changes the table.
-func (s *Store) DeleteRows(ctx context.Context, db, table string, plan func(*Database, *Table) (*kql.Plan, error)) (int64, error) {
+func (s *Store) DeleteRows(ctx context.Context, db, table string, plan RowPlan) (int64, error) {
 	var deleted int64
 	err := s.edit(ctx, db, table, func(in *Ingestion) error {
 		p, err := plan(in.Database, in.Table)
 		if err != nil {
 			return err
 		}
-		relation := in.Database.relation(in.Table)
-		result, err := in.conn.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE rowid IN (%s)", relation, p.SQL))
-		if err != nil {
-			return fmt.Errorf("delete rows of %s: %w", table, err)
-		}
-		if deleted, err = result.RowsAffected(); err != nil {
-			return fmt.Errorf("delete rows of %s: %w", table, err)
-		}
-		return in.exec(fmt.Sprintf(`UPDATE adx.extents SET row_count = coalesce(
-			(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)), in.Table.ID)
+		deleted, err = in.deleteRows(p.SQL)
+		return err
 	}, func(w *tableWriter) { w.streamed = Extent{} })
 	return deleted, err
+}
+
+// deleteRows removes the rows whose numbers a query returns.
+func (in *Ingestion) deleteRows(rows string) (int64, error) {
+	relation := in.Database.relation(in.Table)
+	result, err := in.conn.ExecContext(in.ctx, fmt.Sprintf("DELETE FROM %s WHERE rowid IN (%s)", relation, rows))
+	if err != nil {
+		return 0, fmt.Errorf("delete rows of %s: %w", in.Table.Name, err)
+	}
+	deleted, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("delete rows of %s: %w", in.Table.Name, err)
+	}
+	return deleted, in.exec(fmt.Sprintf(`UPDATE adx.extents SET row_count = coalesce(
+		(SELECT count(*) FROM %s r WHERE r.%s = extents.id), 0) WHERE table_id = ?`, relation, quoteIdent(extentColumn)), in.Table.ID)
+}
+
+// UpdateRows removes the rows whose RowColumn the first plan returns and adds the rows of the second, in one transaction; both see
+// the table as it was before. It returns the extent of the new rows and how many were removed.
+func (s *Store) UpdateRows(ctx context.Context, db, table string, old, replacement RowPlan) (added Extent, deleted int64, err error) {
+	added, err = s.Ingest(ctx, db, table, Load{}, func(in *Ingestion) error {
+		doomed, err := old(in.Database, in.Table)
+		if err != nil {
+			return err
+		}
+		fresh, err := replacement(in.Database, in.Table)
+		if err != nil {
+			return err
+		}
+		// The old rows are named before there are new ones, which their plan might match too.
+		if err := in.exec("CREATE OR REPLACE TEMP TABLE doomed_rows AS SELECT * FROM (" + doomed.SQL + ") " + positional(doomed)); err != nil {
+			return err
+		}
+		if err := in.InsertQuery(fresh); err != nil {
+			return err
+		}
+		if deleted, err = in.deleteRows("SELECT p0 FROM doomed_rows"); err != nil {
+			return err
+		}
+		in.writers[in.Table.ID].streamed = Extent{}
+		return in.exec("DROP TABLE doomed_rows")
+	})
+	return added, deleted, err
 }
 
 // TableStatistics sum up a table's extents.
