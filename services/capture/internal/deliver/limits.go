@@ -36,6 +36,7 @@ const (
 	limitTimeout = 10 * time.Second
 )
 
+// NewTopicLimits knows nothing yet. request is Settings.MaxRequest.
 func NewTopicLimits(groups TopicGroups, request int) *TopicLimits {
 	return &TopicLimits{groups: groups, request: request, known: make(map[string]topicLimit)}
 }
