@@ -14,6 +14,7 @@ package digest
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -134,6 +135,22 @@ type DescribedColumn struct {
 	Precision, Scale int
 	// Withheld says why no field carries the column's values; empty if one does.
 	Withheld string
+}
+
+// RefuseShared says of tables whose rows lie in one place, a topic or a copy, that they cannot be compared, since the rows of one cannot
+// be told from the others' there. of names a table's place and what the place holds of it.
+func RefuseShared(tables []Description, of func(Description) (place, tenant string)) {
+	tenants := map[string][]string{}
+	for _, t := range tables {
+		place, tenant := of(t)
+		tenants[place] = append(tenants[place], tenant)
+	}
+	for i := range tables {
+		place, _ := of(tables[i])
+		if all := tenants[place]; len(all) > 1 && tables[i].Failure == "" {
+			tables[i].Failure = fmt.Sprintf("%s holds the rows of %s, which cannot be told apart", place, strings.Join(all, ", "))
+		}
+	}
 }
 
 // Reader reads the tables of one source or target over one connection. It is used by one goroutine at a time.

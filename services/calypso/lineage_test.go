@@ -45,7 +45,7 @@ func TestVerifyFollowsRenamedTopicsAndFieldsAndNamesWhatIsMasked(t *testing.T) {
 		want      string
 	}{
 		"merged": {map[string]string{"transforms": "route", "transforms.route.type": "io.debezium.transforms.ByLogicalTableRouter", "transforms.route.topic.regex": `(.*)(east|west)`, "transforms.route.topic.replacement": "$1both"},
-			"topic merged.public.both holds the rows of several tables (public.east, public.west)"},
+			"topic merged.public.both holds the rows of public.east, public.west"},
 		"monthly": {map[string]string{"transforms": "route", "transforms.route.type": "org.apache.kafka.connect.transforms.TimestampRouter", "transforms.route.timestamp.format": "yyyyMM"},
 			"the transforms choose the topic by what is in a record or by its time"},
 	} {

@@ -59,7 +59,7 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 			r.tables = append(r.tables, describe(rel, t.HasKey, &events))
 		}
 	}
-	nameShared(r.tables)
+	digest.RefuseShared(r.tables, func(d digest.Description) (place, tenant string) { return "topic " + d.Topic, d.Name })
 	return r, nil
 }
 
@@ -93,20 +93,6 @@ func describe(rel *change.Relation, primaryKey bool, events *change.Config) dige
 		d.Columns = append(d.Columns, c)
 	}
 	return d
-}
-
-// nameShared says of tables whose records meet in one topic that they cannot be told apart in its copy.
-func nameShared(tables []digest.Description) {
-	byTopic := map[string][]string{}
-	for _, t := range tables {
-		byTopic[t.Topic] = append(byTopic[t.Topic], t.Name)
-	}
-	for i := range tables {
-		t := &tables[i]
-		if names := byTopic[t.Topic]; len(names) > 1 && t.Failure == "" {
-			t.Failure = fmt.Sprintf("topic %s holds the rows of several tables (%s), which its copy does not tell apart", t.Topic, strings.Join(names, ", "))
-		}
-	}
 }
 
 func (r *tableReader) Tables() []digest.Description { return r.tables }

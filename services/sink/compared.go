@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
@@ -49,22 +48,8 @@ func openTables(ctx context.Context, v catalogue.Values, sources []digest.Descri
 			r.tables = append(r.tables, r.describe(ctx, source.Topic, to, carriers))
 		}
 	}
-	nameShared(r.tables)
+	digest.RefuseShared(r.tables, func(d digest.Description) (place, tenant string) { return d.Name, "topic " + d.Topic })
 	return r, nil
-}
-
-// nameShared says of copies that several topics go to that their rows cannot be told apart.
-func nameShared(tables []digest.Description) {
-	byName := map[string][]string{}
-	for _, t := range tables {
-		byName[t.Name] = append(byName[t.Name], t.Topic)
-	}
-	for i := range tables {
-		t := &tables[i]
-		if topics := byName[t.Name]; len(topics) > 1 && t.Failure == "" {
-			t.Failure = fmt.Sprintf("%s holds the rows of several topics (%s), which cannot be told apart", t.Name, strings.Join(topics, ", "))
-		}
-	}
 }
 
 // follow finds the topic by which a table's records are routed, and for each field of the rows that are written the field of the topic's
