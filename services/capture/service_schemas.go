@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -20,6 +21,8 @@ const (
 	usualVersions = 100
 	// maxTableName is the length of schema.table: both are at most NAMEDATALEN-1 bytes.
 	maxTableName = 63 + 1 + 63
+	// versionsTimeout bounds the reading of the versions: Kafka may be away, or a transaction open in their topic.
+	versionsTimeout = 10 * time.Second
 )
 
 // ListSchemaVersions implements CaptureService.
@@ -38,6 +41,8 @@ func (s *Service) ListSchemaVersions(ctx context.Context, r *capturev1.ListSchem
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, versionsTimeout)
+	defer cancel()
 	found, err := (&schemaLog{env}).read(ctx)
 	if err != nil && !noTopic(err) {
 		return nil, rpc.Error(codes.Unavailable, string(connector.ReasonStoreUnavailable), err.Error())
