@@ -194,8 +194,6 @@ var faultMetrics = []string{
 	"cdc_orders_errors_total", "cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
 	// The embedded server sets no max_slot_wal_keep_size.
 	"cdc_pipeline_slot_full_seconds",
-	// Servers before PostgreSQL 14 have no statistics of decoding.
-	"cdc_pipeline_decoding_transactions", "cdc_pipeline_decoding_times", "cdc_pipeline_decoding_bytes", "cdc_pipeline_decoding_reset_timestamp_seconds",
 }
 
 var documentedMetric = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\|")
