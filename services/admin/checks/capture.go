@@ -117,7 +117,7 @@ func judgeSpace(v View) finding {
 	if azure {
 		remedy = fmt.Sprintf("az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and see why capture does not confirm: calypsoctl describe %s", server, v.Pipeline.Source)
 	}
-	keeps := fmt.Sprintf("slot %s keeps %s", slot.Name, size(slot.RetainedBytes))
+	keeps := fmt.Sprintf("slot %s keeps %s", slot.Name, Size(slot.RetainedBytes))
 	if slot.SafeWalBytes < 0 {
 		danger := "; nothing limits it but the disk"
 		if azure {
@@ -132,12 +132,12 @@ func judgeSpace(v View) finding {
 		return fine(keeps)
 	}
 	if allowed := slot.SafeWalBytes + slot.RetainedBytes; float64(slot.SafeWalBytes) < scarce*float64(allowed) {
-		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps, size(slot.SafeWalBytes)), remedy}
+		return finding{warning, fmt.Sprintf("%s; it is lost after another %s (max_slot_wal_keep_size)", keeps, Size(slot.SafeWalBytes)), remedy}
 	}
 	if left := float64(slot.SafeWalBytes) / growth; growth > 0 && left < soon.Seconds() && v.Trends.Over >= time.Minute {
 		return finding{warning, fmt.Sprintf("%s and grows; it is lost in %v at this rate (max_slot_wal_keep_size)", keeps, (time.Duration(left) * time.Second).Round(time.Second)), remedy}
 	}
-	return fine(fmt.Sprintf("%s of %s", keeps, size(slot.SafeWalBytes+slot.RetainedBytes)))
+	return fine(fmt.Sprintf("%s of %s", keeps, Size(slot.SafeWalBytes+slot.RetainedBytes)))
 }
 
 // After how long a standstill is a warning and an error.
@@ -153,7 +153,7 @@ func judgeProgress(v View) finding {
 	case phase == capturev1.Phase_PHASE_SNAPSHOTTING || t.Standstill < stands:
 		return fine("log is confirmed as it is written")
 	default:
-		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), size(t.StandstillBytes)),
+		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
 			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source, v.Pipeline.Source)}
 		if t.Standstill >= stopped {
 			f.state = failure
@@ -165,9 +165,9 @@ func judgeProgress(v View) finding {
 // judgeDecoding looks at whether transactions are too large for the server's memory.
 func judgeDecoding(s *capturev1.SlotStatistics) finding {
 	if s.SpilledBytes == 0 {
-		return fine(fmt.Sprintf("the server has decoded %s in memory", size(s.TotalBytes)))
+		return fine(fmt.Sprintf("the server has decoded %s in memory", Size(s.TotalBytes)))
 	}
-	return finding{notice, fmt.Sprintf("%s of %s of decoded transactions went to the server's disk, since logical_decoding_work_mem was full", size(s.SpilledBytes), size(s.TotalBytes)),
+	return finding{notice, fmt.Sprintf("%s of %s of decoded transactions went to the server's disk, since logical_decoding_work_mem was full", Size(s.SpilledBytes), Size(s.TotalBytes)),
 		"ALTER SYSTEM SET logical_decoding_work_mem = '256MB'; SELECT pg_reload_conf()"}
 }
 
@@ -182,8 +182,8 @@ func judgeSourceDelivery(c *capturev1.Capture) (f finding, known bool) {
 	return finding{notice, "at least once into Kafka: a crash of the worker may repeat its last batch", "use brokers with transactions, and set exactly.once.support=required"}, true
 }
 
-// size writes bytes as people read them.
-func size(bytes int64) string {
+// Size writes bytes as people read them.
+func Size(bytes int64) string {
 	value, unit := float64(bytes), 0
 	for value >= 1024 && unit < 4 {
 		value /= 1024

@@ -18,6 +18,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // get lists what there is.
@@ -182,7 +183,7 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 		if l == nil {
 			return
 		}
-		amount := size(l.Bytes)
+		amount := checks.Size(l.Bytes)
 		if l.Records > 0 {
 			amount = fmt.Sprintf("%d records", l.Records)
 		}
@@ -205,10 +206,10 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	}
 	describeSlot(t, p.Capture.GetSlot())
 	if f := p.SlotForecast; f != nil {
-		t.row("Slot keeps", size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
+		t.row("Slot keeps", checks.Size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
 	}
 	t.row("")
-	checks(t, []*adminv1.Pipeline{p}, adminv1.CheckState_CHECK_STATE_OK)
+	checkTable(t, []*adminv1.Pipeline{p}, adminv1.CheckState_CHECK_STATE_OK)
 }
 
 func events(t *table, all []*connectorv1.Event) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // describeSlot shows the replication slot; nothing of nil.
@@ -18,11 +19,11 @@ func describeSlot(t *table, slot *capturev1.Slot) {
 		return
 	}
 	t.row("Slot", slot.Name, slotState(slot))
-	t.row("Slot confirmed", slot.ConfirmedFlushLsn, "restarts at "+slot.RestartLsn, "keeps "+size(slot.RetainedBytes), slot.WalStatus)
+	t.row("Slot confirmed", slot.ConfirmedFlushLsn, "restarts at "+slot.RestartLsn, "keeps "+checks.Size(slot.RetainedBytes), slot.WalStatus)
 	if c := slot.Statistics; c != nil {
-		t.row("Slot decoded", fmt.Sprintf("%d transactions", c.TotalTransactions), size(c.TotalBytes))
-		t.row("Slot spilled", fmt.Sprintf("%d transactions", c.SpilledTransactions), size(c.SpilledBytes))
-		t.row("Slot streamed", fmt.Sprintf("%d transactions", c.StreamedTransactions), size(c.StreamedBytes))
+		t.row("Slot decoded", fmt.Sprintf("%d transactions", c.TotalTransactions), checks.Size(c.TotalBytes))
+		t.row("Slot spilled", fmt.Sprintf("%d transactions", c.SpilledTransactions), checks.Size(c.SpilledBytes))
+		t.row("Slot streamed", fmt.Sprintf("%d transactions", c.StreamedTransactions), checks.Size(c.StreamedBytes))
 	}
 }
 

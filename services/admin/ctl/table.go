@@ -13,6 +13,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	"github.com/calypso-cdc/calypso/libs/latency"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -55,7 +56,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		}
 		age := latency.Sum(ages...)
 		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), checks.Size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
 	}
 }
 
@@ -71,8 +72,8 @@ func rounded(d *durationpb.Duration) string {
 	return exact.Round(time.Millisecond).String()
 }
 
-// checks is the table of the checks that are in the state least or a worse one; nothing if there is none.
-func checks(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
+// checkTable lists the checks that are in the state least or a worse one; nothing if there is none.
+func checkTable(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 	header := false
 	for _, p := range all {
 		for _, c := range p.Checks {
@@ -99,17 +100,4 @@ func late(p *adminv1.Pipeline) time.Duration {
 		slowest = max(slowest, s.KafkaToSink.GetTime().AsDuration()+s.SinkToQueryable.GetTime().AsDuration())
 	}
 	return (p.CommitToCapture.GetTime().AsDuration() + p.CaptureToKafka.GetTime().AsDuration() + slowest).Round(10 * time.Millisecond)
-}
-
-// size writes bytes as people read them.
-func size(bytes int64) string {
-	value, unit := float64(bytes), 0
-	for value >= 1024 && unit < 4 {
-		value /= 1024
-		unit++
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	return fmt.Sprintf("%.1f %s", value, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
 }

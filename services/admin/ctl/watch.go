@@ -63,7 +63,7 @@ func (s *session) watch() *cobra.Command {
 				if s.output == "table" {
 					fmt.Fprintln(s.out)
 					t := newTable(s.out)
-					checks(t, all, least)
+					checkTable(t, all, least)
 					if err := t.flush(); err != nil {
 						return err
 					}
