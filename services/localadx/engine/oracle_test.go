@@ -22,7 +22,7 @@ import (
 // What the engine has reached on the recorded answers of the real Kusto engine. Raise the floor when it gets better; what is
 // not right is refused, and nothing may be wrong.
 const (
-	passedFloor  = 664
+	passedFloor  = 666
 	wrongCeiling = 0
 )
 

@@ -96,6 +96,9 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | where age > 0 | partition by age { events | where toscalar(age) == 30 and name == 'Ann' | extend of = age | project at, of }", `[["01:00:00",30],["02:00:00",30]]`},
 		{"people | partition by city (top 1 by name asc | project name)", `[["Cid"],["Ann"],["Bob"]]`},
 		{"datatable(u:string, t:datetime)['a', datetime(2020-01-01 00:10), 'a', datetime(2020-01-01 00:20), 'a', datetime(2020-01-01 00:50), 'b', datetime(2020-01-01 01:00), 'b', datetime(2020-01-02)] | evaluate session_count(u, t, datetime(2020-01-01), datetime(2020-01-01 12:00), 1h, 30m) | sort by t asc", `[["2020-01-01T00:00:00Z",2],["2020-01-01T01:00:00Z",1]]`},
+		{"people | top-nested 1 of city with others = 'elsewhere' by n = count() | sort by n, city asc", `[["Oslo",2],["elsewhere",2]]`},
+		{"people | top-nested 9 of city with others = 'elsewhere' by count() | count", `[[3]]`},
+		{"people | top-nested 1 of age with others = -1 by max(name) | sort by age", `[[30,"Dan"],[-1,"Cid"]]`},
 		{"people | where name == \"O'Hara\" or name == 'Ann' | project toupper(name), substring(name, 1), indexof(name, 'n'), reverse(name)", `[["ANN","nn",1,"nnA"]]`},
 	})
 }

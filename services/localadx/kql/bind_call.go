@@ -267,9 +267,18 @@ func paramCost(p scalar.Param, a *expr) (int, bool) {
 	case a.typ == value.Bool && p.Type.Numeric():
 		return 9, true
 	case a.typ == value.String && (p.Type == value.Datetime || p.Type == value.Timespan || p.Type == value.GUID):
-		return 9, a.isConst || p.Type == value.GUID
+		return 9, p.Type == value.GUID || isLiteralOf(a, p.Type)
 	}
 	return 0, false
+}
+
+// isLiteralOf reports whether a string constant reads as a value of a type.
+func isLiteralOf(a *expr, t Type) bool {
+	if !a.isConst {
+		return false
+	}
+	converted, ok := foldConversion(a, t)
+	return ok && converted.konst != nil
 }
 
 // apply writes a call of an overload.

@@ -12,8 +12,8 @@ func (b *binder) topNested(rel *relation, op topNestedOp, s *scope) *relation {
 	var keys []column // of the levels so far, in the source
 	var kept *relation
 	for _, level := range op.Levels {
-		if level.Others != nil {
-			b.fail(op, codeUnsupported, "top-nested: 'with others' is not supported")
+		if level.Others != nil && len(op.Levels) > 1 {
+			b.fail(op, codeUnsupported, "top-nested: 'with others' is supported for one level only")
 		}
 		e := env{scope: s, rel: rel}
 		of := b.outputs([]namedExpr{level.Of}, e, newNamer(nil))[0]
@@ -25,6 +25,9 @@ func (b *binder) topNested(rel *relation, op topNestedOp, s *scope) *relation {
 		}
 		agg := b.outputs([]namedExpr{by}, e, newNamer(nil))[0]
 		kept = b.nestedLevel(source, kept, keys, of.col, agg, level, s)
+		if level.Others != nil {
+			kept = b.withOthers(source, kept, of.col, agg, level, s)
+		}
 		keys = append(keys, of.col)
 		out.cols = append(out.cols, of.col, agg.col)
 		source = source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + renamedKeys(kept.sql, keys) + ") ON " + keyMatch(keys))
@@ -84,6 +87,16 @@ func (b *binder) nestedLevel(source, above *relation, keys []column, of column, 
 		drop[i] = "k" + k.id
 	}
 	return &relation{sql: "SELECT * EXCLUDE (" + strings.Join(drop, ", ") + ") FROM (" + joined + ")"}
+}
+
+// withOthers adds the row of all that is not among the best, if there is anything. The best are worked out once: which of several equal
+// ones they are may differ the next time.
+func (b *binder) withOthers(source, kept *relation, of column, agg item, level topNestedLevel, s *scope) *relation {
+	label := b.coerce(b.scalar(level.Others, env{scope: s}), of.typ)
+	best := "best" + b.newID()
+	rest := "SELECT * FROM (" + source.sql + ") ANTI JOIN (" + renamedKeys("SELECT * FROM "+best, []column{of}) + ") ON " + keyMatch([]column{of})
+	others := "SELECT " + label.sql + ", " + agg.sql + " FROM (" + rest + ") HAVING count(*) > 0"
+	return kept.with("WITH " + best + " AS MATERIALIZED (" + kept.sql + ") SELECT " + of.id + ", " + agg.col.id + " FROM " + best + " UNION ALL " + others)
 }
 
 // reduce binds reduce by: it is refused, because its clustering is not documented.

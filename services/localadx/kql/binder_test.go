@@ -127,6 +127,8 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"print decimal(1.00000000001)", "SEM0001", "A decimal with more than 10 digits"},
 		{"print strlen(text = 'a')", "SEM0219", "do not take arguments by name"},
 		{"T | summarize arg_max(a, x = s)", "SEM0219", "do not take arguments by name"},
+		{"print abs('abc')", "SEM0219", "abs(): the arguments (string) have wrong types"},
+		{"print hourofday('noon')", "SEM0219", "hourofday(): the arguments (string) have wrong types"},
 		{"T; T", "SEM0001", "More than one query"},
 		{"let x = 1;", "SYN0002", "no expression"},
 	} {
