@@ -171,6 +171,39 @@ func TestASecretIsKeptWhenItsMaskComesBack(t *testing.T) {
 	})
 }
 
+func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
+	b := newBoard()
+	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1")
+	b.failNext("a-0", errors.New("asking http://me:canary%21@registry: 401 for canary!"))
+	const registry = "http://me:canary%21@registry:8081,http://other:1"
+	create(t, w, "a", "registry", registry)
+	awaitStates(t, w, "a", "RUNNING FAILED")
+	got, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"})
+	if err != nil || got.Connector.Config["registry"] != "http://me:********@registry:8081,http://other:1" {
+		t.Fatalf("%v %v", got, err)
+	}
+	if s, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: "a"}); err != nil || strings.Contains(s.String(), "canary") || !strings.Contains(s.String(), "401") {
+		t.Errorf("%v %v", s, err)
+	}
+	changed := got.Connector.Config
+	changed["batch.size"] = "6"
+	if _, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the task has the password and the new size", func() error {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if seen := b.seen["a-0"]; seen["batch.size"] != "6" || seen["registry"] != registry {
+			return fmt.Errorf("%v", seen)
+		}
+		return nil
+	})
+	changed["registry"] = "http://me:********@elsewhere:1"
+	if _, err := w.UpdateConnectorConfig(t.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: "a", Config: changed}); err == nil || !strings.Contains(err.Error(), "mask") {
+		t.Errorf("a mask in another URL: %v", err)
+	}
+}
+
 func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 	b := newBoard()
 	references := func(c *connector.WorkerConfig) {

@@ -140,7 +140,7 @@ func withName(config map[string]string, name string) map[string]string {
 // secretValues are texts that must not be shown.
 type secretValues []string
 
-// secretsOf finds the values of secret keys and everything behind a reference. Very short ones are left out: replacing
+// secretsOf finds the values of secret keys, passwords within URLs, and everything behind a reference. Very short ones are left out: replacing
 // them would garble every text and hide nothing.
 func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) secretValues {
 	const shortest = 4
@@ -149,6 +149,11 @@ func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) sec
 		referred := given[key] != value && key != "name"
 		if (referred || keys.Secret(key)) && len(value) >= shortest {
 			secrets = append(secrets, value)
+		}
+		for _, password := range urlPasswords(value) {
+			if len(password) >= shortest {
+				secrets = append(secrets, password)
+			}
 		}
 	}
 	return secrets

@@ -44,8 +44,10 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	result := validated{config: full}
 	var wrong []catalogue.Problem
 	result.values, result.warnings, wrong = plugin.Catalogue.ParseResolved(full, resolved)
+	secrets := secretsOf(plugin.Catalogue, full, resolved)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
+			problem.Message = secrets.scrub(problem.Message) // which quotes the value, and a URL in it its password
 			problems = append(problems, problem)
 		}
 	}
@@ -56,7 +58,6 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	tasks, err := plugin.Tasks(result.values)
 	switch {
 	case err != nil:
-		secrets := secretsOf(plugin.Catalogue, full, resolved)
 		for _, problem := range problemsOf(plugin.Catalogue, err) {
 			result.problems = append(result.problems, catalogue.Problem{Key: problem.Key, Message: secrets.scrub(problem.Message)})
 		}

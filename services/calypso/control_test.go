@@ -19,6 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
 )
@@ -71,7 +75,8 @@ func lacksCanary(t *testing.T, what, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, canary) {
-			t.Errorf("%s holds the secret: %.400s", what, line)
+			at := strings.Index(line, canary)
+			t.Errorf("%s holds the secret: %s", what, line[max(0, at-200):min(len(line), at+200)])
 			return
 		}
 	}
@@ -472,6 +477,7 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 		// Where people put secrets though the catalogue does not know the key.
 		maps.Copy(config, map[string]string{
 			"value.converter.basic.auth.user.info":    "user:" + canary,
+			"value.converter.schema.registry.url":     "http://user:" + canary + "@127.0.0.1:1",
 			"producer.override.sasl.jaas.config":      `org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="` + canary + `";`,
 			"misc.deadletterqueue.sasl.password":      canary,
 			"my.own.token":                            canary,
@@ -481,6 +487,12 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 		ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", config)
 		ask(http.MethodPut, "/connectors/secret-"+short+"/config", config)
 		ask(http.MethodPost, "/v1/plugins/"+short+":validate", map[string]any{"config": config})
+		for _, key := range []string{"database.hostname", "kusto.url", "topics", "slot.name"} { // a URL where none belongs
+			wrong := maps.Clone(config)
+			wrong[key] = "postgres://user:" + canary + "@127.0.0.1/db"
+			ask(http.MethodPut, "/connector-plugins/"+short+"/config/validate", wrong)
+			ask(http.MethodPut, "/connectors/secret-url/config", wrong)
+		}
 		ask(http.MethodPut, "/connectors/secret-"+short+"/config", map[string]string{"connector.class": class, "database.password": canary, "aad.auth.appkey": canary})
 	}
 	if given < 3 {
@@ -520,5 +532,36 @@ func answersHoldNoSecret(t *testing.T, s *Settings) {
 	}
 	if strings.Contains(ask(http.MethodGet, "/connectors/failing/config", nil), "wrong") {
 		t.Error("a part of a password is shown")
+	}
+	topicsHoldNoSecret(t, s)
+}
+
+// topicsHoldNoSecret reads every topic but that of the configurations, which is where secrets are kept.
+func topicsHoldNoSecret(t *testing.T, s *Settings) {
+	brokers := kgo.SeedBrokers(local(s.KafkaPort))
+	admin, err := kgo.NewClient(brokers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	topics, err := kadm.NewClient(admin).ListTopics(t.Context())
+	if err != nil || len(topics) < 4 {
+		t.Fatalf("there are %d topics, %v", len(topics), err)
+	}
+	for _, topic := range topics.Names() {
+		if topic == "calypso-configs" {
+			continue
+		}
+		err := connector.ReadTopic(t.Context(), func(options ...kgo.Opt) (*kgo.Client, error) {
+			return kgo.NewClient(append(options, brokers)...)
+		}, topic, func(r *kgo.Record) {
+			lacksCanary(t, "topic "+topic, string(r.Key)+string(r.Value))
+			for _, h := range r.Headers {
+				lacksCanary(t, "a header in topic "+topic, string(h.Value))
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
