@@ -45,7 +45,8 @@ type Telemetry struct {
 	// cdc_build_info{version}.
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
-	// Level is the least level that Logger writes; it may be changed at any time.
+	// Level is the least level that Logger writes: that of the variable LOG_LEVEL (debug, info, warn, error), else info. It may be
+	// changed at any time.
 	Level *slog.LevelVar
 
 	gatherers prometheus.Gatherers
@@ -57,16 +58,11 @@ type Option func(*options)
 
 type options struct {
 	logOutput io.Writer
-	logLevel  slog.Level
 	spans     sdktrace.SpanProcessor
 }
 
 // WithLogOutput sends log lines to w instead of standard error.
 func WithLogOutput(w io.Writer) Option { return func(o *options) { o.logOutput = w } }
-
-// WithLogLevel sets the least level that is logged. The default is the variable LOG_LEVEL (debug, info, warn, error),
-// else info.
-func WithLogLevel(l slog.Level) Option { return func(o *options) { o.logLevel = l } }
 
 // WithSpanProcessor records every span into p, besides what OTEL_* variables ask for. Tests use it.
 func WithSpanProcessor(p sdktrace.SpanProcessor) Option { return func(o *options) { o.spans = p } }
@@ -74,12 +70,12 @@ func WithSpanProcessor(p sdktrace.SpanProcessor) Option { return func(o *options
 // Start sets up the telemetry of the service called service ("capture") in the given version. An error means that an
 // OTEL_* variable has a value that cannot be used; it names the variable's exporter.
 func Start(ctx context.Context, service, version string, opts ...Option) (*Telemetry, error) {
-	o := options{logOutput: os.Stderr, logLevel: levelFromEnvironment()}
+	o := options{logOutput: os.Stderr}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	t := &Telemetry{Level: new(slog.LevelVar)}
-	t.Level.Set(o.logLevel)
+	t.Level.Set(levelFromEnvironment())
 	t.Logger = NewLogger(o.logOutput, t.Level).With("service", service)
 
 	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification

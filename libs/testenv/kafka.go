@@ -165,9 +165,6 @@ func (k *Kafka) Stop() error {
 // Kill ends Apache Kafka as kill -9 does and keeps its data.
 func (k *Kafka) Kill() { k.process.Kill() }
 
-// Process is Apache Kafka's process; nil for the in-memory broker.
-func (k *Kafka) Process() *Process { return k.process }
-
 // Close ends the broker and removes its data.
 func (k *Kafka) Close() error {
 	if k.fake != nil {

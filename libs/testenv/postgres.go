@@ -179,9 +179,6 @@ const (
 	Immediate = syscall.SIGQUIT
 )
 
-// Log returns the server's log.
-func (p *Postgres) Log() string { return p.process.Log() }
-
 // Close stops the cluster and removes its data.
 func (p *Postgres) Close() error {
 	if p.process != nil {

@@ -136,9 +136,6 @@ func (p *Process) Tail(n int) string {
 // PeakRSS is the largest resident set so far in bytes (VmHWM of /proc).
 func (p *Process) PeakRSS() (int64, error) { return p.statusBytes("VmHWM:") }
 
-// RSS is the resident set in bytes (VmRSS of /proc).
-func (p *Process) RSS() (int64, error) { return p.statusBytes("VmRSS:") }
-
 // ResetPeakRSS makes PeakRSS start again from the present resident set (proc(5), clear_refs 5).
 func (p *Process) ResetPeakRSS() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte("5"), 0)

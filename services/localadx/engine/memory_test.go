@@ -1,16 +1,13 @@
 package engine_test
 
-import (
-	"context"
-	"testing"
-
-	"github.com/calypso-cdc/calypso/services/localadx/engine"
-)
+import "testing"
 
 func TestAQueryThatNeedsMoreMemoryThanAllowedFails(t *testing.T) {
 	h := newHarness(t)
-	if err := engine.Configure(context.Background(), h.db, engine.Settings{MemoryBytes: 16 << 20, Threads: 1, TempDir: t.TempDir()}); err != nil {
-		t.Fatal(err)
+	for _, setting := range []string{"memory_limit = '16MB'", "threads = 1", "temp_directory = '" + t.TempDir() + "'"} {
+		if _, err := h.db.Exec("SET GLOBAL " + setting); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, _, err := h.query("range x from 1 to 1500000 step 1 | summarize make_list(x) | project array_length(list_x)"); err == nil {
 		t.Error("no error")
