@@ -99,6 +99,8 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"people | top-nested 1 of city with others = 'elsewhere' by n = count() | sort by n, city asc", `[["Oslo",2],["elsewhere",2]]`},
 		{"people | top-nested 9 of city with others = 'elsewhere' by count() | count", `[[3]]`},
 		{"people | top-nested 1 of age with others = -1 by max(name) | sort by age", `[[30,"Dan"],[-1,"Cid"]]`},
+		{"find in (people, events) where name == 'Ann' and isnotnull(name) project name, age, at:string | sort by at asc", `[["union_arg0","Ann",30,""],["union_arg1","Ann",null,"01:00:00"],["union_arg1","Ann",null,"02:00:00"]]`},
+		{"find withsource=t in (people, events) where age == 25 or city in ('Rome') project name | sort by name asc", `[["union_arg0","Bob"],["union_arg0","Cid"]]`},
 		{"people | where name == \"O'Hara\" or name == 'Ann' | project toupper(name), substring(name, 1), indexof(name, 'n'), reverse(name)", `[["ANN","nn",1,"nnA"]]`},
 	})
 }

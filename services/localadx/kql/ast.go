@@ -314,6 +314,14 @@ type (
 		Tables        []node
 		CaseSensitive bool
 	}
+	// findOp is find in (Tables) where X project Columns; a column without a type has that of the tables.
+	findOp struct {
+		span
+		WithSource string
+		Tables     []node // none: all
+		X          node
+		Columns    []columnDef
+	}
 	reduceOp struct {
 		span
 		By         node

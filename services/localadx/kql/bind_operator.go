@@ -102,6 +102,8 @@ func (b *binder) operator(rel *relation, op operator, s *scope) *relation {
 		return b.sample(rel, op, s)
 	case searchOp:
 		return b.search(rel, op, s)
+	case findOp:
+		return b.find(op, s)
 	case reduceOp:
 		return b.reduce(rel, op, s)
 	case topHittersOp:

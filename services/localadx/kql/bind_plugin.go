@@ -144,6 +144,15 @@ func markColumns(x node, rel *relation, used map[string]bool) {
 	case indexNode:
 		markColumns(x.X, rel, used)
 		markColumns(x.Index, rel, used)
+	case inNode:
+		markColumns(x.X, rel, used)
+		for _, el := range x.List {
+			markColumns(el, rel, used)
+		}
+	case betweenNode:
+		markColumns(x.X, rel, used)
+		markColumns(x.Low, rel, used)
+		markColumns(x.High, rel, used)
 	}
 }
 

@@ -78,6 +78,7 @@ func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 		{"Above(3) | project a", "a:long"},
 		{"T | project-rename q = a | project-keep q, s | project-reorder s", "s:string, q:long"},
 		{"T | top-nested 2 of s by n = count(), top-nested 1 of i by max(a)", "s:string, n:long, i:int, aggregated_i:long"},
+		{"find in (T) where a == 1 project s, a:string", "source_:string, s:string, a:string"},
 		{"T | project array_sort_asc(d), x = 1", "Column1:dynamic, x:long"},
 		{"T | summarize hll(s), hll_if(s, b), tdigest(a), hll_merge(d), tdigest_merge(d)", "hll_s:dynamic, hll_if_s:dynamic, tdigest_a:dynamic, hll_merge_d:dynamic, merge_tdigests_d:dynamic"},
 		{"T | project dcount_hll(d), hll_merge(d, d), percentile_tdigest(d, 5), x = percentile_tdigest(d, 5, typeof(long))", "dcount_hll_d:long, hll_merged_result:dynamic, percentile_tdigest_d:dynamic, x:long"},
@@ -129,6 +130,9 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"T | summarize arg_max(a, x = s)", "SEM0219", "do not take arguments by name"},
 		{"print abs('abc')", "SEM0219", "abs(): the arguments (string) have wrong types"},
 		{"print hourofday('noon')", "SEM0219", "hourofday(): the arguments (string) have wrong types"},
+		{"find in (T) where a == 1 project a, nope", "SEM0100", "find: Failed to resolve column named 'nope'"},
+		{"find in (T) where nope == 1 project a", "SEM0100", "find: no table has a column that the predicate names"},
+		{"find in (T) where 'x' project a", "SEM0001", "find: a search for a term"},
 		{"T; T", "SEM0001", "More than one query"},
 		{"let x = 1;", "SYN0002", "no expression"},
 	} {

@@ -109,7 +109,7 @@ func (p *parser) operator() operator {
 var operatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
 	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand", "mv-apply", "parse",
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
-	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "consume"}
+	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume"}
 
 // endsOperator reports whether the current token ends an operator.
 func (p *parser) endsOperator() bool {
@@ -512,17 +512,50 @@ func (p *parser) partition(start int) operator {
 func (p *parser) search(start int) searchOp {
 	op := searchOp{}
 	op.CaseSensitive = p.properties("kind")["kind"] == "case_sensitive"
-	if p.acceptName("in") {
-		p.expectPunct("(")
-		for {
-			op.Tables = append(op.Tables, p.primaryPattern())
-			if !p.acceptPunct(",") {
-				break
-			}
-		}
-		p.expectPunct(")")
-	}
+	op.Tables = p.inTables()
 	op.X = p.expr()
+	op.span = p.from(start)
+	return op
+}
+
+// inTables reads in (T, U*), if it is there.
+func (p *parser) inTables() []node {
+	if !p.acceptName("in") {
+		return nil
+	}
+	p.expectPunct("(")
+	var tables []node
+	for {
+		tables = append(tables, p.primaryPattern())
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
+	p.expectPunct(")")
+	return tables
+}
+
+func (p *parser) find(start int) findOp {
+	op := findOp{WithSource: "source_"}
+	if name, ok := p.properties("withsource")["withsource"]; ok {
+		op.WithSource = name
+	}
+	op.Tables = p.inTables()
+	p.acceptName("where")
+	op.X = p.expr()
+	if !p.acceptName("project") {
+		p.failHint("name the columns: find … where … project a, b", "The form of find that chooses the columns itself is not supported")
+	}
+	for {
+		def := columnDef{Name: p.identifier("a column name")}
+		if p.acceptPunct(":") {
+			def.Type = p.typeName()
+		}
+		op.Columns = append(op.Columns, def)
+		if !p.acceptPunct(",") {
+			break
+		}
+	}
 	op.span = p.from(start)
 	return op
 }

@@ -413,13 +413,19 @@ func (p *parser) source() node {
 				op := p.union(start)
 				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
 			}
+		case "find":
+			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
+				p.advance()
+				op := p.find(start)
+				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
+			}
 		case "search":
 			if next.Text != "=" && next.Text != "|" {
 				p.advance()
 				op := p.search(start)
 				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
 			}
-		case "find", "evaluate", "externaldata", "external_data":
+		case "evaluate", "externaldata", "external_data":
 			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
 				if p.tok.Text == "evaluate" {
 					p.advance()
