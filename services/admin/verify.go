@@ -110,10 +110,10 @@ func choose(tables []*tablev1.Table, q *adminv1.VerifyPipelineRequest) ([]*table
 		return tables, nil
 	}
 	var chosen []*tablev1.Table
-	for _, name := range q.Tables {
+	for at, name := range q.Tables {
 		i := slices.IndexFunc(tables, func(t *tablev1.Table) bool { return t.Name == name })
 		if i < 0 {
-			return nil, rpc.Error(codes.NotFound, "TABLE_NOT_FOUND", fmt.Sprintf("Table %.300s is not captured by %s", name, q.Source))
+			return nil, rpc.Error(codes.NotFound, "TABLE_NOT_FOUND", fmt.Sprintf("tables[%d]: %s captures no table %.300q", at, q.Source, name))
 		}
 		chosen = append(chosen, tables[i])
 	}

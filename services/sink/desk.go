@@ -1,13 +1,13 @@
 package sink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -23,6 +23,14 @@ const (
 	maxLetters     = 1000
 	// maxShown is how many bytes of letters an answer has, which must stay below the 4 MiB that clients take.
 	maxShown = 2 << 20
+)
+
+// Reasons of errors about dead letters, for google.rpc.ErrorInfo.
+const (
+	reasonNoTopic    = "NO_DEAD_LETTER_TOPIC"
+	reasonUnusable   = "CONNECTOR_UNUSABLE"
+	reasonUnread     = "DEAD_LETTERS_UNREADABLE"
+	reasonUnfinished = "REPLAY_UNFINISHED"
 )
 
 // desk is a task that is not run: what it takes to read and ingest dead letters, on whichever worker is asked.
@@ -45,17 +53,17 @@ func (s *Service) open(ctx context.Context, connector string) (_ *desk, err erro
 	}
 	t, err := newTask(env, values, s.options)
 	if err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
 	}
 	if t.s.deadTopic == "" {
-		return nil, status.Errorf(codes.FailedPrecondition, "sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector)
+		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector))
 	}
 	if t.client, err = kusto.New(t.s.kusto); err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
 	}
 	t.tables = &tables{task: t, byTopic: map[string]*target{}}
 	if t.letters, err = openLetters(ctx, t); err != nil {
-		return nil, status.Error(codes.Unavailable, errors.Join(err, t.client.Close()).Error())
+		return nil, rpc.Error(codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()).Error())
 	}
 	return &desk{task: t}, nil
 }
@@ -65,6 +73,12 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 	if _, _, ok := parseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
 		return nil, rpc.InvalidField("page_token", "page_token is none that an answer had")
 	}
+	if n := r.GetPageSize(); n < 0 || n > maxLetters {
+		return nil, rpc.InvalidField("page_size", fmt.Sprintf("page_size is %d, want 1 to %d", n, maxLetters))
+	}
+	if err := checkFilter(r.GetFilter()); err != nil {
+		return nil, err
+	}
 	d, err := s.open(ctx, r.GetConnector())
 	if err != nil {
 		return nil, err
@@ -72,19 +86,15 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 	defer d.close()
 	found, _, err := d.letters.read(ctx, r.GetFilter())
 	if err != nil {
-		return nil, status.Error(codes.Unavailable, err.Error())
+		return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
 	}
 	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: count(found)}
 	page := found
 	if r.GetPageToken() != "" {
 		page = slices.DeleteFunc(slices.Clone(found), func(one letter) bool { return compareIDs(one.id, r.GetPageToken()) <= 0 })
 	}
-	size := int(r.GetPageSize())
-	if size <= 0 {
-		size = defaultLetters
-	}
-	if out.Letters, err = d.show(page, min(size, maxLetters)); err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	if out.Letters, err = d.show(page, cmp.Or(int(r.GetPageSize()), defaultLetters)); err != nil {
+		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
 	}
 	if n := len(out.Letters); n < len(page) {
 		out.NextPageToken = page[n-1].id
@@ -118,11 +128,11 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 	}
 	done, refused, err := d.replay(ctx, found)
 	if err != nil {
-		return nil, status.Error(codeOf(err), fmt.Sprintf("%d letters were replayed and %d refused, the others are as they were; replay them again: %v", done, len(refused), err))
+		return nil, rpc.Error(codeOf(err), reasonUnfinished, fmt.Sprintf("%d letters were replayed and %d refused, the others are as they were; replay them again: %v", done, len(refused), err))
 	}
 	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
 	if out.Refused, err = d.show(refused, maxLetters); err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
 	}
 	return out, nil
 }
@@ -154,7 +164,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 		changed.Value = e.GetValue()
 		to, err := d.target(ctx, changed.Topic)
 		if err != nil {
-			return status.Error(codeOf(err), err.Error())
+			return rpc.Error(codeOf(err), reasonUnusable, err.Error())
 		}
 		b := &batch{}
 		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed, &d.zippers)
@@ -178,16 +188,16 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 	defer d.close()
 	known, err := d.letters.marks(ctx)
 	if err != nil {
-		return nil, status.Error(codes.Unavailable, err.Error())
+		return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
 	}
 	for _, one := range found {
 		if known.Open(one.id) != nil {
-			return nil, status.Errorf(codes.FailedPrecondition, "a replay of letter %s has not ended, and its row may be in the table: replay it again, and discard it if it is refused", one.id)
+			return nil, rpc.Error(codes.FailedPrecondition, reasonUnfinished, fmt.Sprintf("a replay of letter %s has not ended, and its row may be in the table: replay it again, and discard it if it is refused", one.id))
 		}
 	}
 	if len(found) > 0 {
 		if err := d.letters.markDone(ctx, found, "discarded"); err != nil {
-			return nil, status.Error(codes.Unavailable, err.Error())
+			return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
 		}
 	}
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(found))}, nil
@@ -197,7 +207,10 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLetterFilter, all bool) (*desk, []letter, error) {
 	filtered := len(f.GetIds()) > 0 || f.GetTopic() != "" || f.GetReason() != "" || f.GetClass() != 0
 	if filtered == all {
-		return nil, nil, status.Error(codes.InvalidArgument, "choose letters by a filter, or set all without a filter")
+		return nil, nil, rpc.InvalidField("filter", "choose letters by a filter, or set all without a filter")
+	}
+	if err := checkFilter(f); err != nil {
+		return nil, nil, err
 	}
 	d, err := s.open(ctx, connector)
 	if err != nil {
@@ -206,9 +219,22 @@ func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLe
 	found, _, err := d.letters.read(ctx, f)
 	if err != nil {
 		d.close()
-		return nil, nil, status.Error(codes.Unavailable, err.Error())
+		return nil, nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
 	}
 	return d, found, nil
+}
+
+// checkFilter refuses what no letter can match.
+func checkFilter(f *sinkv1.DeadLetterFilter) error {
+	for i, id := range f.GetIds() {
+		if _, _, ok := parseID(id); !ok {
+			return rpc.InvalidField(fmt.Sprintf("filter.ids[%d]", i), fmt.Sprintf("filter.ids[%d] is %.100q, want partition and offset in the dead letter topic, such as 0/17", i, id))
+		}
+	}
+	if _, known := sinkv1.DeadLetterClass_name[int32(f.GetClass())]; !known {
+		return rpc.InvalidField("filter.class", fmt.Sprintf("filter.class is %d, which is no class", f.GetClass()))
+	}
+	return nil
 }
 
 // show gives as many letters as an answer may have, n at most.

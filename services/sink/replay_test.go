@@ -185,8 +185,17 @@ func TestALetterSaysWhyItCouldNotGoOnAndWhatItHolds(t *testing.T) {
 	if !slices.Equal(pages, []int64{0, 1, 2, 3}) {
 		t.Errorf("the pages have the offsets %v", pages)
 	}
-	if _, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name, PageToken: "x"}); status.Code(err) != codes.InvalidArgument {
-		t.Errorf("a page token that is none: %v", err)
+	for field, r := range map[string]*sinkv1.ListDeadLettersRequest{
+		"page_token":    {PageToken: "x"},
+		"page_size":     {PageSize: -1},
+		"filter.ids[1]": {Filter: &sinkv1.DeadLetterFilter{Ids: []string{"0/1", "1"}}},
+		"filter.class":  {Filter: &sinkv1.DeadLetterFilter{Class: 99}},
+	} {
+		r.Connector = s.name
+		_, err := service.ListDeadLetters(t.Context(), r)
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(fmt.Sprint(status.Convert(err).Details()), `"`+field+`"`) {
+			t.Errorf("%s: %v", field, err)
+		}
 	}
 }
 

@@ -34,7 +34,8 @@ const (
 //
 // SinkService shows how far each sink connector is. A worker answers for its own tasks only; admin asks every worker and answers for
 // the fleet, leaving out workers that it cannot reach. Calls about dead letters are taken by any worker, whether or not the
-// connector runs.
+// connector runs. Errors carry google.rpc.ErrorInfo with domain "calypso"; those about dead letters have the reasons REQUEST_INVALID,
+// NO_DEAD_LETTER_TOPIC, DEAD_LETTERS_UNREADABLE, CONNECTOR_UNUSABLE, REPLAY_UNFINISHED.
 type SinkServiceClient interface {
 	// GetSink returns the state of one sink connector: on a worker of the tasks that run there, NOT_FOUND if none does; on admin
 	// of all its tasks.
@@ -120,7 +121,8 @@ func (c *sinkServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardD
 //
 // SinkService shows how far each sink connector is. A worker answers for its own tasks only; admin asks every worker and answers for
 // the fleet, leaving out workers that it cannot reach. Calls about dead letters are taken by any worker, whether or not the
-// connector runs.
+// connector runs. Errors carry google.rpc.ErrorInfo with domain "calypso"; those about dead letters have the reasons REQUEST_INVALID,
+// NO_DEAD_LETTER_TOPIC, DEAD_LETTERS_UNREADABLE, CONNECTOR_UNUSABLE, REPLAY_UNFINISHED.
 type SinkServiceServer interface {
 	// GetSink returns the state of one sink connector: on a worker of the tasks that run there, NOT_FOUND if none does; on admin
 	// of all its tasks.
