@@ -41,7 +41,7 @@ var faults = []fault{
 			c["database.user"], c["database.password"], c["slot.name"] = "reader", "reader", "reader"
 		}},
 	{name: "a slot that another reads", arrange: takenSlot, source: set("slot.name", "taken"), words: []string{"taken", "slot.name"}},
-	{name: "an output plugin that is not installed", source: set("plugin.name", "nonsense"), words: []string{"plugin.name", "nonsense"}},
+	{name: "an output plugin that is not installed", source: set("plugin.name", "nonsense"), words: []string{"plugin.name", "must be one of pgoutput"}},
 	{name: "an unknown target table", sink: mapping("Ordes", "OrdersEventMapping"), words: []string{"Ordes", ".create table"}},
 	{name: "an unknown mapping", sink: mapping("Orders", "Nothing"), words: []string{"Nothing", "mapping"}},
 	{name: "a mapping list that is no list", sink: set("kusto.tables.topics.mapping", "[{'topic'"), words: []string{"kusto.tables.topics.mapping"}},

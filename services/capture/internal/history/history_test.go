@@ -217,6 +217,14 @@ func TestAnyHistoryIsReadAsItWasWritten(t *testing.T) {
 			at++
 			name := rapid.SampledFrom([]string{"public.t", "public.u"}).Draw(t, "table")
 			d := Description{OID: 1, ReplicaIdentity: "DEFAULT", Columns: rapid.SliceOfNDistinct(column, 1, 3, func(c Column) string { return c.Name }).Draw(t, "columns")}
+			numbers := map[int16]bool{}
+			for i := range d.Columns { // no two columns of a table have one number (pg_attribute.attnum); 0 is one that is not known
+				if n := &d.Columns[i].Number; numbers[*n] {
+					*n = 0
+				} else {
+					numbers[*n] = true
+				}
+			}
 			v, fresh := live.Observe(name, d, point(at, 1))
 			if last := live.Latest(name); last != v {
 				t.Fatalf("the version observed is not the last")
