@@ -215,6 +215,26 @@ func (p *Postgres) Exec(ctx context.Context, database, sql string) error {
 	return nil
 }
 
+// Streaming says why nobody streams from a slot; nil if somebody does. A slot in use is not enough: it is in use also while it is
+// created, before a connector's snapshot, and what is committed then comes as a row of the snapshot and not as a change.
+func (p *Postgres) Streaming(ctx context.Context, slot string) error {
+	c, err := pgx.Connect(ctx, p.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	var streams bool
+	err = c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+		WHERE s.slot_name = $1 AND r.state IN ('catchup', 'streaming'))`, slot).Scan(&streams)
+	if err == nil && !streams {
+		err = errors.New("nobody streams from it")
+	}
+	if err != nil {
+		return fmt.Errorf("look for the stream of slot %s: %w", slot, err)
+	}
+	return nil
+}
+
 // RunPostgres is StartPostgres for a test.
 func RunPostgres(t testing.TB, cfg PostgresConfig) *Postgres {
 	t.Helper()

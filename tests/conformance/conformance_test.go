@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -142,17 +140,8 @@ func (c *testCase) psql(t *testing.T, file string) {
 }
 
 func (c *testCase) streaming(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, c.stack.Postgres.URL(c.id))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	var active bool
-	if err := conn.QueryRow(ctx, "select active from pg_replication_slots where slot_name = $1", c.id).Scan(&active); err != nil {
-		return fmt.Errorf("look for slot %s: %w", c.id, errors.Join(err, c.connect.Running(ctx, c.id)))
-	}
-	if !active {
-		return errors.New("the slot exists and nobody reads it")
+	if err := c.stack.Postgres.Streaming(ctx, c.id); err != nil {
+		return errors.Join(err, c.connect.Running(ctx, c.id))
 	}
 	return nil
 }
