@@ -102,7 +102,10 @@ func (m *Marks) close(id string) {
 	}
 	delete(m.open, id)
 	for _, letter := range b.Letters {
-		delete(m.byLetter, letter)
+		// The letter may be in a later batch by now: of several deletions of one batch, compaction leaves the last.
+		if m.byLetter[letter] == b {
+			delete(m.byLetter, letter)
+		}
 	}
 }
 
