@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// partsFile lists the transformations, predicates and converters that connectors run, with their keys: what Kafka Connect 4.3.1
-// and Debezium 3.6.3 say of them, without keys that have no effect here.
+// partsFile lists the transformations, predicates and converters that connectors run, with their keys: those of Kafka Connect 4.3.1
+// and Debezium 3.6.3, described in our words, without keys that have no effect here.
 //
 //go:embed parts.json
 var partsFile []byte
