@@ -1,7 +1,7 @@
 // Package pgserver runs a PostgreSQL server of our own as a child process, from the machine's server binaries.
 //
-// Model. Start makes the data directory if it is new (initdb), starts the server on loopback with wal_level=logical, and
-// returns when it takes connections. Stop shuts it down; the data stays, and Start goes on from there. The server is in a
+// Model. Start makes the data directory if it is new (initdb), starts the server on loopback with wal_level=logical and
+// the output plugins of connectors allowed, and returns when it takes connections. Stop shuts it down; the data stays, and Start goes on from there. The server is in a
 // process group of its own, so that Ctrl-C in a terminal reaches only its parent, which stops it in order; on Linux it
 // also stops when its parent dies.
 //
@@ -115,7 +115,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	if err := s.run(); err != nil {
+	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.await(ctx); err != nil {
@@ -186,11 +186,18 @@ func (s *Server) passwordFile() (string, error) {
 	return file.Name(), nil
 }
 
-func (s *Server) run() error {
+func (s *Server) run(ctx context.Context) error {
 	args := []string{"-D", s.config.Dir, "-p", strconv.Itoa(s.config.Port), "-c", "listen_addresses=127.0.0.1",
 		// No socket: its usual folder belongs to the machine's own server.
 		"-c", "unix_socket_directories="}
 	settings := map[string]string{"wal_level": "logical"}
+	list, plugins, err := AllowPlugins(ctx, s.config.Bin, s.config.Dir)
+	if err != nil {
+		return err
+	}
+	if list != "" {
+		settings[list] = plugins
+	}
 	for name, value := range s.config.Settings {
 		settings[name] = value
 	}

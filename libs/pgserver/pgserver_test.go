@@ -99,3 +99,50 @@ func TestAFolderThatTheServersUserCannotEnterIsRefused(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// plugin makes (until its connection ends) a slot of an output plugin, which a server may refuse or not have.
+func plugin(t *testing.T, s *pgserver.Server, name string) error {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "SELECT pg_create_logical_replication_slot('probe', $1, true)", name)
+	return err
+}
+
+func TestConnectorsMayUseTheirPluginsBesidesThoseThatTheConfigurationAllows(t *testing.T) {
+	cfg := config(t)
+	s := start(t, cfg)
+	for _, name := range []string{"pgoutput", "test_decoding", "wal2json", "decoderbufs"} {
+		// 58P01: the machine has no such plugin.
+		if err := plugin(t, s, name); err != nil && !strings.Contains(err.Error(), "58P01") {
+			t.Errorf("%s is refused: %v", name, err)
+		}
+	}
+	if query(t, s, "SELECT count(*)::text FROM pg_settings WHERE name = 'output_plugin_libraries'") == "0" {
+		t.Skip("left out: the server has no list of output plugins (PostgreSQL 15.18 and older)")
+	}
+	conn, err := pgx.Connect(t.Context(), s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `ALTER SYSTEM SET output_plugin_libraries = '$libdir/my, own', pgoutput`); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, cfg)
+	if list := query(t, s, "SHOW output_plugin_libraries"); list != `"$libdir/my, own", pgoutput, wal2json, decoderbufs` {
+		t.Errorf("the list is %s", list)
+	}
+	if err := plugin(t, s, "test_decoding"); err == nil {
+		t.Error("a plugin that the configuration leaves out is allowed")
+	}
+	if err := plugin(t, s, "wal2json"); err != nil && !strings.Contains(err.Error(), "58P01") {
+		t.Errorf("wal2json is refused: %v", err)
+	}
+}

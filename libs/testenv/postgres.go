@@ -19,7 +19,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 )
 
-// PostgresConfig says how to run a PostgreSQL cluster. The zero value is a cluster ready for logical replication.
+// PostgresConfig says how to run a PostgreSQL cluster. The zero value is a cluster ready for logical replication with any plugin.
 type PostgresConfig struct {
 	// Settings are added to postgresql.conf, one "name = value" each; the last of a name wins.
 	Settings []string
@@ -112,6 +112,14 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+	list, allowed, err := pgserver.AllowPlugins(ctx, p.Bin, p.Dir)
+	if err != nil {
+		return err
+	}
+	var plugins []string
+	if list != "" {
+		plugins = []string{fmt.Sprintf("%s = '%s'", list, allowed)}
+	}
 	settings := append([]string{
 		"listen_addresses = '127.0.0.1'",
 		"unix_socket_directories = '.'",
@@ -123,7 +131,8 @@ func (p *Postgres) init(ctx context.Context, cfg PostgresConfig) error {
 		"full_page_writes = off",
 		"timezone = 'UTC'",
 		"log_timezone = 'UTC'",
-	}, cfg.Settings...)
+	}, plugins...)
+	settings = append(settings, cfg.Settings...)
 	f, err := os.OpenFile(filepath.Join(p.Dir, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("open postgresql.conf: %w", err)
