@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
 // retryInterval is how often the same error is logged again while a task keeps retrying.
@@ -38,7 +40,7 @@ func (r *retryReporter) report(err error) {
 	}
 	r.attempts++
 	if text := r.secrets.scrub(err.Error()); text != r.last || r.now().Sub(r.logged) >= retryInterval {
-		r.logger.Warn("trying again", "err", text, "attempts", r.attempts)
+		r.logger.Warn("trying again", "err", text, telemetry.Passing("attempts", r.attempts))
 		r.last, r.logged = text, r.now()
 	}
 }

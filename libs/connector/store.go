@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
 // store follows the config and status topics into a view, and appends to them. Every worker reads all of both topics;
@@ -227,7 +229,7 @@ func (s *store) apply(fetches kgo.Fetches) {
 			name, err = s.view.applyStatus(string(record.Key), record.Value)
 		}
 		if err != nil {
-			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "err", err)
+			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, telemetry.Passing("offset", record.Offset), "err", err)
 			return
 		}
 		if request != nil && s.failure == nil {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
 const (
@@ -161,7 +162,7 @@ func (w *Worker) readTimeline(ctx context.Context, most int, connectors []string
 				return
 			}
 			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
-				w.logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, "offset", r.Offset, "err", err)
+				w.logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, telemetry.Passing("offset", r.Offset), "err", err)
 				return
 			}
 			if events = append(events, event); len(events) > most {

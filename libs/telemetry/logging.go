@@ -17,13 +17,14 @@ const repeatInterval = 10 * time.Second
 // NewLogger returns a logger that writes one JSON object a line to w.
 //
 //   - trace_id and span_id of the context's span are added where there is one.
-//   - Of equal warnings and errors (same level, message and attributes bound by With) only one is written each ten
+//   - Of equal warnings and errors (same level, message and attributes but for Passing ones) only one is written each ten
 //     seconds; the next one says in "repeated" how many were held back.
 //   - The value of an attribute whose key names a secret (password, token, appkey, …) is masked. This is the second
 //     line of defence: values that are secret have type Secret.
 func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: maskSecrets})
-	return slog.New(traceHandler{newRepeatHandler(json, repeatInterval, time.Now)})
+	// Repetitions are found before the ids of the trace are added: these are others each time.
+	return slog.New(newRepeatHandler(traceHandler{json}, repeatInterval, time.Now))
 }
 
 // levelFromEnvironment reads LOG_LEVEL; an absent or unreadable value means info.

@@ -2,23 +2,38 @@ package telemetry
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 )
 
-// maxRepeats bounds how many different messages are watched for repetition. When it is reached the memory is cleared,
-// which lets at most that many lines through once more.
+// maxRepeats bounds how many different lines are watched for repetition, of each of which only a hash is kept. When it is
+// reached the memory is cleared, which lets at most that many lines through once more.
 const maxRepeats = 1024
 
 // repeatHandler holds back warnings and errors that were written a moment ago. Lower levels pass untouched.
+//
+// A line is a repetition if it says the same of the same: its message and all its attributes count, so that what happens to
+// another table or connector is another line. Only Passing attributes do not count.
 type repeatHandler struct {
 	next slog.Handler
-	// bound renders the attributes and groups of With: two connectors that report the same message are two messages.
+	// bound stands for the attributes and groups of With.
 	bound string
 	seen  *repeats
+}
+
+// passing is the value of an attribute that does not tell lines apart.
+type passing struct{ value slog.Value }
+
+func (p passing) LogValue() slog.Value { return p.value }
+
+// Passing is an attribute that differs from time to time although a line says the same again, as a count of attempts or a
+// position does: lines that differ in such attributes only are repetitions.
+func Passing(key string, value any) slog.Attr {
+	return slog.Any(key, passing{slog.AnyValue(value)})
 }
 
 // repeats is shared by all handlers derived from one logger.
@@ -28,8 +43,11 @@ type repeats struct {
 
 	mu sync.Mutex
 	// last is guarded by mu and has at most maxRepeats entries.
-	last map[string]*repeat
+	last map[lineID]*repeat
 }
+
+// lineID is the hash of what tells lines apart.
+type lineID [sha256.Size]byte
 
 type repeat struct {
 	written  time.Time
@@ -37,7 +55,7 @@ type repeat struct {
 }
 
 func newRepeatHandler(next slog.Handler, interval time.Duration, now func() time.Time) *repeatHandler {
-	return &repeatHandler{next: next, seen: &repeats{interval: interval, now: now, last: map[string]*repeat{}}}
+	return &repeatHandler{next: next, seen: &repeats{interval: interval, now: now, last: map[lineID]*repeat{}}}
 }
 
 func (h *repeatHandler) Enabled(ctx context.Context, l slog.Level) bool {
@@ -48,7 +66,7 @@ func (h *repeatHandler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level < slog.LevelWarn {
 		return h.next.Handle(ctx, r)
 	}
-	write, heldBack := h.seen.note(r.Level.String() + "\x00" + r.Message + "\x00" + h.bound)
+	write, heldBack := h.seen.note(h.identify(r))
 	if !write {
 		return nil
 	}
@@ -59,12 +77,36 @@ func (h *repeatHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r)
 }
 
+// identify hashes what tells a line from others.
+func (h *repeatHandler) identify(r slog.Record) (id lineID) {
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\x00%s\x00%s\x00", r.Level, r.Message, h.bound)
+	r.Attrs(func(a slog.Attr) bool {
+		identifyBy(sum, a)
+		return true
+	})
+	sum.Sum(id[:0])
+	return id
+}
+
+// identifyBy adds an attribute to what tells a line from others.
+func identifyBy(sum hash.Hash, a slog.Attr) {
+	if a.Value.Kind() == slog.KindLogValuer {
+		if _, ok := a.Value.Any().(passing); ok {
+			return
+		}
+	}
+	// The lengths keep one attribute from looking like two.
+	text := a.Value.Resolve().String()
+	fmt.Fprintf(sum, "%d:%s=%d:%s;", len(a.Key), a.Key, len(text), text)
+}
+
 // note reports whether the message is to be written now, and how many equal ones were held back since the last time.
-func (s *repeats) note(key string) (write bool, heldBack int) {
+func (s *repeats) note(line lineID) (write bool, heldBack int) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, ok := s.last[key]; ok {
+	if r, ok := s.last[line]; ok {
 		if now.Sub(r.written) < s.interval {
 			r.heldBack++
 			return false, 0
@@ -73,17 +115,17 @@ func (s *repeats) note(key string) (write bool, heldBack int) {
 	} else if len(s.last) >= maxRepeats {
 		clear(s.last)
 	}
-	s.last[key] = &repeat{written: now}
+	s.last[line] = &repeat{written: now}
 	return true, heldBack
 }
 
 func (h *repeatHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	var b strings.Builder
-	b.WriteString(h.bound)
+	sum := sha256.New()
+	sum.Write([]byte(h.bound))
 	for _, a := range attrs {
-		fmt.Fprintf(&b, "%s=%s;", a.Key, a.Value)
+		identifyBy(sum, a)
 	}
-	return &repeatHandler{next: h.next.WithAttrs(attrs), bound: b.String(), seen: h.seen}
+	return &repeatHandler{next: h.next.WithAttrs(attrs), bound: string(sum.Sum(nil)), seen: h.seen}
 }
 
 func (h *repeatHandler) WithGroup(name string) slog.Handler {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 func TestRepeatedErrorsAreWrittenOnceAnIntervalWithTheirCount(t *testing.T) {
@@ -34,9 +36,52 @@ func TestRepeatedErrorsAreWrittenOnceAnIntervalWithTheirCount(t *testing.T) {
 		t.Errorf("5 equal informations gave %d lines", n)
 	}
 	now = now.Add(11 * time.Second)
-	log.Error("connecting failed")
+	log.Error("connecting failed", "err", "refused")
 	if !strings.Contains(out.String(), "repeated=4") {
 		t.Errorf("the count of held back lines is missing: %s", out.String())
+	}
+}
+
+func TestWhatIsSaidOfOthersIsNoRepetition(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(newRepeatHandler(slog.NewTextHandler(&out, nil), time.Hour, time.Now))
+	for name, lines := range map[string]struct {
+		write func(i int)
+		want  int
+	}{
+		"tables":       {func(i int) { log.Warn("left out", "table", fmt.Sprint("public.t", i)) }, 20},
+		"errors":       {func(i int) { log.Error("a signal is left out", "error", fmt.Errorf("signal %d is none", i)) }, 20},
+		"partitions":   {func(i int) { log.Error("not written", "partition", i) }, 20},
+		"tables twice": {func(i int) { log.Warn("left out", "table", fmt.Sprint("twice.t", i/2)) }, 10},
+		"groups":       {func(i int) { log.Warn("in a group", slog.Group("of", "table", i)) }, 20},
+		"bound":        {func(i int) { log.With("connector", i).Warn("bound") }, 20},
+		"attempts":     {func(i int) { log.Warn("tries again", "table", "public.t", Passing("attempts", i)) }, 1},
+		"shifted":      {func(i int) { log.Warn("shifted", "a", "b=1;", "c", "d"); log.Warn("shifted", "a", "", "b", "1;c=d") }, 2},
+	} {
+		out.Reset()
+		for i := range 20 {
+			lines.write(i)
+		}
+		if n := strings.Count(out.String(), "\n"); n != lines.want {
+			t.Errorf("%s: %d lines, want %d", name, n, lines.want)
+		}
+	}
+	out.Reset()
+	log.Warn("passing once", Passing("attempts", 7))
+	if !strings.Contains(out.String(), "attempts=7") {
+		t.Errorf("a passing attribute is written as any other: %s", out.String())
+	}
+}
+
+func TestALineIsARepetitionUnderAnyTrace(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLogger(&out, slog.LevelInfo)
+	for i := range 5 {
+		id := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{byte(i + 1)}, SpanID: trace.SpanID{byte(i + 1)}})
+		log.WarnContext(trace.ContextWithSpanContext(context.Background(), id), "tries again")
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), "trace_id") {
+		t.Errorf("%d lines: %s", n, out.String())
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
 
@@ -109,7 +110,7 @@ func (o *oversized) cutToFit(e *tableEncoder, b *change.Batch, from, size int, e
 		}
 		if o.fit(b.Records[from:]) {
 			o.meters.decodeError(o.ctx, "truncated")
-			o.logger.Warn("A record was too large for its topic; its largest columns were cut (oversized.records.mode)", "topic", b.Records[from].Topic, "columns", string(note), "lsn", pgrepl.LSN(ev.Source.LSN).String())
+			o.logger.Warn("A record was too large for its topic; its largest columns were cut (oversized.records.mode)", "topic", b.Records[from].Topic, "columns", string(note), telemetry.Passing("lsn", pgrepl.LSN(ev.Source.LSN).String()))
 			return b.Records, b.Size
 		}
 	}
@@ -198,7 +199,7 @@ func (o *oversized) setAside(b *change.Batch, from int, lsn uint64) error {
 			b.Records = append(b.Records, l)
 		}
 		o.meters.decodeError(o.ctx, "oversized")
-		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, "bytes", deliver.RecordSize(r), "dead letters", o.topic, "parts", len(letters), "lsn", pgrepl.LSN(lsn).String())
+		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, telemetry.Passing("bytes", deliver.RecordSize(r)), "dead letters", o.topic, telemetry.Passing("parts", len(letters)), telemetry.Passing("lsn", pgrepl.LSN(lsn).String()))
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
@@ -49,7 +50,7 @@ func (l *schemaLog) read(ctx context.Context) (*history.History, error) {
 		}
 		v := new(history.Version)
 		if err := json.Unmarshal(r.Value, v); err != nil {
-			l.env.Logger.Error("A record of the versions of tables cannot be read and is left out", "topic", l.env.SchemasTopic, "offset", r.Offset, "error", err)
+			l.env.Logger.Error("A record of the versions of tables cannot be read and is left out", "topic", l.env.SchemasTopic, telemetry.Passing("offset", r.Offset), "error", err)
 			return
 		}
 		h.Apply(v)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
@@ -63,7 +64,7 @@ func (r *reader) signalRecord(record *kgo.Record) error {
 		Data json.RawMessage `json:"data"`
 	}
 	if err := json.Unmarshal(record.Value, &v); err != nil {
-		r.env.Logger.Error("A record of the signal topic is not JSON", "topic", record.Topic, "offset", record.Offset, "error", err)
+		r.env.Logger.Error("A record of the signal topic is not JSON", "topic", record.Topic, telemetry.Passing("offset", record.Offset), "error", err)
 		return nil
 	}
 	data := string(v.Data)

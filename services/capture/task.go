@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
@@ -53,7 +54,7 @@ func (t *task) Run(ctx context.Context) error {
 			t.board.retrying(err)
 			t.env.Retrying(err)
 			t.meters.reconnect(ctx, err)
-			t.env.Logger.Warn("Capture tries again after a failure", "error", err, "in", in)
+			t.env.Logger.Warn("Capture tries again after a failure", "error", err, telemetry.Passing("in", in))
 		},
 	}, t.session)
 	if err != nil {

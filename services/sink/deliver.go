@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
@@ -31,7 +32,7 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
 	if rowsRefused(err) {
-		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, "offsets", b.cut.String(), "err", err)
+		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, telemetry.Passing("offsets", b.cut.String()), "err", err)
 		r := &refinery{task: t, to: to, tp: tp, streamed: b.streamed, divide: divide}
 		err = r.refine(ctx, b.cut, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
 // Headers of a dead letter, after the record's own: those of Kafka Connect's errors.deadletterqueue.context.headers (KIP-298), and
@@ -144,8 +146,8 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 	t.board.setAside(len(records), t.letters != nil)
 	t.o.meters.setAside(ctx, records, t.letters != nil)
 	if t.s.logErrors {
-		t.env.Logger.Warn("records cannot be delivered", "count", len(records), "topic", first.record.Topic, "partition", first.record.Partition,
-			"offset", first.record.Offset, "dead_letter_topic", t.s.deadTopic, "err", first.reason)
+		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.record.Topic, "partition", first.record.Partition,
+			telemetry.Passing("offset", first.record.Offset), "dead_letter_topic", t.s.deadTopic, "err", first.reason)
 	}
 	return nil
 }

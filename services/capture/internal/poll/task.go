@@ -16,6 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/libs/transform"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -59,7 +60,7 @@ func (t *task) Run(ctx context.Context) error {
 		Notice: func(err error, in time.Duration) {
 			t.report.Retrying(err)
 			t.env.Retrying(err)
-			t.env.Logger.Warn("Polling tries again after a failure", "error", err, "in", in)
+			t.env.Logger.Warn("Polling tries again after a failure", "error", err, telemetry.Passing("in", in))
 		},
 	}, t.session)
 	if err != nil {
