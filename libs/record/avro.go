@@ -11,15 +11,14 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/hamba/avro/v2"
-	"github.com/hamba/avro/v2/registry"
+	"github.com/twmb/avro"
 )
 
 // Avro is io.confluent.connect.avro.AvroConverter: Avro in Confluent's wire format (a zero byte, the schema's id in four,
 // the value), with schemas in a registry under the subjects <topic>-key and <topic>-value. It is safe for concurrent use.
 type Avro struct {
 	// Registry keeps the schemas.
-	Registry *registry.Client
+	Registry *Registry
 	// Key says that the converter is for keys.
 	Key bool
 	// Lookup uses the schema that the registry has under the subject instead of registering one (auto.register.schemas=false).
@@ -75,9 +74,9 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 		return 0, err
 	}
 	if c.Lookup {
-		id, _, err = c.Registry.IsRegistered(context.Background(), subject, text)
+		id, err = c.Registry.Registered(context.Background(), subject, text)
 	} else {
-		id, _, err = c.Registry.CreateSchema(context.Background(), subject, text)
+		id, err = c.Registry.Register(context.Background(), subject, text)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("register the schema of %s: %w", subject, err)

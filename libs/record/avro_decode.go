@@ -3,18 +3,31 @@ package record
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
+	"strings"
 
-	"github.com/hamba/avro/v2"
+	"github.com/twmb/avro"
+)
+
+const (
+	// maxAvroDepth bounds how deep a schema nests, and with it how deep reading a value goes.
+	maxAvroDepth = 128
+	// maxAvroTypes bounds the types of a schema with each reference replaced by what it names: definitions that each name another
+	// twice double with every level.
+	maxAvroTypes = 10_000
 )
 
 // avroType is an Avro schema with the Connect schema it stands for.
 type avroType struct {
 	connect *Schema
-	read    func(r *avro.Reader) any
+	read    func(in *avroInput) any
+	// types is how many types it consists of.
+	types int
 }
 
 // Decode reads Confluent's wire format and looks the schema up in the registry.
@@ -30,10 +43,10 @@ func (c *Avro) Decode(topic string, data []byte) (*Schema, any, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read Avro of topic %s: %w", topic, err)
 	}
-	r := avro.NewReader(nil, 0).Reset(data[5:])
-	value := t.read(r)
-	if r.Error != nil {
-		return nil, nil, fmt.Errorf("read Avro of topic %s with schema %d: %w", topic, id, r.Error)
+	in := newAvroInput(data[5:])
+	value := t.read(in)
+	if in.err != nil {
+		return nil, nil, fmt.Errorf("read Avro of topic %s with schema %d: %w", topic, id, in.err)
 	}
 	return t.connect, value, nil
 }
@@ -45,11 +58,11 @@ func (c *Avro) schemaOf(id int) (*avroType, error) {
 	if t != nil {
 		return t, nil
 	}
-	s, err := c.Registry.GetSchema(context.Background(), id)
+	text, err := c.Registry.Schema(context.Background(), id)
 	if err != nil {
 		return nil, fmt.Errorf("get schema %d from the registry: %w", id, err)
 	}
-	if t, err = fromAvro(s, map[string]*avroType{}); err != nil {
+	if t, err = parseAvro(text); err != nil {
 		return nil, fmt.Errorf("schema %d: %w", id, err)
 	}
 	c.mu.Lock()
@@ -61,189 +74,205 @@ func (c *Avro) schemaOf(id int) (*avroType, error) {
 	return t, nil
 }
 
-// fromAvro turns an Avro schema into a Connect schema and a reader. records holds the named types so far.
-func fromAvro(s avro.Schema, records map[string]*avroType) (*avroType, error) {
-	switch v := s.(type) {
-	case *avro.PrimitiveSchema:
-		t, err := fromPrimitive(v)
-		if err == nil {
-			withConnectProperties(t.connect, v)
-			t.read = logicalReader(t)
+// parseAvro reads a schema's text.
+func parseAvro(text string) (*avroType, error) {
+	s, err := avro.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%.500s", err.Error())
+	}
+	p := avroParser{named: map[string]*avroType{}}
+	return p.node(s.Root(), "")
+}
+
+// avroParser turns an Avro schema into a Connect schema and a reader.
+type avroParser struct {
+	// named holds the named types so far; those that are not complete yet are nil.
+	named map[string]*avroType
+	depth int
+	types int
+}
+
+// node reads one type. namespace is that of the record around it, in which a reference may leave out the namespace.
+func (p *avroParser) node(n *avro.SchemaNode, namespace string) (t *avroType, err error) {
+	if p.depth++; p.depth > maxAvroDepth {
+		return nil, fmt.Errorf("the schema nests deeper than %d levels", maxAvroDepth)
+	}
+	defer func() { p.depth-- }()
+	before := p.types
+	p.types++
+	switch n.Type {
+	case "record", "error":
+		t, err = p.record(n)
+	case "enum":
+		t, err = p.enum(n)
+	case "fixed":
+		t, err = p.fixed(n)
+	case "array":
+		t, err = p.array(n, namespace)
+	case "map":
+		t, err = p.mapping(n, namespace)
+	case "union":
+		return p.union(n, namespace)
+	default:
+		if t = fromPrimitive(n); t == nil {
+			return p.reference(n.Type, namespace)
 		}
-		return t, err
-	case *avro.RecordSchema:
-		return fromRecord(v, records)
-	case *avro.RefSchema:
-		if t := records[v.Schema().FullName()]; t != nil {
-			return t, nil
+		t.read = logicalReader(t)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.types > maxAvroTypes {
+		return nil, fmt.Errorf("the schema has more than %d types, counting each as often as it is used", maxAvroTypes)
+	}
+	t.types = p.types - before
+	return t, nil
+}
+
+// reference finds the type that a name stands for. A type within itself has no form in Connect's JSON, nor in a table.
+func (p *avroParser) reference(name, namespace string) (*avroType, error) {
+	t, known := p.named[name]
+	if !known && namespace != "" && !strings.Contains(name, ".") {
+		t, known = p.named[namespace+"."+name]
+	}
+	switch {
+	case !known:
+		return nil, fmt.Errorf("an Avro schema of type %s cannot be read", name)
+	case t == nil:
+		return nil, fmt.Errorf("the type %s contains itself, and rows cannot", name)
+	}
+	if p.types += t.types - 1; p.types > maxAvroTypes {
+		return nil, fmt.Errorf("the schema has more than %d types, counting each as often as it is used", maxAvroTypes)
+	}
+	return t, nil
+}
+
+func fullName(n *avro.SchemaNode) string {
+	if n.Namespace == "" || strings.Contains(n.Name, ".") {
+		return n.Name
+	}
+	return n.Namespace + "." + n.Name
+}
+
+func (p *avroParser) enum(n *avro.SchemaNode) (*avroType, error) {
+	symbols := n.Symbols
+	t := &avroType{connect: &Schema{Type: String, Name: fullName(n)}, read: func(in *avroInput) any {
+		in.begin()
+		i := in.int()
+		if i < 0 || int(i) >= len(symbols) {
+			in.fail(fmt.Errorf("an enum's symbol has number %d of %d", i, len(symbols)))
+			return nil
 		}
-		return nil, fmt.Errorf("the type %s is not defined", v.Schema().FullName())
-	case *avro.EnumSchema:
-		symbols := v.Symbols()
-		t := &avroType{connect: &Schema{Type: String, Name: v.FullName()}, read: func(r *avro.Reader) any {
-			i := int(r.ReadInt())
-			if i < 0 || i >= len(symbols) {
-				r.ReportError("read an enum", "the symbol's number is out of range")
-				return nil
-			}
-			return symbols[i]
-		}}
-		withConnectProperties(t.connect, v)
-		records[v.FullName()] = t
-		return t, nil
-	case *avro.FixedSchema:
-		size := v.Size()
-		t := &avroType{connect: &Schema{Type: Bytes}, read: func(r *avro.Reader) any {
-			b := make([]byte, size)
-			r.Read(b)
-			return b
-		}}
-		withConnectProperties(t.connect, v)
-		records[v.FullName()] = t
-		return t, nil
-	case *avro.ArraySchema:
-		items, err := fromAvro(v.Items(), records)
+		return symbols[i]
+	}}
+	withConnectProperties(t.connect, n.Props)
+	p.named[fullName(n)] = t
+	return t, nil
+}
+
+func (p *avroParser) fixed(n *avro.SchemaNode) (*avroType, error) {
+	size := int64(n.Size)
+	t := &avroType{connect: &Schema{Type: Bytes}, read: func(in *avroInput) any {
+		in.begin()
+		return append([]byte{}, in.take(size)...)
+	}}
+	withConnectProperties(t.connect, n.Props)
+	p.named[fullName(n)] = t
+	return t, nil
+}
+
+func (p *avroParser) array(n *avro.SchemaNode, namespace string) (*avroType, error) {
+	items, err := p.node(n.Items, namespace)
+	if err != nil {
+		return nil, err
+	}
+	t := &avroType{connect: ArrayOf(items.connect), read: func(in *avroInput) any {
+		in.begin()
+		out := []any{}
+		in.blocks(func() { out = append(out, items.read(in)) })
+		return out
+	}}
+	withConnectProperties(t.connect, n.Props)
+	return t, nil
+}
+
+func (p *avroParser) mapping(n *avro.SchemaNode, namespace string) (*avroType, error) {
+	values, err := p.node(n.Values, namespace)
+	if err != nil {
+		return nil, err
+	}
+	t := &avroType{connect: &Schema{Type: MapType, Keys: Of(String), Values: values.connect}, read: func(in *avroInput) any {
+		in.begin()
+		out := Map{}
+		in.blocks(func() {
+			key := in.string()
+			out = append(out, Entry{Key: key, Value: values.read(in)})
+		})
+		return out
+	}}
+	withConnectProperties(t.connect, n.Props)
+	return t, nil
+}
+
+func (p *avroParser) record(n *avro.SchemaNode) (*avroType, error) {
+	name := fullName(n)
+	namespace := name[:max(0, strings.LastIndexByte(name, '.'))]
+	t := &avroType{connect: &Schema{Type: Struct, Name: name}}
+	withConnectProperties(t.connect, n.Props)
+	p.named[name] = nil
+	readers := make([]func(*avroInput) any, len(n.Fields))
+	for i := range n.Fields {
+		f := &n.Fields[i]
+		ft, err := p.node(&f.Type, namespace)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("field %s: %w", f.Name, err)
 		}
-		t := &avroType{connect: ArrayOf(items.connect), read: func(r *avro.Reader) any {
-			out := []any{}
-			readBlocks(r, func() { out = append(out, items.read(r)) })
-			return out
-		}}
-		withConnectProperties(t.connect, v)
-		return t, nil
-	case *avro.MapSchema:
-		values, err := fromAvro(v.Values(), records)
-		if err != nil {
-			return nil, err
-		}
-		t := &avroType{connect: &Schema{Type: MapType, Keys: Of(String), Values: values.connect}, read: func(r *avro.Reader) any {
-			out := Map{}
-			readBlocks(r, func() {
-				key := r.ReadString()
-				out = append(out, Entry{Key: key, Value: values.read(r)})
-			})
-			return out
-		}}
-		withConnectProperties(t.connect, v)
-		return t, nil
-	case *avro.UnionSchema:
-		return fromUnion(v, records)
-	}
-	return nil, fmt.Errorf("an Avro schema of type %s cannot be read", s.Type())
-}
-
-func fromPrimitive(v *avro.PrimitiveSchema) (*avroType, error) {
-	switch v.Type() {
-	case avro.String:
-		return &avroType{connect: Of(String), read: func(r *avro.Reader) any { return r.ReadString() }}, nil
-	case avro.Bytes:
-		return &avroType{connect: Of(Bytes), read: func(r *avro.Reader) any { return r.ReadBytes() }}, nil
-	case avro.Boolean:
-		return &avroType{connect: Of(Boolean), read: func(r *avro.Reader) any { return r.ReadBool() }}, nil
-	case avro.Long:
-		return &avroType{connect: Of(Int64), read: func(r *avro.Reader) any { return r.ReadLong() }}, nil
-	case avro.Float:
-		return &avroType{connect: Of(Float32), read: func(r *avro.Reader) any { return r.ReadFloat() }}, nil
-	case avro.Double:
-		return &avroType{connect: Of(Float64), read: func(r *avro.Reader) any { return r.ReadDouble() }}, nil
-	case avro.Int:
-		switch v.Prop("connect.type") {
-		case "int8":
-			return &avroType{connect: Of(Int8), read: func(r *avro.Reader) any { return int8(r.ReadInt()) }}, nil
-		case "int16":
-			return &avroType{connect: Of(Int16), read: func(r *avro.Reader) any { return int16(r.ReadInt()) }}, nil
-		}
-		return &avroType{connect: Of(Int32), read: func(r *avro.Reader) any { return r.ReadInt() }}, nil
-	}
-	return nil, fmt.Errorf("an Avro schema of type %s cannot be read", v.Type())
-}
-
-// logicalReader makes Decimals of bytes.
-func logicalReader(t *avroType) func(*avro.Reader) any {
-	if t.connect.Name != DecimalName || t.connect.Type != Bytes {
-		return t.read
-	}
-	text, _ := t.connect.Param("scale")
-	scale, _ := strconv.Atoi(text)
-	return func(r *avro.Reader) any { return Decimal{Value: FromTwosComplement(r.ReadBytes()), Scale: scale} }
-}
-
-// withConnectProperties reads back what connectProperties notes.
-func withConnectProperties(s *Schema, p interface{ Prop(string) any }) {
-	if name, ok := p.Prop("connect.name").(string); ok {
-		s.Name = name
-	}
-	if doc, ok := p.Prop("connect.doc").(string); ok {
-		s.Doc = doc
-	}
-	switch n := p.Prop("connect.version").(type) {
-	case float64:
-		s.Version = int(n)
-	case json.Number:
-		s.Version, _ = strconv.Atoi(string(n))
-	}
-	params, _ := p.Prop("connect.parameters").(map[string]any)
-	for _, known := range []string{"scale", "connect.decimal.precision"} { // JSON objects have lost their order
-		if v, ok := params[known].(string); ok {
-			s.Params = append(s.Params, Param{known, v})
-			delete(params, known)
-		}
-	}
-	for name, v := range params {
-		if text, ok := v.(string); ok {
-			s.Params = append(s.Params, Param{name, text})
-		}
-	}
-}
-
-func fromRecord(v *avro.RecordSchema, records map[string]*avroType) (*avroType, error) {
-	t := &avroType{connect: &Schema{Type: Struct, Name: v.FullName()}}
-	withConnectProperties(t.connect, v)
-	records[v.FullName()] = t
-	readers := make([]func(*avro.Reader) any, len(v.Fields()))
-	for i, f := range v.Fields() {
-		ft, err := fromAvro(f.Type(), records)
-		if err != nil {
-			return nil, fmt.Errorf("field %s: %w", f.Name(), err)
-		}
-		t.connect.Fields = append(t.connect.Fields, Field{Name: f.Name(), Schema: ft.connect})
+		t.connect.Fields = append(t.connect.Fields, Field{Name: f.Name, Schema: ft.connect})
 		readers[i] = ft.read
 	}
-	t.read = func(r *avro.Reader) any {
+	p.named[name] = t
+	t.read = func(in *avroInput) any {
+		if !in.begin() {
+			return nil
+		}
 		out := NewStruct(t.connect)
 		for i := range readers {
-			if r.Error != nil {
+			if in.err != nil {
 				return nil
 			}
-			out.Values[i] = readers[i](r)
+			out.Values[i] = readers[i](in)
 		}
 		return out
 	}
 	return t, nil
 }
 
-// fromUnion reads unions of null and one type, which are optional values.
-func fromUnion(v *avro.UnionSchema, records map[string]*avroType) (*avroType, error) {
-	types := v.Types()
-	if len(types) != 2 || !v.Nullable() {
+// union reads unions of null and one type, which are optional values.
+func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, error) {
+	nullable := func(i int) bool { return len(n.Branches) == 2 && n.Branches[i].Type == "null" }
+	some := 0
+	switch {
+	case nullable(0):
+		some = 1
+	case !nullable(1):
 		return nil, errors.New("a union of other than null and one type cannot be read")
 	}
-	some := 0
-	if types[0].Type() == avro.Null {
-		some = 1
-	}
-	inner, err := fromAvro(types[some], records)
+	inner, err := p.node(&n.Branches[some], namespace)
 	if err != nil {
 		return nil, err
 	}
-	t := &avroType{connect: inner.connect.AsOptional(true)}
-	t.read = func(r *avro.Reader) any {
-		if int(r.ReadLong()) != some {
+	t := &avroType{connect: inner.connect.AsOptional(true), types: inner.types}
+	t.read = func(in *avroInput) any {
+		in.begin()
+		switch branch := in.long(); branch {
+		case int64(some):
+		case int64(1 - some):
+			return nil
+		default:
+			in.fail(fmt.Errorf("a union of two types says that it holds number %d", branch))
 			return nil
 		}
-		value := inner.read(r)
+		value := inner.read(in)
 		if st, ok := value.(*StructValue); ok {
 			return &StructValue{Schema: t.connect, Values: st.Values}
 		}
@@ -252,15 +281,86 @@ func fromUnion(v *avro.UnionSchema, records map[string]*avroType) (*avroType, er
 	return t, nil
 }
 
-// readBlocks calls item for each element of an array's or map's blocks.
-func readBlocks(r *avro.Reader, item func()) {
-	for {
-		n, _ := r.ReadBlockHeader()
-		if n == 0 || r.Error != nil {
-			return
+// fromPrimitive gives the type of a primitive schema; nil if it is none.
+func fromPrimitive(n *avro.SchemaNode) *avroType {
+	t := &avroType{}
+	switch n.Type {
+	case "string":
+		t.connect, t.read = Of(String), func(in *avroInput) any { in.begin(); return in.string() }
+	case "bytes":
+		t.connect, t.read = Of(Bytes), func(in *avroInput) any { in.begin(); return in.bytes() }
+	case "boolean":
+		t.connect, t.read = Of(Boolean), func(in *avroInput) any { in.begin(); return in.boolean() }
+	case "long":
+		t.connect, t.read = Of(Int64), func(in *avroInput) any { in.begin(); return in.long() }
+	case "float":
+		t.connect, t.read = Of(Float32), func(in *avroInput) any { in.begin(); return in.float() }
+	case "double":
+		t.connect, t.read = Of(Float64), func(in *avroInput) any { in.begin(); return in.double() }
+	case "int":
+		fromInt(t, n.Props["connect.type"])
+	default:
+		return nil
+	}
+	withConnectProperties(t.connect, n.Props)
+	return t
+}
+
+// fromInt reads the integers that Avro has no types for. One that is larger than its type says is no value of it.
+func fromInt(t *avroType, connectType any) {
+	within := func(in *avroInput, low, high int32) int32 {
+		in.begin()
+		v := in.int()
+		if v < low || v > high {
+			in.fail(fmt.Errorf("the number %d is not between %d and %d", v, low, high))
 		}
-		for ; n > 0 && r.Error == nil; n-- {
-			item()
+		return v
+	}
+	switch connectType {
+	case "int8":
+		t.connect, t.read = Of(Int8), func(in *avroInput) any { return int8(within(in, math.MinInt8, math.MaxInt8)) }
+	case "int16":
+		t.connect, t.read = Of(Int16), func(in *avroInput) any { return int16(within(in, math.MinInt16, math.MaxInt16)) }
+	default:
+		t.connect, t.read = Of(Int32), func(in *avroInput) any { in.begin(); return in.int() }
+	}
+}
+
+// logicalReader makes Decimals of bytes.
+func logicalReader(t *avroType) func(*avroInput) any {
+	if t.connect.Name != DecimalName || t.connect.Type != Bytes {
+		return t.read
+	}
+	text, _ := t.connect.Param("scale")
+	scale, _ := strconv.Atoi(text)
+	return func(in *avroInput) any {
+		in.begin()
+		return Decimal{Value: FromTwosComplement(in.bytes()), Scale: scale}
+	}
+}
+
+// withConnectProperties reads back what connectProperties notes.
+func withConnectProperties(s *Schema, props map[string]any) {
+	if name, ok := props["connect.name"].(string); ok {
+		s.Name = name
+	}
+	if doc, ok := props["connect.doc"].(string); ok {
+		s.Doc = doc
+	}
+	switch n := props["connect.version"].(type) {
+	case int64:
+		s.Version = int(n)
+	}
+	params, _ := props["connect.parameters"].(map[string]any)
+	for _, known := range []string{"scale", "connect.decimal.precision"} { // JSON objects have lost their order
+		if v, ok := params[known].(string); ok {
+			s.Params = append(s.Params, Param{known, v})
+			delete(params, known)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if text, ok := params[name].(string); ok {
+			s.Params = append(s.Params, Param{name, text})
 		}
 	}
 }

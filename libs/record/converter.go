@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hamba/avro/v2/registry"
-
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
@@ -41,16 +39,13 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 		if url == "" {
 			return nil, fmt.Errorf("%s.schema.registry.url is required with AvroConverter", prefix)
 		}
-		opts := []registry.ClientFunc{registry.WithHTTPClient(&http.Client{
+		user, password, _ := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":")
+		url, _, _ = strings.Cut(url, ",")
+		client, err := NewRegistry(strings.TrimSpace(url), &http.Client{
 			Transport: egress.Transport(), Timeout: 10 * time.Second,
 			// A redirect would carry the credentials elsewhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		})}
-		if user, password, ok := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":"); ok {
-			opts = append(opts, registry.WithBasicAuth(user, password))
-		}
-		url, _, _ = strings.Cut(url, ",")
-		client, err := registry.NewClient(url, opts...)
+		}, user, password)
 		if err != nil {
 			return nil, fmt.Errorf("%s.schema.registry.url: %w", prefix, err)
 		}

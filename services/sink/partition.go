@@ -9,7 +9,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -265,6 +267,13 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	err := p.open.add(p.enc, r, &p.task.zippers)
+	for away := (*record.Unavailable)(nil); errors.As(err, &away); {
+		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
+		if err := p.task.persist(p.ctx, func(context.Context) error { return p.readable(r) }); err != nil {
+			return false, err
+		}
+		err = p.open.add(p.enc, r, &p.task.zippers)
+	}
 	if err != nil && p.target.evolved(p.ctx, err) {
 		p.enc.Retarget(p.target.rows())
 		err = p.open.add(p.enc, r, &p.task.zippers)
@@ -294,6 +303,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 
 // aim finds the topic's table and makes the encoder.
 func (p *partition) aim(r *kgo.Record) error {
+	if err := p.task.persist(p.ctx, func(context.Context) error { return p.readable(r) }); err != nil {
+		return err
+	}
 	t, err := p.task.tables.of(p.ctx, p.task.s.topicOf(r))
 	if err != nil {
 		return err
@@ -301,6 +313,20 @@ func (p *partition) aim(r *kgo.Record) error {
 	p.target = t
 	p.enc = row.NewEncoder(p.task.s.newRows(t.route), t.rows())
 	p.task.board.aim(p.tp, t.route)
+	return nil
+}
+
+// readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
+// not what it looks for.
+func (p *partition) readable(r *kgo.Record) error {
+	transform := p.task.s.newRows(route.Route{}).Transform // a chain of its own, since chains are not shared
+	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
+		return nil
+	}
+	var away *record.Unavailable
+	if _, err := transform(r); errors.As(err, &away) {
+		return err
+	}
 	return nil
 }
 

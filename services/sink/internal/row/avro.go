@@ -1,13 +1,15 @@
 package row
 
 import (
+	"compress/flate"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 
-	"github.com/hamba/avro/v2/ocf"
+	"github.com/twmb/avro"
+	"github.com/twmb/avro/ocf"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
@@ -19,13 +21,17 @@ const avroBlock = 2000
 // a union of null and its type; dates, time spans, GUIDs, decimals and dynamic values are texts, which Kusto reads as what the
 // column is.
 func WriteAvro(out io.Writer, rows io.Reader, columns []Column) error {
-	schema, err := avroSchema(columns)
+	text, err := avroSchema(columns)
 	if err != nil {
 		return err
 	}
-	file, err := ocf.NewEncoder(schema, out, ocf.WithCodec(ocf.Deflate), ocf.WithBlockLength(avroBlock))
+	schema, err := avro.Parse(text)
 	if err != nil {
 		return fmt.Errorf("the columns cannot be those of an Avro file: %w. Names must be letters, digits and _ only: use a mapping, or format json", err)
+	}
+	file, err := ocf.NewWriter(out, schema, ocf.WithCodec(ocf.DeflateCodec(flate.DefaultCompression)), ocf.WithBlockCount(avroBlock))
+	if err != nil {
+		return fmt.Errorf("beginning an Avro file: %w", err)
 	}
 	var record []byte
 	err = eachRow(rows, columns, func(values [][]byte) error {

@@ -1,0 +1,133 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Registry is a client of Confluent's schema registry: the three calls that converters make. It is safe for concurrent use.
+type Registry struct {
+	base           string
+	client         *http.Client
+	user, password string
+}
+
+// maxRegistryAnswer is how many bytes an answer of a registry may have.
+const maxRegistryAnswer = 4 << 20
+
+// NewRegistry makes a client of the registry at an address. user and password may be empty.
+func NewRegistry(address string, client *http.Client, user, password string) (*Registry, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("%q is no http or https address", u.Redacted())
+	}
+	if u.User != nil && user == "" {
+		user = u.User.Username()
+		password, _ = u.User.Password()
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return &Registry{base: strings.TrimSuffix(u.String(), "/"), client: client, user: user, password: password}, nil
+}
+
+// Unavailable says that a registry did not answer, or not now: what was asked of it may succeed later.
+type Unavailable struct{ error }
+
+func (e *Unavailable) Unwrap() error { return e.error }
+
+// Schema returns the text of the schema with an id.
+func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
+	var answer struct {
+		Schema     string `json:"schema"`
+		SchemaType string `json:"schemaType"`
+	}
+	if err := r.call(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &answer); err != nil {
+		return "", err
+	}
+	if answer.SchemaType != "" && answer.SchemaType != "AVRO" {
+		return "", fmt.Errorf("it is a schema of type %.20s, not AVRO", answer.SchemaType)
+	}
+	return answer.Schema, nil
+}
+
+// Register registers a schema under a subject, if it is not registered yet, and returns its id.
+func (r *Registry) Register(ctx context.Context, subject, schema string) (int, error) {
+	return r.post(ctx, "/subjects/"+url.PathEscape(subject)+"/versions", schema)
+}
+
+// Registered returns the id of a schema that is registered under a subject.
+func (r *Registry) Registered(ctx context.Context, subject, schema string) (int, error) {
+	return r.post(ctx, "/subjects/"+url.PathEscape(subject), schema)
+}
+
+func (r *Registry) post(ctx context.Context, path, schema string) (int, error) {
+	var answer struct {
+		ID int `json:"id"`
+	}
+	err := r.call(ctx, http.MethodPost, path, map[string]string{"schema": schema}, &answer)
+	return answer.ID, err
+}
+
+func (r *Registry) call(ctx context.Context, method, path string, body, answer any) error {
+	var payload io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		payload = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, r.base+path, payload)
+	if err != nil {
+		return err
+	}
+	const contentType = "application/vnd.schemaregistry.v1+json"
+	request.Header.Set("Accept", contentType)
+	if body != nil {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if r.user != "" {
+		request.SetBasicAuth(r.user, r.password)
+	}
+	response, err := r.client.Do(request)
+	if err != nil {
+		return &Unavailable{err}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxRegistryAnswer+1))
+	switch {
+	case err != nil:
+		return &Unavailable{fmt.Errorf("reading the registry's answer: %w", err)}
+	case len(text) > maxRegistryAnswer:
+		return fmt.Errorf("the registry's answer has more than %d bytes", maxRegistryAnswer)
+	case response.StatusCode >= 300:
+		err := refusalOf(response.StatusCode, text)
+		if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusRequestTimeout {
+			return &Unavailable{err}
+		}
+		return err
+	}
+	if err := json.Unmarshal(text, answer); err != nil {
+		return fmt.Errorf("the registry's answer is not JSON: %w", err)
+	}
+	return nil
+}
+
+// refusalOf reads a registry's error.
+func refusalOf(status int, text []byte) error {
+	var said struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(text, &said) != nil || said.Message == "" {
+		said.Message = http.StatusText(status)
+	}
+	return fmt.Errorf("the registry answered %d: %.500s", status, said.Message)
+}
