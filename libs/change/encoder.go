@@ -23,6 +23,8 @@ type Encoder struct {
 	row    rowPlan // columns of before and after
 	before rowPlan // differs from row where KnownBefore asks for it
 	key    rowPlan // empty: the table has no key
+	// identity is made when AppendIdentity first needs it.
+	identity *rowPlan
 
 	schemas tableSchemas
 
@@ -56,15 +58,6 @@ func (e *Encoder) Relation() *Relation { return e.rel }
 // HasKey reports whether the relation's records have keys.
 func (e *Encoder) HasKey() bool { return len(e.key.columns) > 0 }
 
-// AppendKey appends the payload of a row's key as JSON without schema: an identity of the row within its table. It
-// returns dst unchanged for a table without key.
-func (e *Encoder) AppendKey(dst []byte, t Tuple) ([]byte, error) {
-	if !e.HasKey() {
-		return dst, nil
-	}
-	return e.key.append(dst, t, nil, false)
-}
-
 // Append appends the records of one event: none if it is skipped by configuration, one, or with a tombstone two; an update
 // that changes the key becomes a delete, its tombstone and a create. It returns how many change events (without
 // tombstones) that were, by which the order counters of a transaction advance. On an error nothing is appended.
@@ -80,6 +73,9 @@ func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
 }
 
 func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
+	if len(e.rel.Columns) == 0 && ev.Op != Truncate {
+		return 0, nil // as Debezium does: a row without columns says nothing
+	}
 	switch ev.Op {
 	case Update:
 		if e.cfg.SkipUnchanged && e.unchanged(ev) {

@@ -123,11 +123,11 @@ func (c *Catalog) Load(oids []uint32) error {
 func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesOf map[uint32][]uint32) error {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
-			a.attname::text, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated <> '', a.attidentity <> '',
+			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull, false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
-			a.attnum, format_type(a.atttypid, a.atttypmod), a.attstorage IN ('x', 'e')
+			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e'), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 		WHERE c.oid = ANY($1::oid[]) ORDER BY c.oid, a.attnum`, oidArray(oids))
 	if err != nil {
@@ -144,6 +144,9 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 			e = &tableEntry{rel: change.Relation{OID: oid, Schema: schema, Name: name, ReplicaIdentity: identity[0], Root: root}}
 			into[oid] = e
 		}
+		if col.Number == 0 { // a table without columns
+			return nil
+		}
 		col := col
 		if !col.Generated {
 			col.Default = expr
@@ -154,6 +157,42 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 		return nil
 	})
 	return err
+}
+
+// Member is one of the tables that a SELECT of a table reads: the table itself, or one that inherits from it (a partition, a child, a
+// chunk of a hypertable), however far below.
+type Member struct {
+	Table
+	Pages, RowEstimate int64
+	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign tables, nor where the role has no right of
+	// its own to the member or policies would hide other rows than through the parent.
+	Direct bool
+}
+
+// Members lists for each given table that others inherit from what its SELECT reads, the table itself first.
+func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
+	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
+			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
+			UNION SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.member)
+		SELECT t.root, n.nspname::text, c.relname::text, c.relpages::bigint, c.reltuples::bigint,
+			c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AND NOT row_security_active(r.oid)
+		FROM tree t JOIN pg_class c ON c.oid = t.member JOIN pg_class r ON r.oid = t.root JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
+		ORDER BY t.root, t.member <> t.root, n.nspname, c.relname`, oidArray(oids))
+	if err != nil {
+		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
+	}
+	out := make(map[uint32][]Member)
+	var root uint32
+	var m Member
+	_, err = pgx.ForEachRow(rows, []any{&root, &m.Schema, &m.Name, &m.Pages, &m.RowEstimate, &m.Direct}, func() error {
+		out[root] = append(out[root], m)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
+	}
+	return out, nil
 }
 
 // loadKeys finds the key columns (the primary key, else the unique index of columns whose name sorts first, as Debezium

@@ -243,7 +243,7 @@ func (p *incrementalProgress) message() *capturev1.IncrementalSnapshot {
 			continue
 		}
 		t := add(c, capturev1.IncrementalTable_STATE_READING, p.Rows)
-		t.LastKey, t.MaxKey = p.Last, p.Max
+		t.LastKey, t.MaxKey = p.Last.shown(), p.Max.shown()
 	}
 	return out
 }

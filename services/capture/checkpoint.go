@@ -41,10 +41,21 @@ type snapshotProgress struct {
 	Tables map[string]*tableProgress `json:"tables,omitempty"`
 }
 
-// tableProgress is how far the reading of one table is: the pages below Next are delivered but for the open ranges.
+// tableProgress is how far the reading of one table is: the pages below Next are delivered but for the open ranges; all of them where
+// Next is -1.
 type tableProgress struct {
 	Next int64                 `json:"next"`
 	Open map[string]*openRange `json:"open,omitempty"`
+	// Members are the tables that inherit from the table, as far as they were known.
+	Members map[string]*tableProgress `json:"members,omitempty"`
+}
+
+// of is the progress of a part of the table; nil if it was not begun.
+func (p *tableProgress) of(t *snapshotTable, part *tablePart) *tableProgress {
+	if part.Table == t.Table {
+		return p
+	}
+	return p.Members[part.String()]
 }
 
 // openRange is a range of pages that is being read, named by its first page.

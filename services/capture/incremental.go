@@ -21,10 +21,10 @@ import (
 type incrementalProgress struct {
 	// Collections are the tables still to read; the first is being read.
 	Collections []collection `json:"collections"`
-	// Last is the key of the last row delivered of the first table, Max its greatest key when its reading began; both as
-	// PostgreSQL's text, nil before the first chunk.
-	Last []string `json:"last,omitempty"`
-	Max  []string `json:"max,omitempty"`
+	// Last is the key of the last row delivered of the first table, Max its greatest key when its reading began; nil before the first
+	// chunk.
+	Last keyValues `json:"last,omitempty"`
+	Max  keyValues `json:"max,omitempty"`
 	// Rows counts the rows read of the first table.
 	Rows int64 `json:"rows,omitempty"`
 	// Paused says that no chunk is read until a resume-snapshot signal.
@@ -73,7 +73,7 @@ type incremental struct {
 	ready *chunk // guarded by mu: the chunk that was read last
 }
 
-// window notes which keys change between a chunk's marks.
+// window notes which rows change between a chunk's marks.
 type window struct {
 	table   string
 	changed map[string]bool
@@ -84,7 +84,7 @@ type window struct {
 type chunkRequest struct {
 	id string
 	collection
-	last, max []string
+	last, max keyValues
 }
 
 // chunk are rows as COPY wrote them.
@@ -93,7 +93,7 @@ type chunk struct {
 	rel   *change.Relation
 	lines [][]byte
 	// last is the key of the last row; max the table's greatest key.
-	last, max []string
+	last, max keyValues
 	// err says why the table cannot be read.
 	err error
 }
@@ -136,7 +136,7 @@ func (p *incrementalProgress) end(at int, stopped bool, err error) {
 	p.Collections = slices.Delete(slices.Clone(p.Collections), at, at+1)
 }
 
-// note notes the keys of a changed row.
+// note notes what tells a changed row from others, before and after its change.
 func (w *window) note(enc *tableEncoder, rows ...change.Tuple) {
 	if enc.name != w.table {
 		return
@@ -145,7 +145,7 @@ func (w *window) note(enc *tableEncoder, rows ...change.Tuple) {
 		if row == nil {
 			continue
 		}
-		key, err := enc.AppendKey(w.key[:0], row)
+		key, err := enc.AppendIdentity(w.key[:0], row, rows[0])
 		if err != nil {
 			continue // the row's own event reports it
 		}
@@ -206,7 +206,7 @@ func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
 		if row, err = pgrepl.SplitCopyRow(row[:0], line); err != nil {
 			return err
 		}
-		if w.key, err = enc.AppendKey(w.key[:0], row); err != nil {
+		if w.key, err = enc.AppendIdentity(w.key[:0], row, nil); err != nil {
 			return err
 		}
 		if w.changed[string(w.key)] {
@@ -315,6 +315,12 @@ func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest
 	if err != nil {
 		return nil, err
 	}
+	return n.readBy(ctx, conn, req, rel, key)
+}
+
+// readBy reads a chunk in the order of the key columns.
+func (n *incremental) readBy(ctx context.Context, conn *pgx.Conn, req chunkRequest, rel *change.Relation, key []int) (_ *chunk, err error) {
+	order := newKeyOrder(rel, key)
 	c := &chunk{rel: rel, max: req.max}
 	if c.max == nil {
 		rows, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s%s ORDER BY %s LIMIT 1", columnList(rel, key, ""), pgrepl.QuoteTable(rel.Schema, rel.Name), where(req.Filter), columnList(rel, key, " DESC")))
@@ -325,24 +331,45 @@ func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest
 			return nil, err
 		}
 	}
-	all := make([]int, len(rel.Columns))
-	for i := range all {
-		all[i] = i
-	}
-	conditions := []string{fmt.Sprintf("(%s) <= (%s)", columnList(rel, key, ""), literals(c.max))}
+	conditions := []string{order.upTo(c.max)}
 	if req.last != nil {
-		conditions = append(conditions, fmt.Sprintf("(%s) > (%s)", columnList(rel, key, ""), literals(req.last)))
+		conditions = append(conditions, order.after(req.last))
 	}
 	if req.Filter != "" {
 		conditions = append(conditions, "("+req.Filter+")")
 	}
-	c.lines, err = copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT %d", columnList(rel, all, ""), pgrepl.QuoteTable(rel.Schema, rel.Name),
-		strings.Join(conditions, " AND "), columnList(rel, key, ""), n.session.settings.signals.chunk))
+	c.lines, err = n.readAfter(ctx, conn, rel, key, strings.Join(conditions, " AND "))
 	if err != nil || len(c.lines) == 0 {
 		return c, err
 	}
 	c.last, err = keyOf(slices.Clone(c.lines[len(c.lines)-1]), key)
 	return c, err
+}
+
+// readAfter reads the next rows, and those beyond the chunk's size that have the same key as its last: what a key does not tell apart,
+// since it has NULLs, or is not unique, comes in one chunk.
+func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int, condition string) ([][]byte, error) {
+	all := make([]int, len(rel.Columns))
+	for i := range all {
+		all[i] = i
+	}
+	size := n.session.settings.signals.chunk
+	from, by := pgrepl.QuoteTable(rel.Schema, rel.Name), columnList(rel, key, "")
+	if n.session.server.Major() >= 13 {
+		return copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", columnList(rel, all, ""), from, condition, by, size))
+	}
+	last, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1", by, from, condition, by, size-1))
+	if err != nil {
+		return nil, err
+	}
+	if len(last) > 0 {
+		end, err := keyOf(last[0], nil)
+		if err != nil {
+			return nil, err
+		}
+		condition += " AND " + newKeyOrder(rel, key).upTo(end)
+	}
+	return copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", columnList(rel, all, ""), from, condition, by))
 }
 
 // resolve finds the table with the columns that it is read by, and refuses what cannot be read in chunks.
@@ -404,28 +431,28 @@ func columnList(rel *change.Relation, columns []int, suffix string) string {
 	return strings.Join(names, ", ")
 }
 
-func literals(values []string) string {
-	quoted := make([]string, len(values))
-	for i, v := range values {
-		quoted[i] = pgrepl.QuoteLiteral(v)
-	}
-	return strings.Join(quoted, ", ")
-}
-
 // keyOf takes key columns (all if nil) from a row of COPY.
-func keyOf(line []byte, columns []int) ([]string, error) {
+func keyOf(line []byte, columns []int) (keyValues, error) {
 	row, err := pgrepl.SplitCopyRow(nil, line)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	var out keyValues
+	add := func(d change.Datum) {
+		if d.Kind == change.Null {
+			out = append(out, nil)
+			return
+		}
+		text := string(d.Data)
+		out = append(out, &text)
+	}
 	for i := range row {
 		if columns == nil {
-			out = append(out, string(row[i].Data))
+			add(row[i])
 		}
 	}
 	for _, c := range columns {
-		out = append(out, string(row[c].Data))
+		add(row[c])
 	}
 	return out, nil
 }

@@ -16,25 +16,62 @@ type snapshotTable struct {
 	pgrepl.FoundTable
 	// sql reads the table if a SELECT of its own is set.
 	sql string
-	// whole says that the table is one piece without ctids: one with a SELECT of its own, or the root of partitions.
-	whole bool
+	// parts are what the table's rows are read from, in order: the table itself, and where others inherit from it each of them.
+	parts []*tablePart
 	// left counts the ranges that are not finished, among them those not handed out; only the last one to finish may
 	// carry the mark of the table's last row.
 	left int
+	// begun says that a row of the table was sent.
+	begun bool
+}
+
+// tablePart is a table that holds rows of a snapshot's table.
+type tablePart struct {
+	pgrepl.Member
+	// whole says that the part is one piece without ctids and stands for all that the table's SELECT reads.
+	whole bool
 	// next is the first page that is not handed out; -1 when all are.
 	next int64
 	// again are ranges that an earlier run had begun.
 	again []pageRange
 	// handed are the ranges that were handed out, and how far each is durable.
 	handed []*handedRange
-	// begun says that a row of the table was sent.
-	begun bool
+}
+
+// newSnapshotTable plans to read all of a table. Members are those of a table that others inherit from. Where one of them cannot be read
+// alone, the table is read as one piece.
+func newSnapshotTable(t pgrepl.FoundTable, sql string, members []pgrepl.Member) *snapshotTable {
+	st := &snapshotTable{FoundTable: t, sql: sql}
+	if len(members) > 0 {
+		st.RowEstimate = 0
+		for _, m := range members {
+			st.RowEstimate += max(0, m.RowEstimate)
+			st.parts = append(st.parts, &tablePart{Member: m})
+		}
+	}
+	alone := !slices.ContainsFunc(members, func(m pgrepl.Member) bool { return !m.Direct })
+	switch own := (pgrepl.Member{Table: t.Table, Pages: t.Pages, RowEstimate: t.RowEstimate}); {
+	case sql != "" || !alone:
+		st.parts = []*tablePart{{Member: own, whole: true}}
+	case len(members) == 0 && t.Kind != 'p': // a root without partitions has no rows
+		st.parts = []*tablePart{{Member: own}}
+	}
+	return st
+}
+
+// pages is the size of the largest part.
+func (t *snapshotTable) pages() (most int64) {
+	for _, p := range t.parts {
+		most = max(most, p.Pages)
+	}
+	return most
 }
 
 // pageRange is a piece of a table: the rows from page From (after the row at After, if set) up to, and without, page To;
 // To 0 means up to the table's end, however much it has grown.
 type pageRange struct {
 	table *snapshotTable
+	part  *tablePart
 	From  int64
 	To    int64
 	After string
@@ -95,35 +132,46 @@ func (q *rangeQueue) take() (r pageRange, ok bool) {
 	defer q.mu.Unlock()
 	for ; q.current < len(q.tables); q.current++ {
 		t := q.tables[q.current]
-		if n := len(t.again); n > 0 {
-			r, t.again = t.again[0], t.again[1:]
-			t.handed = append(t.handed, &handedRange{pageRange: r})
-			return r, true
+		for _, p := range t.parts {
+			if r, ok := p.take(t, q.pages); ok {
+				p.handed = append(p.handed, &handedRange{pageRange: r})
+				return r, true
+			}
 		}
-		if t.next < 0 {
-			continue
-		}
-		r = pageRange{table: t, From: t.next, To: t.next + q.pages}
-		if r.To >= t.Pages || t.whole {
-			r.To = 0 // the last range is open: the table may have grown since the plan
-			t.next = -1
-		} else {
-			t.next = r.To
-		}
-		t.handed = append(t.handed, &handedRange{pageRange: r})
-		return r, true
 	}
 	return pageRange{}, false
+}
+
+func (p *tablePart) take(t *snapshotTable, pages int64) (r pageRange, ok bool) {
+	if len(p.again) > 0 {
+		r, p.again = p.again[0], p.again[1:]
+		return r, true
+	}
+	if p.next < 0 {
+		return r, false
+	}
+	r = pageRange{table: t, part: p, From: p.next, To: p.next + pages}
+	if r.To >= p.Pages || p.whole {
+		r.To = 0 // the last range is open: the table may have grown since the plan
+		p.next = -1
+	} else {
+		p.next = r.To
+	}
+	return r, true
 }
 
 // plan sets how many ranges each table has.
 func (q *rangeQueue) plan() {
 	for _, t := range q.tables {
-		t.left = len(t.again)
-		if t.next >= 0 {
-			t.left++
-			if !t.whole && t.Pages > t.next {
-				t.left = len(t.again) + int((t.Pages-t.next+q.pages-1)/q.pages)
+		t.left = 0
+		for _, p := range t.parts {
+			t.left += len(p.again)
+			switch {
+			case p.next < 0:
+			case p.whole || p.Pages <= p.next:
+				t.left++
+			default:
+				t.left += int((p.Pages - p.next + q.pages - 1) / q.pages)
 			}
 		}
 	}
@@ -150,9 +198,21 @@ func (q *rangeQueue) finish(t *snapshotTable) (lastInTable, lastTable bool) {
 	return t.left == 0, t == q.tables[len(q.tables)-1]
 }
 
-// resume takes over what an earlier run left of the table.
-func (t *snapshotTable) resume(p *tableProgress, xmin uint64) {
-	t.next, t.begun = p.Next, true
+// resume takes over what an earlier run left of the table. A part that run did not know is read from its beginning, as is a table that
+// is one piece.
+func (t *snapshotTable) resume(progress *tableProgress, xmin uint64) {
+	t.begun = true
+	for _, part := range t.parts {
+		if p := progress.of(t, part); p != nil && !part.whole {
+			part.resume(t, p, xmin)
+		}
+	}
+}
+
+func (part *tablePart) resume(t *snapshotTable, p *tableProgress, xmin uint64) {
+	if part.next = p.Next; p.Next == 0 {
+		return // none of it was handed out
+	}
 	var not strings.Builder
 	for _, from := range slices.Sorted(maps.Keys(p.Open)) {
 		o := p.Open[from]
@@ -160,18 +220,18 @@ func (t *snapshotTable) resume(p *tableProgress, xmin uint64) {
 		if err != nil {
 			continue // the rows that changed: found again below
 		}
-		r := pageRange{table: t, From: first, To: o.To, After: o.At}
-		t.again = append(t.again, r)
+		r := pageRange{table: t, part: part, From: first, To: o.To, After: o.At}
+		part.again = append(part.again, r)
 		if c := r.predicate(); c != "" {
 			not.WriteString(" AND NOT (" + c + ")")
 		} else {
-			return // the whole table is read
+			return // all of it is read
 		}
 	}
 	if p.Next > 0 {
 		fmt.Fprintf(&not, " AND ctid < '(%d,0)'::tid", p.Next)
 	}
-	t.again = append(t.again, pageRange{table: t, changed: fmt.Sprintf("age(xmin) <= age('%d'::xid)%s", uint32(xmin), not.String())})
+	part.again = append(part.again, pageRange{table: t, part: part, changed: fmt.Sprintf("age(xmin) <= age('%d'::xid)%s", uint32(xmin), not.String())})
 }
 
 // apply notes advances and returns the progress to make durable with them. The given progress is not changed.
@@ -180,8 +240,7 @@ func (q *rangeQueue) apply(durable *snapshotProgress, steps []snapshotStep) *sna
 	defer q.mu.Unlock()
 	p := &snapshotProgress{Xmin: durable.Xmin, Done: maps.Clone(durable.Done), Tables: maps.Clone(durable.Tables)}
 	for _, s := range steps {
-		t := s.r.table
-		for _, h := range t.handed {
+		for _, h := range s.r.part.handed {
 			if h.name() == s.r.name() {
 				h.done = h.done || s.done
 				if s.at != "" {
@@ -189,25 +248,54 @@ func (q *rangeQueue) apply(durable *snapshotProgress, steps []snapshotStep) *sna
 				}
 			}
 		}
-		tp := &tableProgress{Next: t.next, Open: make(map[string]*openRange)}
-		// What is not handed out again yet is open as the earlier run left it.
-		for _, r := range t.again {
-			tp.Open[r.name()] = &openRange{To: r.To, At: r.After}
-		}
-		for _, h := range t.handed {
-			if !h.done {
-				o := &openRange{To: h.To, At: h.at}
-				if o.At == "" {
-					o.At = h.After
-				}
-				tp.Open[h.name()] = o
-			}
-		}
-		if tp.Next < 0 && len(tp.Open) == 0 {
+	}
+	for _, s := range steps {
+		t := s.r.table
+		if tp := t.progress(); tp != nil {
+			p.Tables[t.String()] = tp
+		} else {
 			delete(p.Tables, t.String())
 			p.Done[t.String()] = true
-		} else {
-			p.Tables[t.String()] = tp
+		}
+	}
+	return p
+}
+
+// progress is how far the table is; nil if all of it is delivered.
+func (t *snapshotTable) progress() *tableProgress {
+	out := &tableProgress{Next: -1}
+	finished := true
+	for _, part := range t.parts {
+		p := part.progress()
+		finished = finished && p.Next < 0 && len(p.Open) == 0
+		if part.Table == t.Table {
+			out.Next, out.Open = p.Next, p.Open
+			continue
+		}
+		if out.Members == nil {
+			out.Members = make(map[string]*tableProgress)
+		}
+		out.Members[part.String()] = p
+	}
+	if finished {
+		return nil
+	}
+	return out
+}
+
+func (part *tablePart) progress() *tableProgress {
+	p := &tableProgress{Next: part.next, Open: make(map[string]*openRange)}
+	// What is not handed out again yet is open as the earlier run left it.
+	for _, r := range part.again {
+		p.Open[r.name()] = &openRange{To: r.To, At: r.After}
+	}
+	for _, h := range part.handed {
+		if !h.done {
+			o := &openRange{To: h.To, At: h.at}
+			if o.At == "" {
+				o.At = h.After
+			}
+			p.Open[h.name()] = o
 		}
 	}
 	return p

@@ -498,7 +498,21 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 		progress.Xmin = xmin
 	}
 	s.producer.saved.snapshot = progress
-	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.settings, s.tables, progress), source: source, release: release}
+	tables := s.readable()
+	oids := make([]uint32, len(tables))
+	for i, t := range tables {
+		oids[i] = t.OID
+	}
+	members, err := s.catalog.Members(oids)
+	if err != nil {
+		return err
+	}
+	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.settings, tables, members, progress), source: source, release: release}
+	for _, t := range n.queue.tables {
+		if t.begun && t.parts[0].whole {
+			s.env.Logger.Warn("A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.String())
+		}
+	}
 	n.observeSnapshot()
 	s.board.snapshotting(n.queue)
 	if err := n.run(ctx); err != nil || ctx.Err() != nil {
@@ -513,6 +527,19 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	s.env.Logger.Info("The snapshot is complete", "tables", len(n.queue.tables), "position", at.String())
 	s.fail.Pass("between_snapshot_and_stream")
 	return nil
+}
+
+// readable are the tables that have rows to read: one without columns has none that anybody could tell, and Debezium writes nothing
+// of it either; one that was dropped since it was found is gone.
+func (s *session) readable() (out []pgrepl.FoundTable) {
+	for _, t := range s.tables {
+		if rel := s.relations[t.OID]; rel != nil && len(rel.Columns) > 0 {
+			out = append(out, t)
+		} else {
+			s.env.Logger.Info("A table is left out of the snapshot, since it has no columns or was dropped meanwhile", "table", t.String())
+		}
+	}
+	return out
 }
 
 // snapshotFacts asks what all rows of the snapshot have in common.

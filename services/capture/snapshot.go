@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -10,14 +11,17 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
 //
+// As with Debezium a table is read with all that inherits from it, whether that is captured itself, and then read again, or not.
 // Tables are cut into ranges of pages, which workers read with COPY, each on a connection of its own that has imported the
 // snapshot. Every batch carries how far its ranges are, so that after a crash the next run reads on where the last
 // durable batch ended: under a later snapshot, after the stream was delivered up to it (see session.snapshot).
@@ -53,17 +57,20 @@ const (
 	rangesForThread = 4
 )
 
-// planSnapshot orders the tables and takes from progress what is left of them.
-func planSnapshot(s *settings, tables []pgrepl.FoundTable, progress *snapshotProgress) *rangeQueue {
+// planSnapshot orders the tables and takes from progress what is left of them. members are those of tables that others inherit from.
+func planSnapshot(s *settings, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member, progress *snapshotProgress) *rangeQueue {
 	q := &rangeQueue{pages: minRangePages}
 	var largest int64
 	for _, t := range tables {
 		if !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
 			continue
 		}
-		largest = max(largest, t.Pages)
-		sql := s.snapshot.overrides[t.String()]
-		q.tables = append(q.tables, &snapshotTable{FoundTable: t, sql: sql, whole: sql != "" || t.Kind == 'p'})
+		st := newSnapshotTable(t, s.snapshot.overrides[t.String()], members[t.OID])
+		if len(st.parts) == 0 {
+			continue
+		}
+		largest = max(largest, st.pages())
+		q.tables = append(q.tables, st)
 	}
 	if s.snapshot.threads > 1 {
 		q.pages = max(q.pages, largest/int64(s.snapshot.threads*rangesForThread))
@@ -72,7 +79,7 @@ func planSnapshot(s *settings, tables []pgrepl.FoundTable, progress *snapshotPro
 	}
 	s.orderTables(q.tables)
 	for _, t := range q.tables {
-		if p := progress.Tables[t.String()]; p != nil && !t.whole {
+		if p := progress.Tables[t.String()]; p != nil {
 			t.resume(p, progress.Xmin)
 		}
 	}
@@ -179,13 +186,25 @@ func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 			}
 		}
 		if err := w.read(ctx, conn, r); err != nil {
-			return fmt.Errorf("snapshot of table %s: %w", r.table, err)
+			return fmt.Errorf("snapshot of table %s: %w", r.table, changedMeanwhile(err))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 	return w.flush()
+}
+
+// errTableChanged says that a table is not any more what the session found; the next one finds what it is now.
+const errTableChanged = retry.Passing("the table, or one that inherits from it, was dropped or altered while the snapshot read it")
+
+// changedMeanwhile adds errTableChanged to an error of a table or column that is not there: the session had found it.
+func changedMeanwhile(err error) error {
+	const undefinedTable, undefinedColumn = "42P01", "42703"
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == undefinedTable || pg.Code == undefinedColumn) {
+		return fmt.Errorf("%w; %w", err, errTableChanged)
+	}
+	return err
 }
 
 // importSnapshot makes the connection see the database as the exported snapshot does.
@@ -225,24 +244,24 @@ func (w *snapshotWorker) open(ctx context.Context, conn *pgx.Conn, t *snapshotTa
 
 // query is the COPY statement of a range: the ctid first, so that a later run can go on after the last durable row.
 func (w *snapshotWorker) query(r pageRange) string {
-	rel := w.enc.rel
 	var b strings.Builder
 	b.WriteString("COPY (SELECT ")
-	if !r.table.whole {
+	if !r.part.whole {
 		b.WriteString("ctid, ")
 	}
-	for i, c := range rel.Columns {
+	for i, c := range w.enc.rel.Columns {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		b.WriteString(pgrepl.QuoteIdent(c.Name))
 	}
-	if r.table.sql != "" {
+	switch part := pgrepl.QuoteTable(r.part.Schema, r.part.Name); {
+	case r.table.sql != "":
 		fmt.Fprintf(&b, " FROM (%s) q", r.table.sql)
-	} else if r.table.whole { // as Debezium does, a root is read with all its partitions, which are read themselves too
-		fmt.Fprintf(&b, " FROM %s", pgrepl.QuoteTable(rel.Schema, rel.Name))
-	} else {
-		fmt.Fprintf(&b, " FROM ONLY %s", pgrepl.QuoteTable(rel.Schema, rel.Name))
+	case r.part.whole:
+		b.WriteString(" FROM " + part)
+	default:
+		b.WriteString(" FROM ONLY " + part)
 		if p := r.predicate(); p != "" {
 			b.WriteString(" WHERE " + p)
 		}
@@ -287,7 +306,7 @@ func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
 		return err
 	}
 	w.row = row
-	if !w.of.table.whole {
+	if !w.of.part.whole {
 		w.ctid = append(w.ctid[:0], row[0].Data...)
 		row = row[1:]
 	}
