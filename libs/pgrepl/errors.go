@@ -37,6 +37,7 @@ const (
 	ReasonPublicationMake Reason = "PUBLICATION_RIGHT_MISSING"
 	ReasonIdentity        Reason = "REPLICA_IDENTITY_INSUFFICIENT"
 	ReasonPluginMissing   Reason = "PLUGIN_MISSING"
+	ReasonPluginRefused   Reason = "PLUGIN_REFUSED"
 	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
 	ReasonTLS             Reason = "TLS_FAILED"
 )
@@ -106,11 +107,19 @@ func UnknownOption(err error, option string) bool {
 	return ok && strings.Contains(pg.Message, option) && strings.Contains(pg.Message, "unknown")
 }
 
+// serverError is what the server said, without its severity.
+func serverError(e *pgconn.PgError) error {
+	if e.Detail != "" {
+		return fmt.Errorf("%s: %s (SQLSTATE %s)", e.Message, e.Detail, e.Code)
+	}
+	return fmt.Errorf("%s (SQLSTATE %s)", e.Message, e.Code)
+}
+
 // connectError gives a failed connection attempt its reason.
 func connectError(c Config, err error) error {
 	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		cause := fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+		cause := serverError(pg)
 		switch {
 		case strings.HasPrefix(pg.Code, "28") && strings.Contains(pg.Message, "replication"):
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}

@@ -135,7 +135,7 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 		case "42710": // made by somebody else in between
 			return nil
 		case "42501":
-			return &Error{ReasonPublicationMake, op, fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code),
+			return &Error{ReasonPublicationMake, op, serverError(pg),
 				fmt.Sprintf("Run as the tables' owner or a superuser: %s; and GRANT CREATE ON DATABASE to the connector's role if it shall create publications itself.", sql)}
 		}
 	}

@@ -85,7 +85,7 @@ func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (N
 	}
 	r, err := pglogrepl.ParseCreateReplicationSlot(s.conn.Exec(ctx, b.String()))
 	if err != nil {
-		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin, s.cfg, err)
+		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin, s.cfg.User, err)
 	}
 	start, err := ParseLSN(r.ConsistentPoint)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []s
 		Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs,
 	})
 	if err != nil {
-		return nil, slotError(fmt.Sprintf("start replication from slot %q at %s", slot, at), slot, "", s.cfg, err)
+		return nil, slotError(fmt.Sprintf("start replication from slot %q at %s", slot, at), slot, "", s.cfg.User, err)
 	}
 	h, err := s.conn.Hijack()
 	if err != nil {
@@ -123,13 +123,14 @@ func slotInUse(op, slot string, cause error) error {
 	return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("Another process reads this slot: stop it, or set slot.name to a slot of this connector's own. SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s shows the process.", QuoteLiteral(slot))}
 }
 
-// slotError gives a failed slot command its reason.
-func slotError(op, slot, plugin string, c Config, err error) error {
+// slotError gives a failed slot command its reason. PostgreSQL has one SQLSTATE for many refusals: where no text or place of origin
+// tells which one it is, no reason is made up.
+func slotError(op, slot, plugin, user string, err error) error {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	cause := fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+	cause := serverError(pg)
 	switch {
 	case pg.Code == "55006":
 		return slotInUse(op, slot, cause)
@@ -145,8 +146,10 @@ func slotError(op, slot, plugin string, c Config, err error) error {
 		return slotLost(op, slot, cause)
 	case pg.Code == "55000" && (strings.Contains(pg.Message, "wal_level") || strings.Contains(pg.Message, "effective_wal_level")):
 		return walLevel(op, cause)
-	case pg.Code == "42501":
-		return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+	case refusesPlugin(pg):
+		return pluginRefused(op, plugin, user, cause)
+	case pg.Code == "42501" && (pg.Routine == "CheckSlotPermissions" || strings.Contains(pg.Message, "replication")):
+		return &Error{ReasonReplication, op, cause, replicationRemedy(user)}
 	case pg.Code == "53400" || (pg.Code == "55000" && strings.Contains(pg.Message, "max_replication_slots")):
 		return fmt.Errorf("%s: %w. Raise max_replication_slots or drop a slot that nobody uses (SELECT pg_drop_replication_slot(…))", op, cause)
 	}

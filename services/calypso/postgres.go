@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 )
 
@@ -26,7 +27,7 @@ type source struct {
 	SSLMode  string
 	// Version is the server's, such as 15.18.
 	Version string
-	// Wal2json says whether the server has that output plugin; pgoutput every server has.
+	// Wal2json says whether the server has that output plugin and lets it be used; pgoutput every server has.
 	Wal2json bool
 
 	// server and dir are set if it is ours.
@@ -45,7 +46,7 @@ func openSource(ctx context.Context, s *Settings, log *os.File, note func(string
 	if err != nil {
 		return nil, err
 	}
-	if err := src.inspect(ctx); err != nil {
+	if err := src.inspect(ctx, note); err != nil {
 		return nil, errors.Join(err, src.stop())
 	}
 	return src, nil
@@ -110,7 +111,7 @@ func sourceDir(data string) (string, error) {
 }
 
 // inspect finds out what the connectors need to know, and refuses a server that cannot be captured from.
-func (s *source) inspect(ctx context.Context) error {
+func (s *source) inspect(ctx context.Context, note func(string)) error {
 	conn, err := s.connect(ctx)
 	if err != nil {
 		return err
@@ -123,19 +124,16 @@ func (s *source) inspect(ctx context.Context) error {
 	if level != "logical" {
 		return fmt.Errorf("PostgreSQL at %s:%d has wal_level=%s: set wal_level=logical (ALTER SYSTEM SET wal_level = logical) and restart it", s.Host, s.Port, level)
 	}
-	// A temporary slot goes with the connection.
-	_, err = conn.Exec(ctx, "SELECT pg_create_logical_replication_slot('calypso_probe', 'wal2json', true)")
-	var refused *pgconn.PgError
-	switch {
-	case err == nil:
-		s.Wal2json = true
-	case errors.As(err, &refused) && refused.Code == "58P01": // undefined_file: the plugin's library is missing
-	case errors.As(err, &refused) && refused.Code == "42501":
-		return fmt.Errorf("user %s may not replicate: ALTER ROLE %s WITH REPLICATION", s.User, pgx.Identifier{s.User}.Sanitize())
-	default:
-		return fmt.Errorf("trying logical decoding: %w", err)
+	err = pgrepl.TryPlugin(ctx, conn, "wal2json", s.User)
+	s.Wal2json = err == nil
+	switch pgrepl.ReasonOf(err) {
+	case pgrepl.ReasonPluginRefused:
+		note("it refuses wal2json (" + pgrepl.PluginList + "), so pgoutput is used, with the same events")
+		return nil
+	case pgrepl.ReasonPluginMissing:
+		return nil // pgoutput is used then, with the same events
 	}
-	return nil
+	return err
 }
 
 func (s *source) connect(ctx context.Context) (*pgx.Conn, error) {

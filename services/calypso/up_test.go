@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -265,6 +266,38 @@ func TestAPartThatEndsEndsAllWithItsReason(t *testing.T) {
 	}
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), "PostgreSQL: ended") || !strings.Contains(err.Error(), "postgres.log") {
 		t.Errorf("Up ended with %v", err)
+	}
+}
+
+func TestAServerThatRefusesThePluginOfTheOrdersIsReadWithPgoutput(t *testing.T) {
+	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})
+	conn, err := pgx.Connect(t.Context(), pg.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if listed, err := pgrepl.ListsPlugins(t.Context(), conn); err != nil || !listed {
+		t.Skipf("left out: the server has no list of output plugins (%v)", err)
+	}
+	if _, err := conn.Exec(t.Context(), "ALTER ROLE postgres SET output_plugin_libraries = pgoutput, test_decoding"); err != nil {
+		t.Fatal(err)
+	}
+	given := func(url string) *Settings { return &Settings{PostgresURL: url} }
+	var notes []string
+	src, err := openSource(t.Context(), given(pg.URL("postgres")), nil, func(n string) { notes = append(notes, n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := sourceFile(src)
+	if err != nil || f.Config["plugin.name"] != "pgoutput" || len(notes) != 1 || !strings.Contains(notes[0], "output_plugin_libraries") {
+		t.Errorf("plugin %v, notes %q, %v", f.Config["plugin.name"], notes, err)
+	}
+	if _, err := conn.Exec(t.Context(), "CREATE ROLE plain LOGIN PASSWORD 'plain'"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = openSource(t.Context(), given(pg.URLFor("plain", "plain", "postgres")), nil, func(string) {})
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonReplication {
+		t.Errorf("for a role that may not replicate: %v", err)
 	}
 }
 

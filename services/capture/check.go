@@ -49,6 +49,9 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 		}
 	}
 	out = append(out, preflight.Finding("slot", detail, err))
+	if c, needed := checkPlugin(ctx, conn, server, s, slot, tables); needed {
+		out = append(out, c)
+	}
 	return append(out, checkRoom(ctx, conn, slot != nil)...)
 }
 
@@ -78,6 +81,38 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables [
 		e.Remedy = fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name), missing[0].Table)
 	}
 	return preflight.Finding("publication", "", e)
+}
+
+// checkPlugin looks whether the server lets the connector's output plugin be used, and goes on doing so when it is updated. It is not
+// needed for one that comes with the server.
+func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, slot *pgrepl.SlotState, tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
+	const name = "output plugin"
+	if pgrepl.BuiltIn(s.plugin) || slot != nil && slot.Plugin == "pgoutput" {
+		return c, false
+	}
+	listed, err := pgrepl.ListsPlugins(ctx, conn)
+	if err != nil {
+		return preflight.Finding(name, "", err), true
+	}
+	p := s.publication
+	p.Tables = tables
+	refusal := pgrepl.TryPlugin(ctx, conn, s.plugin, s.connection.User)
+	switch {
+	case refusal == nil && listed:
+		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.connection.User, s.plugin), nil), true
+	case refusal == nil:
+		c = preflight.Finding(name, fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it", s.plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
+		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or, with plugin.name=pgoutput from now on: the slot goes on at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(s.plugin, s.connection.User), p.Name)
+		return c, true
+	case !unusable(refusal):
+		return preflight.Finding(name, "", refusal), true
+	case slot == nil:
+		return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events", s.plugin, pgrepl.ReasonOf(refusal)), nil), true
+	}
+	if obstacle := p.Carriable(ctx, conn, server, slot); obstacle != nil {
+		return preflight.Finding(name, "", keepsPlugin(slot, refusal, obstacle)), true
+	}
+	return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
 }
 
 // checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are published: those without key. They

@@ -6,9 +6,9 @@ import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
 func replicationKeys() []catalogue.Key {
 	return []catalogue.Key{
 		{Name: "plugin.name", Type: catalogue.String, Default: catalogue.Default("decoderbufs"), Allowed: []string{"pgoutput", "decoderbufs", "wal2json", "wal2json_rds", "wal2json_streaming", "wal2json_rds_streaming"}, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Plugin",
-			Doc: "Output plugin: pgoutput, decoderbufs, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, and where the server does not have the plugin, pgoutput is taken, which every server has; the events are the same, but decoderbufs sends no truncates and no logical messages.",
+			Doc: "Output plugin: pgoutput, decoderbufs, or wal2json (also wal2json_rds, wal2json_streaming, wal2json_rds_streaming). Without the key, and where the server does not have the plugin or refuses it (output_plugin_libraries), pgoutput is taken, which every server has; the events are the same, but decoderbufs sends no truncates and no logical messages.",
 			Consequences: []catalogue.Consequence{
-				{Effect: catalogue.NewSlot, When: changesPlugin, Doc: "A slot keeps the output plugin that it was made with, so the task stops unless the slot is of the new plugin. Set slot.name to a new slot as well and reset the connector's offsets, which reads all tables again."},
+				{Effect: catalogue.NewSlot, When: changesPlugin, Doc: "A slot keeps the output plugin that it was made with. Changed to pgoutput, the slot is carried over at its position if the publication was there before the slot's oldest changes, with all captured tables. Otherwise the task stops unless the slot is of the new plugin: set slot.name to a new slot as well and reset the connector's offsets, which reads all tables again."},
 				{Effect: catalogue.NoEffectYet, When: keepsPgoutput, Doc: "A slot that was made with pgoutput goes on with it; the new plugin counts for a slot that is created."},
 			}},
 		{Name: "slot.name", Type: catalogue.String, Default: catalogue.Default("debezium"), Check: slotName, Importance: catalogue.Medium, Group: "CONNECTION_ADVANCED_REPLICATION", Width: catalogue.Middle, DisplayName: "Slot",

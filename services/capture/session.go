@@ -259,21 +259,6 @@ func (s *session) setIdentities(ctx context.Context) error {
 	return nil
 }
 
-// choosePlugin takes the configured plugin, or what an earlier start fell back to.
-func (s *session) choosePlugin(ctx context.Context) (string, error) {
-	if s.settings.plugin == "pgoutput" {
-		return "pgoutput", nil
-	}
-	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
-	if err != nil {
-		return "", err
-	}
-	if slot != nil && slot.Plugin == "pgoutput" {
-		return "pgoutput", nil // an earlier start fell back
-	}
-	return s.settings.plugin, nil
-}
-
 // unidentified reports a change that the plugin left out what identifies the row of: no event can be made of it.
 func (s *session) unidentified(t pgrepl.Table) {
 	s.meters.decodeError(context.Background(), "unidentified")
@@ -467,8 +452,8 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary, Failover: s.settings.failover && !temporary && s.server.Major() >= 17})
 	if err != nil {
 		repl.Close(context.WithoutCancel(ctx))
-		if pgrepl.ReasonOf(err) == pgrepl.ReasonPluginMissing && s.plugin != "pgoutput" {
-			s.env.Logger.Warn("The server does not have the output plugin: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonPluginMissing)
+		if unusable(err) && s.plugin != "pgoutput" {
+			s.env.Logger.Warn("The server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(err), "error", err)
 			s.plugin = "pgoutput"
 			if err := s.publish(ctx); err != nil {
 				return nil, pgrepl.NewSlot{}, err

@@ -1,0 +1,70 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// unusable says whether an error means that the server does not have the output plugin, or refuses it. pgoutput makes the same events.
+func unusable(err error) bool {
+	r := pgrepl.ReasonOf(err)
+	return r == pgrepl.ReasonPluginMissing || r == pgrepl.ReasonPluginRefused
+}
+
+// choosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it, or because the slot can be read with
+// pgoutput only from now on.
+func (s *session) choosePlugin(ctx context.Context) (string, error) {
+	if err := pgrepl.ResumeCarrying(ctx, s.conn, s.settings.slot); err != nil {
+		return "", err
+	}
+	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	if err != nil || slot == nil || !s.streams() {
+		return s.settings.plugin, err
+	}
+	if slot.Plugin == "pgoutput" {
+		return "pgoutput", nil // an earlier start fell back
+	}
+	own := slot.Plugin == s.settings.plugin
+	if slot.Active || slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: slot.Plugin, Database: s.settings.connection.Database}) != nil ||
+		!own && (s.settings.plugin != "pgoutput" || s.producer.saved.at.Commit == 0) {
+		return s.settings.plugin, nil // start says what is wrong with it; it may be somebody else's
+	}
+	refusal := slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: s.settings.plugin, Database: slot.Database})
+	if own {
+		refusal = pgrepl.TrySlot(ctx, s.conn, slot, s.settings.connection.User)
+	}
+	if refusal == nil {
+		return s.settings.plugin, nil
+	}
+	if obstacle := s.carry(ctx, slot); obstacle != nil {
+		return "", keepsPlugin(slot, refusal, obstacle)
+	}
+	s.env.Logger.Warn("The slot was carried over to pgoutput, at the same position and with the same events", "slot", slot.Name, "plugin", slot.Plugin, "cause", refusal)
+	return "pgoutput", nil
+}
+
+// carry carries the slot over to pgoutput, or returns why a change could be lost or come twice by it.
+func (s *session) carry(ctx context.Context, slot *pgrepl.SlotState) error {
+	if s.producer.saved.at.Ordinal != 0 {
+		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
+	}
+	p := s.settings.publication
+	p.Tables = s.tables
+	if err := p.Carriable(ctx, s.conn, s.server, slot); err != nil {
+		return err
+	}
+	return pgrepl.CarrySlot(ctx, s.conn, slot.Name)
+}
+
+// keepsPlugin adds to a refusal why the slot was not carried over.
+func keepsPlugin(slot *pgrepl.SlotState, refusal, obstacle error) error {
+	if e, ok := errors.AsType[*pgrepl.Error](refusal); ok {
+		with := *e
+		with.Err = fmt.Errorf("%w; slot %q cannot be carried over to pgoutput either: %w", e.Err, slot.Name, obstacle)
+		return &with
+	}
+	return refusal
+}
