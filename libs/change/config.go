@@ -3,6 +3,7 @@ package change
 import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
@@ -110,8 +111,8 @@ type Config struct {
 	Columns    ColumnRules
 	KeyColumns KeyRules // message.key.columns
 
-	MessageInclude Patterns // message.prefix.include.list
-	MessageExclude Patterns // message.prefix.exclude.list
+	MessageInclude javaregex.List // message.prefix.include.list
+	MessageExclude javaregex.List // message.prefix.exclude.list
 
 	// FailOnConversion is event.converting.failure.handling.mode=fail: a value that cannot be converted is an error.
 	// Otherwise null stands for it and OnConversionFailure, if set, is told (warn); it must be cheap and not block.

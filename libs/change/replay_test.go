@@ -16,6 +16,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/change/recorded"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -133,11 +134,11 @@ type replayer struct {
 }
 
 func (r *replayer) captured(table pgrepl.Table) bool {
-	include, err := change.ParsePatterns(r.settings["table.include.list"])
+	include, err := javaregex.ParseList(r.settings["table.include.list"])
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	exclude, err := change.ParsePatterns(r.settings["table.exclude.list"])
+	exclude, err := javaregex.ParseList(r.settings["table.exclude.list"])
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -2,71 +2,15 @@ package change
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
-
-// Patterns is a list of regular expressions as Debezium's include and exclude lists hold them: separated by commas (a
-// backslash escapes one), without regard to case, and matching only a whole name.
-type Patterns []*regexp.Regexp
-
-// ParsePatterns reads a list of regular expressions. An empty list is nil.
-func ParsePatterns(list string) (Patterns, error) {
-	var ps Patterns
-	for _, part := range splitEscaped(list, ',') {
-		p, err := compilePattern(part)
-		if err != nil {
-			return nil, err
-		}
-		ps = append(ps, p)
-	}
-	return ps, nil
-}
-
-// Match reports whether one of the patterns matches the whole name.
-func (ps Patterns) Match(name string) bool {
-	for _, p := range ps {
-		if p.MatchString(name) {
-			return true
-		}
-	}
-	return false
-}
-
-func compilePattern(expr string) (*regexp.Regexp, error) {
-	p, err := regexp.Compile(`(?i)^(?:` + expr + `)$`)
-	if err != nil {
-		return nil, fmt.Errorf("compile the regular expression %q: %w", expr, err)
-	}
-	return p, nil
-}
-
-// splitEscaped splits at sep where no backslash stands before it, trims the parts and leaves out empty ones.
-func splitEscaped(list string, sep byte) []string {
-	var parts []string
-	from := 0
-	add := func(part string) {
-		if part = strings.TrimSpace(part); part != "" {
-			parts = append(parts, strings.ReplaceAll(part, `\`+string(sep), string(sep)))
-		}
-	}
-	for i := 0; i < len(list); i++ {
-		switch list[i] {
-		case '\\':
-			i++
-		case sep:
-			add(list[from:i])
-			from = i + 1
-		}
-	}
-	add(list[from:])
-	return parts
-}
 
 // ColumnRules say which columns go into values and how they are changed on the way.
 type ColumnRules struct {
-	Include Patterns // column.include.list; empty means all
-	Exclude Patterns // column.exclude.list
+	Include javaregex.List // column.include.list; empty means all
+	Exclude javaregex.List // column.exclude.list
 	// Mappings are tried in order; the first whose pattern matches a column is the only one that acts on it.
 	Mappings []ColumnMapping
 }
@@ -82,7 +26,7 @@ func (r *ColumnRules) includes(name string) bool {
 // ColumnMapping is one of column.truncate.to.N.chars, column.mask.with.N.chars, column.mask.hash.… and
 // …propagate.source.type. Exactly one of its actions is set.
 type ColumnMapping struct {
-	Columns Patterns
+	Columns javaregex.List
 	// ByType matches schema.table.type instead of schema.table.column.
 	ByType bool
 
@@ -116,12 +60,12 @@ func (r *ColumnRules) mappingFor(table, column, typeName string) *ColumnMapping 
 }
 
 // KeyRules is message.key.columns: patterns of columns in the order in which they make the key.
-type KeyRules []*regexp.Regexp
+type KeyRules []javaregex.List
 
 // ParseKeyRules reads "table:column,column;table:column", the tables being regular expressions.
 func ParseKeyRules(list string) (KeyRules, error) {
 	var rules KeyRules
-	for _, part := range strings.Split(list, ";") {
+	for part := range strings.SplitSeq(list, ";") {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
@@ -129,8 +73,8 @@ func ParseKeyRules(list string) (KeyRules, error) {
 		if !found {
 			return nil, fmt.Errorf("read the key columns %q: expected table:column,column", part)
 		}
-		for _, c := range strings.Split(columns, ",") {
-			p, err := compilePattern(strings.TrimSpace(table) + "." + strings.TrimSpace(c))
+		for c := range strings.SplitSeq(columns, ",") {
+			p, err := javaregex.ParseList(strings.TrimSpace(table) + "." + strings.TrimSpace(c))
 			if err != nil {
 				return nil, err
 			}
@@ -145,7 +89,7 @@ func (rules KeyRules) keyColumns(rel *Relation) []int {
 	var key []int
 	for _, p := range rules {
 		for i := range rel.Columns {
-			if p.MatchString(rel.Schema + "." + rel.Name + "." + rel.Columns[i].Name) {
+			if p.Match(rel.Schema + "." + rel.Name + "." + rel.Columns[i].Name) {
 				key = append(key, i)
 			}
 		}

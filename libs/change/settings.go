@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
 )
@@ -59,8 +60,8 @@ func (s *settings) number(key string, def int) int {
 	return n
 }
 
-func (s *settings) patterns(key string) Patterns {
-	ps, err := ParsePatterns(s.given[key])
+func (s *settings) patterns(key string) javaregex.List {
+	ps, err := javaregex.ParseList(s.given[key])
 	if err != nil {
 		s.fail(key, err)
 	}

@@ -2,8 +2,9 @@ package transform
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
 // options are the settings of one transform or predicate. The first that is wrong is kept in err.
@@ -29,8 +30,13 @@ func notFound(key, class string) error {
 }
 
 func (o *options) fail(name, problem string) {
+	o.keep(fmt.Errorf("setting %s%s=%q: %s", o.prefix, name, o.given[o.prefix+name], problem))
+}
+
+// keep keeps the first error.
+func (o *options) keep(err error) {
 	if o.err == nil {
-		o.err = fmt.Errorf("setting %s%s=%q: %s", o.prefix, name, o.given[o.prefix+name], problem)
+		o.err = err
 	}
 }
 
@@ -80,37 +86,29 @@ func (o *options) choice(name string, allowed ...string) string {
 }
 
 // regex compiles an expression that must match whole names.
-func (o *options) regex(name, def string) *regexp.Regexp {
+func (o *options) regex(name, def string) *javaregex.Pattern {
 	expr := o.text(name, def)
-	if expr == "" {
-		o.fail(name, "it is required")
+	if expr == "" && !o.has(name) {
+		o.keep(missing(o.prefix + name))
 	}
-	re, err := regexp.Compile("^(?:" + javaGroups.ReplaceAllString(expr, "(?P<$1>") + ")$")
+	p, err := javaregex.Compile(expr)
 	if err != nil {
-		o.fail(name, err.Error())
-		return regexp.MustCompile("^$")
+		o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: Invalid regex: %v", expr, o.prefix+name, err)))
 	}
-	return re
+	return p
 }
 
-var (
-	javaGroups    = regexp.MustCompile(`\(\?<([A-Za-z][A-Za-z0-9]*)>`)
-	javaReference = regexp.MustCompile(`\\(.)|\$(\d)|\$\{([A-Za-z][A-Za-z0-9]*)\}|(\$)`)
-)
-
-// replacement turns Java's replacement text ($1, ${name}, \$) into Go's.
-func replacement(text string) string {
-	return javaReference.ReplaceAllStringFunc(text, func(m string) string {
-		switch {
-		case m == "$" || m == `\$`:
-			return "$$"
-		case m[0] == '\\':
-			return m[1:]
-		case m[1] == '{':
-			return m
-		}
-		return "${" + m[1:] + "}"
-	})
+// renaming reads an expression and what replaces the first part of a name that it matches.
+func (o *options) renaming(regex, def, replacement, text string) *renaming {
+	p := o.regex(regex, def)
+	if p == nil {
+		return nil
+	}
+	r, err := p.Replacement(text)
+	if err != nil {
+		o.fail(replacement, err.Error())
+	}
+	return &renaming{pattern: p, with: r, known: map[string]renamed{}}
 }
 
 func splitList(text string) []string {

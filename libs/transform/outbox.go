@@ -17,7 +17,7 @@ type eventRouter struct {
 	nullsAsBytes                                  bool
 	tombstoneOnEmpty                              bool
 	failOnUpdate                                  bool
-	router                                        regexRouter
+	topic                                         *renaming
 
 	// Value schemas are made once for a payload schema or, with a version column, once for a version, as Debezium does:
 	// all events that share one also share the name that the first of them was routed to.
@@ -45,9 +45,8 @@ func newEventRouter(o *options) (Transform, error) {
 		nullsAsBytes:     o.choice("table.json.payload.null.behavior", "ignore", "optional_bytes") == "optional_bytes",
 		tombstoneOnEmpty: o.flag("route.tombstone.on.empty.payload", false),
 		failOnUpdate:     o.choice("table.op.invalid.behavior", "warn", "error", "fatal") == "fatal",
-		router: regexRouter{regex: o.regex("route.topic.regex", "(?<routedByValue>.*)"),
-			replacement: replacement(o.text("route.topic.replacement", "outbox.event.${routedByValue}"))},
-		byPayload: map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
+		topic:            o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement", o.text("route.topic.replacement", "outbox.event.${routedByValue}")),
+		byPayload:        map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
 	}
 	for _, item := range o.list("table.fields.additional.placement") {
 		parts := strings.Split(item, ":")
@@ -143,7 +142,7 @@ func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue)
 	if out.Timestamp, err = t.time(envelope, row); err != nil {
 		return nil, err
 	}
-	out.Topic, _ = t.router.rename(topic)
+	out.Topic, _ = t.topic.of(topic)
 	return &out, nil
 }
 

@@ -1,9 +1,9 @@
 package transform
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -27,9 +27,9 @@ func newPredicate(o *options) (Predicate, error) {
 	return p, o.err
 }
 
-type topicNameMatches struct{ pattern *regexp.Regexp }
+type topicNameMatches struct{ pattern *javaregex.Pattern }
 
-func (p topicNameMatches) Holds(r *record.Record) bool { return p.pattern.MatchString(r.Topic) }
+func (p topicNameMatches) Holds(r *record.Record) bool { return p.pattern.Matches(r.Topic) }
 
 type recordIsTombstone struct{}
 

@@ -5,29 +5,53 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
-// regexRouter is RegexRouter: it renames topics that match as a whole.
-type regexRouter struct {
-	regex       *regexp.Regexp
-	replacement string
+// renaming gives names that match as a whole other ones.
+type renaming struct {
+	pattern *javaregex.Pattern
+	with    *javaregex.Replacement
+	// known are the names seen so far; it is emptied when it holds namesLimit.
+	known map[string]renamed
 }
+
+type renamed struct {
+	name    string
+	matched bool
+}
+
+const namesLimit = 4096
+
+// of returns the new name; false if the pattern does not match.
+func (t *renaming) of(name string) (string, bool) {
+	n, ok := t.known[name]
+	if !ok {
+		n.name = name
+		if n.matched = t.pattern.Matches(name); n.matched {
+			n.name = t.pattern.ReplaceFirst(name, t.with)
+		}
+		if len(t.known) >= namesLimit {
+			clear(t.known)
+		}
+		t.known[name] = n
+	}
+	return n.name, n.matched
+}
+
+// regexRouter is RegexRouter: it renames topics.
+type regexRouter struct{ topic *renaming }
 
 func newRegexRouter(o *options) (Transform, error) {
-	return &regexRouter{regex: o.regex("regex", ""), replacement: replacement(o.text("replacement", ""))}, o.err
-}
-
-// rename returns the new name of a topic; false if the topic does not match.
-func (t *regexRouter) rename(topic string) (string, bool) {
-	if !t.regex.MatchString(topic) {
-		return topic, false
+	if !o.has("replacement") {
+		o.keep(missing(o.prefix + "replacement"))
 	}
-	return t.regex.ReplaceAllString(topic, t.replacement), true
+	return &regexRouter{o.renaming("regex", "", "replacement", o.text("replacement", ""))}, o.err
 }
 
 func (t *regexRouter) Apply(r *record.Record) (*record.Record, error) {
-	if name, ok := t.rename(r.Topic); ok {
+	if name, ok := t.topic.of(r.Topic); ok {
 		r.Topic = name
 	}
 	return r, nil
@@ -60,9 +84,9 @@ func (t *timestampRouter) Apply(r *record.Record) (*record.Record, error) {
 // logicalRouter is ByLogicalTableRouter: it sends the events of several tables to one topic, and tells their keys apart by a
 // field that names the table.
 type logicalRouter struct {
-	topic     regexRouter
+	topic     *renaming
 	keyField  string // empty: keys are left as they are
-	keyName   *regexRouter
+	keyName   *renaming
 	adjust    bool
 	keys      map[string]schemaCache // by new topic
 	envelopes map[string]schemaCache
@@ -70,7 +94,7 @@ type logicalRouter struct {
 
 func newLogicalRouter(o *options, name string) (Transform, error) {
 	t := &logicalRouter{
-		topic:     regexRouter{regex: o.regex("topic.regex", ""), replacement: replacement(o.required("topic.replacement"))},
+		topic:     o.renaming("topic.regex", "", "topic.replacement", o.required("topic.replacement")),
 		adjust:    o.choice("schema.name.adjustment.mode", "none", "avro", "avro_unicode") != "none",
 		keys:      map[string]schemaCache{},
 		envelopes: map[string]schemaCache{},
@@ -83,13 +107,13 @@ func newLogicalRouter(o *options, name string) (Transform, error) {
 		t.keyField = o.text("key.field.name", def)
 	}
 	if strings.TrimSpace(o.text("key.field.regex", "")) != "" {
-		t.keyName = &regexRouter{regex: o.regex("key.field.regex", ""), replacement: replacement(o.required("key.field.replacement"))}
+		t.keyName = o.renaming("key.field.regex", "", "key.field.replacement", o.required("key.field.replacement"))
 	}
 	return t, o.err
 }
 
 func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
-	topic, ok := t.topic.rename(r.Topic)
+	topic, ok := t.topic.of(r.Topic)
 	if !ok || topic == "" {
 		return r, nil
 	}
@@ -106,7 +130,7 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 		if t.keyField != "" {
 			id := r.Topic
 			if t.keyName != nil {
-				id, _ = t.keyName.rename(r.Topic)
+				id, _ = t.keyName.of(r.Topic)
 			}
 			k.Values[n] = id
 		}

@@ -210,13 +210,13 @@ func (s *session) checkTables() error {
 	f := s.settings.filter
 	var missing []string
 	for _, re := range f.tableIn {
-		name := strings.TrimSuffix(strings.TrimPrefix(re.String(), "(?is)^(?:"), ")$")
-		if strings.ContainsAny(name, `*+?[](){}|^$`) {
+		name := re.String()
+		if strings.ContainsAny(strings.ReplaceAll(name, `\.`, ""), `\*+?[](){}|^$`) {
 			continue // a pattern may match tables that do not exist yet
 		}
 		found := false
 		for _, t := range s.tables {
-			found = found || re.MatchString(t.String())
+			found = found || re.Matches(t.String())
 		}
 		if !found {
 			missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
@@ -247,7 +247,7 @@ func (s *session) checkTables() error {
 func (s *session) setIdentities(ctx context.Context) error {
 	for _, rule := range s.settings.identities {
 		for _, t := range s.tables {
-			if !rule.tables.match(t.String()) {
+			if !rule.tables.Match(t.String()) {
 				continue
 			}
 			sql := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s", pgrepl.QuoteTable(t.Schema, t.Name), rule.identity)

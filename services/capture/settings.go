@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -76,7 +77,7 @@ type signalSettings struct {
 
 // identityRule is one item of replica.identity.autoset.values.
 type identityRule struct {
-	tables   patterns
+	tables   javaregex.List
 	identity string // FULL, DEFAULT, NOTHING or USING INDEX "…"
 }
 

@@ -89,7 +89,7 @@ func TestListsOfPatternsMatchWholeNamesWithoutRegardToCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{"public.abc": true, "PUBLIC.A": true, "xpublic.a": false, "shop.tt": true, "shop.ttt": false} {
-		if p.match(name) != want {
+		if p.Match(name) != want {
 			t.Errorf("%s matches: %t, want %t", name, !want, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -98,8 +99,8 @@ func (r *reader) signal(b *batch, s signal) error {
 type snapshotAction struct {
 	signal
 	signalData
-	found   []collection // to read
-	dropped patterns     // not to read; all if the signal names none
+	found   []collection   // to read
+	dropped javaregex.List // not to read; all if the signal names none
 }
 
 // plan reads a signal and finds its tables. It needs no lock.
@@ -143,7 +144,7 @@ func (r *reader) enact(b *batch, a snapshotAction) {
 		r.env.Logger.Info("An incremental snapshot begins", "signal", a.id, "tables", len(a.found))
 	case stopSnapshot:
 		for i := len(p.Collections) - 1; i >= 0; i-- {
-			if len(a.Collections) > 0 && !a.dropped.match(p.Collections[i].Table.String()) {
+			if len(a.Collections) > 0 && !a.dropped.Match(p.Collections[i].Table.String()) {
 				continue
 			}
 			p.end(i, true, nil)
@@ -211,8 +212,8 @@ func (r *reader) checkAsked(ctx context.Context, found []collection) error {
 	return nil
 }
 
-func patternsOf(list []string) (patterns, error) {
-	var out patterns
+func patternsOf(list []string) (javaregex.List, error) {
+	var out javaregex.List
 	for _, l := range list {
 		p, err := parsePatterns("data-collections", strings.ReplaceAll(l, ",", `\,`))
 		if err != nil {
@@ -238,7 +239,7 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 		if err != nil {
 			return nil, err
 		}
-		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.match(t.String()) })
+		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.Match(t.String()) })
 		if err != nil {
 			return nil, err
 		}
@@ -249,7 +250,7 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 				if err != nil {
 					return nil, err
 				}
-				if q.match(t.String()) {
+				if q.Match(t.String()) {
 					c.Filter = cond.Filter
 				}
 			}

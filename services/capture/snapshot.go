@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
@@ -90,7 +90,7 @@ func planSnapshot(s *settings, tables []pgrepl.FoundTable, members map[uint32][]
 // orderTables sorts as Debezium does: in the order of table.include.list, or by name, or by estimated rows.
 func (s *settings) orderTables(tables []*snapshotTable) {
 	rank := func(t *snapshotTable) int {
-		return slices.IndexFunc(s.filter.tableIn, func(re *regexp.Regexp) bool { return re.MatchString(t.String()) })
+		return slices.IndexFunc(s.filter.tableIn, func(p *javaregex.Pattern) bool { return p.Matches(t.String()) })
 	}
 	sort.SliceStable(tables, func(i, j int) bool {
 		a, b := tables[i], tables[j]

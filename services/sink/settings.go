@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -107,10 +107,10 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	if said != "" {
 		faults = append(faults, catalogue.Problem{Key: "topics", Message: said}, catalogue.Problem{Key: "topics.regex", Message: said})
 	}
-	var pattern *regexp.Regexp
+	var pattern *javaregex.Pattern
 	if s.regex != "" {
 		var err error
-		if pattern, err = regexp.Compile("^(?:" + s.regex + ")$"); err != nil {
+		if pattern, err = javaregex.Compile(s.regex); err != nil {
 			faults = append(faults, catalogue.Problem{Key: "topics.regex", Message: fmt.Sprintf("Invalid value %.200s for configuration topics.regex: Invalid regex: %v", s.regex, err)})
 		}
 	}
@@ -137,7 +137,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	case slices.Contains(s.topics, s.deadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
 			"The DLQ topic '%s' may not be included in the list of topics ('topics=%v') consumed by the connector", s.deadTopic, s.topics)})
-	case pattern != nil && pattern.MatchString(s.deadTopic):
+	case pattern != nil && pattern.Matches(s.deadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
 			"The DLQ topic '%s' may not be included in the regex matching the topics ('topics.regex=%s') consumed by the connector", s.deadTopic, s.regex)})
 	}

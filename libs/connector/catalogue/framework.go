@@ -73,7 +73,7 @@ func SinkFramework() []Key {
 			DisplayName: "Topics", Doc: "Topics to consume, separated by commas. Either topics or topics.regex is set.",
 			Consequences: []Consequence{{Effect: TopicsAdded, When: ListGrows("topics"), Doc: topicsAdded}, {Effect: TopicsRemoved, When: ListShrinks("topics"), Doc: topicsRemoved}}},
 		Key{Name: "topics.regex", Type: String, Default: Default(""), Importance: High, Group: groupCommon, Width: Wide,
-			DisplayName: "Topics regex", Doc: "Regular expression (RE2) of the topics to consume. Either topics or topics.regex is set.",
+			DisplayName: "Topics regex", Doc: "Regular expression (java.util.regex) of the topics to consume; new ones are found within seconds. Either topics or topics.regex is set.",
 			Consequences: []Consequence{{Effect: TopicsAdded, Doc: topicsAdded}, {Effect: TopicsRemoved, Doc: topicsRemoved}}},
 		Key{Name: "errors.deadletterqueue.topic.name", Type: String, Default: Default(""), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Dead Letter Queue Topic Name", Doc: "Topic for records that cannot be delivered; no such topic if empty.",

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -110,9 +110,6 @@ func Prefix(source map[string]string) string {
 	return source["database.server.name"]
 }
 
-// maxPattern bounds a pattern of topics in bytes: compiling one takes memory in proportion to it.
-const maxPattern = 10_000
-
 // Reader returns what reports whether a sink with a configuration reads a topic.
 func Reader(sink map[string]string) func(topic string) bool {
 	var named []string
@@ -121,12 +118,12 @@ func Reader(sink map[string]string) func(topic string) bool {
 			named = append(named, topic)
 		}
 	}
-	var pattern *regexp.Regexp
-	if text := sink["topics.regex"]; text != "" && len(text) <= maxPattern {
-		pattern, _ = regexp.Compile("^(?:" + text + ")$") // a wrong one reads nothing; its connector fails and says so
+	var pattern *javaregex.Pattern
+	if text := strings.TrimSpace(sink["topics.regex"]); text != "" {
+		pattern, _ = javaregex.Compile(text) // a wrong one reads nothing; its connector fails and says so
 	}
 	return func(topic string) bool {
-		return slices.Contains(named, topic) || pattern != nil && pattern.MatchString(topic)
+		return slices.Contains(named, topic) || pattern != nil && pattern.Matches(topic)
 	}
 }
 

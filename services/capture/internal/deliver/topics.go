@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,12 +11,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
 // topicGroup is a group of topic.creation.* (KIP-158): settings of the topics whose names it matches.
 type topicGroup struct {
 	name             string
-	include, exclude []*regexp.Regexp // of whole names; the group default includes all
+	include, exclude javaregex.List // of whole names; the group default includes all
 	partitions       int32
 	replication      int16
 	config           map[string]*string
@@ -90,28 +91,25 @@ func positiveOrDefault(value string, bits int) (int64, error) {
 	return n, nil
 }
 
-func topicPatterns(list string) ([]*regexp.Regexp, error) {
-	var out []*regexp.Regexp
+func topicPatterns(list string) (javaregex.List, error) {
+	var out javaregex.List
 	for text := range strings.SplitSeq(list, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		re, err := regexp.Compile("^(?:" + text + ")$")
+		p, err := javaregex.Compile(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q is not a regular expression (RE2 syntax): %w", text, err)
+			return nil, fmt.Errorf("%q is not a regular expression: %w", text, err)
 		}
-		out = append(out, re)
+		out = append(out, p)
 	}
 	return out, nil
 }
 
 // of finds the group of a topic.
 func (g TopicGroups) of(topic string) *topicGroup {
-	matches := func(list []*regexp.Regexp) bool {
-		return slices.ContainsFunc(list, func(re *regexp.Regexp) bool { return re.MatchString(topic) })
-	}
 	for i := range g[:len(g)-1] {
-		if matches(g[i].include) && !matches(g[i].exclude) {
+		if g[i].include.Match(topic) && !g[i].exclude.Match(topic) {
 			return &g[i]
 		}
 	}

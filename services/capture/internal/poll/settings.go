@@ -3,11 +3,11 @@ package poll
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -35,7 +35,7 @@ type settings struct {
 
 	mode             mode
 	query, suffix    string
-	include, exclude []*regexp.Regexp // of schema.table, or of table alone
+	include, exclude javaregex.List // of schema.table, or of table alone
 	schema           string
 	incrementing     string
 	timestamps       []string
@@ -97,18 +97,18 @@ func (s *settings) parseTables(v catalogue.Values) error {
 	for _, l := range []struct {
 		key    string
 		regexp bool
-		into   *[]*regexp.Regexp
+		into   *javaregex.List
 	}{{"table.whitelist", false, &s.include}, {"table.include.list", true, &s.include}, {"table.blacklist", false, &s.exclude}, {"table.exclude.list", true, &s.exclude}} {
 		for _, name := range v.List(l.key) {
-			expr := `(?:.*\.)?` + regexp.QuoteMeta(strings.ReplaceAll(name, `"`, ""))
+			expr := `(?:.*\.)?\Q` + strings.ReplaceAll(name, `"`, "") + `\E`
 			if l.regexp {
 				expr = name
 			}
-			re, err := regexp.Compile("(?s)^(?:" + expr + ")$")
+			p, err := javaregex.Compile(expr)
 			if err != nil {
-				return fmt.Errorf("%s: %q is not a regular expression (RE2 syntax): %w", l.key, name, err)
+				return fmt.Errorf("%s: %q is not a regular expression: %w", l.key, name, err)
 			}
-			*l.into = append(*l.into, re)
+			*l.into = append(*l.into, p)
 		}
 	}
 	if s.query != "" && (len(s.include) > 0 || len(s.exclude) > 0) {
@@ -119,16 +119,13 @@ func (s *settings) parseTables(v catalogue.Values) error {
 
 // wanted says whether a table is polled.
 func (s *settings) wanted(t pgrepl.Table) bool {
-	matches := func(list []*regexp.Regexp) bool {
-		return slices.ContainsFunc(list, func(re *regexp.Regexp) bool { return re.MatchString(t.String()) })
-	}
 	if s.schema != "" {
 		like := strings.NewReplacer("%", ".*", "_", ".").Replace(regexp.QuoteMeta(s.schema))
 		if ok, err := regexp.MatchString("(?s)^"+like+"$", t.Schema); err != nil || !ok {
 			return false
 		}
 	}
-	return (s.include == nil || matches(s.include)) && !matches(s.exclude)
+	return (s.include == nil || s.include.Match(t.String())) && !s.exclude.Match(t.String())
 }
 
 // subject says what is polled.

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
@@ -41,8 +42,10 @@ type Routes struct {
 }
 
 type pattern struct {
-	expr  *regexp.Regexp
+	expr  *javaregex.Pattern
 	route Route
+	// database, table and mapping are the route's, with groups of the pattern.
+	database, table, mapping *javaregex.Replacement
 }
 
 type entry struct {
@@ -122,11 +125,20 @@ func (r *Routes) add(e entry) error {
 	route := Route{Topic: e.Topic, Database: e.DB, Table: e.Table, Format: strings.ToLower(e.Format), Mapping: e.Mapping, Streaming: bool(e.Streaming)}
 	switch {
 	case bool(e.Regex):
-		expr, err := regexp.Compile("^(?:" + e.Topic + ")$")
+		expr, err := javaregex.Compile(e.Topic)
 		if err != nil {
 			return fmt.Errorf("topic is no regular expression: %w", err)
 		}
-		r.patterns = append(r.patterns, pattern{expr, route})
+		p := pattern{expr: expr, route: route}
+		for _, f := range []struct {
+			name, text string
+			into       **javaregex.Replacement
+		}{{"db", route.Database, &p.database}, {"table", route.Table, &p.table}, {"mapping", route.Mapping, &p.mapping}} {
+			if *f.into, err = expr.Replacement(unbraced(f.text)); err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+		r.patterns = append(r.patterns, p)
 	case e.Topic == "*":
 		if r.rest != nil {
 			return fmt.Errorf("topic * is mapped twice")
@@ -142,16 +154,31 @@ func (r *Routes) add(e entry) error {
 	return nil
 }
 
+// braced is a group's number in braces, which Java does not have, with what follows it.
+var braced = regexp.MustCompile(`\$\{(\d+)\}(\d?)`)
+
+// unbraced writes ${1} as $1; a digit that follows is kept apart.
+func unbraced(text string) string {
+	return braced.ReplaceAllStringFunc(text, func(found string) string {
+		parts := braced.FindStringSubmatch(found)
+		if parts[2] == "" {
+			return "$" + parts[1]
+		}
+		return "$" + parts[1] + `\` + parts[2]
+	})
+}
+
 // Find returns a topic's route.
 func (r *Routes) Find(topic string) (Route, bool) {
 	if route, ok := r.exact[topic]; ok {
 		return route, true
 	}
 	for _, p := range r.patterns {
-		if m := p.expr.FindStringSubmatchIndex(topic); m != nil {
+		if database, ok := p.expr.Expand(topic, p.database); ok {
 			route := p.route
-			expand := func(template string) string { return string(p.expr.ExpandString(nil, template, topic, m)) }
-			route.Topic, route.Database, route.Table, route.Mapping = topic, expand(route.Database), expand(route.Table), expand(route.Mapping)
+			route.Topic, route.Database = topic, database
+			route.Table, _ = p.expr.Expand(topic, p.table)
+			route.Mapping, _ = p.expr.Expand(topic, p.mapping)
 			return route, true
 		}
 	}

@@ -22,12 +22,12 @@ func TestTheUseCasesMappingIsReadAsItStands(t *testing.T) {
 
 func TestExactTopicsWinOverPatternsAndPatternsOverTheStar(t *testing.T) {
 	r, err := Parse(`[{"topic":"*","db":"d","table":"rest"},
-		{'topic':'s\.(\w+)\.(\w+)','regex':true,'db':'$1','table':'${2}_log','streaming':'true'},
+		{'topic':'s\.(\w+)\.(\w+)','regex':true,'db':'$1','table':'${2}_log$1_${1}0','streaming':'true'},
 		{"topic":"s.retail.orders","db":"d","table":"Orders","format":"CSV"}]`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for topic, want := range map[string]string{"s.retail.orders": "d.Orders csv false", "s.retail.items": "retail.items_log json true", "x": "d.rest json false"} {
+	for topic, want := range map[string]string{"s.retail.orders": "d.Orders csv false", "s.retail.items": "retail.items_logretail_retail0 json true", "x": "d.rest json false"} {
 		got, ok := r.Find(topic)
 		if text := got.Database + "." + got.Table + " " + got.Format + " " + map[bool]string{true: "true", false: "false"}[got.Streaming]; !ok || text != want {
 			t.Errorf("%s goes to %s, want %s", topic, text, want)
