@@ -20,9 +20,18 @@ type membership struct {
 	// brokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer) instead of the members. Such members
 	// are not static: a restarted one would wait until the brokers have given up its predecessor.
 	brokerAssigns bool
+	// refresh is how often topics are looked for; 0 if it is not set.
+	refresh time.Duration
 	// options are the settings of consumer.override.* that have a counterpart.
 	options []kgo.Opt
 }
+
+const (
+	// leastRefresh keeps a wrong setting from asking brokers without pause.
+	leastRefresh = time.Second
+	// leastMetadataAge and mostMetadataAge bound how old what the client knows of topics may be.
+	leastMetadataAge, mostMetadataAge = 5 * time.Second, time.Hour
+)
 
 // membershipOf reads consumer.override.*. The names of settings without effect come back as well.
 func membershipOf(v catalogue.Values) (m membership, ignored []string, err error) {
@@ -72,6 +81,11 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			duration(kgo.SessionTimeout)
 		case "heartbeat.interval.ms":
 			duration(kgo.HeartbeatInterval)
+		case "metadata.max.age.ms":
+			add(func(n int64) kgo.Opt {
+				m.refresh = max(time.Duration(n)*time.Millisecond, leastRefresh)
+				return kgo.MetadataMaxAge(min(max(m.refresh, leastMetadataAge), mostMetadataAge))
+			})
 		case "fetch.max.wait.ms":
 			add(func(n int64) kgo.Opt { return kgo.FetchMaxWait(time.Duration(n) * time.Millisecond) })
 		case "fetch.min.bytes":

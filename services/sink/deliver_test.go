@@ -241,6 +241,35 @@ func TestAPatternSendsEachTopicToItsTableWithTheRecordsPosition(t *testing.T) {
 	}
 }
 
+func TestTopicsThatAPatternMatchesAreReadAsTheyAreMade(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "metadata.columns": "_topic"})
+	delete(s.config, "topics")
+	s.config["topics.regex"] = `\Q` + s.topic + `.\E(?!tmp)[a-z&&[^x]]++`
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{'topic':'%s\.(?!tmp)(\w+)','regex':true,'db':'shop','table':'%s_$1','format':'json'}]`, regexp.QuoteMeta(s.topic), s.table)
+	s.config["consumer.override.metadata.max.age.ms"] = "1000"
+	admin := kadm.NewClient(s.kafka)
+	make := func(part string) {
+		topic := s.topic + "." + part
+		if made, err := admin.CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
+			t.Fatal(err, made.Err)
+		}
+		s.send(&kgo.Record{Topic: topic, Key: []byte(`{"id":7}`), Value: change("", "null", `{"id":7,"name":"`+part+`"}`, "c", 1)})
+	}
+	s.start()
+	for _, part := range []string{"tmpa", "axb", "a", "b"} { // no topic is there when the connector starts, and one more each time
+		make(part)
+		if part == "a" || part == "b" {
+			s.answers(s.table+"_"+part+" | project id, name, _topic", "7 "+part+" "+s.topic+"."+part)
+		}
+	}
+	offsets, err := admin.FetchOffsets(t.Context(), "connect-"+s.name)
+	for _, part := range []string{"tmpa", "axb"} {
+		if _, read := offsets.Lookup(s.topic+"."+part, 0); read || err != nil {
+			t.Errorf("topic %s was read: %v", part, err)
+		}
+	}
+}
+
 func TestTheWorkersOwnTopicsAreNeitherReadNorWritten(t *testing.T) {
 	for key, set := range map[string]map[string]string{
 		"topics":                            nil,

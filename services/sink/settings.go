@@ -44,7 +44,9 @@ type settings struct {
 	routes *route.Routes
 	topics []string
 	regex  string
-	rows   row.Config
+	// pattern is what regex says; nil if topics are named.
+	pattern *javaregex.Pattern
+	rows    row.Config
 
 	validate              bool
 	autoCreate            bool
@@ -107,10 +109,9 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	if said != "" {
 		faults = append(faults, catalogue.Problem{Key: "topics", Message: said}, catalogue.Problem{Key: "topics.regex", Message: said})
 	}
-	var pattern *javaregex.Pattern
 	if s.regex != "" {
 		var err error
-		if pattern, err = javaregex.Compile(s.regex); err != nil {
+		if s.pattern, err = javaregex.Compile(s.regex); err != nil {
 			faults = append(faults, catalogue.Problem{Key: "topics.regex", Message: fmt.Sprintf("Invalid value %.200s for configuration topics.regex: Invalid regex: %v", s.regex, err)})
 		}
 	}
@@ -137,7 +138,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	case slices.Contains(s.topics, s.deadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
 			"The DLQ topic '%s' may not be included in the list of topics ('topics=%v') consumed by the connector", s.deadTopic, s.topics)})
-	case pattern != nil && pattern.Matches(s.deadTopic):
+	case s.pattern != nil && s.pattern.Matches(s.deadTopic):
 		faults = append(faults, catalogue.Problem{Key: deadKey, Message: fmt.Sprintf(
 			"The DLQ topic '%s' may not be included in the regex matching the topics ('topics.regex=%s') consumed by the connector", s.deadTopic, s.regex)})
 	}

@@ -88,7 +88,12 @@ func (t *task) Run(ctx context.Context) (err error) {
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))
 	var committer sync.WaitGroup
 	committer.Go(func() { t.commits.run(committing) })
+	var discoverer sync.WaitGroup
+	if t.s.pattern != nil {
+		discoverer.Go(func() { t.discover(t.ctx) })
+	}
 	t.poll()
+	discoverer.Wait()
 	t.leave()
 	stopCommitting()
 	committer.Wait()
@@ -128,8 +133,8 @@ func (t *task) consumerOptions() []kgo.Opt {
 		kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
 	}
 	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
-	if t.s.regex != "" {
-		return append(options, kgo.ConsumeTopics("^(?:"+t.s.regex+")$"), kgo.ConsumeRegex(), kgo.ConsumeExcludeTopics(t.env.InternalTopics...))
+	if t.s.pattern != nil {
+		return options // discover finds them
 	}
 	return append(options, kgo.ConsumeTopics(t.s.topics...))
 }
