@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
@@ -22,6 +23,8 @@ type Options struct {
 	// Capture and Sink run the two fleets and admin in front of them; Workers is how many workers each has, one if 0.
 	Capture, Sink bool
 	Workers       int
+	// EventHubs puts a stand-in for Azure Event Hubs between Kafka and the services; none if nil.
+	EventHubs *eventhubs.Config
 	// ADX runs localadx.
 	ADX bool
 	// ADXProxied puts fault proxies in front of localadx: ADXProxy and StorageProxy.
@@ -38,6 +41,8 @@ type Stack struct {
 	Kafka    *testenv.Kafka
 	// ADXProxy is in front of localadx's commands and queries, StorageProxy in front of its storage; nil unless asked for.
 	ADXProxy, StorageProxy *testenv.Proxy
+	// EventHubs is what the services take for their broker; nil unless asked for.
+	EventHubs *eventhubs.Namespace
 
 	dir      string
 	services map[string]*Service
@@ -105,6 +110,9 @@ func (s *Stack) stop() error {
 			p.Kill()
 		}
 	}
+	if s.EventHubs != nil {
+		s.EventHubs.Close()
+	}
 	for _, p := range []*testenv.Proxy{s.ADXProxy, s.StorageProxy} {
 		if p != nil {
 			p.Close()
@@ -131,6 +139,12 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	brokers := s.Kafka.Bootstrap
 	if s.Kafka.ProxiedBootstrap != "" {
 		brokers = s.Kafka.ProxiedBootstrap
+	}
+	if o.EventHubs != nil {
+		if s.EventHubs, err = eventhubs.Start(s.Kafka.Bootstrap, *o.EventHubs); err != nil {
+			return err
+		}
+		brokers = s.EventHubs.Addr
 	}
 	if o.ADXProxied {
 		if s.ADXProxy, err = testenv.StartProxy(s.addresses["adx http"]); err != nil {

@@ -1,0 +1,179 @@
+package eventhubs
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Config says what a namespace is to be. Tier is needed.
+type Config struct {
+	Tier Tier
+	// CutTransactions ends the connection of a client that asks for the coordinator of a transaction, as the service did before it
+	// had an answer to that (github.com/Azure/azure-event-hubs-for-kafka/issues/209); else the answer is an error.
+	CutTransactions bool
+	// Idle replaces the 240 s after which idle connections are closed; 0 leaves them.
+	Idle time.Duration
+}
+
+// Namespace is one running stand-in.
+type Namespace struct {
+	// Addr is host:port to connect to.
+	Addr string
+
+	config Config
+	// broker is host:port of the Apache Kafka behind.
+	broker string
+	host   string
+	port   int32
+	listen net.Listener
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	// conns holds both ends of every open connection.
+	conns map[net.Conn]struct{}
+	// refusals counts what was refused, by the rule.
+	refusals map[string]int
+	// throttled and forgotten are how many produce requests are still to be answered so.
+	throttled, forgotten int
+	// hubs are the topics made through the namespace.
+	hubs map[string]struct{}
+	// nextCommit is when a partition of a group takes the next commit.
+	nextCommit map[commitKey]time.Time
+}
+
+type commitKey struct {
+	group, topic string
+	partition    int32
+}
+
+// Start listens on a free port in front of broker (host:port), which must be an Apache Kafka of one node.
+func Start(broker string, cfg Config) (*Namespace, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the stand-in of Event Hubs: %w", err)
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = idleTimeout
+	}
+	n := &Namespace{
+		Addr: l.Addr().String(), config: cfg, broker: broker, listen: l, conns: map[net.Conn]struct{}{}, refusals: map[string]int{},
+		hubs: map[string]struct{}{}, nextCommit: map[commitKey]time.Time{},
+	}
+	host, port, err := net.SplitHostPort(n.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("split the address of the stand-in of Event Hubs: %w", err)
+	}
+	number, err := strconv.ParseInt(port, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("read the port of the stand-in of Event Hubs: %w", err)
+	}
+	n.host, n.port = host, int32(number)
+	n.wg.Go(n.accept)
+	return n, nil
+}
+
+// Run is Start for a test.
+func Run(t testing.TB, broker string, cfg Config) *Namespace {
+	t.Helper()
+	n, err := Start(broker, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+// Throttle answers the next count produce requests with POLICY_VIOLATION, as the service does when it would have to hold a request back for
+// longer than the request's timeout (apache-kafka-troubleshooting-guide).
+func (n *Namespace) Throttle(count int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.throttled = count
+}
+
+// ForgetProducers answers the next count produce requests with INVALID_PRODUCER_ID_MAPPING, as the service does after upgrades of
+// its own (github.com/Azure/azure-event-hubs-for-kafka/issues/261).
+func (n *Namespace) ForgetProducers(count int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.forgotten = count
+}
+
+// Refusals says how often each rule refused something.
+func (n *Namespace) Refusals() map[string]int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.refusals)
+}
+
+// Close ends all connections and waits for their goroutines.
+func (n *Namespace) Close() {
+	n.mu.Lock()
+	n.closed = true
+	for c := range n.conns {
+		c.Close()
+	}
+	n.mu.Unlock()
+	n.listen.Close()
+	n.wg.Wait()
+}
+
+func (n *Namespace) refused(rule string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refusals[rule]++
+}
+
+func (n *Namespace) accept() {
+	for {
+		client, err := n.listen.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		n.wg.Go(func() { n.serve(client) })
+	}
+}
+
+// open notes a connection; false if the namespace is closed.
+func (n *Namespace) open(c net.Conn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		c.Close()
+		return false
+	}
+	n.conns[c] = struct{}{}
+	return true
+}
+
+func (n *Namespace) end(c net.Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.conns, c)
+	c.Close()
+}
+
+func (n *Namespace) serve(client net.Conn) {
+	if !n.open(client) {
+		return
+	}
+	defer n.end(client)
+	server, err := net.DialTimeout("tcp", n.broker, 5*time.Second)
+	if err != nil || !n.open(server) {
+		return
+	}
+	defer n.end(server)
+	c := &connection{namespace: n, client: client, server: server}
+	for c.one() {
+	}
+}

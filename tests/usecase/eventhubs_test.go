@@ -1,0 +1,41 @@
+package usecase
+
+import (
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
+	"github.com/calypso-cdc/calypso/libs/verify"
+	"github.com/calypso-cdc/calypso/tests/internal/stack"
+)
+
+// What Event Hubs refuses is in package eventhubs, with its sources. Nothing here was seen by the real service.
+func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
+	for _, c := range []eventhubs.Config{
+		{Tier: eventhubs.Standard},
+		{Tier: eventhubs.Standard, CutTransactions: true},
+		{Tier: eventhubs.Premium},
+	} {
+		name := c.Tier.Name
+		if c.CutTransactions {
+			name += ", which cuts connections"
+		}
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}})
+			p.burst(t, 300)
+			p.start(t, quick)
+			testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
+			p.EventHubs.Throttle(3)
+			p.burst(t, 300)
+			p.EventHubs.ForgetProducers(1)
+			p.burst(t, 300)
+			guarantee := verify.AtLeastOnce
+			if c.Tier.Transactions {
+				guarantee = verify.ExactlyOnce
+			}
+			p.settle(t, 3*time.Minute, guarantee, verify.ExactlyOnce)
+			t.Logf("refused: %v", p.EventHubs.Refusals())
+		})
+	}
+}
