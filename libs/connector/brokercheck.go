@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 // checkedTopic is asked whether it could be made; it never is.
@@ -35,9 +37,8 @@ func (w *Worker) checkBroker(ctx context.Context, kind Type) []Check {
 	return append(checks, topics, w.checkTransactions(ctx))
 }
 
-// checkTransactions looks for InitProducerId, which brokers without transactions lack.
+// checkTransactions looks for what brokers without transactions lack.
 func (w *Worker) checkTransactions(ctx context.Context) Check {
-	const initProducerID = 22
 	c := Check{Name: "kafka transactions", OK: true, Detail: "the brokers have transactions: each change is written exactly once"}
 	versions, err := w.store.admin.ApiVersions(ctx)
 	if err != nil {
@@ -45,9 +46,9 @@ func (w *Worker) checkTransactions(ctx context.Context) Check {
 		return c
 	}
 	versions.Each(func(v kadm.BrokerApiVersions) {
-		if _, known := v.KeyMaxVersion(initProducerID); !known {
+		if !kafka.Transactions(v) {
 			c.Detail = fmt.Sprintf("broker %d has no transactions: after a crash the last batch may be written again", v.NodeID)
-			c.Remedy = "Use a broker with transactions (Kafka 0.11 or later; Event Hubs of tier Premium), or set exactly.once.support=requested and accept repetitions."
+			c.Remedy = "Use brokers with transactions (Kafka 0.11 or later), or set exactly.once.support=requested and accept repetitions. Event Hubs has none in its tier Standard."
 		}
 	})
 	return c

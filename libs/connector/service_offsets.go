@@ -216,7 +216,7 @@ func (s *service) writeSourceOffsets(ctx context.Context, records []*kgo.Record)
 	if len(records) == 0 {
 		return nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.config.Kafka...), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1))...)
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, s.config.Kafka...), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
 	if err != nil {
 		return storeUnavailable(err)
 	}

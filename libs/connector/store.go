@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -35,6 +36,8 @@ type store struct {
 	// failure is why the store cannot be used now; nil once the topics were read to their ends.
 	failure error
 	view    *view
+	// restrictions are what the brokers do not take; known when failure is nil.
+	restrictions kafka.Restrictions
 	// next is one past the last offset applied, by topic and partition.
 	next map[string]map[int32]int64
 	// partitions counts each topic's partitions. They must not be added to later: records and ownership of a
@@ -56,6 +59,8 @@ func newStore(config WorkerConfig) (*store, error) {
 		kgo.MaxProduceRequestsInflightPerBroker(1),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(0),
+		// Single small records do not get smaller, and there are brokers that take none that are compressed.
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
@@ -135,6 +140,13 @@ func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
 			return nil, errors.New("the brokers do not know all of the topics yet that have just been made")
 		}
 	}
+	if err := s.demandCompaction(ctx, topics); err != nil {
+		return nil, err
+	}
+	restrictions, err := s.findRestrictions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	starts, err := s.admin.ListStartOffsets(ctx, topics[:2]...)
 	if err == nil {
 		err = starts.Error()
@@ -151,7 +163,7 @@ func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.partitions = partitions
+	s.partitions, s.restrictions = partitions, restrictions
 	starts.Each(func(start kadm.ListedOffset) {
 		if s.next[start.Topic] == nil {
 			s.next[start.Topic] = map[int32]int64{}
@@ -159,6 +171,47 @@ func (s *store) prepare(ctx context.Context) (kadm.ListedOffsets, error) {
 		s.next[start.Topic][start.Partition] = start.Offset
 	})
 	return ends, nil
+}
+
+// demandCompaction refuses topics that lose records by age: connectors and their offsets would vanish with them, without a word. Such are
+// topics made by hand, and event hubs made in Azure's portal. Brokers that do not say are trusted.
+func (s *store) demandCompaction(ctx context.Context, topics []string) error {
+	configs, err := s.admin.DescribeTopicConfigs(ctx, topics...)
+	if err != nil {
+		s.logger.Warn("whether the topics of the workers are compacted could not be asked", "err", err)
+		return nil
+	}
+	for _, topic := range configs {
+		for _, setting := range topic.Configs {
+			if setting.Key == "cleanup.policy" && setting.Value != nil && *setting.Value != "compact" {
+				return fmt.Errorf("topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: set it to compact "+
+					"(kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it)", topic.Name, *setting.Value, topic.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// findRestrictions finds what the brokers do not take by writing to the status topic, whose readers pass the record over.
+func (s *store) findRestrictions(ctx context.Context) (kafka.Restrictions, error) {
+	connect := func(options ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(append([]kgo.Opt{}, s.config.Kafka...), options...)...)
+	}
+	restrictions, err := kafka.Probe(ctx, connect, s.config.StatusTopic, 0)
+	if err != nil {
+		return kafka.Restrictions{}, fmt.Errorf("find out what the brokers take: %w", err)
+	}
+	if restrictions.Uncompressed {
+		s.logger.Info("the brokers take no compressed batches, as Event Hubs: none are sent", "max_request_bytes", restrictions.MaxRequest)
+	}
+	return restrictions, nil
+}
+
+// brokerRestrictions are what the brokers do not take.
+func (s *store) brokerRestrictions() kafka.Restrictions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.restrictions
 }
 
 // countPartitions asks for the partitions of the topics that exist. It goes past the client's cache of metadata, which

@@ -90,9 +90,10 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 	}
 }
 
-// kafkaClient makes a client with the worker's connection options and the given ones, which is measured.
+// kafkaClient makes a client with the worker's connection options and the given ones, which is measured, and keeps to what the brokers take.
 func (w *Worker) kafkaClient(options ...kgo.Opt) (*kgo.Client, error) {
-	return kgo.NewClient(append(append([]kgo.Opt{kgo.WithHooks(w.clients)}, w.config.Kafka...), options...)...)
+	bounded := append(options[:len(options):len(options)], w.store.brokerRestrictions().Options()...)
+	return kgo.NewClient(append(append([]kgo.Opt{kgo.WithHooks(w.clients)}, w.config.Kafka...), bounded...)...)
 }
 
 // usedTopic notes a topic once.

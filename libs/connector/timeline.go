@@ -85,6 +85,10 @@ func clip(text string) string {
 func (w *Worker) makeTimeline(ctx context.Context) error {
 	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"), "retention.ms": kadm.StringPtr(timelineRetention)}
 	_, err := w.store.admin.CreateTopic(ctx, 1, w.config.ReplicationFactor, kept, w.config.TimelineTopic)
+	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
+		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps events for as long as it keeps anything.
+		_, err = w.store.admin.CreateTopic(ctx, 1, w.config.ReplicationFactor, nil, w.config.TimelineTopic)
+	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("make the topic %s: %w", w.config.TimelineTopic, err)
 	}

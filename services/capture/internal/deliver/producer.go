@@ -17,12 +17,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
@@ -99,7 +101,9 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a Kafka client: %w", err)
 	}
-	_, _, err = client.ProducerID(ctx)
+	if err = haveTransactions(ctx, client); err == nil {
+		_, _, err = client.ProducerID(ctx)
+	}
 	switch {
 	case err == nil:
 		p.client, p.transactional = client, true
@@ -127,9 +131,37 @@ func (p *Producer) withoutTransactions(env connector.TaskEnv, opts []kgo.Opt) (e
 	return nil
 }
 
-// noTransactions says whether an error means that transactions cannot be had, as opposed to not now.
+// haveTransactions asks the brokers whether they know the requests of transactions. Without asking, a broker that ends the connection of who
+// begins one looks like one that is away.
+func haveTransactions(ctx context.Context, client *kgo.Client) error {
+	versions, err := kadm.NewClient(client).ApiVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the brokers what they can do: %w", err)
+	}
+	for _, v := range versions.Sorted() {
+		if v.Err != nil {
+			return fmt.Errorf("ask broker %d what it can do: %w", v.NodeID, v.Err)
+		}
+		if !kafka.Transactions(v) {
+			return fmt.Errorf("broker %d does not know transactions: %w", v.NodeID, kerr.UnsupportedVersion)
+		}
+	}
+	return nil
+}
+
+// noTransactions says whether the answer to the beginning of a transactional producer means that transactions cannot be had, as opposed to
+// not now, or no more for this producer. A service that knows the requests and has no transactions in the user's tier answers with any error.
 func noTransactions(err error) bool {
-	return errors.Is(err, kerr.UnsupportedVersion) || errors.Is(err, kerr.TransactionalIDAuthorizationFailed) || errors.Is(err, kerr.UnsupportedForMessageFormat)
+	if _, answered := errors.AsType[*kerr.Error](err); !answered {
+		return false
+	}
+	// What would not be better without transactions.
+	for _, other := range []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.ClusterAuthorizationFailed, kerr.InvalidTransactionTimeout} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return !retry.KafkaTransient(err) && !errors.Is(fenced(err), retry.ErrFenced)
 }
 
 // Write sends records and the source offset that they lead to, and waits until the broker has them: from then on the records'
@@ -248,10 +280,17 @@ func (p *Producer) flush(ctx context.Context) error {
 	return fmt.Errorf("write records to Kafka: %w", fenced(err))
 }
 
-// fenced tells a lost ownership apart from other failures.
+// fenced tells a lost ownership apart from other failures, and failures that another producer does not have from those that stay.
 func fenced(err error) error {
-	if errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerIDMapping) {
+	switch {
+	case errors.Is(err, kerr.InvalidProducerEpoch), errors.Is(err, kerr.ProducerFenced):
 		return fmt.Errorf("%w: %w", retry.ErrFenced, err)
+	case errors.Is(err, kerr.InvalidProducerIDMapping):
+		// The broker has forgotten the producer: it has written nothing for transactional.id.expiration.ms, or a service was upgraded.
+		return fmt.Errorf("%w: %w", retry.Passing("the broker has forgotten the producer"), err)
+	case errors.Is(err, kerr.PolicyViolation):
+		// Said to a write by services that throttle (Event Hubs).
+		return fmt.Errorf("%w: %w", retry.Passing("the broker throttles writes"), err)
 	}
 	return err
 }
