@@ -1,0 +1,62 @@
+package connector_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
+)
+
+func TestConnectorsAreKeptOnBrokersThatTakeNoCompressedBatches(t *testing.T) {
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	options, b := []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}, newBoard()
+	w := startReadyWorker(t, options, b, connector.Source, "w1:1")
+	create(t, w, "a")
+	awaitStates(t, w, "a", "RUNNING RUNNING")
+	if _, err := w.PauseConnector(t.Context(), &connectorv1.PauseConnectorRequest{Name: "a"}); err != nil {
+		t.Error(err)
+	}
+	awaitStates(t, w, "a", "PAUSED PAUSED")
+	events, err := w.ListEvents(t.Context(), &connectorv1.ListEventsRequest{})
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d events; refused: %v", len(events.GetEvents()), hubs.Refusals())
+	if compressed := hubs.Refusals()["compression"]; compressed != 1 {
+		t.Errorf("%d compressed batches were sent, want the one that finds it out", compressed)
+	}
+}
+
+func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	options := []kgo.Opt{kgo.SeedBrokers(kafka.Bootstrap)}
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	deleted := "delete"
+	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &deleted}, "calypso-offsets"); err != nil {
+		t.Fatal(err)
+	}
+	w := startWorker(t, options, newBoard(), connector.Source, "w1:1")
+	eventually(t, "the worker says what is wrong", func() error {
+		err := w.Ready()
+		if err == nil {
+			t.Fatal("the worker is ready")
+		}
+		for _, part := range []string{"calypso-offsets", "cleanup.policy=delete", "kafka-configs.sh"} {
+			if !strings.Contains(err.Error(), part) {
+				return err
+			}
+		}
+		return nil
+	})
+}
