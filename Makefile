@@ -36,6 +36,14 @@ test: ## Run unit and integration tests with the race detector; says what was le
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
 	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
 
+.PHONY: conformance-record
+conformance-record: ## Record the cases of conformance anew with the real Debezium, which Maven fetches (RUN names cases)
+	$(GO) test -count=1 -timeout 30m -parallel 4 -run 'TheSameSQL/$(RUN)' ./tests/conformance -record
+
+.PHONY: conformance-random
+conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1)
+	$(GO) test -count=1 -timeout 60m -v -run RandomTables ./tests/conformance -seed $(or $(SEED),1) -rounds $(or $(ROUNDS),1)
+
 .PHONY: pg-versions
 pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binaries that Maven fetches (VERSIONS="12 17")
 	tests/pg-versions

@@ -70,7 +70,7 @@ func structOf(s *record.Schema, values ...any) *record.StructValue {
 
 func (a *Auxiliary) append(b *Batch, topic string, ks *record.Schema, key any, vs *record.Schema, value any) error {
 	r := &record.Record{Topic: topic, Partition: -1, Offset: -1, KeySchema: ks, Key: key, ValueSchema: vs, Value: value}
-	return a.p.append(b, r, a.cfg.contextHeaders())
+	return a.p.append(b, r)
 }
 
 // AppendHeartbeat appends a heartbeat of the given time in nanoseconds since the Unix epoch. Heartbeats belong into

@@ -76,9 +76,9 @@ type Config struct {
 	Database string
 	// Version is source.version; empty means CompatibleVersion.
 	Version string
-	// Connector is the connector's name and Task its task, for the headers of extended.headers.enabled.
-	Connector string
-	Task      string
+	// Task is the connector's task and Run the id of this run of it, for the headers of extended.headers.enabled.
+	Task string
+	Run  string
 
 	Delimiter        string // topic.delimiter, "." by default
 	TransactionTopic string // topic.transaction, "transaction" by default
@@ -155,7 +155,7 @@ func bitOf(op Op) Ops {
 	return 0
 }
 
-// contextHeaders are the headers that every record of the connector carries with extended.headers.enabled.
+// contextHeaders are the headers that the records of every table carry with extended.headers.enabled.
 func (c *Config) contextHeaders() []kgo.RecordHeader {
 	if !c.ExtendedHeaders {
 		return nil
@@ -164,5 +164,6 @@ func (c *Config) contextHeaders() []kgo.RecordHeader {
 		{Key: "__debezium.context.connectorLogicalName", Value: []byte(c.Prefix)},
 		{Key: "__debezium.context.taskId", Value: []byte(c.Task)},
 		{Key: "__debezium.context.connectorName", Value: []byte("postgresql")},
+		{Key: "__debezium.context.runId", Value: []byte(c.Run)},
 	}
 }

@@ -140,14 +140,14 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 
 // appendDelete appends a delete and its tombstone. The tombstone carries the delete's headers.
 func (e *Encoder) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
+	if e.generic != nil {
+		return e.generic.appendDelete(b, ev, headers)
+	}
 	if err := e.appendChange(b, ev, Delete, ev.Before, nil, headers, 0); err != nil {
 		return err
 	}
 	if !e.cfg.TombstonesOnDelete {
 		return nil
-	}
-	if e.generic != nil {
-		return e.generic.appendTombstone(b, ev, headers)
 	}
 	last := &b.Records[len(b.Records)-1]
 	b.add(e.topic, last.Key, nil, last.Headers)
@@ -183,7 +183,7 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, 
 	} else {
 		value = buf[:len(buf):len(buf)]
 	}
-	b.add(e.topic, key, value, b.joinHeaders(e.context, ev.Headers, headers))
+	b.add(e.topic, key, value, b.joinHeaders(headers, e.context, ev.Headers))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package change
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -18,31 +19,55 @@ type generic struct {
 func newGeneric(e *Encoder) *generic { return &generic{e: e, p: pipeline{cfg: e.cfg}} }
 
 func (g *generic) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) error {
+	r, err := g.change(ev, op, before, after, headers, offset)
+	if err != nil {
+		return err
+	}
+	return g.p.append(b, r)
+}
+
+// appendDelete appends a delete and its tombstone, which are transformed one after the other.
+func (g *generic) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
+	r, err := g.change(ev, Delete, ev.Before, nil, headers, 0)
+	if err != nil {
+		return err
+	}
+	if !g.e.cfg.TombstonesOnDelete {
+		return g.p.append(b, r)
+	}
+	tombstone := &record.Record{Topic: r.Topic, Partition: -1, Offset: -1, Headers: slices.Clone(r.Headers)}
+	if err := g.setKey(tombstone, Delete, ev.Before, false); err != nil {
+		return err
+	}
+	r.Tombstone = tombstone
+	if err := g.p.append(b, r); err != nil {
+		return err
+	}
+	return g.p.append(b, tombstone)
+}
+
+// change makes the record of a change event.
+func (g *generic) change(ev *Event, op Op, before, after Tuple, headers []kgo.RecordHeader, offset int64) (*record.Record, error) {
 	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
+	for _, list := range [][]kgo.RecordHeader{headers, g.e.context, ev.Headers} {
+		for _, h := range list {
+			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String), Value: string(h.Value)})
+		}
+	}
 	of := after
 	if op == Delete {
 		of = before
 	}
 	if err := g.setKey(r, op, of, ev.Op == Read); err != nil {
-		return err
+		return nil, err
 	}
 	payload, err := g.e.appendPayload(nil, ev, op, before, after, offset)
 	if err != nil {
-		return err
-	}
-	if r.Value, err = record.DecodeJSONValue(g.e.schemas.envelope, payload); err != nil {
-		return err
+		return nil, err
 	}
 	r.ValueSchema = g.e.schemas.envelope
-	return g.p.append(b, r, g.e.context, ev.Headers, headers)
-}
-
-func (g *generic) appendTombstone(b *Batch, ev *Event, headers []kgo.RecordHeader) error {
-	r := &record.Record{Topic: g.e.topic, Partition: -1, Offset: -1}
-	if err := g.setKey(r, Delete, ev.Before, false); err != nil {
-		return err
-	}
-	return g.p.append(b, r, g.e.context, ev.Headers, headers)
+	r.Value, err = record.DecodeJSONValue(r.ValueSchema, payload)
+	return r, err
 }
 
 func (g *generic) setKey(r *record.Record, op Op, t Tuple, snapshot bool) error {
@@ -62,12 +87,7 @@ func (g *generic) setKey(r *record.Record, op Op, t Tuple, snapshot bool) error 
 type pipeline struct{ cfg *Config }
 
 // append runs a record through the transforms and the converters and appends what comes out, if anything does.
-func (p *pipeline) append(b *Batch, r *record.Record, headerLists ...[]kgo.RecordHeader) error {
-	for _, list := range headerLists {
-		for _, h := range list {
-			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String), Value: string(h.Value)})
-		}
-	}
+func (p *pipeline) append(b *Batch, r *record.Record) error {
 	if p.cfg.Transforms != nil {
 		var err error
 		if r, err = p.cfg.Transforms.Apply(r); err != nil || r == nil {

@@ -48,12 +48,13 @@ func TestRecordsEqualThoseOfDebezium(t *testing.T) {
 
 func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 	id := "c_" + strings.ReplaceAll(name, "-", "_")
-	settings := map[string]string{"topic.prefix": id, "database.dbname": id, "slot.name": id, "extended.headers.enabled": "false"}
+	settings := map[string]string{"topic.prefix": id, "database.dbname": id, "slot.name": id}
 	readJSON(t, filepath.Join(dir, "config.json"), &settings)
 	cfg, err := change.ConfigFrom(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Task = "0"
 	ctx := t.Context()
 	if err := pg.Exec(ctx, "postgres", "create database "+id); err != nil {
 		t.Fatal(err)

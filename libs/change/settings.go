@@ -85,7 +85,7 @@ func choice[T ~string](s *settings, key string, allowed ...T) T {
 
 // ConfigFrom reads the Config from connector settings, whose keys and defaults are Debezium's; record.ConverterFrom names the
 // converter keys, transform.FromSettings those of transforms. Keys of our own are unchanged.columns.list, before.known.only
-// and unknown.datatypes.as.text (all false by default). Connector and Task are left for the caller.
+// and unknown.datatypes.as.text (all false by default). Task and Run are left for the caller.
 func ConfigFrom(given map[string]string) (Config, error) {
 	s := &settings{given: given}
 	c := Config{

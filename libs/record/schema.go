@@ -163,6 +163,17 @@ type Record struct {
 	Timestamp int64
 	// Offset is the record's offset where it was read from a topic, -1 otherwise.
 	Offset int64
+	// Tombstone is the record that follows a delete, as long as no transform has made another record of the delete: in Debezium
+	// both have one list of headers until then.
+	Tombstone *Record
+}
+
+// AddHeader adds a header in place, as Debezium's transforms do.
+func (r *Record) AddHeader(h Header) {
+	r.Headers = append(r.Headers, h)
+	if r.Tombstone != nil {
+		r.Tombstone.Headers = append(r.Tombstone.Headers, h)
+	}
 }
 
 // Header returns the last header of that name.

@@ -30,17 +30,27 @@ func KafkaJars(ctx context.Context) (string, error) {
 	if dir := os.Getenv("CALYPSO_TEST_KAFKA_JARS"); dir != "" {
 		return dir, nil
 	}
+	jars, err := MavenJars(ctx, "kafka-"+KafkaVersion(), broker)
+	if err != nil {
+		return "", fmt.Errorf("%w: fetch its jars, or name their folder in CALYPSO_TEST_KAFKA_JARS: %w", ErrNoKafka, err)
+	}
+	return jars, nil
+}
+
+// MavenJars returns the folder of this name in the user's cache, which holds the jars that a Maven project depends on. The
+// first time Maven fetches them.
+func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("find the user's cache folder: %w", err)
 	}
-	jars := filepath.Join(cache, "calypso", "kafka-"+KafkaVersion())
+	jars := filepath.Join(cache, "calypso", name)
 	if _, err := os.Stat(jars); err == nil {
 		return jars, nil
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", fmt.Errorf("%w: its jars are neither in %s nor can Maven fetch them: install maven, or name their folder in CALYPSO_TEST_KAFKA_JARS", ErrNoKafka, jars)
+		return "", fmt.Errorf("the jars are neither in %s nor is Maven there to fetch them: install maven: %w", jars, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(jars), 0o755); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
@@ -50,13 +60,13 @@ func KafkaJars(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("make a folder for the jars: %w", err)
 	}
 	defer os.RemoveAll(work)
-	if err := os.WriteFile(filepath.Join(work, "pom.xml"), broker, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(work, "pom.xml"), pom, 0o644); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, mvn, "-B", "-q", "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=jars")
 	cmd.Dir = work
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: fetch its jars: %v\n%s", ErrNoKafka, err, out)
+		return "", fmt.Errorf("fetch the jars: %w\n%s", err, out)
 	}
 	// The rename makes the folder appear complete or not at all. Another process may have won: its jars are the same.
 	if err := os.Rename(filepath.Join(work, "jars"), jars); err != nil {

@@ -50,6 +50,7 @@ func (c *Chain) Apply(r *record.Record) (*record.Record, error) {
 			return nil, nil
 		}
 		r = next
+		r.Tombstone = nil
 	}
 	return r, nil
 }

@@ -158,7 +158,7 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	}
 	for i := range t.headers {
 		if s, v := t.headers[i].find(envelope); s != nil {
-			r.Headers = append(r.Headers, record.Header{Key: t.headers[i].as, Schema: optionalBasics(s), Value: v})
+			r.AddHeader(record.Header{Key: t.headers[i].as, Schema: optionalBasics(s), Value: v})
 		}
 	}
 	after, _ := envelope.Get("after").(*record.StructValue)

@@ -39,7 +39,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 	}
 	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s),
 		schemas: &schemaLog{env}}
-	t.events.Database, t.events.Connector, t.events.Task = s.connection.Database, env.Connector, "0"
+	t.events.Database, t.events.Task, t.events.Run = s.connection.Database, "0", uuid()
 	t.events.OnConversionFailure = t.conversionFailed
 	return t, nil
 }

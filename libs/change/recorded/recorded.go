@@ -2,11 +2,13 @@
 //
 // A case is a folder of libs/change/testdata/conformance: setup.sql runs before the connector starts, changes.sql while it
 // streams, config.json holds the connector properties that matter to the case, and expected.jsonl what a real Kafka Connect
-// 4.3.1 with Debezium's PostgreSQL connector 3.6.3 wrote: topic, key, value and headers, in topic order. What differs from
-// run to run (times of the run, LSNs, transaction ids, the version) is masked on both sides; its presence and place still count.
+// 4.3.1 with Debezium's PostgreSQL connector 3.6.3 wrote (make conformance-record): topic, key, value and headers, in topic
+// order. What differs from run to run (times of the run, its id, LSNs, transaction ids, the version) is masked on both sides;
+// its presence and place still count.
 package recorded
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -24,23 +26,63 @@ import (
 // Event is one Kafka record as expected.jsonl keeps it. Keys and values are kept verbatim as strings, "base64:…" where
 // they are not UTF-8.
 type Event struct {
-	Topic   string            `json:"topic"`
-	Key     *string           `json:"key"`
-	Value   *string           `json:"value"`
-	Headers map[string]string `json:"headers,omitempty"`
+	Topic   string  `json:"topic"`
+	Key     *string `json:"key"`
+	Value   *string `json:"value"`
+	Headers Headers `json:"headers"`
 }
 
-// NewEvent makes an Event of a record, without the headers that Kafka Connect itself adds for Debezium's context.
+// Headers are a record's headers in their order: in JSON an array of names and values. Older recordings have an object, or
+// nothing: they kept neither the order nor the headers of Debezium's context, so that neither is compared.
+type Headers struct {
+	list  [][2]string
+	whole bool
+}
+
+const (
+	contextPrefix = "__debezium.context."
+	runID         = contextPrefix + "runId"
+)
+
+// MarshalJSON writes the array, an empty one too.
+func (h Headers) MarshalJSON() ([]byte, error) { return json.Marshal(append([][2]string{}, h.list...)) }
+
+// UnmarshalJSON reads the array or the object.
+func (h *Headers) UnmarshalJSON(b []byte) error {
+	if h.whole = b[0] == '['; h.whole {
+		return json.Unmarshal(b, &h.list)
+	}
+	var object map[string]string
+	err := json.Unmarshal(b, &object)
+	for k, v := range object {
+		h.list = append(h.list, [2]string{k, v})
+	}
+	return err
+}
+
+// text writes the headers: all of them in their order, or as older recordings have them.
+func (h Headers) text(whole bool) string {
+	var parts []string
+	for _, pair := range h.list {
+		switch {
+		case !whole && strings.HasPrefix(pair[0], contextPrefix):
+		case pair[0] == runID:
+			parts = append(parts, runID)
+		default:
+			parts = append(parts, pair[0]+"="+stable(&pair[1]))
+		}
+	}
+	if !whole {
+		slices.Sort(parts)
+	}
+	return strings.Join(parts, ",")
+}
+
+// NewEvent makes an Event of a record.
 func NewEvent(r *kgo.Record) Event {
 	e := Event{Topic: r.Topic, Key: text(r.Key), Value: text(r.Value)}
 	for _, h := range r.Headers {
-		if strings.HasPrefix(h.Key, "__debezium.context.") {
-			continue
-		}
-		if e.Headers == nil {
-			e.Headers = map[string]string{}
-		}
-		e.Headers[h.Key] = *text(append([]byte{}, h.Value...))
+		e.Headers.list = append(e.Headers.list, [2]string{h.Key, *text(append([]byte{}, h.Value...))})
 	}
 	return e
 }
@@ -77,6 +119,19 @@ func Read(path string) ([]Event, error) {
 	}
 }
 
+// Write writes the events as a file expected.jsonl.
+func Write(path string, events []Event) error {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	for _, e := range events {
+		if err := enc.Encode(e); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return os.WriteFile(path, text.Bytes(), 0o644)
+}
+
 // volatile are the fields that differ from run to run, with what replaces them before the comparison.
 var volatile = []struct {
 	re *regexp.Regexp
@@ -102,12 +157,8 @@ func stable(s *string) string {
 	return out
 }
 
-func (e Event) stable() string {
-	headers := make([]string, 0, len(e.Headers))
-	for _, k := range slices.Sorted(maps.Keys(e.Headers)) {
-		headers = append(headers, k+"="+e.Headers[k])
-	}
-	return e.Topic + "\nkey " + stable(e.Key) + "\nvalue " + stable(e.Value) + "\nheaders " + strings.Join(headers, ",")
+func (e Event) stable(whole bool) string {
+	return e.Topic + "\nkey " + stable(e.Key) + "\nvalue " + stable(e.Value) + "\nheaders " + e.Headers.text(whole)
 }
 
 // Verdict is the outcome of a comparison: how many of the expected records are equal, and the first difference ("" if none).
@@ -126,23 +177,24 @@ func Compare(expected, got []Event) Verdict {
 		}
 	}
 	for _, topic := range slices.Sorted(maps.Keys(want)) {
-		for i, w := range want[topic] {
-			switch {
-			case i >= len(have[topic]):
+		for i, event := range want[topic] {
+			whole := event.Headers.whole
+			w := event.stable(whole)
+			if i >= len(have[topic]) {
 				note("missing: %s", w)
-			case have[topic][i] == w:
+			} else if got := have[topic][i].stable(whole); got != w {
+				note("record %d of %s differs:\n%s", i, topic, difference(got, w))
+			} else {
 				v.Equal++
-			default:
-				note("record %d of %s differs:\n%s", i, topic, difference(have[topic][i], w))
 			}
 		}
 		if n := len(have[topic]) - len(want[topic]); n > 0 {
-			note("%d records too many in %s, first: %s", n, topic, have[topic][len(want[topic])])
+			note("%d records too many in %s, first: %s", n, topic, have[topic][len(want[topic])].stable(true))
 		}
 	}
 	for _, topic := range slices.Sorted(maps.Keys(have)) {
 		if want[topic] == nil {
-			note("unexpected topic %s, first record: %s", topic, have[topic][0])
+			note("unexpected topic %s, first record: %s", topic, have[topic][0].stable(true))
 		}
 	}
 	return v
@@ -158,10 +210,10 @@ func difference(got, want string) string {
 	return " got …" + around(got) + "…\nwant …" + around(want) + "…"
 }
 
-func byTopic(events []Event) map[string][]string {
-	m := map[string][]string{}
+func byTopic(events []Event) map[string][]Event {
+	m := map[string][]Event{}
 	for _, e := range events {
-		m[e.Topic] = append(m[e.Topic], e.stable())
+		m[e.Topic] = append(m[e.Topic], e)
 	}
 	return m
 }

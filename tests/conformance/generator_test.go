@@ -1,0 +1,482 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// generator makes the random tables, changes and settings of one round.
+type generator struct {
+	random
+	tables []*table
+}
+
+func newGenerator(seed uint64) *generator {
+	return &generator{random: random{rand.New(rand.NewPCG(seed, 0))}}
+}
+
+// table is a table with what its random changes need to know.
+type table struct {
+	schema, name string
+	columns      []column
+}
+
+// column is a column of a kind. A generated one takes no values.
+type column struct {
+	name      string
+	kind      kind
+	generated bool
+}
+
+// kind is a type with the ways to write values and defaults of it.
+type kind struct {
+	name     string
+	value    func(random) string
+	defaults []string
+	key      bool // may be part of a key
+}
+
+func (t *table) sql() string { return quote(t.schema) + "." + quote(t.name) }
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// of chooses among literals; those in parentheses are taken as expressions.
+func of(values ...string) func(random) string {
+	return func(r random) string {
+		v := r.one(values...)
+		if strings.HasPrefix(v, "(") && strings.HasSuffix(v, ")::x") {
+			return strings.TrimSuffix(v, "::x")
+		}
+		return literal(v)
+	}
+}
+
+func number(format string, least, greatest int64, also ...string) func(random) string {
+	return func(r random) string {
+		if len(also) > 0 && r.chance(30) {
+			return literal(r.one(also...))
+		}
+		return literal(fmt.Sprintf(format, least+int64(r.Uint64N(uint64(greatest-least)+1))))
+	}
+}
+
+var words = []string{"", "a", "it''s", "Grüße", "日本語", "😀 smile", "tab\there", "line\nbreak", `back\slash`, `"quoted"`, "{}", "null", "NULL", " lead", "trail ", "<&>", "\u2028", "\x7f", "%_", "é"}
+
+func text(limit int) func(random) string {
+	return func(r random) string {
+		s := r.one(words...)
+		for len([]rune(s)) < limit && r.chance(50) {
+			s += r.one(words...)
+		}
+		if runes := []rune(s); len(runes) > limit {
+			s = string(runes[:limit])
+		}
+		return literal(s)
+	}
+}
+
+// long makes values that are stored out of line, now and then.
+func long(short func(random) string, expression string) func(random) string {
+	return func(r random) string {
+		if r.chance(25) {
+			return expression
+		}
+		return short(r)
+	}
+}
+
+func bits(least, greatest int) func(random) string {
+	return func(r random) string {
+		n := least
+		if greatest > least {
+			n += r.IntN(greatest - least + 1)
+		}
+		var b strings.Builder
+		for range n {
+			b.WriteByte("01"[r.IntN(2)])
+		}
+		return "B'" + b.String() + "'"
+	}
+}
+
+const longText = "(select string_agg(md5(g::text), '') from generate_series(1, 200) g)"
+
+var dates = []string{"2024-02-29", "1970-01-01", "1969-12-31", "0001-01-01", "4713-01-01 BC", "9999-12-31", "5874897-12-31", "1582-10-04", "1582-10-10", "1582-10-15", "1900-02-28", "0044-03-15 BC", "infinity", "-infinity", "12345-06-07"}
+
+var times = []string{"00:00:00", "24:00:00", "23:59:59.999999", "12:34:56.789", "01:02:03.000004", "00:00:00.1", "12:00:00.5"}
+
+var timestamps = []string{"2024-02-29 12:34:56.789012", "1970-01-01 00:00:00", "1969-12-31 23:59:59.999999", "0001-01-01 00:00:00", "4713-01-02 00:00:00 BC", "9999-12-31 23:59:59.999999",
+	"294276-12-31 23:59:59.999999", "1582-10-10 01:02:03", "1582-10-04 23:59:59.5", "infinity", "-infinity", "1900-01-01 00:00:00.1", "2262-04-11 23:47:16.854775", "2262-04-12 00:00:00", "1677-09-21 00:12:43.145225"}
+
+var intervals = []string{"1 year 2 mons 3 days 04:05:06.78", "0", "-1 day", "1 mon -1 day", "-00:00:00.000001", "100 years", "23:59:59.999999", "1 day 24:00:00", "-3 years 4 mons", "999999 hours", "00:00:59.9999995"}
+
+// kinds are the types that every table may have.
+func kinds() []kind {
+	json := []string{`{}`, `{"a": 1, "b": [1, 2.50, null]}`, `[]`, `"x"`, `null`, `1e3`, `{"a":"é\n\u0041"}`, ` {"sp" : 1} `}
+	all := []kind{
+		{"boolean", of("t", "f"), []string{"true", "false", "(1 = 1)", "NULL", "not true", "random() > 0.5"}, true},
+		{"smallint", number("%d", -32768, 32767), []string{"7", "-7", "'5'", "(1 + 2)", "NULL"}, true},
+		{"integer", number("%d", -2147483648, 2147483647, "0", "2147483647"), []string{"42", "-42", "'42'::int", "1 + 2", "length('abc')", "NULL", "(random() * 10)::int"}, true},
+		{"bigint", number("%d", -1<<62, 1<<62, "9223372036854775807", "-9223372036854775808"), []string{"42", "9223372036854775807", "-1", "(extract(epoch from now()))::bigint"}, true},
+		{"real", of("0", "-0", "1.5", "3.4028235e38", "1.4e-45", "NaN", "Infinity", "-Infinity", "0.1", "1e10", "123456.79", "1e-7", "9999999", "10000000"), []string{"1.5", "'NaN'", "-0.5", "1e10", "'Infinity'::real"}, false},
+		{"double precision", of("0", "-0", "1.5", "1.7976931348623157e308", "5e-324", "NaN", "Infinity", "-Infinity", "0.1", "1e7", "12345678.9", "0.001", "0.0001", "1e21", "123456789012345680"), []string{"1.5", "'NaN'", "-0.5", "1e300", "pi()"}, false},
+		{"numeric", of("0", "-0.00", "1.10", "123456789012345678901234567890.123456789", "NaN", "Infinity", "-Infinity", "1e-20", "1e30", "-0.5", "100"), []string{"1.10", "-3", "0", "1e5", "'NaN'", "'2.50'::numeric"}, true},
+		{"numeric(6,2)", of("0", "1.1", "-9999.99", "NaN", "0.005"), []string{"1", "1.1", "0.0", "'NaN'", "-2.50"}, true},
+		{"numeric(10)", of("0", "1234567890", "-1", "NaN"), []string{"7", "0"}, true},
+		{"numeric(4,-2)", of("0", "123400", "-100", "55"), []string{"700"}, false},
+		{"numeric(3,5)", of("0", "0.00123", "-0.00999"), []string{"0.001"}, false},
+		{"numeric(38,10)", of("0", "1234567890123456789012345678.0123456789", "-1"), []string{"3.14", "0.0000000001"}, false},
+		{"money", of("0", "1234.56", "-0.01", "92233720368547758.07", "-92233720368547758.08"), []string{"1.50", "'$2.00'", "0"}, false},
+		{"text", long(text(40), longText), []string{"'x'", "''", "'it''s'", "E'a\\nb'", "'a' || 'b'", "upper('q')", "current_user", "'{\"a\": \"b\"}'", "NULL", "'(1)'"}, true},
+		{"varchar(10)", text(10), []string{"'x'", "''", "'it''s'", "substr('hello', 2)"}, true},
+		{"varchar", long(text(30), longText), []string{"'y z'"}, true},
+		{"char(5)", text(5), []string{"'x'", "''", "'ab'"}, true},
+		{`"char"`, of("a", "", "z", "!"), []string{"'b'"}, false},
+		{"name", text(20), []string{"'n'"}, false},
+		{"bytea", long(of(`\x`, `\x00ff`, `\x010203`, `\xdeadbeef00`), "decode((select string_agg(md5(g::text), '') from generate_series(1, 300) g), 'hex')"), []string{`'\x01'`, `'abc'`}, true},
+		{"bit", bits(1, 1), []string{"B'1'", "B'0'"}, false}, {"bit(3)", bits(3, 3), []string{"B'101'", "'011'"}, false},
+		{"bit(20)", bits(20, 20), []string{"B'10101010101010101010'"}, false}, {"bit varying", bits(0, 12), []string{"B'10'"}, false}, {"bit varying(5)", bits(0, 5), []string{"B'1'"}, false},
+		{"date", of(dates...), []string{"'2020-01-02'", "current_date", "now()", "'infinity'", "'2020-01-01'::date + 5", "'today'", "('2020-01-01'::date + '1 day'::interval)"}, true},
+		{"time", of(times...), []string{"'10:11:12'", "'24:00'", "current_time", "'10:11:12.5'", "localtime", "'10:00'::time + '1 hour'::interval"}, true},
+		{"time(3)", of(times...), []string{"'10:11:12.345'", "'24:00:00'"}, false}, {"time(0)", of(times...), []string{"'10:11:12'"}, false}, {"time(6)", of(times...), nil, false},
+		{"timetz", of("00:00:00+00", "12:34:56.789+02", "23:59:59.999999-15:59", "24:00:00+00", "01:02:03+05:30"), []string{"'10:11:12+01'", "current_time", "'24:00+00'"}, false},
+		{"timetz(2)", of("00:00:00+00", "12:34:56.789+02"), nil, false},
+		{"timestamp", of(timestamps...), []string{"'2020-01-02 03:04:05'", "now()", "current_timestamp", "'infinity'", "'-infinity'", "localtimestamp", "'2020-01-01'::timestamp + '1 day'::interval", "'2020-01-01'::date + '1 day'::interval", "'epoch'", "now() at time zone 'utc'", "timezone('utc', now())"}, true},
+		{"timestamp(3)", of(timestamps...), []string{"'2020-01-02 03:04:05.678'", "CURRENT_TIMESTAMP(3)"}, false}, {"timestamp(0)", of(timestamps...), []string{"'2020-01-02 03:04:05'"}, false},
+		{"timestamptz", of(append([]string{"2024-02-29 12:34:56.789012+05:30", "1900-01-01 00:00:00+00:17:30"}, timestamps...)...), []string{"'2020-01-02 03:04:05+02'", "now()", "clock_timestamp()", "'infinity'", "now() + '1 day'::interval", "'2020-01-01 00:00:00+00'::timestamptz + '1 day'::interval"}, true},
+		{"timestamptz(3)", of(timestamps...), []string{"'2020-01-02 03:04:05.678+02'"}, false},
+		{"interval", of(intervals...), []string{"'1 day'", "'01:02:03'", "'1 year 2 mons'", "make_interval(days => 3)", "'P1D'::interval", "'1 day'::interval * 2", "'-1 day'"}, false},
+		{"interval(3)", of(intervals...), []string{"'1 day 00:00:01.5'"}, false}, {"interval day to second", of(intervals...), nil, false}, {"interval year", of("1 year", "-2 years"), nil, false},
+		{"uuid", of("00000000-0000-0000-0000-000000000000", "12345678-9abc-def0-1234-56789abcdef0", "ffffffff-ffff-ffff-ffff-ffffffffffff"), []string{"gen_random_uuid()", "'12345678-9abc-def0-1234-56789abcdef0'"}, true},
+		{"json", long(of(json...), "(select json_build_object('k', "+longText+"))"), []string{"'{}'", `'{"a": 1}'::json`, "json_build_array()"}, false},
+		{"jsonb", long(of(json...), "(select jsonb_build_object('k', "+longText+"))"), []string{"'{}'", `'{"a": [1, "it''s"]}'`, "'[]'::jsonb", "jsonb_build_object()"}, false},
+		{"xml", of("<a/>", "<a b=\"c\">é &amp; x</a>", "text"), []string{"'<x/>'"}, false},
+		{"inet", of("10.0.0.1", "10.0.0.1/8", "::1", "fe80::/10"), []string{"'10.0.0.1'"}, true}, {"cidr", of("10.0.0.0/8", "::/0"), []string{"'10.0.0.0/8'"}, false},
+		{"macaddr", of("08:00:2b:01:02:03"), []string{"'08:00:2b:01:02:03'"}, false}, {"macaddr8", of("08:00:2b:01:02:03:04:05"), nil, false},
+		{"int4range", of("[1,5)", "empty", "(,)", "[3,]", "(,-2]"), []string{"'[1,2)'", "int4range(1, 3)"}, false}, {"int8range", of("[1,5)", "empty"), nil, false},
+		{"numrange", of("[1.5,2.50]", "empty", "(,3)"), []string{"'[1,2]'"}, false}, {"tsrange", of("[2020-01-01 00:00:00,2020-01-02 00:00:00.5)", "(,)", "[-infinity,infinity]"), nil, false},
+		{"tstzrange", of("[2020-01-01 00:00:00+00,2020-01-02 00:00:00+05)", "empty"), nil, false}, {"daterange", of("[2020-01-01,2020-02-01)", "(,)", "[2020-01-01,infinity)"), []string{"'[2020-01-01,2020-01-02)'"}, false},
+		{"int4multirange", of("{[1,3),[5,8)}", "{}"), nil, false},
+		{"point", of("(1,2)", "(-0.5,1e10)", "(0,0)", "(NaN,1)", "(Infinity,1)"), []string{"'(1,2)'"}, false},
+		{"line", of("{1,2,3}", "{1,-0.5,0}"), nil, false}, {"lseg", of("[(1,2),(3,4.5)]"), nil, false}, {"box", of("(3,4),(1,2)"), []string{"'(1,1),(0,0)'"}, false},
+		{"path", of("((1,2),(3,4))", "[(1,2),(3,4)]"), nil, false}, {"polygon", of("((1,2),(3,4),(5,6))"), nil, false}, {"circle", of("<(1,2),3>"), nil, false},
+		{"tsvector", of("a:1 b:2C", "'it''s'", ""), []string{"'x'", "to_tsvector('simple', 'x')"}, false}, {"tsquery", of("a & b", "!a"), nil, false},
+		{"oid", of("0", "4294967295", "1259"), []string{"1259"}, true}, {"regclass", of("pg_class"), nil, false}, {"pg_lsn", of("0/0", "16/B374D848"), nil, false},
+		{"txid_snapshot", of("10:20:10,14,15"), nil, false}, {"xid", of("5"), nil, false}, {"tid", of("(0,1)"), nil, false}, {"jsonpath", of("$.a"), nil, false},
+		{"hstore", of(`a=>1`, `"k k"=>NULL, b=>"x\"y"`, ``, `é=>ü`), []string{`'a=>1'`, `''`, `hstore('a', 'b')`}, false},
+		{"citext", text(20), []string{"'CI'"}, true}, {"ltree", of("a.b.c", "Top", ""), []string{"'a.b'"}, true}, {"isbn", of("978-0-393-04002-9"), nil, false},
+		{"lquery", of("a.*"), nil, false}, {"cube", of("(1,2)", "0"), nil, false}, {"seg", of("1 .. 2"), nil, false},
+		{"mood", of("sad", "ok", "it's", "Ünï"), []string{"'ok'", "'it''s'::mood", "'sad'::public.mood"}, true}, {`"Odd Schema"."Odd Mood"`, of("a,b", "c"), []string{`'c'`}, false},
+		{"d_int", number("%d", 1, 1000), []string{"5", "NULL"}, true}, {"d_text", text(8), []string{"'d'"}, true}, {"d_num", of("1.25", "0", "-3"), []string{"1.5"}, false}, {"d_d", number("%d", 1, 1000), []string{"9"}, false},
+		{"d_ts", of(timestamps...), []string{"now()", "'2020-01-01'"}, false}, {"d_mood", of("sad", "ok"), []string{"'ok'"}, false}, {"d_ints", of("{1,2}", "{}", "{NULL}"), nil, false}, {"d_vc", text(4), []string{"'v'"}, false},
+		{"comp", of(`(1,a)`, `(,"x y")`), nil, false}, {"floatrange", of("[1,2)"), nil, false},
+	}
+	arrays := []string{"boolean", "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(6,2)", "text", "varchar(10)", "char(5)", "bytea", "date", "time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "inet",
+		"mood", "int4range", "hstore", "citext", "oid", "money", "interval", "bit(3)", "timetz", "d_int", "point", "xml", "name", "macaddr", "ltree", "comp", "tstzrange", "daterange", "cidr"}
+	for _, k := range all {
+		for _, a := range arrays {
+			if k.name == a {
+				all = append(all, arrayOf(k))
+			}
+		}
+	}
+	return all
+}
+
+func arrayOf(k kind) kind {
+	element := func(r random) string {
+		if r.chance(15) {
+			return "NULL"
+		}
+		return k.value(r)
+	}
+	return kind{name: k.name + "[]", defaults: []string{"'{}'", "array[]::" + k.name + "[]"}, value: func(r random) string {
+		var parts []string
+		for range r.IntN(4) {
+			parts = append(parts, element(r))
+		}
+		if len(parts) == 2 && r.chance(10) {
+			return fmt.Sprintf("array[[%s],[%s]]::%s[]", parts[0], parts[1], k.name)
+		}
+		return "array[" + strings.Join(parts, ",") + "]::" + k.name + "[]"
+	}}
+}
+
+const prelude = `\set ON_ERROR_STOP off
+\set ON_ERROR_ROLLBACK on
+set client_min_messages = warning;
+create extension hstore; create extension citext; create extension ltree; create extension isn; create extension cube; create extension seg;
+create schema "Odd Schema"; create schema s2;
+create type mood as enum ('sad', 'ok', 'it''s', 'Ünï'); create type "Odd Schema"."Odd Mood" as enum ('a,b', 'c');
+create type comp as (a int, b text); create type floatrange as range (subtype = float8);
+create domain d_int as int check (value > 0); create domain d_text as varchar(8) not null; create domain d_num as numeric(8,3); create domain d_d as d_int; create domain d_ts as timestamp(2) default now();
+create domain d_mood as mood default 'ok'; create domain d_ints as int[]; create domain d_vc as varchar(4) default 'dv';
+create table signals (id varchar(42) primary key, type varchar(32) not null, data varchar(2048));
+`
+
+var tableNames = []string{"t", "Mixed Case", "select", "with.dot", "ünï", "a-b", "x$1", "q\"q", "_lead", "9digit", "order"}
+
+var columnNames = []string{"c", "Mixed", "select", "with.dot", "ünï", "a-b", "x$1", "q\"q", "_lead", "9digit", "op", "before", "ts_ms", "payload", "ord er", "日本"}
+
+// setup is the SQL that makes the tables and their first rows.
+func (g *generator) setup() string {
+	var b strings.Builder
+	b.WriteString(prelude)
+	all := kinds()
+	for i := range 6 + g.IntN(6) {
+		t := &table{schema: g.one("public", "public", "s2", "Odd Schema"), name: fmt.Sprintf("%s%d", g.one(tableNames...), i)}
+		b.WriteString(g.create(t, all))
+		g.tables = append(g.tables, t)
+	}
+	for _, t := range g.tables {
+		if g.chance(75) {
+			for range 1 + g.IntN(8) {
+				b.WriteString(g.insert(t) + ";\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// create writes the table's definition.
+func (g *generator) create(t *table, all []kind) string {
+	var parts, keys []string
+	used := map[string]bool{}
+	name := func() string {
+		n := g.one(columnNames...)
+		for used[n] {
+			n += "x"
+		}
+		used[n] = true
+		return n
+	}
+	keyed := g.IntN(5)
+	if keyed < 3 {
+		n := "id"
+		used[n] = true
+		switch g.IntN(5) {
+		case 0:
+			parts = append(parts, "id int generated by default as identity")
+		case 1:
+			parts = append(parts, "id bigserial")
+		case 2:
+			parts = append(parts, "id int default 5")
+		default:
+			parts = append(parts, "id bigint")
+		}
+		keys = append(keys, n)
+		t.columns = append(t.columns, column{name: n, kind: kind{name: "int", value: number("%d", 1, 60)}})
+	}
+	for range 2 + g.IntN(9) {
+		k := all[g.IntN(len(all))]
+		c := column{name: name(), kind: k}
+		def := quote(c.name) + " " + k.name
+		if len(k.defaults) > 0 && g.chance(45) {
+			def += " default " + g.one(k.defaults...)
+		}
+		if g.chance(30) {
+			def += " not null"
+		}
+		if k.key && g.chance(12) && keyed < 4 {
+			keys = append(keys, c.name)
+		}
+		parts = append(parts, def)
+		t.columns = append(t.columns, c)
+	}
+	if g.chance(25) {
+		c := column{name: name(), generated: true}
+		expression := g.one("int generated always as (1 + 1) stored", "text generated always as ('a' || 'b') stored", "text generated always as (NULLIF('a', 'a')) stored", "int generated always as (null::int) stored",
+			"numeric(6,2) generated always as (1.5) stored", "int not null generated always as (abs(-3)) stored", "boolean generated always as (1 > 2) stored", "timestamp generated always as ('2020-01-01'::timestamp + '1 day'::interval) stored")
+		parts = append(parts, quote(c.name)+" "+expression)
+		t.columns = append(t.columns, c)
+	}
+	var b strings.Builder
+	if len(keys) > 0 && keyed < 4 {
+		quoted := make([]string, len(keys))
+		for i, k := range keys {
+			quoted[i] = quote(k)
+		}
+		g.Shuffle(len(quoted), func(i, j int) { quoted[i], quoted[j] = quoted[j], quoted[i] })
+		parts = append(parts, g.one("primary key", "primary key", "primary key", "unique")+" ("+strings.Join(quoted, ", ")+")")
+	}
+	fmt.Fprintf(&b, "create table %s (%s);\n", t.sql(), strings.Join(parts, ", "))
+	fmt.Fprintf(&b, "alter table %s replica identity %s;\n", t.sql(), g.one("full", "default", "default", "nothing"))
+	if g.chance(20) {
+		fmt.Fprintf(&b, "comment on column %s.%s is 'a comment'; comment on table %s is 'of a table';\n", t.sql(), quote(t.columns[0].name), t.sql())
+	}
+	return b.String()
+}
+
+func (g *generator) value(c column) string {
+	switch {
+	case g.chance(12):
+		return "NULL"
+	case g.chance(8):
+		return "DEFAULT"
+	}
+	return c.kind.value(g.random)
+}
+
+func (g *generator) insert(t *table) string {
+	var names, values []string
+	for _, c := range t.columns {
+		if !c.generated && !g.chance(6) {
+			names, values = append(names, quote(c.name)), append(values, g.value(c))
+		}
+	}
+	if len(names) == 0 {
+		return "insert into " + t.sql() + " default values"
+	}
+	return fmt.Sprintf("insert into %s (%s) values (%s)", t.sql(), strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+func (g *generator) change(t *table) string {
+	row := fmt.Sprintf(" where ctid = (select ctid from %s offset %d limit 1)", t.sql(), g.IntN(4))
+	switch n := g.IntN(20); {
+	case n < 9:
+		return g.insert(t)
+	case n < 16:
+		var sets []string
+		for _, c := range t.columns {
+			if !c.generated && g.chance(30) {
+				sets = append(sets, quote(c.name)+" = "+g.value(c))
+			}
+		}
+		if len(sets) == 0 {
+			sets = []string{quote(t.columns[0].name) + " = " + quote(t.columns[0].name)}
+		}
+		return "update " + t.sql() + " set " + strings.Join(sets, ", ") + row
+	case n < 19:
+		return "delete from " + t.sql() + row
+	}
+	if g.chance(30) {
+		other := g.tables[g.IntN(len(g.tables))]
+		return "truncate " + t.sql() + ", " + other.sql()
+	}
+	return g.one("select pg_logical_emit_message(true, 'app', 'in a transaction')", "select pg_logical_emit_message(false, 'app', '\\x00ff'::bytea)", "select pg_logical_emit_message(true, 'skip me', '')", "truncate "+t.sql())
+}
+
+// changes is the SQL that runs while the connectors stream.
+func (g *generator) changes() string {
+	var b strings.Builder
+	b.WriteString("\\set ON_ERROR_STOP off\n\\set ON_ERROR_ROLLBACK on\nset client_min_messages = warning;\n")
+	for range 60 {
+		if g.chance(60) {
+			b.WriteString(g.change(g.tables[g.IntN(len(g.tables))]) + ";\n")
+			continue
+		}
+		b.WriteString("begin;\n")
+		for range 1 + g.IntN(6) {
+			b.WriteString(g.change(g.tables[g.IntN(len(g.tables))]) + ";\n")
+		}
+		b.WriteString(g.one("commit", "commit", "commit", "rollback") + ";\n")
+	}
+	return b.String()
+}
+
+func asJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// settings are the random settings of the i-th pair of a round; the first has hardly any.
+func (g *generator) settings(i int) map[string]string {
+	s := map[string]string{"plugin.name": "pgoutput"}
+	set := func(percent int, key string, values ...string) {
+		if i > 0 && g.chance(percent) {
+			s[key] = g.one(values...)
+		}
+	}
+	set(50, "decimal.handling.mode", "precise", "double", "string")
+	set(60, "time.precision.mode", "adaptive", "adaptive_time_microseconds", "connect", "isostring", "microseconds", "nanoseconds")
+	set(50, "binary.handling.mode", "bytes", "base64", "base64-url-safe", "hex")
+	set(40, "interval.handling.mode", "numeric", "string")
+	set(40, "hstore.handling.mode", "json", "map")
+	set(30, "include.unknown.datatypes", "true")
+	set(20, "money.fraction.digits", "0", "3")
+	set(20, "tombstones.on.delete", "false")
+	set(50, "skipped.operations", "none", "none", "t", "c", "u", "d", "u,d")
+	set(20, "skip.messages.without.change", "true")
+	set(30, "provide.transaction.metadata", "true")
+	set(20, "schema.name.adjustment.mode", "avro", "avro_unicode")
+	set(20, "field.name.adjustment.mode", "avro", "avro_unicode")
+	set(20, "message.key.columns", `public.*:id`, `public.t.*:c`, `.*\..*:id`)
+	set(20, "column.exclude.list", `.*\.c`, `.*\.op,.*\.ts_ms`)
+	set(15, "column.mask.with.5.chars", `.*\.(c|Mixed|select)`)
+	set(15, "column.truncate.to.3.chars", `.*\.(payload|op|before)`)
+	set(15, "column.mask.hash.SHA-256.with.salt.abc", `.*\.(ts_ms|x\$1)`)
+	set(25, "column.propagate.source.type", ".*")
+	set(15, "datatype.propagate.source.type", `.*\.(numeric|varchar|int4|timestamp)`)
+	set(15, "unavailable.value.placeholder", "hex:ff00", "gone")
+	set(15, "extended.headers.enabled", "false")
+	set(10, "table.exclude.list", `public\..*1`)
+	set(10, "schema.include.list", "public,s2")
+	set(10, "message.prefix.exclude.list", "skip.*")
+	set(20, "include.schema.comments", "true")
+	set(20, "snapshot.fetch.size", "2")
+	set(10, "event.converting.failure.handling.mode", "warn", "skip")
+	set(10, "heartbeat.interval.ms", "600000")
+	set(30, "value.converter.schemas.enable", "false")
+	set(30, "key.converter.schemas.enable", "false")
+	set(15, "value.converter.replace.null.with.default", "false")
+	set(15, "value.converter.decimal.format", "numeric")
+	for key := range s {
+		for _, part := range []string{"key", "value"} {
+			if strings.HasPrefix(key, part+".converter.") {
+				s[part+".converter"] = "org.apache.kafka.connect.json.JsonConverter"
+			}
+		}
+	}
+	if i > 0 && g.chance(35) {
+		g.transforms(s)
+	}
+	return s
+}
+
+// transforms adds a chain of transforms.
+func (g *generator) transforms(s map[string]string) {
+	add := func(name, class string, options ...string) {
+		if s["transforms"] != "" {
+			s["transforms"] += ","
+		}
+		s["transforms"] += name
+		s["transforms."+name+".type"] = class
+		for i := 0; i+1 < len(options); i += 2 {
+			s["transforms."+name+"."+options[i]] = options[i+1]
+		}
+	}
+	if g.chance(70) {
+		add("unwrap", "io.debezium.transforms.ExtractNewRecordState")
+		option := func(percent int, key string, values ...string) {
+			if g.chance(percent) {
+				s["transforms.unwrap."+key] = g.one(values...)
+			}
+		}
+		option(40, "delete.tombstone.handling.mode", "drop", "tombstone", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone")
+		option(40, "add.fields", "op,table,lsn,source.ts_ms", "op", "op:operation,transaction.id,source.snapshot", "table,db,name")
+		option(40, "add.headers", "op,table", "source.db,op:o", "transaction.id,op,schema")
+		option(20, "add.fields.prefix", "", "m_")
+		option(20, "drop.fields.header.name", "fields")
+		option(5, "route.by.field", "id")
+		option(20, "replace.null.with.default", "false")
+	}
+	if g.chance(25) {
+		add("key", "org.apache.kafka.connect.transforms.ExtractField$Key", "field", "id")
+	}
+	if g.chance(25) {
+		add("header", "org.apache.kafka.connect.transforms.InsertHeader", "header", "h", "value.literal", g.one("x", "1", "true", "2020-01-01"))
+	}
+	if g.chance(20) {
+		add("logical", "io.debezium.transforms.ByLogicalTableRouter", "topic.regex", `(.*)\.public\.(t|order).*`, "topic.replacement", "$1.merged")
+	}
+	if g.chance(20) {
+		add("nohead", "org.apache.kafka.connect.transforms.DropHeaders", "headers", g.one("__debezium.context.taskId", "__debezium.newkey"))
+	}
+}
