@@ -1,8 +1,11 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"unicode/utf16"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
@@ -52,7 +55,7 @@ func NewAuxiliary(cfg *Config) *Auxiliary {
 	}
 	message := common("io.debezium.connector.postgresql.Message", 1, field("prefix", optionalText), field("content", content))
 	return &Auxiliary{
-		cfg: cfg, p: pipeline{cfg: cfg}, source: newSourceBlock(cfg, "", ""),
+		cfg: cfg, p: pipeline{cfg: cfg}, source: newSourceBlock(cfg, "", "", decoded),
 		heartbeatKey:   common("io.debezium.connector.common.ServerNameKey", 1, field("serverName", text)),
 		heartbeatValue: common("io.debezium.connector.common.Heartbeat", 1, field("ts_ms", number)),
 		transactionKey: common("io.debezium.connector.common.TransactionMetadataKey", 1, field("id", text)),
@@ -86,17 +89,35 @@ func (a *Auxiliary) AppendBegin(b *Batch, xid, lsn uint64, commitTime int64) err
 	return a.appendBoundary(b, "BEGIN", transactionID(xid, lsn), nil, nil, commitTime)
 }
 
-// AppendEnd appends the record that a transaction ended, with the counts of its events in the order in which its tables
-// came first.
+// AppendEnd appends the record that a transaction ended, with the counts of its events, which are given in the order in which its
+// tables came first and are written in that of Debezium's hash map.
 func (a *Auxiliary) AppendEnd(b *Batch, xid, lsn uint64, commitTime int64, counts []CollectionCount) error {
 	total := int64(0)
 	item := a.transactionValue.Fields[a.transactionValue.Index("data_collections")].Schema.Items
 	list := make([]any, 0, len(counts))
-	for _, c := range counts {
+	for _, c := range hashMapOrder(counts) {
 		total += c.Events
 		list = append(list, structOf(item, c.Collection, c.Events))
 	}
 	return a.appendBoundary(b, "END", transactionID(xid, lsn), total, list, commitTime)
+}
+
+// hashMapOrder sorts as java.util.HashMap does that was filled in the given order: by bucket.
+func hashMapOrder(counts []CollectionCount) []CollectionCount {
+	buckets := uint32(16)
+	for len(counts) > int(buckets/4*3) {
+		buckets *= 2
+	}
+	bucket := func(c CollectionCount) uint32 {
+		hash := uint32(0)
+		for _, unit := range utf16.Encode([]rune(c.Collection)) {
+			hash = 31*hash + uint32(unit)
+		}
+		return (hash ^ hash>>16) % buckets
+	}
+	counts = slices.Clone(counts)
+	slices.SortStableFunc(counts, func(a, b CollectionCount) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return counts
 }
 
 func (a *Auxiliary) appendBoundary(b *Batch, status, id string, count, collections any, commitTime int64) error {

@@ -16,9 +16,13 @@ var defaultOfFunction = map[string]string{
 	"timestamp": "1970-01-01 00:00:00", "timestamptz": "1970-01-01 00:00:00+00", "interval": "00:00:00",
 }
 
+// untrimmed are the types whose expressions Debezium takes with the line break that pg_get_expr begins some with.
+var untrimmed = map[string]bool{"bpchar": true, "varchar": true, "text": true, "json": true, "jsonb": true, "xml": true}
+
 var (
-	functionCall  = regexp.MustCompile(`^[(]?[A-Za-z0-9_.]+\((?s:.*)\)`)
+	functionCall  = regexp.MustCompile(`^[(]?[A-Za-z0-9_.]+\([^\n\r\x{85}\x{2028}\x{2029}]*\)`)
 	quotedLiteral = regexp.MustCompile(`(?s)'((?:[^']|'')*)'`)
+	decimal       = regexp.MustCompile(`^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$`)
 	bareClock     = regexp.MustCompile(`(?i)^(current_timestamp|current_time|current_date|localtime|localtimestamp)$`)
 )
 
@@ -26,7 +30,10 @@ var (
 // constant is taken, a function call becomes a zero of the type, of any other expression the first string literal or,
 // without one, the text itself is tried.
 func defaultValue(c *Column, value *codec) any {
-	expr := strings.TrimSpace(c.Default)
+	expr := c.Default
+	if !untrimmed[c.Type.Name] {
+		expr = strings.TrimSpace(expr)
+	}
 	if expr == "" || value.schema.Type == record.Struct || value.encode == nil {
 		return nil
 	}
@@ -43,7 +50,16 @@ func defaultValue(c *Column, value *codec) any {
 	if v, special := infiniteDefault(c.Type.Name, text, value.schema); special {
 		return v
 	}
+	if c.Type.Name == "time" && text == "24:00:00" {
+		return endOfDay(value.schema)
+	}
+	if text, ok = readDefault(c.Type.Name, text); !ok {
+		return nil
+	}
 	json, err := value.encode(nil, []byte(text))
+	if err != nil && c.Type.Name == "interval" { // Java's reader takes nothing from what it does not understand
+		json, err = value.encode(nil, []byte("00:00:00"))
+	}
 	if err != nil {
 		return nil
 	}
@@ -119,4 +135,70 @@ func infiniteDefault(typeName, text string, s *record.Schema) (value any, specia
 		return pick(int64(-9223372036853775810), int64(-9223372036854775808))
 	}
 	return nil, true
+}
+
+// endOfDay is 24:00 as a default: the greatest time that Java has, which is a nanosecond earlier.
+func endOfDay(s *record.Schema) any {
+	switch s.Name {
+	case "io.debezium.time.IsoTime":
+		return "23:59:59.999999999Z"
+	case "io.debezium.time.NanoTime":
+		return int64(86399999999999)
+	case "io.debezium.time.MicroTime":
+		return int64(86399999999)
+	}
+	return int32(86399999)
+}
+
+// clockText are dates and timestamps as the JDBC driver reads them: either part may be missing.
+var clockText = regexp.MustCompile(`^\s*(?:(\d+-\d+-\d+)\s*)?(?:(\d+:\d+:\d+(?:\.\d+)?)\s*)?([-+]\d+(?::\d+){0,2})?\s*(AD|BC)?$`)
+
+// readDefault writes the text of a default as PostgreSQL writes values of the column's type, since Debezium reads more than
+// that: the literal of a default may be of another type ('2020-01-01'::date + '1 day'::interval), and of bits only the ones
+// count. It is false for what Debezium cannot read.
+func readDefault(typeName, text string) (string, bool) {
+	switch typeName {
+	case "numeric":
+		return text, decimal.MatchString(text)
+	case "bit", "varbit":
+		return strings.Map(func(r rune) rune {
+			if r == '1' {
+				return r
+			}
+			return '0'
+		}, text), true
+	case "date", "timestamp", "timestamptz":
+		return clockDefault(typeName, text)
+	}
+	return text, true
+}
+
+// clockDefault writes a date or timestamp.
+func clockDefault(typeName, text string) (string, bool) {
+	m := clockText.FindStringSubmatch(text)
+	if m == nil || m[1] == "" && m[2] == "" {
+		return "", false
+	}
+	date, clock, zone, era := m[1], m[2], m[3], m[4]
+	if date == "" {
+		date = "1970-01-01"
+	}
+	if clock == "" {
+		clock = "00:00:00"
+	}
+	if zone == "" {
+		zone = "+00"
+	}
+	switch typeName {
+	case "date":
+		text = date
+	case "timestamp":
+		text = date + " " + clock
+	default:
+		text = date + " " + clock + zone
+	}
+	if era == "BC" {
+		text += " BC"
+	}
+	return text, true
 }

@@ -61,17 +61,32 @@ func withParams(s *record.Schema, params ...record.Param) *record.Schema {
 // call.
 type rewriter func(text []byte) []byte
 
-// rewrite puts a rewriter before the codec where values are strings, and applies it to what stands for missing ones.
+// rewrite puts a rewriter behind the codec where values are strings, and applies it to what stands for missing ones.
 func (c *codec) rewrite(f rewriter) {
 	if c.schema.Type != record.String || c.encode == nil && c.snapshot == nil {
 		return
 	}
 	c.rewritten = true
+	schema, verbatim := c.schema, c.verbatim
 	wrap := func(encode encodeFunc) encodeFunc {
 		if encode == nil {
 			return nil
 		}
-		return func(dst, text []byte) ([]byte, error) { return encode(dst, f(text)) }
+		if verbatim {
+			return func(dst, text []byte) ([]byte, error) { return encode(dst, f(text)) }
+		}
+		return func(dst, text []byte) ([]byte, error) {
+			from := len(dst)
+			dst, err := encode(dst, text)
+			if err != nil {
+				return dst, err
+			}
+			v, err := record.DecodeJSONValue(schema, dst[from:])
+			if s, ok := v.(string); ok {
+				dst = record.AppendString(dst[:from], f([]byte(s)))
+			}
+			return dst, err
+		}
 	}
 	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
 	if text, ok := c.unchanged.(string); ok {
@@ -186,16 +201,25 @@ func isCharacter(col *Column) bool {
 
 // sourceType are the parameters of column.propagate.source.type. A scale of -1 is none.
 func sourceType(col *Column, streamed bool, length, scale int) []record.Param {
-	name := col.Type.Name
-	if serial, ok := serialNames[name]; ok && !streamed && strings.HasPrefix(col.Default, "nextval(") {
-		name = serial
-	}
+	name := sourceTypeName(col, streamed)
 	params := []record.Param{{Name: "__debezium.source.column.type", Value: strings.ToUpper(name)},
 		{Name: "__debezium.source.column.length", Value: strconv.Itoa(length)}}
 	if scale >= 0 {
 		params = append(params, record.Param{Name: "__debezium.source.column.scale", Value: strconv.Itoa(scale)})
 	}
 	return append(params, record.Param{Name: "__debezium.source.column.name", Value: col.Name})
+}
+
+// sourceTypeName is the type's name as the JDBC driver reports it, which streamed tables are not described by.
+func sourceTypeName(col *Column, streamed bool) string {
+	switch serial, ok := serialNames[col.Type.Name]; {
+	case streamed:
+	case ok && strings.HasPrefix(col.Default, "nextval("):
+		return serial
+	case col.Type.OffPath:
+		return `"` + col.Type.Schema + `"."` + col.Type.Name + `"`
+	}
+	return col.Type.Name
 }
 
 // serialNames are the types under which the JDBC driver reports integers that a sequence fills.
@@ -208,7 +232,8 @@ const unboundedLength = 2147483647
 // element's.
 func jdbcSize(col *Column, streamed bool) (length, scale int) {
 	t, mod := resolveDomain(col.Type, col.TypeMod)
-	if t.Kind == ArrayType && t.Elem != nil {
+	array := t.Kind == ArrayType && t.Elem != nil
+	if array {
 		t = t.Elem
 	}
 	precision := 6
@@ -236,7 +261,7 @@ func jdbcSize(col *Column, streamed bool) (length, scale int) {
 		switch {
 		case mod != -1:
 			return numericModifier(mod)
-		case streamed:
+		case streamed || array:
 			return 131089, 0
 		}
 		return 0, -1
@@ -262,7 +287,7 @@ func jdbcSize(col *Column, streamed bool) (length, scale int) {
 		return 28 + fraction, precision
 	case "interval":
 		if mod != -1 {
-			return 49, min(6, int(mod&0xFFFF))
+			return 49, int(mod & 0xFFFF) // 65535 where the fields are restricted and the precision is not
 		}
 		return 49, 6
 	}

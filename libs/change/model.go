@@ -56,6 +56,8 @@ type Type struct {
 	TypeMod int32
 	// Labels are an enum's labels in sort order.
 	Labels []string
+	// OffPath says that the type's schema is not in the search path of the connector's role.
+	OffPath bool
 }
 
 // Column is one column of a Relation.
@@ -67,7 +69,8 @@ type Column struct {
 	NotNull bool
 	// InIdentity says that the column belongs to the replica identity.
 	InIdentity bool
-	// Default is the default expression as pg_get_expr prints it; empty if there is none.
+	// Default is the default expression as pg_get_expr prints it, that of a generated column the one which generates it; empty if
+	// there is none.
 	Default string
 	// Generated says that the column is GENERATED ALWAYS AS (…) STORED; Identity that it is an identity column.
 	Generated bool

@@ -32,6 +32,8 @@ type codec struct {
 	schema *record.Schema
 	// encode appends the JSON of one value.
 	encode encodeFunc
+	// verbatim says that the value is the text itself.
+	verbatim bool
 	// masked is the JSON of what stands for every value, NULL included; nil unless the column is masked.
 	masked []byte
 	// rewritten says that a column mapping masks, hashes or truncates values.

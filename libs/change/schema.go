@@ -55,12 +55,14 @@ func (e *Encoder) envelopeSchema() *record.Schema {
 	return s
 }
 
+// decoded is the converter of records that are decoded from JSON again: it keeps what the schema cannot restore.
+var decoded = &record.JSON{KeepNull: true}
+
 // compile makes the plans, the schemas and the constant parts.
 func (e *Encoder) compile() error {
 	keyJSON, valueJSON := directJSON(e.cfg.Key), directJSON(e.cfg.Value)
 	if e.cfg.TransformsRecords() {
-		// Records are decoded from this form again, so that it must keep what the schema cannot restore.
-		keyJSON, valueJSON = &record.JSON{KeepNull: true}, &record.JSON{KeepNull: true}
+		keyJSON, valueJSON = decoded, decoded
 	}
 	table := e.rel.Schema + "." + e.rel.Name
 	rules := &e.cfg.Columns
@@ -93,7 +95,7 @@ func (e *Encoder) compile() error {
 		}
 	}
 	e.schemas.envelope = e.envelopeSchema()
-	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name)
+	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name, valueJSON)
 	if e.cfg.TransformsRecords() {
 		e.generic = newGeneric(e)
 		return nil

@@ -12,22 +12,31 @@ type sourceBlock struct {
 	// start, middle and end are constant for the table: up to the value of ts_ms, between snapshot and sequence, and from
 	// schema to txId.
 	start, middle, end []byte
+	// streamed is what streamed rows have as snapshot: Debezium leaves the member out, so that it is null, or the default
+	// "false" where the converter writes that for null.
+	streamed string
 
 	last       Source // of head and tail; its LSN does not count
 	head, tail []byte // "source":{… up to the sequence, and from ts_us to txId
 	valid      bool
 }
 
-func newSourceBlock(cfg *Config, schema, table string) sourceBlock {
+// newSourceBlock prepares the block of a table's rows. json is the converter that writes it.
+func newSourceBlock(cfg *Config, schema, table string, json *record.JSON) sourceBlock {
 	text := func(s string) string { return string(record.AppendString(nil, []byte(s))) }
 	version := cfg.Version
 	if version == "" {
 		version = CompatibleVersion
 	}
+	streamed := `"false"`
+	if json.KeepNull {
+		streamed = "null"
+	}
 	return sourceBlock{
-		start:  []byte(`"source":{"version":` + text(version) + `,"connector":"postgresql","name":` + text(cfg.Prefix) + `,"ts_ms":`),
-		middle: []byte(`","db":` + text(cfg.Database) + `,"sequence":`),
-		end:    []byte(`,"schema":` + text(schema) + `,"table":` + text(table) + `,"txId":`),
+		streamed: streamed,
+		start:    []byte(`"source":{"version":` + text(version) + `,"connector":"postgresql","name":` + text(cfg.Prefix) + `,"ts_ms":`),
+		middle:   []byte(`,"db":` + text(cfg.Database) + `,"sequence":`),
+		end:      []byte(`,"schema":` + text(schema) + `,"table":` + text(table) + `,"txId":`),
 	}
 }
 
@@ -62,7 +71,12 @@ func (s *sourceBlock) renew(src *Source) {
 	s.last, s.valid = *src, true
 	h := append(s.head[:0], s.start...)
 	h = strconv.AppendInt(h, floorDiv(src.CommitTime, 1000), 10)
-	h = append(append(h, `,"snapshot":"`...), src.Snapshot...)
+	h = append(h, `,"snapshot":`...)
+	if src.Snapshot == NotSnapshot {
+		h = append(h, s.streamed...)
+	} else {
+		h = append(append(append(h, '"'), src.Snapshot...), '"')
+	}
 	h = append(h, s.middle...)
 	if src.LastCommit == 0 {
 		h = append(h, `"[null,`...)

@@ -118,7 +118,7 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 
 // text is the codec of types whose text output is their value.
 func (k *compiler) text(s *record.Schema) codec {
-	return codec{schema: s, encode: encodeText, fallback: "", unchanged: string(k.cfg.unavailable())}
+	return codec{schema: s, encode: encodeText, verbatim: true, fallback: "", unchanged: string(k.cfg.unavailable())}
 }
 
 // nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value for one of an unknown type:

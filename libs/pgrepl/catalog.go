@@ -123,11 +123,12 @@ func (c *Catalog) Load(oids []uint32) error {
 func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesOf map[uint32][]uint32) error {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text,
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
-			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull, false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
+			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
 			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e'), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		LEFT JOIN pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 		WHERE c.oid = ANY($1::oid[]) ORDER BY c.oid, a.attnum`, oidArray(oids))
 	if err != nil {
@@ -148,10 +149,7 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 			return nil
 		}
 		col := col
-		if !col.Generated {
-			col.Default = expr
-		}
-		col.Comment = c2
+		col.Default, col.Comment = expr, c2
 		e.rel.Columns = append(e.rel.Columns, col)
 		typesOf[oid] = append(typesOf[oid], typ)
 		return nil
@@ -269,7 +267,8 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		rows, err := c.query(c.ctx, `SELECT t.oid, n.nspname::text, t.typname::text,
 				CASE WHEN e.typarray = t.oid THEN 'A' ELSE t.typtype::text END, t.typtypmod,
 				coalesce(CASE WHEN e.typarray = t.oid THEN t.typelem WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typtype = 'r' THEN r.rngsubtype END, 0)::oid,
-				coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}')
+				coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}'),
+				n.nspname <> ALL (current_schemas(true))
 			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 			LEFT JOIN pg_type e ON e.oid = t.typelem LEFT JOIN pg_range r ON r.rngtypid = t.oid
 			WHERE t.oid = ANY($1::oid[])`, oidArray(oids))
@@ -283,7 +282,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		var t change.Type
 		var kind string
 		var elem uint32
-		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath}, func() error {
 			n := t
 			n.Kind, n.Labels = change.TypeKind(kind[0]), slices.Clone(t.Labels)
 			if n.Kind == 'p' { // a pseudo-type cannot be a column's

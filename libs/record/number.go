@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 )
 
 // Decimal is an arbitrary-precision decimal number: Value × 10^-Scale.
@@ -73,12 +74,23 @@ func appendZeros(dst []byte, n int) []byte {
 
 func (d Decimal) String() string { return string(d.Append(nil)) }
 
-// ParseDecimal reads a plain decimal number.
+// maxExponent bounds the exponents of decimal numbers, which cost a digit each where they are written out: PostgreSQL's
+// numeric has no greater ones.
+const maxExponent = 1 << 17
+
+// ParseDecimal reads a decimal number, with an exponent or without.
 func ParseDecimal(text string) (Decimal, error) {
 	digits, scale := make([]byte, 0, len(text)), 0
 	point := false
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
+		case (c == 'e' || c == 'E') && len(digits) > 0:
+			exponent, err := strconv.Atoi(text[i+1:])
+			if err != nil || exponent > maxExponent || exponent < -maxExponent {
+				return Decimal{}, fmt.Errorf("read the decimal number %q: its exponent is no number from -%d to %d", text, maxExponent, maxExponent)
+			}
+			scale -= exponent
+			i = len(text)
 		case c == '.' && !point:
 			point = true
 		case c >= '0' && c <= '9' || i == 0 && (c == '-' || c == '+'):

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +106,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		slotCreate: v.Duration("internal.create.slot.command.timeout"), failover: v.Bool("slot.failover"), dropOnStop: v.Bool("slot.drop.on.stop"),
 		publication: pgrepl.Publication{
 			Name: v.String("publication.name"), Mode: pgrepl.PublicationMode(strings.ToLower(v.String("publication.autocreate.mode"))),
-			ViaRoot: v.Bool("publish.via.partition.root"),
+			ViaRoot: v.Bool("publish.via.partition.root"), Operations: publishedOperations(v),
 		},
 		confirm:  confirms(v),
 		status:   v.Duration("status.update.interval.ms"),
@@ -255,4 +256,21 @@ func parseIdentities(list string) ([]identityRule, error) {
 		out = append(out, identityRule{p, word})
 	}
 	return out, nil
+}
+
+// publishedOperations is the publish option of a publication that is made: as Debezium has it, without the operations that
+// skipped.operations names, where it is set. The signal table needs its inserts.
+func publishedOperations(v catalogue.Values) string {
+	if !v.Has("skipped.operations") {
+		return ""
+	}
+	skipped := v.List("skipped.operations")
+	var published []string
+	for _, op := range []struct{ letter, name string }{{"c", "insert"}, {"u", "update"}, {"d", "delete"}, {"t", "truncate"}} {
+		skips := slices.ContainsFunc(skipped, func(s string) bool { return strings.EqualFold(s, op.letter) })
+		if !skips || op.letter == "c" && v.String("signal.data.collection") != "" {
+			published = append(published, op.name)
+		}
+	}
+	return strings.Join(published, ", ")
 }

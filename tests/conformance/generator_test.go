@@ -64,7 +64,7 @@ func number(format string, least, greatest int64, also ...string) func(random) s
 	}
 }
 
-var words = []string{"", "a", "it''s", "Grüße", "日本語", "😀 smile", "tab\there", "line\nbreak", `back\slash`, `"quoted"`, "{}", "null", "NULL", " lead", "trail ", "<&>", "\u2028", "\x7f", "%_", "é"}
+var words = []string{"", "a", "it''s", "Grüße", "日本語", "tab\there", "line\nbreak", `back\slash`, `"quoted"`, "{}", "null", "NULL", " lead", "trail ", "<&>", "\u2028", "\x7f", "%_", "é"}
 
 func text(limit int) func(random) string {
 	return func(r random) string {
@@ -172,7 +172,7 @@ func kinds() []kind {
 		{"lquery", of("a.*"), nil, false}, {"cube", of("(1,2)", "0"), nil, false}, {"seg", of("1 .. 2"), nil, false},
 		{"mood", of("sad", "ok", "it's", "Ünï"), []string{"'ok'", "'it''s'::mood", "'sad'::public.mood"}, true}, {`"Odd Schema"."Odd Mood"`, of("a,b", "c"), []string{`'c'`}, false},
 		{"d_int", number("%d", 1, 1000), []string{"5", "NULL"}, true}, {"d_text", text(8), []string{"'d'"}, true}, {"d_num", of("1.25", "0", "-3"), []string{"1.5"}, false}, {"d_d", number("%d", 1, 1000), []string{"9"}, false},
-		{"d_ts", of(timestamps...), []string{"now()", "'2020-01-01'"}, false}, {"d_mood", of("sad", "ok"), []string{"'ok'"}, false}, {"d_ints", of("{1,2}", "{}", "{NULL}"), nil, false}, {"d_vc", text(4), []string{"'v'"}, false},
+		{"d_ts", of(timestamps...), []string{"now()", "'2020-01-01'"}, false}, {"d_ints", of("{1,2}", "{}", "{NULL}"), nil, false}, {"d_vc", text(4), []string{"'v'"}, false},
 		{"comp", of(`(1,a)`, `(,"x y")`), nil, false}, {"floatrange", of("[1,2)"), nil, false},
 	}
 	arrays := []string{"boolean", "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(6,2)", "text", "varchar(10)", "char(5)", "bytea", "date", "time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "inet",
@@ -189,7 +189,7 @@ func kinds() []kind {
 
 func arrayOf(k kind) kind {
 	element := func(r random) string {
-		if r.chance(15) {
+		if k.name != "mood" && r.chance(8) { // which Debezium ends at where the column is NOT NULL
 			return "NULL"
 		}
 		return k.value(r)
@@ -199,13 +199,11 @@ func arrayOf(k kind) kind {
 		for range r.IntN(4) {
 			parts = append(parts, element(r))
 		}
-		if len(parts) == 2 && r.chance(10) {
-			return fmt.Sprintf("array[[%s],[%s]]::%s[]", parts[0], parts[1], k.name)
-		}
 		return "array[" + strings.Join(parts, ",") + "]::" + k.name + "[]"
 	}}
 }
 
+// A domain over an enum is not among them: with one in the database Debezium ends at its start.
 const prelude = `\set ON_ERROR_STOP off
 \set ON_ERROR_ROLLBACK on
 set client_min_messages = warning;
@@ -214,7 +212,7 @@ create schema "Odd Schema"; create schema s2;
 create type mood as enum ('sad', 'ok', 'it''s', 'Ünï'); create type "Odd Schema"."Odd Mood" as enum ('a,b', 'c');
 create type comp as (a int, b text); create type floatrange as range (subtype = float8);
 create domain d_int as int check (value > 0); create domain d_text as varchar(8) not null; create domain d_num as numeric(8,3); create domain d_d as d_int; create domain d_ts as timestamp(2) default now();
-create domain d_mood as mood default 'ok'; create domain d_ints as int[]; create domain d_vc as varchar(4) default 'dv';
+create domain d_ints as int[]; create domain d_vc as varchar(4) default 'dv';
 create table signals (id varchar(42) primary key, type varchar(32) not null, data varchar(2048));
 `
 
@@ -289,7 +287,7 @@ func (g *generator) create(t *table, all []kind) string {
 	}
 	if g.chance(25) {
 		c := column{name: name(), generated: true}
-		expression := g.one("int generated always as (1 + 1) stored", "text generated always as ('a' || 'b') stored", "text generated always as (NULLIF('a', 'a')) stored", "int generated always as (null::int) stored",
+		expression := g.one("int generated always as (1 + 1) stored", "text generated always as ('a' || 'b') stored", "text generated always as (case when 1 > 0 then null else 'lit' end) stored", "int generated always as (null::int) stored",
 			"numeric(6,2) generated always as (1.5) stored", "int not null generated always as (abs(-3)) stored", "boolean generated always as (1 > 2) stored", "timestamp generated always as ('2020-01-01'::timestamp + '1 day'::interval) stored")
 		parts = append(parts, quote(c.name)+" "+expression)
 		t.columns = append(t.columns, c)

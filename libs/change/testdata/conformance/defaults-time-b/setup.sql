@@ -1,0 +1,17 @@
+create table d (id int primary key, x text,
+  d1 date default '2020-01-02', d2 date default ('2020-01-01'::date + 5), d3 date default ('2020-01-01'::date + '1 day'::interval), d4 date default ('2020-01-01 10:11:12'::timestamp + '1 day'::interval),
+  d5 date default '0044-03-15 BC', d6 date default (current_date + '1 day'::interval), d7 date default (now() - '1 day'::interval), d8 date default ('1 day'::interval + current_date), d9 date default '5874897-12-31', d10 date default '-infinity',
+  d11 date default ('2020-01-01 00:00:00+00'::timestamptz), d12 date default date_trunc('day', now()), d13 date default (('now'::text)::date),
+  t1 time default '10:11:12', t2 time default '24:00', t3 time default '10:11:12.5', t4 time default ('10:00'::time + '1 hour'::interval), t5 time default ('2020-01-01 10:11:12'::timestamp), t6 time(3) default '24:00', t7 time(0) default '10:11:12.7', t8 time default ('1 hour'::interval),
+  t9 time default current_time, t10 time default localtime,
+  z1 timetz default '24:00+00', z2 timetz default '10:11:12+01',
+  ts1 timestamp default '2020-01-02 03:04:05', ts2 timestamp default ('2020-01-01'::date + '1 day'::interval), ts3 timestamp default ('2020-01-01'::timestamp + '1 day'::interval), ts4 timestamp default '2020-01-01'::date, ts5 timestamp default ('10:11:12'::time + '2020-01-01'::date),
+  ts6 timestamp default '0044-03-15 10:00 BC', ts7 timestamp(3) default ('2020-01-01'::date + '1 day'::interval), ts8 timestamp default ('2020-01-01 00:00:00+00'::timestamptz), ts9 timestamp default (now() + '1 day'::interval), ts10 timestamp default (current_date + '1 day'::interval), ts11 timestamp default 'epoch', ts12 timestamp(0) default '2020-01-02 03:04:05.678',
+  ts13 timestamp default (localtimestamp - '1 day'::interval), ts14 timestamp default '294276-12-31 23:59:59.999999', ts15 timestamp default timezone('utc', now()), ts16 timestamp default ('2020-01-01'::date + '10:00'::time),
+  tz1 timestamptz default '2020-01-02 03:04:05+02', tz2 timestamptz default ('2020-01-01'::date + '1 day'::interval), tz3 timestamptz default ('2020-01-01 00:00:00+00'::timestamptz + '1 day'::interval), tz4 timestamptz default '2020-01-01'::date, tz5 timestamptz default 'infinity', tz6 timestamptz default '-infinity', tz7 timestamptz default '0044-03-15 BC', tz8 timestamptz(3) default '2020-01-02 03:04:05.6789',
+  i1 interval default '1 day', i2 interval default ('1 day'::interval * 2), i3 interval default ('1 day'::interval + '02:00'::interval), i4 interval default '-1 years 2 mons -3 days 04:05:06.7', i5 interval default make_interval(days => 3), i6 interval default '0', i7 interval(0) default '1.6 seconds', i8 interval default ('2020-01-03'::timestamp - '2020-01-01'::timestamp), i9 interval default (3 * '01:00:00'::interval));
+insert into d (id, d6, d7, d8, d12, d13, t9, t10, ts9, ts10, ts13, ts15) values (1, '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01', '10:00', '10:00', '2020-01-01', '2020-01-01', '2020-01-01', '2020-01-01');
+insert into d (id, d6, d7, d8, d12, d13, t9, t10, ts9, ts10, ts13, ts15) values (2, null, null, null, null, null, null, null, null, null, null, null);
+update d set d1 = null, d2 = null, d3 = null, t1 = null, t2 = null, t6 = null, ts2 = null, ts4 = null, tz2 = null, i2 = null where id = 2;
+create table n (id int primary key, d date not null default ('2020-01-01'::date + '1 day'::interval), t time not null default '24:00', ts timestamp not null default ('2020-01-01'::date + '1 day'::interval), x text);
+insert into n (id) values (1);
