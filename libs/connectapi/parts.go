@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/classname"
 )
 
-// partsFile lists the transformations, predicates and converters that connectors run, with their keys: those of Kafka Connect 4.3.1
-// and Debezium 3.6.3, described in our words, without keys that have no effect here.
+// partsFile lists the transformations, predicates and converters that connectors run, with their keys: those of Kafka Connect 4.3.1,
+// Debezium 3.6.3 and Confluent, described in our words, without keys that have no effect here.
 //
 //go:embed parts.json
 var partsFile []byte
@@ -38,11 +40,17 @@ func readParts() []part {
 
 // part finds a part by its class or the class's last part.
 func (h *Handler) part(name string) (part, bool) {
-	at := slices.IndexFunc(h.parts, func(p part) bool { return p.Class == name || p.Class[strings.LastIndexByte(p.Class, '.')+1:] == name })
-	if at < 0 {
+	full, ok := classname.Find(name, "Converter", func(yield func(string) bool) {
+		for _, p := range h.parts {
+			if !yield(p.Class) {
+				return
+			}
+		}
+	})
+	if !ok {
 		return part{}, false
 	}
-	return h.parts[at], true
+	return h.parts[slices.IndexFunc(h.parts, func(p part) bool { return p.Class == full })], true
 }
 
 // classes are the parts of a type, for forms to choose from.

@@ -3,6 +3,8 @@ package connector
 import (
 	"slices"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/classname"
 )
 
 // plugins are the classes of one fleet, by every name that selects one.
@@ -31,8 +33,7 @@ func (p plugins) named(name string) (Plugin, bool) {
 	var found Plugin
 	matches := map[string]bool{}
 	for full, plugin := range p.byName {
-		simple := full[strings.LastIndexByte(full, '.')+1:]
-		if name == simple || name == strings.TrimSuffix(simple, "Connector") {
+		if _, ok := classname.Find(name, "Connector", slices.Values([]string{full})); ok {
 			found = plugin
 			matches[plugin.Class] = true
 		}

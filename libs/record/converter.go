@@ -3,24 +3,29 @@ package record
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/classname"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
 // part, with options under "<prefix>.". The default is JSON with schemas.
 func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Converter, error) {
-	class := settings[prefix]
 	option := func(name, def string) string {
 		if v, ok := settings[prefix+"."+name]; ok {
-			return v
+			return strings.TrimSpace(v)
 		}
 		return def
 	}
-	switch class[strings.LastIndexByte(class, '.')+1:] {
-	case "JsonConverter", "":
+	class, err := ConverterClass(settings[prefix])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", prefix, err)
+	}
+	switch class {
+	case JSONConverterClass:
 		c := &JSON{
 			Schemas:  !strings.EqualFold(option("schemas.enable", "true"), "false"),
 			Decimals: DecimalFormat(strings.ToUpper(option("decimal.format", string(DecimalBase64)))),
@@ -30,11 +35,11 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 			return nil, fmt.Errorf("%s.decimal.format must be BASE64 or NUMERIC", prefix)
 		}
 		return c, nil
-	case "StringConverter":
+	case StringConverterClass:
 		return StringConverter{}, nil
-	case "ByteArrayConverter":
+	case ByteArrayConverterClass:
 		return ByteArrayConverter{}, nil
-	case "AvroConverter":
+	case AvroConverterClass:
 		url := option("schema.registry.url", "")
 		if url == "" {
 			return nil, fmt.Errorf("%s.schema.registry.url is required with AvroConverter", prefix)
@@ -51,5 +56,39 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 		}
 		return &Avro{Registry: client, Key: isKey, Lookup: strings.EqualFold(option("auto.register.schemas", "true"), "false")}, nil
 	}
-	return nil, fmt.Errorf("there is no converter %s; JsonConverter, StringConverter, ByteArrayConverter and AvroConverter are known", class)
+	return nil, fmt.Errorf("%s: nothing makes %s", prefix, class)
+}
+
+// The converters that there are.
+const (
+	JSONConverterClass      = "org.apache.kafka.connect.json.JsonConverter"
+	StringConverterClass    = "org.apache.kafka.connect.storage.StringConverter"
+	ByteArrayConverterClass = "org.apache.kafka.connect.converters.ByteArrayConverter"
+	AvroConverterClass      = "io.confluent.connect.avro.AvroConverter"
+	HeaderConverterClass    = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+)
+
+// ConverterClass is the full name of the converter that a configuration names, by that name or its last part; JSONConverterClass if
+// it names none. Its error is Kafka Connect's, with the converters that there are.
+func ConverterClass(name string) (string, error) {
+	if name = strings.TrimSpace(name); name == "" {
+		return JSONConverterClass, nil
+	}
+	return classNamed(name, JSONConverterClass, StringConverterClass, ByteArrayConverterClass, AvroConverterClass)
+}
+
+// HeaderConverter is ConverterClass for header.converter.
+func HeaderConverter(name string) (string, error) {
+	if name = strings.TrimSpace(name); name == "" {
+		return HeaderConverterClass, nil
+	}
+	return classNamed(name, HeaderConverterClass)
+}
+
+func classNamed(name string, classes ...string) (string, error) {
+	full, ok := classname.Find(name, "Converter", slices.Values(classes))
+	if !ok {
+		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", ")) //nolint:staticcheck // Kafka Connect's words
+	}
+	return full, nil
 }

@@ -9,7 +9,6 @@ package transform
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
@@ -111,62 +110,3 @@ func inStep(kind, name string, err error) error {
 	}
 	return fmt.Errorf("%s %s: %w", kind, name, err)
 }
-
-// newTransform makes the transform that the option type names, by its class or the class's last part.
-func newTransform(o *options) (Transform, error) {
-	class := strings.TrimSpace(o.text("type", ""))
-	if class == "" {
-		return nil, missing(o.prefix + "type")
-	}
-	name := class[strings.LastIndexByte(class, '.')+1:]
-	base, part, _ := strings.Cut(name, "$")
-	on := value
-	if part == "Key" {
-		on = key
-	}
-	switch base {
-	case "ExtractNewRecordState":
-		return newExtractNewRecordState(o)
-	case "ByLogicalTableRouter", "ToLogicalTopicRouter":
-		return newLogicalRouter(o, base)
-	case "EventRouter":
-		return newEventRouter(o)
-	case "RegexRouter":
-		return newRegexRouter(o)
-	case "TimestampRouter":
-		return newTimestampRouter(o)
-	case "Filter":
-		if strings.HasPrefix(class, "io.debezium.") {
-			return nil, fmt.Errorf("%s runs scripts, which are not supported: use org.apache.kafka.connect.transforms.Filter with a predicate", class)
-		}
-		return dropAll{}, nil
-	case "InsertField":
-		return newInsertField(o, on)
-	case "ReplaceField":
-		return newReplaceField(o, on)
-	case "MaskField":
-		return newMaskField(o, on)
-	case "TimestampConverter":
-		return newTimestampConverter(o, on)
-	case "ValueToKey":
-		return newValueToKey(o)
-	case "HoistField":
-		return newHoistField(o, on)
-	case "ExtractField":
-		return newExtractField(o, on)
-	case "Flatten":
-		return newFlatten(o, on)
-	case "Cast":
-		return newCast(o, on)
-	case "InsertHeader":
-		return newInsertHeader(o)
-	case "DropHeaders":
-		return newDropHeaders(o)
-	}
-	return nil, notFound(o.prefix+"type", class)
-}
-
-// dropAll is Filter: it drops every record that its predicate lets through.
-type dropAll struct{}
-
-func (dropAll) Apply(*record.Record) (*record.Record, error) { return nil, nil }

@@ -2,6 +2,7 @@ package transform
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -257,5 +258,95 @@ func TestAnErrorOfAStepNamesTheStepAndTheTopic(t *testing.T) {
 func TestNoTransformsMeansNoChain(t *testing.T) {
 	if c, err := FromSettings(map[string]string{"topic.prefix": "p"}); c != nil || err != nil {
 		t.Error(c, err)
+	}
+}
+
+// The words are those of Kafka Connect 4.3.1 (ConfigDef.parseType); what follows them is ours.
+func TestAClassOfAnotherPackageIsNotRunAsOurs(t *testing.T) {
+	for _, class := range []string{
+		"io.confluent.connect.transforms.Filter$Value", "io.confluent.connect.transforms.ReplaceField$Value", "com.acme.ReplaceField$Value", "com.acme.Filter", "Filter$Value", "RegexRouter$Key",
+		"org.apache.kafka.connect.transforms.Filter$Value", "org.apache.kafka.connect.RegexRouter", "transforms.RegexRouter", "org.apache.kafka.connect.transforms.ReplaceField$Other", "io.debezium.transforms.RegexRouter",
+		"org.apache.kafka.connect.transforms.ExtractNewRecordState", "io.debezium.transforms.EventRouter", "io.confluent.connect.transforms.MessageTimestampRouter", "io.confluent.connect.transforms.GzipDecompress", "regexrouter",
+	} {
+		_, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a", "transforms.x.replacement": "b", "transforms.x.exclude": "after"})
+		if err == nil || !strings.HasPrefix(err.Error(), "Invalid value "+class+" for configuration transforms.x.type: Class "+class+" could not be found.") {
+			t.Errorf("%s: %v", class, err)
+		}
+		if strings.HasPrefix(class, "io.confluent.") && !strings.Contains(err.Error(), "Calypso does not have this transform; ") {
+			t.Errorf("%s: no way out: %v", class, err)
+		}
+	}
+	for _, class := range []string{"com.acme.TopicNameMatches", "org.apache.kafka.connect.transforms.TopicNameMatches", "com.acme.RecordIsTombstone"} {
+		if _, err := FromSettings(map[string]string{"predicates": "x", "predicates.x.type": class, "predicates.x.pattern": "a"}); err == nil || !strings.Contains(err.Error(), "Class "+class+" could not be found.") {
+			t.Errorf("%s: %v", class, err)
+		}
+	}
+	for _, class := range []string{" org.apache.kafka.connect.transforms.RegexRouter ", "RegexRouter"} {
+		if _, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a", "transforms.x.replacement": "b"}); err != nil {
+			t.Errorf("%q: %v", class, err)
+		}
+	}
+	if _, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast"}); err == nil || !strings.Contains(err.Error(), "This class is abstract and cannot be created. Did you mean org.apache.kafka.connect.transforms.Cast$") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What each does is what Confluent documents of it.
+func TestConfluentsTransformsDoAsDocumented(t *testing.T) {
+	const class = "io.confluent.connect.transforms."
+	row := record.Map{{Key: "f", Value: "topic-f"}, {Key: "n", Value: nil}}
+	for _, c := range []struct {
+		name    string
+		options map[string]string
+		in      record.Record
+		topic   string // "" dropped, "!" failed
+	}{
+		{"TombstoneHandler", nil, record.Record{Topic: "t", Value: "v"}, "t"},
+		{"TombstoneHandler", nil, record.Record{Topic: "t"}, ""},
+		{"TombstoneHandler", map[string]string{"behavior": "ignore"}, record.Record{Topic: "t"}, ""},
+		{"TombstoneHandler", map[string]string{"behavior": "fail"}, record.Record{Topic: "t"}, "!"},
+		{"ExtractTopic$Key", nil, record.Record{Topic: "t", Key: "k"}, "k"},
+		{"ExtractTopic$Value", map[string]string{"field": "f"}, record.Record{Topic: "t", Value: row}, "topic-f"},
+		{"ExtractTopic$Value", map[string]string{"field": "n"}, record.Record{Topic: "t", Value: row}, "!"},
+		{"ExtractTopic$Value", map[string]string{"field": "none", "skip.missing.or.null": "true"}, record.Record{Topic: "t", Value: row}, "t"},
+		{"ExtractTopic$Header", map[string]string{"field": "h"}, record.Record{Topic: "t", Headers: []record.Header{{Key: "h", Value: "from-h"}}}, "from-h"},
+		{"Drop$Value", nil, record.Record{Topic: "t", Value: row}, "t"},
+	} {
+		settings := map[string]string{"transforms": "x", "transforms.x.type": class + c.name}
+		for k, v := range c.options {
+			settings["transforms.x."+k] = v
+		}
+		chain, err := FromSettings(settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := c.in
+		out, err := chain.Apply(&in)
+		got := "!"
+		if err == nil {
+			if got = ""; out != nil {
+				got = out.Topic
+			}
+		}
+		if got != c.topic {
+			t.Errorf("%s %v: %q, want %q (%v)", c.name, c.options, got, c.topic, err)
+		}
+		if c.name == "Drop$Value" && (out.Value != nil || out.ValueSchema != nil) {
+			t.Errorf("%s left %v", c.name, out.Value)
+		}
+	}
+}
+
+// Kafka Connect's ConfigDef trims every value before it is read.
+func TestWhiteSpaceAroundTheOptionsOfTransformsDoesNotCount(t *testing.T) {
+	c, err := FromSettings(map[string]string{"transforms": " r , i ", "transforms.r.type": " org.apache.kafka.connect.transforms.RegexRouter\n", "transforms.r.regex": " (.*) ", "transforms.r.replacement": " new-$1\t",
+		"transforms.r.predicate": " p ", "transforms.r.negate": " False ", "predicates": " p", "predicates.p.type": " TopicNameMatches ", "predicates.p.pattern": " t.* ",
+		"transforms.i.type": "InsertField$Value ", "transforms.i.static.field": " f ", "transforms.i.static.value": " v "})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.Apply(&record.Record{Topic: "t1", Value: record.Map{}})
+	if err != nil || out.Topic != "new-t1" || len(out.Value.(record.Map)) != 1 || out.Value.(record.Map)[0] != (record.Entry{Key: "f", Value: "v"}) {
+		t.Errorf("%+v %v", out, err)
 	}
 }

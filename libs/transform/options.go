@@ -24,11 +24,6 @@ func missing(key string) error {
 	return KeyError(fmt.Sprintf("Missing required configuration %q which has no default value.", key))
 }
 
-// notFound is the error of a key that names a class which is not there.
-func notFound(key, class string) error {
-	return KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: Class %[1]s could not be found.", class, key))
-}
-
 func (o *options) fail(name, problem string) {
 	o.keep(fmt.Errorf("setting %s%s=%q: %s", o.prefix, name, o.given[o.prefix+name], problem))
 }
@@ -44,7 +39,7 @@ func (o *options) has(name string) bool { _, ok := o.given[o.prefix+name]; retur
 
 func (o *options) text(name, def string) string {
 	if v, ok := o.given[o.prefix+name]; ok {
-		return v
+		return strings.TrimSpace(v)
 	}
 	return def
 }

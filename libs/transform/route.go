@@ -92,7 +92,7 @@ type logicalRouter struct {
 	envelopes map[string]schemaCache
 }
 
-func newLogicalRouter(o *options, name string) (Transform, error) {
+func newLogicalRouter(o *options, keyField string) (Transform, error) {
 	t := &logicalRouter{
 		topic:     o.renaming("topic.regex", "", "topic.replacement", o.required("topic.replacement")),
 		adjust:    o.choice("schema.name.adjustment.mode", "none", "avro", "avro_unicode") != "none",
@@ -100,11 +100,7 @@ func newLogicalRouter(o *options, name string) (Transform, error) {
 		envelopes: map[string]schemaCache{},
 	}
 	if o.flag("key.enforce.uniqueness", true) {
-		def := "__dbz__physicalTableIdentifier"
-		if name == "ToLogicalTopicRouter" {
-			def = "__dbz__sourceIdentifier"
-		}
-		t.keyField = o.text("key.field.name", def)
+		t.keyField = o.text("key.field.name", keyField)
 	}
 	if strings.TrimSpace(o.text("key.field.regex", "")) != "" {
 		t.keyName = o.renaming("key.field.regex", "", "key.field.replacement", o.required("key.field.replacement"))

@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
@@ -266,7 +267,7 @@ func (s *settings) rowsOf(v catalogue.Values) error {
 			return err
 		}
 		s.rows.Transform = c.apply
-	} else if converter := v.String("value.converter"); strings.HasSuffix(converter, "JsonConverter") {
+	} else if class, _ := record.ConverterClass(v.String("value.converter")); class == record.JSONConverterClass {
 		if v.Has("value.converter.schemas.enable") {
 			s.rows.Schemas = row.WithSchema
 			if strings.EqualFold(strings.TrimSpace(v.String("value.converter.schemas.enable")), "false") {

@@ -3,7 +3,6 @@ package sink
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -84,12 +83,11 @@ func (c *converted) keyJSON(r *kgo.Record) ([]byte, error) {
 
 // shortcut says that scanning bytes gives what the configuration asks for.
 func shortcut(v catalogue.Values) bool {
-	converter := v.String("value.converter")
-	simple := converter[strings.LastIndexByte(converter, '.')+1:]
-	if simple == "StringConverter" || simple == "ByteArrayConverter" {
+	switch class, _ := record.ConverterClass(v.String("value.converter")); class {
+	case record.StringConverterClass, record.ByteArrayConverterClass:
 		return len(v.List("transforms")) == 0
-	}
-	if simple != "JsonConverter" {
+	case record.JSONConverterClass:
+	default:
 		return false
 	}
 	names := v.List("transforms")

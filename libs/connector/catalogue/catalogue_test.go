@@ -261,3 +261,43 @@ func TestParseNeverPanicsAndNamesAKeyInEveryProblem(t *testing.T) {
 		}
 	})
 }
+
+// What is trimmed is what Kafka 4.3.1 (ConfigDef.parseType) and Debezium 3.6.3 (Configuration.getString, EnumeratedValue.parse) trim.
+func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
+	var keys []catalogue.Key
+	for _, dialect := range []catalogue.Dialect{catalogue.ConfigDef, catalogue.Field} {
+		prefix := map[catalogue.Dialect]string{catalogue.ConfigDef: "k.", catalogue.Field: "f."}[dialect]
+		for _, typ := range []catalogue.Type{catalogue.Boolean, catalogue.String, catalogue.Int, catalogue.Long, catalogue.Double, catalogue.List, catalogue.Class, catalogue.Password} {
+			keys = append(keys, catalogue.Key{Name: prefix + strings.ToLower(string(typ)), Type: typ, Dialect: dialect})
+		}
+		keys = append(keys, catalogue.Key{Name: prefix + "choice", Type: catalogue.String, Dialect: dialect, Allowed: []string{"one"}})
+	}
+	keys = append(keys, catalogue.Key{Name: "family.*", Type: catalogue.String})
+	c, err := catalogue.New(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]string{}
+	for key, value := range map[string]string{"boolean": "True", "string": "a b", "int": "5", "long": "6", "double": "1.5", "list": "a , b", "class": "x.Y", "password": "p w", "choice": "ONE"} {
+		given["k."+key], given["f."+key] = " \t"+value+"\n ", " \t"+value+"\n "
+	}
+	given["family.x"] = " x\u00a0 "
+	v, _, problems := c.Parse(given)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if !v.Bool("k.boolean") || !v.Bool("f.boolean") || v.Int("k.int") != 5 || v.Int64("f.long") != 6 || v.Float("k.double") != 1.5 || strings.Join(v.List("k.list"), "|") != "a|b" || strings.Join(v.List("f.list"), "|") != "a|b" {
+		t.Error("a value is read with white space")
+	}
+	for key, want := range map[string]string{
+		"k.string": "a b", "k.class": "x.Y", "k.password": "p w", "k.choice": "ONE", "f.choice": "ONE", "f.class": "x.Y",
+		"f.string": " \ta b\n ", "f.password": " \tp w\n ", // as Debezium passes them on
+	} {
+		if got := v.String(key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if got := v.WithPrefix("family.")["x"]; got != "x\u00a0" || v.Raw()["family.x"] != got {
+		t.Errorf("the member of a family is %q", got) // Java's trim knows no other white space
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 const (
@@ -115,17 +117,17 @@ func common() []Key {
 			DisplayName: "Tasks max", Doc: "Largest number of tasks of this connector, at least 1."},
 		{Name: "tasks.max.enforce", Type: Boolean, Default: Default("true"), Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.", Unsupported: "tasks.max is always respected."},
-		{Name: "key.converter", Type: Class, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+		{Name: "key.converter", Type: Class, Check: converter, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Key converter class", Doc: "Format of record keys in Kafka."},
 		{Name: "key.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
 		{Name: "key.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Key converter version", Doc: "Version of the key converter.", Unsupported: onePlugin},
-		{Name: "value.converter", Type: Class, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
+		{Name: "value.converter", Type: Class, Check: converter, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Value converter class", Doc: "Format of record values in Kafka."},
 		{Name: "value.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
 		{Name: "value.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Value converter version", Doc: "Version of the value converter.", Unsupported: onePlugin},
-		{Name: "header.converter", Type: Class, Default: Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Importance: Low,
+		{Name: "header.converter", Type: Class, Check: headerConverter, Default: Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Header converter class", Doc: "Format of record headers in Kafka."},
 		{Name: "header.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the header converter."},
 		{Name: "header.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
@@ -152,6 +154,16 @@ func common() []Key {
 		{Name: "errors.log.include.messages", Type: Boolean, Default: Default("false"), Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Log Error Details", Doc: "Whether the log of an error names the record's topic, partition, offset and timestamp."},
 	}
+}
+
+func converter(class string) error {
+	_, err := record.ConverterClass(class)
+	return err
+}
+
+func headerConverter(class string) error {
+	_, err := record.HeaderConverter(class)
+	return err
 }
 
 // ConnectorName rejects names that cannot be part of a URL path, a consumer group or a log line: it must be 1 to 249

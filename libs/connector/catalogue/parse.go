@@ -52,7 +52,7 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			warnings = append(warnings, Problem{name, fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical)})
 		}
 		spelling[canonical] = name
-		values.given[canonical] = resolved[name]
+		values.given[canonical] = key.parsed(resolved[name])
 		if key.Unsupported != "" && !key.isDefault(resolved[name]) {
 			problem := Problem{name, fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
 			if key.ChangesData {
@@ -106,13 +106,22 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(given), name, problem)
 }
 
+// parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type (ConfigDef.parseType); Debezium's
+// Field takes texts and passwords as they stand, but for those of which there is a list.
+func (k Key) parsed(value string) string {
+	if k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
+		return value
+	}
+	return strings.TrimFunc(value, func(c rune) bool { return c <= ' ' })
+}
+
 // check says what is wrong with a value, or nothing.
 func (k Key) check(value string) string {
-	trimmed := strings.TrimSpace(value)
-	if !k.Type.takes(trimmed) {
+	value = k.parsed(value)
+	if !k.Type.takes(value) {
 		return k.Dialect.wrongType(k.Type)
 	}
-	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return strings.EqualFold(allowed, trimmed) }) {
+	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return strings.EqualFold(allowed, value) }) {
 		return k.Dialect.notAllowed(k.Allowed)
 	}
 	if k.Check != nil {
