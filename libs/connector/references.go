@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/config"
 )
 
 // References are what configurations may refer to in place of a value, as with Kafka's config providers
@@ -27,9 +29,6 @@ type References struct {
 
 // reference is ${provider:path:key} or ${provider:key}.
 var reference = regexp.MustCompile(`\$\{(file|dir|env):([^}]*)\}`)
-
-// maxReferenced bounds a file that a reference reads, in bytes.
-const maxReferenced = 1 << 20
 
 func (r References) validate() error {
 	for _, path := range r.Paths {
@@ -131,17 +130,9 @@ func (r References) readFile(path string) (string, error) {
 	if !r.allows(real) {
 		return "", notAllowed
 	}
-	file, err := os.Open(real)
-	if err != nil {
-		return "", fmt.Errorf("open the file: %w", withoutPath(err))
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxReferenced+1))
+	content, err := config.ReadFile(real)
 	if err != nil {
 		return "", fmt.Errorf("read the file: %w", withoutPath(err))
-	}
-	if len(content) > maxReferenced {
-		return "", fmt.Errorf("the file is larger than %d bytes", maxReferenced)
 	}
 	return string(content), nil
 }
@@ -184,7 +175,7 @@ func cutLast(text, separator string) (before, after string, found bool) {
 func parseProperties(from io.Reader) (map[string]string, error) {
 	properties := map[string]string{}
 	scanner := bufio.NewScanner(from)
-	scanner.Buffer(nil, maxReferenced+1)
+	scanner.Buffer(nil, config.MaxFile+1)
 	var logical string
 	for scanner.Scan() {
 		line := strings.TrimLeft(scanner.Text(), " \t\f")

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
@@ -57,7 +58,7 @@ func TestNothingMayBeReferredToThatIsNotAllowed(t *testing.T) {
 	if err := os.Symlink(secret, filepath.Join(allowed, "link")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(allowed, "huge"), strings.Repeat("x", maxReferenced+1))
+	write(t, filepath.Join(allowed, "huge"), strings.Repeat("x", config.MaxFile+1))
 	t.Setenv("CANARY", "canary")
 	for name, references := range map[string]References{"allow-list": {Paths: []string{allowed}, Env: "PG_.*"}, "default": {}} {
 		for _, given := range []string{

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -123,7 +122,7 @@ func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error)
 func (c Config) tls() (*tls.Config, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CAFile != "" {
-		certificates, err := os.ReadFile(c.CAFile)
+		certificates, err := config.ReadFile(c.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("kafka-tls-ca: %w", err)
 		}
@@ -133,12 +132,12 @@ func (c Config) tls() (*tls.Config, error) {
 		}
 	}
 	if c.CertFile != "" {
-		if _, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile); err != nil {
+		if _, err := config.ReadKeyPair(c.CertFile, c.KeyFile); err != nil {
 			return nil, fmt.Errorf("kafka-tls-cert and kafka-tls-key: %w", err)
 		}
 		// Read for every connection, so that a certificate may be renewed under a running service.
 		settings.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			certificate, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+			certificate, err := config.ReadKeyPair(c.CertFile, c.KeyFile)
 			if err != nil {
 				return nil, fmt.Errorf("kafka-tls-cert and kafka-tls-key: %w", err)
 			}
@@ -159,7 +158,7 @@ func (c Config) sasl() sasl.Mechanism {
 	case mechanismOAuthBearer:
 		if c.TokenFile != "" {
 			return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
-				token, err := os.ReadFile(c.TokenFile)
+				token, err := config.ReadFile(c.TokenFile)
 				if err != nil {
 					return oauth.Auth{}, fmt.Errorf("kafka-oauth-token-file: %w", err)
 				}

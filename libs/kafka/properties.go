@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -158,7 +157,7 @@ func pem(properties map[string]string, store, inline string) (string, error) {
 	if kind := properties[store+".type"]; !strings.EqualFold(kind, "PEM") {
 		return "", fmt.Errorf("%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
 	}
-	text, err := os.ReadFile(file)
+	text, err := config.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("%s.location: %w", store, err)
 	}

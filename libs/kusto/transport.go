@@ -10,12 +10,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
@@ -158,7 +158,7 @@ func newHTTPClient(cfg Config) (*http.Client, error) {
 		if err != nil {
 			pool = x509.NewCertPool()
 		}
-		pem, err := os.ReadFile(cfg.CAFile)
+		pem, err := config.ReadFile(cfg.CAFile)
 		if err != nil {
 			return nil, fmt.Errorf("reading the certificates of kusto.tls.ca.file: %w", err)
 		}

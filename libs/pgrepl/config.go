@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
@@ -117,6 +118,19 @@ var textSettings = [][2]string{
 	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"},
 }
 
+// checkFiles reads the files of TLS as the driver will, with the bounds that it does not have.
+func (c Config) checkFiles() error {
+	for _, f := range []struct{ key, path string }{{"database.sslrootcert", c.SSLRootCert}, {"database.sslcert", c.SSLCert}, {"database.sslkey", c.SSLKey}} {
+		if f.path == "" || f.path == "system" && f.key == "database.sslrootcert" {
+			continue
+		}
+		if _, err := config.ReadFile(f.path); err != nil {
+			return &Error{ReasonTLS, "read the file that " + f.key + " names", err, "Set " + f.key + " to a readable file (PEM) of at most 1 MB."}
+		}
+	}
+	return nil
+}
+
 func (c Config) password(ctx context.Context) (string, error) {
 	if c.Token == nil {
 		return c.Password, nil
@@ -130,6 +144,9 @@ func (c Config) password(ctx context.Context) (string, error) {
 
 // Connect opens an ordinary connection. Statements run with the simple protocol, so that poolers and old servers work.
 func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
+	if err := c.checkFiles(); err != nil {
+		return nil, err
+	}
 	cfg, err := pgx.ParseConfig(c.dsn(false))
 	if err != nil {
 		return nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)
@@ -163,6 +180,9 @@ func Disconnect(conn *pgx.Conn) {
 
 // connectReplication opens a replication connection and returns the reader under its protocol reader as well.
 func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameReader, error) {
+	if err := c.checkFiles(); err != nil {
+		return nil, nil, err
+	}
 	cfg, err := pgconn.ParseConfig(c.dsn(true))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read connection settings of database %q: %w", c.Database, err)

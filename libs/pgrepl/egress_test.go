@@ -2,6 +2,7 @@ package pgrepl_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/egress"
@@ -17,6 +18,18 @@ func TestADatabaseIsNoMetadataService(t *testing.T) {
 		}
 		if conn != nil {
 			_ = conn.Close(t.Context())
+		}
+	}
+}
+
+func TestAFileOfTLSThatIsNoneIsNamedBeforeAnyConnection(t *testing.T) {
+	for _, c := range []pgrepl.Config{{SSLRootCert: "/dev/zero"}, {SSLCert: "/dev/zero", SSLKey: "/dev/zero"}, {SSLKey: t.TempDir()}} {
+		c.Host, c.Port, c.Database, c.User = "localhost", 1, "d", "u"
+		if _, err := c.Connect(t.Context()); pgrepl.ReasonOf(err) != pgrepl.ReasonTLS || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if _, err := pgrepl.OpenSession(t.Context(), c); pgrepl.ReasonOf(err) != pgrepl.ReasonTLS {
+			t.Errorf("%+v for replication: %v", c, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pgserver_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,5 +145,53 @@ func TestConnectorsMayUseTheirPluginsBesidesThoseThatTheConfigurationAllows(t *t
 	}
 	if err := plugin(t, s, "wal2json"); err != nil && !strings.Contains(err.Error(), "58P01") {
 		t.Errorf("wal2json is refused: %v", err)
+	}
+}
+
+func TestTheContainersServerIsStartedWithTheConnectorsPluginsWhereItListsThem(t *testing.T) {
+	cfg := config(t)
+	script, err := filepath.Abs("../../deploy/docker/postgres/with-output-plugins")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tools := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tools, "docker-entrypoint.sh"), []byte("#!/bin/sh\nprintf '%s|' \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run := func(args ...string) string {
+		cmd := exec.Command("bash", append([]string{script}, args...)...)
+		cmd.Env = append(os.Environ(), "PATH="+tools+":"+cfg.Bin+":"+os.Getenv("PATH"), "PGDATA="+cfg.Dir)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return string(out)
+	}
+	name, allowed, err := pgserver.AllowPlugins(t.Context(), cfg.Bin, cfg.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := ""
+	if name != "" {
+		more = "-c|" + name + "=" + allowed + "|"
+	}
+	if got, want := run("postgres", "-c", "a=b c"), "postgres|-c|a=b c|"+more; got != want {
+		t.Errorf("a new server is started with %s, want %s", got, want)
+	}
+	if got := run("psql", "-l"); got != "psql|-l|" {
+		t.Errorf("another command is %s", got)
+	}
+	s := start(t, cfg)
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if name == "" {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(cfg.Dir, "postgresql.auto.conf"), []byte(name+" = 'pgoutput, mine'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := run("postgres"), "postgres|-c|"+name+"=pgoutput, mine, wal2json, decoderbufs|"; got != want {
+		t.Errorf("a server that allows one of its own is started with %s, want %s", got, want)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/calypso-cdc/calypso/libs/config"
 )
 
 // TLS is the section of a service's settings about TLS between Calypso's services: PEM files that are read again when they change,
@@ -183,12 +185,12 @@ func (f *tlsFiles) load() (*tlsRead, error) {
 	read := &tlsRead{}
 	if f.Cert != "" {
 		var err error
-		if read.certificate, err = tls.LoadX509KeyPair(f.Cert, f.Key); err != nil {
+		if read.certificate, err = config.ReadKeyPair(f.Cert, f.Key); err != nil {
 			return nil, fmt.Errorf("reading tls-cert %s and tls-key %s: %w", f.Cert, f.Key, err)
 		}
 	}
 	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
+		pem, err := config.ReadFile(f.CA)
 		if err != nil {
 			return nil, fmt.Errorf("reading tls-ca: %w", err)
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/calypso-cdc/calypso/libs/config"
 )
 
 // Role is what a user may do; each role includes the ones before it.
@@ -84,7 +86,7 @@ func (u *Users) reload() error {
 	if info.ModTime().Equal(u.modified) {
 		return nil
 	}
-	content, err := os.ReadFile(u.path)
+	content, err := config.ReadFile(u.path)
 	if err != nil {
 		return fmt.Errorf("reading the file of users: %w", err)
 	}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// MaxFile bounds a file that a setting names, in bytes. Certificates, keys and users are far smaller.
+const MaxFile = 1 << 20
+
+// ReadFile reads a file that a setting names: a regular one of at most MaxFile bytes. A device has no end, and a pipe that nobody writes
+// to makes its reader wait for ever.
+func ReadFile(path string) ([]byte, error) {
+	if err := regular(os.Stat(path)); err != nil {
+		return nil, err
+	}
+	// Non-blocking, in case that it has become a pipe since.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := regular(file.Stat()); err != nil {
+		return nil, err
+	}
+	return readBounded(file)
+}
+
+// ReadKeyPair reads a certificate and its key, both PEM, as ReadFile reads files.
+func ReadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := ReadFile(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := ReadFile(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+func regular(info os.FileInfo, err error) error {
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "read", Path: info.Name(), Err: errors.New("it is not a regular file")}
+	}
+	return err
+}
+
+func readBounded(file *os.File) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	if err == nil && len(content) > MaxFile {
+		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("it is larger than %d bytes", MaxFile)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return content, nil
+}
