@@ -155,6 +155,7 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	c.dialer(&cfg.Config)
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, connectError(c, err)
@@ -194,7 +195,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	var frames *frameReader
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frames = &frameReader{r: r}
-		return pgproto3.NewFrontend(frames, w)
+		return pgproto3.NewFrontend(newGuard(frames), w)
 	}
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {

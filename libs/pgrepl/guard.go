@@ -1,0 +1,95 @@
+package pgrepl
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// Bounds of what a server may send besides data, in bytes: the driver allocates a message as large as its header says, and keeps every
+// parameter that the server reports.
+const (
+	maxGreeting   = 1 << 20 // one message before the server is ready for the first query
+	maxParameters = 1 << 20 // names and values of all parameters reported
+)
+
+// guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and ends a connection whose server exceeds
+// the bounds. Data is not its business: a row is as large as it is.
+type guard struct {
+	r io.Reader
+	// head is the type and length of the message that begins, of which have bytes have come.
+	head [5]byte
+	have int
+	// left is how many bytes of the message's body are still to come; report collects them if they are a parameter's.
+	left   int
+	report []byte
+	ready  bool
+	// parameters are the sizes of those reported, by name, and size is their sum.
+	parameters map[string]int
+	size       int
+	err        error
+}
+
+func newGuard(r io.Reader) *guard { return &guard{r: r, parameters: make(map[string]int)} }
+
+// Read implements io.Reader.
+func (g *guard) Read(p []byte) (int, error) {
+	if g.err != nil {
+		return 0, g.err
+	}
+	n, err := g.r.Read(p)
+	for b := p[:n]; len(b) > 0 && g.err == nil; {
+		b = g.follow(b)
+	}
+	if g.err != nil {
+		return 0, g.err
+	}
+	return n, err
+}
+
+// follow takes the bytes of one header or body and returns those after them.
+func (g *guard) follow(b []byte) []byte {
+	if g.left > 0 {
+		n := min(g.left, len(b))
+		if g.head[0] == 'S' {
+			g.report = append(g.report, b[:n]...)
+		}
+		if g.left -= n; g.left == 0 {
+			g.end()
+		}
+		return b[n:]
+	}
+	n := copy(g.head[g.have:], b)
+	if g.have += n; g.have < len(g.head) {
+		return b[n:]
+	}
+	g.have, g.left = 0, int(binary.BigEndian.Uint32(g.head[1:]))-4
+	switch {
+	case g.left < 0:
+		g.err = fmt.Errorf("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
+	case !g.ready && g.left > maxGreeting:
+		g.err = fmt.Errorf("the server sent a message of %d bytes before it was ready for a query; the limit is %d", g.left, maxGreeting)
+	case g.head[0] == 'S' && g.left > maxParameters:
+		g.err = fmt.Errorf("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
+	case g.left == 0:
+		g.end()
+	}
+	return b[n:]
+}
+
+// end notes what a whole message changes.
+func (g *guard) end() {
+	switch g.head[0] {
+	case 'Z':
+		g.ready = true
+	case 'S':
+		name, _, _ := bytes.Cut(g.report, []byte{0})
+		g.size += len(g.report) - g.parameters[string(name)]
+		g.parameters[string(name)] = len(g.report)
+		if g.size > maxParameters {
+			g.err = fmt.Errorf("the server reported %d parameters of %d bytes; the limit is %d", len(g.parameters), g.size, maxParameters)
+		}
+		g.report = g.report[:0]
+	}
+}
