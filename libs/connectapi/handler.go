@@ -11,7 +11,8 @@
 //   - errors always have Content-Type application/json, and 405 has Allow;
 //   - Kafka not being reachable is 503.
 //
-// The handler does no authentication; it is the business of what is put around it.
+// The handler does no authentication; it is the business of what is put around it. Whoever decides what a caller may do is asked
+// (Config.Allow) before a call that changes something looks at anything else of its request.
 package connectapi
 
 import (
@@ -51,6 +52,11 @@ type Config struct {
 	Version string
 	// Loggers is what /admin/loggers shows and sets; empty if nil.
 	Loggers *Loggers
+	// Allow says why the caller may not make a call that changes something, named as the method of ConnectorService that the
+	// handler will call, or SetLoggerLevel, which it does by itself; nil if they may. Everybody may if it is nil.
+	Allow func(ctx context.Context, call string) error
+	// Changed is told what the handler changed by itself: which call it was, of what, and how it is now.
+	Changed func(ctx context.Context, call, of, detail string)
 	// Logger is slog.Default if nil.
 	Logger *slog.Logger
 }
@@ -69,6 +75,12 @@ type Handler struct {
 func NewHandler(config Config) *Handler {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
+	}
+	if config.Allow == nil {
+		config.Allow = func(context.Context, string) error { return nil }
+	}
+	if config.Changed == nil {
+		config.Changed = func(context.Context, string, string, string) {}
 	}
 	if config.Loggers == nil {
 		config.Loggers = NewLoggers(nil)
@@ -94,26 +106,26 @@ func (h *Handler) table() []route {
 	return []route{
 		at("/", map[string]endpoint{http.MethodGet: h.root}),
 		at("/health", map[string]endpoint{http.MethodGet: h.health}),
-		at("/connectors", map[string]endpoint{http.MethodGet: h.listConnectors, http.MethodPost: h.createConnector}),
-		at("/connectors/{connector}", map[string]endpoint{http.MethodGet: h.getConnector, http.MethodDelete: h.deleteConnector}),
-		at("/connectors/{connector}/config", map[string]endpoint{http.MethodGet: h.getConfig, http.MethodPut: h.putConfig, http.MethodPatch: h.patchConfig}),
+		at("/connectors", map[string]endpoint{http.MethodGet: h.listConnectors, http.MethodPost: h.allowed("CreateConnector", h.createConnector)}),
+		at("/connectors/{connector}", map[string]endpoint{http.MethodGet: h.getConnector, http.MethodDelete: h.allowed("DeleteConnector", h.deleteConnector)}),
+		at("/connectors/{connector}/config", map[string]endpoint{http.MethodGet: h.getConfig, http.MethodPut: h.allowed("UpdateConnectorConfig", h.putConfig), http.MethodPatch: h.allowed("PatchConnectorConfig", h.patchConfig)}),
 		at("/connectors/{connector}/status", map[string]endpoint{http.MethodGet: h.getStatus}),
-		at("/connectors/{connector}/restart", map[string]endpoint{http.MethodPost: h.restartConnector}),
+		at("/connectors/{connector}/restart", map[string]endpoint{http.MethodPost: h.allowed("RestartConnector", h.restartConnector)}),
 		at("/connectors/{connector}/fence", map[string]endpoint{http.MethodPut: h.internal}),
-		at("/connectors/{connector}/pause", map[string]endpoint{http.MethodPut: h.pause}),
-		at("/connectors/{connector}/resume", map[string]endpoint{http.MethodPut: h.resume}),
-		at("/connectors/{connector}/stop", map[string]endpoint{http.MethodPut: h.stop}),
+		at("/connectors/{connector}/pause", map[string]endpoint{http.MethodPut: h.allowed("PauseConnector", h.pause)}),
+		at("/connectors/{connector}/resume", map[string]endpoint{http.MethodPut: h.allowed("ResumeConnector", h.resume)}),
+		at("/connectors/{connector}/stop", map[string]endpoint{http.MethodPut: h.allowed("StopConnector", h.stop)}),
 		at("/connectors/{connector}/tasks", map[string]endpoint{http.MethodGet: h.listTasks, http.MethodPost: h.internal}),
 		at("/connectors/{connector}/tasks/{task}/status", map[string]endpoint{http.MethodGet: h.getTaskStatus}),
-		at("/connectors/{connector}/tasks/{task}/restart", map[string]endpoint{http.MethodPost: h.restartTask}),
+		at("/connectors/{connector}/tasks/{task}/restart", map[string]endpoint{http.MethodPost: h.allowed("RestartTask", h.restartTask)}),
 		at("/connectors/{connector}/topics", map[string]endpoint{http.MethodGet: h.getTopics}),
-		at("/connectors/{connector}/topics/reset", map[string]endpoint{http.MethodPut: h.resetTopics}),
-		at("/connectors/{connector}/offsets", map[string]endpoint{http.MethodGet: h.getOffsets, http.MethodPatch: h.alterOffsets, http.MethodDelete: h.resetOffsets}),
+		at("/connectors/{connector}/topics/reset", map[string]endpoint{http.MethodPut: h.allowed("ResetConnectorTopics", h.resetTopics)}),
+		at("/connectors/{connector}/offsets", map[string]endpoint{http.MethodGet: h.getOffsets, http.MethodPatch: h.allowed("AlterOffsets", h.alterOffsets), http.MethodDelete: h.allowed("ResetOffsets", h.resetOffsets)}),
 		at("/connector-plugins", map[string]endpoint{http.MethodGet: h.listPlugins}),
 		at("/connector-plugins/{plugin}/config", map[string]endpoint{http.MethodGet: h.getPluginConfig}),
-		at("/connector-plugins/{plugin}/config/validate", map[string]endpoint{http.MethodPut: h.validate}),
+		at("/connector-plugins/{plugin}/config/validate", map[string]endpoint{http.MethodPut: h.allowed("ValidateConfig", h.validate)}),
 		at("/admin/loggers", map[string]endpoint{http.MethodGet: h.listLoggers}),
-		at("/admin/loggers/{logger}", map[string]endpoint{http.MethodGet: h.getLogger, http.MethodPut: h.setLogger}),
+		at("/admin/loggers/{logger}", map[string]endpoint{http.MethodGet: h.getLogger, http.MethodPut: h.allowed("SetLoggerLevel", h.setLogger)}),
 	}
 }
 
@@ -219,6 +231,16 @@ func (t route) allow() []string {
 		}
 	}
 	return methods
+}
+
+// allowed is an endpoint for those who may make a call.
+func (h *Handler) allowed(call string, handle endpoint) endpoint {
+	return func(r *request) (*answer, error) {
+		if err := h.config.Allow(r.Context(), call); err != nil {
+			return nil, err
+		}
+		return handle(r)
+	}
 }
 
 // internal is asked by Kafka Connect's workers among each other, who sign what they ask. Calypso's workers do not call each

@@ -1,6 +1,7 @@
 package connectapi
 
 import (
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -126,6 +127,7 @@ func (h *Handler) setLogger(r *request) (*answer, error) {
 		return nil, notFound("invalid log level '%.100s'.", name)
 	}
 	changed := h.config.Loggers.setTo(r.path["logger"], level)
+	h.config.Changed(r.Context(), "SetLoggerLevel", "", fmt.Sprintf("logger %.300s: %s", r.path["logger"], nameOf(level)))
 	switch scope := r.URL.Query().Get("scope"); strings.ToLower(scope) {
 	case "", "worker":
 		return ok(changed), nil

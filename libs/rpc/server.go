@@ -99,6 +99,8 @@ func NewServer(config Config) *Server {
 			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{s.recoverUnary}, config.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{s.recoverStream, s.endWithServer}, config.Stream...)...),
+		// A connection that shows neither HTTP/2 nor TLS by then ends.
+		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

@@ -30,16 +30,23 @@ func (t *Telemetry) Handler(ready func() error) http.Handler {
 // Limits that every HTTP server of Calypso has.
 const (
 	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 5 * time.Second
+	// readTimeout is for a whole request: bodies have a megabyte at most.
+	readTimeout     = 30 * time.Second
+	idleTimeout     = 2 * time.Minute
+	shutdownTimeout = 5 * time.Second
 )
 
 // ServeHTTP answers requests on listener, which it closes, with h until ctx ends; then it lets requests under way end
-// within five seconds. It returns nil after such an end.
+// within five seconds. It returns nil after such an end. Requests that do not arrive in time end, and callers that hold connections
+// with parts of requests keep no others out.
 func ServeHTTP(ctx context.Context, listener net.Listener, h http.Handler) error {
+	connections := newCrowd(maxConnections)
 	server := &http.Server{
-		Handler:           h,
+		Handler:           connections.noticing(h),
+		ConnState:         connections.changed,
+		ConnContext:       withConn,
 		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		// Streams (watches) end when ctx does, so that they do not hold the shutdown up.
 		BaseContext: func(net.Listener) context.Context { return ctx },

@@ -48,6 +48,8 @@ type Telemetry struct {
 	// Level is the least level that Logger writes: that of the variable LOG_LEVEL (debug, info, warn, error), else info. It may be
 	// changed at any time.
 	Level *slog.LevelVar
+	// Audit writes who changed what to the same place, whatever the level.
+	Audit *slog.Logger
 
 	gatherers prometheus.Gatherers
 	shutdown  []func(context.Context) error
@@ -77,6 +79,7 @@ func Start(ctx context.Context, service, version string, opts ...Option) (*Telem
 	t := &Telemetry{Level: new(slog.LevelVar)}
 	t.Level.Set(levelFromEnvironment())
 	t.Logger = NewLogger(o.logOutput, t.Level).With("service", service)
+	t.Audit = NewLogger(o.logOutput, slog.LevelInfo).With("service", service)
 
 	// Attributes in OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME win over ours, as the OpenTelemetry specification
 	// has it, hence their place at the end.

@@ -63,7 +63,7 @@ const certificateOnly = "certificate"
 
 const (
 	maxVerified = 1024
-	maxHashing  = 4
+	maxHashing  = 2
 )
 
 // ErrUnauthenticated says that a caller did not show who it is.
@@ -169,23 +169,16 @@ func (u *Users) authenticate(header, from string) (user, error) {
 		u.mu.Unlock()
 		return user{}, err
 	}
-	found, known := u.users[name]
+	found := u.users[name]
 	cached, seen := u.verified[key]
 	u.mu.Unlock()
 	if seen {
 		return cached, nil
 	}
-	if err := u.throttle.admit(from); err != nil {
+	right, err := u.compare(from, found.hash, password)
+	if err != nil {
 		return user{}, err
 	}
-	hash := nobody
-	if known {
-		hash = found.hash
-	}
-	u.hashing <- struct{}{}
-	right := bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil && known
-	<-u.hashing
-	u.throttle.report(from, right)
 	if !right {
 		return user{}, errors.New("user name or password is wrong")
 	}
@@ -196,6 +189,26 @@ func (u *Users) authenticate(header, from string) (user, error) {
 	}
 	u.verified[key] = found
 	return found, nil
+}
+
+// compare is whether a password has a hash, which is empty for a user who does not exist, and errTooManyFailures for a machine that
+// must wait. Of many requests at once a few are compared; by the time that others have their turn, their machine may have to wait.
+func (u *Users) compare(from string, hash []byte, password string) (right bool, err error) {
+	if err := u.throttle.admit(from); err != nil {
+		return false, err
+	}
+	u.hashing <- struct{}{}
+	defer func() { <-u.hashing }()
+	if err := u.throttle.admit(from); err != nil {
+		return false, err
+	}
+	known := len(hash) > 0
+	if !known {
+		hash = nobody
+	}
+	right = bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil && known
+	u.throttle.report(from, right)
+	return right, nil
 }
 
 // credentials reads an Authorization header. The empty pair, which some clients send when nobody told them a password

@@ -26,7 +26,8 @@ import (
 type authorizer struct {
 	users *Users
 	// inside says that callers are admin's own HTTP side, which has asked who calls and says so.
-	inside   bool
+	inside bool
+	// log is written at any level.
 	log      *slog.Logger
 	timeline *recorder
 	router   *router
@@ -102,15 +103,38 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	name := connectorOf(q)
 	before := a.configBefore(ctx, q, name)
 	answer, err := handle(rpc.WithCaller(ctx, caller.name), q)
-	event := &connectorv1.Event{Actor: caller.name, Action: info.FullMethod[strings.LastIndexByte(info.FullMethod, '/')+1:], Connector: name}
+	detail := ""
+	if err == nil {
+		detail = detailOf(q, before, answer)
+	}
+	a.note(ctx, caller, info.FullMethod, name, detail, err)
+	return answer, err
+}
+
+// note writes down that a caller changed something, or tried to.
+func (a authorizer) note(ctx context.Context, caller user, method, connector, detail string, err error) {
+	event := &connectorv1.Event{Actor: caller.name, Action: method[strings.LastIndexByte(method, '/')+1:], Connector: connector, Detail: detail}
 	if err != nil {
 		event.Error = status.Convert(err).Message()
-	} else {
-		event.Detail = detailOf(q, before, answer)
 	}
-	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", info.FullMethod, "connector", name, "outcome", status.Code(err).String())
+	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", connector, "outcome", status.Code(err).String())
 	a.timeline.note(event)
-	return answer, err
+}
+
+// ofConnect is a method's full name by its name in the API of Kafka Connect, among them what that API changes by itself.
+func ofConnect(call string) string { return "/calypso.connector.v1.ConnectorService/" + call }
+
+// allowHTTP is allow for what HTTP does before a call, or without one.
+func (a authorizer) allowHTTP(ctx context.Context, call string) error {
+	_, err := a.allow(incoming(ctx), ofConnect(call))
+	return err
+}
+
+// noteHTTP notes what HTTP changed without a call.
+func (a authorizer) noteHTTP(ctx context.Context, call, of, detail string) {
+	if caller, err := a.allow(incoming(ctx), ofConnect(call)); err == nil {
+		a.note(ctx, caller, ofConnect(call), of, detail, nil)
+	}
 }
 
 func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {

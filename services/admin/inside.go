@@ -67,6 +67,12 @@ func naming(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, said)
 }
 
+// incoming is the context that a call of an HTTP request's user has at the server inside.
+func incoming(ctx context.Context) context.Context {
+	said, _ := metadata.FromOutgoingContext(naming(ctx))
+	return metadata.NewIncomingContext(ctx, said)
+}
+
 // namingOptions make every call of a connection say who the user is.
 func namingOptions() []grpc.DialOption {
 	return []grpc.DialOption{

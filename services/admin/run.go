@@ -57,6 +57,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	listeners[0] = netutil.LimitListener(listeners[0], maxConnections)
 	within := newInside()
 	own, err := grpc.NewClient("passthrough:///inside", append(namingOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(within.dial),
@@ -70,7 +71,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	readiness := &readiness{fleets: fleets[:2]}
 	readiness.look(ctx)
 	timeline := newRecorder(service.router, cfg.Telemetry.Logger)
-	guard := authorizer{users: users, log: cfg.Telemetry.Logger, timeline: timeline, router: service.router}
+	guard := authorizer{users: users, log: cfg.Telemetry.Audit, timeline: timeline, router: service.router}
 	server := newServer(cfg, guard, service, readiness.failure)
 	guard.inside = true
 	inner := newServer(cfg, guard, service, readiness.failure)
@@ -81,7 +82,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	group.Go(func() error { return timeline.run(ctx) })
 	group.Go(func() error { return readiness.run(ctx) })
 	group.Go(func() error { return service.seen.run(ctx, service.views) })
-	handler, err := newHandler(ctx, cfg, users, own, readiness.failure)
+	handler, err := newHandler(ctx, cfg, guard, own, readiness.failure)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func dialFleets(cfg Config) (fleets []*fleet, err error) {
 	return fleets, nil
 }
 
-// maxConnections bounds the connections of one address; those beyond wait.
+// maxConnections bounds the connections of gRPC; those beyond wait.
 const maxConnections = 1000
 
 // listen opens all addresses or none.
@@ -130,7 +131,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 			}
 			return nil, fmt.Errorf("listening: %w", err)
 		}
-		listeners = append(listeners, netutil.LimitListener(l, maxConnections))
+		listeners = append(listeners, l)
 	}
 	return listeners, nil
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -40,8 +41,20 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, hosts: map[string]failures{}}
 }
 
+// neighbourhood is what failures are counted by: an address, of IPv6 the 64 bits that name a network, in which a machine has as many
+// addresses as it likes.
+func neighbourhood(host string) string {
+	address, err := netip.ParseAddr(host)
+	if err != nil || address.Unmap().Is4() {
+		return host
+	}
+	network, _ := address.WithZone("").Prefix(64)
+	return network.String()
+}
+
 // admit is errTooManyFailures while a host must wait.
 func (t *throttle) admit(host string) error {
+	host = neighbourhood(host)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.now().Before(t.hosts[host].until) {
@@ -52,6 +65,7 @@ func (t *throttle) admit(host string) error {
 
 // report notes how an attempt of a host ended.
 func (t *throttle) report(host string, right bool) {
+	host = neighbourhood(host)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if right {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -27,7 +28,7 @@ const maxBody = 1 << 20
 var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
-func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
 	api, err := gateway.New(ctx, own)
 	if err != nil {
 		return nil, err
@@ -46,6 +47,8 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 		},
 		Ready:   func(context.Context) error { return ready() },
 		Version: cfg.Version,
+		Allow:   guard.allowHTTP,
+		Changed: guard.noteHTTP,
 		Loggers: connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level}),
 		Logger:  cfg.Telemetry.Logger,
 	})
@@ -69,7 +72,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 	})
 
 	root := http.NewServeMux()
-	root.Handle("/", authenticateHTTP(users, guarded))
+	root.Handle("/", authenticateHTTP(guard.users, guarded))
 	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would redirect to another path, and with it a call that changes something. Kafka Connect refuses it.
 		if strings.Contains(r.URL.Path, "//") {
@@ -83,7 +86,7 @@ func newHandler(ctx context.Context, cfg Config, users *Users, own *grpc.ClientC
 	root.Handle("GET /readyz", probes)
 	// No CORS headers are sent, and what a foreign page makes a browser send is refused.
 	safe := http.NewCrossOriginProtection().Handler(unambiguous)
-	if users == nil && !cfg.TLS.InsecureNoAuth {
+	if guard.users == nil && !cfg.TLS.InsecureNoAuth {
 		safe = onlyLocalNames(safe)
 	}
 	return withHeaders(http.MaxBytesHandler(safe, maxBody)), nil
@@ -101,6 +104,9 @@ func authenticateHTTP(users *Users, next http.Handler) http.Handler {
 			caller, err = users.authenticate(r.Header.Get("Authorization"), host)
 		}
 		if err != nil {
+			// Nobody waits for the rest of the request; the server would, if only to pass it over.
+			w.Header().Set("Connection", "close")
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 			if errors.Is(err, errTooManyFailures) {
 				w.Header().Set("Retry-After", "60")
 				writeError(w, http.StatusTooManyRequests, err.Error())
