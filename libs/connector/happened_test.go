@@ -12,6 +12,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 func TestWhatATaskSeesIsAnEventOfItsWorker(t *testing.T) {
@@ -50,7 +51,7 @@ func TestATopicIsReadToTheEndsOfItsPartitions(t *testing.T) {
 	}
 	defer client.Close()
 	read := func(topic string) (values []string, err error) {
-		err = connector.ReadTopic(t.Context(), env.Kafka, topic, func(r *kgo.Record) { values = append(values, string(r.Value)) })
+		err = testenv.ReadTopic(t.Context(), env.Kafka, topic, func(r *kgo.Record) { values = append(values, string(r.Value)) })
 		return values, err
 	}
 	if _, err := read("none"); !errors.Is(err, kerr.UnknownTopicOrPartition) {

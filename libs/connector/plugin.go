@@ -94,6 +94,12 @@ type TaskEnv struct {
 	ReplicationFactor int16
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
+	// Versions reads the values of what this connector has in SchemasTopic, under keys that begin with its name, as far as it is
+	// committed at the call, in the order in which it was written. A topic that is not there is kerr.UnknownTopicOrPartition.
+	Versions func(context.Context) ([][]byte, error)
+	// Started says that the task has done what a start costs. Few tasks start at once, so a task that says it early lets the next one
+	// begin; one that does not counts for a second. It may be called more than once.
+	Started func()
 	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic, before its first record; it
 	// is cheap. It refuses the runtime's own topics: who may configure a connector may not read through it the secrets of others, nor
 	// change their state.

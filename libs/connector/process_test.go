@@ -41,6 +41,9 @@ type lockTask struct {
 }
 
 func (task lockTask) Run(ctx context.Context) error {
+	if _, err := task.env.Offsets(ctx); err != nil { // as a source does that takes up where its predecessor ended
+		return err
+	}
 	name := filepath.Join(task.locks, fmt.Sprintf("%s-%d", task.env.Connector, task.env.Task))
 	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -55,6 +58,7 @@ func (task lockTask) Run(ctx context.Context) error {
 	if err := os.WriteFile(name, []byte(task.env.WorkerID), 0o600); err != nil {
 		return err
 	}
+	task.env.Started()
 	<-ctx.Done()
 	return os.WriteFile(name, nil, 0o600)
 }
@@ -160,6 +164,85 @@ func (f processFleet) awaitTasks(t *testing.T, tasks int, not string) map[string
 		return nil
 	})
 	return holders
+}
+
+func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: starts a Kafka broker")
+	}
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
+	fleet := processFleet{kafka.Bootstrap, t.TempDir()}
+	victim, gone := fleet.start(t)
+	survivor, address := fleet.start(t)
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	client := connectorv1.NewConnectorServiceClient(connection)
+	const connectors, tasksEach = 10, 100
+	for i := range connectors {
+		testenv.Eventually(t, time.Minute, "a connector is created", func(ctx context.Context) error {
+			_, err := client.CreateConnector(ctx, &connectorv1.CreateConnectorRequest{Name: fmt.Sprintf("c%d", i),
+				Config: map[string]string{"connector.class": "LockSource", "tasks.max": fmt.Sprint(tasksEach)}})
+			if connector.ReasonOf(err) == connector.ReasonConnectorExists {
+				return nil
+			}
+			return err
+		})
+	}
+	var before map[string]string
+	testenv.Eventually(t, 2*time.Minute, "each worker has about half of the tasks", func(context.Context) error {
+		before = fleet.holders(t)
+		own := 0
+		for _, holder := range before {
+			if holder == address {
+				own++
+			}
+		}
+		if len(before) != connectors*tasksEach || own < 400 || own > 600 {
+			return fmt.Errorf("%d tasks run, %d of them on the second worker", len(before), own)
+		}
+		return nil
+	})
+	// The topic of offsets is as large as that of a fleet that has worked for long.
+	writer, err := kgo.NewClient(kgo.SeedBrokers(kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	for n := range 500_000 {
+		writer.Produce(t.Context(), &kgo.Record{Topic: "calypso-offsets", Key: connector.OffsetKey(fmt.Sprintf("c%d", n%connectors), map[string]any{"n": n % 1000}),
+			Value: fmt.Appendf(nil, `{"n":%d}`, n)}, nil)
+	}
+	if err := writer.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	started := strings.Count(survivor.Log(), "task started")
+	if err := survivor.ResetPeakRSS(); err != nil {
+		t.Fatal(err)
+	}
+	victim.Kill()
+	killed := time.Now()
+	after := fleet.awaitTasks(t, connectors*tasksEach, gone)
+	took := time.Since(killed)
+	peak, err := survivor.PeakRSS()
+	taken := 0
+	for task, holder := range before {
+		if holder == gone && after[task] == address {
+			taken++
+		}
+	}
+	t.Logf("%d tasks were taken over in %s, with %d MB at most", taken, took.Round(100*time.Millisecond), peak>>20)
+	if more := strings.Count(survivor.Log(), "task started") - started; more != taken {
+		t.Errorf("%d tasks were started to take over %d", more, taken)
+	}
+	if stopped := strings.Count(survivor.Log(), "task stopped"); stopped > 0 && strings.Contains(survivor.Log(), "tasks stop, since others may take them over") {
+		t.Errorf("the survivor stopped %d tasks", stopped)
+	}
+	if err != nil || peak > 512<<20 {
+		t.Errorf("the survivor took %d MB: %v", peak>>20, err)
+	}
 }
 
 func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {

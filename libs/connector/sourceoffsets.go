@@ -3,33 +3,57 @@ package connector
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
+)
 
-	"github.com/twmb/franz-go/pkg/kgo"
+const (
+	// offsetsInterval is how often a worker reads on in the offsets topic once one of its tasks has read it: those that it takes over
+	// then find little left to read.
+	offsetsInterval = time.Minute
+	// versionsKept is for how long the versions of tables stay in memory after tasks have started.
+	versionsKept = time.Minute
 )
 
 // sourceOffsets reads the offsets of one source connector: what was committed to the offsets topic when the call was
 // made, by the canonical JSON of the partition. Offsets that were removed are left out.
-//
-// Offsets are written with kgo's default partitioner, so that a partition's offsets stay in one Kafka partition; should
-// something else have written them elsewhere, the latest timestamp counts.
 func (w *Worker) sourceOffsets(ctx context.Context, connector string) (map[string][]byte, error) {
-	offsets := map[string][]byte{}
-	written := map[string]time.Time{}
-	err := ReadTopic(ctx, w.kafkaClient, w.config.OffsetsTopic, func(record *kgo.Record) {
-		name, partition, err := ParseOffsetKey(record.Key)
-		if err != nil || name != connector || record.Timestamp.Before(written[string(partition)]) {
-			return
-		}
-		written[string(partition)] = record.Timestamp
-		if record.Value == nil {
-			delete(offsets, string(partition))
-			return
-		}
-		offsets[string(partition)] = record.Value
-	})
+	records, err := w.offsets.of(ctx, connector)
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets: %w", err)
 	}
+	latest := map[string]kept{}
+	for key, record := range records {
+		_, partition, err := ParseOffsetKey([]byte(key))
+		if err != nil {
+			continue
+		}
+		// Something else may have written the same partition in another way.
+		if known, ok := latest[string(partition)]; !ok || record.after(known) > 0 {
+			latest[string(partition)] = record
+		}
+	}
+	offsets := map[string][]byte{}
+	for partition, record := range latest {
+		if record.value != nil {
+			offsets[partition] = record.value
+		}
+	}
 	return offsets, nil
+}
+
+// versions reads what a connector keeps in the topic of the versions of tables, in the order in which it was written.
+func (w *Worker) versions(ctx context.Context, connector string) ([][]byte, error) {
+	records, err := w.schemas.of(ctx, connector)
+	if err != nil {
+		return nil, err
+	}
+	var values [][]byte
+	for _, record := range slices.SortedFunc(maps.Values(records), kept.after) {
+		if record.value != nil {
+			values = append(values, record.value)
+		}
+	}
+	return values, nil
 }

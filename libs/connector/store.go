@@ -44,8 +44,10 @@ type store struct {
 	// connector would move to another partition.
 	partitions map[string]int32
 	restarts   []restart // not yet taken by the worker
-	changed    chan struct{}
-	watchers   map[*watcher]struct{}
+	// configs counts the changes of configurations and of what they are to do.
+	configs  int64
+	changed  chan struct{}
+	watchers map[*watcher]struct{}
 }
 
 var errNotRead = errors.New("the config topic has not been read to its end yet")
@@ -277,6 +279,7 @@ func (s *store) apply(fetches kgo.Fetches) {
 		var request *restart
 		var err error
 		if record.Topic == s.config.ConfigTopic {
+			s.configs++
 			name, request, err = s.view.applyConfig(record.Offset, record.Timestamp.UnixMilli(), string(record.Key), record.Value)
 		} else {
 			name, err = s.view.applyStatus(string(record.Key), record.Value)
@@ -321,11 +324,11 @@ func (s *store) usable() error {
 	return s.failure
 }
 
-// changes is closed at the next change.
-func (s *store) changes() <-chan struct{} {
+// changes is closed at the next change; configs tells by another number that configurations have changed.
+func (s *store) changes() (next <-chan struct{}, configs int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.changed
+	return s.changed, s.configs
 }
 
 // takeRestarts returns the requests since the last call.

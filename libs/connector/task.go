@@ -36,9 +36,15 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	if len(problems) > 0 {
 		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
 	}
+	started, err := w.turns.take(ctx)
+	if err != nil {
+		return ""
+	}
+	defer started()
 	env := w.taskEnv(id, connector.tasks, secrets)
+	env.Started = started
 	logger.Info("task started")
-	err := guard(func() error {
+	err = guard(func() error {
 		task, err := plugin.NewTask(env, values)
 		if err != nil {
 			return err
@@ -82,6 +88,10 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return w.sourceOffsets(ctx, id.connector)
 		},
+		Versions: func(ctx context.Context) ([][]byte, error) {
+			return w.versions(ctx, id.connector)
+		},
+		Started:        func() {},
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,

@@ -27,6 +27,9 @@ type Worker struct {
 	metrics *workerMetrics
 	// clients measures the Kafka clients of tasks.
 	clients *kafka.Meters
+	// offsets and schemas are what source tasks begin with.
+	offsets, schemas *stateTopic
+	turns            turns
 
 	// checks has room for the validations that may connect at the same time.
 	checks   chan struct{}
@@ -77,10 +80,13 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		checks:   make(chan struct{}, maxChecks),
 		events:   make(chan func()),
 		loopDone: make(chan struct{}),
+		turns:    newTurns(),
 		assigned: map[int32]bool{},
 		leased:   true,
 		cancels:  map[taskID]context.CancelFunc{},
 	}
+	w.offsets = &stateTopic{topic: config.OffsetsTopic, client: w.kafkaClient}
+	w.schemas = &stateTopic{topic: config.SchemasTopic, client: w.kafkaClient, keep: versionsKept}
 	w.membership.Store("it has not joined yet")
 	w.metrics, err = newWorkerMetrics(config.Meter)
 	if err != nil {
@@ -99,6 +105,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
 	var follower sync.WaitGroup
 	follower.Go(func() { w.store.follow(following) })
+	follower.Go(func() { w.offsets.follow(following, offsetsInterval) })
 	defer follower.Wait()
 	defer stopFollowing()
 	defer w.noted.Wait() // through the store's client
@@ -195,7 +202,7 @@ func (w *Worker) Reports(connector string, task int) bool {
 
 func (w *Worker) awaitStore(ctx context.Context) bool {
 	for {
-		changed := w.store.changes()
+		changed, _ := w.store.changes()
 		if w.store.usable() == nil {
 			return true
 		}
@@ -212,9 +219,14 @@ func (w *Worker) loop(ctx context.Context) {
 	defer close(w.loopDone)
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
+	configured := int64(-1) // the change of the configurations that was seen last
 	for {
-		changed := w.store.changes()
-		w.act(w.lifecycle.configured(w.wanted()))
+		changed, latest := w.store.changes()
+		// Statuses change far more often, and each once a task.
+		if latest != configured {
+			configured = latest
+			w.act(w.lifecycle.configured(w.wanted()))
+		}
 		for _, request := range w.store.takeRestarts() {
 			w.act(w.lifecycle.restarted(request))
 		}
@@ -223,6 +235,7 @@ func (w *Worker) loop(ctx context.Context) {
 			event()
 		case <-changed:
 		case <-ticker.C:
+			configured = -1
 			w.sweep()
 		case <-ctx.Done():
 			return

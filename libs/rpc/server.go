@@ -110,7 +110,7 @@ func NewServer(config Config) *Server {
 		options = append(options, grpc.Creds(credentials.NewTLS(config.TLS)))
 	}
 	s.Server = grpc.NewServer(options...)
-	healthv1.RegisterHealthServer(s.Server, s.health)
+	healthv1.RegisterHealthServer(s.Server, explaining{s.health, config.Ready})
 	reflection.Register(s.Server)
 	return s
 }

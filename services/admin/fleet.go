@@ -3,10 +3,12 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -14,8 +16,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -26,52 +29,46 @@ import (
 type fleet struct {
 	// name is the service's: capture, sink, orders-generator.
 	name string
-	// any reaches whichever worker answers, in turn.
-	any *grpc.ClientConn
+	// any makes the calls that whichever worker answers may take.
+	any anyWorker
 	// workers has one connection a worker, in the order of the configured addresses.
-	workers []worker
+	workers []*worker
 }
 
+// worker is one of a fleet.
 type worker struct {
 	address    string
 	connection *grpc.ClientConn
+	// silent says that it let the last question wait too long, as a process does that is stopped or starved. Every answer ends that;
+	// readiness asks it again and again.
+	silent atomic.Bool
 }
+
+// keepAlive ends the connections to workers that have gone silent, and with them the calls that have no deadline. Workers take
+// questions every ten seconds and no more often.
+var keepAlive = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}
 
 // dialFleet makes connections, which open when they are first used, to the workers at addresses (host:port).
 func dialFleet(name string, addresses []string, files rpc.TLS, tracers trace.TracerProvider) (_ *fleet, err error) {
 	f := &fleet{name: name}
+	f.any.fleet = f
+	f.any.turn = new(atomic.Uint32)
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
-	options := []grpc.DialOption{
-		files.Dial(),
-		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(tracers),
-			otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))),
-	}
 	for _, address := range addresses {
-		connection, err := grpc.NewClient("dns:///"+address, options...)
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
+		}
+		connection, err := grpc.NewClient("dns:///"+address, files.Dial(), grpc.WithKeepaliveParams(keepAlive),
+			grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(tracers),
+				otelgrpc.WithFilter(filters.Not(filters.HealthCheck())))))
 		if err != nil {
 			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
 		}
-		f.workers = append(f.workers, worker{address, connection})
-	}
-	workers := manual.NewBuilderWithScheme("fleet")
-	state := resolver.State{}
-	for _, address := range addresses {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, fmt.Errorf("address %q of %s: %w", address, name, err)
-		}
-		// Certificates are checked for the worker's own name.
-		state.Addresses = append(state.Addresses, resolver.Address{Addr: address, ServerName: host})
-	}
-	workers.InitialState(state)
-	f.any, err = grpc.NewClient("fleet:///"+name, append(options, grpc.WithResolvers(workers),
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`))...)
-	if err != nil {
-		return nil, fmt.Errorf("connections to %s: %w", name, err)
+		f.workers = append(f.workers, &worker{address: address, connection: connection})
 	}
 	return f, nil
 }
@@ -79,9 +76,6 @@ func dialFleet(name string, addresses []string, files rpc.TLS, tracers trace.Tra
 func (f *fleet) close() {
 	for _, w := range f.workers {
 		_ = w.connection.Close()
-	}
-	if f.any != nil {
-		_ = f.any.Close()
 	}
 }
 
@@ -103,8 +97,122 @@ func (f *fleet) unreachable(err error) error {
 		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), status.Convert(err).Message()))
 }
 
-// askTimeout bounds how long one worker of several may take for its answer: the others are not to wait for one that hangs.
-const askTimeout = 5 * time.Second
+const (
+	// askTimeout bounds how long one worker may take for its answer: others are not to wait for one that hangs.
+	askTimeout = 5 * time.Second
+	// silentTimeout is askTimeout for a worker that has let the last question wait, and is most likely to do it again.
+	silentTimeout = time.Second
+)
+
+// within asks a worker in the time that it has for an answer. A worker that does not answer in time cannot be reached.
+func (w *worker) within(ctx context.Context, ask func(context.Context) error) error {
+	patience := askTimeout
+	if w.silent.Load() {
+		patience = silentTimeout
+	}
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := ask(asking)
+	if err != nil && ctx.Err() != nil {
+		return err // whoever asks has waited long enough, which says nothing about the worker
+	}
+	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) { // the worker may notice the deadline first
+		w.silent.Store(true)
+		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v", w.address, patience)
+	}
+	w.silent.Store(false)
+	return err
+}
+
+// ready says why a worker cannot be given a call that may change something, and so is made once only; nil if it can.
+func (w *worker) ready(ctx context.Context) error {
+	if w.silent.Load() {
+		return status.Errorf(codes.Unavailable, "%s does not answer", w.address)
+	}
+	waiting, cancel := context.WithTimeout(ctx, silentTimeout)
+	defer cancel()
+	for {
+		state := w.connection.GetState()
+		switch state {
+		case connectivity.Ready:
+			return nil
+		case connectivity.Idle:
+			w.connection.Connect()
+		case connectivity.TransientFailure, connectivity.Shutdown:
+			// The connection does not say why it failed; a question does.
+			if err := rpc.Healthy(ctx, w.connection); err != nil && !errors.Is(err, rpc.ErrNotServing) {
+				return status.Errorf(codes.Unavailable, "%s: %v", w.address, err)
+			}
+			return nil
+		}
+		if !w.connection.WaitForStateChange(waiting, state) {
+			return status.Errorf(codes.Unavailable, "%s cannot be connected to", w.address)
+		}
+	}
+}
+
+// anyWorker makes calls to whichever worker of a fleet answers, each time another first. It implements grpc.ClientConnInterface.
+type anyWorker struct {
+	fleet *fleet
+	turn  *atomic.Uint32
+}
+
+// inTurn lists the workers, those that are silent last.
+func (a anyWorker) inTurn() []*worker {
+	all := a.fleet.workers
+	if len(all) == 0 {
+		return nil
+	}
+	first := int(a.turn.Add(1)) % len(all)
+	turn := slices.Concat(all[first:], all[:first])
+	slices.SortStableFunc(turn, func(a, b *worker) int {
+		switch silent := a.silent.Load(); {
+		case silent == b.silent.Load():
+			return 0
+		case silent:
+			return 1
+		}
+		return -1
+	})
+	return turn
+}
+
+// Invoke implements grpc.ClientConnInterface. What only reads is asked of one worker after the other until one answers. What changes
+// something is told to one worker, which may take its time.
+func (a anyWorker) Invoke(ctx context.Context, method string, q, answer any, options ...grpc.CallOption) error {
+	var failed []string
+	for _, w := range a.inTurn() {
+		var err error
+		if changes(method) {
+			if err = w.ready(ctx); err == nil {
+				return w.connection.Invoke(ctx, method, q, answer, options...)
+			}
+		} else {
+			err = w.within(ctx, func(ctx context.Context) error { return w.connection.Invoke(ctx, method, q, answer, options...) })
+		}
+		if status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) > 0 {
+			return err
+		}
+		failed = append(failed, status.Convert(err).Message())
+	}
+	return status.Error(codes.Unavailable, strings.Join(failed, "; "))
+}
+
+// NewStream implements grpc.ClientConnInterface.
+func (a anyWorker) NewStream(ctx context.Context, d *grpc.StreamDesc, method string, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	var failed []string
+	for _, w := range a.inTurn() {
+		err := w.ready(ctx)
+		if err == nil {
+			return w.connection.NewStream(ctx, d, method, options...)
+		}
+		failed = append(failed, status.Convert(err).Message())
+	}
+	return nil, status.Error(codes.Unavailable, strings.Join(failed, "; "))
+}
+
+// unansweredHeader names, in an answer that is made of those of several workers, the workers whose answers it lacks.
+const unansweredHeader = "calypso-unanswered"
 
 // askAll asks every worker at once and returns the answers in the order of the workers. It fails only if no worker
 // answers, or if a worker answers with an error other than NOT_FOUND and being unreachable; NOT_FOUND if all say so.
@@ -117,26 +225,32 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	for i, w := range f.workers {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			asking, cancel := context.WithTimeout(ctx, askTimeout)
-			defer cancel()
-			value, err := ask(asking, w.connection)
-			if err != nil && asking.Err() != nil && ctx.Err() == nil {
-				err = status.Errorf(codes.Unavailable, "no answer within %v", askTimeout)
-			}
-			answers[i] <- answer{value, err}
+			var a answer
+			a.err = w.within(ctx, func(ctx context.Context) (err error) {
+				a.value, err = ask(ctx, w.connection)
+				return err
+			})
+			answers[i] <- a
 		}()
 	}
 	var values []T
 	var failed []error
-	for _, c := range answers {
+	var unanswered []string
+	for i, c := range answers {
 		a := <-c
 		if a.err == nil {
 			values = append(values, a.value)
-		} else {
-			failed = append(failed, f.unreachable(a.err))
+			continue
+		}
+		failed = append(failed, f.unreachable(a.err))
+		if status.Code(a.err) == codes.Unavailable {
+			unanswered = append(unanswered, f.name+" at "+f.workers[i].address)
 		}
 	}
 	if len(values) > 0 || len(failed) == 0 {
+		if len(unanswered) > 0 {
+			_ = grpc.SetHeader(ctx, metadata.Pairs(unansweredHeader, strings.Join(unanswered, ", "))) // nobody to tell within admin
+		}
 		return values, nil
 	}
 	// Why nothing came: what a worker said counts more than a worker that could not be asked.
@@ -144,11 +258,32 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	return nil, failed[0]
 }
 
-// askOwner asks one worker after the other until one knows the connector: what changes something must reach only the worker that
-// runs the connector. Without such a worker the answer is that of the last, or that a worker could not be asked.
-func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (answer T, failure error) {
+// askOwner asks one worker after the other until one knows the connector. Without such a worker the answer is that of the last, or
+// that a worker could not be asked.
+func askOwner[T any](ctx context.Context, f *fleet, ask func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
+	return fromOwner(f, func(w *worker) (answer T, err error) {
+		err = w.within(ctx, func(ctx context.Context) (err error) {
+			answer, err = ask(ctx, w.connection)
+			return err
+		})
+		return answer, err
+	})
+}
+
+// tellOwner is askOwner for what changes something: it must reach only the worker that runs the connector, which may take its time.
+func tellOwner[T any](ctx context.Context, f *fleet, tell func(context.Context, *grpc.ClientConn) (T, error)) (T, error) {
+	return fromOwner(f, func(w *worker) (T, error) {
+		if err := w.ready(ctx); err != nil {
+			var none T
+			return none, err
+		}
+		return tell(ctx, w.connection)
+	})
+}
+
+func fromOwner[T any](f *fleet, ask func(*worker) (T, error)) (answer T, failure error) {
 	for _, w := range f.workers {
-		got, err := ask(ctx, w.connection)
+		got, err := ask(w)
 		reason := connector.ReasonOf(err)
 		switch {
 		case status.Code(err) == codes.NotFound && (reason == "" || reason == connector.ReasonConnectorNotFound):

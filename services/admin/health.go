@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -31,7 +32,9 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 			answers[f.name] = append(answers[f.name], answer)
 			go func() {
 				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
-				if err := rpc.Healthy(ctx, w.connection); err != nil {
+				err := rpc.Healthy(ctx, w.connection)
+				w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
+				if err != nil {
 					h.Serving, h.Detail = false, err.Error()
 				}
 				answer <- h

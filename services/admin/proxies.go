@@ -62,7 +62,7 @@ func (p captureProxy) GetSnapshotProgress(ctx context.Context, q *capturev1.GetS
 }
 
 func (p captureProxy) SignalSnapshot(ctx context.Context, q *capturev1.SignalSnapshotRequest) (*capturev1.SignalSnapshotResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.SignalSnapshotResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*capturev1.SignalSnapshotResponse, error) {
 		return capturev1.NewCaptureServiceClient(c).SignalSnapshot(ctx, q)
 	})
 }
@@ -134,13 +134,13 @@ func (p sinkProxy) ListDeadLetters(ctx context.Context, q *sinkv1.ListDeadLetter
 }
 
 func (p sinkProxy) ReplayDeadLetters(ctx context.Context, q *sinkv1.ReplayDeadLettersRequest) (*sinkv1.ReplayDeadLettersResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ReplayDeadLettersResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.ReplayDeadLettersResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).ReplayDeadLetters(ctx, q)
 	})
 }
 
 func (p sinkProxy) DiscardDeadLetters(ctx context.Context, q *sinkv1.DiscardDeadLettersRequest) (*sinkv1.DiscardDeadLettersResponse, error) {
-	return askOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.DiscardDeadLettersResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.DiscardDeadLettersResponse, error) {
 		return sinkv1.NewSinkServiceClient(c).DiscardDeadLetters(ctx, q)
 	})
 }

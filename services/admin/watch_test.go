@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -21,6 +22,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -295,7 +297,16 @@ func TestAPipelineStaysInSightWhileAFleetIsAway(t *testing.T) {
 	s.stop["capture"]()
 	seen("capture")
 	// One that was started while the fleet was away cannot know it.
-	later := newService([]*fleet{{name: "capture", any: s.connection}, {name: "sink", any: s.connection}})
+	var fleets []*fleet
+	for name, address := range map[string]string{"capture": s.capture, "sink": s.sink} {
+		f, err := dialFleet(name, []string{address}, rpc.TLS{}, noop.NewTracerProvider())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.close()
+		fleets = append(fleets, f)
+	}
+	later := newService(fleets)
 	if _, err := later.ListPipelines(t.Context(), &adminv1.ListPipelinesRequest{}); status.Code(err) != codes.Unavailable || len(status.Convert(err).Details()) == 0 {
 		t.Errorf("without any memory: %v", err)
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
 )
@@ -552,7 +551,7 @@ func topicsHoldNoSecret(t *testing.T, s *Settings) {
 		if topic == "calypso-configs" {
 			continue
 		}
-		err := connector.ReadTopic(t.Context(), func(options ...kgo.Opt) (*kgo.Client, error) {
+		err := testenv.ReadTopic(t.Context(), func(options ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append(options, brokers)...)
 		}, topic, func(r *kgo.Record) {
 			lacksCanary(t, "topic "+topic, string(r.Key)+string(r.Value))

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -283,7 +284,16 @@ func testEnv(brokers, name string) connector.TaskEnv {
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return readOffsets(ctx, client, name)
 		},
-		SchemasTopic: testSchemas, ReplicationFactor: -1,
+		Versions: func(ctx context.Context) (values [][]byte, err error) {
+			key := fmt.Appendf(nil, `["%s",`, name)
+			err = testenv.ReadTopic(ctx, client, testSchemas, func(r *kgo.Record) {
+				if bytes.HasPrefix(r.Key, key) && r.Value != nil {
+					values = append(values, r.Value)
+				}
+			})
+			return values, err
+		},
+		SchemasTopic: testSchemas, ReplicationFactor: -1, Started: func() {},
 		UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Happened: func(string, string) {},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
@@ -322,7 +332,7 @@ func readOffsets(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, erro
 // readTopic reads a topic's committed records up to its end, waiting for transactions that are open there; none if there is
 // no such topic.
 func readTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string) (out []*kgo.Record, err error) {
-	err = connector.ReadTopic(ctx, client, topic, func(r *kgo.Record) { out = append(out, r) })
+	err = testenv.ReadTopic(ctx, client, topic, func(r *kgo.Record) { out = append(out, r) })
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
 		err = nil
 	}

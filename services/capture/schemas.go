@@ -42,19 +42,15 @@ func (l *schemaLog) make(ctx context.Context) error {
 // read reads the connector's versions.
 func (l *schemaLog) read(ctx context.Context) (*history.History, error) {
 	h := history.New()
-	err := connector.ReadTopic(ctx, l.env.Kafka, l.env.SchemasTopic, func(r *kgo.Record) {
-		var key []json.RawMessage
-		var name string
-		if json.Unmarshal(r.Key, &key) != nil || len(key) != 3 || json.Unmarshal(key[0], &name) != nil || name != l.env.Connector || r.Value == nil {
-			return
-		}
+	values, err := l.env.Versions(ctx)
+	for _, value := range values {
 		v := new(history.Version)
-		if err := json.Unmarshal(r.Value, v); err != nil {
-			l.env.Logger.Error("A record of the versions of tables cannot be read and is left out", "topic", l.env.SchemasTopic, telemetry.Passing("offset", r.Offset), "error", err)
-			return
+		if err := json.Unmarshal(value, v); err != nil {
+			l.env.Logger.Error("A version of a table cannot be read and is left out", "topic", l.env.SchemasTopic, "error", err)
+			continue
 		}
 		h.Apply(v)
-	})
+	}
 	return h, err
 }
 

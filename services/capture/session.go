@@ -63,6 +63,7 @@ func (t *task) session(ctx context.Context) error {
 		return err
 	}
 	s.showTables()
+	t.env.Started()
 	at, err := s.start(ctx, saved)
 	if err != nil || ctx.Err() != nil {
 		return err

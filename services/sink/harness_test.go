@@ -133,6 +133,7 @@ func makeTask(brokers string, config map[string]string, number int, retrying fun
 		return nil, err
 	}
 	return newTask(connector.TaskEnv{
+		Started:   func() {},
 		Connector: config["name"], Task: number, Tasks: 1, WorkerID: "test",
 		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)

@@ -83,6 +83,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	if t.consumer, err = t.env.Kafka(t.consumerOptions()...); err != nil {
 		return fmt.Errorf("joining consumer group %s: %w", t.s.group, err)
 	}
+	t.env.Started()
 	t.commits = newCommitter(t.consumer, t.env.Logger, t.owns)
 	close(t.ready)
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -152,7 +153,10 @@ func TestWhenOneOfTwoWorkersIsKilledTheOtherTakesItsHundredCapturesAndGoesOnWith
 		t.Skip("left out by -short: 200 connectors")
 	}
 	m := newManyCaptures(t, 200)
+	m.insert(t) // the first row makes the topic
 	m.age(t)
+	m.awaitConfirmed(t)
+	m.awaitReaders(t, time.Minute, "all captures stream")
 	working, stop := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -210,9 +214,19 @@ func TestWhenOneOfTwoWorkersIsKilledTheOtherTakesItsHundredCapturesAndGoesOnWith
 		t.Errorf("the survivor took %d MB: %v", peak>>20, err)
 	}
 	if same+started != m.n {
+		lines := strings.Split(second.Log(), "\n")
+		for _, line := range slices.DeleteFunc(lines, func(line string) bool { return !strings.Contains(line, `"level":"WARN"`) }) {
+			t.Logf("%.400s", line)
+		}
 		t.Errorf("%d slots were read without interruption and %d tasks were started, which is not %d together", same, started, m.n)
 	}
 	m.insert(t)
+	m.awaitConfirmed(t)
+}
+
+// awaitConfirmed waits until every slot has confirmed what was written by now.
+func (m *manyCaptures) awaitConfirmed(t *testing.T) {
+	t.Helper()
 	var at string
 	if err := m.conn.QueryRow(t.Context(), "SELECT pg_current_wal_lsn()::text").Scan(&at); err != nil {
 		t.Fatal(err)

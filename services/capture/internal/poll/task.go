@@ -93,6 +93,7 @@ func (t *task) session(ctx context.Context) error {
 	if s.offsets, err = t.env.Offsets(ctx); err != nil {
 		return fmt.Errorf("read the connector's offsets: %w", err)
 	}
+	t.env.Started()
 	var found time.Time
 	for {
 		if time.Since(found) >= t.settings.tableInterval {

@@ -1,4 +1,4 @@
-package connector
+package testenv
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // ReadTopic reads the committed records of a topic up to the end that it has at the call, each partition in its order. An
-// open transaction there is waited for. client makes clients, as TaskEnv.Kafka does. A topic that does not exist is
+// open transaction there is waited for. client makes clients. A topic that does not exist is
 // kerr.UnknownTopicOrPartition.
 func ReadTopic(ctx context.Context, client func(...kgo.Opt) (*kgo.Client, error), topic string, each func(*kgo.Record)) error {
 	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", topic, err) }

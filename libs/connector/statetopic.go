@@ -1,0 +1,395 @@
+package connector
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// stateTopic is a compacted topic in which tasks keep their state, under keys that begin with the connector's name
+// (["connector",…]): what is committed of it, the last record of each key. A worker has one of each such topic, whatever number of
+// its tasks ask at once: those who ask while it is being read are all served by the next reading, and a reading takes up where the one
+// before ended.
+//
+// What other connectors have not committed yet keeps nobody waiting, as it would a consumer of committed records, whom a worker
+// that was killed holds up until its transactions time out: records are held back by their producer until the marker of their
+// transaction says what becomes of them.
+type stateTopic struct {
+	topic  string
+	client func(...kgo.Opt) (*kgo.Client, error)
+	// keep is for how long the records stay in memory that nobody asks for; for ever if 0.
+	keep time.Duration
+
+	mu sync.Mutex
+	// under is being read, and next will be after it: it serves who asks from now on. Both may be nil.
+	under, next *reading
+	idle        *time.Timer
+	view        topicView
+}
+
+// reading is one reading of the topic up to its end.
+type reading struct {
+	waiting int
+	done    chan struct{}
+	cancel  context.CancelFunc // nil until it begins
+	err     error              // valid once done is closed
+}
+
+// topicView is what was read; its zero value is nothing.
+type topicView struct {
+	id kadm.TopicID
+	// from is the next offset to read, by partition.
+	from   map[int32]int64
+	owners map[string]map[string]*kept // by connector and key
+	open   map[producing]*transaction
+}
+
+// kept is the last committed record of a key; its value is nil if the key was removed.
+type kept struct {
+	partition int32
+	offset    int64
+	at        time.Time
+	value     []byte
+}
+
+// producing is a transactional producer in one partition, where it has at most one open transaction.
+type producing struct {
+	partition int32
+	producer  int64
+}
+
+// transaction is one that is not decided yet.
+type transaction struct {
+	records []*kgo.Record
+	decided bool
+}
+
+// of returns the records of one connector by their keys, up to the end that the topic has at the call. Transactions that wrote some
+// of them and are open are waited for. A topic that does not exist is kerr.UnknownTopicOrPartition.
+func (t *stateTopic) of(ctx context.Context, connector string) (map[string]kept, error) {
+	if err := t.read(ctx); err != nil {
+		return nil, err
+	}
+	for _, open := range t.openOf(connector) {
+		for pause := time.Millisecond; !t.decided(open); pause = min(2*pause, 100*time.Millisecond) {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return nil, fmt.Errorf("read topic %s: wait for an open transaction of connector %s: %w", t.topic, connector, ctx.Err())
+			}
+			if err := t.read(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	records := map[string]kept{}
+	for key, record := range t.view.owners[connector] {
+		copied := *record
+		copied.value = bytes.Clone(record.value)
+		records[key] = copied
+	}
+	return records, nil
+}
+
+func (t *stateTopic) openOf(connector string) (all []*transaction) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, open := range t.view.open {
+		if slices.ContainsFunc(open.records, func(r *kgo.Record) bool { return ownerOf(r.Key) == connector }) {
+			all = append(all, open)
+		}
+	}
+	return all
+}
+
+func (t *stateTopic) decided(open *transaction) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return open.decided
+}
+
+// follow reads on every interval what somebody has asked for once, so that little is left to read when many ask at once.
+func (t *stateTopic) follow(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		t.mu.Lock()
+		asked := t.view.from != nil
+		t.mu.Unlock()
+		if asked {
+			_ = t.read(ctx) // who asks next is told what is wrong
+		}
+	}
+}
+
+// read returns when a reading has ended that began after the call.
+func (t *stateTopic) read(ctx context.Context) error {
+	t.mu.Lock()
+	r := t.next
+	if r == nil {
+		r = &reading{done: make(chan struct{})}
+		t.next = r
+	}
+	r.waiting++
+	if t.under == nil {
+		t.begin()
+	}
+	t.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		t.leave(r)
+		return fmt.Errorf("read topic %s: %w", t.topic, ctx.Err())
+	}
+}
+
+// leave ends a reading that nobody waits for.
+func (t *stateTopic) leave(r *reading) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.waiting--; r.waiting > 0 {
+		return
+	}
+	if r.cancel != nil {
+		r.cancel()
+	} else if r == t.next {
+		t.next = nil
+	}
+}
+
+// begin begins the next reading, if somebody waits for one; t.mu is held.
+func (t *stateTopic) begin() {
+	r := t.next
+	t.under, t.next = r, nil
+	if r == nil {
+		t.rest()
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() {
+		err := t.readOn(ctx)
+		cancel()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		r.err = err
+		close(r.done)
+		t.begin()
+	}()
+}
+
+// rest forgets the records after a time in which nobody asks; t.mu is held.
+func (t *stateTopic) rest() {
+	if t.keep == 0 {
+		return
+	}
+	if t.idle != nil {
+		t.idle.Stop()
+	}
+	t.idle = time.AfterFunc(t.keep, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.under == nil {
+			t.view = topicView{}
+		}
+	})
+}
+
+// Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides the records that are kept.
+const (
+	readAtOnce          = 8 << 20
+	readOfPartitionOnce = 1 << 20
+)
+
+// readOn reads from where the reading before ended to the end that the topic has now.
+func (t *stateTopic) readOn(ctx context.Context) error {
+	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", t.topic, err) }
+	c, err := t.client(
+		kgo.FetchIsolationLevel(kgo.ReadUncommitted()),
+		kgo.KeepControlRecords(), // the markers of transactions
+		kgo.FetchMaxBytes(readAtOnce), kgo.FetchMaxPartitionBytes(readOfPartitionOnce), kgo.BrokerMaxReadBytes(16*readAtOnce), kgo.MaxConcurrentFetches(1),
+	)
+	if err != nil {
+		return failed(err)
+	}
+	defer c.Close()
+	remaining, err := t.plan(ctx, kadm.NewClient(c))
+	if err != nil {
+		return failed(err)
+	}
+	if len(remaining) == 0 {
+		return nil
+	}
+	from := map[int32]kgo.Offset{}
+	t.mu.Lock()
+	for partition := range remaining {
+		from[partition] = kgo.NewOffset().At(t.view.from[partition])
+	}
+	t.mu.Unlock()
+	c.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.topic: from})
+	for len(remaining) > 0 {
+		fetches := c.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return failed(err)
+		}
+		if errs := fetches.Errors(); len(errs) > 0 {
+			return failed(fmt.Errorf("partition %d: %w", errs[0].Partition, errs[0].Err))
+		}
+		t.mu.Lock()
+		fetches.EachRecord(func(r *kgo.Record) {
+			end, reading := remaining[r.Partition]
+			if !reading || r.Offset >= end {
+				return
+			}
+			t.view.take(r)
+			if r.Offset+1 == end {
+				delete(remaining, r.Partition)
+			}
+		})
+		t.mu.Unlock()
+	}
+	return nil
+}
+
+// plan says up to which offset each partition is to be read that has something new. A topic that was made anew is read from its start.
+func (t *stateTopic) plan(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
+	metadata, err := admin.Metadata(ctx, t.topic)
+	if err != nil {
+		return nil, err
+	}
+	topic := metadata.Topics[t.topic]
+	if topic.Err != nil {
+		return nil, topic.Err
+	}
+	starts, err := admin.ListStartOffsets(ctx, t.topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	ends, err := admin.ListEndOffsets(ctx, t.topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.view.from == nil || t.view.id != topic.ID {
+		for _, open := range t.view.open {
+			open.decided = true // with the topic that it was in
+		}
+		t.view = topicView{id: topic.ID, from: map[int32]int64{}, owners: map[string]map[string]*kept{}, open: map[producing]*transaction{}}
+	}
+	remaining := map[int32]int64{}
+	ends.Each(func(end kadm.ListedOffset) {
+		start, _ := starts.Lookup(t.topic, end.Partition)
+		t.view.from[end.Partition] = max(t.view.from[end.Partition], start.Offset)
+		if t.view.from[end.Partition] < end.Offset {
+			remaining[end.Partition] = end.Offset
+		}
+	})
+	return remaining, nil
+}
+
+// take adds a record of the topic, the next of its partition.
+func (v *topicView) take(r *kgo.Record) {
+	v.from[r.Partition] = r.Offset + 1
+	by := producing{r.Partition, r.ProducerID}
+	switch {
+	case r.Attrs.IsControl():
+		open := v.open[by]
+		if open == nil || len(r.Key) < 4 {
+			return
+		}
+		delete(v.open, by)
+		open.decided = true
+		const commit = 1 // Kafka's ControlRecordType, after a version of two bytes
+		if binary.BigEndian.Uint16(r.Key[2:]) == commit {
+			for _, written := range open.records {
+				v.commit(written)
+			}
+		}
+	case r.Attrs.IsTransactional():
+		open := v.open[by]
+		if open == nil {
+			open = new(transaction)
+			v.open[by] = open
+		}
+		open.records = append(open.records, r)
+	default:
+		v.commit(r)
+	}
+}
+
+// commit keeps a record. Keys stay in their partition; should something else have written one elsewhere, the latest timestamp counts.
+func (v *topicView) commit(r *kgo.Record) {
+	owner := ownerOf(r.Key)
+	if owner == "" {
+		return
+	}
+	records := v.owners[owner]
+	if records == nil {
+		records = map[string]*kept{}
+		v.owners[owner] = records
+	}
+	known := records[string(r.Key)]
+	if known == nil {
+		known = &kept{partition: r.Partition}
+		records[string(r.Key)] = known
+	}
+	if known.partition != r.Partition && r.Timestamp.Before(known.at) {
+		return
+	}
+	known.partition, known.offset, known.at = r.Partition, r.Offset, r.Timestamp
+	if r.Value == nil {
+		known.value = nil
+		return
+	}
+	known.value = append(known.value[:0], r.Value...) // a copy, since r.Value is part of all that came with it
+	if known.value == nil {
+		known.value = []byte{}
+	}
+}
+
+// ownerOf is the connector that a key begins with; empty if it is not of that form.
+func ownerOf(key []byte) string {
+	if rest, ok := bytes.CutPrefix(key, []byte(`["`)); ok {
+		if name, _, ok := bytes.Cut(rest, []byte(`"`)); ok && bytes.IndexByte(name, '\\') < 0 {
+			return string(name)
+		}
+	}
+	var parts []json.RawMessage
+	var name string
+	if json.Unmarshal(key, &parts) != nil || len(parts) == 0 || json.Unmarshal(parts[0], &name) != nil {
+		return ""
+	}
+	return name
+}
+
+// after orders records by when they were written.
+func (k kept) after(other kept) int {
+	if k.partition == other.partition {
+		return cmp.Compare(k.offset, other.offset)
+	}
+	return k.at.Compare(other.at)
+}

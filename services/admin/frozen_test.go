@@ -1,0 +1,85 @@
+package admin
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+)
+
+// frozen is the address of a worker that takes connections and calls and answers none, as a process does that is stopped (SIGSTOP).
+func frozen(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		<-stream.Context().Done()
+		return status.FromContextError(stream.Context().Err()).Err()
+	}))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(listener)
+	}()
+	t.Cleanup(func() { server.Stop(); <-ended })
+	return listener.Addr().String()
+}
+
+func TestAFrozenWorkerOfEachFleetIsNamedAndHoldsNoCallUp(t *testing.T) {
+	captureGone, sinkGone := frozen(t), frozen(t)
+	s := start(t, func(c *Config) {
+		c.Capture, c.Sink = append(c.Capture, captureGone), append([]string{sinkGone}, c.Sink...)
+	})
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
+	for _, call := range []struct{ method, path, want string }{
+		{"GET", "/connectors", `"src"`},
+		{"GET", "/connectors?expand=status&expand=info", `"src"`},
+		{"GET", "/connectors/src/status", `"RUNNING"`},
+		{"GET", "/connectors/adx/status", `"RUNNING"`},
+		{"GET", "/connector-plugins", sinkClass},
+		{"GET", "/v1/pipelines", sinkGone},
+		{"GET", "/v1/pipelines/src", sinkGone},
+		{"GET", "/v1/health", captureGone},
+		{"GET", "/v1/captures", "captures"},
+		{"GET", "/v1/sinks", "sinks"},
+		{"PUT", "/connectors/src/pause", ""},
+		{"PUT", "/connectors/src/resume", ""},
+		{"POST", "/connectors/adx/restart", ""},
+		{"GET", "/readyz", "ready"},
+	} {
+		for range 3 { // whoever's turn it is
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // Connect's own clients give up after 90
+			r, err := http.NewRequestWithContext(ctx, call.method, s.http+call.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+			if err != nil {
+				t.Errorf("%s %s: %v", call.method, call.path, err)
+				cancel()
+				continue
+			}
+			var body strings.Builder
+			_ = answer.Write(&body)
+			cancel()
+			if answer.StatusCode >= 300 || !strings.Contains(body.String(), call.want) {
+				t.Errorf("%s %s lacks %q: %s", call.method, call.path, call.want, &body)
+			}
+			if (call.path == "/v1/captures" || call.path == "/v1/sinks") && !strings.Contains(body.String(), "at 127.0.0.1") {
+				t.Errorf("%s does not name who did not answer: %s", call.path, &body)
+			}
+		}
+	}
+}
