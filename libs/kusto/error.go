@@ -104,11 +104,18 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if errors.As(err, &already) {
 		return err
 	}
+	var why error
+	if o != nil {
+		why = o.why()
+	}
 	if ctx.Err() != nil {
+		if why != nil {
+			return fmt.Errorf("%s: %w; %s", op, context.Cause(ctx), redact(why.Error()))
+		}
 		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
 	e := &Error{Op: op, Err: err}
-	if o != nil {
+	if o != nil && why == nil { // else the status is an earlier exchange's
 		status, code, message, permanent, known, after := o.read()
 		e.Status, e.Code, e.RetryAfter = status, code, after
 		e.Message = redact(message)
@@ -119,6 +126,9 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 			// 401 and 403 may be a token or a role that is on its way, but the caller must know: it is for them to decide.
 			e.Permanent = status != 408 && status != 429
 		}
+	}
+	if why != nil && !strings.Contains(err.Error(), why.Error()) {
+		e.Message = redact(err.Error()) + ": " + redact(why.Error())
 	}
 	if e.Message == "" && strings.Contains(err.Error(), "currently not trusted") {
 		e.Permanent = true

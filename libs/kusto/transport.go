@@ -30,6 +30,10 @@ type outcome struct {
 	// known says that the service itself said whether the failure is permanent.
 	known bool
 	after time.Duration
+	// unanswered is why the last exchange had no answer; nil if it had one.
+	unanswered error
+	// asking is whose answer is waited for; empty if nobody's.
+	asking string
 }
 
 type outcomeKey struct{}
@@ -78,9 +82,14 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if asksMachine(r) {
 		next = t.identity
 	}
-	resp, err := next.RoundTrip(r)
 	o, _ := ctx.Value(outcomeKey{}).(*outcome)
-	if o == nil || err != nil || resp.StatusCode < 400 {
+	if o == nil {
+		return next.RoundTrip(r)
+	}
+	o.asks(r)
+	resp, err := next.RoundTrip(r)
+	o.answered(r, err)
+	if err != nil || resp.StatusCode < 400 {
 		return resp, err
 	}
 	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -99,6 +108,32 @@ func (e errReader) Read([]byte) (int, error) {
 		return 0, e.err
 	}
 	return 0, io.EOF
+}
+
+func (o *outcome) asks(r *http.Request) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asking = r.URL.Host
+}
+
+// answered notes whether an exchange had an answer: the SDK says of an upload that failed neither where to nor why.
+func (o *outcome) answered(r *http.Request, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.asking, o.unanswered = "", err
+	if err != nil {
+		o.unanswered = fmt.Errorf("%s: %w", r.URL.Host, err)
+	}
+}
+
+// why says why the last exchange had no answer; nil if it had one.
+func (o *outcome) why() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.asking != "" {
+		return fmt.Errorf("%s has not answered yet", o.asking)
+	}
+	return o.unanswered
 }
 
 func (o *outcome) note(resp *http.Response, body []byte) {

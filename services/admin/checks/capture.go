@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -20,11 +21,12 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	describe := "calypsoctl describe " + p.Source
 	switch c.Phase {
 	case capturev1.Phase_PHASE_CONNECTING:
-		return finding{warning, "capture connects: " + firstLine(c.Reason), describe}, true
+		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
-		return finding{warning, "capture tries again: " + firstLine(c.Reason), "see that the server and the brokers can be reached from the worker; it goes on by itself"}, true
+		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's KAFKA_TLS_CA for the brokers)"), "see that the server and the brokers can be reached from the worker")
+		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy + "; it goes on by itself"}, true
 	case capturev1.Phase_PHASE_FAILED:
-		return finding{failure, "capture failed: " + firstLine(c.Reason), fmt.Sprintf("mend what the error says, then: calypsoctl restart %s", p.Source)}, true
+		return finding{failure, "capture failed: " + Sentence(c.Reason), fmt.Sprintf("mend what the error says, then: calypsoctl restart %s", p.Source)}, true
 	}
 	return fine(fmt.Sprintf("capture reads changes; it has reconnected %s", count(int(c.Reconnects), "time"))), true
 }
@@ -58,7 +60,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	for _, t := range s.GetTables() {
 		switch t.State {
 		case capturev1.IncrementalTable_STATE_FAILED:
-			return finding{warning, fmt.Sprintf("the incremental snapshot of %s failed: %s", t.Table, firstLine(t.Reason)),
+			return finding{warning, fmt.Sprintf("the incremental snapshot of %s failed: %s", t.Table, Sentence(t.Reason)),
 				fmt.Sprintf("mend it, then: calypsoctl snapshot start %s --table %s", source, t.Table)}, true
 		case capturev1.IncrementalTable_STATE_READING:
 			reading = fmt.Sprintf("incremental snapshot of %s: %s", t.Table, rows(t.RowsDone, t.RowsEstimated))

@@ -1,7 +1,6 @@
 package checks
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -31,7 +30,7 @@ func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 func judgeState(connector, what string, state connectorv1.State, trace string) finding {
 	switch state {
 	case connectorv1.State_STATE_FAILED:
-		return finding{failure, what + " failed: " + firstLine(trace),
+		return finding{failure, what + " failed: " + Sentence(trace),
 			fmt.Sprintf("mend what the error says (calypsoctl describe %s), then: calypsoctl restart %s", connector, connector)}
 	case connectorv1.State_STATE_PAUSED:
 		return finding{notice, what + " is paused", "calypsoctl resume " + connector}
@@ -86,9 +85,4 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return cmp.Or(line, "no reason given")
 }

@@ -27,16 +27,19 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 		}
 		return false
 	}
+	way := remedyOf(text, "kusto.tls.ca.file")
 	switch {
 	case has("throttl", "429", "toomanyrequests", "too many requests"):
-		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, firstLine(s.LastError)),
+		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(s.LastError)),
 			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
+	case way != "":
+		remedy = way
 	case has("401", "403", "unauthorized", "forbidden", "aadsts"):
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
 	case has("404", "not found", "notfound"):
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
 	}
-	return finding{warning, fmt.Sprintf("%s tries again: %s", name, firstLine(s.LastError)), remedy}
+	return finding{warning, fmt.Sprintf("%s tries again: %s", name, Sentence(s.LastError)), remedy}
 }
 
 // judgeLetters looks at records that were set aside.

@@ -161,9 +161,9 @@ func (s *session) describe() *cobra.Command {
 func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.ConnectorStatus, topics []string) {
 	t.row("Connector", c.Name)
 	t.row("Type", kind(c.Type))
-	t.row("State", state(st.State), firstLine(st.Trace))
+	t.row("State", state(st.State), short(st.Trace))
 	for _, task := range st.Tasks {
-		t.row(fmt.Sprintf("Task %d", task.Id), state(task.State), task.WorkerId, firstLine(task.Trace))
+		t.row(fmt.Sprintf("Task %d", task.Id), state(task.State), task.WorkerId, short(task.Trace))
 	}
 	t.row("Topics", strings.Join(topics, ", "))
 	t.row("")
@@ -226,6 +226,14 @@ func events(t *table, all []*connectorv1.Event) {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
+}
+
+// short is an error in one line; nothing if there is none.
+func short(trace string) string {
+	if trace == "" {
+		return ""
+	}
+	return checks.Sentence(trace)
 }
 
 // wait returns when a pipeline has a verdict.

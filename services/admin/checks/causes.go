@@ -1,0 +1,61 @@
+package checks
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+)
+
+const (
+	// sentence is how much of an error is shown in one line, in bytes. Its head says what was being done, its tail the deepest cause.
+	sentence     = 700
+	sentenceTail = 300
+)
+
+// stack is where the trace of a panic begins.
+var stack = regexp.MustCompile(`(?s)\n+goroutine \d+ \[.*`)
+
+// Sentence is an error in one line, with all that it says: libraries put causes on lines of their own.
+func Sentence(text string) string {
+	text = strings.Join(strings.Fields(stack.ReplaceAllString(text, "")), " ")
+	if len(text) > sentence {
+		text = strings.ToValidUTF8(text[:sentence-sentenceTail], "") + " … " + strings.ToValidUTF8(text[len(text)-sentenceTail:], "")
+	}
+	return cmp.Or(text, "no reason given")
+}
+
+// way is what kept a connection from being made, or from being answered: which words tell it, and what to do about it.
+type way struct {
+	words  []string
+	remedy string
+}
+
+// ways are in the order in which they count: what comes first is deeper.
+var ways = []way{
+	{[]string{"connection refused"}, "nothing listens at the address that the error names: start the server, or correct the address in the configuration"},
+	{[]string{"no such host", "server misbehaving"}, "the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS"},
+	{[]string{"certificate signed by unknown authority", "certificate is not trusted", "unknown certificate authority"},
+		"the worker does not know the authority that signed the server's certificate: give it the authority's certificate (PEM), as {authority}"},
+	{[]string{"certificate is valid for", "cannot validate certificate", "doesn't contain any ip sans", "not valid for any names"},
+		"the server's certificate is for other names: connect by a name that it has"},
+	{[]string{"certificate has expired", "certificate is not yet valid"}, "renew the server's certificate, and see that the clocks of both machines are right"},
+	{[]string{"first record does not look like a tls handshake", "is tls missing", "http response to https", "server gave http response"},
+		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration"},
+	{[]string{"no route to host", "network is unreachable"}, "there is no way from the worker to that address: see to routes, firewalls and private endpoints"},
+	{[]string{"timeout", "timed out", "deadline exceeded", "has not answered"},
+		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send"},
+}
+
+// remedyOf says what to do about an error, by its deepest cause; empty if it says none that is known here. authority names the
+// setting for the certificates of authorities.
+func remedyOf(text, authority string) string {
+	text = strings.ToLower(text)
+	for _, w := range ways {
+		for _, words := range w.words {
+			if strings.Contains(text, words) {
+				return strings.ReplaceAll(w.remedy, "{authority}", authority)
+			}
+		}
+	}
+	return ""
+}
