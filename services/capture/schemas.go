@@ -15,7 +15,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
