@@ -73,26 +73,20 @@ func RetryAfter(err error) time.Duration {
 // NotFound says that a database, table, mapping or policy does not exist.
 func NotFound(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && (strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") || strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found"))
+	if !errors.As(err, &e) {
+		return false
+	}
+	// The storage behind ingestion has codes of its own (ContainerNotFound, QueueNotFound): it has moved, and the table has not.
+	if e.Code != "" && !strings.HasPrefix(e.Code, "BadRequest_") && !strings.HasPrefix(e.Code, "General_") {
+		return false
+	}
+	return strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") || strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
 }
 
 // Unsupported says that the server does not know the command: the Kusto emulator has no data management service.
 func Unsupported(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") || strings.Contains(e.Code, "Syntax"))
-}
-
-// transientCodes are ingestion error codes that waiting can mend; every other code is permanent
-// (learn.microsoft.com, data-explorer/error-codes, column "Permanent/Transient").
-func transientCode(code string) bool {
-	switch code {
-	case "General_InternalServerError", "General_TransientSchemaMismatch", "Timeout", "OutOfMemory",
-		"Download_UnknownError", "Download_TransientNameResolutionFailure", "General_ThrottledIngestion",
-		"UpdatePolicy_FailedDescendantTransaction", "UpdatePolicy_IngestionError", "UpdatePolicy_UnknownError",
-		"General_RetryAttemptsExceeded", "General_AbandonedIngestion", "Download_NotTransient", "Unknown", "":
-		return true
-	}
-	return false
 }
 
 // fail turns what the SDK returned, and what the transport saw of the exchange, into an Error.

@@ -138,7 +138,7 @@ func (c *Client) Stream(ctx context.Context, b *Blob) error {
 		}
 	}
 	_, err = c.stream.FromReader(ctx, io.NopCloser(bytes.NewReader(data)), options...)
-	return fail(ctx, "streaming, "+b.op(), o, err)
+	return ofIngestion(fail(ctx, "streaming, "+b.op(), o, err))
 }
 
 func zip(data []byte) ([]byte, error) {
@@ -185,7 +185,7 @@ func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 		return c.queued.FromReader(ctx, bytes.NewReader(b.Data), options...)
 	})
 	if err != nil {
-		return nil, fail(ctx, "queueing, "+b.op(), o, err)
+		return nil, ofIngestion(fail(ctx, "queueing, "+b.op(), o, err))
 	}
 	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval}, nil
 }
@@ -211,8 +211,8 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
-// Wait returns when the service has finished the ingestion. An error that is Permanent says that it refuses these rows; one that
-// is not says that it failed by chance, or that its status could not be read: enqueueing the same tag again is right then.
+// Wait returns when the service has finished the ingestion. VerdictOf tells what an error means. A drop because of the tag comes as the status
+// Skipped, or as Failed with a code of its own: the service does both (Azure/azure-kusto-spark, FinalizeHelper.scala).
 func (q *Queued) Wait(ctx context.Context) (Result, error) {
 	pauses := []time.Duration{q.interval, 2 * q.interval, 5 * q.interval, 10 * q.interval, 10 * q.interval}
 	wait := q.result.Wait(ctx, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(q.interval),
@@ -229,15 +229,20 @@ func (q *Queued) Wait(ctx context.Context) (Result, error) {
 		return Result{}, &Error{Op: q.op, Message: "the final status is not known: " + redact(err.Error()), Err: err}
 	}
 	code, _ := azkustoingest.GetErrorCode(err)
-	failure, _ := azkustoingest.GetIngestionFailureStatus(err)
 	switch status {
 	case azkustoingest.Skipped:
 		return Result{Skipped: true}, nil
+	case azkustoingest.PartiallySucceeded:
+		// Some of the rows are in the table, so that neither halves of them nor another tag may be sent.
+		code = string(azkustoingest.PartiallySucceeded)
 	case azkustoingest.StatusRetrievalFailed, azkustoingest.StatusRetrievalCanceled:
 		return Result{}, &Error{Op: q.op, Message: "the final status could not be read", Err: errors.New(redact(err.Error()))}
 	}
-	permanent := failure == azkustoingest.Permanent || failure != azkustoingest.Transient && failure != azkustoingest.Exhausted && !transientCode(code)
-	return Result{}, &Error{Op: q.op, Code: code, Permanent: permanent, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(err)))}
+	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(err)))}
+	if VerdictOf(failed) == Present {
+		return Result{Skipped: true}, nil
+	}
+	return Result{}, ofIngestion(failed)
 }
 
 // detailsOf finds the service's sentence in the SDK's printed status record, which has no accessor for it.
@@ -281,5 +286,5 @@ func (c *Client) Inline(ctx context.Context, b *Blob, text []byte) error {
 	}
 	command := ".ingest inline into table " + QuoteName(b.Table) + " with (" + strings.Join(properties, ", ") + ") <|\n" + string(text)
 	_, err := c.Manage(ctx, b.Database, command)
-	return err
+	return ofIngestion(err)
 }

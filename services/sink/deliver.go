@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,7 +43,7 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 // rowsRefused says that the cluster will never take these rows, while it would take others.
 func rowsRefused(err error) bool {
 	var mine *unmendable
-	return err != nil && !errors.As(err, &mine) && kusto.Permanent(err) && !kusto.NotFound(err) && !kusto.Unauthorized(err)
+	return !errors.As(err, &mine) && kusto.VerdictOf(err) == kusto.RowsRefused
 }
 
 // refinery looks for the rows of one batch that the cluster refuses.
@@ -181,16 +180,8 @@ func (t *task) send(ctx context.Context, to *target, blob *kusto.Blob, stream bo
 		begun := time.Now()
 		err := t.once(ctx, to, blob, stream && tries <= streamTries)
 		t.o.meters.attempt(ctx, to, blob, time.Since(begun), err)
-		if kusto.NotFound(err) || err != nil && wrongMapping(err) {
-			return to.explain(err, "Make or mend the table and its mapping")
-		}
-		return err
+		return to.judged(err)
 	})
-}
-
-func wrongMapping(err error) bool {
-	var e *kusto.Error
-	return errors.As(err, &e) && (e.Code == "BadRequest_InvalidMapping" || e.Code == "BadRequest_InconsistentMapping" || e.Code == "BadRequest_MissingMapping" || e.Code == "BadRequest_MissingMappingFailure")
 }
 
 // once sends a blob one time: streamed, queued, or as the server needs it.
@@ -206,20 +197,13 @@ func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bo
 		return t.client.Inline(ctx, blob, text)
 	case stream:
 		err := t.client.Stream(ctx, blob)
-		if unstreamable(err) {
+		if kusto.UnstreamableBecause(err) {
 			to.rest(time.Now())
 			return t.queue(ctx, blob)
 		}
 		return err
 	}
 	return t.queue(ctx, blob)
-}
-
-// unstreamable knows refusals of streaming itself, which queued ingestion does not share: the table has no streaming policy, the
-// cluster no streaming, or the request is too large.
-func unstreamable(err error) bool {
-	var e *kusto.Error
-	return errors.As(err, &e) && (e.Status == 404 || e.Status == 413 || strings.Contains(e.Code, "StreamingIngestionPolicyNotEnabled") || strings.Contains(e.Code, "StreamingIngestionDisabled"))
 }
 
 func (t *task) queue(ctx context.Context, blob *kusto.Blob) error {

@@ -189,12 +189,34 @@ func (t *target) look(ctx context.Context) error {
 func (t *target) explain(err error, remedy string) error {
 	switch {
 	case kusto.NotFound(err):
-		return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic, t.route.Database, t.route.Table, err, remedy)}
+		return t.unmendable(err, remedy)
 	case kusto.Unauthorized(err):
-		return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
-			t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))}
+		return &unmendable{t.denied(err)}
 	}
 	return err
+}
+
+// judged adds to the service's answer to an ingestion what to do about it, and marks what only the user can change.
+func (t *target) judged(err error) error {
+	switch kusto.VerdictOf(err) {
+	case kusto.TargetMissing, kusto.MappingRefused:
+		return t.unmendable(err, "Make or change the table and its mapping")
+	case kusto.TargetRefused:
+		return t.unmendable(err, "The table, its policies or its name rule out what is ingested: change them")
+	case kusto.AccessDenied:
+		// A role takes minutes to arrive, so this is waited for.
+		return t.denied(err)
+	}
+	return err
+}
+
+func (t *target) unmendable(err error, remedy string) error {
+	return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic, t.route.Database, t.route.Table, err, remedy)}
+}
+
+func (t *target) denied(err error) error {
+	return fmt.Errorf("topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
+		t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))
 }
 
 // evolved looks whether the table has changed since a row was refused for it; then the row is worth another try.
