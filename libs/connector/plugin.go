@@ -97,6 +97,8 @@ type TaskEnv struct {
 	// Versions reads the values of what this connector has in SchemasTopic, under keys that begin with its name, as far as it is
 	// committed at the call, in the order in which it was written. A topic that is not there is kerr.UnknownTopicOrPartition.
 	Versions func(context.Context) ([][]byte, error)
+	// AllVersions reads what all connectors have in SchemasTopic, in no order; see Versions.
+	AllVersions func(context.Context) ([][]byte, error)
 	// Started says that the task has done what a start costs. Few tasks start at once, so a task that says it early lets the next one
 	// begin; one that does not counts for a second. It may be called more than once.
 	Started func()

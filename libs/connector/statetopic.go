@@ -102,6 +102,22 @@ func (t *stateTopic) of(ctx context.Context, connector string) (map[string]kept,
 	return records, nil
 }
 
+// all returns the values that all connectors have, up to the end that the topic has at the call; what is not decided yet is left out.
+func (t *stateTopic) all(ctx context.Context) ([][]byte, error) {
+	if err := t.read(ctx); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var values [][]byte
+	for _, records := range t.view.owners {
+		for _, record := range records {
+			values = append(values, bytes.Clone(record.value))
+		}
+	}
+	return values, nil
+}
+
 func (t *stateTopic) openOf(connector string) (all []*transaction) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -91,6 +91,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		Versions: func(ctx context.Context) ([][]byte, error) {
 			return w.versions(ctx, id.connector)
 		},
+		AllVersions:    w.schemas.all,
 		Started:        func() {},
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),

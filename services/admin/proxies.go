@@ -157,6 +157,12 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		total.BufferedBytes += s.BufferedBytes
 		total.RowsDeadLettered += s.RowsDeadLettered
 		total.RowsPassedOver += s.RowsPassedOver
+		total.Notices = append(total.Notices, s.Notices...)
+		total.ProcessBufferedBytes += s.ProcessBufferedBytes
+		total.ProcessBufferLimitBytes += s.ProcessBufferLimitBytes
+		if s.OpenDeadLetters != nil { // each worker counts the letters of the one topic
+			total.OpenDeadLetters = new(max(total.GetOpenDeadLetters(), s.GetOpenDeadLetters()))
+		}
 		total.CommitToQueryableLatency = latency.Sum(total.CommitToQueryableLatency, s.CommitToQueryableLatency)
 		total.ProduceToQueryableLatency = latency.Sum(total.ProduceToQueryableLatency, s.ProduceToQueryableLatency)
 		total.Tombstones += s.Tombstones

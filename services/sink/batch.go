@@ -36,7 +36,7 @@ type batch struct {
 	// delivery is exactly once.
 	streamed bool
 	// counts of what became no row, by kind
-	tombstones, deletes, others int64
+	tombstones, deletes, others, truncates int64
 	// refused are the records that cannot be rows; they are kept until they are dead letters.
 	refused []refusedRecord
 	// oldest is when the first record was taken, newest the produce time of the last one.
@@ -111,6 +111,8 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 		b.deletes++
 	case row.NoRow:
 		b.others++
+	case row.Truncate:
+		b.truncates++
 	}
 	if len(b.raw) >= chunk {
 		b.compress(z)

@@ -76,6 +76,9 @@ type progress struct {
 	lastTime   time.Time
 	latency    time.Duration
 	ages       ages
+	notices    notices
+	// openLetters are the dead letters that nobody is done with; nil if they were not counted.
+	openLetters *int64
 }
 
 type counts struct {
@@ -167,4 +170,10 @@ func (p *progress) retrying(err error) {
 	defer p.mu.Unlock()
 	p.counts.retries++
 	p.lastError, p.lastTime = strings.ToValidUTF8(err.Error(), "\uFFFD"), time.Now()
+}
+
+func (p *progress) open(letters int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.openLetters = &letters
 }

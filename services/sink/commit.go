@@ -39,7 +39,7 @@ type request struct {
 // committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
 // position of a partition replaces an earlier one, which its ledger allows since each holds all that the earlier held.
 //
-// A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
+// What cannot be committed of one topic holds up no other. A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
 type committer struct {
 	client *kgo.Client
 	logger *slog.Logger
@@ -85,63 +85,74 @@ func (r *request) answer(err error) {
 
 // run commits until ctx ends.
 func (c *committer) run(ctx context.Context) {
-	for {
+	var again <-chan time.Time
+	for failures := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
-			c.flush(ctx)
+		case <-again:
 		}
+		again = nil
+		err := c.flush()
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if failures++; failures%50 == 0 {
+			c.logger.Warn("offsets cannot be committed; trying on", "err", err)
+		}
+		again = time.After(min(time.Duration(failures)*20*time.Millisecond, time.Second))
 	}
 }
 
-func (c *committer) flush(ctx context.Context) {
+// flush commits what is asked for. What cannot be committed now is asked for again; the error says why.
+func (c *committer) flush() error {
 	c.mu.Lock()
 	taken := c.pending
 	c.pending = map[topicPartition]*request{}
 	c.mu.Unlock()
-	for attempt := 1; ; attempt++ {
-		if attempt > 1 {
-			c.renew(taken)
-		}
-		for tp, r := range taken {
-			if !c.owns(r.owner) {
-				r.answer(errFenced)
-				delete(taken, tp)
-			}
-		}
-		if len(taken) == 0 {
-			return
-		}
-		err := c.once(taken)
-		if err == nil || errors.Is(err, kgo.ErrClientClosed) || ctx.Err() != nil {
-			for _, r := range taken {
-				r.answer(err)
-			}
-			return
-		}
-		if attempt%50 == 0 {
-			c.logger.Warn("offsets cannot be committed; trying on", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(time.Duration(attempt)*20*time.Millisecond, time.Second)):
+	for tp, r := range taken {
+		switch {
+		case !c.owns(r.owner):
+			r.answer(errFenced)
+			delete(taken, tp)
+		case r.owner.orphaned.Load():
+			r.answer(nil)
+			delete(taken, tp)
 		}
 	}
+	if len(taken) == 0 {
+		return nil
+	}
+	err := c.once(taken)
+	if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
+		c.putBack(taken)
+		return err
+	}
+	for _, r := range taken {
+		r.answer(err)
+	}
+	return nil
 }
 
-// renew puts the positions that have come meanwhile in the place of those that could not be committed.
-func (c *committer) renew(taken map[topicPartition]*request) {
+// putBack asks again for positions that could not be committed, or in their place for those that have come meanwhile.
+func (c *committer) putBack(failed map[topicPartition]*request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for tp, r := range taken {
-		if later := c.pending[tp]; later != nil && later.owner == r.owner {
-			r.position, r.waiters = later.position, append(r.waiters, later.waiters...)
-			delete(c.pending, tp)
+	for tp, r := range failed {
+		switch later := c.pending[tp]; {
+		case later == nil:
+			c.pending[tp] = r
+		case later.owner == r.owner:
+			later.waiters = append(r.waiters, later.waiters...)
+		default:
+			r.answer(errFenced)
 		}
 	}
 }
 
+// once commits positions, and answers and takes out those that are durable. The error is one of the others'.
 func (c *committer) once(positions map[topicPartition]*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -171,8 +182,12 @@ func (c *committer) once(positions map[topicPartition]*request) error {
 		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
+				tp := topicPartition{t.Topic, p.Partition}
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
 					result = fmt.Errorf("committing partition %d of %s: %w", p.Partition, t.Topic, err)
+				} else if r := positions[tp]; r != nil {
+					r.answer(nil)
+					delete(positions, tp)
 				}
 			}
 		}

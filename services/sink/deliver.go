@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -135,8 +136,29 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 			}
 		})
 	}
+	if err := t.stillThere(ctx, client, tp.topic); err != nil {
+		return nil, nil, err
+	}
 	b.close(&t.zippers)
 	return b, records, nil
+}
+
+// stillThere makes sure that what was just read is of the topic that the task reads, and not of one that was made anew under its name.
+func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string) error {
+	known := t.topicID(topic)
+	if known == "" {
+		return nil
+	}
+	return t.persist(ctx, func(ctx context.Context) error {
+		topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
+		if err != nil {
+			return err
+		}
+		if id := topics[topic].ID.String(); topics[topic].Err == nil && id != known {
+			return &unmendable{fmt.Errorf("the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic)}
+		}
+		return topics[topic].Err
+	})
 }
 
 // ingest sends a batch, where delivery is exactly once under the tag that its offsets make. The topic's id is part of it, so a

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,6 +72,71 @@ func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 		}
 	}
 	return matching, known, nil
+}
+
+// count says how many of the connector's letters are not done with, each record once.
+func (l *letters) count(ctx context.Context) (int64, error) {
+	known, err := l.marks(ctx)
+	if err != nil {
+		return 0, err
+	}
+	seed, open := maphash.MakeSeed(), map[uint64]struct{}{}
+	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) error {
+		one := parseLetter(r)
+		if one.connector == l.connector && !known.Done(one.id) {
+			var h maphash.Hash
+			h.SetSeed(seed)
+			fmt.Fprintf(&h, "%s/%d/%d/%d/", one.record.Topic, one.record.Partition, one.record.Offset, len(one.record.Key))
+			h.Write(one.record.Key)
+			h.Write(one.record.Value)
+			open[h.Sum64()] = struct{}{}
+		}
+		return nil
+	})
+	return int64(len(open)), err
+}
+
+// ends says where the topics of letters and of marks end now, to tell whether there is anything new.
+func (l *letters) ends(ctx context.Context) (string, error) {
+	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, markTopic(l.topic))
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, o := range found.Offsets().Sorted() {
+		fmt.Fprintf(&text, "%s/%d@%d ", o.Topic, o.Partition, o.At)
+	}
+	return text.String(), nil
+}
+
+const (
+	// countAfter is how often the number of open letters is brought up to date, countRest how much longer than a count took the next
+	// one waits at least.
+	countAfter = 3 * time.Second
+	countRest  = 20
+)
+
+// countLetters keeps the number of open letters on the board until ctx ends. One task of a connector does, since all have one topic.
+func (t *task) countLetters(ctx context.Context) {
+	counted, wait := "", time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = countAfter
+		ends, err := t.letters.ends(ctx)
+		if err != nil || ends == counted {
+			continue
+		}
+		begun := time.Now()
+		if n, err := t.letters.count(ctx); err == nil {
+			t.board.open(n)
+			counted = ends
+		}
+		wait = max(wait, countRest*time.Since(begun))
+	}
 }
 
 // marks reads what became of letters.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -54,6 +55,11 @@ type partition struct {
 
 	stopping chan stopRequest
 	done     chan struct{}
+
+	// orphaned says that the topic was deleted: nobody will read its records again, so nothing is committed any more.
+	orphaned atomic.Bool
+	// quiet says that there is nothing left to do. It is set under the inbox's lock, so that offering records unsets it for good.
+	quiet atomic.Bool
 }
 
 // delivered reports a batch's end.
@@ -103,6 +109,7 @@ func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 // offer hands fetched records over. It reports whether the partition should be paused now.
 func (p *partition) offer(f fetched) (pause bool) {
 	p.in.mu.Lock()
+	p.quiet.Store(false)
 	p.in.fetches = append(p.in.fetches, f)
 	p.in.bytes += f.bytes
 	if pause = p.in.bytes > queueHigh && !p.in.paused; pause {
@@ -121,6 +128,7 @@ func (p *partition) take() (f fetched, ok, resume bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	if len(p.in.fetches) == 0 {
+		p.quiet.Store(p.open == nil && p.inFlight == 0 && len(p.pending) == 0)
 		return fetched{}, false, false
 	}
 	f = p.in.fetches[0]
@@ -266,6 +274,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 	if err := p.shape(r); err != nil {
 		return false, err
 	}
+	truncates := p.open.truncates
 	err := p.open.add(p.enc, r, &p.task.zippers)
 	for away := (*record.Unavailable)(nil); errors.As(err, &away); {
 		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
@@ -284,6 +293,11 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 				r.Offset, r.Partition, r.Topic, err)
 		}
 		p.open.refused = append(p.open.refused, refusedRecord{kept(r), err})
+	} else {
+		p.task.follow(p, r)
+	}
+	if p.open.truncates > truncates {
+		p.task.truncated(p.target, r)
 	}
 	p.next = r.Offset + 1
 	if limit, recorded := p.ledger.Limit(); recorded {
@@ -336,7 +350,7 @@ func (p *partition) shape(r *kgo.Record) error {
 		return nil
 	}
 	schema := p.enc.Schema(r)
-	if schema == p.shaped && p.shapedOnce {
+	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
 		return nil
 	}
 	changed, err := p.task.shape(p.ctx, p.target, schema)
@@ -476,6 +490,11 @@ func (p *partition) recordCut(b *batch) <-chan error {
 }
 
 func (p *partition) commit() <-chan error {
+	if p.orphaned.Load() { // no replay will come that would have to make the same cuts
+		done := make(chan error, 1)
+		done <- nil
+		return done
+	}
 	return p.task.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
 }
 
@@ -549,5 +568,6 @@ func (p *partition) finish(d delivered) error {
 		p.task.board.committed(p.tp, p.ledger.Committed())
 	}
 	p.task.o.Failpoints.Pass("after_commit")
+	p.lookForRemedy()
 	return nil
 }

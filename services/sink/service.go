@@ -91,6 +91,10 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 			}
 			out.Partitions = append(out.Partitions, progress)
 		}
+		if p.openLetters != nil {
+			out.OpenDeadLetters = new(*p.openLetters)
+		}
+		out.Notices = append(out.Notices, p.notices.all()...)
 		out.RecentTraces = newestTraces(out.RecentTraces, p.traces)
 		p.mu.Unlock()
 		out.BufferedBytes += t.held.Load()
@@ -115,10 +119,12 @@ func (t *task) ends(ctx context.Context) kadm.ListedOffsets {
 	if len(topics) == 0 {
 		return nil
 	}
-	<-t.ready // a partition was assigned, so it is closed or about to be
+	t.mu.Lock()
+	consumer := t.consumer // a partition was assigned, so it is there
+	t.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	ends, err := kadm.NewClient(t.consumer).ListCommittedOffsets(ctx, topics...)
+	ends, err := kadm.NewClient(consumer).ListCommittedOffsets(ctx, topics...)
 	if err != nil {
 		return nil
 	}

@@ -29,6 +29,9 @@ const (
 	checkNull   = "null"
 	checkOff    = "off"
 
+	missingTask  = "task"
+	missingTopic = "topic"
+
 	exactlyOnce = "exactly_once"
 	atLeastOnce = "at_least_once"
 
@@ -64,6 +67,10 @@ type settings struct {
 	mode                  string
 	tagRetention          string
 	tolerate, logErrors   bool
+	// acknowledged are columns, as topic:column, that are known to get no values any more.
+	acknowledged []string
+	// missingStopsTopic has a topic stand still, and not the task, whose next records are gone.
+	missingStopsTopic bool
 	// retryLimit is after how long an outage fails the task; 0 never.
 	retryLimit      time.Duration
 	statusTimeout   time.Duration
@@ -95,6 +102,8 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	}
 	behavior := strings.ToUpper(v.String("behavior.on.error"))
 	s.tolerate = behavior != "FAIL" || strings.EqualFold(v.String("errors.tolerance"), "all")
+	s.acknowledged = v.List("acknowledged.columns")
+	s.missingStopsTopic = strings.EqualFold(v.String("records.missing"), missingTopic)
 	s.logErrors = behavior != "IGNORE"
 	if v.Has("errors.retry.max.time.ms") && !s.tolerate {
 		s.retryLimit = v.Duration("errors.retry.max.time.ms")
@@ -281,7 +290,7 @@ func (s *settings) rowsOf(v catalogue.Values) error {
 		s.rows.Converter = row.Text
 	}
 	if s.changes {
-		s.rows.Unwrap, s.rows.Deletes = true, row.RewriteDeletes
+		s.rows.Unwrap, s.rows.Deletes, s.rows.Truncates = true, row.RewriteDeletes, true
 		s.rows.Extra = append(s.rows.Extra, changeColumns()...)
 	}
 	for _, name := range v.List("metadata.columns") {
@@ -316,6 +325,9 @@ func (s *settings) newRows(r route.Route) row.Config {
 	c := s.rows
 	c.CSV = c.Converter == row.JSON && r.Format == "csv"
 	c.Files = c.Converter == row.Text && isFile(r.Format)
+	if c.Converter == row.Text && !c.Files && s.valuesCheck != checkOff {
+		c.Format = r.Format
+	}
 	if s.newTransform != nil {
 		if chain, err := s.newTransform(); err == nil { // it could be made when the settings were read
 			c.Transform = chain.apply

@@ -229,8 +229,11 @@ func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) err
 	for i, x := range t.s.rows.Extra {
 		added[i] = kusto.QuoteName(x.Name)
 	}
+	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the
+	// source's log do, and times besides, since another server that takes the source's place counts its positions anew.
+	truncate := "let truncated = toscalar(" + source + " | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source + " | where _op == 't' | summarize max(_ts)); "
 	_, err = t.client.Manage(ctx, to.route.Database, ".create-or-alter function with (docString='The rows of the source, as of now') "+kusto.QuoteName(to.route.Table+"_current")+
-		"() { "+from+" | where not(_deleted) | project-away "+strings.Join(added, ", ")+" }")
+		"() { "+truncate+from+" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
 	return err
 }
 

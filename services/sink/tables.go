@@ -41,6 +41,8 @@ type target struct {
 	unstreamed time.Time
 	// shown is set once the view and function of the current state are there.
 	shown bool
+
+	unfilled unfilled
 }
 
 // streamAgain is after how long streaming is tried again on a table that the cluster refused to stream into.

@@ -49,6 +49,14 @@ type task struct {
 	partitions map[topicPartition]*partition
 	// topicIDs are the ids that brokers give topics; empty on brokers before Kafka 2.8.
 	topicIDs map[string]string
+	// anew are partitions to begin at their first record, since what is committed belongs to a deleted topic.
+	anew map[topicPartition]bool
+
+	// renewed are topics that this task has seen made anew.
+	renewed map[string]bool
+
+	// watched belongs to the poll loop.
+	watched watched
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
@@ -56,7 +64,8 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{}, topicIDs: map[string]string{}}, nil
+	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{},
+		topicIDs: map[string]string{}, anew: map[topicPartition]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
 }
 
 // Run consumes until ctx ends. What is committed is in the table; what is not is read again by whoever comes next.
@@ -80,28 +89,56 @@ func (t *task) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer t.letters.close()
-	if t.consumer, err = t.env.Kafka(t.consumerOptions()...); err != nil {
-		return fmt.Errorf("joining consumer group %s: %w", t.s.group, err)
+	counting, stopCounting := context.WithCancel(t.ctx)
+	var counter sync.WaitGroup
+	if t.letters != nil && t.env.Task == 0 {
+		counter.Go(func() { t.countLetters(counting) })
 	}
-	t.env.Started()
-	t.commits = newCommitter(t.consumer, t.env.Logger, t.owns)
-	close(t.ready)
-	committing, stopCommitting := context.WithCancel(context.WithoutCancel(ctx))
-	var committer sync.WaitGroup
-	committer.Go(func() { t.commits.run(committing) })
-	var discoverer sync.WaitGroup
-	if t.s.pattern != nil {
-		discoverer.Go(func() { t.discover(t.ctx) })
+	defer counter.Wait()
+	defer stopCounting()
+	for t.ctx.Err() == nil {
+		if err := t.join(); err != nil {
+			return err
+		}
 	}
-	t.poll()
-	discoverer.Wait()
-	t.leave()
-	stopCommitting()
-	committer.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	return context.Cause(t.ctx)
+}
+
+// join is a member of the group until the task ends, or a topic was made anew.
+func (t *task) join() error {
+	joined := make(chan struct{})
+	t.mu.Lock()
+	t.ready = joined
+	clear(t.topicIDs)
+	t.mu.Unlock()
+	consumer, err := t.env.Kafka(t.consumerOptions()...)
+	if err != nil {
+		return fmt.Errorf("joining consumer group %s: %w", t.s.group, err)
+	}
+	t.env.Started()
+	t.mu.Lock()
+	t.consumer = consumer
+	t.commits = newCommitter(consumer, t.env.Logger, t.owns)
+	t.mu.Unlock()
+	close(joined)
+	committing, stopCommitting := context.WithCancel(context.WithoutCancel(t.ctx))
+	var committer sync.WaitGroup
+	committer.Go(func() { t.commits.run(committing) })
+	member, left := context.WithCancel(t.ctx)
+	var discoverer sync.WaitGroup
+	if t.s.pattern != nil {
+		discoverer.Go(func() { t.discover(member) })
+	}
+	t.poll()
+	left()
+	discoverer.Wait()
+	t.leave()
+	stopCommitting()
+	committer.Wait()
+	return nil
 }
 
 // prepare checks the cluster, waiting for it if it is away.
@@ -131,7 +168,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(32 << 20), kgo.FetchMaxPartitionBytes(8 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
-		kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
+		kgo.AdjustFetchOffsetsFn(t.begins), kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
 	}
 	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
 	if t.s.pattern != nil {
@@ -143,7 +180,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 // poll hands fetched records over until the task ends.
 func (t *task) poll() {
 	for t.ctx.Err() == nil {
-		fetches := t.consumer.PollFetches(t.ctx)
+		fetches := t.fetch()
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if f.Err != nil {
 				t.fetchFailed(f)
@@ -171,7 +208,18 @@ func (t *task) poll() {
 			}
 		})
 		t.consumer.AllowRebalance()
+		if t.look(); t.renewable() {
+			t.rejoin()
+			return
+		}
 	}
+}
+
+// fetch waits for records, or until it is time to look after the topics.
+func (t *task) fetch() kgo.Fetches {
+	ctx, cancel := context.WithTimeout(t.ctx, t.watched.pause())
+	defer cancel()
+	return t.consumer.PollFetches(ctx)
 }
 
 func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
@@ -179,10 +227,17 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	switch {
 	case errors.Is(f.Err, kerr.FencedInstanceID):
 		t.fail(&unmendable{fmt.Errorf("another worker has taken over this task: %w", f.Err)})
-	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, kgo.ErrClientClosed):
+	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, context.DeadlineExceeded), errors.Is(f.Err, kgo.ErrClientClosed):
+	case topicLost(f.Err) && t.topicID(f.Topic) != "":
+		t.watched.doubted = true
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
-		t.fail(&unmendable{fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector)})
+		gone := fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
+			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector)
+		if t.s.missingStopsTopic {
+			t.stands(f.Topic, gone)
+			return
+		}
+		t.fail(&unmendable{gone})
 	default:
 		t.unread = true
 		t.board.retrying(f.Err)
@@ -202,7 +257,10 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	if len(added) == 0 {
 		return
 	}
-	<-t.ready
+	t.mu.Lock()
+	joined := t.ready
+	t.mu.Unlock()
+	<-joined
 	client.ResumeFetchPartitions(added) // a pause outlives the assignment in which it was made
 	var committed kadm.OffsetResponses
 	err := t.persist(t.ctx, func(ctx context.Context) error {
@@ -215,7 +273,8 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		}
 		t.mu.Lock()
 		for _, topic := range topics {
-			if topic.ID != (kadm.TopicID{}) {
+			// What a client reads is the topic that it saw first under a name.
+			if topic.ID != (kadm.TopicID{}) && t.topicIDs[topic.Topic] == "" {
 				t.topicIDs[topic.Topic] = topic.ID.String()
 			}
 		}
@@ -234,12 +293,10 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		}
 		for _, number := range partitions {
 			tp := topicPartition{topic, number}
-			l := ledger.New()
-			if o, ok := committed.Lookup(topic, number); ok && o.Err == nil && o.At >= 0 {
-				if l, err = ledger.Restore(o.At, o.Metadata); err != nil {
-					t.fail(fmt.Errorf("partition %d of %s: %w", number, topic, err))
-					return
-				}
+			l, err := t.restore(tp, committed)
+			if err != nil {
+				t.fail(fmt.Errorf("partition %d of %s: %w", number, topic, err))
+				return
 			}
 			p := newPartition(t, tp, l)
 			t.board.committed(tp, l.Committed())
@@ -249,6 +306,24 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			go p.run()
 		}
 	}
+}
+
+// restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What is committed counts only for the topic
+// that it was committed for: one that was made anew begins at its first record.
+func (t *task) restore(tp topicPartition, committed kadm.OffsetResponses) (*ledger.Ledger, error) {
+	id := t.topicID(tp.topic)
+	o, ok := committed.Lookup(tp.topic, tp.partition)
+	known := ok && o.Err == nil && o.At >= 0
+	old := known && id != "" && ledger.TopicOf(o.Metadata) != "" && ledger.TopicOf(o.Metadata) != id
+	t.mu.Lock()
+	if t.anew[tp] = old || !known && t.renewed[tp.topic]; old {
+		t.env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic", tp.topic, "partition", tp.partition, "committed", o.At)
+	}
+	t.mu.Unlock()
+	if !known || old {
+		return ledger.New(id), nil
+	}
+	return ledger.Restore(id, o.At, o.Metadata)
 }
 
 // owns says whether a partition's life at this member goes on.
@@ -308,7 +383,7 @@ func (t *task) leave() {
 	}
 	t.mu.Unlock()
 	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})
-	if !fenced && !t.s.member.brokerAssigns {
+	if !fenced && !t.s.member.brokerAssigns && t.ctx.Err() != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		leaving := kadm.LeaveGroup(t.s.group).InstanceIDs(t.instance()).Reason("the task ends")

@@ -30,6 +30,7 @@ const (
 	Ingestion           = "ingestion"
 	DeadLetters         = "dead_letters"
 	PassedOver          = "passed_over"
+	SourceChanges       = "source_changes"
 	LagGrowth           = "lag"
 	Topics              = "topics"
 	Tables              = "tables"
@@ -104,6 +105,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		add(DeadLetters, name, judgeLetters(s.Sink, name, v.Trends.Letters[name]))
 		if f, any := judgePassedOver(s.Sink, name); any {
 			add(PassedOver, name, f)
+		}
+		for _, n := range s.Sink.Notices {
+			add(SourceChanges, noticeSubject(name, n), judgeNotice(n))
 		}
 		add(Delivery, name, judgeSinkDelivery(s.Sink))
 	}

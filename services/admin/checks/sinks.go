@@ -44,10 +44,14 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 
 // judgeLetters looks at records that were set aside.
 func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
-	if s.RowsDeadLettered == 0 {
-		return fine("no record was set aside since the tasks started")
+	open, since := s.GetOpenDeadLetters(), ""
+	if s.OpenDeadLetters == nil { // nobody could count them
+		open, since = s.RowsDeadLettered, " since its tasks started"
 	}
-	summary := plural(int(s.RowsDeadLettered), "row of "+name+" is a dead letter", "rows of "+name+" are dead letters")
+	if open == 0 {
+		return fine("no record of " + name + " waits as a dead letter" + since)
+	}
+	summary := plural(int(open), "row of "+name+" is a dead letter", "rows of "+name+" are dead letters") + since
 	if !last.At.IsZero() {
 		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
 	}
@@ -69,4 +73,19 @@ func judgeSinkDelivery(s *sinkv1.Sink) finding {
 		return finding{notice, s.Guarantee, "queued ingestion with delivery.guarantee=exactly_once has each row once"}
 	}
 	return fine(s.Guarantee)
+}
+
+// noticeSubject tells the notices of a sink apart.
+func noticeSubject(sink string, n *sinkv1.SinkNotice) string {
+	return strings.TrimSpace(strings.Join([]string{sink, n.Topic, n.Column}, " "))
+}
+
+// judgeNotice weighs what a sink cannot mend by itself. A table that is being changed passes by itself.
+func judgeNotice(n *sinkv1.SinkNotice) finding {
+	state := warning
+	switch n.Kind {
+	case sinkv1.SinkNotice_KIND_TABLE_CHANGING, sinkv1.SinkNotice_KIND_TRUNCATED:
+		state = notice
+	}
+	return finding{state, n.Summary, n.Remedy}
 }

@@ -92,6 +92,73 @@ func (DeadLetterClass) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{0}
 }
 
+type SinkNotice_Kind int32
+
+const (
+	SinkNotice_KIND_UNSPECIFIED SinkNotice_Kind = 0
+	// The topic was deleted while the sink read it, and is not there. Other topics go on.
+	SinkNotice_KIND_TOPIC_DELETED SinkNotice_Kind = 1
+	// Records were removed from the topic before the sink had read them; with records.missing=topic it stands still and others go on.
+	SinkNotice_KIND_RECORDS_MISSING SinkNotice_Kind = 2
+	// A column that had values, or that a mapping takes from a field, gets none any more: the field was renamed or dropped upstream.
+	SinkNotice_KIND_COLUMN_WITHOUT_FIELD SinkNotice_Kind = 3
+	// The source truncated the table, and rows that it no longer has are in the target.
+	SinkNotice_KIND_TRUNCATED SinkNotice_Kind = 4
+	// The source was read anew by a snapshot: rows deleted before it, whose deletes never came, are still in the target.
+	SinkNotice_KIND_SNAPSHOT_REPEATED SinkNotice_Kind = 5
+	// The table is being changed for a new schema of the records; rows of its partitions wait.
+	SinkNotice_KIND_TABLE_CHANGING SinkNotice_Kind = 6
+)
+
+// Enum value maps for SinkNotice_Kind.
+var (
+	SinkNotice_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_TOPIC_DELETED",
+		2: "KIND_RECORDS_MISSING",
+		3: "KIND_COLUMN_WITHOUT_FIELD",
+		4: "KIND_TRUNCATED",
+		5: "KIND_SNAPSHOT_REPEATED",
+		6: "KIND_TABLE_CHANGING",
+	}
+	SinkNotice_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":          0,
+		"KIND_TOPIC_DELETED":        1,
+		"KIND_RECORDS_MISSING":      2,
+		"KIND_COLUMN_WITHOUT_FIELD": 3,
+		"KIND_TRUNCATED":            4,
+		"KIND_SNAPSHOT_REPEATED":    5,
+		"KIND_TABLE_CHANGING":       6,
+	}
+)
+
+func (x SinkNotice_Kind) Enum() *SinkNotice_Kind {
+	p := new(SinkNotice_Kind)
+	*p = x
+	return p
+}
+
+func (x SinkNotice_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SinkNotice_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_sink_v1_sink_proto_enumTypes[1].Descriptor()
+}
+
+func (SinkNotice_Kind) Type() protoreflect.EnumType {
+	return &file_calypso_sink_v1_sink_proto_enumTypes[1]
+}
+
+func (x SinkNotice_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SinkNotice_Kind.Descriptor instead.
+func (SinkNotice_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13, 0}
+}
+
 // DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1016,9 +1083,16 @@ type Sink struct {
 	// Rows that were refused and are in no dead letter topic, since errors.tolerance passes them over.
 	RowsPassedOver int64 `protobuf:"varint,17,opt,name=rows_passed_over,json=rowsPassedOver,proto3" json:"rows_passed_over,omitempty"`
 	// Sampled traces whose rows came into the table last, newest first, 32 at most.
-	RecentTraces  []*DeliveredTrace `protobuf:"bytes,18,rep,name=recent_traces,json=recentTraces,proto3" json:"recent_traces,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RecentTraces []*DeliveredTrace `protobuf:"bytes,18,rep,name=recent_traces,json=recentTraces,proto3" json:"recent_traces,omitempty"`
+	// What the sink saw that somebody should know or decide, each until it has passed or was acknowledged.
+	Notices []*SinkNotice `protobuf:"bytes,19,rep,name=notices,proto3" json:"notices,omitempty"`
+	// Dead letters that are neither replayed nor discarded; unset if there is no dead letter topic or it was not counted yet.
+	OpenDeadLetters *int64 `protobuf:"varint,20,opt,name=open_dead_letters,json=openDeadLetters,proto3,oneof" json:"open_dead_letters,omitempty"`
+	// Bytes of records, rows and batches that all sinks of the worker hold (on admin: of all its workers), and how many they may.
+	ProcessBufferedBytes    int64 `protobuf:"varint,21,opt,name=process_buffered_bytes,json=processBufferedBytes,proto3" json:"process_buffered_bytes,omitempty"`
+	ProcessBufferLimitBytes int64 `protobuf:"varint,22,opt,name=process_buffer_limit_bytes,json=processBufferLimitBytes,proto3" json:"process_buffer_limit_bytes,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *Sink) Reset() {
@@ -1177,6 +1251,129 @@ func (x *Sink) GetRecentTraces() []*DeliveredTrace {
 	return nil
 }
 
+func (x *Sink) GetNotices() []*SinkNotice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *Sink) GetOpenDeadLetters() int64 {
+	if x != nil && x.OpenDeadLetters != nil {
+		return *x.OpenDeadLetters
+	}
+	return 0
+}
+
+func (x *Sink) GetProcessBufferedBytes() int64 {
+	if x != nil {
+		return x.ProcessBufferedBytes
+	}
+	return 0
+}
+
+func (x *Sink) GetProcessBufferLimitBytes() int64 {
+	if x != nil {
+		return x.ProcessBufferLimitBytes
+	}
+	return 0
+}
+
+// SinkNotice is something about a topic or table that the sink cannot mend by itself.
+type SinkNotice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  SinkNotice_Kind        `protobuf:"varint,1,opt,name=kind,proto3,enum=calypso.sink.v1.SinkNotice_Kind" json:"kind,omitempty"`
+	Topic string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// database.table that rows of the topic go to; empty if it is not known.
+	Table string `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
+	// The column, for KIND_COLUMN_WITHOUT_FIELD.
+	Column        string                 `protobuf:"bytes,4,opt,name=column,proto3" json:"column,omitempty"`
+	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	Remedy        string                 `protobuf:"bytes,6,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SinkNotice) Reset() {
+	*x = SinkNotice{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SinkNotice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SinkNotice) ProtoMessage() {}
+
+func (x *SinkNotice) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SinkNotice.ProtoReflect.Descriptor instead.
+func (*SinkNotice) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SinkNotice) GetKind() SinkNotice_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return SinkNotice_KIND_UNSPECIFIED
+}
+
+func (x *SinkNotice) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *SinkNotice) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *SinkNotice) GetColumn() string {
+	if x != nil {
+		return x.Column
+	}
+	return ""
+}
+
+func (x *SinkNotice) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *SinkNotice) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
+func (x *SinkNotice) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // DeliveredTrace is a trace that led to a row in the table.
 type DeliveredTrace struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1195,7 +1392,7 @@ type DeliveredTrace struct {
 
 func (x *DeliveredTrace) Reset() {
 	*x = DeliveredTrace{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1404,7 @@ func (x *DeliveredTrace) String() string {
 func (*DeliveredTrace) ProtoMessage() {}
 
 func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1417,7 @@ func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredTrace.ProtoReflect.Descriptor instead.
 func (*DeliveredTrace) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeliveredTrace) GetTraceId() string {
@@ -1289,7 +1486,7 @@ type PartitionProgress struct {
 
 func (x *PartitionProgress) Reset() {
 	*x = PartitionProgress{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1498,7 @@ func (x *PartitionProgress) String() string {
 func (*PartitionProgress) ProtoMessage() {}
 
 func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1511,7 @@ func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionProgress.ProtoReflect.Descriptor instead.
 func (*PartitionProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PartitionProgress) GetTopic() string {
@@ -1396,7 +1593,7 @@ type GetSinkRequest struct {
 
 func (x *GetSinkRequest) Reset() {
 	*x = GetSinkRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1605,7 @@ func (x *GetSinkRequest) String() string {
 func (*GetSinkRequest) ProtoMessage() {}
 
 func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1618,7 @@ func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkRequest.ProtoReflect.Descriptor instead.
 func (*GetSinkRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetSinkRequest) GetConnector() string {
@@ -1440,7 +1637,7 @@ type GetSinkResponse struct {
 
 func (x *GetSinkResponse) Reset() {
 	*x = GetSinkResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1649,7 @@ func (x *GetSinkResponse) String() string {
 func (*GetSinkResponse) ProtoMessage() {}
 
 func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1662,7 @@ func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkResponse.ProtoReflect.Descriptor instead.
 func (*GetSinkResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetSinkResponse) GetSink() *Sink {
@@ -1483,7 +1680,7 @@ type ListSinksRequest struct {
 
 func (x *ListSinksRequest) Reset() {
 	*x = ListSinksRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1692,7 @@ func (x *ListSinksRequest) String() string {
 func (*ListSinksRequest) ProtoMessage() {}
 
 func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1705,7 @@ func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksRequest.ProtoReflect.Descriptor instead.
 func (*ListSinksRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
 }
 
 type ListSinksResponse struct {
@@ -1520,7 +1717,7 @@ type ListSinksResponse struct {
 
 func (x *ListSinksResponse) Reset() {
 	*x = ListSinksResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1532,7 +1729,7 @@ func (x *ListSinksResponse) String() string {
 func (*ListSinksResponse) ProtoMessage() {}
 
 func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1545,7 +1742,7 @@ func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksResponse.ProtoReflect.Descriptor instead.
 func (*ListSinksResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListSinksResponse) GetSinks() []*Sink {
@@ -1631,7 +1828,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
 	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
-	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\x90\a\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\x81\t\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -1656,7 +1853,29 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x1bcommit_to_queryable_latency\x18\x0f \x01(\v2\x1b.calypso.latency.v1.LatencyR\x18commitToQueryableLatency\x12\\\n" +
 	"\x1cproduce_to_queryable_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x19produceToQueryableLatency\x12(\n" +
 	"\x10rows_passed_over\x18\x11 \x01(\x03R\x0erowsPassedOver\x12D\n" +
-	"\rrecent_traces\x18\x12 \x03(\v2\x1f.calypso.sink.v1.DeliveredTraceR\frecentTraces\"\xf7\x01\n" +
+	"\rrecent_traces\x18\x12 \x03(\v2\x1f.calypso.sink.v1.DeliveredTraceR\frecentTraces\x125\n" +
+	"\anotices\x18\x13 \x03(\v2\x1b.calypso.sink.v1.SinkNoticeR\anotices\x12/\n" +
+	"\x11open_dead_letters\x18\x14 \x01(\x03H\x00R\x0fopenDeadLetters\x88\x01\x01\x124\n" +
+	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
+	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytesB\x14\n" +
+	"\x12_open_dead_letters\"\xa1\x03\n" +
+	"\n" +
+	"SinkNotice\x124\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
+	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x14\n" +
+	"\x05table\x18\x03 \x01(\tR\x05table\x12\x16\n" +
+	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
+	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
+	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xb6\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
+	"\x14KIND_RECORDS_MISSING\x10\x02\x12\x1d\n" +
+	"\x19KIND_COLUMN_WITHOUT_FIELD\x10\x03\x12\x12\n" +
+	"\x0eKIND_TRUNCATED\x10\x04\x12\x1a\n" +
+	"\x16KIND_SNAPSHOT_REPEATED\x10\x05\x12\x17\n" +
+	"\x13KIND_TABLE_CHANGING\x10\x06\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +
@@ -1711,74 +1930,79 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 	return file_calypso_sink_v1_sink_proto_rawDescData
 }
 
-var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(DeadLetterClass)(0),               // 0: calypso.sink.v1.DeadLetterClass
-	(*DeadLetter)(nil),                 // 1: calypso.sink.v1.DeadLetter
-	(*DecodedRecord)(nil),              // 2: calypso.sink.v1.DecodedRecord
-	(*Header)(nil),                     // 3: calypso.sink.v1.Header
-	(*DeadLetterFilter)(nil),           // 4: calypso.sink.v1.DeadLetterFilter
-	(*ListDeadLettersRequest)(nil),     // 5: calypso.sink.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 6: calypso.sink.v1.ListDeadLettersResponse
-	(*DeadLetterCount)(nil),            // 7: calypso.sink.v1.DeadLetterCount
-	(*ReplayDeadLettersRequest)(nil),   // 8: calypso.sink.v1.ReplayDeadLettersRequest
-	(*DeadLetterEdit)(nil),             // 9: calypso.sink.v1.DeadLetterEdit
-	(*ReplayDeadLettersResponse)(nil),  // 10: calypso.sink.v1.ReplayDeadLettersResponse
-	(*DiscardDeadLettersRequest)(nil),  // 11: calypso.sink.v1.DiscardDeadLettersRequest
-	(*DiscardDeadLettersResponse)(nil), // 12: calypso.sink.v1.DiscardDeadLettersResponse
-	(*Sink)(nil),                       // 13: calypso.sink.v1.Sink
-	(*DeliveredTrace)(nil),             // 14: calypso.sink.v1.DeliveredTrace
-	(*PartitionProgress)(nil),          // 15: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),             // 16: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),            // 17: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),           // 18: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),          // 19: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil),      // 20: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 21: google.protobuf.Duration
-	(*v1.Latency)(nil),                 // 22: calypso.latency.v1.Latency
+	(SinkNotice_Kind)(0),               // 1: calypso.sink.v1.SinkNotice.Kind
+	(*DeadLetter)(nil),                 // 2: calypso.sink.v1.DeadLetter
+	(*DecodedRecord)(nil),              // 3: calypso.sink.v1.DecodedRecord
+	(*Header)(nil),                     // 4: calypso.sink.v1.Header
+	(*DeadLetterFilter)(nil),           // 5: calypso.sink.v1.DeadLetterFilter
+	(*ListDeadLettersRequest)(nil),     // 6: calypso.sink.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 7: calypso.sink.v1.ListDeadLettersResponse
+	(*DeadLetterCount)(nil),            // 8: calypso.sink.v1.DeadLetterCount
+	(*ReplayDeadLettersRequest)(nil),   // 9: calypso.sink.v1.ReplayDeadLettersRequest
+	(*DeadLetterEdit)(nil),             // 10: calypso.sink.v1.DeadLetterEdit
+	(*ReplayDeadLettersResponse)(nil),  // 11: calypso.sink.v1.ReplayDeadLettersResponse
+	(*DiscardDeadLettersRequest)(nil),  // 12: calypso.sink.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 13: calypso.sink.v1.DiscardDeadLettersResponse
+	(*Sink)(nil),                       // 14: calypso.sink.v1.Sink
+	(*SinkNotice)(nil),                 // 15: calypso.sink.v1.SinkNotice
+	(*DeliveredTrace)(nil),             // 16: calypso.sink.v1.DeliveredTrace
+	(*PartitionProgress)(nil),          // 17: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 18: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 19: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 20: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 21: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 24: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
-	3,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
-	20, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	4,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
+	22, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.sink.v1.DeadLetter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	2,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
-	20, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
+	3,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
+	22, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: calypso.sink.v1.DeadLetterFilter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	4,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	1,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
-	7,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
+	5,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	2,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
+	8,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
 	0,  // 9: calypso.sink.v1.DeadLetterCount.class:type_name -> calypso.sink.v1.DeadLetterClass
-	4,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	9,  // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
-	1,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
-	4,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	15, // 14: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	20, // 15: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	21, // 16: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	22, // 17: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	22, // 18: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	14, // 19: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
-	20, // 20: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
-	20, // 21: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
-	20, // 22: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
-	13, // 23: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	13, // 24: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	16, // 25: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	18, // 26: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	5,  // 27: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	8,  // 28: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	11, // 29: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	17, // 30: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	19, // 31: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	6,  // 32: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	10, // 33: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	12, // 34: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	30, // [30:35] is the sub-list for method output_type
-	25, // [25:30] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	5,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	10, // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
+	2,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
+	5,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	17, // 14: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	22, // 15: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	23, // 16: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	24, // 17: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	24, // 18: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	16, // 19: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
+	15, // 20: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
+	1,  // 21: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
+	22, // 22: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
+	22, // 23: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
+	22, // 24: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
+	22, // 25: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	14, // 26: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	14, // 27: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	18, // 28: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	20, // 29: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	6,  // 30: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	9,  // 31: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	12, // 32: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	19, // 33: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	21, // 34: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	7,  // 35: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	11, // 36: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	13, // 37: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	33, // [33:38] is the sub-list for method output_type
+	28, // [28:33] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -1786,13 +2010,14 @@ func file_calypso_sink_v1_sink_proto_init() {
 	if File_calypso_sink_v1_sink_proto != nil {
 		return
 	}
+	file_calypso_sink_v1_sink_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   19,
+			NumEnums:      2,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,8 @@ const MaxMetadata = 3900
 
 // Ledger holds one partition's cuts. One goroutine owns it.
 type Ledger struct {
+	// topic is the id of the topic whose offsets these are; empty on brokers that give topics none.
+	topic string
 	// committed is the offset below which every row is in the target; -1 until a first offset is known.
 	committed int64
 	// cuts are contiguous from committed on, in order.
@@ -44,15 +46,32 @@ type state struct {
 	done bool
 }
 
-// New starts without knowledge: the first record's offset becomes the beginning.
-func New() *Ledger { return &Ledger{committed: -1} }
+// New starts without knowledge: the first record's offset becomes the beginning. topic is the id of the topic.
+func New(topic string) *Ledger { return &Ledger{topic: topic, committed: -1} }
 
-const version = "calypso1:"
+// Metadata is "calypso1:<lengths of cuts>", or "calypso2:<topic id>:<lengths of cuts>".
+const (
+	version     = "calypso1:"
+	withTopicID = "calypso2:"
+)
+
+// TopicOf is the id of the topic that metadata was committed for; empty if it does not say.
+func TopicOf(metadata string) string {
+	rest, ok := strings.CutPrefix(metadata, withTopicID)
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, ":")
+	return id
+}
 
 // Restore starts from a committed offset and the metadata that was committed with it. Metadata of other origin holds no cuts.
-func Restore(committed int64, metadata string) (*Ledger, error) {
-	l := &Ledger{committed: committed}
+func Restore(topic string, committed int64, metadata string) (*Ledger, error) {
+	l := &Ledger{topic: topic, committed: committed}
 	list, ok := strings.CutPrefix(metadata, version)
+	if rest, identified := strings.CutPrefix(metadata, withTopicID); identified {
+		_, list, ok = strings.Cut(rest, ":")
+	}
 	if !ok || list == "" {
 		return l, nil
 	}
@@ -68,13 +87,17 @@ func Restore(committed int64, metadata string) (*Ledger, error) {
 	return l, nil
 }
 
-// Metadata writes the cuts beyond the committed offset, to be committed with it; empty if there are none.
+// Metadata writes the topic's id and the cuts beyond the committed offset, to be committed with it; empty if there are none.
 func (l *Ledger) Metadata() string {
-	if len(l.cuts) == 0 {
-		return ""
-	}
 	var b strings.Builder
-	b.WriteString(version)
+	switch {
+	case l.topic != "":
+		b.WriteString(withTopicID + l.topic + ":")
+	case len(l.cuts) == 0:
+		return ""
+	default:
+		b.WriteString(version)
+	}
 	for i, c := range l.cuts {
 		if i > 0 {
 			b.WriteByte(',')

@@ -8,7 +8,7 @@ import (
 )
 
 func TestARestartMakesTheSameCuts(t *testing.T) {
-	l := New()
+	l := New("")
 	l.Begin(100)
 	for _, end := range []int64{150, 151, 4000} {
 		if _, err := l.Close(end); err != nil {
@@ -18,7 +18,7 @@ func TestARestartMakesTheSameCuts(t *testing.T) {
 	if !l.Done(Cut{100, 150}) {
 		t.Fatal("the first cut is done and nothing holds it back")
 	}
-	r, err := Restore(l.Committed(), l.Metadata())
+	r, err := Restore("", l.Committed(), l.Metadata())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestARestartMakesTheSameCuts(t *testing.T) {
 }
 
 func TestTheCommittedOffsetWaitsForTheOldestCut(t *testing.T) {
-	l := New()
+	l := New("")
 	l.Begin(0)
 	a, _ := l.Close(10)
 	b, _ := l.Close(20)
@@ -58,12 +58,12 @@ func TestTheCommittedOffsetWaitsForTheOldestCut(t *testing.T) {
 
 func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
 	for _, metadata := range []string{"", "NO_METADATA", "kafka-ui"} {
-		l, err := Restore(7, metadata)
+		l, err := Restore("", 7, metadata)
 		if err != nil || l.First() != 7 {
 			t.Fatalf("%q: first %d, %v", metadata, l.First(), err)
 		}
 	}
-	if _, err := Restore(7, "calypso1:zz,-1"); err == nil {
+	if _, err := Restore("", 7, "calypso1:zz,-1"); err == nil {
 		t.Fatal("unreadable cuts were forgotten without a word")
 	}
 }
@@ -72,7 +72,7 @@ func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
 // change once recorded, and the committed offset never passes an undone cut.
 func TestCutsNeverChangeOverCrashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := New()
+		l := New("")
 		l.Begin(0)
 		recordedAt, recordedMeta := int64(-1), ""
 		cutOf := map[int64]Cut{} // first offset -> recorded cut
@@ -121,7 +121,7 @@ func TestCutsNeverChangeOverCrashes(t *testing.T) {
 				if recordedAt < 0 {
 					continue
 				}
-				r, err := Restore(recordedAt, recordedMeta)
+				r, err := Restore("", recordedAt, recordedMeta)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -140,11 +140,11 @@ func FuzzRestore(f *testing.F) {
 	f.Add(int64(0), "calypso1:a,b")
 	f.Add(rand.Int64(), "calypso1:,")
 	f.Fuzz(func(t *testing.T, committed int64, metadata string) {
-		l, err := Restore(committed, metadata)
+		l, err := Restore("", committed, metadata)
 		if err != nil {
 			return
 		}
-		again, err := Restore(l.Committed(), l.Metadata())
+		again, err := Restore("", l.Committed(), l.Metadata())
 		if err != nil || again.Metadata() != l.Metadata() {
 			t.Fatalf("%q became %q: %v", metadata, l.Metadata(), err)
 		}

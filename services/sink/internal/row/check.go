@@ -18,17 +18,8 @@ func refusal(t kusto.ColumnType, v []byte) string {
 	if isNull(v) {
 		return ""
 	}
-	switch t {
-	case kusto.String:
-		if len(v) > maxString {
-			return "Kusto would cut the string off at 1 MiB"
-		}
-		return ""
-	case kusto.Dynamic:
-		if len(v) > maxString {
-			return "Kusto would store null for a dynamic value over 1 MiB"
-		}
-		return ""
+	if t == kusto.String || t == kusto.Dynamic {
+		return refusalOf(t, v, false)
 	}
 	text, quoted := v, false
 	switch v[0] {
@@ -47,7 +38,20 @@ func refusal(t kusto.ColumnType, v []byte) string {
 	case '{', '[':
 		return "an object or array fits only a dynamic or string column"
 	}
+	return refusalOf(t, text, quoted)
+}
+
+// refusalOf is refusal for a value's text, without its quotes if it was quoted.
+func refusalOf(t kusto.ColumnType, text []byte, quoted bool) string {
 	switch t {
+	case kusto.String:
+		if len(text) > maxString {
+			return "Kusto would cut the string off at 1 MiB"
+		}
+	case kusto.Dynamic:
+		if len(text) > maxString {
+			return "Kusto would store null for a dynamic value over 1 MiB"
+		}
 	case kusto.Int:
 		if !integer(text, 10, "2147483647") {
 			return "it is no whole number within 32 bits"

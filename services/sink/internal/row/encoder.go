@@ -48,6 +48,10 @@ type Config struct {
 	Extra []Extra
 	// CSV writes rows as csv, in the order of the target's columns, instead of JSON.
 	CSV bool
+	// Format is the format of values passed as they are, which are checked by it; empty checks nothing.
+	Format string
+	// Truncates makes a row of a truncate, which has nothing but the added members.
+	Truncates bool
 	// Files says of values passed as they are that each is a file: nothing is put behind it.
 	Files bool
 	// Transform, if set, changes each record before anything else: its value is JSON with a schema then. Nil without an error
@@ -98,8 +102,10 @@ const (
 	Tombstone
 	// DroppedDelete is a delete left out on request.
 	DroppedDelete
-	// NoRow is an event without a row: a truncate, a logical message.
+	// NoRow is an event without a row: a logical message.
 	NoRow
+	// Truncate is the truncation of the source's table, of which no row is made.
+	Truncate
 )
 
 // Encoder makes rows of one topic for one table. One goroutine uses it.
@@ -114,13 +120,15 @@ type Encoder struct {
 	whole    bool
 	envelope Envelope
 	csv      csvWriter
+	texts    texts
+	fields   fields
 	// Nulls counts rows passed although Kusto will store a null or cut a value.
 	Nulls int64
 }
 
 // NewEncoder makes an encoder.
 func NewEncoder(cfg Config, target Target) *Encoder {
-	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}, csv: csvWriter{order: target.order()}}
+	e := &Encoder{cfg: cfg, target: target, splitter: Splitter{Mode: cfg.Schemas}, plans: map[*Schema]*plan{}, csv: csvWriter{order: target.order()}, texts: texts{format: cfg.Format, target: target}}
 	for _, x := range cfg.Extra {
 		e.whole = e.whole || x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction || x.From == ChangeTime
 	}
@@ -129,7 +137,7 @@ func NewEncoder(cfg Config, target Target) *Encoder {
 
 // Retarget has the next rows checked against another state of the table.
 func (e *Encoder) Retarget(t Target) {
-	e.target = t
+	e.target, e.texts = t, texts{format: e.cfg.Format, target: t}
 	e.csv = csvWriter{order: t.order()}
 	clear(e.plans)
 }
@@ -173,6 +181,12 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		return dst, Tombstone, nil
 	}
 	if e.cfg.Converter == Text {
+		if err := e.texts.check(r.Value); err != nil {
+			if !e.cfg.AllowNull {
+				return dst, NoRow, err
+			}
+			e.Nulls++
+		}
 		if dst = append(dst, r.Value...); !e.cfg.Files {
 			dst = append(dst, '\n')
 		}
@@ -185,16 +199,19 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 	if isNull(payload) {
 		return dst, Tombstone, nil
 	}
-	object, deleted := payload, false
+	object, deleted, isEnvelope := payload, false, false
 	if e.cfg.Unwrap && (schema == nil || schema.Envelope) {
-		isEnvelope, err := e.envelope.parse(payload, schema != nil && !e.whole)
-		if err != nil {
+		if isEnvelope, err = e.envelope.parse(payload, schema != nil && !e.whole); err != nil {
 			return dst, NoRow, err
 		}
 		if isEnvelope {
 			switch {
 			case !isNull(e.envelope.After):
 				object = e.envelope.After
+			case isTruncate(e.envelope.Op) && e.cfg.Truncates:
+				object, deleted = []byte("{}"), true
+			case isTruncate(e.envelope.Op):
+				return dst, Truncate, nil
 			case isNull(e.envelope.Before):
 				return dst, NoRow, nil
 			case e.cfg.Deletes == DropDeletes:
@@ -215,7 +232,7 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		if schema != nil && schema.Envelope && !e.cfg.Unwrap {
 			planned = nil // the row is the envelope, whose own members are columns
 		}
-		p = compile(planned, e.target)
+		p = compile(planned, e.target, e.cfg.Extra)
 		e.plans[schema] = p
 	}
 	start := len(dst)
@@ -227,6 +244,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		} else {
 			return dst[:start], NoRow, err
 		}
+	}
+	if !deleted && err == nil {
+		e.fields.note(p, object, isEnvelope, e.cfg.Extra)
 	}
 	if len(e.cfg.Extra) > 0 {
 		dst = e.appendExtra(dst, r, deleted)

@@ -59,7 +59,7 @@ func TestAnEnvelopeBecomesItsRowWithAndWithoutSchema(t *testing.T) {
 func TestDeletesAndTombstonesAreCountedAndTakenAsConfigured(t *testing.T) {
 	deletion := envelope(`{"orderid":1}`, "null", "d")
 	drop := NewEncoder(Config{Unwrap: true}, Target{})
-	for value, want := range map[string]Kind{deletion: DroppedDelete, "null": Tombstone, envelope("null", "null", "t"): NoRow} {
+	for value, want := range map[string]Kind{deletion: DroppedDelete, "null": Tombstone, envelope("null", "null", "t"): Truncate} {
 		if _, kind := encode(t, drop, []byte(value)); kind != want {
 			t.Errorf("%s: %v, want %v", value, kind, want)
 		}

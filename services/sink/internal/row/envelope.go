@@ -171,7 +171,7 @@ func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 			return false, errNotJSON
 		}
 		if key == nil {
-			return e.Op != nil && e.Source != nil && (e.After != nil || e.Before != nil), nil
+			return e.Op != nil && e.Source != nil && (e.After != nil || e.Before != nil || isTruncate(e.Op)), nil
 		}
 		v := payload[value:next]
 		switch string(key) {
@@ -198,5 +198,7 @@ func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 		i = next
 	}
 }
+
+func isTruncate(op []byte) bool { return string(op) == `"t"` }
 
 var errNotJSON = fmt.Errorf("the value is not JSON")

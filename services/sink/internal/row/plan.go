@@ -3,6 +3,7 @@ package row
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
@@ -33,6 +34,13 @@ func (e *Refused) Error() string {
 type plan struct {
 	fields []planned
 	byName map[string]int
+	// fromSchema says that the fields are those of a schema, so that what it lacks no row of it has.
+	fromSchema bool
+	// unfilled are columns whose field the schema lacks; wanted is how many fields columns take.
+	unfilled []string
+	wanted   int
+	// found is how many of them the last row had.
+	found int
 }
 
 // planned is what a field's values are checked for or turned into. A field that no column takes has none.
@@ -44,7 +52,8 @@ type planned struct {
 	convert conversion
 }
 
-func compile(s *Schema, t Target) *plan {
+// compile makes the plan of rows of a schema, nil where they carry none. added are members that do not come from the record.
+func compile(s *Schema, t Target, added []Extra) *plan {
 	columns := map[string]kusto.Column{} // field -> column that takes it as it is
 	var order []string
 	take := func(field string, c kusto.Column) {
@@ -70,7 +79,7 @@ func compile(s *Schema, t Target) *plan {
 			take(c.Name, c)
 		}
 	}
-	p := &plan{byName: map[string]int{}}
+	p := &plan{byName: map[string]int{}, fromSchema: s != nil}
 	add := func(f Field) {
 		e := planned{name: []byte(f.Name)}
 		if c, ok := columns[f.Name]; ok {
@@ -86,8 +95,15 @@ func compile(s *Schema, t Target) *plan {
 		}
 	}
 	for _, field := range order {
+		own := !slices.ContainsFunc(added, func(x Extra) bool { return x.Name == field })
+		if own {
+			p.wanted++
+		}
 		if _, known := p.byName[field]; !known {
 			add(Field{Name: field})
+			if own {
+				p.unfilled = append(p.unfilled, columns[field].Name)
+			}
 		}
 	}
 	return p
@@ -100,6 +116,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 	}
 	start, copied := len(dst), 0
 	expect := 0
+	p.found = 0
 	for i := 1; ; {
 		key, value, next := member(object, i)
 		if next < 0 {
@@ -120,6 +137,7 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 		if f == nil || !f.checked {
 			continue
 		}
+		p.found++
 		v := object[value:next]
 		reason := ""
 		if f.convert != nil && !isNull(v) {
@@ -133,4 +151,24 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 			return dst[:start], &Refused{Column: f.column, Reason: reason, TooLarge: len(v) > maxString && (f.kind == kusto.String || f.kind == kusto.Dynamic)}
 		}
 	}
+}
+
+// missing are the columns whose field an object lacks.
+func (p *plan) missing(object []byte, added []Extra) []string {
+	has := map[string]bool{}
+	for i := 1; ; {
+		key, _, next := member(object, i)
+		if next < 0 || key == nil {
+			break
+		}
+		has[string(key)] = true
+		i = next
+	}
+	var columns []string
+	for _, f := range p.fields {
+		if f.checked && !has[string(f.name)] && !slices.ContainsFunc(added, func(x Extra) bool { return x.Name == string(f.name) }) {
+			columns = append(columns, f.column)
+		}
+	}
+	return columns
 }

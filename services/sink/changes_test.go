@@ -1,0 +1,126 @@
+package sink
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// changed is an event without a schema.
+func changed(before, after, op string, lsn int) []byte {
+	return fmt.Appendf(nil, `{"before":%s,"after":%s,"source":{"lsn":%d,"txId":7,"ts_us":%d},"op":"%s"}`, before, after, lsn, 1700000000000000+lsn, op)
+}
+
+func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
+	s := newStage(t, 2, map[string]string{"auto.create": "true", "table.form": "changes", "current.state": "true"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	key := func(id int) []byte { return fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id) }
+	row := func(id, lsn int) *kgo.Record {
+		value := strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d,"name":"n%d","price":null,"day":null}`, id, lsn), "c", lsn)), "1700000000000000", fmt.Sprint(1700000000000000+lsn), 1)
+		return &kgo.Record{Partition: int32(id % 2), Key: key(id), Value: []byte(value)}
+	}
+	truncate := func(lsn int) *kgo.Record {
+		return &kgo.Record{Value: []byte(strings.Replace(string(change("", "null", "null", "t", lsn)), "1700000000000000", fmt.Sprint(1700000000000000+lsn), 1))}
+	}
+	s.send(truncate(5)) // the topic's first record
+	for id := range 10 {
+		s.send(row(id, 10+id))
+	}
+	s.start()
+	s.answers(s.table+"_current() | count", "10")
+	s.send(truncate(30), row(3, 31), row(4, 32))
+	s.answers(s.table+"_current() | order by id asc | project id, name", "3 n31; 4 n32")
+	s.answers(s.table+" | where _op == 't' | order by _lsn asc | project _lsn, _deleted", "5 true; 30 true")
+}
+
+func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrTheMappingFollows(t *testing.T) {
+	const after = `{"orderid":%d,"custid":1,"amount":5,"%s":"Austin","purchase_time":"2026-01-02 03:04:05"}`
+	for name, c := range map[string]struct {
+		mapped bool
+		value  func(id int, field string) []byte
+	}{
+		"a mapping, JSON without a schema":       {true, func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
+		"columns by name, JSON without a schema": {false, func(id int, field string) []byte { return changed("null", fmt.Sprintf(after, id, field), "c", id) }},
+		"a mapping, JSON with a schema": {true, func(id int, field string) []byte {
+			return fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"field":"orderid","type":"int32"},{"field":"custid","type":"int32"},{"field":"amount","type":"int32"},{"field":"%s","type":"string"},{"field":"purchase_time","type":"string"}]},"payload":`+after+`}`, field, id, field)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, nil)
+			if !c.mapped {
+				s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], ", 'mapping':'M'", "", 1)
+			}
+			s.send(&kgo.Record{Value: c.value(1, "city")})
+			r := s.start()
+			s.holds(2)
+			s.send(&kgo.Record{Value: c.value(2, "town")})
+			s.holds(3)
+			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+			if n := r.task.board.notices.all(); len(n) != 1 || n[0].Column != "city" || !strings.Contains(n[0].Remedy, s.topic+":city") {
+				t.Errorf("the notices are %v", n)
+			}
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			s.config["acknowledged.columns"] = s.topic + ":city"
+			s.started = 0
+			r = s.start()
+			s.send(&kgo.Record{Value: c.value(3, "town")})
+			s.holds(4)
+			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
+			if !c.mapped {
+				return
+			}
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			delete(s.config, "acknowledged.columns")
+			s.started = 0
+			r = s.start()
+			s.send(&kgo.Record{Value: c.value(4, "town")})
+			s.holds(5)
+			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+			s.manage(".create-or-alter table " + s.table + ` ingestion json mapping 'M' '[{"column":"orderid","Properties":{"path":"$.orderid"}},{"column":"city","Properties":{"path":"$.town"}}]'`)
+			for id := 5; ; id++ { // the mapping is looked at again as rows come
+				s.send(&kgo.Record{Value: c.value(id, "town")})
+				s.holds(id + 1)
+				if r.task.board.noticed() == 0 {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing.T) {
+	for format, values := range map[string][]string{
+		"csv":  {"1,5", "2,five", "3,7"},
+		"json": {`{"orderid":"1","amount":5}`, `{"orderid":"2","amount":"five"}`, `{"orderid":"3","amount":7}`},
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			s := newPassage(t, "org.apache.kafka.connect.storage.StringConverter", format, "(orderid: string, amount: int)")
+			s.config["behavior.on.error"] = "LOG"
+			s.config["errors.deadletterqueue.topic.name"], s.config["errors.deadletterqueue.topic.replication.factor"] = s.topic+"-dead", "1"
+			for _, v := range values {
+				s.send(&kgo.Record{Value: []byte(v)})
+			}
+			r := s.start()
+			s.answers(s.table+" | order by orderid asc", "1 5; 3 7")
+			if letter := s.letters(s.topic+"-dead", 1)[0]; header(letter, headerColumn) != "amount" || string(letter.Value) != values[1] {
+				t.Errorf("the letter is %s, column %q", letter.Value, header(letter, headerColumn))
+			}
+			r.opens(t, 1)
+			if _, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil {
+				t.Fatal(err)
+			}
+			r.opens(t, 0)
+		})
+	}
+}

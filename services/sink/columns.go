@@ -1,0 +1,147 @@
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1")
+
+// unfilled follows which columns of a table get no values from the last rows of its topic's partitions. A column that a mapping takes
+// from a field is meant to have one. One that is merely called as a field would be may always have been there for something else, so
+// it counts only if rows had the field before: this task saw them, or the versions of the source's tables say so.
+type unfilled struct {
+	mu sync.Mutex
+	// last are the columns without a field in each partition's last rows.
+	last map[topicPartition][]string
+	// told are the columns that notices are about.
+	told map[string]bool
+	// filled are columns that rows had a field for. before is what the versions of tables say, read once when it is needed.
+	filled map[string]bool
+	before map[string]bool
+	// looked is when the mapping was last looked at for a notice to end.
+	looked time.Time
+}
+
+// follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
+func (t *task) follow(p *partition, r *kgo.Record) {
+	columns, changed := p.enc.Unfilled()
+	if !changed {
+		return
+	}
+	to := p.target
+	u := &to.unfilled
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.last == nil {
+		u.last, u.told, u.filled = map[topicPartition][]string{}, map[string]bool{}, map[string]bool{}
+	}
+	u.last[p.tp] = columns
+	target := to.rows()
+	if target.Schema == nil {
+		return
+	}
+	for _, c := range target.Schema.Columns {
+		if !slices.Contains(columns, c.Name) {
+			u.filled[c.Name] = true
+		}
+	}
+	missing := map[string]bool{}
+	for _, of := range u.last {
+		for _, c := range of {
+			missing[c] = true
+		}
+	}
+	for c := range u.told {
+		if !missing[c] {
+			delete(u.told, c)
+			t.board.withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+		}
+	}
+	unmapped := p.enc.Unmapped(p.enc.Schema(r))
+	for _, c := range columns {
+		if u.told[c] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
+			continue
+		}
+		if target.Mapping == nil && !u.filled[c] {
+			if u.before == nil {
+				u.before = t.columnsBefore(p.ctx, to.route.Topic)
+			}
+			if !u.before[c] {
+				continue
+			}
+		}
+		u.told[c] = true
+		t.tell(unfilledNotice(to, c, unmapped))
+	}
+}
+
+func unfilledNotice(to *target, column string, unmapped []string) *sinkv1.SinkNotice {
+	table := to.route.Database + "." + to.route.Table
+	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: to.route.Topic, Table: table, Column: column}
+	n.Summary = fmt.Sprintf("column %s of %s gets no values: the rows of topic %s have no field for it, so it was renamed or dropped at the source, and null is stored", column, table, to.route.Topic)
+	if len(unmapped) > 0 {
+		n.Summary += ". Fields that no column takes: " + strings.Join(unmapped, ", ")
+	}
+	n.Remedy = fmt.Sprintf("If it was renamed, have the mapping take the column from the new field, or rename the column (.rename column ['%s'].['%s'] to ['<new name>']); if it was dropped, take it out of the mapping or acknowledge it: acknowledged.columns=%s:%s",
+		to.route.Table, column, to.route.Topic, column)
+	return n
+}
+
+// lookForRemedy looks whether somebody has mended the mapping or the table of a topic about whose columns there are notices.
+func (p *partition) lookForRemedy() {
+	if p.target == nil {
+		return
+	}
+	u := &p.target.unfilled
+	u.mu.Lock()
+	due := len(u.told) > 0 && time.Since(u.looked) > lookAgain
+	if due {
+		u.looked = time.Now()
+	}
+	u.mu.Unlock()
+	if !due {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, lookAgain)
+	defer cancel()
+	if p.target.look(ctx) == nil {
+		p.enc.Retarget(p.target.rows())
+	}
+}
+
+// columnsBefore are the columns that the source's table ever had, by the versions that the source connector keeps. They are not there
+// for topics that another program writes.
+func (t *task) columnsBefore(ctx context.Context, topic string) map[string]bool {
+	names := map[string]bool{}
+	if t.env.AllVersions == nil {
+		return names
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	values, err := t.env.AllVersions(ctx)
+	if err != nil {
+		return names // nothing is known then, which is no fault
+	}
+	for _, value := range values {
+		var v struct {
+			Table   string `json:"table"`
+			Columns []struct {
+				Name string `json:"name"`
+			} `json:"columns"`
+		}
+		if json.Unmarshal(value, &v) != nil || v.Table == "" || !strings.HasSuffix(topic, "."+v.Table) {
+			continue
+		}
+		for _, c := range v.Columns {
+			names[c.Name] = true
+		}
+	}
+	return names
+}

@@ -1,0 +1,46 @@
+package row
+
+import "slices"
+
+// fields follows which columns get values from the rows, to notice when a field was renamed or dropped at the source. It looks at rows
+// of which it is known that they have all their fields: those with a schema, and change events.
+type fields struct {
+	last *plan
+	// found is the number of fields of the last row, by which another set of fields is noticed.
+	found    int
+	unfilled []string
+	wanted   int
+	changed  bool
+}
+
+func (f *fields) note(p *plan, object []byte, isEnvelope bool, added []Extra) {
+	if !p.fromSchema && !isEnvelope || p == f.last && (p.fromSchema || p.found == f.found) {
+		return
+	}
+	unfilled := p.unfilled
+	if !p.fromSchema {
+		unfilled = p.missing(object, added)
+	}
+	f.changed = f.changed || f.last == nil || f.wanted != p.wanted || !slices.Equal(f.unfilled, unfilled)
+	f.last, f.found, f.unfilled, f.wanted = p, p.found, unfilled, p.wanted
+}
+
+// Unfilled returns the columns that the last rows had no field for. changed says that others were so before, as of the last call.
+func (e *Encoder) Unfilled() (columns []string, changed bool) {
+	changed, e.fields.changed = e.fields.changed, false
+	return e.fields.unfilled, changed
+}
+
+// Unmapped returns the fields of a record's schema that no column takes.
+func (e *Encoder) Unmapped(s *Schema) []string {
+	if s == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range compile(s, e.target, e.cfg.Extra).fields {
+		if !f.checked {
+			names = append(names, string(f.name))
+		}
+	}
+	return names
+}

@@ -1,0 +1,181 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// second gives the stage another topic with a table of its own, and returns both.
+func (s *stage) second() (topic, table string) {
+	s.t.Helper()
+	topic, table = s.topic+"-b", s.table+"_b"
+	if made, err := kadm.NewClient(s.kafka).CreateTopic(s.t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
+		s.t.Fatal(err, made.Err)
+	}
+	s.manage(".create table " + table + " (orderid: string, amount: int)")
+	s.config["topics"] = s.topic + "," + topic
+	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"], "]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", topic, table)
+	return topic, table
+}
+
+func (s *stage) deleteTopic(topic string) {
+	s.t.Helper()
+	if deleted, err := kadm.NewClient(s.kafka).DeleteTopics(s.t.Context(), topic); err != nil || deleted.Error() != nil {
+		s.t.Fatal(err, deleted.Error())
+	}
+}
+
+func (s *stage) createTopic(topic string, partitions int32) {
+	s.t.Helper()
+	testenv.Eventually(s.t, time.Minute, "the topic to be made again", func(ctx context.Context) error {
+		made, err := kadm.NewClient(s.kafka).CreateTopic(ctx, partitions, 1, nil, topic)
+		return errors.Join(err, made.Err)
+	})
+	s.kafka.PurgeTopicsFromProducing(topic)
+}
+
+// sendAnew writes to a topic that was made anew, which takes a while to be known everywhere.
+func (s *stage) sendAnew(topic string, from, to int) {
+	s.t.Helper()
+	testenv.Eventually(s.t, time.Minute, "the new topic to take records", func(ctx context.Context) error {
+		for from < to {
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			err := s.kafka.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte(order(from))}).FirstErr()
+			cancel()
+			if err != nil {
+				s.kafka.PurgeTopicsFromProducing(topic)
+				return err
+			}
+			from++
+		}
+		return nil
+	})
+}
+
+// notices waits until the task shows a notice of a kind, or none of it.
+func (r *running) notices(t *testing.T, kind sinkv1.SinkNotice_Kind, topic string, shown bool) {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, "the notice "+kind.String(), func(context.Context) error {
+		r.task.board.mu.Lock()
+		defer r.task.board.mu.Unlock()
+		all := r.task.board.notices.all()
+		if there := slices.ContainsFunc(all, func(n *sinkv1.SinkNotice) bool { return n.Kind == kind && n.Topic == topic }); there != shown {
+			return fmt.Errorf("shown: %v of %v", there, all)
+		}
+		return nil
+	})
+}
+
+func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.T) {
+	s := newStage(t, 2, nil)
+	other, table := s.second()
+	s.produce(1, 100, 2)
+	s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
+	r := s.start()
+	s.holds(100)
+	s.answers(table+" | count", "1")
+	s.deleteTopic(s.topic)
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, true)
+	s.send(&kgo.Record{Topic: other, Value: []byte(order(2))})
+	s.answers(table+" | count", "2")
+	s.createTopic(s.topic, 1)
+	s.sendAnew(s.topic, 100, 150) // the same offsets as before
+	s.holds(150)
+	s.commits(0, 50)
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, false)
+	s.send(&kgo.Record{Topic: other, Value: []byte(order(3))})
+	s.answers(table+" | summarize count() by orderid | summarize n=count(), max(count_)", "3 1")
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestATopicThatIsMadeAnewWhileNobodyReadsItIsReadFromItsBeginning(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.produce(1, 50, 1)
+	r := s.start()
+	s.holds(50)
+	s.commits(0, 49)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	group := "connect-" + s.name
+	committed, err := kadm.NewClient(s.kafka).FetchOffsets(t.Context(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.deleteTopic(s.topic)
+	s.createTopic(s.topic, 1)
+	s.sendAnew(s.topic, 50, 150)
+	// Brokers forget the offsets of a deleted topic some time; this one has not.
+	testenv.Eventually(t, time.Minute, "the old offset to be there", func(ctx context.Context) error {
+		responses, err := kadm.NewClient(s.kafka).CommitOffsets(ctx, group, committed.Offsets())
+		return errors.Join(err, responses.Error())
+	})
+	s.start()
+	s.holds(150)
+	s.commits(0, 100)
+}
+
+func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
+	for _, allowed := range []string{missingTask, missingTopic} {
+		t.Run(allowed, func(t *testing.T) {
+			s := newStage(t, 1, map[string]string{"records.missing": allowed})
+			other, table := s.second()
+			s.produce(1, 50, 1)
+			admin := kadm.NewClient(s.kafka)
+			if _, err := admin.CommitOffsets(t.Context(), "connect-"+s.name, kadm.OffsetsFromRecords(kgo.Record{Topic: s.topic, Offset: 3, LeaderEpoch: -1})); err != nil {
+				t.Fatal(err)
+			}
+			var ends kadm.Offsets
+			ends.AddOffset(s.topic, 0, 30, -1)
+			if deleted, err := admin.DeleteRecords(t.Context(), ends); err != nil || deleted.Error() != nil {
+				t.Skip("these brokers delete no records:", err, deleted.Error())
+			}
+			s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
+			r := s.start()
+			if allowed == missingTask {
+				if err := r.failure(t); !errors.Is(err, kerr.OffsetOutOfRange) || !strings.Contains(err.Error(), s.topic) {
+					t.Error(err)
+				}
+				return
+			}
+			s.answers(table+" | count", "1")
+			r.notices(t, sinkv1.SinkNotice_KIND_RECORDS_MISSING, s.topic, true)
+			s.send(&kgo.Record{Topic: other, Value: []byte(order(2))})
+			s.answers(table+" | count", "2")
+		})
+	}
+}
+
+// opens waits until so many dead letters are counted as open.
+func (r *running) opens(t *testing.T, want int64) {
+	t.Helper()
+	testenv.Eventually(t, time.Minute, "the number of open letters", func(context.Context) error {
+		r.task.board.mu.Lock()
+		defer r.task.board.mu.Unlock()
+		if n := r.task.board.openLetters; n == nil || *n != want {
+			return fmt.Errorf("it is %v, want %d", n, want)
+		}
+		return nil
+	})
+}
+
+// noticed is how many notices there are.
+func (p *progress) noticed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.notices)
+}
