@@ -11,7 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1")
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
 
 // unfilled follows which columns of a table get no values from the last rows of its topic's partitions. A column that a mapping takes
 // from a field is meant to have one. One that is merely called as a field would be may always have been there for something else, so
