@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/egress"
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
@@ -86,8 +87,7 @@ func (s *Server) open(ctx context.Context, guard *disk.Guard) error {
 	if err := s.listen(); err != nil {
 		return err
 	}
-	s.wire(signer)
-	return nil
+	return s.wire(signer)
 }
 
 // other is a listener for the server of the same index in Server.servers.
@@ -139,11 +139,15 @@ func (s *Server) listenOnIPv6(addr string, first net.Listener) net.Listener {
 }
 
 // wire puts the parts together.
-func (s *Server) wire(signer *azstorage.Signer) {
+func (s *Server) wire(signer *azstorage.Signer) error {
 	log := s.config.Log
 	loader := &source.Loader{Store: s.store}
-	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour}}
-	s.ingestor = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
+	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour, Transport: egress.Transport()}}
+	var err error
+	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
+	if err != nil {
+		return err
+	}
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
 		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer}, Journal: &command.Journal{},
@@ -154,13 +158,14 @@ func (s *Server) wire(signer *azstorage.Signer) {
 		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Log: log,
 	}}
 	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
-	handler := route(kusto, storage, web.Handler(pageLanguage{s.commands, runner}))
+	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)
 	for i := range s.servers {
 		s.servers[i] = &http.Server{
 			Handler: handler, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		}
 	}
+	return nil
 }
 
 // route sends requests to the service that their path belongs to.

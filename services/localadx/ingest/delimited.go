@@ -98,7 +98,10 @@ func (s *fieldScanner) scan(b []byte, last bool) (end int, ok bool) {
 				field = s.unescape(field)
 			}
 		}
-		s.fields = append(s.fields, field)
+		// What comes behind the last field that a table may have is nobody's; the records of a source still have one number.
+		if len(s.fields) < maxFields {
+			s.fields = append(s.fields, field)
+		}
 		switch {
 		case i == len(b):
 			return i, last

@@ -4,6 +4,7 @@ package ingest
 const (
 	CodeInvalidFormat    = "BadRequest_FormatNotSupported"
 	CodeInvalidBlob      = "BadRequest_InvalidBlob"
+	CodeFileTooLarge     = "BadRequest_FileTooLarge"
 	CodeEmptyBlob        = "BadRequest_EmptyBlob"
 	CodeNoRecords        = "BadRequest_NoRecordsOrWrongFormat"
 	CodeInvalidMapping   = "BadRequest_InvalidMapping"

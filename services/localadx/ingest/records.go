@@ -38,12 +38,15 @@ func (w *window) more() error {
 		w.buf = append(grown, w.buf[w.at:]...)
 		w.at = 0
 	}
-	for {
+	// Whoever asks for more scans the record from its start, so what is there doubles at least: else a long record that
+	// comes in small pieces would be scanned for each.
+	for got := 0; ; {
 		n, err := w.source.Read(w.buf[len(w.buf):cap(w.buf)])
 		w.buf = w.buf[:len(w.buf)+n]
+		got += n
 		if errors.Is(err, io.EOF) {
 			w.ended = true
-			if n == 0 {
+			if got == 0 {
 				return io.EOF
 			}
 			return nil
@@ -51,7 +54,7 @@ func (w *window) more() error {
 		if err != nil {
 			return readError(err)
 		}
-		if n > 0 {
+		if got > 0 && (got >= kept || len(w.buf) == cap(w.buf)) {
 			return nil
 		}
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	Store  *store.Store
 	Loader *source.Loader
 	Opener *source.Opener
+	// Dir is where it is noted what is being ingested, so that a source that ends the process is found out.
+	Dir string
 	// MaxBatchingTime caps the time of all batching policies; 0 leaves them as they are. Tests and small set-ups need not
 	// wait the 10 seconds that ADX's shortest policy has.
 	MaxBatchingTime time.Duration
@@ -43,7 +45,8 @@ type Config struct {
 // are the store's. Enqueue may be called before, during and after Run.
 type Ingestor struct {
 	*store.Store
-	config Config
+	config   Config
+	suspects *suspects
 
 	// mu guards the fields below.
 	mu       sync.Mutex
@@ -67,13 +70,17 @@ type attempt struct {
 }
 
 // New returns an Ingestor; Run starts it.
-func New(config Config) *Ingestor {
+func New(config Config) (*Ingestor, error) {
 	if config.Workers == 0 {
 		config.Workers = 2
 	}
-	i := &Ingestor{Store: config.Store, config: config, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
+	suspects, err := openSuspects(config.Dir, config.Log)
+	if err != nil {
+		return nil, err
+	}
+	i := &Ingestor{Store: config.Store, config: config, suspects: suspects, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
 	i.idle = sync.NewCond(&i.mu)
-	return i
+	return i, nil
 }
 
 // Enqueue implements azstorage.Queues: a request to ingest is durable when it returns.
@@ -122,9 +129,12 @@ func (i *Ingestor) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the requests left from before: %w", err)
 	}
-	// Nothing ends before the workers start, so what is in left and was accepted meanwhile is still known as accepted.
+	i.runSuspects(ctx, left)
+	// Nothing else ends before the workers start, so what is in left and was accepted meanwhile is still known as accepted.
 	for _, m := range left {
-		i.accept(m.ID, m.Text)
+		if !i.suspects.suspected(m.ID) {
+			i.accept(m.ID, m.Text)
+		}
 	}
 	var workers sync.WaitGroup
 	for range i.config.Workers {
@@ -137,6 +147,33 @@ func (i *Ingestor) Run(ctx context.Context) error {
 	i.mu.Unlock()
 	workers.Wait()
 	return nil
+}
+
+// runSuspects ingests the requests in whose midst the process ended, one by one and with nothing beside, so that it is known
+// which of them ends it again. Those that did too often are set aside.
+func (i *Ingestor) runSuspects(ctx context.Context, left []azstorage.Message) {
+	var ids []string
+	for _, m := range left {
+		ids = append(ids, m.ID)
+	}
+	i.suspects.keepOnly(ids)
+	for _, m := range left {
+		if ctx.Err() != nil || !i.suspects.suspected(m.ID) {
+			continue
+		}
+		i.mu.Lock()
+		i.accepted[m.ID] = true
+		i.mu.Unlock()
+		r, err := ParseRequest(m.ID, m.Text)
+		if reason := i.suspects.verdict(m.ID); err == nil && reason != "" {
+			err = &ingest.Error{Code: ingest.CodeInvalidBlob, Message: reason}
+		}
+		if err != nil {
+			i.settle(ctx, []Request{r}, failure(err))
+			continue
+		}
+		i.try(ctx, attempt{Batch: Batch{Requests: []Request{r}, Reason: "Alone"}})
+	}
 }
 
 // schedule moves requests through the batcher until ctx ends.
@@ -234,7 +271,9 @@ func (i *Ingestor) work(ctx context.Context) {
 
 // try ingests a batch; what fails for a reason that may pass is tried again later.
 func (i *Ingestor) try(ctx context.Context, a attempt) {
+	i.suspects.begin(a.Requests)
 	again, err := i.ingest(ctx, a)
+	i.suspects.end(a.Requests)
 	if err == nil || ctx.Err() != nil {
 		return
 	}

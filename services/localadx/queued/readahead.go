@@ -1,6 +1,11 @@
 package queued
 
-import "io"
+import (
+	"fmt"
+	"io"
+
+	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+)
 
 // Read-ahead keeps this many buffers of this size between the goroutine that decompresses and the one that ingests.
 const (
@@ -41,6 +46,15 @@ func readAhead(source io.ReadCloser) *aheadReader {
 func (a *aheadReader) run(source io.ReadCloser) {
 	defer close(a.done)
 	defer source.Close()
+	defer func() {
+		// A decompressor that a hostile source makes panic must not end the process.
+		if cause := recover(); cause != nil {
+			select {
+			case <-a.stop:
+			case a.full <- piece{nil, &ingest.Error{Code: ingest.CodeInvalidBlob, Message: fmt.Sprintf("The source cannot be decompressed: %v", cause)}}:
+			}
+		}
+	}()
 	for {
 		var buf []byte
 		select {

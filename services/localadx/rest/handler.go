@@ -80,6 +80,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !h.Admits(r) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
+		// What else a stranger sends is not waited for.
+		w.Header().Set("Connection", "close")
 		h.fail(x, &protocolError{status: http.StatusUnauthorized, code: "Unauthorized", message: "this server asks for a bearer token and the request has none or another"})
 		return
 	}

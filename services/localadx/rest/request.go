@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -172,6 +174,9 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		body = decompressor
 	}
 	content, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, &protocolError{status: http.StatusRequestTimeout, code: "RequestTimeout", message: "the client took too long to send the body"}
+	}
 	if err != nil {
 		return nil, badRequest("the body cannot be read: %v", err)
 	}

@@ -37,9 +37,26 @@ func Fill(in *store.Ingestion, p Properties, from ingest.Source, content io.Read
 	if err != nil {
 		return ingest.Counts{}, err
 	}
-	counts, err := plan.Read(content, from, in.Append)
+	counts, err := plan.Read(&bounded{content: content, left: maxSource}, from, in.Append)
 	in.OriginalSize += counts.Bytes
 	return counts, err
+}
+
+// maxSource is the largest source in bytes, uncompressed; ADX's.
+const maxSource = 6 << 30
+
+// bounded ends a source that is larger than one may be, as what a small compressed one becomes.
+type bounded struct {
+	content io.Reader
+	left    int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.content.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, &ingest.Error{Code: ingest.CodeFileTooLarge, Message: fmt.Sprintf("The source is larger than %d GB, uncompressed", int64(maxSource)>>30)}
+	}
+	return n, err
 }
 
 // findMapping returns the mapping that the properties name or hold, nil when they do neither.
@@ -92,11 +109,14 @@ func Classify(err error) error {
 	var missing *store.NotFoundError
 	var invalid *store.InvalidError
 	var policy *store.UpdatePolicyError
+	var panicked *store.PanicError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &policy):
 		return &ingest.Error{Code: ingest.CodeUpdatePolicy, Message: policy.Error()}
+	case errors.As(err, &panicked):
+		return &ingest.Error{Code: ingest.CodeInternal, Message: panicked.Error()}
 	case errors.As(err, &missing) && missing.Kind == "Database":
 		return &ingest.Error{Code: ingest.CodeDatabaseNotFound, Message: missing.Error()}
 	case errors.As(err, &missing):

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/calypso-cdc/calypso/libs/egress"
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 )
@@ -53,7 +55,13 @@ func (o *Opener) download(ctx context.Context, blobURL string) (io.ReadCloser, e
 	}
 	response, err := o.Client.Do(request)
 	if err != nil {
-		return nil, &ingest.Error{Code: ingest.CodeDownload, Message: fmt.Sprintf("The blob cannot be downloaded from %s", request.URL.Host), Transient: true}
+		// The client's error shows the URL, which holds a secret; what is under it does not.
+		var of *url.Error
+		if errors.As(err, &of) {
+			err = of.Err
+		}
+		var refused *egress.Refused
+		return nil, &ingest.Error{Code: ingest.CodeDownload, Message: fmt.Sprintf("The blob cannot be downloaded from %s: %v", request.URL.Host, err), Transient: !errors.As(err, &refused)}
 	}
 	if response.StatusCode != http.StatusOK {
 		response.Body.Close()

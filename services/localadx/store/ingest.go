@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +29,14 @@ const (
 	maxStreamedAge  = time.Hour
 )
 
-// diskCheckRows is how many rows an ingestion adds between two looks at the disk.
-const diskCheckRows = 1 << 17
+// How much an ingestion appends before it hands rows over to the database, in bytes of texts: the database counts rows alone.
+const maxAppended = 16 << 20
+
+// How much an ingestion adds between two looks at the disk and at whether its caller still waits.
+const (
+	checkRows  = 1 << 14
+	checkBytes = 64 << 20
+)
 
 // Load says how rows enter a table.
 type Load struct {
@@ -139,6 +146,8 @@ type Ingestion struct {
 	// row is reused by Append; at maps a column's place in Table.Columns to its place in row.
 	row []driver.Value
 	at  []int
+	// appended and unchecked are the bytes of texts since the last hand-over and the last check.
+	appended, unchecked int
 	// writers are held until the end: the table's own and those of the tables that update policies fill.
 	writers map[int64]*tableWriter
 	// added are extents made besides the main one, by update policies.
@@ -154,23 +163,31 @@ func (s *Store) Ingest(ctx context.Context, db, table string, load Load, fill fu
 	if err := s.disk.Check(); err != nil {
 		return Extent{}, err
 	}
+	d, t, writers, err := s.lockTable(db, table)
+	if err != nil {
+		return Extent{}, err
+	}
+	defer unlock(writers)
+	return s.ingestLocked(ctx, d, t, load, writers, fill)
+}
+
+// lockTable finds a table and takes its writers.
+func (s *Store) lockTable(db, table string) (*Database, *Table, map[int64]*tableWriter, error) {
 	for {
 		d, t, err := s.lookup(db, table)
 		if err != nil {
-			return Extent{}, err
+			return nil, nil, nil, err
 		}
 		writers := s.lockWriters(d, t)
 		// The table may have changed while this waited for its writer.
-		if current, currentTable, err := s.lookup(db, table); err != nil || current != d || currentTable != t {
-			unlock(writers)
-			if err != nil {
-				return Extent{}, err
-			}
-			continue
+		current, currentTable, err := s.lookup(db, table)
+		if err == nil && current == d && currentTable == t {
+			return d, t, writers, nil
 		}
-		extent, err := s.ingestLocked(ctx, d, t, load, writers, fill)
 		unlock(writers)
-		return extent, err
+		if err != nil {
+			return nil, nil, nil, err
+		}
 	}
 }
 
@@ -214,11 +231,13 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 	joins := false
 	err := s.transact(ctx, func(conn *sql.Conn) error {
 		in.conn = conn
+		// fill may panic: what was appended must not outlive the transaction.
+		defer in.closeAppender()
 		var err error
 		if joins, err = in.begin(load, w); err != nil {
 			return err
 		}
-		err = fill(in)
+		err = s.guarded(in, fill)
 		if closed := in.closeAppender(); err == nil {
 			err = closed
 		}
@@ -252,6 +271,23 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 	}
 	s.runLater(context.WithoutCancel(ctx), in)
 	return in.extent, nil
+}
+
+// PanicError is a source that its reader was not written for; nothing of it was ingested.
+type PanicError struct{ Cause any }
+
+// Error names what the reader ended with.
+func (e *PanicError) Error() string { return fmt.Sprintf("the source made its reader fail: %v", e.Cause) }
+
+// guarded runs fill. What comes from outside must not end the process or leave a table locked, so a panic is an error.
+func (s *Store) guarded(in *Ingestion, fill func(*Ingestion) error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log.Error("a source made its reader fail", "table", in.Table.Name, "error", cause, "stack", string(debug.Stack()))
+			err = &PanicError{cause}
+		}
+	}()
+	return fill(in)
 }
 
 // countTags notes the ingest-by tags of a committed extent.
@@ -291,14 +327,33 @@ func (in *Ingestion) Append(row []driver.Value) error {
 			return err
 		}
 	}
+	size := 0
 	for i, v := range row {
 		in.row[in.at[i]] = v
+		switch v := v.(type) {
+		case string:
+			size += len(v)
+		case []byte:
+			size += len(v)
+		}
 	}
 	if err := in.appender.AppendRow(in.row...); err != nil {
 		return fmt.Errorf("append a row to %s: %w", in.Table.Name, err)
 	}
 	in.extent.Rows++
-	if in.extent.Rows%diskCheckRows == 0 {
+	in.appended += size
+	in.unchecked += size
+	if in.appended >= maxAppended {
+		in.appended = 0
+		if err := in.appender.Flush(); err != nil {
+			return fmt.Errorf("append rows to %s: %w", in.Table.Name, err)
+		}
+	}
+	if in.unchecked >= checkBytes || in.extent.Rows%checkRows == 0 {
+		in.unchecked = 0
+		if err := in.ctx.Err(); err != nil {
+			return err
+		}
 		return in.store.disk.Check()
 	}
 	return nil

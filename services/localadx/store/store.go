@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -73,8 +74,8 @@ type Store struct {
 
 // Open opens the database in opts.Dir, or makes it.
 func Open(ctx context.Context, opts Options) (*Store, error) {
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+	if err := keepPrivate(opts.Dir); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(opts.Dir, fileName)
 	settings := fmt.Sprintf("?memory_limit=%s&temp_directory=%s", withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
@@ -89,7 +90,22 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the database from other users: %w", err), s.db.Close())
+	}
 	return s, nil
+}
+
+// keepPrivate makes the data directory, for its owner alone: DuckDB makes its files for all to read, whatever of them it makes anew.
+// A directory of another owner, such as a volume that a group shares, is left as it is.
+func keepPrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("keep the data directory from other users: %w", err)
+	}
+	return nil
 }
 
 func (s *Store) start(ctx context.Context) error {
@@ -185,13 +201,20 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 	if _, err := conn.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
 		return fmt.Errorf("begin a transaction: %w", s.watch(err))
 	}
-	if err := fn(conn); err != nil {
-		// The caller's context may have ended; the connection must still be usable afterwards.
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		// fn failed or panicked. The caller's context may have ended; the connection must still be usable afterwards.
 		if _, rollback := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rollback != nil {
 			s.log.Debug("roll back", "error", rollback)
 		}
+	}()
+	if err := fn(conn); err != nil {
 		return err
 	}
+	done = true
 	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		return fmt.Errorf("commit: %w", s.watch(err))
 	}
