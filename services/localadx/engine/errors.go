@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine/geo"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -27,18 +30,38 @@ func wrap(ctx context.Context, err error) error {
 		return fmt.Errorf("run query: %w", ctx.Err())
 	}
 	text := err.Error()
+	if strings.Contains(text, "Max expression depth limit") {
+		return &kql.Error{Code: "SEM0001", Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
+	}
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
 		text = text[i+len("database/sql/driver: API error: "):]
 		if strings.Contains(text, geo.ErrUnsupported.Error()) {
 			return &kql.Error{Code: "SEM0001", Message: text, Permanent: true}
 		}
 	}
-	return &Error{Message: withoutSQL(text), cause: err}
+	return &Error{Message: withoutSQL(text), OfQuery: ofQuery(err), cause: err}
+}
+
+// ofQuery reports whether the query or its data are at fault: a value out of range, what a function refuses. A function that
+// panicked is a mistake of this server.
+func ofQuery(err error) bool {
+	var duck *duckdb.Error
+	if !errors.As(err, &duck) || strings.Contains(duck.Msg, panicked) {
+		return false
+	}
+	switch duck.Type {
+	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeConversion, duckdb.ErrorTypeDecimal, duckdb.ErrorTypeMismatchType,
+		duckdb.ErrorTypeDivideByZero, duckdb.ErrorTypeInvalidInput, duckdb.ErrorTypeInvalidType:
+		return true
+	}
+	return false
 }
 
 // Error is a query that failed while it ran: an overflow, too little memory, a failed assert().
 type Error struct {
 	Message string
+	// OfQuery is set when the query or its data are at fault and not the server.
+	OfQuery bool
 	cause   error
 }
 

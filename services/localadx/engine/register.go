@@ -58,6 +58,9 @@ func newFunction(f scalar.Function) (*function, error) {
 	return &function{Function: f, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result, VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
 }
 
+// panicked marks the error that a panic of a function becomes.
+const panicked = "internal error: "
+
 // Config implements duckdb.ScalarFunc.
 func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
 
@@ -71,7 +74,7 @@ func (f *function) Executor() duckdb.ScalarFuncExecutor {
 func (f *function) call(args []driver.Value) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			result, err = nil, fmt.Errorf("%s(): internal error: %v", f.Name, r)
+			result, err = nil, fmt.Errorf("%s(): %s%v", f.Name, panicked, r)
 		}
 	}()
 	in := make([]any, len(args))

@@ -3,6 +3,7 @@ package kql
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -11,6 +12,7 @@ import (
 // scalar binds a scalar expression.
 func (b *binder) scalar(x node, env env) *expr {
 	e := b.bind(x, env)
+	b.spend(x, len(e.sql))
 	e.at = x
 	return e
 }
@@ -171,11 +173,31 @@ func (b *binder) anyColumn(x binaryNode, env env) *expr {
 }
 
 func (b *binder) logical(x binaryNode, env env) *expr {
-	l, r := b.boolean(x.L, env), b.boolean(x.R, env)
+	// A chain of one operator is one list, so that a long one is neither nested deeply nor written over and over.
+	var operands []*expr
+	last := node(x)
+	for {
+		chain, ok := last.(binaryNode)
+		if !ok || chain.Op != x.Op {
+			break
+		}
+		operands = append(operands, b.boolean(chain.R, env))
+		last = chain.L
+	}
+	operands = append(operands, b.boolean(last, env))
+	slices.Reverse(operands)
+	e := &expr{typ: value.Bool}
+	whole, filters := make([]string, len(operands)), make([]string, len(operands))
+	predicate := false
+	for i, o := range operands {
+		whole[i], filters[i] = o.sql, o.filterSQL()
+		e.nullable = e.nullable || o.nullable
+		predicate = predicate || o.predicate != ""
+	}
 	op := " " + strings.ToUpper(x.Op) + " "
-	e := &expr{sql: "(" + l.sql + op + r.sql + ")", typ: value.Bool, nullable: l.nullable || r.nullable}
-	if l.predicate != "" || r.predicate != "" {
-		e.predicate = "(" + l.filterSQL() + op + r.filterSQL() + ")"
+	e.sql = "(" + strings.Join(whole, op) + ")"
+	if predicate {
+		e.predicate = "(" + strings.Join(filters, op) + ")"
 	}
 	return e
 }

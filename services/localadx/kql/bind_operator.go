@@ -27,6 +27,7 @@ func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
 
 // checkSize refuses relations that inlining has blown up.
 func (b *binder) checkSize(rel *relation) {
+	b.spend(nil, len(rel.sql)+64*len(rel.cols))
 	if len(rel.sql) > maxSQL {
 		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
 	}

@@ -225,6 +225,9 @@ func bindBinAt(b *binder, x callNode, env env) *expr {
 		t := promote(promote(v.typ, origin.typ), step.typ)
 		v, step, origin = b.coerce(v, t), b.coerce(step, t), b.coerce(origin, t)
 	}
+	if v.typ == value.Dynamic {
+		b.failHint(x.Args[0].X, codeArguments, "convert it, as by todatetime()", "bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
+	}
 	if v.typ != origin.typ {
 		b.fail(x, codeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
 	}
@@ -372,8 +375,12 @@ func bindRangeFunction(b *binder, x callNode, env env) *expr {
 			types = append(types, step)
 		}
 		t := b.common(x, types)
-		if t == value.Int {
+		switch t {
+		case value.Int:
 			t = value.Long
+		case value.Long, value.Real:
+		default:
+			b.fail(x, codeArguments, "range(): the arguments must be of type long or real but are %s", t)
 		}
 		if step == nil {
 			step = constant(value.Long, int64(1), x)
@@ -408,6 +415,9 @@ func bindAssert(b *binder, x callNode, env env) *expr {
 func bindExtract(b *binder, x callNode, env env) *expr {
 	b.arity(x, 3, 4)
 	pattern, group, text := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.asText(b.scalar(x.Args[2].X, env))
+	if pattern.typ != value.String {
+		b.fail(x.Args[0].X, codeArguments, "extract(): the regular expression must be a string but is %s", pattern.typ)
+	}
 	e := &expr{sql: goCall("extract", value.String, pattern.sql, b.coerce(group, value.Long).sql, text.sql), typ: value.String}
 	if s, ok := pattern.konst.(string); ok {
 		b.checkRegex(x.Args[0].X, s)

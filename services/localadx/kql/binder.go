@@ -11,6 +11,10 @@ import (
 // maxSQL bounds the SQL one query becomes, in bytes: let statements are inlined, so text can grow exponentially.
 const maxSQL = 8 << 20
 
+// maxWork bounds the SQL that is written while a query is bound, in bytes: each operator writes its input's anew, so that a
+// long chain of them costs the square of its length.
+const maxWork = 128 << 20
+
 // maxColumns bounds the columns of any intermediate result.
 const maxColumns = 2000
 
@@ -25,6 +29,7 @@ type binder struct {
 	now     int64 // ticks; what now() is
 	ids     int
 	calls   int
+	work    int
 	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements
@@ -104,6 +109,13 @@ func (b *binder) fail(at node, code, format string, args ...any) {
 // failHint is fail with advice.
 func (b *binder) failHint(at node, code, hint, format string, args ...any) {
 	panic(b.errorAt(at, code, hint, format, args...))
+}
+
+// spend counts SQL that was written, and stops a query that is too large to be worth going on.
+func (b *binder) spend(at node, sql int) {
+	if b.work += sql + 64; b.work > maxWork {
+		b.fail(at, codeUnsupported, "The query is too large: write it with fewer operators, or shorter expressions")
+	}
 }
 
 func (b *binder) errorAt(at node, code, hint, format string, args ...any) *Error {

@@ -181,6 +181,7 @@ func (p *parser) summarize(start int) operator {
 func (p *parser) sortKeys() []sortKey {
 	var keys []sortKey
 	for {
+		p.bounded(len(keys))
 		k := sortKey{X: p.namedExpr().X}
 		if p.acceptName("asc") {
 			k.Asc = true
@@ -245,6 +246,7 @@ func (p *parser) union(start int) unionOp {
 		}
 	}
 	for {
+		p.bounded(len(op.Tables))
 		op.Tables = append(op.Tables, p.tableOperand())
 		if !p.acceptPunct(",") {
 			break
@@ -279,6 +281,7 @@ func (p *parser) mvItems() []mvItem {
 			item.To = p.typeName()
 			p.expectPunct(")")
 		}
+		p.bounded(len(items))
 		items = append(items, item)
 		if !p.acceptPunct(",") {
 			return items
@@ -336,6 +339,7 @@ func (p *parser) parseOperator(name string, start int) operator {
 	op.X = p.postfix()
 	p.expectName("with")
 	for !p.endsOperator() {
+		p.bounded(len(op.Pattern))
 		switch p.tok.Kind {
 		case tokenString:
 			op.Pattern = append(op.Pattern, parsePart{Literal: p.tok.Text})

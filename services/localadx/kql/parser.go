@@ -8,6 +8,9 @@ import (
 // maxDepth bounds the nesting of expressions and subqueries, so that hostile text cannot exhaust the stack.
 const maxDepth = 400
 
+// maxQuery bounds the text of a query in bytes; Kusto's.
+const maxQuery = 2_000_000
+
 // parser is a recursive-descent parser with one token of look-ahead. Errors travel as panics of *Error inside the
 // parser only; parse recovers them.
 type parser struct {
@@ -21,6 +24,9 @@ type parser struct {
 
 // parse parses a whole query: statements separated by semicolons.
 func parse(text string) (statements []statement, err *Error) {
+	if len(text) > maxQuery {
+		return nil, &Error{Code: codeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text), maxQuery), Permanent: true}
+	}
 	p := &parser{lexer: lexer{text: text}}
 	defer func() {
 		switch r := recover().(type) {
@@ -87,6 +93,13 @@ func (p *parser) enter() {
 	p.depth++
 	if p.depth > maxDepth {
 		p.fail("The query is nested more than %d levels deep", maxDepth)
+	}
+}
+
+// bounded refuses a list that would go on beyond what a table may have of columns: names are compared with one another.
+func (p *parser) bounded(have int) {
+	if have >= maxColumns {
+		p.fail("The list has more than %d items", maxColumns)
 	}
 }
 
@@ -295,6 +308,7 @@ func (p *parser) columnDefs() []columnDef {
 	p.expectPunct("(")
 	var defs []columnDef
 	for !p.isPunct(")") {
+		p.bounded(len(defs))
 		name := p.identifier("a column name")
 		p.expectPunct(":")
 		defs = append(defs, columnDef{Name: name, Type: p.typeName()})
@@ -455,6 +469,7 @@ func (p *parser) rangeSource(start int) node {
 func (p *parser) namedExprs() []namedExpr {
 	var list []namedExpr
 	for {
+		p.bounded(len(list))
 		list = append(list, p.namedExpr())
 		if !p.acceptPunct(",") {
 			return list
@@ -465,7 +480,7 @@ func (p *parser) namedExprs() []namedExpr {
 func (p *parser) namedExpr() namedExpr {
 	if p.isPunct("(") {
 		if names, ok := p.nameList(); ok {
-			return namedExpr{Names: names, X: p.pipelineOrExpr()}
+			return namedExpr{Names: names, X: p.expr()}
 		}
 	}
 	if p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {

@@ -72,6 +72,7 @@ func classify(err error) oneAPIError {
 		invalid  *store.InvalidError
 		intake   *ingest.Error
 		tooMany  *engine.ErrTooManyRows
+		run      *engine.Error
 		policy   *store.UpdatePolicyError
 	)
 	bad := func(code, typeName string) oneAPIError {
@@ -96,6 +97,8 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &tooMany):
 		return oneAPIError{status: http.StatusBadRequest, Code: "LimitsExceeded", Message: "Request is invalid and cannot be executed.",
 			Type: "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException", Detail: tooMany.Error()}
+	case errors.As(err, &run) && run.OfQuery:
+		return bad("General_BadRequest", "KustoBadRequestException")
 	case errors.Is(err, context.DeadlineExceeded):
 		return oneAPIError{status: http.StatusGatewayTimeout, Code: "Gateway_Timeout", Message: "The request took longer than its servertimeout allows.",
 			Type: "Kusto.Data.Exceptions.KustoServiceTimeoutException", Detail: err.Error()}

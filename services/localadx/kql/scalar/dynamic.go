@@ -252,7 +252,11 @@ func bagSetKey(a []any) any {
 	if !ok {
 		return nil
 	}
-	return setPath(bag, bagPath(value.DynamicText(a[1])), a[2])
+	path := bagPath(value.DynamicText(a[1]))
+	if len(path) == 0 {
+		return bag // "$" names the bag itself, which is no property
+	}
+	return setPath(bag, path, a[2])
 }
 
 // setPath sets a property, creating the bags on the way. A changed property moves to the end, as in Kusto.

@@ -55,7 +55,8 @@ func (s *Signature) MinArgs() int {
 			n++
 		}
 	}
-	if s.Variadic {
+	// What may be repeated may be left out too, unless the function would have no argument then.
+	if s.Variadic && len(s.Params) > 1 {
 		n--
 	}
 	return n
