@@ -277,7 +277,9 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 type PanicError struct{ Cause any }
 
 // Error names what the reader ended with.
-func (e *PanicError) Error() string { return fmt.Sprintf("the source made its reader fail: %v", e.Cause) }
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("the source made its reader fail: %v", e.Cause)
+}
 
 // guarded runs fill. What comes from outside must not end the process or leave a table locked, so a panic is an error.
 func (s *Store) guarded(in *Ingestion, fill func(*Ingestion) error) (err error) {
