@@ -23,11 +23,6 @@ require (
 )
 
 require (
-	github.com/twmb/avro v1.9.1 // indirect
-	github.com/twmb/franz-go/plugin/kslog v1.0.0 // indirect
-)
-
-require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
