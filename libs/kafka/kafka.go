@@ -3,6 +3,7 @@
 package kafka
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/entra"
 )
 
 // Config is the section of a service's settings about Kafka.
@@ -37,11 +39,13 @@ type Config struct {
 	Username  string        `name:"kafka-sasl-username" help:"User for PLAIN and SCRAM."`
 	Password  config.Secret `name:"kafka-sasl-password" help:"Password for PLAIN and SCRAM."`
 
+	Entra        bool          `name:"kafka-oauth-entra" help:"OAUTHBEARER: take tokens of Microsoft Entra by the identity of this process: the environment's service principal, the pod's workload identity, the machine's managed identity or the Azure CLI's. For Event Hubs."`
 	TokenFile    string        `name:"kafka-oauth-token-file" help:"OAUTHBEARER: file that holds the token; read again for every connection, so that it may be replaced. Else the client credentials below are exchanged for tokens."`
 	TokenURL     string        `name:"kafka-oauth-token-url" help:"OAUTHBEARER: https address of the token endpoint."`
 	ClientID     string        `name:"kafka-oauth-client-id" help:"OAUTHBEARER: id of the client."`
 	ClientSecret config.Secret `name:"kafka-oauth-client-secret" help:"OAUTHBEARER: secret of the client."`
-	Scope        string        `name:"kafka-oauth-scope" help:"OAUTHBEARER: scope of the token, such as https://<namespace>.servicebus.windows.net/.default."`
+	Scope        string        `name:"kafka-oauth-scope" help:"OAUTHBEARER: scope of the token, such as https://<namespace>.servicebus.windows.net/.default; with kafka-oauth-entra by default that of the first broker."`
+	Extensions   []string      `name:"kafka-oauth-extensions" help:"OAUTHBEARER: SASL extensions as name=value, separated by commas. Confluent Cloud needs logicalCluster=<lkc-…> and identityPoolId=<pool-…>."`
 }
 
 // The mechanisms of SASL.
@@ -81,11 +85,18 @@ func (c Config) Validate() error {
 		}
 	case mechanismOAuthBearer:
 		switch {
-		case c.TokenFile != "":
+		case c.Entra && (c.TokenFile != "" || c.TokenURL != ""):
+			fault("kafka-oauth-entra: leave out kafka-oauth-token-file and kafka-oauth-token-url, or this")
+		case c.Entra, c.TokenFile != "":
 		case c.TokenURL == "" || c.ClientID == "" || c.ClientSecret == "":
-			fault("kafka-sasl-mechanism: OAUTHBEARER needs kafka-oauth-token-file, or kafka-oauth-token-url, kafka-oauth-client-id and kafka-oauth-client-secret")
+			fault("kafka-sasl-mechanism: OAUTHBEARER needs kafka-oauth-entra, kafka-oauth-token-file, or kafka-oauth-token-url, kafka-oauth-client-id and kafka-oauth-client-secret")
 		case !strings.HasPrefix(c.TokenURL, "https://"):
 			fault("kafka-oauth-token-url: %q is not an https address; the client's secret would be sent in clear", c.TokenURL)
+		}
+		for _, extension := range c.Extensions {
+			if name, value, ok := strings.Cut(extension, "="); !ok || name == "" || value == "" {
+				fault("kafka-oauth-extensions: %q is not name=value", extension)
+			}
 		}
 	default:
 		fault("kafka-sasl-mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", c.Mechanism)
@@ -156,16 +167,39 @@ func (c Config) sasl() sasl.Mechanism {
 	case mechanismSCRAM512:
 		return scram.Auth{User: c.Username, Pass: c.Password.Reveal()}.AsSha512Mechanism()
 	case mechanismOAuthBearer:
-		if c.TokenFile != "" {
-			return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
-				token, err := config.ReadFile(c.TokenFile)
-				if err != nil {
-					return oauth.Auth{}, fmt.Errorf("kafka-oauth-token-file: %w", err)
-				}
-				return oauth.Auth{Token: strings.TrimSpace(string(token))}, nil
-			})
-		}
-		return oauth.Oauth(newTokenSource(c, time.Now).token)
+		token, extensions := c.tokens(), c.extensions()
+		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+			t, err := token(ctx)
+			return oauth.Auth{Token: t, Extensions: extensions}, err
+		})
 	}
 	return nil
+}
+
+// tokens is where the tokens of OAUTHBEARER come from.
+func (c Config) tokens() func(context.Context) (string, error) {
+	switch {
+	case c.Entra:
+		host, _, _ := net.SplitHostPort(c.Brokers[0]) // Validate has seen to it
+		return entra.For(host, cmp.Or(c.Scope, entra.EventHubsScope(host)))
+	case c.TokenFile != "":
+		return func(context.Context) (string, error) {
+			token, err := config.ReadFile(c.TokenFile)
+			if err != nil {
+				return "", fmt.Errorf("kafka-oauth-token-file: %w", err)
+			}
+			return strings.TrimSpace(string(token)), nil
+		}
+	}
+	return newTokenSource(c, time.Now).token
+}
+
+func (c Config) extensions() map[string]string {
+	extensions := map[string]string{}
+	for _, extension := range c.Extensions {
+		if name, value, ok := strings.Cut(extension, "="); ok {
+			extensions[name] = value
+		}
+	}
+	return extensions
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/sasl/oauth"
 )
 
 const (
@@ -41,11 +39,11 @@ func newTokenSource(config Config, now func() time.Time) *tokenSource {
 	}}
 }
 
-func (s *tokenSource) token(ctx context.Context) (oauth.Auth, error) {
+func (s *tokenSource) token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current != "" && s.now().Before(s.expires.Add(-renewBefore)) {
-		return oauth.Auth{Token: s.current}, nil
+		return s.current, nil
 	}
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {s.config.ClientID}, "client_secret": {s.config.ClientSecret.Reveal()}}
 	if s.config.Scope != "" {
@@ -53,17 +51,17 @@ func (s *tokenSource) token(ctx context.Context) (oauth.Auth, error) {
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.config.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return oauth.Auth{}, fmt.Errorf("kafka-oauth-token-url: %w", err)
+		return "", fmt.Errorf("kafka-oauth-token-url: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := s.client.Do(request)
 	if err != nil {
-		return oauth.Auth{}, fmt.Errorf("get a token for Kafka: %w", err)
+		return "", fmt.Errorf("get a token for Kafka: %w", err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxToken))
 	if err != nil {
-		return oauth.Auth{}, fmt.Errorf("get a token for Kafka: %w", err)
+		return "", fmt.Errorf("get a token for Kafka: %w", err)
 	}
 	var answer struct {
 		Token     string  `json:"access_token"`
@@ -71,8 +69,8 @@ func (s *tokenSource) token(ctx context.Context) (oauth.Auth, error) {
 		Error     string  `json:"error"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || response.StatusCode != http.StatusOK || answer.Token == "" {
-		return oauth.Auth{}, fmt.Errorf("get a token for Kafka: %s answered %s %.100q; check kafka-oauth-client-id and kafka-oauth-client-secret", s.config.TokenURL, response.Status, answer.Error)
+		return "", fmt.Errorf("get a token for Kafka: %s answered %s %.100q; check kafka-oauth-client-id and kafka-oauth-client-secret", s.config.TokenURL, response.Status, answer.Error)
 	}
 	s.current, s.expires = answer.Token, s.now().Add(time.Duration(answer.ExpiresIn*float64(time.Second)))
-	return oauth.Auth{Token: s.current}, nil
+	return s.current, nil
 }

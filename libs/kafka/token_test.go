@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,9 +30,9 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 		want  string
 	}{{0, "token-1"}, {8 * time.Minute, "token-1"}, {2 * time.Minute, "token-2"}} {
 		now = now.Add(step.after)
-		auth, err := source.token(t.Context())
-		if err != nil || auth.Token != step.want {
-			t.Errorf("after %s: %q, %v; want %s", step.after, auth.Token, err, step.want)
+		token, err := source.token(t.Context())
+		if err != nil || token != step.want {
+			t.Errorf("after %s: %q, %v; want %s", step.after, token, err, step.want)
 		}
 	}
 	source = newTokenSource(Config{TokenURL: server.URL, ClientID: "me", ClientSecret: "wrong-canary"}, time.Now)
@@ -46,5 +48,36 @@ func TestTheSecretDoesNotFollowARedirect(t *testing.T) {
 	defer server.Close()
 	if _, err := newTokenSource(Config{TokenURL: server.URL}, time.Now).token(t.Context()); err == nil {
 		t.Error("a redirect was taken for a token")
+	}
+}
+
+func TestAClientShowsItsTokenWithTheExtensionsThatAreAskedFor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("a-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", TokenFile: file, Extensions: []string{"logicalCluster=lkc-1", "identityPoolId=pool-2"}}
+	if err := config.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	_, said, err := config.sasl().Authenticate(t.Context(), "k:9092")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// RFC 7628, section 3.1: fields end with 0x01.
+	for _, field := range []string{"auth=Bearer a-token\x01", "logicalCluster=lkc-1\x01", "identityPoolId=pool-2\x01"} {
+		if !strings.Contains(string(said), field) {
+			t.Errorf("%q lacks %q", said, field)
+		}
+	}
+	config.Extensions = []string{"logicalCluster"}
+	if err := config.Validate(); err == nil || !strings.Contains(err.Error(), "kafka-oauth-extensions") {
+		t.Errorf("an extension without value: %v", err)
+	}
+	if err := (Config{Brokers: []string{"k:9092"}, Mechanism: "OAUTHBEARER", Entra: true, TokenFile: file}).Validate(); err == nil {
+		t.Error("two sources of tokens were accepted")
+	}
+	if err := (Config{Brokers: []string{"shop.servicebus.windows.net:9093"}, Mechanism: "OAUTHBEARER", Entra: true}).Validate(); err != nil {
+		t.Error(err)
 	}
 }

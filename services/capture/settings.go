@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
@@ -130,7 +131,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		},
 	}
 	if strings.EqualFold(v.String("database.connection.factory.class"), "entra") {
-		s.connection.Token = entraToken()
+		s.connection.Token = entra.For(s.connection.Host, entra.PostgresScope(s.connection.Host))
 	}
 	if s.plugin = outputPlugin(v); s.plugin == "wal2json" {
 		s.wal2jsonFormat = 2

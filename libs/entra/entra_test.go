@@ -1,0 +1,56 @@
+package entra_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/entra"
+)
+
+func TestScopesFollowTheCloudOfTheHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"shop.postgres.database.azure.com":         "https://ossrdbms-aad.database.windows.net/.default",
+		"shop.postgres.database.usgovcloudapi.net": "https://ossrdbms-aad.database.usgovcloudapi.net/.default",
+		"SHOP.postgres.database.chinacloudapi.cn.": "https://ossrdbms-aad.database.chinacloudapi.cn/.default",
+		"10.0.0.1":                      "https://ossrdbms-aad.database.windows.net/.default",
+		"usgovcloudapi.net.example.com": "https://ossrdbms-aad.database.windows.net/.default",
+	} {
+		if got := entra.PostgresScope(host); got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
+
+// The endpoint of a managed identity is that of Azure App Service: the one that the SDK can be told the address of.
+func TestAManagedIdentityGivesTokens(t *testing.T) {
+	asked := 0
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.Header.Get("X-IDENTITY-HEADER") != "of this machine" || r.URL.Query().Get("resource") != "https://shop.servicebus.windows.net" {
+			t.Errorf("asked for %s with %v", r.URL, r.Header)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"access_token": "token", "token_type": "Bearer", "resource": r.URL.Query().Get("resource"),
+			"expires_on": strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10),
+		})
+	}))
+	defer endpoint.Close()
+	t.Setenv("IDENTITY_ENDPOINT", endpoint.URL)
+	t.Setenv("IDENTITY_HEADER", "of this machine")
+	t.Setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
+	const host = "shop.servicebus.windows.net"
+	source := entra.For(host, entra.EventHubsScope(host))
+	for range 2 {
+		if token, err := source(t.Context()); err != nil || token != "token" {
+			t.Fatalf("%q, %v", token, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times for a token that holds for an hour", asked)
+	}
+}
