@@ -214,6 +214,7 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 // Wait returns when the service has finished the ingestion. VerdictOf tells what an error means. A drop because of the tag comes as the status
 // Skipped, or as Failed with a code of its own: the service does both (Azure/azure-kusto-spark, FinalizeHelper.scala).
 func (q *Queued) Wait(ctx context.Context) (Result, error) {
+	ctx, _ = withOutcome(ctx)
 	pauses := []time.Duration{q.interval, 2 * q.interval, 5 * q.interval, 10 * q.interval, 10 * q.interval}
 	wait := q.result.Wait(ctx, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(q.interval),
 		azkustoingest.WithRetryBackoffDelay(pauses...), azkustoingest.WithRetryBackoffJitter(q.interval))

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/config"
@@ -32,8 +33,9 @@ type outcome struct {
 	after time.Duration
 	// unanswered is why the last exchange had no answer; nil if it had one.
 	unanswered error
-	// asking is whose answer is waited for; empty if nobody's.
+	// asking is whose answer is waited for, since when; empty if nobody's.
 	asking string
+	since  time.Time
 }
 
 type outcomeKey struct{}
@@ -41,6 +43,9 @@ type requestIDKey struct{}
 
 func withOutcome(ctx context.Context) (context.Context, *outcome) {
 	o := &outcome{}
+	if w, ok := ctx.Value(watchKey{}).(*Watch); ok {
+		w.current.Store(o)
+	}
 	return context.WithValue(ctx, outcomeKey{}, o), o
 }
 
@@ -113,7 +118,7 @@ func (e errReader) Read([]byte) (int, error) {
 func (o *outcome) asks(r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.asking = r.URL.Host
+	o.asking, o.since = r.URL.Host, time.Now()
 }
 
 // answered notes whether an exchange had an answer: the SDK says of an upload that failed neither where to nor why.
@@ -126,12 +131,42 @@ func (o *outcome) answered(r *http.Request, err error) {
 	}
 }
 
+// Watch sees what the calls under a context wait for while they have not returned: within one call the SDK tries again for up to
+// 40 s and says nothing.
+type Watch struct{ current atomic.Pointer[outcome] }
+
+type watchKey struct{}
+
+// WithWatch makes a context whose calls are watched.
+func WithWatch(ctx context.Context) (context.Context, *Watch) {
+	w := &Watch{}
+	return context.WithValue(ctx, watchKey{}, w), w
+}
+
+// Unanswered says that the last exchange had no answer, and why, or has waited for one for longer than patience; nil if neither.
+func (w *Watch) Unanswered(patience time.Duration) error {
+	o := w.current.Load()
+	if o == nil {
+		return nil
+	}
+	o.mu.Lock()
+	waits := o.asking != "" && time.Since(o.since) < patience && o.unanswered == nil
+	o.mu.Unlock()
+	if waits {
+		return nil
+	}
+	if err := o.why(); err != nil {
+		return fmt.Errorf("wait for Azure Data Explorer: %s", redact(err.Error()))
+	}
+	return nil
+}
+
 // why says why the last exchange had no answer; nil if it had one.
 func (o *outcome) why() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.asking != "" {
-		return fmt.Errorf("%s has not answered yet", o.asking)
+	if o.asking != "" && o.unanswered == nil {
+		return fmt.Errorf("%s has not answered for %s", o.asking, time.Since(o.since).Round(time.Second))
 	}
 	return o.unanswered
 }

@@ -125,7 +125,7 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 			CASE WHEN c.relispartition OR c.relkind = 'p' THEN coalesce((SELECT rn.nspname || '.' || r.relname FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE r.oid = pg_partition_root(c.oid)), '') ELSE '' END,
 			coalesce(a.attname::text, ''), coalesce(a.atttypid, 0), coalesce(a.atttypmod, -1), coalesce(a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), false), coalesce(a.attgenerated <> '', false), coalesce(a.attidentity <> '', false),
 			coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''),
-			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e'), false)
+			coalesce(a.attnum, 0), coalesce(format_type(a.atttypid, a.atttypmod), ''), coalesce(a.attstorage IN ('x', 'e') AND (c.reltoastrelid <> 0 OR EXISTS (SELECT FROM pg_inherits i JOIN pg_class m ON m.oid = i.inhrelid WHERE i.inhparent = c.oid AND m.reltoastrelid <> 0)), false)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		LEFT JOIN pg_type t ON t.oid = a.atttypid

@@ -241,7 +241,7 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.done:
-			return fmt.Errorf("PostgreSQL ended while starting (%w); its log says why", s.err)
+			return fmt.Errorf("PostgreSQL ended while starting (%s); its log says why", s.Ending())
 		case <-ctx.Done():
 			return fmt.Errorf("PostgreSQL does not take connections after %v: %w", startTimeout, err)
 		case <-time.After(50 * time.Millisecond):
@@ -254,11 +254,16 @@ func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", User, s.config.Password.Reveal(), s.config.Port, database)
 }
 
-// Done is closed when the server has ended, by Stop or by itself; Err then says how.
+// Done is closed when the server has ended, by Stop or by itself; Ending then says how.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err is how the server ended; call it only after Done.
-func (s *Server) Err() error { return s.err }
+// Ending is how the server ended; call it only after Done.
+func (s *Server) Ending() string {
+	if s.err == nil {
+		return "exit status 0, as after pg_ctl stop"
+	}
+	return s.err.Error()
+}
 
 // Stop ends sessions and the server in order ("fast shutdown"), and returns when it is gone.
 func (s *Server) Stop() error {

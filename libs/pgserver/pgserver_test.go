@@ -71,6 +71,25 @@ func TestDataSurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestAServerThatSomebodyElseStopsSaysHowItEnded(t *testing.T) {
+	for how, c := range map[string]struct{ signal, want string }{"in order": {"INT", "exit status 0"}, "killed": {"KILL", "signal: killed"}} {
+		cfg := config(t)
+		s := start(t, cfg)
+		pid, err := os.ReadFile(filepath.Join(cfg.Dir, "postmaster.pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number, _, _ := strings.Cut(string(pid), "\n")
+		if out, err := exec.CommandContext(t.Context(), "kill", "-"+c.signal, number).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		<-s.Done()
+		if said := s.Ending(); !strings.Contains(said, c.want) || strings.Contains(said, "%") {
+			t.Errorf("a server that was stopped %s says %q", how, said)
+		}
+	}
+}
+
 func TestAWrongPasswordIsSaidAtOnce(t *testing.T) {
 	cfg := config(t)
 	if err := start(t, cfg).Stop(); err != nil {

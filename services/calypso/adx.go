@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -28,7 +29,9 @@ type target struct {
 	auth     kusto.Auth
 	// caFile is the certificate authority of the local one, empty for a cluster.
 	caFile string
-	client *kusto.Client
+	// trusted is the host of URL.
+	trusted []string
+	client  *kusto.Client
 }
 
 // newLocalADX opens the local Azure Data Explorer; its Run serves.
@@ -45,23 +48,41 @@ func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.
 
 // openTarget makes a client of the local or the given Azure Data Explorer.
 func openTarget(s *Settings) (_ *target, err error) {
-	t := &target{URL: s.ADXURL, Database: s.ADXDatabase,
-		auth: kusto.Auth{Strategy: kusto.Application, AppID: s.ADXAppID, AppKey: s.ADXAppKey.Reveal(), Authority: s.ADXTenant}}
-	if s.ADXURL == "" {
+	t := &target{URL: s.ADXURL, Database: s.ADXDatabase, auth: kusto.Auth{Strategy: kusto.NoAuth}}
+	ca := s.ADXCAFile
+	switch {
+	case s.ADXURL == "":
 		t.URL = fmt.Sprintf("http://127.0.0.1:%d", s.ADXPort)
-		t.auth = kusto.Auth{Strategy: kusto.NoAuth}
-		if t.caFile, err = filepath.Abs(filepath.Join(s.Data, "adx", "ca.pem")); err != nil {
-			return nil, fmt.Errorf("data folder: %w", err)
+		ca = filepath.Join(s.Data, "adx", "ca.pem")
+	case s.ADXAppID != "":
+		t.auth = kusto.Auth{Strategy: kusto.Application, AppID: s.ADXAppID, AppKey: s.ADXAppKey.Reveal(), Authority: s.ADXTenant}
+	}
+	if ca != "" {
+		if t.caFile, err = filepath.Abs(ca); err != nil {
+			return nil, fmt.Errorf("certificates of Azure Data Explorer's authority: %w", err)
 		}
 	}
 	endpoints, err := kusto.DeriveEndpoints(t.URL, "")
 	if err != nil {
 		return nil, fmt.Errorf("--adx-url: %w", err)
 	}
-	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile, Application: "calypso"}); err != nil {
+	if u, err := url.Parse(endpoints.Query); err == nil {
+		t.trusted = []string{u.Hostname()} // by whoever gave its address to this process
+	}
+	if t.client, err = kusto.New(kusto.Config{Endpoints: endpoints, Auth: t.auth, CAFile: t.caFile, TrustedHosts: t.trusted, Application: "calypso"}); err != nil {
 		return nil, fmt.Errorf("connecting to Azure Data Explorer at %s: %w", t.URL, err)
 	}
 	return t, nil
+}
+
+// answers asks whether the server is there and has the database.
+func (t *target) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	if _, err := t.client.Query(ctx, t.Database, "print 1"); err != nil {
+		return fmt.Errorf("asking Azure Data Explorer at %s: %w", t.URL, err)
+	}
+	return nil
 }
 
 // setUp makes the table Orders with its mapping and policy if the table is missing.

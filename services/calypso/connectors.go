@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/examples/orders"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
 // connectorFile is one of the use case's JSON files. Values stay as they are written: strings and numbers.
@@ -66,7 +67,7 @@ func sinkFile(t *target) (connectorFile, error) {
 	f.Config["aad.auth.authority"] = t.auth.Authority
 	f.Config["aad.auth.appid"] = t.auth.AppID
 	f.Config["aad.auth.appkey"] = t.auth.AppKey
-	if t.caFile != "" {
+	if t.auth.Strategy == kusto.NoAuth {
 		for _, key := range []string{"aad.auth.authority", "aad.auth.appid", "aad.auth.appkey"} {
 			delete(f.Config, key)
 		}

@@ -1,6 +1,7 @@
 package calypso
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,10 @@ func (p *progress) step(what string, do func(note func(string)) (remark string, 
 	note := func(remark string) { p.show("…", what, remark) }
 	note("")
 	remark, err := do(note)
+	if unasked, ok := errors.AsType[notAsked](err); ok {
+		p.end("-", what, string(unasked))
+		return nil
+	}
 	if err != nil {
 		p.end("✗", what, "")
 		return err
@@ -39,6 +44,11 @@ func (p *progress) step(what string, do func(note func(string)) (remark string, 
 	p.end("✓", what, fmt.Sprintf("%s (%.1f s)", remark, time.Since(begin).Seconds()))
 	return nil
 }
+
+// notAsked says that a step had nobody to ask: nothing is wrong, and nothing is known to be right.
+type notAsked string
+
+func (n notAsked) Error() string { return string(n) }
 
 func (p *progress) show(mark, what, remark string) {
 	if !p.terminal {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/capture"
 )
 
@@ -30,7 +31,8 @@ type Settings struct {
 	ReferencePaths []string `name:"reference-paths" help:"Folders or files that ${file:…} and ${dir:…} in connectors' configurations may read, separated by commas."`
 	ReferenceEnv   string   `name:"reference-env" help:"Regular expression of the environment variables that ${env:…} in connectors' configurations may read; none if empty."`
 
-	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net; a local one if empty."`
+	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net, or a localadx elsewhere, as http://<host>:8082; a local one if empty."`
+	ADXCAFile   string        `name:"adx-ca-file" help:"File of PEM certificates of authorities to trust besides the system's: the ca.pem of a localadx elsewhere."`
 	ADXDatabase string        `name:"adx-database" default:"NetDefaultDB" help:"Database of the table Orders."`
 	ADXTenant   string        `name:"adx-tenant" help:"Tenant of the application that ingests into the cluster."`
 	ADXAppID    string        `name:"adx-app-id" help:"Id of the application."`
@@ -72,10 +74,18 @@ func (s *Settings) Validate() error {
 			used[*p.port] = p.flag
 		}
 	}
-	if s.ADXURL != "" && !s.NoOrders && (s.ADXTenant == "" || s.ADXAppID == "" || s.ADXAppKey == "") {
+	given := s.ADXTenant != "" || s.ADXAppID != "" || s.ADXAppKey != ""
+	missing := s.ADXTenant == "" || s.ADXAppID == "" || s.ADXAppKey == ""
+	if s.ADXURL != "" && missing && (given || s.azure() && !s.NoOrders) {
 		errs = append(errs, errors.New("adx-url: adx-tenant, adx-app-id and adx-app-key are needed as well"))
 	}
 	return errors.Join(errs...)
+}
+
+// azure says whether adx-url is a cluster in Azure, which takes nothing from strangers.
+func (s *Settings) azure() bool {
+	endpoints, err := kusto.DeriveEndpoints(s.ADXURL, "")
+	return err == nil && !kusto.Loopback(endpoints.Query) && kusto.CheckTrust(endpoints.Query, nil) == nil
 }
 
 // references are what configurations may refer to.

@@ -134,7 +134,7 @@ func (sys *system) startPostgres(ctx context.Context, note func(string)) (string
 			case <-ctx.Done():
 				return server.Stop()
 			case <-server.Done():
-				return fmt.Errorf("ended (%w); %s says why", server.Err(), log.Name())
+				return fmt.Errorf("somebody else ended it (%s); %s says why", server.Ending(), log.Name())
 			}
 		})
 	}
@@ -194,6 +194,12 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 	if sys.target, err = openTarget(sys.settings); err != nil {
 		return "", err
 	}
+	if sys.settings.azure() && sys.settings.ADXAppID == "" {
+		return "", notAsked("at " + sys.target.URL + ", which was not asked: there are no credentials for it")
+	}
+	if err := sys.target.answers(ctx); err != nil {
+		return "", err
+	}
 	return "at " + sys.target.URL, nil
 }
 
@@ -209,7 +215,7 @@ func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
 		worker := fleet.Config{Kafka: sys.brokers, GRPCAddress: local(s.SinkGRPCPort), HTTPAddress: local(s.SinkHTTP), References: s.references(), Telemetry: tel}
-		return sink.Run(ctx, sink.Config{Config: worker, CAFile: sys.target.caFile})
+		return sink.Run(ctx, sink.Config{Config: worker, CAFile: sys.target.caFile, TrustedHosts: sys.target.trusted})
 	})
 }
 

@@ -188,7 +188,7 @@ func TestEachCapturedTableIsShownWithItsCountsAndWhatItsEventsLack(t *testing.T)
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO other VALUES (1); INSERT INTO a VALUES (3, 'y'), (4, 'y'); UPDATE a SET x = 'z' WHERE id < 3; UPDATE a SET id = 40 WHERE id = 4; DELETE FROM a WHERE id = 1; INSERT INTO b VALUES (1)")
 	s.exec(t, "TRUNCATE c")
-	s.exec(t, "CREATE TABLE d (id int PRIMARY KEY); INSERT INTO d VALUES (1)")
+	s.exec(t, "CREATE TABLE d (id int PRIMARY KEY, name varchar(20), amount numeric(10,2)); INSERT INTO d VALUES (1)")
 	show := func(t *capturev1.CapturedTable) string {
 		var warned []string
 		for _, w := range t.Warnings {

@@ -74,9 +74,11 @@ type progress struct {
 	traces     recentTraces
 	lastError  string
 	lastTime   time.Time
-	latency    time.Duration
-	ages       ages
-	notices    notices
+	// waiting says that lastError is what a call waits for that has not returned yet.
+	waiting bool
+	latency time.Duration
+	ages    ages
+	notices notices
 	// openLetters are the dead letters that nobody is done with; nil if they were not counted.
 	openLetters *int64
 }
@@ -169,6 +171,7 @@ func (p *progress) retrying(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.retries++
+	p.waiting = false
 	p.lastError, p.lastTime = strings.ToValidUTF8(err.Error(), "\uFFFD"), time.Now()
 }
 
@@ -176,4 +179,16 @@ func (p *progress) open(letters int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.openLetters = &letters
+}
+
+// waits notes what a call waits for before it has returned; nil once it has succeeded.
+func (p *progress) waits(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case why != nil:
+		p.lastError, p.lastTime, p.waiting = strings.ToValidUTF8(why.Error(), "\uFFFD"), time.Now(), true
+	case p.waiting:
+		p.lastError, p.lastTime, p.waiting = "", time.Time{}, false
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -252,7 +253,7 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 	var since time.Time
 	pause := 100 * time.Millisecond
 	for {
-		err := call(ctx)
+		err := t.attempt(ctx, call)
 		var mine *unmendable
 		switch {
 		case err == nil:
@@ -281,6 +282,45 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 		}
 		pause = min(2*pause, t.s.maxBackoff)
 	}
+}
+
+const (
+	// watchInterval is how often a call is looked at that has not returned, answerPatience how long an answer may take before that is
+	// worth showing.
+	watchInterval  = 2 * time.Second
+	answerPatience = 10 * time.Second
+)
+
+// attempt makes a call and shows meanwhile what it waits for.
+func (t *task) attempt(ctx context.Context, call func(context.Context) error) error {
+	ctx, watch := kusto.WithWatch(ctx)
+	returned := make(chan struct{})
+	var watcher sync.WaitGroup
+	waited := false
+	watcher.Go(func() {
+		ticker := time.NewTicker(watchInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-returned:
+				return
+			}
+			if why := watch.Unanswered(answerPatience); why != nil {
+				waited = true
+				t.board.waits(why)
+				t.env.Retrying(why)
+			}
+		}
+	})
+	err := call(ctx)
+	close(returned)
+	watcher.Wait()
+	if waited && err == nil {
+		t.board.waits(nil)
+		t.env.Retrying(nil)
+	}
+	return err
 }
 
 // transientRefusal knows refusals that pass: storage whose address or signature has changed, a token or role on its way.

@@ -1,0 +1,159 @@
+package checks
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// broken are servers that cannot be worked with, by what is wrong: their addresses as host:port.
+func broken(t *testing.T) map[string]string {
+	t.Helper()
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	refusing, silent := listen(), listen()
+	refused := refusing.Addr().String()
+	_ = refusing.Close()
+	t.Cleanup(func() { _ = silent.Close() })
+	unknown := httptest.NewUnstartedServer(http.NotFoundHandler())
+	unknown.Config.ErrorLog = nil
+	unknown.StartTLS()
+	t.Cleanup(unknown.Close)
+	return map[string]string{"refused": refused, "name": "no-such-host.invalid:4711", "silent": silent.Addr().String(), "authority": strings.TrimPrefix(unknown.URL, "https://")}
+}
+
+// clients are the ways in which the fleets speak to servers; each returns the error with which it speaks to an address.
+var clients = map[string]func(ctx context.Context, address string) error{
+	"PostgreSQL": func(ctx context.Context, address string) error {
+		host, port, _ := net.SplitHostPort(address)
+		number, _ := strconv.ParseUint(port, 10, 16)
+		conn, err := pgrepl.Config{Host: host, Port: uint16(number), User: "u", Password: "p", Database: "d", SSLMode: "disable", ConnectTimeout: time.Second}.Connect(ctx)
+		if err == nil {
+			_ = conn.Close(ctx)
+		}
+		return err
+	},
+	"Kafka": func(ctx context.Context, address string) error {
+		client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}), kgo.DialTimeout(time.Second), kgo.RequestRetries(0))
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		_, err = kadm.NewClient(client).BrokerMetadata(ctx)
+		return err
+	},
+	"Kusto": func(ctx context.Context, address string) error {
+		host, _, _ := net.SplitHostPort(address)
+		endpoints, err := kusto.DeriveEndpoints("https://"+address, "")
+		if err != nil {
+			return err
+		}
+		client, err := kusto.New(kusto.Config{Endpoints: endpoints, TrustedHosts: []string{host}})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		_, err = client.Query(ctx, "d", "print 1")
+		return err
+	},
+	"a registry": func(ctx context.Context, address string) error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/schemas/ids/1", nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err == nil {
+			_ = answer.Body.Close()
+			err = errors.New(answer.Status)
+		}
+		return err
+	},
+}
+
+func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.T) {
+	want := map[string]struct{ causes, remedies []string }{
+		"refused":   {[]string{"connection refused"}, []string{"nothing listens"}},
+		"name":      {[]string{"no such host"}, []string{"DNS"}},
+		"silent":    {[]string{"timeout", "deadline exceeded", "has not answered"}, []string{"does not answer in time"}},
+		"authority": {[]string{"certificate signed by unknown authority"}, []string{"kusto.tls.ca.file", "sslrootcert"}},
+	}
+	for what, address := range broken(t) {
+		for name, speak := range clients {
+			if name == "PostgreSQL" && what == "authority" {
+				continue // libs/pgrepl gives that its reason and remedy
+			}
+			t.Run(name+" "+what, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
+				defer cancel()
+				err := speak(ctx, address)
+				if err == nil {
+					t.Fatal("no error")
+				}
+				text := fmt.Sprintf("do what was to be done:\n\t%v", err)
+				sink := healthy()
+				sink.Pipeline.Sinks[0].Sink.LastError, sink.Pipeline.Sinks[0].Sink.LastErrorTime = text, timestamppb.New(now)
+				source := healthy()
+				source.Pipeline.Capture.Phase, source.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, text
+				for _, v := range []View{sink, source} {
+					var found bool
+					for _, c := range Run(now, v) {
+						if !strings.Contains(c.Summary, "do what was to be done") {
+							continue
+						}
+						found = true
+						if !containsAny(c.Summary, want[what].causes) || !containsAny(c.Remedy, want[what].remedies) || strings.Contains(c.Summary, "\n") || strings.Contains(c.Remedy, "az kusto") {
+							t.Errorf("shown as %q with the remedy %q", c.Summary, c.Remedy)
+						}
+					}
+					if !found {
+						t.Errorf("nothing is shown of %v", err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func containsAny(text string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestASentenceKeepsHeadAndTailOfWhatIsTooLong(t *testing.T) {
+	long := "do this:\n" + strings.Repeat("because of that: ", 500) + "\n\tconnection refused"
+	if got := Sentence(long); !strings.HasPrefix(got, "do this: because") || !strings.HasSuffix(got, "connection refused") || len(got) > 800 {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+	if got := Sentence("the task panicked: nil\n\ngoroutine 7 [running]:\nmain.f()\n\tf.go:1"); got != "the task panicked: nil" {
+		t.Error(got)
+	}
+	if got := Sentence(" \n "); got != "no reason given" {
+		t.Error(got)
+	}
+}
