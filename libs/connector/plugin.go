@@ -85,6 +85,8 @@ type TaskEnv struct {
 	WorkerID string
 	// Kafka makes clients with the worker's connection options (brokers, TLS, SASL) and the given ones.
 	Kafka func(...kgo.Opt) (*kgo.Client, error)
+	// BrokersAway is why the brokers cannot be connected to; nil if they can, as far as is known.
+	BrokersAway func() error
 	// OffsetsTopic is the compacted topic of source offsets. A source task writes its records itself, inside its own
 	// transactions, with OffsetKey and any JSON object as value, by kgo's default partitioner.
 	OffsetsTopic string

@@ -28,6 +28,7 @@ type store struct {
 	logger *slog.Logger
 	client *kgo.Client
 	admin  *kadm.Client
+	reach  *kafka.Reach
 
 	// pendingStatus counts status records that Kafka has not confirmed yet.
 	pendingStatus atomic.Int64
@@ -52,7 +53,7 @@ type store struct {
 
 var errNotRead = errors.New("the config topic has not been read to its end yet")
 
-func newStore(config WorkerConfig) (*store, error) {
+func newStore(config WorkerConfig, reach *kafka.Reach) (*store, error) {
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// Without idempotence a write can be given up while Kafka is down. One request in flight keeps the order, and
@@ -75,6 +76,7 @@ func newStore(config WorkerConfig) (*store, error) {
 		logger:   config.Logger,
 		client:   client,
 		admin:    kadm.NewClient(client),
+		reach:    reach,
 		failure:  errNotRead,
 		view:     newView(),
 		next:     map[string]map[int32]int64{},
@@ -441,7 +443,7 @@ func (s *store) append(ctx context.Context, topic, connector string, entries ...
 	}
 	for _, result := range s.client.ProduceSync(ctx, records...) {
 		if result.Err != nil {
-			return storeUnavailable(fmt.Errorf("write to topic %s: %w", topic, result.Err))
+			return storeUnavailable(fmt.Errorf("write to topic %s: %w", topic, s.reach.Explain(result.Err)))
 		}
 	}
 	last := records[len(records)-1]
@@ -460,7 +462,7 @@ func (s *store) waitApplied(ctx context.Context, record *kgo.Record) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return storeUnavailable(fmt.Errorf("the change was written to topic %s but could not be read back: %w", record.Topic, ctx.Err()))
+			return storeUnavailable(fmt.Errorf("the change was written to topic %s but could not be read back: %w", record.Topic, s.reach.Explain(ctx.Err())))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -178,7 +179,15 @@ func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) 
 	cable.set(true)
 	if _, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b", Config: config()}); connector.ReasonOf(err) != connector.ReasonStoreUnavailable {
 		t.Errorf("create while Kafka is down: %v", err)
+	} else if !strings.Contains(err.Error(), "the network is cut") {
+		t.Errorf("the error hides why Kafka cannot be reached: %v", err)
 	}
+	eventually(t, "the worker is not ready, and says why", func() error {
+		if err := w.Ready(); err == nil || !strings.Contains(err.Error(), "the network is cut") {
+			return fmt.Errorf("it says %w", err)
+		}
+		return nil
+	})
 	if _, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"}); err != nil {
 		t.Errorf("what is known is still told: %v", err)
 	}

@@ -93,6 +93,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		},
 		AllVersions:    w.schemas.all,
 		Started:        func() {},
+		BrokersAway:    w.reach.Why,
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,

@@ -27,6 +27,8 @@ type Worker struct {
 	metrics *workerMetrics
 	// clients measures the Kafka clients of tasks.
 	clients *kafka.Meters
+	// reach is why the brokers cannot be connected to.
+	reach *kafka.Reach
 	// offsets and schemas are what source tasks begin with.
 	offsets, schemas *stateTopic
 	turns            turns
@@ -68,7 +70,9 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		return nil, fmt.Errorf("worker configuration: %w", err)
 	}
 	config.Logger = config.Logger.With("worker", config.WorkerID)
-	store, err := newStore(config)
+	reach := &kafka.Reach{}
+	config.Kafka = append(append([]kgo.Opt{}, config.Kafka...), kgo.WithHooks(reach))
+	store, err := newStore(config, reach)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +85,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		events:   make(chan func()),
 		loopDone: make(chan struct{}),
 		turns:    newTurns(),
+		reach:    reach,
 		assigned: map[int32]bool{},
 		leased:   true,
 		cancels:  map[taskID]context.CancelFunc{},
@@ -186,10 +191,10 @@ func (w *Worker) awaitRuns() {
 // Ready says why the worker cannot take its share now, or nil.
 func (w *Worker) Ready() error {
 	if err := w.store.usable(); err != nil {
-		return fmt.Errorf("config store: %w", err)
+		return fmt.Errorf("config store: %w", w.reach.Explain(err))
 	}
 	if why := w.membership.Load().(string); why != "" {
-		return fmt.Errorf("worker is not a member of consumer group %s: %s", w.config.GroupID, why)
+		return w.reach.Explain(fmt.Errorf("worker is not a member of consumer group %s: %s", w.config.GroupID, why))
 	}
 	return nil
 }

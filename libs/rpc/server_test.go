@@ -89,6 +89,9 @@ func TestHealthFollowsReadinessForTheServerAndEachService(t *testing.T) {
 	await("", healthv1.HealthCheckResponse_NOT_SERVING)
 	await("readiness", healthv1.HealthCheckResponse_NOT_SERVING)
 	await("liveness", healthv1.HealthCheckResponse_SERVING)
+	if err := rpc.Healthy(t.Context(), connection); !errors.Is(err, rpc.ErrNotServing) || !strings.Contains(err.Error(), "not yet") {
+		t.Errorf("the health of a server that is not ready hides why: %v", err)
+	}
 	ready.Store(true)
 	await("", healthv1.HealthCheckResponse_SERVING)
 	await("readiness", healthv1.HealthCheckResponse_SERVING)

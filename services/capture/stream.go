@@ -150,6 +150,9 @@ const slowDelivery = 5 * time.Second
 func (s *session) noticing(records int, write func() error) error {
 	slow := time.AfterFunc(slowDelivery, func() {
 		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow", records, slowDelivery)
+		if why := s.env.BrokersAway(); why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
 		s.board.slow(err)
 		s.env.Retrying(err)
 		s.env.Logger.Warn(err.Error())
