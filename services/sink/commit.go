@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 )
 
 // topicPartition names a partition.
@@ -183,7 +185,14 @@ func (c *committer) once(positions map[topicPartition]*request) error {
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
 				tp := topicPartition{t.Topic, p.Partition}
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				err := kerr.ErrorForCode(p.ErrorCode)
+				if errors.Is(err, kerr.OffsetMetadataTooLarge) && positions[tp] != nil {
+					positions[tp].answer(&unmendable{fmt.Errorf("committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
+						"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)})
+					delete(positions, tp)
+					continue
+				}
+				if err != nil {
 					result = fmt.Errorf("committing partition %d of %s: %w", p.Partition, t.Topic, err)
 				} else if r := positions[tp]; r != nil {
 					r.answer(nil)

@@ -26,8 +26,9 @@ type Cut struct {
 
 func (c Cut) String() string { return fmt.Sprintf("%d-%d", c.First, c.End-1) }
 
-// MaxMetadata is how many bytes of metadata a commit may carry: brokers take 4096 by default (offset.metadata.max.bytes).
-const MaxMetadata = 3900
+// MaxMetadata is how many bytes of metadata a commit may carry: Event Hubs takes 1024 (offset.metadata.max.bytes; Apache Kafka 4096 by
+// default). That is room for some 200 cuts, where four are in flight.
+const MaxMetadata = 1000
 
 // Ledger holds one partition's cuts. One goroutine owns it.
 type Ledger struct {

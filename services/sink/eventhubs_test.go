@@ -1,0 +1,59 @@
+package sink
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
+)
+
+func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	s := newStage(t, 1, map[string]string{"values.check": "off", "value.converter": "org.apache.kafka.connect.storage.StringConverter", "flush.size.bytes": "1000000", "flush.max.bytes": "1000000", "behavior.on.error": "LOG"})
+	delete(s.config, "transforms")
+	delete(s.config, "transforms.unwrap.type")
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	s.brokers = hubs.Addr
+	var records []*kgo.Record
+	for id := 1; id <= 64; id++ {
+		value := fmt.Sprintf(`{"orderid":"%d","amount":%d}`, id, id)
+		if id%8 == 0 {
+			value = fmt.Sprintf(`{"orderid":"%d","amount":`, id)
+		}
+		records = append(records, &kgo.Record{Value: []byte(value)})
+	}
+	s.send(records...)
+	s.start()
+	s.holdsIDs(func(yield func(int) bool) {
+		for id := 1; id <= 64; id++ {
+			if id%8 != 0 && !yield(id) {
+				return
+			}
+		}
+	})
+	s.commits(0, 64)
+	if refused := hubs.Refusals(); refused["offset metadata"] > 0 {
+		t.Errorf("refused: %v", refused)
+	}
+}
+
+func TestBrokersThatTakeNoMetadataAreNamedWithTheRemedy(t *testing.T) {
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"offset.metadata.max.bytes=8"}})
+	before := servers.kafka
+	servers.kafka = kafka
+	defer func() { servers.kafka = before }()
+	s := newStage(t, 1, nil)
+	s.produce(1, 10, 1)
+	err := s.start().failure(t)
+	for _, part := range []string{"OFFSET_METADATA_TOO_LARGE", "offset.metadata.max.bytes", s.topic} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q lacks %q", err, part)
+		}
+	}
+}
