@@ -33,6 +33,7 @@ type entry struct {
 
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
+	smooth *shownPhase        // guarded by mu; what the state was before trouble with the broker; nil without
 	reader *reader            // guarded by mu; nil unless streaming
 	ages   latency.Window     // guarded by mu; of transactions when they were durable in Kafka
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
@@ -47,6 +48,12 @@ type entry struct {
 	slotMu sync.Mutex
 	slot   *capturev1.Slot
 	slotAt time.Time
+}
+
+// shownPhase is a phase with its reason.
+type shownPhase struct {
+	phase  capturev1.Phase
+	reason string
 }
 
 func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
@@ -88,7 +95,7 @@ func (e *entry) detach() {
 func (e *entry) set(phase capturev1.Phase, reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state.Phase, e.state.Reason = phase, reason
+	e.state.Phase, e.state.Reason, e.smooth = phase, reason, nil
 	if phase != capturev1.Phase_PHASE_STREAMING {
 		e.detach()
 	}
@@ -118,12 +125,18 @@ func (e *entry) streaming(r *reader, at pgrepl.Position) {
 	e.state.DurableLsn = at.Commit.String()
 }
 
-// slow shows trouble with the broker while streaming goes on; nil ends it.
+// slow shows trouble with the broker while the capture goes on; nil ends it.
 func (e *entry) slow(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+"."
-	if err != nil {
+	switch {
+	case err == nil && e.smooth != nil:
+		e.state.Phase, e.state.Reason = e.smooth.phase, e.smooth.reason
+		e.smooth = nil
+	case err != nil:
+		if e.smooth == nil {
+			e.smooth = &shownPhase{e.state.Phase, e.state.Reason}
+		}
 		e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_RETRYING, err.Error()
 	}
 }

@@ -140,7 +140,11 @@ func (n *snapshot) run(ctx context.Context) error {
 		n.release()
 		return nil
 	})
-	g.Go(func() error { return n.deliverFilled(gctx) })
+	// What was read before a failure is written to its end: a batch that is given up in between would come again.
+	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	g.Go(func() error { return n.deliverFilled(finish) })
 	return g.Wait()
 }
 
@@ -392,16 +396,22 @@ func (n *snapshot) deliverFilled(ctx context.Context) error {
 		next.snapshot = n.queue.apply(next.snapshot, b.steps)
 		n.fail.Pass("before_produce")
 		sum.add(b)
-		if err := n.producer.write(ctx, b, next); err != nil {
+		err := n.noticing(sum.records, func() error {
+			if err := n.producer.write(ctx, b, next); err != nil {
+				return err
+			}
+			b.reset()
+			n.free <- b
+			if len(n.filled) > 0 && time.Since(sum.began) < rowsSpan {
+				return nil
+			}
+			return n.producer.Commit(ctx)
+		})
+		if err != nil {
 			return err
 		}
-		b.reset()
-		n.free <- b
-		if len(n.filled) > 0 && time.Since(sum.began) < rowsSpan {
+		if !n.producer.Durable() {
 			continue
-		}
-		if err := n.producer.Commit(ctx); err != nil {
-			return err
 		}
 		n.delivered(&sum)
 		sum.reset()

@@ -149,7 +149,7 @@ const slowDelivery = 5 * time.Second
 // noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
 func (s *session) noticing(records int, write func() error) error {
 	slow := time.AfterFunc(slowDelivery, func() {
-		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow", records, slowDelivery)
+		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow, or a topic was deleted", records, slowDelivery)
 		if why := s.env.BrokersAway(); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)
 		}

@@ -66,6 +66,15 @@ type Producer struct {
 // committed records wait, among them connectors that start and share a partition of the offsets topic.
 const transactionTimeout = 30 * time.Second
 
+const (
+	// metadataAge is after what time at least the client asks for a topic again that the broker has said not to know: brokers learn of
+	// a topic some time after another has made it. The client's default is 5 s.
+	metadataAge = 50 * time.Millisecond
+	// unknownPatience is for how long a topic may be unknown before writing to it fails, so that the next session makes it again. It is a
+	// lower bound, since the client counts answers and not time.
+	unknownPatience = 30 * time.Second
+)
+
 // Open connects and fences whatever ran the connector before: from its return on, only this producer can write with the
 // connector's transactional id.
 func Open(ctx context.Context, cfg Config) (*Producer, error) {
@@ -81,9 +90,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		}
 	}
 	opts := []kgo.Opt{
-		// The broker may answer the first request for a topic that was just made with "unknown"; the client then asks again
-		// after this time, not after its default of 5 s.
-		kgo.MetadataMinAge(50 * time.Millisecond),
+		kgo.MetadataMinAge(metadataAge), kgo.UnknownTopicRetries(int(unknownPatience / metadataAge)),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.BatchEvents + 1000), kgo.DisableClientMetrics(),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.Compression...),
 		// Large record batches cost the broker half as much a record. What a consumer gets to unpack at once is bounded by
@@ -107,7 +114,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	switch {
 	case err == nil:
 		p.client, p.transactional = client, true
-		p.topics = newTopicMaker(p.client, p.limits, env.UsedTopic)
+		p.topics = newTopicMaker(p.client, p.limits, env)
 		return p, nil
 	case noTransactions(err):
 		client.Close()
@@ -127,7 +134,7 @@ func (p *Producer) withoutTransactions(env connector.TaskEnv, opts []kgo.Opt) (e
 	if p.client, err = env.Kafka(opts...); err != nil {
 		return fmt.Errorf("make a Kafka client: %w", err)
 	}
-	p.topics = newTopicMaker(p.client, p.limits, env.UsedTopic)
+	p.topics = newTopicMaker(p.client, p.limits, env)
 	return nil
 }
 
@@ -277,7 +284,10 @@ func (p *Producer) flush(ctx context.Context) error {
 		_ = p.client.AbortBufferedRecords(abort)
 		_ = p.client.EndTransaction(abort, kgo.TryAbort)
 	}
-	return fmt.Errorf("write records to Kafka: %w", fenced(err))
+	if p.transactional {
+		return fmt.Errorf("write records to Kafka: %w", fenced(err))
+	}
+	return fmt.Errorf("write records to Kafka: %w; without transactions, records of the failed batch that the broker took come again", fenced(err))
 }
 
 // fenced tells a lost ownership apart from other failures, and failures that another producer does not have from those that stay.

@@ -7,12 +7,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
 // topicGroup is a group of topic.creation.* (KIP-158): settings of the topics whose names it matches.
@@ -122,22 +125,44 @@ type topicMaker struct {
 	groups TopicGroups
 	limits *TopicLimits
 	known  map[string]bool
-	used   func(topic string) error
+	env    connector.TaskEnv
 }
 
-func newTopicMaker(client *kgo.Client, limits *TopicLimits, used func(string) error) *topicMaker {
+func newTopicMaker(client *kgo.Client, limits *TopicLimits, env connector.TaskEnv) *topicMaker {
 	limits.connect(client)
-	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), used: used}
+	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), env: env}
 }
 
-// ensure creates the topic unless it is there.
+// longestPause is between two attempts to make a topic.
+const longestPause = 5 * time.Second
+
+// ensure creates the topic unless it is there. While the broker cannot be reached, or is not ready for it, it waits: an error would end
+// a session whose earlier batches are under way.
 func (m *topicMaker) ensure(ctx context.Context, topic string) error {
 	if m.known[topic] {
 		return nil
 	}
-	if err := m.used(topic); err != nil {
+	if err := m.env.UsedTopic(topic); err != nil {
 		return fmt.Errorf("write events to Kafka: %w", err)
 	}
+	failed := false
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, longestPause) {
+		err := m.create(ctx, topic)
+		if err == nil || !retry.KafkaTransient(err) || ctx.Err() != nil {
+			if failed && err == nil {
+				m.env.Retrying(nil)
+			}
+			return err
+		}
+		failed = true
+		m.env.Retrying(err)
+		if !retry.Sleep(ctx, pause) {
+			return err
+		}
+	}
+}
+
+func (m *topicMaker) create(ctx context.Context, topic string) error {
 	g := m.groups.of(topic)
 	r, err := m.admin.CreateTopic(ctx, g.partitions, g.replication, g.config, topic)
 	if err == nil {
