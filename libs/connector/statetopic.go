@@ -7,12 +7,15 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // stateTopic is a compacted topic in which tasks keep their state, under keys that begin with the connector's name
@@ -200,15 +203,15 @@ func (t *stateTopic) begin() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	go func() {
-		err := t.readOn(ctx)
+	contain.Go("reader of a topic of state", func() {
+		err := contain.Call("reading of a topic of state", func() error { return t.readOn(ctx) })
 		cancel()
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		r.err = err
 		close(r.done)
 		t.begin()
-	}()
+	}, t.failed)
 }
 
 // rest forgets the records after a time in which nobody asks; t.mu is held.
@@ -219,13 +222,19 @@ func (t *stateTopic) rest() {
 	if t.idle != nil {
 		t.idle.Stop()
 	}
-	t.idle = time.AfterFunc(t.keep, func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if t.under == nil {
-			t.view = topicView{}
-		}
-	})
+	t.idle = time.AfterFunc(t.keep, func() { contain.Run("rest of a topic of state", t.forget, t.failed) })
+}
+
+func (t *stateTopic) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.under == nil {
+		t.view = topicView{}
+	}
+}
+
+func (t *stateTopic) failed(err error) {
+	slog.Error("a topic of state is not read any more; restart the worker", "topic", t.topic, "err", err)
 }
 
 // Limits of a reading, in bytes: what the broker sends at once is all that it has in memory besides the records that are kept.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // maxTrace bounds the error text of a failed task in bytes.
@@ -44,7 +44,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	env := w.taskEnv(id, connector.tasks, secrets)
 	env.Started = started
 	logger.Info("task started")
-	err = guard(func() error {
+	err = contain.Call("task", func() error {
 		task, err := plugin.NewTask(env, values)
 		if err != nil {
 			return err
@@ -63,16 +63,6 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 		err = errTaskEnded
 	}
 	return fail(err)
-}
-
-// guard turns a panic of a connector into an error, so that it fails its task and not the worker.
-func guard(run func() error) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("the task panicked, which is a fault of the connector: %v\n%s", cause, debug.Stack())
-		}
-	}()
-	return run()
 }
 
 func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {

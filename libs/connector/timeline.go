@@ -98,11 +98,13 @@ func (w *Worker) makeTimeline(ctx context.Context) error {
 
 // happened notes what a worker did or saw by itself; that it cannot be noted is logged and stops nothing.
 func (w *Worker) happened(action, connector, detail string) {
-	w.noted.Go(func() {
+	w.noted.Go("event of a worker", func() {
 		err := w.appendEvent(context.Background(), &connectorv1.Event{Actor: "worker " + w.config.WorkerID, Action: action, Connector: connector, Detail: detail})
 		if err != nil {
 			w.logger.Warn("an event could not be added to the timeline", "action", action, "connector", connector, "err", err)
 		}
+	}, func(err error) {
+		w.logger.Error("an event could not be added to the timeline", "action", action, "connector", connector, "err", err)
 	})
 }
 

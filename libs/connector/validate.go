@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 const (
@@ -134,16 +135,13 @@ func (w *Worker) checkPlugin(ctx context.Context, plugin Plugin, v validated) []
 		return late
 	}
 	found := make(chan []Check, 1)
-	go func() {
+	contain.Go("check of a configuration", func() {
 		defer func() { <-w.checks }()
-		var checks []Check
-		err := guard(func() error { checks = plugin.Check(ctx, v.values); return nil })
-		if err != nil {
-			w.logger.Error("the check of a configuration panicked", "class", plugin.Class, "err", err)
-			checks = []Check{{Name: "check", Detail: "the check failed by a fault of the connector; the worker's log says more"}}
-		}
-		found <- checks
-	}()
+		found <- plugin.Check(ctx, v.values)
+	}, func(err error) {
+		w.logger.Error("the check of a configuration panicked", "class", plugin.Class, "err", err)
+		found <- []Check{{Name: "check", Detail: "the check failed by a fault of the connector; the worker's log says more"}}
+	})
 	select {
 	case checks := <-found:
 		resolved, _ := w.config.References.resolve(v.config)

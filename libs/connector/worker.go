@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
@@ -51,10 +51,10 @@ type Worker struct {
 	leased    bool
 	cancels   map[taskID]context.CancelFunc
 	handovers []handover
-	runs      sync.WaitGroup
+	runs      contain.Waiting
 
 	// noted are the events that are being added to the timeline.
-	noted sync.WaitGroup
+	noted contain.Waiting
 }
 
 // handover waits for the tasks of partitions to end.
@@ -108,9 +108,13 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 func (w *Worker) Run(ctx context.Context) error {
 	// The store outlives ctx: the last statuses are written through it.
 	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
-	var follower sync.WaitGroup
-	follower.Go(func() { w.store.follow(following) })
-	follower.Go(func() { w.offsets.follow(following, offsetsInterval) })
+	var follower contain.Waiting
+	unread := func(err error) {
+		w.store.setFailure(err)
+		w.logger.Error("the config store is not read any more; restart the worker", "err", err)
+	}
+	follower.Go("reader of the config store", func() { w.store.follow(following) }, unread)
+	follower.Go("reader of offsets", func() { w.offsets.follow(following, offsetsInterval) }, unread)
 	defer follower.Wait()
 	defer stopFollowing()
 	defer w.noted.Wait() // through the store's client
@@ -120,7 +124,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.lifecycle = newLifecycle(w.store.configPartitions())
 	loop, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
-	go w.loop(loop)
+	contain.Go("life cycle of tasks", func() { w.loop(loop) }, w.turnFailed)
 	defer func() { <-w.loopDone }()
 	defer stopLoop()
 
@@ -132,7 +136,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPolling()
-	go func() {
+	contain.Go("membership of the fleet", func() {
 		// Nothing is fetched; polling only surfaces errors of the group session.
 		for polling.Err() == nil {
 			group.PollFetches(polling).EachError(func(_ string, _ int32, err error) {
@@ -143,7 +147,7 @@ func (w *Worker) Run(ctx context.Context) error {
 				}
 			})
 		}
-	}()
+	}, func(err error) { w.logger.Error("errors of the fleet's group are not shown any more", "err", err) })
 	leasing := time.NewTicker(w.config.SessionTimeout / 20)
 	defer leasing.Stop()
 	balancing := time.NewTicker(sweepInterval)
@@ -175,10 +179,10 @@ func (w *Worker) Run(ctx context.Context) error {
 // awaitRuns waits for the tasks to end, at most for the handover timeout.
 func (w *Worker) awaitRuns() {
 	ended := make(chan struct{})
-	go func() {
+	contain.Go("end of all tasks", func() {
 		w.runs.Wait()
 		close(ended)
-	}()
+	}, w.turnFailed)
 	timer := time.NewTimer(w.config.HandoverTimeout)
 	defer timer.Stop()
 	select {
@@ -227,25 +231,34 @@ func (w *Worker) loop(ctx context.Context) {
 	configured := int64(-1) // the change of the configurations that was seen last
 	for {
 		changed, latest := w.store.changes()
-		// Statuses change far more often, and each once a task.
-		if latest != configured {
-			configured = latest
-			w.act(w.lifecycle.configured(w.wanted()))
-		}
-		for _, request := range w.store.takeRestarts() {
-			w.act(w.lifecycle.restarted(request))
-		}
+		w.turn(func() {
+			// Statuses change far more often, and each once a task.
+			if latest != configured {
+				configured = latest
+				w.act(w.lifecycle.configured(w.wanted()))
+			}
+			for _, request := range w.store.takeRestarts() {
+				w.act(w.lifecycle.restarted(request))
+			}
+		})
 		select {
 		case event := <-w.events:
-			event()
+			w.turn(event)
 		case <-changed:
 		case <-ticker.C:
 			configured = -1
-			w.sweep()
+			w.turn(w.sweep)
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// turn does one thing on the loop; the next turn goes on after a panic.
+func (w *Worker) turn(do func()) { contain.Run("turn of the life cycle", do, w.turnFailed) }
+
+func (w *Worker) turnFailed(err error) {
+	w.logger.Error("a turn of the worker's loop failed", "err", err)
 }
 
 // do runs an event on the loop; it is dropped if the loop has ended.
@@ -293,12 +306,14 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 	config := withName(connector.config, connector.name)
 	resolved, _ := w.config.References.resolve(config)
 	values, _, problems := plugin.Catalogue.ParseResolved(config, resolved)
+	tasks := 0
 	if len(problems) == 0 {
-		if tasks, err := plugin.Tasks(values); err == nil && tasks > 0 {
-			return tasks
+		err := contain.Call("count of tasks", func() (err error) { tasks, err = plugin.Tasks(values); return err })
+		if err != nil {
+			return 1
 		}
 	}
-	return 1
+	return max(tasks, 1)
 }
 
 // act does what the life cycle decided.
@@ -351,9 +366,10 @@ func (w *Worker) start(a action) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancels[a.id] = cancel
 	connector, _ := w.store.get(a.id.connector)
-	w.runs.Go(func() {
+	var trace string
+	ended := func() { w.do(func() { w.act(w.lifecycle.ended(a.id, a.run, trace)) }) }
+	w.runs.Go("run of a task", func() {
 		defer cancel()
-		var trace string
 		plugin, ok := w.plugins.of(connector.configOrNil())
 		if ok {
 			w.metrics.started(a.id.connector, plugin.Class)
@@ -364,6 +380,10 @@ func (w *Worker) start(a action) {
 				w.happened("TaskFailed", a.id.connector, fmt.Sprintf("task %d: %s", a.id.task, trace))
 			}
 		}
-		w.do(func() { w.act(w.lifecycle.ended(a.id, a.run, trace)) })
+		ended()
+	}, func(err error) {
+		w.logger.Error("task failed", "connector", a.id.connector, "task", a.id.task, "err", err)
+		trace = err.Error()
+		ended()
 	})
 }

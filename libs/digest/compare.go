@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // Kind is how the two sides of a key differ.
@@ -108,9 +108,9 @@ func Compare(ctx context.Context, source, target Table, o Options) (Result, erro
 
 // both asks both sides at the same time.
 func (c *comparison) both(ctx context.Context, source, target func(context.Context) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return source(ctx) })
-	group.Go(func() error { return target(ctx) })
+	group, ctx := contain.WithContext(ctx)
+	group.Go("comparison, source", func() error { return source(ctx) })
+	group.Go("comparison, target", func() error { return target(ctx) })
 	return group.Wait()
 }
 

@@ -13,6 +13,8 @@ import (
 
 	"github.com/Azure/azure-kusto-go/azkustoingest"
 	"github.com/Azure/azure-kusto-go/azkustoingest/ingestoptions"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 const (
@@ -198,10 +200,13 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		err   error
 	}
 	done := make(chan answer, 1)
-	go func() {
+	contain.Go("call of the ingestion SDK", func() {
 		value, err := call()
 		done <- answer{value, err}
-	}()
+	}, func(err error) {
+		var zero T
+		done <- answer{zero, err}
+	})
 	select {
 	case a := <-done:
 		return a.value, a.err

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // Stream is a replication connection that streams. Next is called by one goroutine; Confirm, Interrupt and Close by any.
@@ -36,7 +38,7 @@ type Stream struct {
 	status  chan struct{} // asks the writer for a status now; capacity 1
 	done    chan struct{}
 	once    sync.Once
-	writer  sync.WaitGroup
+	writer  contain.Waiting
 	failure atomic.Pointer[error]
 }
 
@@ -60,7 +62,7 @@ func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
 
 // Run starts the status writer. It must be called once, before the first Next.
 func (s *Stream) Run(t StatusTimes) {
-	s.writer.Go(func() { s.writeStatuses(t) })
+	s.writer.Go("writer of statuses", func() { s.writeStatuses(t) }, s.fail)
 }
 
 // Buffered says whether Next would return a frame without reading from the socket.

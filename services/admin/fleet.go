@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -224,14 +225,14 @@ func askAll[T any](ctx context.Context, f *fleet, ask func(context.Context, *grp
 	answers := make([]chan answer, len(f.workers))
 	for i, w := range f.workers {
 		answers[i] = make(chan answer, 1)
-		go func() {
+		contain.Go("question to a worker", func() {
 			var a answer
 			a.err = w.within(ctx, func(ctx context.Context) (err error) {
 				a.value, err = ask(ctx, w.connection)
 				return err
 			})
 			answers[i] <- a
-		}()
+		}, func(err error) { answers[i] <- answer{err: status.Error(codes.Internal, err.Error())} })
 	}
 	var values []T
 	var failed []error

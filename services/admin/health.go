@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
@@ -30,7 +31,7 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 		for _, w := range f.workers {
 			answer := make(chan *adminv1.ServiceHealth, 1)
 			answers[f.name] = append(answers[f.name], answer)
-			go func() {
+			contain.Go("question for a worker's health", func() {
 				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
 				err := rpc.Healthy(ctx, w.connection)
 				w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
@@ -38,7 +39,9 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 					h.Serving, h.Detail = false, err.Error()
 				}
 				answer <- h
-			}()
+			}, func(err error) {
+				answer <- &adminv1.ServiceHealth{Service: f.name, Address: w.address, Detail: err.Error()}
+			})
 		}
 	}
 	all := map[string][]*adminv1.ServiceHealth{}

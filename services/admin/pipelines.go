@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -18,6 +17,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
@@ -131,10 +131,10 @@ func (s *service) look(ctx context.Context) ([]*adminv1.Pipeline, error) {
 		l.ingestions[i.Connector] = i
 	}
 	all := make([]*adminv1.Pipeline, len(l.sources))
-	group, asking := errgroup.WithContext(ctx)
+	group, asking := contain.WithContext(ctx)
 	group.SetLimit(lookAtOnce)
 	for i, source := range l.sources {
-		group.Go(func() (err error) {
+		group.Go("look at a pipeline", func() (err error) {
 			all[i], err = s.lookAt(asking, source, &l)
 			return err
 		})

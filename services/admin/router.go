@@ -6,13 +6,13 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // router is ConnectorService over both fleets. It keeps nothing: a new connector goes to the fleet that runs its class,
@@ -221,10 +221,10 @@ func (r *router) WatchConnectors(q *connectorv1.WatchConnectorsRequest, out grpc
 			return err
 		}
 	}
-	group, ctx := errgroup.WithContext(out.Context())
+	group, ctx := contain.WithContext(out.Context())
 	var mu sync.Mutex // a stream has one sender at a time
 	for _, f := range r.fleets {
-		group.Go(func() error {
+		group.Go("watch of a fleet", func() error {
 			in, err := clientOf(f).WatchConnectors(ctx, q)
 			for err == nil {
 				var change *connectorv1.WatchConnectorsResponse

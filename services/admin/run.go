@@ -19,7 +19,6 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"golang.org/x/net/netutil"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -28,6 +27,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
@@ -78,21 +78,26 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := service.seen.measure(cfg.Telemetry.Meters.Meter("github.com/calypso-cdc/calypso/services/admin")); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return timeline.run(ctx) })
-	group.Go(func() error { return readiness.run(ctx) })
-	group.Go(func() error { return service.seen.run(ctx, service.views) })
+	group, ctx := contain.WithContext(ctx)
+	again := func(name string, run func() error) {
+		group.Go(name, func() error {
+			return contain.Again(ctx, name, run, func(err error) { cfg.Telemetry.Logger.Error("a loop of admin begins anew", "err", err) })
+		})
+	}
+	again("recorder of the timeline", func() error { return timeline.run(ctx) })
+	again("readiness", func() error { return readiness.run(ctx) })
+	again("observer of pipelines", func() error { return service.seen.run(ctx, service.views) })
 	handler, err := newHandler(ctx, cfg, guard, own, readiness.failure)
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { return server.Serve(ctx, listeners[0]) })
-	group.Go(func() error { return inner.Serve(ctx, within) })
+	group.Go("gRPC server", func() error { return server.Serve(ctx, listeners[0]) })
+	group.Go("gRPC server within", func() error { return inner.Serve(ctx, within) })
 	for _, l := range listeners[1:] {
 		if cfg.TLS.Enabled() {
 			l = tls.NewListener(l, cfg.TLS.Server(tls.VerifyClientCertIfGiven))
 		}
-		group.Go(func() error { return telemetry.ServeHTTP(ctx, l, handler) })
+		group.Go("HTTP server", func() error { return telemetry.ServeHTTP(ctx, l, handler) })
 	}
 	return group.Wait()
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -200,6 +201,11 @@ func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
 			}
 		}
 	}
+}
+
+// notShown logs why the slot could not be looked at.
+func (e *entry) notShown(err error) {
+	slog.Error("the slot of a capture could not be looked at", "connector", e.name, "err", err)
 }
 
 // snapshot copies the state, with what changes all the time as of now.

@@ -2,13 +2,13 @@ package capture
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // gauges are the metrics that are read from the board when they are collected. Counters among them begin anew with a
@@ -76,7 +76,9 @@ func (b *Board) observe(meter metric.Meter) error {
 	if failed != nil {
 		return failed
 	}
-	_, err = meter.RegisterCallback(g.collect, all...)
+	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		return contain.Call("gauges of captures", func() error { return g.collect(ctx, o) })
+	}, all...)
 	return err
 }
 
@@ -84,9 +86,9 @@ func (b *Board) observe(meter metric.Meter) error {
 func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
 	entries := g.board.all()
 	slots := make([]*capturev1.Slot, len(entries))
-	var asked sync.WaitGroup
+	var asked contain.Waiting
 	for i, e := range entries {
-		asked.Go(func() { slots[i] = e.withSlot(ctx).Slot })
+		asked.Go("question for a slot", func() { slots[i] = e.withSlot(ctx).Slot }, e.notShown)
 	}
 	asked.Wait()
 	for i, e := range entries {

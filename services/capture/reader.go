@@ -102,20 +102,27 @@ func (r *reader) keepAlive(end pgrepl.LSN) error {
 	if r.decoder.InTransaction() {
 		return nil
 	}
-	b := r.stage.fill()
-	if b == nil {
-		r.stage.unlock()
+	if !r.idle(end) {
 		return errStopped
+	}
+	if r.until != 0 && end >= r.until {
+		return r.reached()
+	}
+	return nil
+}
+
+// idle moves the open batch's position to the end of the log; false if the stage is closed.
+func (r *reader) idle(end pgrepl.LSN) bool {
+	b := r.stage.fill()
+	defer r.stage.unlock()
+	if b == nil {
+		return false
 	}
 	if end > b.at.Commit {
 		b.at.Commit, b.at.Ordinal = end, 0
 	}
 	r.dueWithoutRecords(b)
-	r.stage.unlock()
-	if r.until != 0 && end >= r.until {
-		return r.reached()
-	}
-	return nil
+	return true
 }
 
 // dueWithoutRecords asks for a checkpoint of a batch that has no records, now and then.
@@ -141,15 +148,19 @@ func (r *reader) handle(m *pgrepl.Message) error {
 	if m.Kind == pgrepl.Begin && r.until != 0 && (m.CommitLSN >= r.until || m.EndLSN > r.until) {
 		return r.reached()
 	}
-	b := r.stage.fill()
-	if b == nil {
-		r.stage.unlock()
-		return errStopped
-	}
-	err := r.apply(b, m)
-	r.stage.unlock()
+	err := r.take(m)
 	r.fail.Pass("after_decode")
 	return err
+}
+
+// take applies one message under the stage's lock, which a panic must not leave behind: everybody else would wait for it.
+func (r *reader) take(m *pgrepl.Message) error {
+	b := r.stage.fill()
+	defer r.stage.unlock()
+	if b == nil {
+		return errStopped
+	}
+	return r.apply(b, m)
 }
 
 func (r *reader) apply(b *batch, m *pgrepl.Message) error {

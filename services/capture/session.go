@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -80,6 +81,15 @@ func (t *task) session(ctx context.Context) error {
 		return err
 	}
 	return s.dropSlot()
+}
+
+// after is time.AfterFunc for what tells of something that takes long.
+func (s *session) after(d time.Duration, tell func()) *time.Timer {
+	return time.AfterFunc(d, func() { contain.Run("notice", tell, s.untold) })
+}
+
+func (s *session) untold(err error) {
+	s.env.Logger.Error("What takes long, or ends, could not be told", "error", err)
 }
 
 func (s *session) close() {
@@ -446,7 +456,7 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	}
 	create, cancel := context.WithTimeout(ctx, s.settings.slotCreate)
 	defer cancel()
-	slow := time.AfterFunc(5*time.Second, func() {
+	slow := s.after(5*time.Second, func() {
 		s.env.Logger.Warn("The creation of the slot waits for transactions that are still open; see pg_stat_activity where xact_start is oldest", "slot", name)
 	})
 	defer slow.Stop()

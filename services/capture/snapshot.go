@@ -11,9 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -118,17 +118,17 @@ func (n *snapshot) run(ctx context.Context) error {
 	for range threads + 1 {
 		n.free <- new(batch)
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	var readers errgroup.Group
+	g, gctx := contain.WithContext(ctx)
+	readers := contain.NewGroup()
 	imported := make(chan struct{}, threads)
 	for range threads {
-		readers.Go(func() error { return n.work(gctx, imported) })
+		readers.Go("reader of a snapshot", func() error { return n.work(gctx, imported) })
 	}
-	g.Go(func() error {
+	g.Go("end of a snapshot", func() error {
 		defer close(n.filled)
 		return readers.Wait()
 	})
-	g.Go(func() error {
+	g.Go("holder of an exported snapshot", func() error {
 		// When every worker has imported it, the exported snapshot is not needed any more.
 		for range threads {
 			select {
@@ -144,7 +144,7 @@ func (n *snapshot) run(ctx context.Context) error {
 	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
-	g.Go(func() error { return n.deliverFilled(finish) })
+	g.Go("deliverer of a snapshot", func() error { return n.deliverFilled(finish) })
 	return g.Wait()
 }
 
@@ -390,7 +390,16 @@ const rowsSpan = 100 * time.Millisecond
 // deliverFilled makes the workers' batches, and the progress they make, durable.
 func (n *snapshot) deliverFilled(ctx context.Context) error {
 	var sum tally
-	for b := range n.filled {
+	for {
+		var b *batch
+		select {
+		case b = <-n.filled:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if b == nil { // closed
+			return nil
+		}
 		b.versions, n.versions = append(b.versions, n.versions...), nil
 		next := n.producer.saved
 		next.snapshot = n.queue.apply(next.snapshot, b.steps)
@@ -418,5 +427,4 @@ func (n *snapshot) deliverFilled(ctx context.Context) error {
 		n.fail.Pass("mid_snapshot")
 		n.producer.Settle(ctx)
 	}
-	return nil
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
@@ -55,24 +54,26 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
 	r.incremental.next()
 
-	g, gctx := errgroup.WithContext(ctx)
+	g, gctx := contain.WithContext(ctx)
 	r.ctx = gctx
 	s.board.streaming(r, at)
 	s.env.Retrying(nil)
 	stop := context.AfterFunc(gctx, func() {
-		conn.Interrupt()
-		r.stage.close()
+		contain.Run("end of the stream", func() {
+			conn.Interrupt()
+			r.stage.close()
+		}, s.untold)
 	})
 	defer stop()
 	finish, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
-	g.Go(r.run)
-	g.Go(func() error { return s.deliverStaged(finish, conn, r.stage) })
-	g.Go(func() error { return s.beat(gctx, r) })
+	g.Go("reader of the stream", r.run)
+	g.Go("deliverer of the stream", func() error { return s.deliverStaged(finish, conn, r.stage) })
+	g.Go("heartbeat", func() error { return s.beat(gctx, r) })
 	if until == 0 {
-		g.Go(func() error { return r.incremental.runChunks(gctx) })
-		g.Go(func() error { return r.followSignals(gctx) })
+		g.Go("incremental snapshot", func() error { return r.incremental.runChunks(gctx) })
+		g.Go("signal topic", func() error { return r.followSignals(gctx) })
 	}
 	err = g.Wait()
 	if ctx.Err() != nil || errors.Is(err, errReached) {
@@ -148,7 +149,7 @@ const slowDelivery = 5 * time.Second
 
 // noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
 func (s *session) noticing(records int, write func() error) error {
-	slow := time.AfterFunc(slowDelivery, func() {
+	slow := s.after(slowDelivery, func() {
 		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow, or a topic was deleted", records, slowDelivery)
 		if why := s.env.BrokersAway(); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)

@@ -8,6 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -56,7 +57,9 @@ func (t *task) Run(ctx context.Context) error {
 			t.meters.reconnect(ctx, err)
 			t.env.Logger.Warn("Capture tries again after a failure", "error", err, telemetry.Passing("in", in))
 		},
-	}, t.session)
+	}, func(ctx context.Context) error {
+		return contain.Call("session of a capture", func() error { return t.session(ctx) })
+	})
 	if err != nil {
 		t.board.failed(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -150,8 +151,19 @@ func (p *partition) stop(r stopRequest) {
 	<-p.done
 }
 
+// start runs the partition. A panic ends the task, and no batch of the partition is committed any more.
+func (p *partition) start() {
+	contain.Go("partition", func() {
+		p.run()
+		close(p.done)
+	}, func(err error) {
+		p.task.fail(err)
+		p.cancel(err)
+		close(p.done)
+	})
+}
+
 func (p *partition) run() {
-	defer close(p.done)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -475,7 +487,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	p.target.budget.charge(time.Now(), b.size)
 	p.task.held.Add(b.memory())
 	recorded := p.recordCut(b)
-	go func() { p.results <- delivered{b, p.deliver(b, recorded)} }()
+	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
 	return true, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 )
@@ -90,9 +91,9 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	defer t.letters.close()
 	counting, stopCounting := context.WithCancel(t.ctx)
-	var counter sync.WaitGroup
+	var counter contain.Waiting
 	if t.letters != nil && t.env.Task == 0 {
-		counter.Go(func() { t.countLetters(counting) })
+		counter.Go("count of dead letters", func() { t.countLetters(counting) }, t.fail)
 	}
 	defer counter.Wait()
 	defer stopCounting()
@@ -125,14 +126,14 @@ func (t *task) join() error {
 	t.mu.Unlock()
 	close(joined)
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(t.ctx))
-	var committer sync.WaitGroup
-	committer.Go(func() { t.commits.run(committing) })
+	var committer contain.Waiting
+	committer.Go("committer", func() { t.commits.run(committing) }, t.fail)
 	member, left := context.WithCancel(t.ctx)
-	var discoverer sync.WaitGroup
+	var discoverer contain.Waiting
 	if t.s.pattern != nil {
-		discoverer.Go(func() { t.discover(member) })
+		discoverer.Go("discovery of topics", func() { t.discover(member) }, t.fail)
 	}
-	t.poll()
+	contain.Run("poll of records", t.poll, t.fail) // what follows gives the partitions back
 	left()
 	discoverer.Wait()
 	t.leave()
@@ -168,7 +169,9 @@ func (t *task) consumerOptions() []kgo.Opt {
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(32 << 20), kgo.FetchMaxPartitionBytes(8 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
-		kgo.AdjustFetchOffsetsFn(t.begins), kgo.OnPartitionsAssigned(t.assigned), kgo.OnPartitionsRevoked(t.revoked), kgo.OnPartitionsLost(t.lost),
+		kgo.AdjustFetchOffsetsFn(t.begins),
+		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
+		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),
 	}
 	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
 	if t.s.pattern != nil {
@@ -252,6 +255,13 @@ func (t *task) resume(tp topicPartition) {
 // fail ends the task with err as its reason; later reasons are lost to the first.
 func (t *task) fail(err error) { t.cancel(err) }
 
+// contained makes a panic of a callback, which runs in a goroutine of the client's, the task's failure.
+func (t *task) contained(name string, callback func(context.Context, *kgo.Client, map[string][]int32)) func(context.Context, *kgo.Client, map[string][]int32) {
+	return func(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+		contain.Run(name, func() { callback(ctx, client, partitions) }, t.fail)
+	}
+}
+
 // assigned begins partitions where the group's last commit of them ended, with the cuts recorded there.
 func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[string][]int32) {
 	if len(added) == 0 {
@@ -303,7 +313,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			t.mu.Lock()
 			t.partitions[tp] = p
 			t.mu.Unlock()
-			go p.run()
+			p.start()
 		}
 	}
 }
@@ -348,7 +358,7 @@ func (t *task) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32
 }
 
 func (t *task) end(removed map[string][]int32, r stopRequest) {
-	var ended sync.WaitGroup
+	var ended contain.Waiting
 	for topic, partitions := range removed {
 		for _, number := range partitions {
 			tp := topicPartition{topic, number}
@@ -358,12 +368,12 @@ func (t *task) end(removed map[string][]int32, r stopRequest) {
 			if p == nil {
 				continue
 			}
-			ended.Go(func() {
+			ended.Go("end of a partition", func() {
 				p.stop(r)
 				t.mu.Lock()
 				delete(t.partitions, tp)
 				t.mu.Unlock()
-			})
+			}, t.fail)
 		}
 	}
 	ended.Wait()

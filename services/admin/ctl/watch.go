@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // clear moves to the top of a terminal and clears it (ECMA-48 CUP and ED).
@@ -94,7 +95,7 @@ func (s *session) watchPipelines(ctx context.Context, q *adminv1.WatchPipelinesR
 		return nil, err
 	}
 	w := &watched{cancel: cancel, changes: make(chan *adminv1.WatchPipelinesResponse), now: map[string]*adminv1.Pipeline{}}
-	go w.receive(ctx, stream)
+	contain.Go("watch of pipelines", func() { w.receive(ctx, stream) }, func(err error) { panic(err) }) // a command of its own has nothing to go on with
 	return w, nil
 }
 

@@ -81,7 +81,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	env, s := cfg.Env, cfg.Settings
 	limits := NewTopicLimits(s.Topics, s.MaxRequest)
 	p := &Producer{limits: limits, transactionalID: "calypso-" + env.Connector, offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
-	p.promise = func(r *kgo.Record, err error) {
+	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
 				err = TooLarge(r, int(limits.batch(r.Topic)), err)

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -62,7 +63,9 @@ func (t *task) Run(ctx context.Context) error {
 			t.env.Retrying(err)
 			t.env.Logger.Warn("Polling tries again after a failure", "error", err, telemetry.Passing("in", in))
 		},
-	}, t.session)
+	}, func(ctx context.Context) error {
+		return contain.Call("session of a poll", func() error { return t.session(ctx) })
+	})
 	if err != nil {
 		t.report.Failed(err)
 	}

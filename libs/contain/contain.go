@@ -1,0 +1,115 @@
+// Package contain keeps a panic to what panicked: a panic in any goroutine that nothing recovers ends the process, and with it every
+// connector that the process runs.
+//
+// Each goroutine that works for a connector, a call or a loop of its own is started here, under a name, so that its panic becomes an
+// error of the one who waits for it. What cannot be recovered (memory that ran out, a stack that overflowed, a map written by
+// two goroutines) still ends the process; the connector runtime notices that (see connector's suspects).
+package contain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Panic is the error that a panic became.
+type Panic struct {
+	// Name is that of the goroutine.
+	Name  string
+	Cause any
+	Stack []byte
+}
+
+func (p *Panic) Error() string {
+	return fmt.Sprintf("%s panicked, which is a fault of the program: %v\n%s", p.Name, p.Cause, p.Stack)
+}
+
+// Call runs f and returns its error, or its panic as *Panic.
+func Call(name string, f func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &Panic{name, cause, debug.Stack()}
+		}
+	}()
+	if at := injected.Load(); at != nil && *at == name {
+		panic("a panic that a test asked for")
+	}
+	return f()
+}
+
+// Go starts f. A panic of it is given to failed, in the same goroutine.
+func Go(name string, f func(), failed func(error)) {
+	go Run(name, f, failed)
+}
+
+// Run runs f; a panic of it is given to failed. It is for callbacks that a library runs in a goroutine of its own.
+func Run(name string, f func(), failed func(error)) {
+	if err := Call(name, func() error { f(); return nil }); err != nil {
+		failed(err)
+	}
+}
+
+// Again runs f until it returns or ctx ends, and begins it anew after a panic, which is given to failed: a loop that works for all
+// connectors is not to stop for what one of them brought.
+func Again(ctx context.Context, name string, f func() error, failed func(error)) error {
+	for {
+		err := Call(name, f)
+		if _, panicked := errors.AsType[*Panic](err); !panicked {
+			return err
+		}
+		failed(err)
+		select {
+		case <-time.After(againAfter):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+const againAfter = time.Second
+
+// Group is an errgroup.Group to which a panic of one of its functions is an error.
+type Group struct{ group *errgroup.Group }
+
+// NewGroup makes a group whose failure ends nothing else.
+func NewGroup() *Group { return &Group{new(errgroup.Group)} }
+
+// WithContext is errgroup.WithContext.
+func WithContext(ctx context.Context) (*Group, context.Context) {
+	group, ctx := errgroup.WithContext(ctx)
+	return &Group{group}, ctx
+}
+
+// Go starts f in the group.
+func (g *Group) Go(name string, f func() error) {
+	g.group.Go(func() error { return Call(name, f) })
+}
+
+// SetLimit bounds how many functions run at once.
+func (g *Group) SetLimit(n int) { g.group.SetLimit(n) }
+
+// Wait waits for all functions and returns the first error.
+func (g *Group) Wait() error { return g.group.Wait() }
+
+// Waiting waits for goroutines that return no error, as sync.WaitGroup does.
+type Waiting struct{ sync.WaitGroup }
+
+// Go starts f. A panic of it is given to failed, before Wait returns.
+func (w *Waiting) Go(name string, f func(), failed func(error)) {
+	w.WaitGroup.Go(func() { Run(name, f, failed) })
+}
+
+// injected names the goroutines that a test makes panic when they start.
+var injected atomic.Pointer[string]
+
+// Inject makes every goroutine of a name panic when it starts, until the returned function is called. It is for tests.
+func Inject(name string) (end func()) {
+	injected.Store(&name)
+	return func() { injected.Store(nil) }
+}
