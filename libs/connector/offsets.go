@@ -55,8 +55,12 @@ func consumerGroup(connector string, override map[string]string) string {
 // exactInteger is the largest magnitude up to which a double, and so a number of a Struct, holds every integer.
 const exactInteger = 1 << 53
 
-// OffsetStruct turns the JSON of a partition or an offset into a message. An integer too large for a double becomes a
-// string of its digits; OffsetJSON turns that back.
+// largeNumber is the one field of an object that stands for a number that a double has no room for, with its digits as text. Text that
+// looks like such a number stays text: what is read can be written back.
+const largeNumber = "$number"
+
+// OffsetStruct turns the JSON of a partition or an offset into a message. A number that a double cannot hold becomes
+// {"$number": "<its digits>"}; OffsetJSON turns that back.
 func OffsetStruct(object []byte) (*structpb.Struct, error) {
 	fields, err := decodeObject(object)
 	if err != nil {
@@ -83,16 +87,13 @@ func withExactNumbers(value any) any {
 	case json.Number:
 		if n, err := value.Int64(); err == nil {
 			if n > exactInteger || n < -exactInteger {
-				return value.String()
+				return map[string]any{largeNumber: value.String()}
 			}
 			return float64(n)
 		}
-		if _, err := strconv.ParseUint(value.String(), 10, 64); err == nil {
-			return value.String()
-		}
 		f, err := value.Float64()
-		if err != nil {
-			return value.String()
+		if err != nil || strconv.FormatFloat(f, 'f', -1, 64) != value.String() && strconv.FormatFloat(f, 'g', -1, 64) != value.String() {
+			return map[string]any{largeNumber: value.String()}
 		}
 		return f
 	}
@@ -102,6 +103,9 @@ func withExactNumbers(value any) any {
 func withBareNumbers(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
+		if digits, ok := value[largeNumber].(string); ok && len(value) == 1 && jsonNumber(digits) {
+			return json.Number(digits)
+		}
 		for key, field := range value {
 			value[key] = withBareNumbers(field)
 		}
@@ -113,13 +117,13 @@ func withBareNumbers(value any) any {
 		if value == math.Trunc(value) && math.Abs(value) <= exactInteger {
 			return int64(value)
 		}
-	case string:
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err == nil && (n > exactInteger || n < -exactInteger) && strconv.FormatInt(n, 10) == value {
-			return json.Number(value)
-		}
 	}
 	return value
+}
+
+// jsonNumber says whether a text is a number as JSON writes it.
+func jsonNumber(text string) bool {
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
 }
 
 // canonical is a JSON object with sorted keys and without spaces; numbers keep their digits.

@@ -29,6 +29,7 @@ func TestLargeNumbersKeepTheirDigitsThroughAMessage(t *testing.T) {
 	for _, offset := range []string{
 		`{"lsn":24023128,"lsn_commit":9007199254740993,"transaction_id":null,"txId":555,"ts_usec":1791000000000000,"snapshot":true}`,
 		`{"a":-9223372036854775808,"b":[9223372036854775807,{"c":"9","d":0.5}],"e":"text","f":9007199254740992}`,
+		`{"system_id":"7452839475834758345","n":7452839475834758345,"u":18446744073709551615,"big":123456789012345678901234567890,"real":0.1}`,
 	} {
 		message, err := connector.OffsetStruct([]byte(offset))
 		if err != nil {
@@ -43,7 +44,7 @@ func TestLargeNumbersKeepTheirDigitsThroughAMessage(t *testing.T) {
 
 func TestAnyObjectOfIntegersAndTextSurvivesAMessage(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		object := rapid.MapOf(rapid.StringMatching(`[a-z_]{1,8}`), rapid.OneOf(rapid.Int64().AsAny(), rapid.StringMatching(`[a-z ]*`).AsAny(), rapid.Bool().AsAny())).Draw(t, "object")
+		object := rapid.MapOf(rapid.StringMatching(`[a-z_]{1,8}`), rapid.OneOf(rapid.Int64().AsAny(), rapid.StringMatching(`[a-z ]*`).AsAny(), rapid.StringMatching(`-?[0-9]{1,25}`).AsAny(), rapid.Uint64().AsAny(), rapid.Bool().AsAny())).Draw(t, "object")
 		encoded, _ := json.Marshal(object)
 		message, err := connector.OffsetStruct(encoded)
 		if err != nil {

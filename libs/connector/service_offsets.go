@@ -21,6 +21,8 @@ import (
 const (
 	alteredMessage = "The offsets for this connector have been altered successfully"
 	resetMessage   = "The offsets for this connector have been reset successfully"
+	// sinkResetMessage says besides what follows for tables to which rows are appended.
+	sinkResetMessage = resetMessage + ". When it is resumed it reads its topics from their beginning and ingests every record again: rows that a table has already are there twice then, since batches are cut anew. To go on where it stopped, set the offsets to what GET /connectors/<name>/offsets said before"
 )
 
 // The fields of a sink connector's offsets, as KIP-875 names them.
@@ -160,6 +162,9 @@ func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 		return nil, err
 	}
 	s.logger.Info("offsets reset", "connector", connector.name)
+	if plugin.Type == Sink {
+		return &connectorv1.ResetOffsetsResponse{Message: sinkResetMessage}, nil
+	}
 	return &connectorv1.ResetOffsetsResponse{Message: resetMessage}, nil
 }
 

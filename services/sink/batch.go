@@ -157,4 +157,13 @@ func (b *batch) close(z *zippers) {
 }
 
 // memory is how many bytes the batch holds.
-func (b *batch) memory() int64 { return int64(b.gz.Len() + cap(b.raw)) }
+func (b *batch) memory() int64 {
+	n := int64(b.gz.Cap() + cap(b.raw))
+	if b.zip != nil {
+		n += zipMemory
+	}
+	for _, r := range b.refused {
+		n += int64(len(r.record.Key)+len(r.record.Value)) + recordOverhead
+	}
+	return n
+}

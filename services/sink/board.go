@@ -13,6 +13,9 @@ import (
 type Board struct {
 	mu    sync.Mutex
 	tasks map[string][]*task // by connector
+
+	// memory is what all tasks hold.
+	memory memory
 }
 
 // NewBoard makes an empty board.

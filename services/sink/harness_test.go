@@ -117,7 +117,12 @@ const internalTopic = "test.internal.topic"
 
 // makeTask makes a task as the runtime does.
 func makeTask(brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
-	o := Options{Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
+	return makeTaskOn(nil, brokers, config, number, retrying)
+}
+
+// makeTaskOn makes a task of a process with a board.
+func makeTaskOn(board *Board, brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
+	o := Options{Board: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
@@ -282,6 +287,8 @@ type stage struct {
 	brokers string
 	// started counts the tasks: each is a member of its own.
 	started int
+	// board is what its tasks share with others'; one of their own if nil.
+	board *Board
 }
 
 func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {
@@ -355,7 +362,7 @@ func (s *stage) start() *running {
 	s.t.Helper()
 	r := &running{ended: make(chan error, 1)}
 	var err error
-	if r.task, err = makeTask(s.brokers, s.config, s.started, func(err error) {
+	if r.task, err = makeTaskOn(s.board, s.brokers, s.config, s.started, func(err error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.retries = append(r.retries, err)

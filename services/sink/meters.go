@@ -53,7 +53,6 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 			return nil
 		}))
 	errs = append(errs, err)
-	errs = append(errs, err)
 	// perConnector is a gauge that adds up what a connector's tasks have.
 	perConnector := func(name, unit, help string, of func(*task) int64) {
 		_, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
@@ -70,7 +69,13 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 		errs = append(errs, err)
 	}
 	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *task) int64 { return t.flying.Load() })
-	perConnector("cdc_sink_buffered_bytes", "By", "Bytes that those batches hold, compressed, by connector.", func(t *task) int64 { return t.held.Load() })
+	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *task) int64 { return t.held.Load() })
+	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"), metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(board.memory.limit.Load())
+			return nil
+		}))
+	errs = append(errs, err)
 	return m, errors.Join(errs...)
 }
 

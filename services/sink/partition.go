@@ -18,9 +18,6 @@ import (
 )
 
 const (
-	// queueHigh is how many bytes of fetched records wait for a partition before it is paused, queueLow where it goes on.
-	queueHigh = 12 << 20
-	queueLow  = 6 << 20
 	// handoverGrace is how long batches under way may take when the partition goes to another member.
 	handoverGrace = 5 * time.Second
 	// idleCommit is how long offsets without rows (tombstones, markers of transactions) wait to be committed.
@@ -51,6 +48,8 @@ type partition struct {
 
 	in      inbox
 	pending []*kgo.Record
+	// taken is what the records hold of which pending is left, gathered what the open batch was last seen to hold.
+	taken, gathered int64
 	// logEnd is the partition's last stable offset at the last fetch.
 	logEnd int64
 
@@ -86,14 +85,17 @@ type stopRequest struct {
 type inbox struct {
 	mu      sync.Mutex
 	fetches []fetched
-	bytes   int
+	bytes   int64
 	paused  bool
-	signal  chan struct{}
+	low     int64
+	// closed says that nobody takes from it any more.
+	closed bool
+	signal chan struct{}
 }
 
 type fetched struct {
 	records []*kgo.Record
-	bytes   int
+	bytes   int64
 	end     int64
 }
 
@@ -107,14 +109,19 @@ func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	return p
 }
 
-// offer hands fetched records over. It reports whether the partition should be paused now.
-func (p *partition) offer(f fetched) (pause bool) {
+// offer hands fetched records over. It reports whether the partition should be paused now, since more than high bytes wait.
+func (p *partition) offer(f fetched, high int64) (pause bool) {
 	p.in.mu.Lock()
+	if p.in.closed {
+		p.in.mu.Unlock()
+		p.task.hold(-f.bytes)
+		return false
+	}
 	p.quiet.Store(false)
 	p.in.fetches = append(p.in.fetches, f)
 	p.in.bytes += f.bytes
-	if pause = p.in.bytes > queueHigh && !p.in.paused; pause {
-		p.in.paused = true
+	if pause = p.in.bytes > high && !p.in.paused; pause {
+		p.in.paused, p.in.low = true, high/2
 	}
 	p.in.mu.Unlock()
 	select {
@@ -136,7 +143,7 @@ func (p *partition) take() (f fetched, ok, resume bool) {
 	p.in.fetches[0] = fetched{} // its records are not to be held by the queue
 	p.in.fetches = p.in.fetches[1:]
 	p.in.bytes -= f.bytes
-	if resume = p.in.paused && p.in.bytes < queueLow; resume {
+	if resume = p.in.paused && p.in.bytes <= p.in.low; resume {
 		p.in.paused = false
 	}
 	return f, true, resume
@@ -201,7 +208,7 @@ func (p *partition) run() {
 
 // drain waits for what is under way, at most for the grace, and commits what came through.
 func (p *partition) drain(r stopRequest) {
-	p.open = nil
+	p.release()
 	if r.fenced {
 		p.cancel(errFenced)
 	}
@@ -241,6 +248,7 @@ func (p *partition) work() error {
 			p.pending[0] = nil // its batch has what it needs of it
 			p.pending = p.pending[1:]
 		}
+		p.account(0)
 		f, ok, resume := p.take()
 		if resume {
 			p.task.resume(p.tp)
@@ -248,10 +256,30 @@ func (p *partition) work() error {
 		if !ok {
 			break
 		}
-		p.pending, p.logEnd = f.records, f.end
+		p.pending, p.logEnd, p.taken = f.records, f.end, f.bytes
 		p.task.board.fetched(p.tp, f.end)
 	}
 	return p.closeIfDue()
+}
+
+// account brings up to date what the partition holds: taken bytes of fetched records, and the open batch.
+func (p *partition) account(taken int64) {
+	gathered := int64(0)
+	if p.open != nil {
+		gathered = p.open.memory()
+	}
+	p.task.hold(taken - p.taken + gathered - p.gathered)
+	p.taken, p.gathered = taken, gathered
+}
+
+// release gives back all that the partition holds but what is under way.
+func (p *partition) release() {
+	p.open, p.pending = nil, nil
+	p.account(0)
+	p.in.mu.Lock()
+	defer p.in.mu.Unlock()
+	p.task.hold(-p.in.bytes)
+	p.in.fetches, p.in.bytes, p.in.closed = nil, 0, true
 }
 
 // record takes one record. It reports false if there is no room: the record must be offered again.
@@ -381,7 +409,7 @@ func (p *partition) shape(r *kgo.Record) error {
 
 // room says whether another batch may be begun.
 func (p *partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.held.Load() < p.task.s.bufferMemory && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.roomy() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
@@ -397,7 +425,7 @@ func (p *partition) full() bool {
 		return true
 	}
 	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 ||
-		len(p.open.refused) >= maxRefused || p.open.gz.Len() > int(p.task.s.bufferMemory)
+		len(p.open.refused) >= maxRefused || p.gathered > max(chunk, p.task.o.Board.memory.limit.Load()/4)
 }
 
 // streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
@@ -485,7 +513,8 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	p.inFlight++
 	p.task.flying.Add(1)
 	p.target.budget.charge(time.Now(), b.size)
-	p.task.held.Add(b.memory())
+	p.account(p.taken)
+	p.task.hold(b.memory())
 	recorded := p.recordCut(b)
 	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
 	return true, nil
@@ -568,7 +597,7 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 func (p *partition) finish(d delivered) error {
 	p.inFlight--
 	p.task.flying.Add(-1)
-	p.task.held.Add(-d.b.memory())
+	p.task.hold(-d.b.memory())
 	if d.err != nil {
 		return d.err
 	}

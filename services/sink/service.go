@@ -100,6 +100,8 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		out.BufferedBytes += t.held.Load()
 		out.BatchesInFlight += t.flying.Load()
 	}
+	memory := &tasks[0].o.Board.memory
+	out.ProcessBufferedBytes, out.ProcessBufferLimitBytes = memory.used.Load(), memory.limit.Load()
 	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = latency.Sum(committed...), latency.Sum(produced...)
 	return out
 }

@@ -40,7 +40,7 @@ type task struct {
 	zippers  zippers
 	// unread is set while fetching fails; the poll loop owns it.
 	unread bool
-	// held is how many bytes closed batches hold, flying how many batches are under way.
+	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
 	held, flying atomic.Int64
 
 	// ready is closed when consumer and commits are there: the group may assign partitions before.
@@ -78,6 +78,8 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	t.o.Board.enter(t)
 	defer t.o.Board.leave(t)
+	t.o.Board.memory.enter(t.s.bufferMemory)
+	defer t.o.Board.memory.leave()
 	if t.client, err = kusto.New(t.s.kusto); err != nil {
 		return err
 	}
@@ -162,12 +164,13 @@ func (t *task) prepare() error {
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
+	fetch, partition := t.o.Board.memory.fetchSizes()
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(t.s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.member.start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(32 << 20), kgo.FetchMaxPartitionBytes(8 << 20), kgo.FetchMaxWait(500 * time.Millisecond),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
 		kgo.AdjustFetchOffsetsFn(t.begins),
 		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
@@ -202,11 +205,9 @@ func (t *task) poll() {
 			if p == nil {
 				return
 			}
-			bytes := 0
-			for _, r := range f.Records {
-				bytes += len(r.Key) + len(r.Value)
-			}
-			if p.offer(fetched{f.Records, bytes, f.LastStableOffset}) {
+			bytes := sizeOf(f.Records)
+			t.hold(bytes)
+			if p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.queueHigh()) {
 				t.consumer.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
 			}
 		})
@@ -222,6 +223,9 @@ func (t *task) poll() {
 func (t *task) fetch() kgo.Fetches {
 	ctx, cancel := context.WithTimeout(t.ctx, t.watched.pause())
 	defer cancel()
+	if t.awaitRoom(ctx); ctx.Err() != nil {
+		return nil
+	}
 	return t.consumer.PollFetches(ctx)
 }
 

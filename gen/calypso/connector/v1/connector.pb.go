@@ -2319,8 +2319,8 @@ func (*ResetConnectorTopicsResponse) Descriptor() ([]byte, []int) {
 type Offset struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Partition *structpb.Struct       `protobuf:"bytes,1,opt,name=partition,proto3" json:"partition,omitempty"`
-	// The position; absent means "forget this partition" in AlterOffsets. LSNs are decimal strings here, since a Struct
-	// number is a double and would lose digits.
+	// The position; absent means "forget this partition" in AlterOffsets. A number that a double, and so a Struct, cannot hold is
+	// {"$number": "<its digits>"} here; text stays text. What GetOffsets gives AlterOffsets takes.
 	Offset        *structpb.Struct `protobuf:"bytes,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,83 @@
+package sink
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsNoOther(t *testing.T) {
+	const limit, partitions, orders = 2 << 20, 12, 4000
+	board := NewBoard()
+	var stages []*stage
+	for range 2 {
+		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit), "flush.size.bytes": "100000"})
+		s.board = board
+		stages = append(stages, s)
+	}
+	var away atomic.Bool
+	away.Store(true)
+	stuck, free := stages[0], stages[1]
+	servers.adx.inject(t, func(r *http.Request) fault {
+		if away.Load() {
+			return refuse
+		}
+		return pass
+	})
+	fill := func(s *stage, from, to int) {
+		for ; from < to; from++ {
+			text := make([]byte, 1000)
+			_, _ = rand.Read(text)
+			s.kafka.Produce(t.Context(), &kgo.Record{Partition: int32(from % partitions), Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, from, hex.EncodeToString(text))}, nil)
+		}
+		if err := s.kafka.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fill(stuck, 1, orders)
+	fill(free, 1, 50)
+	var peak int64
+	measuring, stop := context.WithCancel(t.Context())
+	var measure sync.WaitGroup
+	measure.Go(func() {
+		for measuring.Err() == nil {
+			peak = max(peak, board.memory.used.Load())
+			time.Sleep(time.Millisecond)
+		}
+	})
+	first := stuck.start()
+	testenv.Eventually(t, time.Minute, "the task to have no room", func(context.Context) error {
+		if first.task.roomy() {
+			return fmt.Errorf("it holds %d bytes", first.task.held.Load())
+		}
+		return nil
+	})
+	second := free.start()
+	away.Store(false)
+	free.holds(50)
+	stuck.holds(orders)
+	stop()
+	measure.Wait()
+	// A fetch of a task comes on top, whose size is that of what is fetched at once.
+	if most := int64(limit + 2*2*(512<<10) + 12*(128<<10)*2); peak > most {
+		t.Errorf("%d bytes were held, want %d at most", peak, most)
+	}
+	for _, r := range []*running{first, second} {
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left := board.memory.used.Load(); left != 0 {
+		t.Errorf("%d bytes are counted as held by nobody", left)
+	}
+}
