@@ -2,8 +2,6 @@ package connector
 
 import (
 	"maps"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,41 +10,16 @@ import (
 
 // mask stands for a literal secret in every answer. Given back in a configuration it means "as it was", so that a tool
 // that reads a configuration, changes a key and writes it back does not destroy the secret.
-const mask = "********"
+const mask = catalogue.Mask
 
-// urlPassword finds the password in a URL of any kind: postgres://user:password@host, http://user:password@registry.
-var urlPassword = regexp.MustCompile(`(://[^\s/:@]*:)([^\s/]+)@`)
-
-// maskURLs hides the passwords of the URLs in a value, but those that are references.
-func maskURLs(value string) string {
-	return urlPassword.ReplaceAllStringFunc(value, func(found string) string {
-		parts := urlPassword.FindStringSubmatch(found)
-		if isReference(parts[2]) {
-			return found
-		}
-		return parts[1] + mask + "@"
-	})
-}
-
-// urlPasswords are the passwords of the URLs in a value, as they stand there and as they are sent.
-func urlPasswords(value string) (passwords []string) {
-	for _, parts := range urlPassword.FindAllStringSubmatch(value, -1) {
-		passwords = append(passwords, parts[2])
-		if plain, err := url.PathUnescape(parts[2]); err == nil && plain != parts[2] {
-			passwords = append(passwords, plain)
-		}
-	}
-	return passwords
-}
-
-// masked is a configuration as callers may see it: every value as it was given, but secrets that are not references, and passwords
-// within URLs.
+// masked is a configuration as callers may see it: every value as it was given, but secrets that are not references, and secrets
+// within values.
 func masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
 	for key, value := range config {
 		switch {
 		case !keys.Secret(key):
-			value = maskURLs(value)
+			value = catalogue.MaskWithin(value)
 		case value != "" && !isReference(value):
 			value = mask
 		}
@@ -63,8 +36,8 @@ func unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (ful
 		value, ok := earlier[key]
 		switch {
 		case keys.Secret(key) && strings.TrimSpace(config[key]) == mask:
-		case !keys.Secret(key) && slices.Contains(urlPasswords(config[key]), mask):
-			ok = ok && maskURLs(value) == config[key]
+		case !keys.Secret(key) && slices.Contains(catalogue.SecretsWithin(config[key]), mask):
+			ok = ok && catalogue.MaskWithin(value) == config[key]
 		default:
 			continue
 		}

@@ -116,5 +116,16 @@ type TaskEnv struct {
 	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as "SchemaChanged". It returns at once; an
 	// event that cannot be written is logged.
 	Happened func(action, detail string)
-	Logger   *slog.Logger
+	// Hide takes the secrets of the configuration, and what is behind its references, out of a text that is shown: see Hidden.
+	Hide func(text string) string
+	// Logger hides them by itself.
+	Logger *slog.Logger
+}
+
+// Hidden is a text as callers may see it.
+func (e TaskEnv) Hidden(text string) string {
+	if e.Hide == nil {
+		return text
+	}
+	return e.Hide(text)
 }

@@ -30,6 +30,20 @@ type References struct {
 // reference is ${provider:path:key} or ${provider:key}.
 var reference = regexp.MustCompile(`\$\{(file|dir|env):([^}]*)\}`)
 
+// anyReference is what Kafka takes for a reference (org.apache.kafka.common.config.ConfigTransformer), to whatever provider.
+var anyReference = regexp.MustCompile(`\$\{[^{}:]+:[^}]*\}`)
+
+// unknownReferences are the references of a value to providers that there are not; they are left as they stand, as in Kafka Connect.
+func unknownReferences(value string) []string {
+	var unknown []string
+	for _, found := range anyReference.FindAllString(value, -1) {
+		if !reference.MatchString(found) {
+			unknown = append(unknown, found)
+		}
+	}
+	return unknown
+}
+
 func (r References) validate() error {
 	for _, path := range r.Paths {
 		if !filepath.IsAbs(path) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 }
 
 func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
-	logger := w.logger.With("connector", id.connector, "task", id.task)
+	logger := slog.New(scrubbing{w.logger.Handler(), secrets}).With("connector", id.connector, "task", id.task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return TaskEnv{
 		Connector:    id.connector,
@@ -88,6 +89,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,
 		Happened:       func(action, detail string) { w.happened(action, id.connector, secrets.scrub(detail)) },
+		Hide:           secrets.scrub,
 		Logger:         logger,
 	}
 }
@@ -143,8 +145,8 @@ func withName(config map[string]string, name string) map[string]string {
 // secretValues are texts that must not be shown.
 type secretValues []string
 
-// secretsOf finds the values of secret keys, passwords within URLs, and everything behind a reference. Very short ones are left out: replacing
-// them would garble every text and hide nothing.
+// secretsOf finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are left out:
+// replacing them would garble every text and hide nothing.
 func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) secretValues {
 	const shortest = 4
 	var secrets secretValues
@@ -153,19 +155,23 @@ func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) sec
 		if (referred || keys.Secret(key)) && len(value) >= shortest {
 			secrets = append(secrets, value)
 		}
-		for _, password := range urlPasswords(value) {
-			if len(password) >= shortest {
-				secrets = append(secrets, password)
+		for _, secret := range catalogue.SecretsWithin(value) {
+			if len(secret) >= shortest {
+				secrets = append(secrets, secret)
 			}
 		}
 	}
+	// The longer ones first: a secret may be a part of another.
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
 	return secrets
 }
 
+// scrub takes the secrets out of a text, and what looks like one in it.
 func (s secretValues) scrub(text string) string {
 	for _, secret := range s {
 		text = strings.ReplaceAll(text, secret, mask)
 	}
+	text = catalogue.MaskWithin(text)
 	if len(text) > maxTrace {
 		text = text[:maxTrace] + "…"
 	}

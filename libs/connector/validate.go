@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,8 +49,13 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	secrets := secretsOf(plugin.Catalogue, full, resolved)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
-			problem.Message = secrets.scrub(problem.Message) // which quotes the value, and a URL in it its password
-			problems = append(problems, problem)
+			problems = append(problems, secrets.within(problem, full)) // which quotes the value, and a URL in it its password
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(full)) {
+		for _, reference := range unknownReferences(full[key]) {
+			result.warnings = append(result.warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
+				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
 		}
 	}
 	result.problems = problems
@@ -60,7 +66,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	switch {
 	case err != nil:
 		for _, problem := range problemsOf(plugin.Catalogue, err) {
-			result.problems = append(result.problems, catalogue.Problem{Key: problem.Key, Message: secrets.scrub(problem.Message)})
+			result.problems = append(result.problems, secrets.within(problem, full))
 		}
 	case tasks < 1:
 		result.tasks = 1
@@ -68,6 +74,15 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 		result.tasks = tasks
 	}
 	return result
+}
+
+// within is a problem with its secrets taken out, also out of its key where that is not one of the configuration's own.
+func (s secretValues) within(problem catalogue.Problem, config map[string]string) catalogue.Problem {
+	key := problem.Key
+	if _, given := config[key]; !given {
+		key = s.scrub(key)
+	}
+	return catalogue.Problem{Key: key, Message: s.scrub(problem.Message)}
 }
 
 // problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.

@@ -31,6 +31,8 @@ type entry struct {
 	board    *Board
 	name     string
 	settings *settings
+	// hidden takes secrets out of what is shown.
+	hidden func(string) string
 
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
@@ -58,7 +60,7 @@ type shownPhase struct {
 }
 
 func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
-	e := &entry{board: b, name: env.Connector, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
+	e := &entry{board: b, name: env.Connector, hidden: env.Hidden, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entries[env.Connector] = e
@@ -96,7 +98,7 @@ func (e *entry) detach() {
 func (e *entry) set(phase capturev1.Phase, reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.state.Phase, e.state.Reason, e.smooth = phase, reason, nil
+	e.state.Phase, e.state.Reason, e.smooth = phase, e.hidden(reason), nil
 	if phase != capturev1.Phase_PHASE_STREAMING {
 		e.detach()
 	}
@@ -138,7 +140,7 @@ func (e *entry) slow(err error) {
 		if e.smooth == nil {
 			e.smooth = &shownPhase{e.state.Phase, e.state.Reason}
 		}
-		e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_RETRYING, err.Error()
+		e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_RETRYING, e.hidden(err.Error())
 	}
 }
 
@@ -232,11 +234,11 @@ func (e *entry) streamReader() *reader {
 func (e *entry) incrementalSnapshot() *capturev1.IncrementalSnapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.incremental.message()
+	return e.incremental.message(e.hidden)
 }
 
 // message shows a progress; nil is one without tables.
-func (p *incrementalProgress) message() *capturev1.IncrementalSnapshot {
+func (p *incrementalProgress) message(hidden func(string) string) *capturev1.IncrementalSnapshot {
 	if p == nil {
 		return new(capturev1.IncrementalSnapshot)
 	}
@@ -249,7 +251,7 @@ func (p *incrementalProgress) message() *capturev1.IncrementalSnapshot {
 	for _, c := range p.ended {
 		switch {
 		case c.err != nil:
-			add(c.collection, capturev1.IncrementalTable_STATE_FAILED, c.rows).Reason = c.err.Error()
+			add(c.collection, capturev1.IncrementalTable_STATE_FAILED, c.rows).Reason = hidden(c.err.Error())
 		case c.stopped:
 			add(c.collection, capturev1.IncrementalTable_STATE_STOPPED, c.rows)
 		default:

@@ -151,7 +151,7 @@ func (e *entry) tableState(name string) (capturev1.CapturedTable_State, string) 
 		}
 		// The last of several entries is the newest.
 		state, reason := capturev1.CapturedTable_STATE_STREAMING, ""
-		for _, t := range e.incremental.message().Tables {
+		for _, t := range e.incremental.message(e.hidden).Tables {
 			switch {
 			case t.Table != name:
 			case t.State == capturev1.IncrementalTable_STATE_READING:

@@ -46,7 +46,7 @@ func snapshotKeys() []catalogue.Key {
 			Doc: "How the signal table marks a chunk: insert_insert, or insert_delete, which removes the first mark."},
 		{Name: "snapshot.lock.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Wide, DisplayName: "Snapshot lock timeout (ms)",
 			Doc: "Longest time in milliseconds to wait for a table lock."},
-		{Name: "snapshot.select.statement.overrides", Type: catalogue.String, Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Wide, DisplayName: "List of tables where the default select statement used during snapshotting should be overridden.",
+		{Name: "snapshot.select.statement.overrides", NamesKeys: true, Type: catalogue.String, Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Wide, DisplayName: "List of tables where the default select statement used during snapshotting should be overridden.",
 			Doc:          "Tables (schema.table, separated by commas) that a snapshot reads with a SELECT of their own, given in snapshot.select.statement.overrides.<schema>.<table>.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "It counts for tables that are read: at a start without a position, or when a snapshot is signalled."}}},
 		{Name: "internal.snapshot.scan.all.columns.force", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Low, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Short, DisplayName: "Snapshot force scan all columns of all tables",

@@ -90,23 +90,23 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	progress, err := reader.request(ctx, signal)
 	switch {
 	case err == nil:
-		return &capturev1.SignalSnapshotResponse{Incremental: progress.message()}, nil
+		return &capturev1.SignalSnapshotResponse{Incremental: progress.message(e.hidden)}, nil
 	case errors.Is(err, errNoCollection):
-		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), err.Error())
+		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), e.hidden(err.Error()))
 	case errors.Is(err, errNoMarks):
-		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", err.Error())
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", e.hidden(err.Error()))
 	case errors.Is(err, errSignalInvalid):
-		return nil, rpc.InvalidField("tables", "tables: "+err.Error())
+		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
 	case errors.Is(err, errCondition):
-		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+err.Error())
+		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+e.hidden(err.Error()))
 	case errors.Is(err, errSurrogateKey):
-		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+err.Error())
+		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.hidden(err.Error()))
 	case errors.Is(err, errStopped), pgrepl.Transient(err):
-		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %v", r.Connector, err))
+		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.hidden(err.Error())))
 	case ctx.Err() != nil:
 		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE", fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
 	}
-	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", err.Error())
+	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", e.hidden(err.Error()))
 }
 
 // signalOf writes a call as the signal that it stands for.

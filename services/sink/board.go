@@ -77,6 +77,8 @@ type progress struct {
 	traces     recentTraces
 	lastError  string
 	lastTime   time.Time
+	// hidden takes secrets out of what is shown.
+	hidden func(string) string
 	// waiting says that lastError is what a call waits for that has not returned yet.
 	waiting bool
 	latency time.Duration
@@ -101,7 +103,9 @@ type partitionProgress struct {
 	ingested time.Time
 }
 
-func newProgress() *progress { return &progress{partitions: map[topicPartition]*partitionProgress{}} }
+func newProgress(hidden func(string) string) *progress {
+	return &progress{partitions: map[topicPartition]*partitionProgress{}, hidden: hidden}
+}
 
 func (p *progress) partition(tp topicPartition) *partitionProgress {
 	if p.partitions[tp] == nil {
@@ -175,7 +179,7 @@ func (p *progress) retrying(err error) {
 	defer p.mu.Unlock()
 	p.counts.retries++
 	p.waiting = false
-	p.lastError, p.lastTime = strings.ToValidUTF8(err.Error(), "\uFFFD"), time.Now()
+	p.lastError, p.lastTime = strings.ToValidUTF8(p.hidden(err.Error()), "\uFFFD"), time.Now()
 }
 
 func (p *progress) open(letters int64) {
@@ -190,7 +194,7 @@ func (p *progress) waits(why error) {
 	defer p.mu.Unlock()
 	switch {
 	case why != nil:
-		p.lastError, p.lastTime, p.waiting = strings.ToValidUTF8(why.Error(), "\uFFFD"), time.Now(), true
+		p.lastError, p.lastTime, p.waiting = strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), true
 	case p.waiting:
 		p.lastError, p.lastTime, p.waiting = "", time.Time{}, false
 	}

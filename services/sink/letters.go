@@ -42,6 +42,8 @@ type letters struct {
 	topic     string
 	connector string
 	task      int
+	// hidden takes secrets out of what is written.
+	hidden func(string) string
 	// connect makes further clients of the same brokers.
 	connect func(...kgo.Opt) (*kgo.Client, error)
 }
@@ -71,7 +73,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, connect: connect}, nil
+	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, hidden: t.env.Hidden, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
@@ -105,7 +107,7 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		stage, exception := why.stage()
 		add(headerStage, stage)
 		add(headerException, exception)
-		add(headerMessage, r.reason.Error())
+		add(headerMessage, l.hidden(r.reason.Error()))
 		add(headerClass, why.class)
 		if why.byCluster() {
 			add(headerCode, why.code)

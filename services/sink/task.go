@@ -65,7 +65,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(), ready: make(chan struct{}), partitions: map[topicPartition]*partition{},
+	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), ready: make(chan struct{}), partitions: map[topicPartition]*partition{},
 		topicIDs: map[string]string{}, anew: map[topicPartition]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
 }
 

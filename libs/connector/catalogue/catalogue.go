@@ -84,6 +84,9 @@ type Key struct {
 	Allowed []string
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
+	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names transforms.<item>.type): a
+	// reference is refused, since what is behind it would show in those names.
+	NamesKeys bool
 	// Consequences are what a change of the value leads to, besides that the tasks start anew.
 	Consequences []Consequence
 	// Unsupported says why the key has no effect here; empty if it is supported.

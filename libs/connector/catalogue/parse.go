@@ -52,6 +52,11 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			warnings = append(warnings, Problem{name, fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical)})
 		}
 		spelling[canonical] = name
+		if key.NamesKeys && given[name] != resolved[name] {
+			errors = append(errors, Problem{name, fmt.Sprintf("Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
+				abbreviate(given[name]), name)})
+			continue
+		}
 		values.given[canonical] = key.parsed(resolved[name])
 		if key.Unsupported != "" && !key.isDefault(resolved[name]) {
 			problem := Problem{name, fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
@@ -103,7 +108,7 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 	case k.Type == Password:
 		return fmt.Sprintf("Invalid value [hidden] for configuration %s", name)
 	}
-	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(given), name, problem)
+	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(MaskWithin(given)), name, problem)
 }
 
 // parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type (ConfigDef.parseType); Debezium's

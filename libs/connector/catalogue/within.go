@@ -1,0 +1,81 @@
+package catalogue
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Mask stands for a secret wherever one would be shown.
+const Mask = "********"
+
+// secretName ends the name of a parameter whose value is a secret: of JDBC (password, sslpassword), Kafka's JAAS, the connection strings of
+// Azure (AppKey, Application Key, AccountKey, SharedAccessKey, SharedAccessSignature, sig) and of registries (basic.auth.user.info).
+const secretName = `(?:password|passwd|passcode|passphrase|pwd|secret|token|credentials?|signature|\bsig|user\.info|` +
+	`(?:app|application|api|access|account|private|encryption)[ ._-]?key)`
+
+// reference is a value that stands elsewhere, and hides nothing: ${file:/path:key}.
+const reference = `\$\{[^}]*\}`
+
+var (
+	// inURL is what stands between a user and the host: postgres://user:password@host.
+	inURL = regexp.MustCompile(`(://[^\s/:@]*:)(` + reference + `|[^\s/]+)@`)
+	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is not sure to do; "name": "value" is JSON's.
+	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
+		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
+	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
+)
+
+// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that they are secrets.
+// References stay.
+func MaskWithin(text string) string {
+	text = inURL.ReplaceAllStringFunc(text, func(found string) string {
+		parts := inURL.FindStringSubmatch(found)
+		if onlyReferences.MatchString(parts[2]) {
+			return found
+		}
+		return parts[1] + Mask + "@"
+	})
+	return inParameter.ReplaceAllStringFunc(text, func(found string) string {
+		parts := inParameter.FindStringSubmatch(found)
+		quote, value := unquoted(parts[2])
+		if value == "" || onlyReferences.MatchString(value) {
+			return found
+		}
+		return parts[1] + quote + Mask + quote
+	})
+}
+
+// SecretsWithin are the secrets that MaskWithin hides, as they stand there and as they are meant.
+func SecretsWithin(text string) []string {
+	var secrets []string
+	add := func(secret string) {
+		secrets = append(secrets, secret)
+		if plain, err := url.PathUnescape(secret); err == nil && plain != secret {
+			secrets = append(secrets, plain)
+		}
+	}
+	for _, parts := range inURL.FindAllStringSubmatch(text, -1) {
+		add(parts[2])
+	}
+	for _, parts := range inParameter.FindAllStringSubmatch(text, -1) {
+		quote, value := unquoted(parts[2])
+		if value == "" {
+			continue
+		}
+		add(value)
+		if plain := strings.NewReplacer(`\`+quote, quote, `\\`, `\`).Replace(value); quote != "" && plain != value {
+			secrets = append(secrets, plain)
+		}
+	}
+	return secrets
+}
+
+func unquoted(value string) (quote, inner string) {
+	for _, quote = range []string{`"`, "'"} {
+		if inner, ok := strings.CutPrefix(value, quote); ok {
+			return quote, strings.TrimSuffix(inner, quote)
+		}
+	}
+	return "", value
+}

@@ -1,0 +1,58 @@
+package catalogue_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+func TestSecretsWithinTextsAreHiddenWhateverTheirForm(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"postgres://u:s3cret@h/db", "postgres://u:********@h/db"},
+		{"http://u:s3cret@registry:8081,http://v:s3cret@other", "http://u:********@registry:8081,http://v:********@other"},
+		{"jdbc:postgresql://h/db?user=u&password=s3cret", "jdbc:postgresql://h/db?user=u&password=********"},
+		{"jdbc:postgresql://h/db?password=s3cret&user=u", "jdbc:postgresql://h/db?password=********&user=u"},
+		{"jdbc:postgresql://h/db?user=u&sslpassword=s3cret&sslmode=require", "jdbc:postgresql://h/db?user=u&sslpassword=********&sslmode=require"},
+		{"jdbc:sqlserver://h;user=u;password=s3cret;encrypt=true", "jdbc:sqlserver://h;user=u;password=********;encrypt=true"},
+		{"jdbc:postgresql://h/db?PASSWORD=s3cret", "jdbc:postgresql://h/db?PASSWORD=********"},
+		{"jdbc:postgresql://h/db?password=s3%26cret", "jdbc:postgresql://h/db?password=********"},
+		{"host=h user=u password=s3cret dbname=d", "host=h user=u password=******** dbname=d"},
+		{"host=h password='s3 cret' dbname=d", "host=h password='********' dbname=d"},
+		{`org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="s3cret";`, `org.apache.kafka.common.security.plain.PlainLoginModule required username="u" password="********";`},
+		{`x required username="u" password="s3\"cret" ;`, `x required username="u" password="********" ;`},
+		{`x required clientId="i" clientSecret='s3cret';`, `x required clientId="i" clientSecret='********';`},
+		{"Data Source=https://c.kusto.windows.net;AAD Federated Security=True;Application Client Id=i;Application Key=s3cret;Authority Id=t", "Data Source=https://c.kusto.windows.net;AAD Federated Security=True;Application Client Id=i;Application Key=********;Authority Id=t"},
+		{"Data Source=https://c;AppClientId=i;AppKey=s3cret~x;Authority Id=t", "Data Source=https://c;AppClientId=i;AppKey=********;Authority Id=t"},
+		{"Data Source=https://c;UserToken=s3cret", "Data Source=https://c;UserToken=********"},
+		{"Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=s3cret/+abc=;EntityPath=e", "Endpoint=sb://n.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=********;EntityPath=e"},
+		{"DefaultEndpointsProtocol=https;AccountName=a;AccountKey=s3cret==;EndpointSuffix=core.windows.net", "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=********;EndpointSuffix=core.windows.net"},
+		{"https://a.blob.core.windows.net/c?sv=2024&sp=r&sig=s3cret%3D", "https://a.blob.core.windows.net/c?sv=2024&sp=r&sig=********"},
+		{`{"user":"u","password":"s3cret"}`, `{"user":"u","password":"********"}`},
+		{`{'api_key' : 's3cret', 'x': 1}`, `{'api_key' : '********', 'x': 1}`},
+		{"schema.registry.basic.auth.user.info=u:s3cret", "schema.registry.basic.auth.user.info=********"},
+		{"jdbc:postgresql://h/db?user=u&password=${file:/run/s:pw}", "jdbc:postgresql://h/db?user=u&password=${file:/run/s:pw}"},
+		{`x required password="${env:PW}";`, `x required password="${env:PW}";`},
+		{"postgres://u:${env:PW}@h/db", "postgres://u:${env:PW}@h/db"},
+		{"jdbc:postgresql://h/db?password=${env:PW}s3cret", "jdbc:postgresql://h/db?password=********"},
+		{"jdbc:postgresql://h/db?password=s3,c(r)e't&user=u", "jdbc:postgresql://h/db?password=********&user=u"},
+		{`cannot parse "jdbc:postgresql://h/db?password=s3cret": invalid`, `cannot parse "jdbc:postgresql://h/db?password=********": invalid`},
+		{"public.password_resets,public.tokens", "public.password_resets,public.tokens"},
+		{"jdbc:postgresql://h/db?user=u&tokenizer=simple", "jdbc:postgresql://h/db?user=u&tokenizer=simple"},
+		{"jdbc:postgresql://h/db?password=", "jdbc:postgresql://h/db?password="},
+	} {
+		got := catalogue.MaskWithin(c.text)
+		if got != c.want {
+			t.Errorf("%s is shown as %s, want %s", c.text, got, c.want)
+		}
+		if strings.Contains(got, "s3") && !strings.Contains(c.want, "s3") {
+			t.Errorf("%s is shown as %s", c.text, got)
+		}
+		if again := catalogue.MaskWithin(got); again != got {
+			t.Errorf("%s is shown as %s when it is masked again", got, again)
+		}
+		if strings.Contains(c.text, "s3cret") && len(catalogue.SecretsWithin(c.text)) == 0 {
+			t.Errorf("no secret is found in %s", c.text)
+		}
+	}
+}
