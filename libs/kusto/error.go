@@ -83,6 +83,12 @@ func NotFound(err error) bool {
 	return strings.Contains(e.Code, "NotFound") || strings.Contains(e.Code, "NotExist") || strings.Contains(e.Message, "was not found") || strings.Contains(e.Message, "could not be found")
 }
 
+// AlreadyThere says that what was to be made exists.
+func AlreadyThere(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && strings.Contains(e.Code, "AlreadyExists")
+}
+
 // Unsupported says that the server does not know the command: the Kusto emulator has no data management service.
 func Unsupported(err error) bool {
 	var e *Error

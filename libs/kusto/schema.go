@@ -130,6 +130,20 @@ func Declaration(columns []Column) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
+// ClearStreamingCache has all nodes forget by which schema and mappings they stream into a table. The error names what a node said if one did not.
+func (c *Client) ClearStreamingCache(ctx context.Context, db, table string) error {
+	answer, err := c.Manage(ctx, db, ".clear table "+QuoteName(table)+" cache streamingingestion schema")
+	if err != nil {
+		return err
+	}
+	for i := range answer.Rows {
+		if status := answer.Value(i, "Status"); !strings.EqualFold(status, "Succeeded") {
+			return fmt.Errorf("clear the cache of streaming for %s.%s: node %s answered %s", db, table, answer.Value(i, "NodeId"), status)
+		}
+	}
+	return nil
+}
+
 // CreateMerge makes the table, or adds the columns it lacks at its end. It changes no column that is there: a column of the same
 // name and another type is an error of the service, since altering the type would wipe the data in it.
 func (c *Client) CreateMerge(ctx context.Context, s *TableSchema) error {

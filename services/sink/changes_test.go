@@ -1,8 +1,12 @@
 package sink
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,6 +40,49 @@ func TestATruncateEmptiesTheCurrentStateAcrossPartitions(t *testing.T) {
 	s.send(truncate(30), row(3, 31), row(4, 32))
 	s.answers(s.table+"_current() | order by id asc | project id, name", "3 n31; 4 n32")
 	s.answers(s.table+" | where _op == 't' | order by _lsn asc | project _lsn, _deleted", "5 true; 30 true")
+}
+
+func TestTheCurrentStateHoldsTheRowsThatWereThereBeforeItWasAskedFor(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	row := func(id int) *kgo.Record {
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"schema":{"type":"struct"},"payload":{"id":%d}}`, id), Value: change("", "null", fmt.Sprintf(`{"id":%d,"name":"n","price":null,"day":null}`, id), "c", 10+id)}
+	}
+	s.send(row(1), row(2))
+	r := s.start()
+	s.answers(s.table+" | count", "2")
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.config["current.state"] = "true"
+	s.start()
+	s.send(row(3))
+	s.answers(s.table+"_current() | order by id asc | project id", "1; 2; 3")
+}
+
+func TestAnIdentityThatMayOnlyIngestDelivers(t *testing.T) {
+	s := newStage(t, 1, nil)
+	var looked atomic.Int64
+	servers.adx.inject(t, func(r *http.Request) fault {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/mgmt") {
+			return pass
+		}
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil && bytes.Contains(body, []byte(".show table")) {
+			looked.Add(1)
+			return forbid
+		}
+		return pass
+	})
+	s.produce(1, 20, 1)
+	s.start()
+	s.holds(20)
+	s.commits(0, 19)
+	if looked.Load() == 0 {
+		t.Error("nothing was forbidden")
+	}
 }
 
 func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrTheMappingFollows(t *testing.T) {

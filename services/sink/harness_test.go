@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -178,6 +179,8 @@ const (
 	drop
 	// lose passes the request on and cuts the connection instead of answering.
 	lose
+	// forbid answers as ADX does where a role is missing.
+	forbid
 )
 
 func startADX(ctx context.Context) (_ *adx, err error) {
@@ -269,6 +272,10 @@ func (a *adx) proxy(port int) http.Handler {
 			w.WriteHeader(http.StatusTooManyRequests)
 		case drop:
 			panic(http.ErrAbortHandler)
+		case forbid:
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
 		case lose:
 			forward.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)

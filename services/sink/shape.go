@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
+	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -50,6 +51,7 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (chang
 		if err := t.remap(ctx, to, checked.Mapping, unmapped); err != nil {
 			return err
 		}
+		t.forgetStreamedShape(ctx, to)
 		to.mu.Lock()
 		to.missing = false
 		to.mu.Unlock()
@@ -85,6 +87,19 @@ func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapp
 	to.mapping = m.Name
 	to.mu.Unlock()
 	return nil
+}
+
+// forgetStreamedShape has the cluster's nodes forget the schema and mappings by which they stream into the table: they keep them for five minutes, in which
+// they drop the values of new columns, or know no new mapping, without a word
+// (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a node does not, batches are queued for as long.
+func (t *task) forgetStreamedShape(ctx context.Context, to *target) {
+	if to.mode != modeStreaming && to.mode != modeAdaptive {
+		return
+	}
+	if err := t.client.ClearStreamingCache(ctx, to.route.Database, to.route.Table); err != nil {
+		t.env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database", to.route.Database, "table", to.route.Table, "err", err)
+		to.rest(time.Now())
+	}
 }
 
 func unmappedColumns(m *kusto.Mapping, columns []kusto.Column) []kusto.Column {
@@ -185,91 +200,6 @@ func (t *task) addedColumns() []kusto.Column {
 		columns[i] = kusto.Column{Name: x.Name, Type: kind}
 	}
 	return columns
-}
-
-// showState makes the view and function of the current state once, if they are asked for.
-func (t *task) showState(ctx context.Context, to *target, key []byte) error {
-	to.mu.Lock()
-	shown := to.shown
-	to.mu.Unlock()
-	if shown || !t.s.currentState {
-		return nil
-	}
-	err := t.persist(ctx, func(ctx context.Context) error {
-		return to.explain(t.makeCurrentState(ctx, to, key), "Make the table with the columns that table.form=changes adds, or let auto.create make it")
-	})
-	to.mu.Lock()
-	defer to.mu.Unlock()
-	to.shown = err == nil
-	return err
-}
-
-// makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the function <table>_current, which
-// gives the rows that are not deleted. The order is that of _seq, so a replay changes nothing; a key that changes is a delete of the
-// old and an insert of the new.
-func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) error {
-	names := keyFields(key)
-	if len(names) == 0 {
-		return &unmendable{fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic)}
-	}
-	for i, n := range names {
-		names[i] = kusto.QuoteName(n)
-	}
-	source, view := kusto.QuoteName(to.route.Table), kusto.QuoteName(to.route.Table+"_state")
-	latest := " | summarize arg_max(_seq, *) by " + strings.Join(names, ", ")
-	_, err := t.client.Manage(ctx, to.route.Database, ".create ifnotexists materialized-view with (autoUpdateSchema=true, docString='The latest change of each key') "+view+" on table "+source+" { "+source+latest+" }")
-	from := view
-	if kusto.Unsupported(err) { // a server without materialized views computes the state on each query
-		from, err = source+latest, nil
-	}
-	if err != nil {
-		return err
-	}
-	added := make([]string, len(t.s.rows.Extra))
-	for i, x := range t.s.rows.Extra {
-		added[i] = kusto.QuoteName(x.Name)
-	}
-	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the
-	// source's log do, and times besides, since another server that takes the source's place counts its positions anew.
-	truncate := "let truncated = toscalar(" + source + " | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source + " | where _op == 't' | summarize max(_ts)); "
-	_, err = t.client.Manage(ctx, to.route.Database, ".create-or-alter function with (docString='The rows of the source, as of now') "+kusto.QuoteName(to.route.Table+"_current")+
-		"() { "+truncate+from+" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
-	return err
-}
-
-// keyFields returns the names of the fields of a record's key, written as JSON with or without a schema.
-func keyFields(key []byte) []string {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(key, &object) != nil {
-		return nil
-	}
-	if payload, ok := object["payload"]; ok && len(object) == 2 && object["schema"] != nil {
-		key = payload
-	}
-	d := json.NewDecoder(strings.NewReader(string(key)))
-	var names []string
-	for depth := 0; ; {
-		token, err := d.Token()
-		if err != nil {
-			return names
-		}
-		switch v := token.(type) {
-		case json.Delim:
-			if v == '{' || v == '[' {
-				depth++
-			} else {
-				depth--
-			}
-		case string:
-			if depth == 1 {
-				names = append(names, v)
-				var skipped json.RawMessage
-				if d.Decode(&skipped) != nil {
-					return names
-				}
-			}
-		}
-	}
 }
 
 // keepTags sees to it that ingest-by tags are removed some time: each is kept with its extent for ever otherwise, and there is one a

@@ -39,8 +39,7 @@ type target struct {
 	missing bool
 	// unstreamed is until when the table is not streamed into, after the cluster has refused it.
 	unstreamed time.Time
-	// shown is set once the view and function of the current state are there.
-	shown bool
+	state      currentState
 
 	unfilled unfilled
 }
@@ -152,6 +151,15 @@ func (t *target) look(ctx context.Context) error {
 		return nil
 	}
 	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)
+	if kusto.Unauthorized(err) && !s.autoCreate && !needsColumns(t.route.Format) {
+		// Azure's sink goes on as well: the right to ingest does not include that to look.
+		t.tables.task.env.Logger.Warn("the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
+			"database", t.route.Database, "table", t.route.Table, "err", err)
+		t.mu.Lock()
+		t.looked = time.Now()
+		t.mu.Unlock()
+		return nil
+	}
 	if s.autoCreate && kusto.NotFound(err) {
 		t.mu.Lock()
 		t.missing = true

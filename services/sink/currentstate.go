@@ -1,0 +1,163 @@
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+)
+
+// fillingPause is between two questions for a view that is being filled.
+const fillingPause = 10 * time.Second
+
+// currentState is how far the view and the function of a table's current state are. The target's mutex guards it.
+type currentState struct {
+	// shown is set once both are there and the view has all of the table.
+	shown bool
+	// filling is the operation that fills the view from the rows that were there before it; empty if none is under way.
+	filling string
+	// asked is when the operation was last asked for.
+	asked time.Time
+}
+
+// showState makes the view and function of the current state once, if they are asked for.
+func (t *task) showState(ctx context.Context, to *target, key []byte) error {
+	to.mu.Lock()
+	state := to.state
+	to.mu.Unlock()
+	if state.shown || !t.s.currentState || state.filling != "" && time.Since(state.asked) < fillingPause {
+		return nil
+	}
+	err := t.persist(ctx, func(ctx context.Context) (err error) {
+		if state.filling == "" {
+			state.filling, err = t.makeCurrentState(ctx, to, key)
+			err = to.explain(err, "Make the table with the columns that table.form=changes adds, or let auto.create make it")
+		}
+		if err == nil && state.filling != "" {
+			state.shown, err = t.filled(ctx, to, state.filling)
+		}
+		return err
+	})
+	state.asked = time.Now()
+	state.shown = err == nil && (state.shown || state.filling == "")
+	to.mu.Lock()
+	defer to.mu.Unlock()
+	to.state = state
+	return err
+}
+
+// makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the function <table>_current, which
+// gives the rows that are not deleted. The order is that of _seq, so a replay changes nothing; a key that changes is a delete of the
+// old and an insert of the new. It returns the operation that fills the view, empty if there was nothing to fill it with.
+func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (operation string, err error) {
+	names := keyFields(key)
+	if len(names) == 0 {
+		return "", &unmendable{fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic)}
+	}
+	for i, n := range names {
+		names[i] = kusto.QuoteName(n)
+	}
+	source, view := kusto.QuoteName(to.route.Table), kusto.QuoteName(to.route.Table+"_state")
+	latest := " | summarize arg_max(_seq, *) by " + strings.Join(names, ", ")
+	operation, err = t.makeView(ctx, to, view, source, latest)
+	from := view
+	if kusto.Unsupported(err) { // a server without materialized views computes the state on each query
+		from, err = source+latest, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	added := make([]string, len(t.s.rows.Extra))
+	for i, x := range t.s.rows.Extra {
+		added[i] = kusto.QuoteName(x.Name)
+	}
+	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the
+	// source's log do, and times besides, since another server that takes the source's place counts its positions anew.
+	truncate := "let truncated = toscalar(" + source + " | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source + " | where _op == 't' | summarize max(_ts)); "
+	// The function is made while the view may still be filled, and names it.
+	_, err = t.client.Manage(ctx, to.route.Database, ".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+kusto.QuoteName(to.route.Table+"_current")+
+		"() { "+truncate+from+" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
+	return operation, err
+}
+
+// makeView makes the view unless it is there. A view sees what is ingested after its creation; where the table has rows already, it is filled with
+// them by an operation that takes its time
+// (learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, "backfill").
+func (t *task) makeView(ctx context.Context, to *target, view, source, query string) (operation string, err error) {
+	_, err = t.client.Manage(ctx, to.route.Database, ".show materialized-view "+view)
+	if !kusto.NotFound(err) {
+		return "", err
+	}
+	held, err := t.client.Query(ctx, to.route.Database, source+" | take 1 | count")
+	if err != nil {
+		return "", err
+	}
+	form, fill := " ifnotexists", ""
+	if held.Value(0, "Count") != "0" {
+		form, fill = " async", "backfill=true, "
+	}
+	made, err := t.client.Manage(ctx, to.route.Database, ".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+view+" on table "+source+" { "+source+query+" }")
+	switch {
+	case kusto.AlreadyThere(err): // another task was faster
+		return "", nil
+	case err != nil || fill == "":
+		return "", err
+	}
+	t.env.Logger.Info("the view of the current state is filled with the rows that the table has", "database", to.route.Database, "view", to.route.Table+"_state")
+	return made.Value(0, "OperationId"), nil
+}
+
+// filled says whether the operation that fills a view has ended.
+func (t *task) filled(ctx context.Context, to *target, operation string) (bool, error) {
+	shown, err := t.client.Manage(ctx, to.route.Database, ".show operations "+operation)
+	if err != nil || len(shown.Rows) == 0 {
+		return false, err
+	}
+	switch state := shown.Value(0, "State"); state {
+	case "Completed":
+		return true, nil
+	case "Failed", "PartiallySucceeded", "Abandoned", "BadInput", "Canceled":
+		view := kusto.QuoteName(to.route.Table + "_state")
+		return false, &unmendable{fmt.Errorf("filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
+			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.route.Database, to.route.Table, to.route.Table, state, shown.Value(0, "Status"), view)}
+	}
+	return false, nil
+}
+
+// keyFields returns the names of the fields of a record's key, written as JSON with or without a schema.
+func keyFields(key []byte) []string {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(key, &object) != nil {
+		return nil
+	}
+	if payload, ok := object["payload"]; ok && len(object) == 2 && object["schema"] != nil {
+		key = payload
+	}
+	d := json.NewDecoder(strings.NewReader(string(key)))
+	var names []string
+	for depth := 0; ; {
+		token, err := d.Token()
+		if err != nil {
+			return names
+		}
+		switch v := token.(type) {
+		case json.Delim:
+			if v == '{' || v == '[' {
+				depth++
+			} else {
+				depth--
+			}
+		case string:
+			if depth == 1 {
+				names = append(names, v)
+				var skipped json.RawMessage
+				if d.Decode(&skipped) != nil {
+					return names
+				}
+			}
+		}
+	}
+}
