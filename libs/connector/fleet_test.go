@@ -56,6 +56,8 @@ type board struct {
 	twice   []string
 	fail    map[string]error // task -> what its next run fails with
 	seen    map[string]map[string]string
+	// linger is what tasks wait for that are told to linger.
+	linger sync.WaitGroup
 }
 
 func newBoard() *board {
@@ -137,6 +139,10 @@ func (task *boardTask) Run(ctx context.Context) error {
 		panic("as told")
 	}
 	<-ctx.Done()
+	if task.values.String("behaviour") == "linger" {
+		task.env.Doing("its last batch")
+		task.board.linger.Wait()
+	}
 	return nil
 }
 
@@ -147,7 +153,7 @@ func boardPlugin(t testing.TB, b *board, kind connector.Type) connector.Plugin {
 		framework = catalogue.SinkFramework()
 	}
 	keys, err := catalogue.New(framework, []catalogue.Key{
-		{Name: "behaviour", Type: catalogue.String, Default: catalogue.Default("run"), Allowed: []string{"run", "panic"}, Doc: "What the task does."},
+		{Name: "behaviour", Type: catalogue.String, Default: catalogue.Default("run"), Allowed: []string{"run", "panic", "linger"}, Doc: "What the task does."},
 		{Name: "topics", Type: catalogue.List, Doc: "Topics that the task says it uses."},
 		{Name: "batch.size", Aliases: []string{"batch.length"}, Type: catalogue.Int, Default: catalogue.Default("2000"), Doc: "Size."},
 		{Name: "password", Type: catalogue.Password, Doc: "Password."},

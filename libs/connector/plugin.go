@@ -104,6 +104,9 @@ type TaskEnv struct {
 	// Started says that the task has done what a start costs. Few tasks start at once, so a task that says it early lets the next one
 	// begin; one that does not counts for a second. It may be called more than once.
 	Started func()
+	// Doing says what the task is about, such as "the batches of shop.orders/0", in case it is told to stop and that takes a while:
+	// then the log and the timeline say what it waits for.
+	Doing func(what string)
 	// UsedTopic notes a topic that the connector writes or reads, for /topics. Call it once a topic, before its first record; it
 	// is cheap. It refuses the runtime's own topics: who may configure a connector may not read through it the secrets of others, nor
 	// change their state.

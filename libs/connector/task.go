@@ -44,6 +44,12 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	defer started()
 	env := w.taskEnv(id, connector.tasks, secrets)
 	env.Started = started
+	about, ended := &doing{}, make(chan struct{})
+	env.Doing = about.set
+	w.runs.Go("watch of a stop", func() { w.watchStop(ctx, id, about, ended) }, func(err error) {
+		logger.Error("what a task waits for is not said any more", "err", err)
+	})
+	defer close(ended)
 	logger.Info("task started")
 	err = contain.Call("task", func() error {
 		task, err := plugin.NewTask(env, values)
@@ -84,6 +90,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		},
 		AllVersions:    w.schemas.all,
 		Started:        func() {},
+		Doing:          func(string) {},
 		BrokersAway:    w.reach.Why,
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),

@@ -293,7 +293,7 @@ func testEnv(brokers, name string) connector.TaskEnv {
 			})
 			return values, err
 		},
-		SchemasTopic: testSchemas, ReplicationFactor: -1, Started: func() {}, BrokersAway: func() error { return nil },
+		SchemasTopic: testSchemas, ReplicationFactor: -1, Started: func() {}, Doing: func(string) {}, BrokersAway: func() error { return nil },
 		UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Happened: func(string, string) {},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}

@@ -60,6 +60,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	s.env.Retrying(nil)
 	stop := context.AfterFunc(gctx, func() {
 		contain.Run("end of the stream", func() {
+			s.env.Doing("Kafka to take the last batch")
 			conn.Interrupt()
 			r.stage.close()
 		}, s.untold)

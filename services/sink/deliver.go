@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
@@ -295,9 +295,9 @@ const (
 func (t *task) attempt(ctx context.Context, call func(context.Context) error) error {
 	ctx, watch := kusto.WithWatch(ctx)
 	returned := make(chan struct{})
-	var watcher sync.WaitGroup
+	var watcher contain.Waiting
 	waited := false
-	watcher.Go(func() {
+	watcher.Go("watch of a call", func() {
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
 		for {
@@ -312,7 +312,7 @@ func (t *task) attempt(ctx context.Context, call func(context.Context) error) er
 				t.env.Retrying(why)
 			}
 		}
-	})
+	}, t.fail)
 	err := call(ctx)
 	close(returned)
 	watcher.Wait()

@@ -139,7 +139,7 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 		return nil, err
 	}
 	return newTask(connector.TaskEnv{
-		Started:   func() {},
+		Started: func() {}, Doing: func(string) {},
 		Connector: config["name"], Task: number, Tasks: 1, WorkerID: "test",
 		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)

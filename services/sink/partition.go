@@ -238,6 +238,9 @@ func (p *partition) drain(r stopRequest) {
 func (p *partition) work() error {
 	for {
 		for len(p.pending) > 0 {
+			if len(p.stopping) > 0 {
+				return nil // the next owner reads the rest
+			}
 			taken, err := p.record(p.pending[0])
 			if err != nil {
 				return err

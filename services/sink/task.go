@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -361,8 +362,25 @@ func (t *task) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32
 	t.end(removed, stopRequest{fenced: true})
 }
 
+// underWay names the partitions whose batches a stop waits for.
+func underWay(partitions map[string][]int32) string {
+	var names []string
+	for _, topic := range slices.Sorted(maps.Keys(partitions)) {
+		for _, number := range partitions[topic] {
+			names = append(names, fmt.Sprintf("%s/%d", topic, number))
+		}
+	}
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return "the batches under way of " + strings.Join(names, ", ")
+}
+
 func (t *task) end(removed map[string][]int32, r stopRequest) {
 	var ended contain.Waiting
+	t.env.Doing(underWay(removed))
+	defer t.env.Doing("")
 	for topic, partitions := range removed {
 		for _, number := range partitions {
 			tp := topicPartition{topic, number}
