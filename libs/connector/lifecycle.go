@@ -161,6 +161,18 @@ func (l *lifecycle) ended(id taskID, run int, trace string) []action {
 	return append(actions, l.reconcile()...)
 }
 
+// idle are the connectors whose first task is this worker's and does not run.
+func (l *lifecycle) idle() (names []string) {
+	for name := range l.wanted {
+		id := taskID{name, 0}
+		if task := l.tasks[id]; l.holds(id) && (task == nil || task.phase == idle) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // runsOf reports whether a run of a task in one of the partitions has not ended yet.
 func (l *lifecycle) runsOf(partitions []int32) bool {
 	for id, task := range l.tasks {

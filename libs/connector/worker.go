@@ -38,6 +38,9 @@ type Worker struct {
 	lease    *lease
 	balancer *fleetBalancer
 
+	// idle are the connectors that are this worker's to run and do not run.
+	idle atomic.Pointer[[]string]
+
 	// membership says why the worker is not a member of the group now; empty if it is.
 	membership atomic.Value
 
@@ -209,6 +212,15 @@ func (w *Worker) Reports(connector string, task int) bool {
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
+// Idle are the connectors that are this worker's to run and do not run, since they are paused, stopped or failed, as of the last
+// sweep.
+func (w *Worker) Idle() []string {
+	if idle := w.idle.Load(); idle != nil {
+		return *idle
+	}
+	return nil
+}
+
 func (w *Worker) awaitStore(ctx context.Context) bool {
 	for {
 		changed, _ := w.store.changes()
@@ -248,6 +260,7 @@ func (w *Worker) loop(ctx context.Context) {
 		case <-ticker.C:
 			configured = -1
 			w.turn(w.sweep)
+			w.turn(func() { idle := w.lifecycle.idle(); w.idle.Store(&idle) })
 		case <-ctx.Done():
 			return
 		}

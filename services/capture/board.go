@@ -33,6 +33,8 @@ type entry struct {
 	settings *settings
 	// hidden takes secrets out of what is shown.
 	hidden func(string) string
+	// config is what an entry was made from whose connector does not run; nil for that of a task.
+	config map[string]string
 
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
@@ -47,10 +49,13 @@ type entry struct {
 	lastEvent time.Time
 	// tables are those captured, by name, without their states; guarded by mu.
 	tables map[string]*capturev1.CapturedTable
-	// slot was read at slotAt. Both are guarded by slotMu, which is held while the server is asked.
-	slotMu sync.Mutex
-	slot   *capturev1.Slot
-	slotAt time.Time
+	// turn counts the phases; guarded by mu.
+	turn int
+	// slot was read at slotAt, in the phase slotTurn. All are guarded by slotMu, which is held while the server is asked.
+	slotMu   sync.Mutex
+	slot     *capturev1.Slot
+	slotAt   time.Time
+	slotTurn int
 }
 
 // shownPhase is a phase with its reason.
@@ -59,8 +64,12 @@ type shownPhase struct {
 	reason string
 }
 
+func newEntry(b *Board, env connector.TaskEnv, s *settings) *entry {
+	return &entry{board: b, name: env.Connector, hidden: env.Hidden, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
+}
+
 func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
-	e := &entry{board: b, name: env.Connector, hidden: env.Hidden, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
+	e := newEntry(b, env, s)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.entries[env.Connector] = e
@@ -99,6 +108,7 @@ func (e *entry) set(phase capturev1.Phase, reason string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state.Phase, e.state.Reason, e.smooth = phase, e.hidden(reason), nil
+	e.turn++
 	if phase != capturev1.Phase_PHASE_STREAMING {
 		e.detach()
 	}
@@ -126,6 +136,20 @@ func (e *entry) streaming(r *reader, at pgrepl.Position) {
 	e.detach()
 	e.reader, e.incremental = r, r.incremental.progress
 	e.state.DurableLsn = at.Commit.String()
+}
+
+// saved shows the position that the task takes up.
+func (e *entry) saved(at pgrepl.Position) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state.DurableLsn = at.Commit.String()
+}
+
+// phases counts the phases so far.
+func (e *entry) phases() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.turn
 }
 
 // slow shows trouble with the broker while the capture goes on; nil ends it.

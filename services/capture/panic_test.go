@@ -19,7 +19,7 @@ var goroutines = []string{
 }
 
 // aside are those whose panic leaves the task alone.
-var aside = []string{"question for a slot", "gauges of captures", "notice", "end of the stream"}
+var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures", "gauges of captures", "notice", "end of the stream"}
 
 func TestAPanicInAnyGoroutineOfACaptureFailsItsTaskAndLosesNothing(t *testing.T) {
 	for _, name := range goroutines {

@@ -62,6 +62,15 @@ func (p *producer) deliver(ctx context.Context, b *batch, next checkpoint) error
 
 // load reads the checkpoint; nil if the connector has none.
 func (p *producer) load(ctx context.Context, env connector.TaskEnv, prefix string) (*checkpoint, error) {
+	c, err := readCheckpoint(ctx, env, prefix)
+	if c != nil {
+		p.saved = *c
+	}
+	return c, err
+}
+
+// readCheckpoint reads a connector's checkpoint; nil if it has none.
+func readCheckpoint(ctx context.Context, env connector.TaskEnv, prefix string) (*checkpoint, error) {
 	offsets, err := env.Offsets(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the connector's offsets: %w", err)
@@ -78,6 +87,5 @@ func (p *producer) load(ctx context.Context, env connector.TaskEnv, prefix strin
 	if err := json.Unmarshal(raw, c); err != nil {
 		return nil, fmt.Errorf("read the connector's offset %.200s: %w", raw, err)
 	}
-	p.saved = *c
 	return c, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
@@ -32,6 +33,13 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	watching, stop := context.WithCancel(ctx)
+	var watcher contain.Waiting
+	defer watcher.Wait()
+	defer stop()
+	watcher.Go("watch of all idle captures", func() { board.watch(watching, worker, cfg.Telemetry.Logger) }, func(err error) {
+		cfg.Telemetry.Logger.Error("The slots of captures that do not run are not looked at any more; restart the worker", "error", err)
+	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(board, worker))
 	})

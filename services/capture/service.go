@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
@@ -12,6 +13,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
@@ -27,6 +29,8 @@ type Service struct {
 type Fleet interface {
 	// Reports says whether a connector that failed here is still this worker's.
 	Reports(connector string, task int) bool
+	// Idle are the connectors that are this worker's to run and do not run.
+	Idle() []string
 	// Environment gives what a connector's task would be given here; NOT_FOUND if the fleet does not have the connector.
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
@@ -46,13 +50,17 @@ func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest
 
 // ListCaptures implements CaptureService.
 func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
-	out := new(capturev1.ListCapturesResponse)
-	for _, e := range s.board.all() {
-		if s.shown(e) {
-			out.Captures = append(out.Captures, e.withSlot(ctx))
-		}
+	entries := slices.DeleteFunc(s.board.all(), func(e *entry) bool { return !s.shown(e) })
+	out := &capturev1.ListCapturesResponse{Captures: make([]*capturev1.Capture, len(entries))}
+	asked := contain.NewGroup()
+	asked.SetLimit(slotsAtOnce)
+	for i, e := range entries {
+		asked.Go("question for a slot", func() error {
+			out.Captures[i] = e.withSlot(ctx)
+			return nil
+		})
 	}
-	return out, nil
+	return out, asked.Wait()
 }
 
 // GetSnapshotProgress implements CaptureService.

@@ -17,6 +17,8 @@ import (
 // ownFleet is a fleet of this worker alone, or, if it is another's, of another.
 type ownFleet struct{ anothers bool }
 
+func (f *ownFleet) Idle() []string { return nil }
+
 func (f *ownFleet) Reports(string, int) bool { return !f.anothers }
 
 func (f *ownFleet) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {

@@ -57,6 +57,9 @@ func (t *task) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if saved != nil {
+		s.board.saved(saved.at)
+	}
 	if err := s.loadHistory(ctx); err != nil {
 		return err
 	}

@@ -11,21 +11,36 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// slotMaxAge is how old a shown slot state may be.
-const slotMaxAge = 5 * time.Second
+const (
+	// slotMaxAge is how old a shown slot state may be, idleMaxAge that of a connector that does not run.
+	slotMaxAge = 5 * time.Second
+	idleMaxAge = 30 * time.Second
+	// slotsAtOnce is how many servers a call asks at the same time.
+	slotsAtOnce = 32
+)
 
-// withSlot asks the server for the slot's state, at most every slotMaxAge.
+// withSlot asks the server for the slot's state, at most every slotMaxAge in the same phase: a stream that has just begun is not to be
+// judged by a slot that nobody read before.
 func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
-	out := e.snapshot()
 	if e.settings.slot == "" { // a connector that polls
-		return out
+		return e.snapshot()
 	}
 	e.slotMu.Lock()
 	defer e.slotMu.Unlock()
-	if time.Since(e.slotAt) > slotMaxAge {
-		e.slotAt = time.Now()
+	oldest := slotMaxAge
+	if e.idled() {
+		oldest = idleMaxAge
+	}
+	const attempts = 3 // a phase may end while the server is asked
+	for range attempts {
+		turn := e.phases()
+		if turn == e.slotTurn && time.Since(e.slotAt) <= oldest {
+			break
+		}
+		e.slotAt, e.slotTurn = time.Now(), turn
 		e.slot = e.readSlot(ctx)
 	}
+	out := e.snapshot()
 	out.Slot = e.slot
 	return out
 }

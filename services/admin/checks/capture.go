@@ -20,10 +20,12 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	}
 	describe := "calypsoctl describe " + p.Source
 	switch c.Phase {
+	case capturev1.Phase_PHASE_UNSPECIFIED: // only its slot is watched
+		return finding{}, false
 	case capturev1.Phase_PHASE_CONNECTING:
 		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
-		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's KAFKA_TLS_CA for the brokers)"), "see that the server and the brokers can be reached from the worker")
+		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
 		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy + "; it goes on by itself"}, true
 	case capturev1.Phase_PHASE_FAILED:
 		return finding{failure, "capture failed: " + Sentence(c.Reason), fmt.Sprintf("mend what the error says, then: calypsoctl restart %s", p.Source)}, true
@@ -85,6 +87,8 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	slot := p.Capture.Slot
 	again := fmt.Sprintf("calypsoctl stop %s; curl -X DELETE http://<admin>/connectors/%s/offsets; calypsoctl resume %s, which takes a new snapshot", p.Source, p.Source, p.Source)
 	switch {
+	case slot.Missing && p.Capture.DurableLsn == "":
+		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))
 	case slot.Missing:
 		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (Azure drops a slot that nobody reads when storage gets tight)", slot.Name), again}
 	case slot.Conflicting, slot.WalStatus == "lost":
@@ -154,6 +158,9 @@ func judgeProgress(v View) finding {
 	switch phase := v.Pipeline.Capture.Phase; {
 	case phase == capturev1.Phase_PHASE_SNAPSHOTTING || t.Standstill < stands:
 		return fine("log is confirmed as it is written")
+	case phase == capturev1.Phase_PHASE_UNSPECIFIED:
+		return finding{notice, fmt.Sprintf("nobody reads slot %s, and the server keeps all log for it", slot.Name),
+			fmt.Sprintf("calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')", v.Pipeline.Source, slot.Name)}
 	default:
 		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
 			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source, v.Pipeline.Source)}

@@ -46,6 +46,18 @@ var ways = []way{
 		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send"},
 }
 
+// own is what an error says itself that is to be done: after its reason, a word in capitals.
+var own = regexp.MustCompile(`(?s)\([A-Z]+(?:_[A-Z]+)+\)\. (.+)$`)
+
+// remedyWithin is the remedy that an error brings along, without the full stop; empty if it brings none.
+func remedyWithin(text string) string {
+	found := own.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimSpace(found[1]), ".")
+}
+
 // remedyOf says what to do about an error, by its deepest cause; empty if it says none that is known here. authority names the
 // setting for the certificates of authorities.
 func remedyOf(text, authority string) string {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	"github.com/calypso-cdc/calypso/libs/latency"
@@ -56,6 +57,9 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		}
 		age := latency.Sum(ages...)
 		phase := strings.ToLower(strings.TrimPrefix(p.Capture.GetPhase().String(), "PHASE_"))
+		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
+			phase = "-"
+		}
 		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), checks.Size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
 	}
 }

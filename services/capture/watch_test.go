@@ -1,0 +1,89 @@
+package capture
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+)
+
+// idleFleet has connectors that do not run.
+type idleFleet struct {
+	ownFleet
+	configs map[string]map[string]string
+	idle    []string
+}
+
+func (f *idleFleet) Idle() []string { return f.idle }
+
+func (f *idleFleet) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
+	plugins, err := Plugins(Options{})
+	if err != nil {
+		return connector.TaskEnv{}, catalogue.Values{}, err
+	}
+	values, _, problems := plugins[0].Catalogue.Parse(f.configs[name])
+	if len(problems) > 0 {
+		return connector.TaskEnv{}, catalogue.Values{}, fmt.Errorf("%v", problems)
+	}
+	return testEnv(servers.kafka.Bootstrap, name), values, nil
+}
+
+func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	name := "c" + s.db
+	board := NewBoard()
+	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)}}
+	service := NewService(board, fleet)
+	shown := func() *capturev1.Capture {
+		board.attend(t.Context(), fleet, slog.New(slog.DiscardHandler))
+		all, err := service.ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all.Captures) == 0 {
+			return nil
+		}
+		return all.Captures[0]
+	}
+
+	fleet.idle = []string{name}
+	if c := shown(); !c.GetSlot().GetMissing() || c.DurableLsn != "" {
+		t.Errorf("before the first start the capture is %v", c)
+	}
+	fleet.idle = nil
+	if c := shown(); c != nil {
+		t.Errorf("a connector of another worker is shown: %v", c)
+	}
+	running := startWith(t, servers.kafka.Bootstrap, fleet.configs[name], Options{Board: board})
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	// The slot is shown as it is in this phase, and not as it was in the one before.
+	eventually(t, "the capture streams", func() error {
+		c := shown()
+		if c.Phase != capturev1.Phase_PHASE_STREAMING {
+			return fmt.Errorf("it is in phase %s", c.Phase)
+		}
+		if !c.Slot.GetActive() {
+			t.Errorf("the slot of a capture that streams is %v", c.Slot)
+		}
+		return nil
+	})
+	if err := running.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	fleet.idle = []string{name}
+	s.exec(t, "INSERT INTO a SELECT generate_series(2, 20000)")
+	c := shown()
+	if c.GetSlot().GetRetainedBytes() < 1<<20 || c.Slot.Active || c.Phase != capturev1.Phase_PHASE_UNSPECIFIED || c.DurableLsn == "" {
+		t.Errorf("a paused capture whose slot keeps log is %v", c)
+	}
+	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at anew
+	if c := shown(); !c.GetSlot().GetMissing() || c.DurableLsn == "" {
+		t.Errorf("a paused capture whose slot is gone is %v", c)
+	}
+}
