@@ -46,7 +46,7 @@ func wrap(ctx context.Context, err error) error {
 // panicked is a mistake of this server.
 func ofQuery(err error) bool {
 	var duck *duckdb.Error
-	if !errors.As(err, &duck) || strings.Contains(duck.Msg, panicked) {
+	if !errors.As(err, &duck) || strings.Contains(duck.Msg, panicked) || strings.Contains(duck.Msg, errMemory.Error()) {
 		return false
 	}
 	switch duck.Type {

@@ -82,3 +82,34 @@ func short(err error) string {
 	text := fmt.Sprint(err)
 	return text[:min(len(text), 300)]
 }
+
+func TestTheMemoryOfGoFunctionsIsBounded(t *testing.T) {
+	h := newHarnessWithin(t, 16<<20)
+	for _, query := range []string{
+		"range x from 1 to 300000 step 1 | summarize make_set(tostring(x))",
+		"range x from 1 to 300000 step 1 | summarize make_bag(bag_pack(tostring(x), x))",
+		"range x from 1 to 2000 step 1 | extend y = range(x, x + 100000) | summarize sum(array_length(y))",
+		"print x = range(1, 1000000) | extend y = array_concat(x, x) | project array_length(y)",
+	} {
+		_, _, err := h.query(query)
+		if err == nil || !strings.Contains(err.Error(), "out of memory") {
+			t.Errorf("%s: %v", query, short(err))
+		}
+	}
+	if _, _, err := h.query("range x from 1 to 10000 step 1 | summarize make_set(tostring(x))"); err != nil {
+		t.Errorf("a set that fits: %v", short(err))
+	}
+}
+
+func TestASeriesHasNoMorePointsThanKustoAllows(t *testing.T) {
+	h := newHarness(t)
+	for _, query := range []string{
+		"range x from 1 to 3 step 1 | make-series count() on x from 0 to 100000000 step 1",
+		"print x = datetime(2020-01-01) | make-series count() on x from datetime(2000-01-01) to datetime(2020-01-01) step 1tick",
+	} {
+		_, _, err := h.query(query)
+		if err == nil || !strings.Contains(err.Error(), "make the step larger") {
+			t.Errorf("%s: %v", query, short(err))
+		}
+	}
+}

@@ -125,7 +125,10 @@ type harness struct {
 	catalog *memoryCatalog
 }
 
-func newHarness(t testing.TB) *harness {
+func newHarness(t testing.TB) *harness { return newHarnessWithin(t, 0) }
+
+// newHarnessWithin bounds what Go functions take, in bytes.
+func newHarnessWithin(t testing.TB, memory int64) *harness {
 	t.Helper()
 	db, err := sql.Open("duckdb", "")
 	if err != nil {
@@ -137,7 +140,7 @@ func newHarness(t testing.TB) *harness {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := engine.Register(conn); err != nil {
+	if err := engine.Register(conn, engine.NewMemory(memory)); err != nil {
 		t.Fatal(err)
 	}
 	return &harness{db: db, engine: engine.New(db, engine.Limits{}), catalog: &memoryCatalog{tables: map[string]kql.Table{}, functions: map[string]kql.Function{}}}

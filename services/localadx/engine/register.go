@@ -12,8 +12,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// Register adds the scalar functions that plans call to the database behind conn. Call it once a database instance.
-func Register(conn *sql.Conn) error {
+// Register adds the scalar functions that plans call to the database behind conn; together they take what memory allows. Call it
+// once a database instance.
+func Register(conn *sql.Conn, memory *Memory) error {
 	external := geo.Functions()
 	for _, f := range scalar.Functions() {
 		if f.Eval == nil {
@@ -22,7 +23,7 @@ func Register(conn *sql.Conn) error {
 		if f.Eval == nil {
 			return fmt.Errorf("register function %s: it has no implementation", f.Name)
 		}
-		udf, err := newFunction(f)
+		udf, err := newFunction(f, memory)
 		if err != nil {
 			return fmt.Errorf("define function %s: %w", f.Name, err)
 		}
@@ -36,6 +37,7 @@ func Register(conn *sql.Conn) error {
 // function makes a Go function one of DuckDB. Arguments are of any type and number: the compiler has checked them.
 type function struct {
 	scalar.Function
+	memory *Memory
 	config duckdb.ScalarFuncConfig
 }
 
@@ -46,7 +48,7 @@ var resultTypes = map[value.Type]duckdb.Type{
 	value.GUID: duckdb.TYPE_VARCHAR, value.Dynamic: duckdb.TYPE_VARCHAR,
 }
 
-func newFunction(f scalar.Function) (*function, error) {
+func newFunction(f scalar.Function, memory *Memory) (*function, error) {
 	result, err := duckdb.NewTypeInfo(resultTypes[f.Result])
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func newFunction(f scalar.Function) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &function{Function: f, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result, VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
+	return &function{Function: f, memory: memory, config: duckdb.ScalarFuncConfig{ResultTypeInfo: result, VariadicTypeInfo: anything, SpecialNullHandling: true}}, nil
 }
 
 // panicked marks the error that a panic of a function becomes.
@@ -64,9 +66,18 @@ const panicked = "internal error: "
 // Config implements duckdb.ScalarFunc.
 func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
 
-// Executor implements duckdb.ScalarFunc.
+// Executor implements duckdb.ScalarFunc. It is asked for anew for each chunk of rows, whose results are kept until the last is there.
 func (f *function) Executor() duckdb.ScalarFuncExecutor {
-	return duckdb.ScalarFuncExecutor{RowExecutor: f.call}
+	var results int64
+	return duckdb.ScalarFuncExecutor{RowExecutor: func(args []driver.Value) (any, error) {
+		result, err := f.call(args)
+		if text, ok := result.(string); ok {
+			if results += int64(len(text)); !f.memory.fits(results) {
+				return nil, fmt.Errorf("%s(): %w", f.Name, errMemory)
+			}
+		}
+		return result, err
+	}}
 }
 
 // call decodes the arguments, calls the Go function and encodes its result. A panic becomes an error: it must not cross
@@ -77,6 +88,16 @@ func (f *function) call(args []driver.Value) (result any, err error) {
 			result, err = nil, fmt.Errorf("%s(): %s%v", f.Name, panicked, r)
 		}
 	}()
+	size := 0
+	for _, a := range args {
+		if text, ok := a.(string); ok {
+			size += len(text)
+		}
+	}
+	if err := f.memory.reserve(size); err != nil {
+		return nil, fmt.Errorf("%s(): %w", f.Name, err)
+	}
+	defer f.memory.release(size)
 	in := make([]any, len(args))
 	for i, a := range args {
 		v, err := f.argument(i, a)

@@ -1,10 +1,14 @@
 package kql
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
+
+// maxPoints bounds a series, as Kusto does.
+const maxPoints = 1 << 20
 
 // makeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
 // itself. An element without rows has the default.
@@ -74,7 +78,10 @@ func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *exp
 		points = "CAST(ceil((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
 	}
 	g := seriesGrid{from: b.newID(), count: b.newID()}
-	bounds := "f AS " + g.from + ", greatest(" + points + ", 0) AS " + g.count
+	// Kusto's bound on the elements of an array; without it a small step makes any number of them.
+	points = "CASE WHEN " + points + " > " + strconv.Itoa(maxPoints) + " THEN error('make-series: a series would have more than " +
+		strconv.Itoa(maxPoints) + " points: make the step larger') ELSE greatest(" + points + ", 0) END"
+	bounds := "f AS " + g.from + ", " + points + " AS " + g.count
 	g.rows = "SELECT * EXCLUDE (e, f), " + bounds + " FROM (SELECT *, " + first + " AS f, " + end + " AS e FROM (" + rows + "))"
 	if op.NonEmpty && len(keys) == 0 && op.From != nil && op.To != nil {
 		g.alone = "SELECT " + bounds + " FROM (SELECT " + first + " AS f, " + end + " AS e)"

@@ -115,13 +115,35 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	defer conn.Close()
 	// Go functions are called with rows in any order; ingestion order is kept by the appender, not by queries.
-	if err := engine.Register(conn); err != nil {
+	limit, err := memoryLimit(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := engine.Register(conn, engine.NewMemory(limit)); err != nil {
 		return fmt.Errorf("register the query functions: %w", err)
 	}
 	if _, err := conn.ExecContext(ctx, systemTables); err != nil {
 		return fmt.Errorf("make the system tables: %w", err)
 	}
 	return s.load(ctx)
+}
+
+// memoryLimit returns the database's limit in bytes, which it may have been given as a share of the machine's.
+func memoryLimit(ctx context.Context, conn *sql.Conn) (int64, error) {
+	var text, unit string
+	var n float64
+	err := conn.QueryRowContext(ctx, "SELECT current_setting('memory_limit')").Scan(&text)
+	if err == nil {
+		_, err = fmt.Sscanf(text, "%f %s", &n, &unit)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the memory limit: %w", err)
+	}
+	shift, ok := map[string]int{"bytes": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40, "PiB": 50}[unit]
+	if !ok {
+		return 0, fmt.Errorf("read the memory limit: %q is not a size", text)
+	}
+	return int64(n * float64(int64(1)<<shift)), nil
 }
 
 // load reads the catalog and the ingest-by tags.

@@ -386,8 +386,13 @@ func rangeLong(format func(int64) any) func(a []any) any {
 			return nil
 		}
 		out := []any{}
-		for n := from; (step > 0 && n <= to || step < 0 && n >= to) && len(out) < maxRange; n += step {
+		for n := from; (step > 0 && n <= to || step < 0 && n >= to) && len(out) < maxRange; {
 			out = append(out, format(n))
+			next := n + step
+			if (next > n) != (step > 0) {
+				break // beyond the largest or the smallest long
+			}
+			n = next
 		}
 		return out
 	}
