@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 // Addresses to listen on unless the configuration says otherwise.
@@ -48,6 +50,13 @@ type Config struct {
 	// StorageURL is where clients reach the https listener, such as "https://adx.example:8443", when that is not the host
 	// they used and HTTPSAddr's port: behind a port mapping, say.
 	StorageURL string
+	// Like is what of Azure's service the server takes over beyond what a local one needs, for clients to be tried against.
+	Like likeness.Set
+	// Roles are those that all clients have; nil is all roles.
+	Roles likeness.Roles
+	// StatusOperations is how many requests a day the status table of queued ingestion takes before it asks clients to wait; 0 is any
+	// number.
+	StatusOperations int64
 	// Log gets what happens; nil is slog.Default().
 	Log *slog.Logger
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 // signatureLife is how long storage URLs are good for; SDKs ask for new ones every hour.
@@ -13,6 +14,7 @@ const signatureLife = 7 * 24 * time.Hour
 // resources hands out signed storage URLs.
 type resources struct {
 	signer *azstorage.Signer
+	like   likeness.Set
 }
 
 // IngestionResources implements command.Resources. Queue URLs carry the account because the Java SDK insists.
@@ -22,13 +24,17 @@ func (r *resources) IngestionResources(storageURL string) [][2]string {
 		return storageURL + "/" + azstorage.Account + "/" + name + "?" + r.signer.Sign(name, expiry)
 	}
 	direct := func(name string) string { return storageURL + "/" + name + "?" + r.signer.Sign(name, expiry) }
-	return [][2]string{
+	all := [][2]string{
 		{command.TempStorage, direct(azstorage.Container)},
 		{"SecuredReadyForAggregationQueue", queue(azstorage.IngestionQueue)},
 		{"FailedIngestionsQueue", queue(azstorage.FailedQueue)},
 		{"SuccessfulIngestionsQueue", queue(azstorage.SucceededQueue)},
 		{"IngestionsStatusTable", direct(azstorage.StatusTable)},
 	}
+	if r.like.Has(likeness.TwoQueues) {
+		all = append(all, [2]string{"SecuredReadyForAggregationQueue", queue(azstorage.SecondQueue)})
+	}
+	return all
 }
 
 // IdentityToken implements command.Resources: messages come with a signature, so nothing depends on it.

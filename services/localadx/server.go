@@ -17,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
 	"github.com/calypso-cdc/calypso/services/localadx/rest"
@@ -24,6 +25,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 	"github.com/calypso-cdc/calypso/services/localadx/web"
 )
+
+// schemaLife is how long streaming ingestion may know a table as it was; the service's.
+const schemaLife = 5 * time.Minute
 
 // shutdownGrace is how long requests under way may take when the server ends.
 const shutdownGrace = 10 * time.Second
@@ -60,7 +64,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s := &Server{config: config, ready: make(chan struct{})}
 	var err error
 	guard := disk.NewGuard(config.DataDir, config.DiskReserve)
-	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, Disk: guard, Log: config.Log})
+	s.store, err = store.Open(ctx, store.Options{Dir: config.DataDir, MemoryLimit: config.MemoryLimit, Threads: config.Threads, ReservedNames: config.Like.Has(likeness.ReservedNames), Disk: guard, Log: config.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -142,22 +146,27 @@ func (s *Server) listenOnIPv6(addr string, first net.Listener) net.Listener {
 func (s *Server) wire(signer *azstorage.Signer) error {
 	log := s.config.Log
 	loader := &source.Loader{Store: s.store}
+	if s.config.Like.Has(likeness.StreamingCache) {
+		loader.Schemas = &source.Schemas{Life: schemaLife}
+	}
 	opener := &source.Opener{Signer: signer, Blobs: s.blobs, Client: &http.Client{Timeout: time.Hour, Transport: egress.Transport()}}
 	var err error
-	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir, MaxBatchingTime: s.config.MaxBatchingTime, Log: log})
+	s.ingestor, err = queued.New(queued.Config{Store: s.store, Loader: loader, Opener: opener, Dir: s.config.DataDir, MaxBatchingTime: s.config.MaxBatchingTime,
+		Like: s.config.Like, Roles: s.config.Roles, Log: log})
 	if err != nil {
 		return err
 	}
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
-		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer}, Journal: &command.Journal{},
+		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer, like: s.config.Like}, Journal: &command.Journal{},
+		Like: s.config.Like, Roles: s.config.Roles,
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
 	kusto := &rest.Handler{Config: rest.Config{
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
-		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Log: log,
+		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Log: log,
 	}}
-	storage := &azstorage.Handler{Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
+	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)
 	for i := range s.servers {
 		s.servers[i] = &http.Server{

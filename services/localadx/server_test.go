@@ -259,7 +259,13 @@ func (r *running) enqueueInto(table, blobURL string, properties map[string]any) 
 // message puts a message into the ingestion queue.
 func (r *running) message(text string) {
 	r.t.Helper()
-	path, query, _ := strings.Cut(r.resource("SecuredReadyForAggregationQueue"), "?")
+	r.messageTo(r.resource("SecuredReadyForAggregationQueue"), text)
+}
+
+// messageTo puts a message into the queue of a URL.
+func (r *running) messageTo(queue, text string) {
+	r.t.Helper()
+	path, query, _ := strings.Cut(queue, "?")
 	body := "<QueueMessage><MessageText>" + base64.StdEncoding.EncodeToString([]byte(text)) + "</MessageText></QueueMessage>"
 	request, err := http.NewRequest(http.MethodPost, path+"/messages?"+query, strings.NewReader(body))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,8 @@ const (
 	Container = "ingestdata"
 	// IngestionQueue takes the requests to ingest.
 	IngestionQueue = "readyforaggregation"
+	// SecondQueue is another name of it, where two are handed out.
+	SecondQueue = "readyforaggregation-2"
 	// FailedQueue and SucceededQueue hold the reports of sources whose report method is the queue.
 	FailedQueue    = "failedingestions"
 	SucceededQueue = "successfulingestions"
@@ -75,13 +78,35 @@ var (
 	ErrEntityNotFound = errors.New("the entity does not exist")
 )
 
-// Handler answers the storage requests of the SDKs. All fields are required.
+// Handler answers the storage requests of the SDKs. All fields but StatusOperations are required.
 type Handler struct {
+	// StatusOperations is how many requests a day the status table takes before it asks clients to wait; 0 is any number.
+	StatusOperations int64
+
 	Signer   *Signer
 	Blobs    *Blobs
 	Queues   Queues
 	Entities Entities
 	Log      *slog.Logger
+
+	// mu guards the fields below: how many requests the status table took on which day.
+	mu    sync.Mutex
+	day   time.Time
+	taken int64
+}
+
+// spare counts a request of the status table and reports whether it may be answered.
+func (h *Handler) spare() bool {
+	if h.StatusOperations == 0 {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if today := time.Now().Truncate(24 * time.Hour); !today.Equal(h.day) {
+		h.day, h.taken = today, 0
+	}
+	h.taken++
+	return h.taken <= h.StatusOperations
 }
 
 // Serves reports whether a request's path belongs to the storage services.
@@ -113,6 +138,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case resource == StatusTable && !h.spare():
+		w.Header().Set("Retry-After", "60")
+		h.failTable(w, http.StatusServiceUnavailable, "ServerBusy", "The server is busy: the status table took more requests today than it is meant for")
 	case resource == StatusTable:
 		h.serveTable(w, r, segments[0])
 	case len(segments) >= 2 && segments[1] == "messages":

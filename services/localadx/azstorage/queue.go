@@ -32,6 +32,9 @@ type queueMessages struct {
 }
 
 func (h *Handler) serveQueue(w http.ResponseWriter, r *http.Request, queue string, rest []string) {
+	if queue == SecondQueue {
+		queue = IngestionQueue
+	}
 	switch {
 	case r.Method == http.MethodPost && len(rest) == 0:
 		h.enqueue(w, r, queue)

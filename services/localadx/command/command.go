@@ -8,6 +8,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
@@ -55,8 +56,11 @@ type Resources interface {
 	IdentityToken() string
 }
 
-// Config is what an Executor works with. All fields but Address are required.
+// Config is what an Executor works with. All fields but Address, Roles and Like are required.
 type Config struct {
+	// Roles are those of all clients, and Like is what of Azure's service commands take over.
+	Roles     likeness.Roles
+	Like      likeness.Set
 	Store     *store.Store
 	Query     *query.Runner
 	Loader    *source.Loader
@@ -161,6 +165,9 @@ func (x *Executor) run(ctx context.Context, request Request) (string, *Result, e
 		return "", nil, err
 	}
 	name := commandType(d.pattern)
+	if err := x.Roles.Check(rightFor(d.pattern)); err != nil {
+		return name, nil, err
+	}
 	result, err := d.run(x, &call{Args: args, Request: request, ctx: ctx})
 	if err != nil || pipe == "" {
 		return name, result, err

@@ -34,8 +34,8 @@ func tableCommands() []definition {
 		{".drop column <column:column>", "remove a column with its values", (*Executor).dropColumn},
 		{".drop table <table> columns <columns:list>", "remove columns with their values", (*Executor).dropColumns},
 		{".clear table <table> data", "remove a table's rows", (*Executor).clearTable},
-		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema; localadx always does", (*Executor).clearSchemaCache},
-		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema; localadx always does", (*Executor).clearSchemaCache},
+		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema at once", (*Executor).clearSchemaCache},
+		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema at once", (*Executor).clearSchemaCache},
 		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
 		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
 		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>", "replace the rows of one let statement of the query by those of another, in one step", (*Executor).updateTable},
@@ -419,7 +419,10 @@ func (x *Executor) clearTable(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) clearSchemaCache(*call) (*Result, error) {
+func (x *Executor) clearSchemaCache(c *call) (*Result, error) {
+	if x.Loader.Schemas != nil {
+		x.Loader.Schemas.Clear(c.Database, c.Text("table"))
+	}
 	r := newResult("NodeId:string", "Status:string")
 	r.add("localadx", "Succeeded")
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -96,6 +97,12 @@ func (x *Executor) putView(c *call, check func(old *store.View) (bool, error)) (
 			Name: name, Source: c.Text("table"), Query: body, Folder: options["folder"], DocString: options["docstring"], Columns: plan.Columns,
 			Enabled: true, Lookback: options["lookback"], LookbackColumn: options["lookback_column"],
 			AutoUpdateSchema: strings.EqualFold(options["autoupdateschema"], "true"),
+		}
+		switch {
+		case old != nil:
+			v.From = old.From
+		case x.Like.Has(likeness.ViewsFromCreation) && !strings.EqualFold(options["backfill"], "true"):
+			v.From = x.Store.Cursor()
 		}
 		if text, ok := options["effectivedatetime"]; ok {
 			ticks, ok := value.ParseDatetime(text)

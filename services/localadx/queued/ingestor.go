@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
@@ -38,7 +40,10 @@ type Config struct {
 	MaxBatchingTime time.Duration
 	// Workers is how many batches are ingested at a time; 0 is 2.
 	Workers int
-	Log     *slog.Logger
+	// Roles are those of all clients, and Like is what of Azure's service ingestion takes over.
+	Roles likeness.Roles
+	Like  likeness.Set
+	Log   *slog.Logger
 }
 
 // Ingestor runs queued ingestion. It is an azstorage.Queues whose ingestion queue starts ingestions; the other queues
@@ -60,6 +65,8 @@ type Ingestor struct {
 	wake chan struct{}
 	// later are batches that wait for another try.
 	later []attempt
+	// batches counts those that were committed, for the traits that befall some of them.
+	batches atomic.Int64
 }
 
 // attempt is a batch and what became of it so far.
@@ -307,8 +314,11 @@ func (i *Ingestor) ingest(ctx context.Context, a attempt) ([]Request, error) {
 		case err == nil:
 			i.clean(requests)
 			return nil, nil
+		case errors.Is(err, errUnsaid):
+			// The queue hands the message out again.
+			return requests, err
 		case errors.Is(err, store.ErrTagExists):
-			return i.end(ctx, requests, outcome{status: skipped, details: "The table already has the data: one of the ingestIfNotExists tags was found"})
+			return i.end(ctx, requests, i.dropped())
 		case errors.As(err, &bad) && errors.As(bad.err, &permanent) && (!permanent.Transient || a.tries+1 >= maxDownloads):
 			if left, err := i.end(ctx, requests[bad.request:bad.request+1], failure(bad.err)); err != nil {
 				return append(left, without(requests, bad.request)...), err
@@ -347,6 +357,9 @@ func (i *Ingestor) withoutRepeats(ctx context.Context, requests []Request) []Req
 
 // transaction ingests the requests' blobs as one extent and settles the requests as succeeded.
 func (i *Ingestor) transaction(ctx context.Context, requests []Request, operation uuid.UUID) error {
+	if err := i.config.Roles.Check(likeness.Ingest); err != nil {
+		return source.Classify(err)
+	}
 	first := requests[0]
 	if i.Store.HasTag(first.Database, first.Table, first.IfNotExists) {
 		return store.ErrTagExists
@@ -354,6 +367,7 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 	if err := i.config.Loader.Extend(ctx, first.Database, first.Table, first.Properties); err != nil {
 		return err
 	}
+	fate := i.fate()
 	load := store.Load{Tags: first.Tags, IfNotExists: first.IfNotExists, Created: first.Created}
 	_, err := i.Store.Ingest(ctx, first.Database, first.Table, load, func(in *store.Ingestion) error {
 		var settlement store.Settlement
@@ -361,13 +375,53 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 			if err := i.fill(ctx, in, r); err != nil {
 				return &sourceError{request: n, err: err}
 			}
-			if err := r.settle(&settlement, outcome{status: succeeded}, operation); err != nil {
+			if err := r.settle(&settlement, fate.outcome, operation); err != nil {
 				return err
 			}
 		}
+		if fate.unsaid {
+			return nil
+		}
 		return in.Settle(settlement)
 	})
+	if err == nil && fate.unsaid {
+		return errUnsaid
+	}
 	return source.Classify(err)
+}
+
+// errUnsaid is rows that were committed without a word of it.
+var errUnsaid = errors.New("the rows were committed and nothing was said of it, as the service's queue may have it")
+
+// fate is what becomes of a batch whose rows are committed.
+type fate struct {
+	outcome
+	unsaid bool
+}
+
+// unlucky is how many batches one comes of that a trait befalls.
+const unlucky = 3
+
+// fate is success, except that the traits of the service befall some batches.
+func (i *Ingestor) fate() fate {
+	n := i.batches.Add(1)
+	switch {
+	case i.config.Like.Has(likeness.Redelivery) && n%unlucky == 1:
+		return fate{outcome{status: succeeded}, true}
+	case i.config.Like.Has(likeness.RetriesExceeded) && n%unlucky == 2:
+		return fate{outcome{status: failed, code: ingest.CodeRetriesExceeded, failure: "Permanent",
+			details: "Operation has exceeded the retry attempts or timespan limits following a recurring transient error"}, false}
+	}
+	return fate{outcome{status: succeeded}, false}
+}
+
+// dropped is the end of requests whose data the table has.
+func (i *Ingestor) dropped() outcome {
+	const details = "The table already has the data: one of the ingestIfNotExists tags was found"
+	if i.config.Like.Has(likeness.SkippedAsFailed) {
+		return outcome{status: failed, code: ingest.CodeTagExists, failure: "Permanent", details: details}
+	}
+	return outcome{status: skipped, details: details}
 }
 
 func (i *Ingestor) fill(ctx context.Context, in *store.Ingestion, r Request) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 //go:generate sh -c "go run ../cmd/localadx reference > ../../../docs/localadx.md"
@@ -30,6 +31,7 @@ func Write(w io.Writer) error {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
 	data := map[string]any{
+		"Traits":     likeness.Traits(),
 		"Commands":   command.Reference(),
 		"Policies":   command.Policies(),
 		"Formats":    texts(ingest.Formats()),

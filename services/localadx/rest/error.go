@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
@@ -73,6 +74,7 @@ func classify(err error) oneAPIError {
 		intake   *ingest.Error
 		tooMany  *engine.ErrTooManyRows
 		run      *engine.Error
+		denied   *likeness.Denied
 		policy   *store.UpdatePolicyError
 	)
 	bad := func(code, typeName string) oneAPIError {
@@ -82,6 +84,9 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &protocol):
 		e := oneAPIError{status: protocol.status, Code: protocol.code, Message: invalidRequest, Type: "Kusto.Data.Exceptions.KustoBadRequestException", Detail: protocol.message, Permanent: protocol.permanent}
 		return e
+	case errors.As(err, &denied):
+		return oneAPIError{status: http.StatusForbidden, Code: "Forbidden", Message: "Caller is not authorized to perform this action",
+			Type: "Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException", Detail: denied.Error(), Permanent: true}
 	case errors.As(err, &policy):
 		return bad(ingest.CodeUpdatePolicy, "UpdatePolicyException")
 	case errors.As(err, &compile):

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
@@ -35,6 +36,8 @@ type Config struct {
 	Names []string
 	// Token is what clients must send as bearer token; empty lets everybody in.
 	Token string
+	// Roles are those of all clients.
+	Roles likeness.Roles
 	Log   *slog.Logger
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 // result is the primary result of a query on its way to the client.
@@ -36,6 +37,10 @@ func (h *Handler) query(x *exchange, write func(*exchange, *result) error) {
 func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*exchange, *result) error) error {
 	if strings.HasPrefix(strings.TrimSpace(q.Statement), ".") {
 		err := badRequest("management commands go to /v1/rest/mgmt")
+		h.fail(x, err)
+		return err
+	}
+	if err := h.Roles.Check(likeness.View); err != nil {
 		h.fail(x, err)
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/source"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
@@ -59,6 +60,9 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := h.Roles.Check(likeness.Ingest); err != nil {
+		return 0, err
+	}
 	d, err := h.Store.Catalog().Database(database)
 	if err != nil {
 		return 0, err
@@ -81,7 +85,7 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 		return 0, err
 	}
 	p := source.Properties{Format: format, MappingName: parameters.Get("mappingName")}
-	_, counts, err := h.Loader.Load(x.Context(), d.Name, t.Name, p, store.Load{Streamed: true}, bytes.NewReader(content))
+	_, counts, err := h.Loader.Stream(x.Context(), d.Name, t.Name, p, bytes.NewReader(content))
 	return counts.Rows, err
 }
 

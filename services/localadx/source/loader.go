@@ -2,17 +2,60 @@ package source
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
 
 // Loader loads sources into the tables of a store. It is safe for concurrent use.
 type Loader struct {
 	Store *store.Store
+	// Schemas are the tables as Stream knows them; nil knows each as it is.
+	Schemas *Schemas
+}
+
+// Stream is Load for streamed rows. A column that is not known yet gets none of them.
+func (l *Loader) Stream(ctx context.Context, db, table string, p Properties, content io.Reader) (store.Extent, ingest.Counts, error) {
+	var counts ingest.Counts
+	extent, err := l.Store.Ingest(ctx, db, table, store.Load{Streamed: true}, func(in *store.Ingestion) error {
+		d, t := l.Schemas.table(in.Database, in.Table)
+		emit := in.Append
+		if t != in.Table {
+			emit = asKnown(in, t)
+		}
+		var err error
+		counts, err = fill(in, d, t, emit, p, ingest.Source{IgnoreFirstRecord: p.IgnoreFirstRecord}, content)
+		return err
+	})
+	return extent, counts, Classify(err)
+}
+
+// asKnown appends rows that have the columns of the table as it was known.
+func asKnown(in *store.Ingestion, known *store.Table) func([]driver.Value) error {
+	row := make([]driver.Value, len(in.Table.Columns))
+	from := make([]int, len(row))
+	for i, c := range in.Table.Columns {
+		from[i] = -1
+		if at, ok := known.Column(c.Name); ok && known.Columns[at].ID == c.ID && known.ID == in.Table.ID {
+			from[i] = at
+		} else if c.Type == value.String {
+			row[i] = ""
+		}
+	}
+	return func(read []driver.Value) error {
+		for i, at := range from {
+			if at >= 0 {
+				row[i] = read[at]
+			}
+		}
+		return in.Append(row)
+	}
 }
 
 // Load ingests one source in a transaction of its own. Errors about the source or the table are *ingest.Error, except
@@ -29,15 +72,20 @@ func (l *Loader) Load(ctx context.Context, db, table string, p Properties, load 
 
 // Fill reads one source into an ingestion under way.
 func Fill(in *store.Ingestion, p Properties, from ingest.Source, content io.Reader) (ingest.Counts, error) {
-	mapping, err := findMapping(in.Database, in.Table, p)
+	return fill(in, in.Database, in.Table, in.Append, p, from, content)
+}
+
+// fill reads one source by the mappings and columns of a table as it is known.
+func fill(in *store.Ingestion, d *store.Database, t *store.Table, emit func([]driver.Value) error, p Properties, from ingest.Source, content io.Reader) (ingest.Counts, error) {
+	mapping, err := findMapping(d, t, p)
 	if err != nil {
 		return ingest.Counts{}, err
 	}
-	plan, err := ingest.NewPlan(in.Table.KQLColumns(), p.Format, mapping)
+	plan, err := ingest.NewPlan(t.KQLColumns(), p.Format, mapping)
 	if err != nil {
 		return ingest.Counts{}, err
 	}
-	counts, err := plan.Read(&bounded{content: content, left: maxSource}, from, in.Append)
+	counts, err := plan.Read(&bounded{content: content, left: maxSource}, from, emit)
 	in.OriginalSize += counts.Bytes
 	return counts, err
 }
@@ -110,11 +158,14 @@ func Classify(err error) error {
 	var invalid *store.InvalidError
 	var policy *store.UpdatePolicyError
 	var panicked *store.PanicError
+	var denied *likeness.Denied
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &policy):
 		return &ingest.Error{Code: ingest.CodeUpdatePolicy, Message: policy.Error()}
+	case errors.As(err, &denied):
+		return &ingest.Error{Code: ingest.CodeTableAccess, Message: denied.Error()}
 	case errors.As(err, &panicked):
 		return &ingest.Error{Code: ingest.CodeInternal, Message: panicked.Error()}
 	case errors.As(err, &missing) && missing.Kind == "Database":

@@ -106,7 +106,9 @@ type View struct {
 	LookbackColumn    string
 	EffectiveDateTime time.Time
 	AutoUpdateSchema  bool
-	Policies          map[PolicyName]json.RawMessage
+	// From is the time of ingestion, in ticks, after which rows of the source are in the view; 0 is all rows.
+	From     int64 `json:",omitempty"`
+	Policies map[PolicyName]json.RawMessage
 }
 
 // PolicyName is a policy's name in lower case, such as "ingestionbatching".

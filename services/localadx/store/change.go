@@ -176,7 +176,7 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	if err := c.checkFree(name); err != nil {
 		return nil, err
 	}
-	if err := checkColumns(columns); err != nil {
+	if err := c.checkColumns(columns); err != nil {
 		return nil, err
 	}
 	id, err := c.store.nextID(c.ctx)
@@ -219,7 +219,7 @@ func (c *Change) freePhysical(name string, id int64) string {
 }
 
 func (c *Change) checkFree(name string) error {
-	if err := checkName("table", name); err != nil {
+	if err := c.checkName("table", name); err != nil {
 		return err
 	}
 	if _, ok := c.Tables[name]; ok {
@@ -282,7 +282,7 @@ func (c *Change) MergeColumns(t *Table, columns []kql.Column) error {
 }
 
 func (c *Change) addColumns(t *Table, columns []kql.Column) error {
-	if err := checkColumns(append(t.KQLColumns(), columns...)); err != nil {
+	if err := c.checkColumns(append(t.KQLColumns(), columns...)); err != nil {
 		return err
 	}
 	c.hold(t.ID)
@@ -305,7 +305,7 @@ func (t *Table) nextColumnID() int64 {
 
 // SetColumns makes the table's columns exactly these, in this order: others are dropped with their values.
 func (c *Change) SetColumns(t *Table, columns []kql.Column) error {
-	if err := checkColumns(columns); err != nil {
+	if err := c.checkColumns(columns); err != nil {
 		return err
 	}
 	if err := c.MergeColumns(t, columns); err != nil {
@@ -352,7 +352,7 @@ func (c *Change) RenameColumn(t *Table, from, to string) error {
 	}
 	renamed := t.KQLColumns()
 	renamed[i].Name = to
-	if err := checkColumns(renamed); err != nil {
+	if err := c.checkColumns(renamed); err != nil {
 		return err
 	}
 	c.hold(t.ID)
@@ -383,6 +383,14 @@ func (c *Change) AlterColumnType(t *Table, name string, to kql.Type) error {
 	return nil
 }
 
+// checkName refuses the names that Kusto reserves too, where the store is to be like it.
+func (c *Change) checkName(kind, name string) error {
+	if c.store.reserved && (strings.HasPrefix(name, "__") || strings.HasSuffix(name, "__")) {
+		return invalid("The %s name '%s' is reserved: names may not begin or end with two underscores", kind, name)
+	}
+	return checkName(kind, name)
+}
+
 func checkName(kind, name string) error {
 	if name == "" || len(name) > maxNameLength {
 		return invalid("A %s name must have between 1 and %d characters", kind, maxNameLength)
@@ -397,7 +405,7 @@ func checkName(kind, name string) error {
 }
 
 // checkColumns refuses what Kusto refuses, and names that differ only in case: DuckDB takes those for the same.
-func checkColumns(columns []kql.Column) error {
+func (c *Change) checkColumns(columns []kql.Column) error {
 	if len(columns) == 0 {
 		return invalid("A table needs at least one column")
 	}
@@ -406,7 +414,7 @@ func checkColumns(columns []kql.Column) error {
 	}
 	seen := make(map[string]string, len(columns))
 	for _, column := range columns {
-		if err := checkName("column", column.Name); err != nil {
+		if err := c.checkName("column", column.Name); err != nil {
 			return err
 		}
 		lower := strings.ToLower(column.Name)

@@ -99,7 +99,13 @@ func (s *Scope) view(d *Database, v *View) (kql.Table, bool) {
 	inner := *s
 	inner.database = d.Name
 	inner.depth++
-	plan, err := kql.Compile(v.Query, kql.Options{Database: d.Name, Catalog: &inner})
+	catalog := &inner
+	if t, ok := d.Tables[v.Source]; ok && v.From != 0 {
+		later := d.kqlTable(t)
+		later.Physical = fmt.Sprintf("(SELECT * FROM %s WHERE %s > %d)", d.relation(t), quoteIdent(ingestedColumn), v.From)
+		catalog = inner.With(later)
+	}
+	plan, err := kql.Compile(v.Query, kql.Options{Database: d.Name, Catalog: catalog})
 	if err != nil {
 		return kql.Table{}, false
 	}

@@ -45,6 +45,8 @@ type Options struct {
 	MemoryLimit string
 	// Threads bounds the threads of all queries together; 0 is one a core.
 	Threads int
+	// ReservedNames refuses names that begin or end with two underscores.
+	ReservedNames bool
 	// Disk refuses ingestion when the disk is nearly full. Required.
 	Disk *disk.Guard
 	Log  *slog.Logger
@@ -55,6 +57,8 @@ type Store struct {
 	db   *sql.DB
 	log  *slog.Logger
 	disk *disk.Guard
+	// reserved is Options.ReservedNames.
+	reserved bool
 	// broken gets the error after which DuckDB refuses everything, once.
 	broken chan error
 
@@ -86,7 +90,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
 	}
-	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
+	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, reserved: opts.ReservedNames, broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}

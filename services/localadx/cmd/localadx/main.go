@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/reference"
 )
 
@@ -69,7 +70,7 @@ func run(args []string) error {
 // parse reads flags, and the environment for those that are not given.
 func parse(args []string) (localadx.Config, error) {
 	var config localadx.Config
-	var databases, names, level string
+	var databases, names, traits, roles, level string
 	flags := flag.NewFlagSet("localadx", flag.ContinueOnError)
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
@@ -89,6 +90,10 @@ func parse(args []string) (localadx.Config, error) {
 	flags.StringVar(&config.KeyFile, "key", "", "key of the https certificate (PEM)")
 	flags.StringVar(&names, "names", "", "further host names and addresses for the certificate that is made, separated by commas")
 	flags.StringVar(&config.StorageURL, "storage-url", "", "URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
+	flags.StringVar(&traits, "like-adx", "", "what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
+		"skipped-as-failed, redelivery, retries-exceeded, streaming-cache, reserved-names, views-from-creation, two-queues, or all")
+	flags.StringVar(&roles, "roles", "", "roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
+	flags.Int64Var(&config.StatusOperations, "status-operations", 0, "requests a day that the status table takes before it asks clients to wait; 0 is any number")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	if err := flags.Parse(args); err != nil {
 		return config, err
@@ -105,6 +110,13 @@ func parse(args []string) (localadx.Config, error) {
 	}
 	config.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slogLevel}))
 	config.Databases, config.Names = list(databases), list(names)
+	var err error
+	if config.Like, err = likeness.Parse(list(traits)); err != nil {
+		return config, fmt.Errorf("--like-adx: %w", err)
+	}
+	if config.Roles, err = likeness.ParseRoles(list(roles)); err != nil {
+		return config, fmt.Errorf("--roles: %w", err)
+	}
 	return config, nil
 }
 

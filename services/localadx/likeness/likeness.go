@@ -1,0 +1,72 @@
+// Package likeness is what of Azure's service a server takes over that is not needed to run locally, and that a client has to
+// live with there: forms of answers, delays and refusals. Without any, the server does the simplest thing that keeps its word.
+//
+// Each trait is what documentation, the SDKs' sources or Microsoft's own connectors say of the service, in its worst form.
+package likeness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Trait is one way in which the server is like the service.
+type Trait string
+
+// The traits; the table below says what they do.
+const (
+	SkippedAsFailed   Trait = "skipped-as-failed"
+	Redelivery        Trait = "redelivery"
+	RetriesExceeded   Trait = "retries-exceeded"
+	StreamingCache    Trait = "streaming-cache"
+	ReservedNames     Trait = "reserved-names"
+	ViewsFromCreation Trait = "views-from-creation"
+	TwoQueues         Trait = "two-queues"
+)
+
+// Description is what a trait does.
+type Description struct {
+	Name  Trait
+	About string
+}
+
+// Traits lists all traits.
+func Traits() []Description {
+	return []Description{
+		{SkippedAsFailed, "ends a blob that `ingestIfNotExists` drops as `Failed` with the code `Skipped_IngestByTagAlreadyExists`, `Permanent`, and not as `Skipped`"},
+		{Redelivery, "hands every third message out twice: the first time its rows are committed and nothing is said of it"},
+		{RetriesExceeded, "ends every third request, its rows committed, as `General_RetryAttemptsExceeded`, `Permanent`"},
+		{StreamingCache, "lets streaming ingestion see changed columns and mappings after five minutes, or after `.clear table … cache streamingingestion schema`"},
+		{ReservedNames, "refuses names of tables and columns that begin or end with two underscores"},
+		{ViewsFromCreation, "makes a materialized view without `backfill` of the rows alone that come after it"},
+		{TwoQueues, "hands out two queues for requests to ingest"},
+	}
+}
+
+// Set is some traits; nil is none.
+type Set []Trait
+
+// Has reports whether the set has the trait.
+func (s Set) Has(t Trait) bool { return slices.Contains(s, t) }
+
+// Parse reads names of traits; "all" is all of them.
+func Parse(names []string) (Set, error) {
+	var all Set
+	var known []string
+	for _, d := range Traits() {
+		all = append(all, d.Name)
+		known = append(known, string(d.Name))
+	}
+	var set Set
+	for _, name := range names {
+		switch {
+		case name == "all":
+			set = append(set, all...)
+		case all.Has(Trait(name)):
+			set = append(set, Trait(name))
+		default:
+			return nil, fmt.Errorf("there is no trait %q of the service: there are %s, and all", name, strings.Join(known, ", "))
+		}
+	}
+	return set, nil
+}
