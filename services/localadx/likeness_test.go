@@ -55,7 +55,7 @@ func end(entity map[string]any) string {
 
 func TestADroppedBlobEndsInTheFormThatIsAskedFor(t *testing.T) {
 	for want, adjust := range map[string]func(*localadx.Config){
-		"Skipped <nil> <nil>": like(),
+		"Skipped <nil> <nil>":                               like(),
 		"Failed Skipped_IngestByTagAlreadyExists Permanent": like(likeness.SkippedAsFailed),
 	} {
 		r := start(t, t.TempDir(), adjust)

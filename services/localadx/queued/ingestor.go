@@ -136,12 +136,9 @@ func (i *Ingestor) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the requests left from before: %w", err)
 	}
-	i.runSuspects(ctx, left)
-	// Nothing else ends before the workers start, so what is in left and was accepted meanwhile is still known as accepted.
-	for _, m := range left {
-		if !i.suspects.suspected(m.ID) {
-			i.accept(m.ID, m.Text)
-		}
+	// Nothing of the rest ends before the workers start, so what was accepted meanwhile is still known as accepted.
+	for _, m := range i.runSuspects(ctx, left) {
+		i.accept(m.ID, m.Text)
 	}
 	var workers sync.WaitGroup
 	for range i.config.Workers {
@@ -157,15 +154,19 @@ func (i *Ingestor) Run(ctx context.Context) error {
 }
 
 // runSuspects ingests the requests in whose midst the process ended, one by one and with nothing beside, so that it is known
-// which of them ends it again. Those that did too often are set aside.
-func (i *Ingestor) runSuspects(ctx context.Context, left []azstorage.Message) {
+// which of them ends it again. Those that did too often are set aside. It returns the other messages.
+func (i *Ingestor) runSuspects(ctx context.Context, left []azstorage.Message) (others []azstorage.Message) {
 	var ids []string
 	for _, m := range left {
 		ids = append(ids, m.ID)
 	}
 	i.suspects.keepOnly(ids)
 	for _, m := range left {
-		if ctx.Err() != nil || !i.suspects.suspected(m.ID) {
+		if !i.suspects.suspected(m.ID) {
+			others = append(others, m)
+			continue
+		}
+		if ctx.Err() != nil {
 			continue
 		}
 		i.mu.Lock()
@@ -181,6 +182,7 @@ func (i *Ingestor) runSuspects(ctx context.Context, left []azstorage.Message) {
 		}
 		i.try(ctx, attempt{Batch: Batch{Requests: []Request{r}, Reason: "Alone"}})
 	}
+	return others
 }
 
 // schedule moves requests through the batcher until ctx ends.
