@@ -12,6 +12,8 @@ import (
 	"time"
 
 	connect "github.com/cloudhut/connect-client"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
 const jsonType = "application/json"
@@ -278,6 +280,53 @@ func TestTerraformSeesNoDriftAndTheEndOfADelete(t *testing.T) {
 	}
 	c.want(t, http.StatusNoContent, "DELETE", "/connectors/tf1", "")
 	c.want(t, http.StatusNotFound, "GET", "/connectors/tf1", "")
+}
+
+// The provider writes a configuration, and then reads it until it is what was sent (connectors.go of its client, IsUpToDate), for two
+// minutes; what the write answered is its state.
+func TestTerraformReadsTheSecretsItWroteWhereWorkersAllowIt(t *testing.T) {
+	config := map[string]string{"connector.class": "FileStreamSink", "file": "/data/tf1.txt", "name": "tf1", "tasks.max": "1", "topics": "t1", "my.password": "s3cret", "url": "jdbc:postgresql://h/d?password=s3cret"}
+	for _, reveals := range []bool{true, false} {
+		c := startCluster(t, func(w *connector.WorkerConfig) { w.RevealSecrets = reveals })
+		seen := func(body string) bool {
+			t.Helper()
+			got := decode[struct{ Config map[string]string }](t, body).Config
+			if got == nil {
+				got = decode[map[string]string](t, body)
+			}
+			if reveals && !reflect.DeepEqual(got, config) {
+				t.Errorf("reads %v, wrote %v", got, config)
+			}
+			if !reveals && strings.Contains(body, "s3cret") {
+				t.Errorf("a secret is shown: %s", body)
+			}
+			return true
+		}
+		body, _ := json.Marshal(map[string]any{"name": "tf1", "config": config})
+		response, answer := c.send(t, "POST", "/connectors", "application/json", string(body))
+		if seen(answer); response.StatusCode != http.StatusCreated || len(response.Header.Values("Warning")) == 0 {
+			t.Errorf("%d %v", response.StatusCode, response.Header)
+		}
+		config["my.password"] = "s3cret-2"
+		put, _ := json.Marshal(config)
+		seen(c.want(t, http.StatusOK, "PUT", "/connectors/tf1/config", string(put)))
+		seen(c.want(t, http.StatusOK, "GET", "/connectors/tf1", ""))
+		seen(c.want(t, http.StatusOK, "GET", "/connectors/tf1/config", ""))
+	}
+}
+
+func TestAKeyThatResemblesAKnownOneIsNamedInTheAnswerOfPOST(t *testing.T) {
+	c := startCluster(t)
+	response, answer := c.send(t, "POST", "/connectors", "application/json", `{"name":"w","config":{"connector.class":"FileStreamSink","file":"/d","topics":"t1","topcs.regex":"a\u00e9","task.max":"1"}}`)
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("%d %s", response.StatusCode, answer)
+	}
+	said := strings.Join(response.Header.Values("Warning"), "\n")
+	for _, want := range []string{`299 calypso "topcs.regex is not a known configuration key and has no effect; did you mean topics.regex?"`, "did you mean tasks.max?"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("no header says %s: %s", want, said)
+		}
+	}
 }
 
 func TestAnEncodedNameIsReadBack(t *testing.T) {

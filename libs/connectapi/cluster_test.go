@@ -46,18 +46,22 @@ type cluster struct {
 	api    *connectapi.Handler
 }
 
-func startCluster(t testing.TB) *cluster {
+func startCluster(t testing.TB, options ...func(*connector.WorkerConfig)) *cluster {
 	t.Helper()
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(kafka.Close)
-	worker, err := connector.NewWorker(connector.WorkerConfig{
+	config := connector.WorkerConfig{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3, ReplicationFactor: 1,
 		Plugins: []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, option := range options {
+		option(&config)
+	}
+	worker, err := connector.NewWorker(config)
 	if err != nil {
 		t.Fatal(err)
 	}

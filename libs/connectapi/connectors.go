@@ -1,6 +1,7 @@
 package connectapi
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 // connectorInfo is a connector's configuration.
@@ -105,7 +107,7 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return created(r, response.GetConnector()), nil
+	return created(r, h.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 }
 
 func initialState(object map[string]any) (connectorv1.State, error) {
@@ -137,11 +139,25 @@ func created(r *request, c *connectorv1.Connector) *answer {
 }
 
 func (h *Handler) get(r *request) (*connectorv1.Connector, error) {
-	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector()})
+	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector(), Reveal: true})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
 	return response.GetConnector(), nil
+}
+
+// asGiven is a connector that was just written with the configuration as a read of it shows it, for tools that compare the two: whoever
+// may see literal secrets sees them in both. Where it cannot be read yet, secrets stay masked.
+func (h *Handler) asGiven(r *request, c *connectorv1.Connector) *connectorv1.Connector {
+	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: c.GetName(), Reveal: true})
+	if err != nil {
+		return c
+	}
+	read := response.GetConnector().GetConfig()
+	if maps.EqualFunc(c.GetConfig(), read, func(written, read string) bool { return written == read || strings.Contains(written, catalogue.Mask) }) {
+		c.Config = read
+	}
+	return c
 }
 
 func (h *Handler) getConnector(r *request) (*answer, error) {
@@ -170,9 +186,9 @@ func (h *Handler) putConfig(r *request) (*answer, error) {
 		return nil, err
 	}
 	if response.GetCreated() {
-		return created(r, response.GetConnector()), nil
+		return created(r, h.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 	}
-	return ok(infoOf(response.GetConnector())), nil
+	return ok(infoOf(h.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
 }
 
 // patchConfig merges as KIP-477 has it: null removes a key, and nothing is created.
@@ -185,7 +201,7 @@ func (h *Handler) patchConfig(r *request) (*answer, error) {
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
-	return ok(infoOf(response.GetConnector())), nil
+	return ok(infoOf(h.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
 }
 
 func (h *Handler) deleteConnector(r *request) (*answer, error) {

@@ -136,6 +136,34 @@ type answer struct {
 	text     string
 	location string
 	allow    []string
+	// warnings are said in headers, since bodies are Kafka Connect's.
+	warnings []string
+}
+
+const (
+	// maxWarnings and maxWarning bound the headers of an answer.
+	maxWarnings = 20
+	maxWarning  = 300 // bytes
+)
+
+// warned adds what is to be warned of.
+func (a *answer) warned(warnings []string) *answer {
+	a.warnings = warnings
+	return a
+}
+
+// warningHeader is a warning as RFC 7234 has it (299: for people to read).
+func warningHeader(text string) string {
+	if len(text) > maxWarning {
+		text = text[:maxWarning] + "..."
+	}
+	plain := strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
+	return `299 calypso "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(plain) + `"`
 }
 
 func ok(body any) *answer { return &answer{code: http.StatusOK, body: body} }
@@ -163,6 +191,12 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 	if a.location != "" {
 		header.Set("Location", a.location)
+	}
+	for i, warning := range a.warnings {
+		if i == maxWarnings {
+			break
+		}
+		header.Add("Warning", warningHeader(warning))
 	}
 	if len(a.allow) > 0 {
 		header.Set("Allow", strings.Join(a.allow, ","))

@@ -150,6 +150,9 @@ func (h *Handler) taskClass(r *request, class string) (string, error) {
 			}
 		}
 	}
+	if strings.HasPrefix(class, "io.debezium.") {
+		return class + "Task", nil // Debezium's own way: PostgresConnectorTask
+	}
 	return strings.TrimSuffix(class, "Connector") + "Task", nil
 }
 

@@ -41,6 +41,9 @@ type WorkerConfig struct {
 
 	// References are the files and environment variables that configurations may refer to; none by default.
 	References References
+	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does. Who may ask is
+	// for the caller's side to decide: admin asks for users with the role admin alone.
+	RevealSecrets bool
 	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
 	// that Kafka brokers allow by default).
 	SessionTimeout time.Duration

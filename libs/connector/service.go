@@ -100,7 +100,11 @@ func (s *service) GetConnector(_ context.Context, request *connectorv1.GetConnec
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.GetConnectorResponse{Connector: s.message(connector, plugin)}, nil
+	message := s.message(connector, plugin)
+	if request.GetReveal() && s.config.RevealSecrets {
+		message.Config = withName(connector.config, connector.name)
+	}
+	return &connectorv1.GetConnectorResponse{Connector: message}, nil
 }
 
 func (s *service) ListConnectors(context.Context, *connectorv1.ListConnectorsRequest) (*connectorv1.ListConnectorsResponse, error) {

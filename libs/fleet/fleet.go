@@ -31,6 +31,8 @@ type Config struct {
 	ReplicationFactor int16
 	// References are the files and environment variables that configurations may refer to.
 	References connector.References
+	// RevealSecrets is connector.WorkerConfig's.
+	RevealSecrets bool
 
 	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is empty.
 	GRPCAddress string
@@ -53,7 +55,7 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	return connector.NewWorker(connector.WorkerConfig{
 		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
 		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, ReplicationFactor: c.ReplicationFactor,
-		References: c.References, Logger: c.Telemetry.Logger, Meter: meter,
+		References: c.References, RevealSecrets: c.RevealSecrets, Logger: c.Telemetry.Logger, Meter: meter,
 	})
 }
 

@@ -97,6 +97,9 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	if err != nil {
 		return nil, err
 	}
+	if get, ok := q.(*connectorv1.GetConnectorRequest); ok && get.Reveal && caller.role < Admin {
+		get.Reveal = false
+	}
 	if !changes(info.FullMethod) {
 		return handle(ctx, q)
 	}

@@ -505,8 +505,11 @@ func (x *CreateConnectorResponse) GetWarnings() []string {
 }
 
 type GetConnectorRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Asks for literal secrets as they were given. Users with the role admin get them where the workers allow it (reveal-secrets);
+	// for all others they are masked.
+	Reveal        bool `protobuf:"varint,2,opt,name=reveal,proto3" json:"reveal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -546,6 +549,13 @@ func (x *GetConnectorRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *GetConnectorRequest) GetReveal() bool {
+	if x != nil {
+		return x.Reveal
+	}
+	return false
 }
 
 type GetConnectorResponse struct {
@@ -3700,9 +3710,10 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"t\n" +
 	"\x17CreateConnectorResponse\x12=\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\x12\x1a\n" +
-	"\bwarnings\x18\x02 \x03(\tR\bwarnings\")\n" +
+	"\bwarnings\x18\x02 \x03(\tR\bwarnings\"A\n" +
 	"\x13GetConnectorRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"U\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06reveal\x18\x02 \x01(\bR\x06reveal\"U\n" +
 	"\x14GetConnectorResponse\x12=\n" +
 	"\tconnector\x18\x01 \x01(\v2\x1f.calypso.connector.v1.ConnectorR\tconnector\"\x17\n" +
 	"\x15ListConnectorsRequest\"Y\n" +
