@@ -76,12 +76,12 @@ func (a *Auxiliary) append(b *Batch, topic string, ks *record.Schema, key any, v
 	return a.p.append(b, r)
 }
 
-// AppendHeartbeat appends a heartbeat of the given time in nanoseconds since the Unix epoch. Heartbeats belong into
-// partition 0.
+// AppendHeartbeat appends a heartbeat of the given time in nanoseconds since the Unix epoch, for partition 0.
 func (a *Auxiliary) AppendHeartbeat(b *Batch, now int64) error {
 	key := structOf(a.heartbeatKey, a.cfg.Prefix)
 	value := structOf(a.heartbeatValue, floorDiv(now, 1e6))
-	return a.append(b, a.cfg.HeartbeatTopicName(), a.heartbeatKey, key, a.heartbeatValue, value)
+	r := &record.Record{Topic: a.cfg.HeartbeatTopicName(), Partition: 0, Offset: -1, KeySchema: a.heartbeatKey, Key: key, ValueSchema: a.heartbeatValue, Value: value}
+	return a.p.append(b, r)
 }
 
 // AppendBegin appends the record that a transaction began. commitTime is in microseconds since the Unix epoch.

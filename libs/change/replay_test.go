@@ -21,8 +21,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// otherSuites are cases that need a whole connector: signals, incremental snapshots, snapshot modes and overrides.
-var otherSuites = []string{"incremental", "snapshot-modes", "snapshot-select"}
+// otherSuites are cases that need a whole connector: signals, snapshots, publications.
+var otherSuites = []string{"incremental", "snapshot-modes", "snapshot-select", "snapshot-empty-last", "snapshot-empty-one", "snapshot-inherit", "skip-updates", "heartbeat"}
 
 // TestRecordsEqualThoseOfDebezium replays the recorded cases against a real PostgreSQL: the rows of setup.sql as a snapshot,
 // changes.sql through pgoutput; and compares with what Debezium wrote, but for what differs from run to run.

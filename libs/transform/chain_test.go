@@ -123,6 +123,35 @@ func TestAddedFieldsAndHeadersComeFromTheEnvelope(t *testing.T) {
 	}
 }
 
+func TestAnAddedFieldNamedAsAColumnIsRefused(t *testing.T) {
+	chain, err := FromSettings(unwrap("add.fields", "op:a", "add.fields.prefix", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = chain.Apply(envelope(t, created))
+	for _, part := range []string{"Cannot create field because of field name duplication a", "add.fields=op:NAME", "add.fields.prefix"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("the error is %v, want %q in it", err, part)
+		}
+	}
+}
+
+func TestHeadersOfADeleteGoToItsTombstoneToo(t *testing.T) {
+	chain, err := FromSettings(unwrap("add.headers", "op", "delete.tombstone.handling.mode", "rewrite-with-tombstone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := envelope(t, deleted)
+	r.Tombstone = &record.Record{Topic: r.Topic, Key: r.Key}
+	if _, err := chain.Apply(r); err != nil {
+		t.Fatal(err)
+	}
+	// Debezium adds the header to the list that both records have, and to the tombstone once more when its turn comes.
+	if out, err := chain.Apply(r.Tombstone); err != nil || len(out.Headers) != 2 {
+		t.Errorf("headers %v (%v)", out, err)
+	}
+}
+
 func TestARecordThatIsNoChangeEventPassesUnwrapUnchanged(t *testing.T) {
 	r := &record.Record{Topic: "h", ValueSchema: &record.Schema{Type: record.Struct, Name: "io.debezium.connector.common.Heartbeat"}, Value: &record.StructValue{}}
 	if apply(t, unwrap(), r) != r {

@@ -171,12 +171,18 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	}
 	row := after
 	if t.deletes == deleteRewrite {
-		row = t.mark(row, "false")
+		var err error
+		if row, err = t.mark(row, "false"); err != nil {
+			return nil, err
+		}
 	}
 	if r, err = t.route(r, row); err != nil {
 		return nil, err
 	}
-	return t.finish(r, t.add(row, envelope))
+	if row, err = t.add(row, envelope); err != nil {
+		return nil, err
+	}
+	return t.finish(r, row)
 }
 
 // deleted turns a delete into what the mode says.
@@ -195,7 +201,14 @@ func (t *extractNewRecordState) deleted(r *record.Record, envelope, before *reco
 		s := envelope.Schema.Fields[envelope.Schema.Index("after")].Schema
 		return value.set(routed, s, nil), nil
 	}
-	return t.finish(routed, t.add(t.mark(before, "true"), envelope))
+	row, err := t.mark(before, "true")
+	if err != nil {
+		return nil, err
+	}
+	if row, err = t.add(row, envelope); err != nil {
+		return nil, err
+	}
+	return t.finish(routed, row)
 }
 
 func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue) (*record.Record, error) {
@@ -215,7 +228,10 @@ func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue)
 }
 
 // mark adds the field __deleted.
-func (t *extractNewRecordState) mark(row *record.StructValue, deleted string) *record.StructValue {
+func (t *extractNewRecordState) mark(row *record.StructValue, deleted string) (*record.StructValue, error) {
+	if err := unused(row.Schema, deletedField); err != nil {
+		return nil, err
+	}
 	s := t.markedSchemas.get(row.Schema, func() *record.Schema {
 		m := basics(row.Schema, record.Struct)
 		m.Fields = append(append([]record.Field(nil), row.Schema.Fields...), record.Field{Name: deletedField, Schema: record.OptionalOf(record.String)})
@@ -226,11 +242,11 @@ func (t *extractNewRecordState) mark(row *record.StructValue, deleted string) *r
 		out.Values[i] = field(row, i, t.orDefault)
 	}
 	out.Values[len(row.Values)] = deleted
-	return out
+	return out, nil
 }
 
 // add copies the row and adds the configured fields of the envelope.
-func (t *extractNewRecordState) add(row, envelope *record.StructValue) *record.StructValue {
+func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.StructValue, error) {
 	key := addedKey{row.Schema, envelope.Schema}
 	s := t.addedSchemas[key]
 	if s == nil {
@@ -241,6 +257,9 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) *record.S
 		s.Fields = append([]record.Field(nil), row.Schema.Fields...)
 		for i := range t.fields {
 			if fs, _ := t.fields[i].find(envelope); fs != nil {
+				if err := unused(s, t.fields[i].as); err != nil {
+					return nil, fmt.Errorf("%w: name the added field otherwise (add.fields=%s:NAME), or set add.fields.prefix", err, t.fields[i].field)
+				}
 				s.Fields = append(s.Fields, record.Field{Name: t.fields[i].as, Schema: optionalBasics(fs)})
 			}
 		}
@@ -254,7 +273,15 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) *record.S
 			n++
 		}
 	}
-	return out
+	return out, nil
+}
+
+// unused fails if the schema has a field of this name already, as Kafka Connect does.
+func unused(s *record.Schema, name string) error {
+	if s.Index(name) >= 0 {
+		return fmt.Errorf("Cannot create field because of field name duplication %s", name) //nolint:staticcheck // Kafka Connect's words
+	}
+	return nil
 }
 
 // finish sets the row as the record's value and drops the fields that the record's header names.

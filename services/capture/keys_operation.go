@@ -55,7 +55,7 @@ func operationKeys() []catalogue.Key {
 			Doc:         "Setting of the OpenLineage integration.",
 			Unsupported: "There is no OpenLineage integration."},
 		{Name: "extended.headers.enabled", Type: catalogue.Boolean, Default: catalogue.Default("true"), Importance: catalogue.Low, Group: "ADVANCED", Width: catalogue.Short, DisplayName: "Enable/Disable extended headers",
-			Doc: "Whether every record carries the headers __debezium.context.…."},
+			Doc: "Whether the records of tables carry the headers __debezium.context.connectorLogicalName, taskId, connectorName and runId, which is new with each start of the task."},
 		{Name: "guardrail.collections.max", Type: catalogue.Int, Default: catalogue.Default("0"), Importance: catalogue.Medium, Group: "ADVANCED", Width: catalogue.Short, DisplayName: "Maximum number of collections or tables",
 			Doc: "Most tables that the filters may match; 0 for no limit."},
 		{Name: "guardrail.collections.limit.action", Type: catalogue.String, Default: catalogue.Default("warn"), Allowed: []string{"warn", "fail"}, Importance: catalogue.Medium, Group: "ADVANCED", Width: catalogue.Short, DisplayName: "Guardrail collections limit action",

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -124,6 +125,10 @@ type rangeQueue struct {
 	current int
 	// pages is how many pages a range has.
 	pages int64
+
+	// working counts the workers that read, holders those that have retired with a row in hand; retired is closed when none reads.
+	working, holders int
+	retired          chan struct{}
 }
 
 // take hands out the next range, preferring the given table's; ok is false when there is none.
@@ -189,13 +194,33 @@ func (q *rangeQueue) begin(t *snapshotTable) position {
 	return p
 }
 
-// finish notes that all rows of a range but the last are sent, and says whether that last one is the table's last and
-// whether the table is the last one.
-func (q *rangeQueue) finish(t *snapshotTable) (lastInTable, lastTable bool) {
+// finish notes that a range has no more rows, and says whether its table has none.
+func (q *rangeQueue) finish(t *snapshotTable) (last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t.left--
-	return t.left == 0, t == q.tables[len(q.tables)-1]
+	return t.left == 0
+}
+
+// retire notes that a worker has read all that it will, and waits until all have. It says whether the row that the worker holds, if
+// it holds one, is the snapshot's last: that of the last to retire with one.
+func (q *rangeQueue) retire(ctx context.Context, holds bool) (last bool, err error) {
+	q.mu.Lock()
+	turn := 0
+	if holds {
+		q.holders++
+		turn = q.holders
+	}
+	if q.working--; q.working == 0 {
+		close(q.retired)
+	}
+	q.mu.Unlock()
+	select {
+	case <-q.retired:
+		return holds && turn == q.holders, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }
 
 // resume takes over what an earlier run left of the table. A part that run did not know is read from its beginning, as is a table that

@@ -519,7 +519,13 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	done := s.producer.saved
 	done.at, done.snapshot = at, nil
-	if err := s.save(ctx, done); err != nil {
+	last := new(batch)
+	if s.settings.heartbeat > 0 {
+		if err := change.NewAuxiliary(&s.events).AppendHeartbeat(&last.Batch, time.Now().UnixNano()); err != nil {
+			return fmt.Errorf("write the heartbeat that ends a snapshot: %w", err)
+		}
+	}
+	if err := s.producer.deliver(ctx, last, done); err != nil {
 		return err
 	}
 	s.board.snapshotted()

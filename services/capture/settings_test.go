@@ -123,3 +123,26 @@ func TestADebeziumOffsetIsTakenOver(t *testing.T) {
 		t.Errorf("an unfinished snapshot was read as %+v, %v", c, err)
 	}
 }
+
+func TestAPublicationLeavesOutWhatSkippedOperationsNames(t *testing.T) {
+	for _, c := range []struct{ skipped, signals, published string }{
+		{"", "", ""},
+		{"none", "", "insert, update, delete, truncate"},
+		{"t", "", "insert, update, delete"},
+		{"U, d", "", "insert, truncate"},
+		{"c", "", "update, delete, truncate"},
+		{"c", "public.signals", "insert, update, delete, truncate"},
+	} {
+		set := map[string]string{"signal.data.collection": c.signals}
+		if c.skipped != "" {
+			set["skipped.operations"] = c.skipped
+		}
+		s, err := parse(t, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.publication.Operations != c.published {
+			t.Errorf("skipped.operations=%s: the publication has %q, want %q", c.skipped, s.publication.Operations, c.published)
+		}
+	}
+}

@@ -59,7 +59,7 @@ const (
 
 // planSnapshot orders the tables and takes from progress what is left of them. members are those of tables that others inherit from.
 func planSnapshot(s *settings, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member, progress *snapshotProgress) *rangeQueue {
-	q := &rangeQueue{pages: minRangePages}
+	q := &rangeQueue{pages: minRangePages, working: s.snapshot.threads, retired: make(chan struct{})}
 	var largest int64
 	for _, t := range tables {
 		if !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
@@ -151,20 +151,29 @@ func (n *snapshot) run(ctx context.Context) error {
 // snapshotWorker reads ranges on one connection and encodes their rows.
 type snapshotWorker struct {
 	*snapshot
-	ctx  context.Context
-	b    *batch
-	enc  *tableEncoder
-	cols int
-	row  change.Tuple
+	ctx context.Context
+	b   *batch
+	row change.Tuple
 
-	// held is the last row read, kept back until it is known whether it is the table's last.
-	held  []byte
-	has   bool
-	of    pageRange
+	// of is the range being read, enc its table's encoder.
+	of  pageRange
+	enc *tableEncoder
+	// held is the last row read, kept back until it is known whether it is the last of its table or of the snapshot: what is read
+	// after it may have no rows.
+	held heldRow
+	// ctid is that of the last row sent.
 	ctid  []byte
-	count int64
 	clock eventClock
 	ev    change.Event
+}
+
+// heldRow is a row that is not sent yet; there is none if its line is empty.
+type heldRow struct {
+	line []byte
+	of   pageRange
+	enc  *tableEncoder
+	// first says that the row is the first of its range, ended that its range has no more, last that its table has none.
+	first, ended, last bool
 }
 
 func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
@@ -195,6 +204,15 @@ func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+	}
+	end := change.SnapshotTrue
+	if last, err := w.queue.retire(ctx, len(w.held.line) > 0); err != nil {
+		return err
+	} else if last {
+		end = change.SnapshotLast
+	}
+	if err := w.emit(end); err != nil {
+		return err
 	}
 	return w.flush()
 }
@@ -242,7 +260,7 @@ func (w *snapshotWorker) open(ctx context.Context, conn *pgx.Conn, t *snapshotTa
 	if err != nil {
 		return err
 	}
-	w.enc, w.cols = enc, len(rel.Columns)
+	w.enc = enc
 	return nil
 }
 
@@ -275,86 +293,101 @@ func (w *snapshotWorker) query(r pageRange) string {
 }
 
 func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
-	w.of, w.has, w.count, w.ctid = r, false, 0, w.ctid[:0]
-	w.b.steps = append(w.b.steps, snapshotStep{table: r.table.String(), r: r})
+	w.of = r
 	if _, err := conn.PgConn().CopyTo(ctx, w, w.query(r)); err != nil {
 		return err
 	}
-	lastInTable, lastTable := w.queue.finish(r.table)
-	if w.has {
-		if err := w.emit(lastInTable, lastTable); err != nil {
-			return err
-		}
+	last := w.queue.finish(r.table)
+	if len(w.held.line) > 0 && w.held.of == r {
+		w.held.ended = true
+	} else {
+		w.step(r).done = true
 	}
-	step := w.step()
-	step.done = true
+	if w.held.of.table == r.table {
+		w.held.last = last
+	}
 	return nil
 }
 
 // Write takes one row from COPY.
 func (w *snapshotWorker) Write(line []byte) (int, error) {
-	if w.has {
-		if err := w.emit(false, false); err != nil {
-			return 0, err
-		}
+	first := w.held.of != w.of
+	if err := w.emit(change.SnapshotTrue); err != nil {
+		return 0, err
 	}
-	w.held, w.has = append(w.held[:0], line...), true
+	w.held = heldRow{line: append(w.held.line, line...), of: w.of, enc: w.enc, first: first}
 	return len(line), nil
 }
 
-// emit sends the row that was held back.
-func (w *snapshotWorker) emit(lastInTable, lastTable bool) error {
-	w.has = false
-	row, err := pgrepl.SplitCopyRow(w.row[:0], w.held)
+// emit sends the row that was held back, if there is one. end is SnapshotLast for the last row of the snapshot, else SnapshotTrue.
+func (w *snapshotWorker) emit(end change.SnapshotMark) error {
+	held := &w.held
+	if len(held.line) == 0 {
+		return nil
+	}
+	row, err := pgrepl.SplitCopyRow(w.row[:0], held.line)
 	if err != nil {
 		return err
 	}
 	w.row = row
-	if !w.of.part.whole {
+	step := w.step(held.of)
+	if !held.of.part.whole {
 		w.ctid = append(w.ctid[:0], row[0].Data...)
 		row = row[1:]
 	}
-	if len(row) != w.cols {
-		return fmt.Errorf("row of %d columns, want %d", len(row), w.cols)
+	if want := len(held.enc.rel.Columns); len(row) != want {
+		return fmt.Errorf("row of %d columns, want %d", len(row), want)
 	}
-	mark := change.SnapshotTrue
-	if w.count == 0 || lastInTable {
-		at := w.queue.begin(w.of.table)
-		switch {
-		case lastInTable && lastTable:
-			mark = change.SnapshotLast
-		case at.first:
-			mark = change.SnapshotFirst
-		case lastInTable:
-			mark = change.SnapshotLastInTable
-		case at.firstInTable:
-			mark = change.SnapshotFirstInTable
-		}
-	}
-	w.count++
-	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = mark, row, w.clock.read()
-	k, err := w.enc.Append(&w.b.Batch, &w.ev)
+	w.ev.Source.Snapshot, w.ev.After, w.ev.Now = w.mark(end), row, w.clock.read()
+	k, err := held.enc.Append(&w.b.Batch, &w.ev)
 	if err != nil {
 		return err
 	}
-	w.b.count(w.enc, int64(k), &w.ev)
-	step := w.step()
+	w.b.count(held.enc, int64(k), &w.ev)
 	step.rows++
+	step.done = held.ended
+	held.line = held.line[:0]
 	if len(w.b.Records) < w.settings.delivery.BatchEvents && w.b.Size < w.settings.delivery.BatchBytes {
 		return nil
 	}
 	return w.send()
 }
 
-// step is the advance of the range being read, in the batch being filled.
-func (w *snapshotWorker) step() *snapshotStep {
-	s := &w.b.steps[len(w.b.steps)-1]
-	return s
+// mark is source.snapshot of the row that is held.
+func (w *snapshotWorker) mark(end change.SnapshotMark) change.SnapshotMark {
+	if end == change.SnapshotLast || !w.held.first && !w.held.last {
+		return end
+	}
+	switch at := w.queue.begin(w.held.of.table); {
+	case at.first:
+		return change.SnapshotFirst
+	case w.held.last:
+		return change.SnapshotLastInTable
+	case at.firstInTable:
+		return change.SnapshotFirstInTable
+	}
+	return end
+}
+
+// step is the advance of a range in the batch being filled.
+func (w *snapshotWorker) step(r pageRange) *snapshotStep {
+	if n := len(w.b.steps); n == 0 || w.b.steps[n-1].r != r {
+		w.reach()
+		w.b.steps = append(w.b.steps, snapshotStep{table: r.table.String(), r: r})
+	}
+	return &w.b.steps[len(w.b.steps)-1]
+}
+
+// reach notes how far the last step's range has been sent.
+func (w *snapshotWorker) reach() {
+	if n := len(w.b.steps); n > 0 && w.b.steps[n-1].rows > 0 && !w.b.steps[n-1].r.part.whole {
+		w.b.steps[n-1].at = string(w.ctid)
+	}
 }
 
 // send hands the batch over and takes a free one.
 func (w *snapshotWorker) send() error {
-	w.step().at = string(w.ctid)
+	w.reach()
 	select {
 	case w.filled <- w.b:
 	case <-w.ctx.Done():
@@ -366,7 +399,6 @@ func (w *snapshotWorker) send() error {
 		return w.ctx.Err()
 	}
 	w.clock.stop()
-	w.b.steps = append(w.b.steps, snapshotStep{table: w.of.table.String(), r: w.of})
 	return nil
 }
 
@@ -375,7 +407,7 @@ func (w *snapshotWorker) flush() error {
 	if len(w.b.steps) == 0 {
 		return nil
 	}
-	w.step().at = string(w.ctid)
+	w.reach()
 	select {
 	case w.filled <- w.b:
 		return nil

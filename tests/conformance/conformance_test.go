@@ -32,7 +32,7 @@ func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 	}})
 	w := newWorker(t, s.Kafka.Bootstrap)
 	if *record {
-		w.connect = debezium.Run(t, s.Kafka.Bootstrap)
+		w.connect, w.quiet = debezium.Run(t, s.Kafka.Bootstrap), recordingQuiet
 	} else {
 		w.connect = s.Source()
 	}

@@ -37,7 +37,7 @@ func TestRandomTablesGiveDebeziumsBytes(t *testing.T) {
 	kafka := testenv.KafkaConfig{RealOnly: true}
 	theirs := testenv.RunKafka(t, kafka)
 	debeziumWorker := newWorker(t, theirs.Bootstrap)
-	debeziumWorker.connect = debezium.Run(t, theirs.Bootstrap)
+	debeziumWorker.connect, debeziumWorker.quiet = debezium.Run(t, theirs.Bootstrap), recordingQuiet
 	s := stack.Start(t, stack.Options{Capture: true, Kafka: kafka, Postgres: testenv.PostgresConfig{
 		Settings: []string{"max_replication_slots = 100", "max_wal_senders = 100", "max_connections = 300"},
 	}})
@@ -79,6 +79,9 @@ func (r *round) run(t *testing.T) {
 		p.await(t)
 	}
 	r.psql(t, changes)
+	for _, p := range pairs {
+		p.sent(t)
+	}
 	var settled sync.WaitGroup
 	for _, p := range pairs {
 		settled.Go(func() { p.settle(t) })
@@ -162,6 +165,17 @@ func (p *pair) await(t *testing.T) {
 	for side, w := range p.sides() {
 		testenv.Eventually(t, 2*time.Minute, side+p.prefix+" to stream", func(ctx context.Context) error {
 			return errors.Join(p.round.postgres.Streaming(ctx, side+p.prefix), w.connect.Running(ctx, p.prefix))
+		})
+	}
+}
+
+// sent waits until all changes have gone to both connectors.
+func (p *pair) sent(t *testing.T) {
+	for side, w := range p.sides() {
+		testenv.Eventually(t, time.Minute, side+p.prefix+" to read all changes", func(ctx context.Context) error {
+			return errors.Join(w.connect.Running(ctx, p.prefix), p.round.postgres.Exec(ctx, p.round.database,
+				`do $$ begin if not exists (select from pg_stat_replication r join pg_replication_slots s on s.active_pid = r.pid where s.slot_name = '`+side+p.prefix+`'
+					and r.sent_lsn >= (select max(end_lsn) from end_of_changes)) then raise 'not yet'; end if; end $$`))
 		})
 	}
 }

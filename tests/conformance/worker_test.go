@@ -14,8 +14,12 @@ import (
 )
 
 // quiet is how long topics must not have grown before a step counts as done. Records that come later than this after
-// all expected ones would go unnoticed; those that come while fewer than expected are there are waited for.
-const quiet = 2500 * time.Millisecond
+// all expected ones would go unnoticed; those that come while fewer than expected are there are waited for. Where nobody knows how
+// many are to come, recordingQuiet is the time: Kafka Connect makes topics one by one.
+const (
+	quiet          = 2500 * time.Millisecond
+	recordingQuiet = 8 * time.Second
+)
 
 // patience is how long topics may not grow before the case counts as done with too few records.
 const patience = 45 * time.Second
@@ -24,6 +28,7 @@ const patience = 45 * time.Second
 type worker struct {
 	connect connect.Client
 	brokers string
+	quiet   time.Duration
 	admin   *kadm.Client
 }
 
@@ -33,7 +38,7 @@ func newWorker(t *testing.T, brokers string) *worker {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return &worker{brokers: brokers, admin: kadm.NewClient(client)}
+	return &worker{brokers: brokers, quiet: quiet, admin: kadm.NewClient(client)}
 }
 
 // settle waits until the topics under prefix hold at least n records, as a read_committed consumer sees them, and have not grown
@@ -45,7 +50,7 @@ func (w *worker) settle(t *testing.T, prefix string, n int) []recorded.Event {
 		if count != last {
 			last, since = count, time.Now()
 		}
-		if still := time.Since(since); still > quiet {
+		if still := time.Since(since); still > w.quiet {
 			if got := w.records(t, prefix); len(got) >= n || still > patience {
 				return got
 			}

@@ -137,9 +137,9 @@ var volatile = []struct {
 	re *regexp.Regexp
 	to string
 }{
-	{regexp.MustCompile(`"(ts_ms|ts_us|ts_ns|txId|lsn|__src_ts|__lsn|__source_lsn|_source_lsn|_lsn)":-?\d+`), `"$1":0`},
-	{regexp.MustCompile(`"(__)?sequence":"(?:[^"\\]|\\.)*"`), `"${1}sequence":"S"`},
-	{regexp.MustCompile(`"id":"\d+:\d+"`), `"id":"T"`},
+	{regexp.MustCompile(`"(\w*(?:ts_ms|ts_us|ts_ns|txId|lsn|src_ts))":-?\d+`), `"$1":0`},
+	{regexp.MustCompile(`"(\w*sequence)":"(?:[^"\\]|\\.)*"`), `"$1":"S"`},
+	{regexp.MustCompile(`(^|")\d+:\d+($|")`), `${1}T$2`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
 	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`}, // a Java object's identity hash

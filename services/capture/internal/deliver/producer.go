@@ -92,7 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	opts := []kgo.Opt{
 		kgo.MetadataMinAge(metadataAge), kgo.UnknownTopicRetries(int(unknownPatience / metadataAge)),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(4*s.BatchEvents + 1000), kgo.DisableClientMetrics(),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(s.Compression...),
+		kgo.RecordPartitioner(newPartitioner()), kgo.ProducerBatchCompression(s.Compression...),
 		// Large record batches cost the broker half as much a record. What a consumer gets to unpack at once is bounded by
 		// the size of our own batch, which is flushed.
 		kgo.StreamingCompression(),
@@ -190,6 +190,7 @@ func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value [
 		p.client.Produce(ctx, &records[i], p.promise)
 	}
 	for _, r := range beside {
+		r.Partition = -1
 		p.client.Produce(ctx, r, p.promise)
 	}
 	if !p.transactional {
@@ -198,7 +199,7 @@ func (p *Producer) Write(ctx context.Context, records []kgo.Record, key, value [
 		}
 	}
 	if value != nil {
-		p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Key: key, Value: value}, p.promise)
+		p.client.Produce(ctx, &kgo.Record{Topic: p.offsetsTopic, Partition: -1, Key: key, Value: value}, p.promise)
 	}
 	return p.flush(ctx)
 }

@@ -1,0 +1,1 @@
+create table t (id int primary key, a timetz(2), b timestamptz, c numeric(6,2), d bytea, e interval, f jsonb, g text, h uuid, i int, j date); insert into t values (1, '12:34:56.789+02', '2020-01-02 03:04:05.678+00', 1234.5, '\xdeadbeef', '1 day', '{"a": 1}', 'hello', '12345678-9abc-def0-1234-56789abcdef0', 12345, '2020-01-02');

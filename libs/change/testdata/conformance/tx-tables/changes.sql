@@ -1,0 +1,17 @@
+begin; insert into orders values (1); insert into customers values (1); insert into items values (1); insert into "Ünï" values (1); insert into s2.t values (1); insert into s2.orders values (1); insert into orders values (2); commit;
+begin;
+insert into x3 values (3);
+insert into x1 values (1);
+insert into x14 values (14);
+insert into x2 values (2);
+insert into x7 values (7);
+insert into x9 values (9);
+insert into x10 values (10);
+insert into x11 values (11);
+insert into x4 values (4);
+insert into x5 values (5);
+insert into x6 values (6);
+insert into x8 values (8);
+insert into x12 values (12);
+insert into x13 values (13);
+commit;

@@ -1,0 +1,15 @@
+create schema s2; create table orders (id int primary key); create table customers (id int primary key); create table items (id int primary key); create table "Ünï" (id int primary key); create table s2.t (id int primary key); create table s2.orders (id int primary key);
+create table x1 (id int primary key);
+create table x2 (id int primary key);
+create table x3 (id int primary key);
+create table x4 (id int primary key);
+create table x5 (id int primary key);
+create table x6 (id int primary key);
+create table x7 (id int primary key);
+create table x8 (id int primary key);
+create table x9 (id int primary key);
+create table x10 (id int primary key);
+create table x11 (id int primary key);
+create table x12 (id int primary key);
+create table x13 (id int primary key);
+create table x14 (id int primary key);
