@@ -58,14 +58,21 @@ type FoundTable struct {
 	RowEstimate int64
 	Pages       int64
 	HasKey      bool
+	// Unlogged says that the table's changes are not in the write-ahead log, so that they never stream.
+	Unlogged bool
+	// Readable says that the role may read all of the table; if not, it may still have rights to columns.
+	Readable bool
+	// Policies says that row level security keeps rows from the role.
+	Policies bool
 }
 
-// Find lists the tables and partition roots that match, sorted by name; system schemas are left out.
+// Find lists the tables and partition roots that match, sorted by name; system schemas and temporary tables are left out.
 func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
-		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
+		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
 		ORDER BY n.nspname, c.relname`)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
@@ -73,7 +80,7 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	var out []FoundTable
 	var t FoundTable
 	var identity, kind string
-	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies}, func() error {
 		if match(t.Table) {
 			t.ReplicaIdentity, t.Kind = identity[0], kind[0]
 			out = append(out, t)
@@ -84,6 +91,65 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 		return nil, fmt.Errorf("list the tables: %w", err)
 	}
 	return out, nil
+}
+
+// Uncaptured is a relation that has rows, or shows some, and cannot be captured.
+type Uncaptured struct {
+	Table
+	// Sort says what it is: "a view", for instance.
+	Sort string
+}
+
+func (u Uncaptured) String() string { return u.Table.String() + " is " + u.Sort }
+
+// Remedy says what to capture in its place.
+func (u Uncaptured) Remedy() string {
+	switch u.Sort {
+	case "a view", "a materialized view":
+		return "Name the tables that it reads."
+	case "a foreign table":
+		return "Run a connector on the server that has the rows."
+	}
+	return "Leave it out of the list."
+}
+
+// FindUncaptured lists the views, foreign tables, temporary tables and tables of the server that match, sorted by name.
+func (c *Catalog) FindUncaptured(match func(Table) bool) ([]Uncaptured, error) {
+	rows, err := c.query(c.ctx, `SELECT n.nspname::text, c.relname::text, CASE
+			WHEN c.relkind = 'v' THEN 'a view' WHEN c.relkind = 'm' THEN 'a materialized view' WHEN c.relkind = 'f' THEN 'a foreign table'
+			WHEN c.relpersistence = 't' THEN 'a temporary table' ELSE 'a table of the server' END
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('v', 'm', 'f') OR c.relkind IN ('r', 'p') AND (c.relpersistence = 't' OR n.nspname IN ('pg_catalog', 'information_schema'))
+		ORDER BY n.nspname, c.relname`)
+	if err != nil {
+		return nil, fmt.Errorf("list what cannot be captured: %w", err)
+	}
+	var out []Uncaptured
+	var u Uncaptured
+	_, err = pgx.ForEachRow(rows, []any{&u.Schema, &u.Name, &u.Sort}, func() error {
+		if match(u.Table) {
+			out = append(out, u)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what cannot be captured: %w", err)
+	}
+	return out, nil
+}
+
+// Unreadable lists the columns of a table that the role may not read, in the table's order.
+func (c *Catalog) Unreadable(oid uint32) ([]string, error) {
+	rows, err := c.query(c.ctx, `SELECT attname::text FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped
+		AND NOT has_column_privilege(attrelid, attnum, 'SELECT') ORDER BY attnum`, oid)
+	if err != nil {
+		return nil, fmt.Errorf("look at the role's rights to columns: %w", err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("look at the role's rights to columns: %w", err)
+	}
+	return names, nil
 }
 
 // Load reads the given tables, replacing what is known of them.

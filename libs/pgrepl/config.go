@@ -160,6 +160,10 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, connectError(c, err)
 	}
+	if err := liftLimits(ctx, conn.PgConn()); err != nil {
+		conn.Close(ctx)
+		return nil, err
+	}
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			conn.Close(ctx)
@@ -200,6 +204,14 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	conn, err := pgconn.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, nil, connectError(c, err)
+	}
+	err = liftLimits(ctx, conn)
+	if err == nil {
+		err = sendRaw(ctx, conn)
+	}
+	if err != nil {
+		conn.Close(ctx)
+		return nil, nil, err
 	}
 	return conn, frames, nil
 }

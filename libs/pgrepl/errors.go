@@ -32,6 +32,8 @@ const (
 	ReasonAuthentication  Reason = "AUTHENTICATION_FAILED"
 	ReasonDatabaseMissing Reason = "DATABASE_MISSING"
 	ReasonTableMissing    Reason = "TABLE_MISSING"
+	ReasonEncoding        Reason = "ENCODING"
+	ReasonNotATable       Reason = "NOT_A_TABLE"
 	ReasonTableRight      Reason = "TABLE_RIGHT_MISSING"
 	ReasonPublication     Reason = "PUBLICATION_MISSING"
 	ReasonPublicationMake Reason = "PUBLICATION_RIGHT_MISSING"
@@ -120,6 +122,9 @@ func connectError(c Config, err error) error {
 	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		cause := serverError(pg)
+		if refused := encodingRefused(op, pg); refused != nil {
+			return refused
+		}
 		switch {
 		case strings.HasPrefix(pg.Code, "28") && strings.Contains(pg.Message, "replication"):
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -37,9 +38,16 @@ type Publication struct {
 	Operations string
 }
 
+// publishable are the captured tables that a publication can hold: PostgreSQL refuses unlogged ones.
+func (p Publication) publishable() Publication {
+	p.Tables = slices.DeleteFunc(slices.Clone(p.Tables), func(t FoundTable) bool { return t.Unlogged })
+	return p
+}
+
 // EnsurePublication makes sure that the publication exists and holds the captured tables, as far as its mode allows. It
 // returns what it did or found worth telling, one sentence each.
 func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (notes []string, err error) {
+	p = p.publishable()
 	op := fmt.Sprintf("set up publication %q", p.Name)
 	var all bool
 	err = conn.QueryRow(ctx, `SELECT puballtables FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&all)
@@ -81,7 +89,59 @@ func (p Publication) Missing(ctx context.Context, conn *pgx.Conn) ([]FoundTable,
 	if err != nil {
 		return nil, fmt.Errorf("look at publication %q: %w", p.Name, err)
 	}
-	return p.absent(ctx, conn)
+	return p.publishable().absent(ctx, conn)
+}
+
+// Restriction is what a publication keeps back of a table.
+type Restriction struct {
+	// RowFilter is the condition under which a row is sent; empty for all.
+	RowFilter string
+	// Columns are those that are sent; nil for all.
+	Columns []string
+}
+
+// Restrictions finds what an existing publication keeps back: of tables by their oids (PostgreSQL 15), and of all of them the operations
+// that it does not send.
+func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Server) (tables map[uint32]Restriction, operations []string, err error) {
+	op := fmt.Sprintf("look at what publication %q sends", p.Name)
+	var insert, update, del, truncate bool
+	err = conn.QueryRow(ctx, `SELECT pubinsert, pubupdate, pubdelete, pubtruncate FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&insert, &update, &del, &truncate)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	for _, o := range []struct {
+		sent bool
+		name string
+	}{{insert, "insert"}, {update, "update"}, {del, "delete"}, {truncate, "truncate"}} {
+		if !o.sent {
+			operations = append(operations, o.name)
+		}
+	}
+	if server.Major() < 15 {
+		return nil, operations, nil
+	}
+	rows, err := conn.Query(ctx, `SELECT m.relid, coalesce(pg_get_expr(r.prqual, r.prrelid), ''),
+			(SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[]))
+		FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+		CROSS JOIN LATERAL (SELECT r.prrelid::oid AS relid UNION SELECT t.relid::oid FROM pg_partition_tree(r.prrelid) t) m
+		WHERE p.pubname = $1 AND (r.prqual IS NOT NULL OR r.prattrs IS NOT NULL)`, p.Name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	tables = make(map[uint32]Restriction)
+	var oid uint32
+	var one Restriction
+	_, err = pgx.ForEachRow(rows, []any{&oid, &one.RowFilter, &one.Columns}, func() error {
+		tables[oid] = Restriction{one.RowFilter, slices.Clone(one.Columns)}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", op, err)
+	}
+	return tables, operations, nil
 }
 
 func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]string, error) {

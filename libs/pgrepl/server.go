@@ -18,6 +18,8 @@ type Server struct {
 	// SenderTimeout is wal_sender_timeout; 0 if the server never gives up on a silent client.
 	SenderTimeout time.Duration
 	InRecovery    bool
+	// Encoding is the database's, for instance UTF8.
+	Encoding string
 	// MayReplicate says whether the role has REPLICATION, or is a superuser, or a member of rds_replication or the like.
 	MayReplicate bool
 }
@@ -38,6 +40,7 @@ func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	if err != nil {
 		return s, fmt.Errorf("read the server's settings: %w", err)
 	}
+	s.Encoding = Encoding(conn.PgConn())
 	s.SenderTimeout = time.Duration(timeoutMS) * time.Millisecond
 	s.VersionNum, err = strconv.Atoi(num)
 	if err != nil {

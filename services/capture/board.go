@@ -118,6 +118,9 @@ func (e *entry) connecting() {
 	e.set(capturev1.Phase_PHASE_CONNECTING, "Connecting to source and broker.")
 }
 
+// waits says what the connecting waits for.
+func (e *entry) waits(why string) { e.set(capturev1.Phase_PHASE_CONNECTING, why) }
+
 func (e *entry) failed(err error) { e.set(capturev1.Phase_PHASE_FAILED, err.Error()) }
 
 func (e *entry) idle(why string) { e.set(capturev1.Phase_PHASE_STREAMING, why) }

@@ -20,7 +20,7 @@ import (
 func (s *session) describe(rel *change.Relation) *capturev1.CapturedTable {
 	return &capturev1.CapturedTable{
 		Table: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: s.events.TableTopic(rel.Schema, rel.Name),
-		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, s.events.SentColumns(rel)),
+		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, s.events.SentColumns(rel)), KeptBack: s.hidden.of(rel),
 	}
 }
 
@@ -89,7 +89,7 @@ func redescribed(known, now *capturev1.CapturedTable) *capturev1.CapturedTable {
 	if known == nil {
 		return now
 	}
-	known.Topic, known.ReplicaIdentity, known.Warnings, known.SchemaVersion = now.Topic, now.ReplicaIdentity, now.Warnings, now.SchemaVersion
+	known.Topic, known.ReplicaIdentity, known.Warnings, known.KeptBack, known.SchemaVersion = now.Topic, now.ReplicaIdentity, now.Warnings, now.KeptBack, now.SchemaVersion
 	return known
 }
 

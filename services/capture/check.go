@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -31,14 +33,20 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	}
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
 		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
-	tables, err := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read).Find(s.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read)
+	tables, err := catalog.Find(s.filter.captured)
 	// Without names every table is meant, also those that are still to come.
 	if err == nil && len(tables) == 0 && s.filter.tableIn != nil {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
-	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkIdentities(s, tables))
+	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, v, s, tables))
 	if s.plugin == "pgoutput" {
 		out = append(out, checkPublication(ctx, conn, s, tables))
+	}
+	if kept, err := findHidden(ctx, conn, server, s, s.plugin == "pgoutput", tables); err != nil {
+		out = append(out, preflight.Finding("publication filters", "", err))
+	} else {
+		out = append(out, kept.checks()...)
 	}
 	slot, err := pgrepl.InspectSlot(ctx, conn, server, s.slot)
 	detail := fmt.Sprintf("slot %q does not exist yet; the first start creates it", s.slot)
@@ -52,7 +60,88 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	if c, needed := checkPlugin(ctx, conn, server, s, slot, tables); needed {
 		out = append(out, c)
 	}
-	return append(out, checkRoom(ctx, conn, slot != nil)...)
+	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn), checkIdleSlots(ctx, conn, server, s.slot))
+}
+
+// checkUncaptured names what the filters match and cannot be captured. Where no tables are named, everything that is there matches, which
+// nobody asked for.
+func checkUncaptured(catalog *pgrepl.Catalog, s *settings) connector.Check {
+	const name, fine = "left out", "the filters name tables only"
+	if s.filter.tableIn == nil {
+		return preflight.Finding(name, fine, nil)
+	}
+	all, err := catalog.FindUncaptured(s.filter.captured)
+	c := preflight.Finding(name, fine, err)
+	if len(all) > 0 {
+		texts := make([]string, len(all))
+		for i, u := range all {
+			texts[i] = u.String()
+		}
+		c.Detail, c.Remedy = few(texts)+": only tables have changes in the log", all[0].Remedy()
+	}
+	return c
+}
+
+// checkRights looks whether the role may read the columns that events have.
+func checkRights(catalog *pgrepl.Catalog, v catalogue.Values, s *settings, tables []pgrepl.FoundTable) connector.Check {
+	const name = "read rights"
+	events, err := change.ConfigFrom(v.Raw())
+	if err != nil {
+		return preflight.Finding(name, "", err)
+	}
+	for _, t := range tables {
+		if t.Readable {
+			continue
+		}
+		columns, err := catalog.Unreadable(t.OID)
+		if err == nil {
+			err = catalog.Load([]uint32{t.OID})
+		}
+		if err != nil {
+			return preflight.Finding(name, "", err)
+		}
+		rel := catalog.Relation(t.OID)
+		if rel == nil { // dropped meanwhile
+			continue
+		}
+		sent := sentColumns(&events, rel)
+		for i, c := range rel.Columns {
+			if sent[i] && slices.Contains(columns, c.Name) {
+				return preflight.Finding(name, "", rightMissing(rel, sent, fmt.Errorf("role %s may not read column %s", s.connection.User, c.Name)))
+			}
+		}
+	}
+	return preflight.Finding(name, "role "+s.connection.User+" may read what events have of the captured tables", nil)
+}
+
+// checkHolders names transactions that keep a slot from being made and log from being removed.
+func checkHolders(ctx context.Context, conn *pgx.Conn) connector.Check {
+	const name = "open transactions"
+	all, err := pgrepl.Holders(ctx, conn, openForLong)
+	c := preflight.Finding(name, "no transaction has been open for long", err)
+	if len(all) > 0 {
+		texts := make([]string, len(all))
+		for i, h := range all {
+			texts[i] = h.String()
+		}
+		c.Detail, c.Remedy = few(texts)+": no slot can be made before it ends, and the server keeps all log since it began", all[0].Remedy
+	}
+	return c
+}
+
+// checkIdleSlots names other slots for which the server keeps log although nobody reads them.
+func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, own string) connector.Check {
+	const name = "idle slots"
+	all, err := pgrepl.IdleSlots(ctx, conn, server, own)
+	c := preflight.Finding(name, "no other slot keeps log that nobody reads", err)
+	if len(all) > 0 {
+		texts := make([]string, len(all))
+		for i, idle := range all {
+			texts[i] = fmt.Sprintf("slot %s of database %s keeps %d bytes of log", idle.Name, idle.Database, idle.Retained)
+		}
+		c.Detail, c.Remedy = few(texts)+", and nobody reads it", fmt.Sprintf("Unless its reader comes back: SELECT pg_drop_replication_slot(%s);", pgrepl.QuoteLiteral(all[0].Name))
+	}
+	return c
 }
 
 // checkPublication looks whether the publication is there, or may be made at the first start.
@@ -120,7 +209,7 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 func checkIdentities(s *settings, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {
-		if none := t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey; none && len(s.identities) == 0 {
+		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none && len(s.identities) == 0 {
 			c.Detail = fmt.Sprintf("table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
 			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
 		}

@@ -14,6 +14,10 @@ type tableEncoder struct {
 	// captured is false for tables whose changes are read but make no events.
 	captured bool
 	signal   bool
+	// sent says of each column whether its values go into records; the others are not read.
+	sent []bool
+	// unchecked says that the database may send texts that are not UTF-8.
+	unchecked bool
 	// version is the version of the table in the history; nil until the stream's reader has seen a change of it.
 	version *history.Version
 	// oversized handles records that their topic does not take; nil where they stop the connector.
@@ -27,6 +31,7 @@ func (s *session) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
 	if !e.captured {
 		return e, nil
 	}
+	e.sent, e.unchecked = sentColumns(&s.events, rel), pgrepl.Unchecked(s.server.Encoding)
 	var err error
 	e.Encoder, err = change.NewEncoder(rel, &s.events)
 	return e, err
@@ -34,6 +39,11 @@ func (s *session) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
 
 // Append is change.Encoder's, under the rule for oversized records.
 func (e *tableEncoder) Append(b *change.Batch, ev *change.Event) (int, error) {
+	if e.unchecked {
+		if err := e.checkTexts(ev.Before, ev.After); err != nil {
+			return 0, err
+		}
+	}
 	records, size := len(b.Records), b.Size
 	n, err := e.Encoder.Append(b, ev)
 	if err != nil || e.oversized == nil || e.oversized.fit(b.Records[records:]) {

@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 func runTests(m *testing.M) int {
 	ctx := context.Background()
 	var err error
-	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 100", "max_wal_senders = 100", "max_connections = 300"}
+	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 100", "max_wal_senders = 100", "max_connections = 300", "max_prepared_transactions = 10"}
 	if bin, err := testenv.PostgresBin(); err == nil {
 		// Before 13 the server has no such setting.
 		if version, _ := exec.Command(filepath.Join(bin, "postgres"), "--version").Output(); !strings.Contains(string(version), ") 12") {
@@ -130,11 +130,14 @@ type source struct {
 }
 
 // newSource creates a database.
-func newSource(t testing.TB) *source {
+func newSource(t testing.TB) *source { return newSourceWith(t, "") }
+
+// newSourceWith creates a database with options of CREATE DATABASE.
+func newSourceWith(t testing.TB, options string) *source {
 	t.Helper()
 	ctx, pg := t.Context(), servers.pg
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
-	if err := pg.Exec(ctx, "postgres", "CREATE DATABASE "+db); err != nil {
+	if err := pg.Exec(ctx, "postgres", "CREATE DATABASE "+db+" "+options); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(ctx, pg.URL(db))

@@ -349,16 +349,23 @@ func (n *incremental) readBy(ctx context.Context, conn *pgx.Conn, req chunkReque
 // readAfter reads the next rows, and those beyond the chunk's size that have the same key as its last: what a key does not tell apart,
 // since it has NULLs, or is not unique, comes in one chunk.
 func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int, condition string) ([][]byte, error) {
-	all := make([]int, len(rel.Columns))
-	for i := range all {
-		all[i] = i
+	wanted := sentColumns(&n.session.events, rel)
+	for _, i := range key {
+		wanted[i] = true
+	}
+	rows := func(query string) ([][]byte, error) {
+		lines, err := copyRows(ctx, conn, query)
+		if err != nil {
+			return nil, readError(rel, wanted, n.session.server.Encoding, err)
+		}
+		return lines, nil
 	}
 	size := n.session.settings.signals.chunk
 	from, by := pgrepl.QuoteTable(rel.Schema, rel.Name), columnList(rel, key, "")
 	if n.session.server.Major() >= 13 {
-		return copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", columnList(rel, all, ""), from, condition, by, size))
+		return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", selection(rel, wanted), from, condition, by, size))
 	}
-	last, err := copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1", by, from, condition, by, size-1))
+	last, err := rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s OFFSET %d LIMIT 1", by, from, condition, by, size-1))
 	if err != nil {
 		return nil, err
 	}
@@ -369,7 +376,7 @@ func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change
 		}
 		condition += " AND " + newKeyOrder(rel, key).upTo(end)
 	}
-	return copyRows(ctx, conn, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", columnList(rel, all, ""), from, condition, by))
+	return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", selection(rel, wanted), from, condition, by))
 }
 
 // resolve finds the table with the columns that it is read by, and refuses what cannot be read in chunks.
@@ -460,7 +467,7 @@ func keyOf(line []byte, columns []int) (keyValues, error) {
 // copyRows runs a query with COPY and keeps its rows.
 func copyRows(ctx context.Context, conn *pgx.Conn, query string) ([][]byte, error) {
 	var w rowKeeper
-	_, err := conn.PgConn().CopyTo(ctx, &w, "COPY ("+query+") TO STDOUT")
+	err := pgrepl.Copy(ctx, conn.PgConn(), &w, "COPY ("+query+") TO STDOUT")
 	return w.rows, err
 }
 

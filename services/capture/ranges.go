@@ -50,7 +50,8 @@ func newSnapshotTable(t pgrepl.FoundTable, sql string, members []pgrepl.Member) 
 			st.parts = append(st.parts, &tablePart{Member: m})
 		}
 	}
-	alone := !slices.ContainsFunc(members, func(m pgrepl.Member) bool { return !m.Direct })
+	// Where the role has rights to columns only, ctid is none of them.
+	alone := t.Readable && !slices.ContainsFunc(members, func(m pgrepl.Member) bool { return !m.Direct })
 	switch own := (pgrepl.Member{Table: t.Table, Pages: t.Pages, RowEstimate: t.RowEstimate}); {
 	case sql != "" || !alone:
 		st.parts = []*tablePart{{Member: own, whole: true}}

@@ -34,6 +34,8 @@ type session struct {
 	oversized *oversized
 	// relations are the captured tables as the catalog has them; they do not change once snapshots read them.
 	relations map[uint32]*change.Relation
+	// hidden is what the server keeps from the connector, as of the session's start.
+	hidden hidden
 	// history is the versions of the tables: the start of the session reads it, then the snapshot adds to it before it runs, then
 	// the stream's reader does.
 	history *history.History
@@ -157,7 +159,21 @@ func (s *session) prepare(ctx context.Context) error {
 	if s.plugin, err = s.choosePlugin(ctx); err != nil {
 		return err
 	}
-	return s.publish(ctx)
+	if err := s.publish(ctx); err != nil {
+		return err
+	}
+	if s.hidden, err = findHidden(ctx, s.conn, s.server, s.settings, s.plugin == "pgoutput" && s.streams(), s.tables); err != nil {
+		return err
+	}
+	for _, t := range s.tables {
+		if rel := s.relations[t.OID]; rel != nil && s.settings.filter.captured(t.Table) {
+			for _, text := range s.hidden.of(rel) {
+				what, remedy := splitRemedy(text)
+				s.env.Logger.Warn("Something of a captured table does not arrive", "table", t.String(), "what", what, "remedy", remedy)
+			}
+		}
+	}
+	return nil
 }
 
 // publish sets the publication up, if the plugin reads one.
@@ -222,7 +238,7 @@ func (s *session) streams() bool { return s.settings.snapshot.streams() }
 // checkTables names what is wrong with the captured tables.
 func (s *session) checkTables() error {
 	f := s.settings.filter
-	var missing []string
+	var missing, uncaptured []string
 	for _, re := range f.tableIn {
 		name := re.String()
 		if strings.ContainsAny(strings.ReplaceAll(name, `\.`, ""), `\*+?[](){}|^$`) {
@@ -232,9 +248,28 @@ func (s *session) checkTables() error {
 		for _, t := range s.tables {
 			found = found || re.Matches(t.String())
 		}
-		if !found {
-			missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
+		if found {
+			continue
 		}
+		others, err := s.catalog.FindUncaptured(func(t pgrepl.Table) bool { return re.Matches(t.String()) })
+		if err != nil {
+			return err
+		}
+		missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
+		if last := len(missing) - 1; f.ignores(missing[last]) {
+			s.env.Logger.Warn("table.include.list names a table that an extension made; it is left out (table.ignore.builtin)", "table", missing[last], "remedy", "Set table.ignore.builtin=false.")
+			uncaptured, missing = append(uncaptured, missing[last]+" is left out by table.ignore.builtin"), missing[:last]
+			continue
+		}
+		for _, o := range others {
+			uncaptured = append(uncaptured, o.String())
+			missing = slices.DeleteFunc(missing, func(m string) bool { return strings.EqualFold(m, o.Table.String()) })
+			s.env.Logger.Warn("table.include.list names what cannot be captured: only tables have changes in the log", "name", o.Table.String(), "what", o.Sort, "remedy", o.Remedy())
+		}
+	}
+	if len(uncaptured) > 0 && len(missing)+len(uncaptured) >= len(f.tableIn) && !slices.ContainsFunc(s.tables, func(t pgrepl.FoundTable) bool { return f.captured(t.Table) }) {
+		return &pgrepl.Error{Reason: pgrepl.ReasonNotATable, Op: "find the tables of table.include.list", Err: errors.New(strings.Join(uncaptured, ", ")),
+			Remedy: "Only tables have changes in the log: name those that the rows are stored in. table.ignore.builtin=false captures tables that extensions made."}
 	}
 	if len(missing) > 0 && len(missing) == len(f.tableIn) {
 		return &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables of table.include.list", Err: fmt.Errorf("no table %s in database %q", strings.Join(missing, ", "), s.settings.connection.Database),
@@ -250,7 +285,7 @@ func (s *session) checkTables() error {
 		s.env.Logger.Warn("The filters match more tables than guardrail.collections.max", "tables", n, "max", most)
 	}
 	for _, t := range s.tables {
-		if !t.HasKey && t.Kind == 'r' && (t.ReplicaIdentity == 'd' || t.ReplicaIdentity == 'n') {
+		if !t.HasKey && !t.Unlogged && t.Kind == 'r' && (t.ReplicaIdentity == 'd' || t.ReplicaIdentity == 'n') {
 			s.env.Logger.Warn("A captured table has neither a primary key nor a replica identity: PostgreSQL rejects its updates and deletes while it is published",
 				"table", t.String(), "reason", pgrepl.ReasonIdentity, "remedy", fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY FULL; or add a primary key", pgrepl.QuoteTable(t.Schema, t.Name)))
 		}
@@ -460,7 +495,10 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	create, cancel := context.WithTimeout(ctx, s.settings.slotCreate)
 	defer cancel()
 	slow := s.after(5*time.Second, func() {
-		s.env.Logger.Warn("The creation of the slot waits for transactions that are still open; see pg_stat_activity where xact_start is oldest", "slot", name)
+		for _, h := range s.holders() {
+			s.env.Logger.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction", h.What, "since", h.Since, "remedy", h.Remedy)
+			s.board.waits(fmt.Sprintf("The creation of slot %s waits for the end of a %s. %s", name, h, h.Remedy))
+		}
 	})
 	defer slow.Stop()
 	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary, Failover: s.settings.failover && !temporary && s.server.Major() >= 17})
@@ -475,11 +513,31 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 			return s.createSlot(ctx, name, temporary)
 		}
 		if errors.Is(create.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-			err = fmt.Errorf("create replication slot %q: open transactions held it up for %s; end them (pg_stat_activity, oldest xact_start) or raise internal.create.slot.command.timeout: %w", name, s.settings.slotCreate, err)
+			held := "open transactions held it up"
+			if all := s.holders(); len(all) > 0 {
+				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout", all[0], all[0].Remedy)
+			}
+			err = fmt.Errorf("create replication slot %q within %s: %s: %w", name, s.settings.slotCreate, held, err)
 		}
 		return nil, pgrepl.NewSlot{}, err
 	}
 	return repl, created, nil
+}
+
+// holders lists the transactions that hold up the creation of a slot; none if the server does not say.
+func (s *session) holders() []pgrepl.Holder {
+	ctx, cancel := context.WithTimeout(context.Background(), slotQuestion)
+	defer cancel()
+	conn, err := s.settings.connection.Connect(ctx)
+	if err != nil {
+		return nil
+	}
+	defer pgrepl.Disconnect(conn)
+	all, err := pgrepl.Holders(ctx, conn, 0)
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 // snapshot reads what progress leaves of the tables and makes its completion durable.

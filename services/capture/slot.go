@@ -15,6 +15,8 @@ const (
 	// slotMaxAge is how old a shown slot state may be, idleMaxAge that of a connector that does not run.
 	slotMaxAge = 5 * time.Second
 	idleMaxAge = 30 * time.Second
+	// slotQuestion bounds a look at slots and what holds them.
+	slotQuestion = 3 * time.Second
 	// slotsAtOnce is how many servers a call asks at the same time.
 	slotsAtOnce = 32
 )
@@ -47,7 +49,7 @@ func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
 
 // readSlot returns nil where the server cannot be asked: the phase says why.
 func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, slotQuestion)
 	defer cancel()
 	conn, err := e.settings.connection.Connect(ctx)
 	if err != nil {
@@ -69,6 +71,22 @@ func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
 	// Without statistics the slot is shown all the same.
 	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.settings.slot); err == nil && statistics != nil {
 		out.Statistics = statisticsMessage(statistics)
+	}
+	if holders, err := pgrepl.Holders(ctx, conn, openForLong); err == nil {
+		for _, h := range holders {
+			out.Holders = append(out.Holders, holderMessage(h))
+		}
+	}
+	return out
+}
+
+// openForLong is from when on an open transaction is shown as one that holds the slot: shorter ones come and go.
+const openForLong = time.Minute
+
+func holderMessage(h pgrepl.Holder) *capturev1.SlotHolder {
+	out := &capturev1.SlotHolder{What: h.What, Remedy: h.Remedy}
+	if !h.Since.IsZero() {
+		out.BeginTime = timestamppb.New(h.Since)
 	}
 	return out
 }

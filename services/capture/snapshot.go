@@ -231,7 +231,7 @@ func changedMeanwhile(err error) error {
 
 // importSnapshot makes the connection see the database as the exported snapshot does.
 func importSnapshot(ctx context.Context, conn *pgx.Conn, name string) error {
-	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
+	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 	if err == nil {
 		_, err = conn.Exec(ctx, "SET TRANSACTION SNAPSHOT "+pgrepl.QuoteLiteral(name))
 	}
@@ -271,12 +271,7 @@ func (w *snapshotWorker) query(r pageRange) string {
 	if !r.part.whole {
 		b.WriteString("ctid, ")
 	}
-	for i, c := range w.enc.rel.Columns {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(pgrepl.QuoteIdent(c.Name))
-	}
+	b.WriteString(selection(w.enc.rel, w.enc.sent))
 	switch part := pgrepl.QuoteTable(r.part.Schema, r.part.Name); {
 	case r.table.sql != "":
 		fmt.Fprintf(&b, " FROM (%s) q", r.table.sql)
@@ -294,8 +289,8 @@ func (w *snapshotWorker) query(r pageRange) string {
 
 func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
 	w.of = r
-	if _, err := conn.PgConn().CopyTo(ctx, w, w.query(r)); err != nil {
-		return err
+	if err := pgrepl.Copy(ctx, conn.PgConn(), w, w.query(r)); err != nil {
+		return readError(w.enc.rel, w.enc.sent, w.server.Encoding, err)
 	}
 	last := w.queue.finish(r.table)
 	if len(w.held.line) > 0 && w.held.of == r {

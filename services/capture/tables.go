@@ -47,6 +47,14 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(t pgrepl.FoundTable) bool { return t.Partition })
+	server, err := pgrepl.InspectServer(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := findHidden(ctx, conn, server, s, s.plugin == "pgoutput" && s.snapshot.streams(), found)
+	if err != nil {
+		return nil, err
+	}
 	oids := make([]uint32, len(found))
 	for i, t := range found {
 		oids[i] = t.OID
@@ -56,7 +64,11 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 	}
 	for _, t := range found {
 		if rel := catalog.Relation(t.OID); rel != nil { // nil: it was dropped meanwhile
-			r.tables = append(r.tables, describe(rel, t.HasKey, &events))
+			d := describe(rel, t.HasKey, &events)
+			if d.Failure == "" {
+				kept.restrict(&d, t)
+			}
+			r.tables = append(r.tables, d)
 		}
 	}
 	digest.RefuseShared(r.tables, func(d digest.Description) (place, tenant string) { return "topic " + d.Topic, d.Name })

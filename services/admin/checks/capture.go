@@ -103,6 +103,28 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
 
+// longOpen is for how long a transaction may hold a slot before somebody should look.
+const longOpen = 10 * time.Minute
+
+// judgeHolder looks at a transaction that is still open: the server keeps all log since it began, whatever capture confirms. One whose age
+// is not known is no trouble unless much log is kept.
+func judgeHolder(now time.Time, slot *capturev1.Slot, h *capturev1.SlotHolder) (f finding, any bool) {
+	if h.BeginTime == nil && slot.RetainedBytes < much {
+		return finding{}, false
+	}
+	held := "for a time that only a role with pg_read_all_stats may see"
+	f = finding{notice, "", h.Remedy}
+	if h.BeginTime != nil {
+		age := now.Sub(h.BeginTime.AsTime())
+		held = fmt.Sprintf("since %s", h.BeginTime.AsTime().UTC().Format(time.RFC3339))
+		if age >= longOpen {
+			f.state = warning
+		}
+	}
+	f.summary = fmt.Sprintf("a %s is open %s; slot %s keeps all log since it began, now %s", h.What, held, slot.Name, Size(slot.RetainedBytes))
+	return f, true
+}
+
 // Bounds of the check of a slot's space.
 const (
 	// scarce is the share of the allowed log below which a slot is in danger.

@@ -24,6 +24,7 @@ const (
 	IncrementalSnapshot = "incremental_snapshot"
 	Slot                = "slot"
 	SlotSpace           = "slot_space"
+	OpenTransactions    = "open_transactions"
 	Progress            = "progress"
 	Decoding            = "decoding"
 	SinkState           = "sink_state"
@@ -33,6 +34,7 @@ const (
 	SourceChanges       = "source_changes"
 	LagGrowth           = "lag"
 	Topics              = "topics"
+	KeptBack            = "kept_back"
 	Tables              = "tables"
 	Delivery            = "delivery"
 	Flow                = "flow"
@@ -86,6 +88,11 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		add(Slot, slot.Name, judgeSlot(p))
 		if !slot.Missing && slot.WalStatus != "lost" {
 			add(SlotSpace, slot.Name, judgeSpace(v))
+			for _, holder := range slot.Holders {
+				if f, any := judgeHolder(now, slot, holder); any {
+					add(OpenTransactions, holder.What, f)
+				}
+			}
 			add(Progress, slot.Name, judgeProgress(v))
 			if slot.Statistics != nil {
 				add(Decoding, slot.Name, judgeDecoding(slot.Statistics))
@@ -116,6 +123,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	}
 	add(Topics, p.Source, judgeTopics(v))
 	if v.Tables != nil {
+		for _, table := range keepingBack(v.Tables) {
+			add(KeptBack, table.Table, judgeKeptBack(table))
+		}
 		add(Tables, p.Source, judgeTables(p.Source, v.Tables))
 	}
 	add(Flow, p.Source, judgeFlow(p))

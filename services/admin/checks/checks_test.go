@@ -172,6 +172,18 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"no sink":                 {func(v view) { v.Pipeline.Sinks = nil }, Topics, notice, isHealthy, "no sink connector reads the topics of src", "calypsoctl apply"},
 		"a topic that nobody reads": {func(v view) { v.Pipeline.Topics = append(v.Pipeline.Topics, "shop.lonely", "shop", "shop.transaction") },
 			Topics, notice, isHealthy, "no sink reads 1 topic: shop.lonely", "topics.regex"},
+		"rows that the role does not see": {func(v view) {
+			v.Tables = []*capturev1.CapturedTable{{Table: "a"}, {Table: "retail.b", KeptBack: []string{`Row level security keeps rows of it from role cdc: ALTER ROLE "cdc" BYPASSRLS; lets the role read all.`}}}
+		}, KeptBack, warning, isDegraded, "retail.b: Row level security keeps rows of it from role cdc", `ALTER ROLE "cdc" BYPASSRLS;`},
+		"a prepared transaction that was forgotten": {func(v view) {
+			slot(v).Holders = []*capturev1.SlotHolder{{What: "prepared transaction 'x1' of app in database shop", BeginTime: timestamppb.New(now.Add(-time.Hour)), Remedy: "ROLLBACK PREPARED 'x1';"}}
+		}, OpenTransactions, warning, isDegraded, "a prepared transaction 'x1' of app in database shop is open since 2026-01-01T11:00:00Z; slot debezium keeps all log since it began", "ROLLBACK PREPARED 'x1';"},
+		"a transaction of some minutes": {func(v view) {
+			slot(v).Holders = []*capturev1.SlotHolder{{What: "transaction of process 7", BeginTime: timestamppb.New(now.Add(-2 * time.Minute)), Remedy: "SELECT pg_terminate_backend(7);"}}
+		}, OpenTransactions, notice, isHealthy, "process 7", "pg_terminate_backend(7)"},
+		"a transaction whose age is hidden": {func(v view) {
+			slot(v).Holders, slot(v).RetainedBytes = []*capturev1.SlotHolder{{What: "transaction of process 7"}}, 1
+		}, Flow, ok, isHealthy, "", ""},
 		"a table whose events lack old values": {func(v view) {
 			v.Tables = []*capturev1.CapturedTable{{Table: "a"}, {Table: "retail.b", Warnings: []string{`An update that leaves a large value of x alone does not carry it: ALTER TABLE "retail"."b" REPLICA IDENTITY FULL; sends it.`}}}
 		}, Tables, notice, isHealthy, "the events of 1 table lack something; of retail.b: An update", `ALTER TABLE "retail"."b" REPLICA IDENTITY FULL; `},

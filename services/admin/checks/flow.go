@@ -92,6 +92,32 @@ func judgeTables(source string, tables []*capturev1.CapturedTable) finding {
 	return finding{notice, fmt.Sprintf("the events of %s lack something; of %s: %s", count(n, "table"), first.Table, first.Warnings[0]), remedy}
 }
 
+// mostKeptBack bounds how many tables have a check of their own for what is kept back of them.
+const mostKeptBack = 20
+
+// keepingBack are the tables of which PostgreSQL keeps something back, the first of many.
+func keepingBack(tables []*capturev1.CapturedTable) (out []*capturev1.CapturedTable) {
+	for _, t := range tables {
+		if len(t.KeptBack) > 0 && len(out) < mostKeptBack {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// judgeKeptBack says what of a table does not arrive, and what sends it.
+func judgeKeptBack(t *capturev1.CapturedTable) finding {
+	var what, remedies []string
+	for _, text := range t.KeptBack {
+		said, remedy, _ := strings.Cut(text, ": ALTER ")
+		what = append(what, said)
+		if remedy != "" {
+			remedies = append(remedies, "ALTER "+remedy)
+		}
+	}
+	return finding{warning, fmt.Sprintf("%s: %s", t.Table, strings.Join(what, "; ")), strings.Join(remedies, " ")}
+}
+
 // internal reports whether a topic is not a table's: heartbeats, transactions, schema changes.
 func internal(topic string, source map[string]string) bool {
 	prefix := Prefix(source)

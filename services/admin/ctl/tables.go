@@ -31,7 +31,7 @@ func pipelineTables(t *table, all []*adminv1.PipelineTable) {
 	for _, of := range all {
 		c := of.Captured
 		cells := []any{of.Table, "-", "-", "-", "-", "-", "-", "-", "-", "-", of.Topic}
-		detail := c.GetWarnings()
+		detail := append(c.GetKeptBack(), c.GetWarnings()...)
 		if c != nil {
 			if c.Reason != "" {
 				detail = append([]string{c.Reason}, detail...)

@@ -252,7 +252,7 @@ func (x CapturedTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CapturedTable_State.Descriptor instead.
 func (CapturedTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type SchemaChange_Kind int32
@@ -317,7 +317,7 @@ func (x SchemaChange_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SchemaChange_Kind.Descriptor instead.
 func (SchemaChange_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type IncrementalTable_State int32
@@ -376,7 +376,7 @@ func (x IncrementalTable_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use IncrementalTable_State.Descriptor instead.
 func (IncrementalTable_State) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17, 0}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // Capture is the state of one capture connector. LSNs are written as PostgreSQL writes them (16/B374D848).
@@ -580,7 +580,9 @@ type Slot struct {
 	// What decoding has cost (view pg_stat_replication_slots, PostgreSQL 14); unset before.
 	Statistics *SlotStatistics `protobuf:"bytes,15,opt,name=statistics,proto3" json:"statistics,omitempty"`
 	// What active_pid waits for, as pg_stat_activity names it (Client:WalSenderWriteData); empty if it works or cannot be seen.
-	WaitEvent     string `protobuf:"bytes,16,opt,name=wait_event,json=waitEvent,proto3" json:"wait_event,omitempty"`
+	WaitEvent string `protobuf:"bytes,16,opt,name=wait_event,json=waitEvent,proto3" json:"wait_event,omitempty"`
+	// Transactions that have been open for a minute or longer, oldest first: the server keeps all log since they began.
+	Holders       []*SlotHolder `protobuf:"bytes,17,rep,name=holders,proto3" json:"holders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -727,6 +729,77 @@ func (x *Slot) GetWaitEvent() string {
 	return ""
 }
 
+func (x *Slot) GetHolders() []*SlotHolder {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
+}
+
+// SlotHolder is a transaction that is still open, prepared or of a session.
+type SlotHolder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one it is: its global identifier or process, with user and database.
+	What string `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`
+	// When it began; unset where the connector's role may not see that.
+	BeginTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
+	// What ends it.
+	Remedy        string `protobuf:"bytes,3,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlotHolder) Reset() {
+	*x = SlotHolder{}
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlotHolder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlotHolder) ProtoMessage() {}
+
+func (x *SlotHolder) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlotHolder.ProtoReflect.Descriptor instead.
+func (*SlotHolder) Descriptor() ([]byte, []int) {
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SlotHolder) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *SlotHolder) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
+}
+
+func (x *SlotHolder) GetRemedy() string {
+	if x != nil {
+		return x.Remedy
+	}
+	return ""
+}
+
 // SlotStatistics count since the server's statistics were reset, by transactions as the server decoded them.
 type SlotStatistics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -748,7 +821,7 @@ type SlotStatistics struct {
 
 func (x *SlotStatistics) Reset() {
 	*x = SlotStatistics{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +833,7 @@ func (x *SlotStatistics) String() string {
 func (*SlotStatistics) ProtoMessage() {}
 
 func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[2]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +846,7 @@ func (x *SlotStatistics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotStatistics.ProtoReflect.Descriptor instead.
 func (*SlotStatistics) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{2}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SlotStatistics) GetSpilledTransactions() int64 {
@@ -855,7 +928,7 @@ type TableSnapshot struct {
 
 func (x *TableSnapshot) Reset() {
 	*x = TableSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +940,7 @@ func (x *TableSnapshot) String() string {
 func (*TableSnapshot) ProtoMessage() {}
 
 func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[3]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +953,7 @@ func (x *TableSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableSnapshot.ProtoReflect.Descriptor instead.
 func (*TableSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{3}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *TableSnapshot) GetTable() string {
@@ -950,14 +1023,17 @@ type CapturedTable struct {
 	// DEFAULT, NOTHING, FULL or INDEX.
 	ReplicaIdentity string `protobuf:"bytes,13,opt,name=replica_identity,json=replicaIdentity,proto3" json:"replica_identity,omitempty"`
 	// What events of the table lack, with what to do about it, a sentence each.
-	Warnings      []string `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,14,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// What PostgreSQL keeps back of the table without refusing anything, with what sends it, a sentence each: rows that row level security
+	// hides from the role, rows, columns and operations that the publication does not send, changes of an unlogged table.
+	KeptBack      []string `protobuf:"bytes,15,rep,name=kept_back,json=keptBack,proto3" json:"kept_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CapturedTable) Reset() {
 	*x = CapturedTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1045,7 @@ func (x *CapturedTable) String() string {
 func (*CapturedTable) ProtoMessage() {}
 
 func (x *CapturedTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[4]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1058,7 @@ func (x *CapturedTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapturedTable.ProtoReflect.Descriptor instead.
 func (*CapturedTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{4}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CapturedTable) GetTable() string {
@@ -1083,6 +1159,13 @@ func (x *CapturedTable) GetWarnings() []string {
 	return nil
 }
 
+func (x *CapturedTable) GetKeptBack() []string {
+	if x != nil {
+		return x.KeptBack
+	}
+	return nil
+}
+
 type ListCapturedTablesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -1092,7 +1175,7 @@ type ListCapturedTablesRequest struct {
 
 func (x *ListCapturedTablesRequest) Reset() {
 	*x = ListCapturedTablesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1187,7 @@ func (x *ListCapturedTablesRequest) String() string {
 func (*ListCapturedTablesRequest) ProtoMessage() {}
 
 func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[5]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1200,7 @@ func (x *ListCapturedTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{5}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListCapturedTablesRequest) GetConnector() string {
@@ -1136,7 +1219,7 @@ type ListCapturedTablesResponse struct {
 
 func (x *ListCapturedTablesResponse) Reset() {
 	*x = ListCapturedTablesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1231,7 @@ func (x *ListCapturedTablesResponse) String() string {
 func (*ListCapturedTablesResponse) ProtoMessage() {}
 
 func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[6]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1244,7 @@ func (x *ListCapturedTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturedTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturedTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{6}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListCapturedTablesResponse) GetTables() []*CapturedTable {
@@ -1195,7 +1278,7 @@ type SchemaVersion struct {
 
 func (x *SchemaVersion) Reset() {
 	*x = SchemaVersion{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1207,7 +1290,7 @@ func (x *SchemaVersion) String() string {
 func (*SchemaVersion) ProtoMessage() {}
 
 func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[7]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1220,7 +1303,7 @@ func (x *SchemaVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaVersion.ProtoReflect.Descriptor instead.
 func (*SchemaVersion) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{7}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SchemaVersion) GetTable() string {
@@ -1294,7 +1377,7 @@ type SchemaColumn struct {
 
 func (x *SchemaColumn) Reset() {
 	*x = SchemaColumn{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1389,7 @@ func (x *SchemaColumn) String() string {
 func (*SchemaColumn) ProtoMessage() {}
 
 func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[8]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1402,7 @@ func (x *SchemaColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaColumn.ProtoReflect.Descriptor instead.
 func (*SchemaColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{8}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SchemaColumn) GetName() string {
@@ -1367,7 +1450,7 @@ type SchemaChange struct {
 
 func (x *SchemaChange) Reset() {
 	*x = SchemaChange{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1379,7 +1462,7 @@ func (x *SchemaChange) String() string {
 func (*SchemaChange) ProtoMessage() {}
 
 func (x *SchemaChange) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[9]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1392,7 +1475,7 @@ func (x *SchemaChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchemaChange.ProtoReflect.Descriptor instead.
 func (*SchemaChange) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{9}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SchemaChange) GetKind() SchemaChange_Kind {
@@ -1443,7 +1526,7 @@ type ListSchemaVersionsRequest struct {
 
 func (x *ListSchemaVersionsRequest) Reset() {
 	*x = ListSchemaVersionsRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1538,7 @@ func (x *ListSchemaVersionsRequest) String() string {
 func (*ListSchemaVersionsRequest) ProtoMessage() {}
 
 func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[10]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1551,7 @@ func (x *ListSchemaVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{10}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListSchemaVersionsRequest) GetConnector() string {
@@ -1501,7 +1584,7 @@ type ListSchemaVersionsResponse struct {
 
 func (x *ListSchemaVersionsResponse) Reset() {
 	*x = ListSchemaVersionsResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1513,7 +1596,7 @@ func (x *ListSchemaVersionsResponse) String() string {
 func (*ListSchemaVersionsResponse) ProtoMessage() {}
 
 func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[11]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1526,7 +1609,7 @@ func (x *ListSchemaVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSchemaVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSchemaVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{11}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListSchemaVersionsResponse) GetVersions() []*SchemaVersion {
@@ -1545,7 +1628,7 @@ type GetCaptureRequest struct {
 
 func (x *GetCaptureRequest) Reset() {
 	*x = GetCaptureRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1557,7 +1640,7 @@ func (x *GetCaptureRequest) String() string {
 func (*GetCaptureRequest) ProtoMessage() {}
 
 func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[12]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1570,7 +1653,7 @@ func (x *GetCaptureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureRequest.ProtoReflect.Descriptor instead.
 func (*GetCaptureRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{12}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCaptureRequest) GetConnector() string {
@@ -1589,7 +1672,7 @@ type GetCaptureResponse struct {
 
 func (x *GetCaptureResponse) Reset() {
 	*x = GetCaptureResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +1684,7 @@ func (x *GetCaptureResponse) String() string {
 func (*GetCaptureResponse) ProtoMessage() {}
 
 func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[13]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +1697,7 @@ func (x *GetCaptureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCaptureResponse.ProtoReflect.Descriptor instead.
 func (*GetCaptureResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{13}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCaptureResponse) GetCapture() *Capture {
@@ -1632,7 +1715,7 @@ type ListCapturesRequest struct {
 
 func (x *ListCapturesRequest) Reset() {
 	*x = ListCapturesRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1727,7 @@ func (x *ListCapturesRequest) String() string {
 func (*ListCapturesRequest) ProtoMessage() {}
 
 func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[14]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1740,7 @@ func (x *ListCapturesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesRequest.ProtoReflect.Descriptor instead.
 func (*ListCapturesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{14}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
 }
 
 type ListCapturesResponse struct {
@@ -1669,7 +1752,7 @@ type ListCapturesResponse struct {
 
 func (x *ListCapturesResponse) Reset() {
 	*x = ListCapturesResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1764,7 @@ func (x *ListCapturesResponse) String() string {
 func (*ListCapturesResponse) ProtoMessage() {}
 
 func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[15]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1777,7 @@ func (x *ListCapturesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCapturesResponse.ProtoReflect.Descriptor instead.
 func (*ListCapturesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{15}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListCapturesResponse) GetCaptures() []*Capture {
@@ -1718,7 +1801,7 @@ type IncrementalSnapshot struct {
 
 func (x *IncrementalSnapshot) Reset() {
 	*x = IncrementalSnapshot{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +1813,7 @@ func (x *IncrementalSnapshot) String() string {
 func (*IncrementalSnapshot) ProtoMessage() {}
 
 func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[16]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +1826,7 @@ func (x *IncrementalSnapshot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalSnapshot.ProtoReflect.Descriptor instead.
 func (*IncrementalSnapshot) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{16}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *IncrementalSnapshot) GetPaused() bool {
@@ -1780,7 +1863,7 @@ type IncrementalTable struct {
 
 func (x *IncrementalTable) Reset() {
 	*x = IncrementalTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +1875,7 @@ func (x *IncrementalTable) String() string {
 func (*IncrementalTable) ProtoMessage() {}
 
 func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[17]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1888,7 @@ func (x *IncrementalTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncrementalTable.ProtoReflect.Descriptor instead.
 func (*IncrementalTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{17}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *IncrementalTable) GetTable() string {
@@ -1873,7 +1956,7 @@ type GetSnapshotProgressRequest struct {
 
 func (x *GetSnapshotProgressRequest) Reset() {
 	*x = GetSnapshotProgressRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +1968,7 @@ func (x *GetSnapshotProgressRequest) String() string {
 func (*GetSnapshotProgressRequest) ProtoMessage() {}
 
 func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[18]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +1981,7 @@ func (x *GetSnapshotProgressRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressRequest.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{18}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetSnapshotProgressRequest) GetConnector() string {
@@ -1919,7 +2002,7 @@ type GetSnapshotProgressResponse struct {
 
 func (x *GetSnapshotProgressResponse) Reset() {
 	*x = GetSnapshotProgressResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2014,7 @@ func (x *GetSnapshotProgressResponse) String() string {
 func (*GetSnapshotProgressResponse) ProtoMessage() {}
 
 func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[19]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2027,7 @@ func (x *GetSnapshotProgressResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSnapshotProgressResponse.ProtoReflect.Descriptor instead.
 func (*GetSnapshotProgressResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{19}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetSnapshotProgressResponse) GetInitial() []*TableSnapshot {
@@ -1975,7 +2058,7 @@ type SignalSnapshotRequest struct {
 
 func (x *SignalSnapshotRequest) Reset() {
 	*x = SignalSnapshotRequest{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2070,7 @@ func (x *SignalSnapshotRequest) String() string {
 func (*SignalSnapshotRequest) ProtoMessage() {}
 
 func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[20]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2083,7 @@ func (x *SignalSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{20}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SignalSnapshotRequest) GetConnector() string {
@@ -2044,7 +2127,7 @@ type SnapshotTable struct {
 
 func (x *SnapshotTable) Reset() {
 	*x = SnapshotTable{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2139,7 @@ func (x *SnapshotTable) String() string {
 func (*SnapshotTable) ProtoMessage() {}
 
 func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[21]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2152,7 @@ func (x *SnapshotTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTable.ProtoReflect.Descriptor instead.
 func (*SnapshotTable) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{21}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SnapshotTable) GetPattern() string {
@@ -2096,7 +2179,7 @@ type SignalSnapshotResponse struct {
 
 func (x *SignalSnapshotResponse) Reset() {
 	*x = SignalSnapshotResponse{}
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2191,7 @@ func (x *SignalSnapshotResponse) String() string {
 func (*SignalSnapshotResponse) ProtoMessage() {}
 
 func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_capture_v1_capture_proto_msgTypes[22]
+	mi := &file_calypso_capture_v1_capture_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2204,7 @@ func (x *SignalSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{22}
+	return file_calypso_capture_v1_capture_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
@@ -2156,7 +2239,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
 	"reconnects\x18\x0f \x01(\x03R\n" +
 	"reconnects\x12R\n" +
-	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\xc6\x04\n" +
+	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\x80\x05\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -2180,7 +2263,14 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"statistics\x18\x0f \x01(\v2\".calypso.capture.v1.SlotStatisticsR\n" +
 	"statistics\x12\x1d\n" +
 	"\n" +
-	"wait_event\x18\x10 \x01(\tR\twaitEvent\"\x81\x03\n" +
+	"wait_event\x18\x10 \x01(\tR\twaitEvent\x128\n" +
+	"\aholders\x18\x11 \x03(\v2\x1e.calypso.capture.v1.SlotHolderR\aholders\"s\n" +
+	"\n" +
+	"SlotHolder\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +
+	"\n" +
+	"begin_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x12\x16\n" +
+	"\x06remedy\x18\x03 \x01(\tR\x06remedy\"\x81\x03\n" +
 	"\x0eSlotStatistics\x121\n" +
 	"\x14spilled_transactions\x18\x01 \x01(\x03R\x13spilledTransactions\x12\x16\n" +
 	"\x06spills\x18\x02 \x01(\x03R\x06spills\x12#\n" +
@@ -2200,7 +2290,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\vranges_done\x18\x04 \x01(\x05R\n" +
 	"rangesDone\x12!\n" +
 	"\franges_total\x18\x05 \x01(\x05R\vrangesTotal\x12\x1c\n" +
-	"\tcompleted\x18\x06 \x01(\bR\tcompleted\"\x86\x05\n" +
+	"\tcompleted\x18\x06 \x01(\bR\tcompleted\"\xa3\x05\n" +
 	"\rCapturedTable\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12=\n" +
@@ -2216,7 +2306,8 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\x0flast_change_lsn\x18\v \x01(\tR\rlastChangeLsn\x12%\n" +
 	"\x0eschema_version\x18\f \x01(\x05R\rschemaVersion\x12)\n" +
 	"\x10replica_identity\x18\r \x01(\tR\x0freplicaIdentity\x12\x1a\n" +
-	"\bwarnings\x18\x0e \x03(\tR\bwarnings\"p\n" +
+	"\bwarnings\x18\x0e \x03(\tR\bwarnings\x12\x1b\n" +
+	"\tkept_back\x18\x0f \x03(\tR\bkeptBack\"p\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_WAITING\x10\x01\x12\x16\n" +
@@ -2343,7 +2434,7 @@ func file_calypso_capture_v1_capture_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_capture_v1_capture_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_calypso_capture_v1_capture_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(Phase)(0),                          // 0: calypso.capture.v1.Phase
 	(Compatibility)(0),                  // 1: calypso.capture.v1.Compatibility
@@ -2353,76 +2444,79 @@ var file_calypso_capture_v1_capture_proto_goTypes = []any{
 	(IncrementalTable_State)(0),         // 5: calypso.capture.v1.IncrementalTable.State
 	(*Capture)(nil),                     // 6: calypso.capture.v1.Capture
 	(*Slot)(nil),                        // 7: calypso.capture.v1.Slot
-	(*SlotStatistics)(nil),              // 8: calypso.capture.v1.SlotStatistics
-	(*TableSnapshot)(nil),               // 9: calypso.capture.v1.TableSnapshot
-	(*CapturedTable)(nil),               // 10: calypso.capture.v1.CapturedTable
-	(*ListCapturedTablesRequest)(nil),   // 11: calypso.capture.v1.ListCapturedTablesRequest
-	(*ListCapturedTablesResponse)(nil),  // 12: calypso.capture.v1.ListCapturedTablesResponse
-	(*SchemaVersion)(nil),               // 13: calypso.capture.v1.SchemaVersion
-	(*SchemaColumn)(nil),                // 14: calypso.capture.v1.SchemaColumn
-	(*SchemaChange)(nil),                // 15: calypso.capture.v1.SchemaChange
-	(*ListSchemaVersionsRequest)(nil),   // 16: calypso.capture.v1.ListSchemaVersionsRequest
-	(*ListSchemaVersionsResponse)(nil),  // 17: calypso.capture.v1.ListSchemaVersionsResponse
-	(*GetCaptureRequest)(nil),           // 18: calypso.capture.v1.GetCaptureRequest
-	(*GetCaptureResponse)(nil),          // 19: calypso.capture.v1.GetCaptureResponse
-	(*ListCapturesRequest)(nil),         // 20: calypso.capture.v1.ListCapturesRequest
-	(*ListCapturesResponse)(nil),        // 21: calypso.capture.v1.ListCapturesResponse
-	(*IncrementalSnapshot)(nil),         // 22: calypso.capture.v1.IncrementalSnapshot
-	(*IncrementalTable)(nil),            // 23: calypso.capture.v1.IncrementalTable
-	(*GetSnapshotProgressRequest)(nil),  // 24: calypso.capture.v1.GetSnapshotProgressRequest
-	(*GetSnapshotProgressResponse)(nil), // 25: calypso.capture.v1.GetSnapshotProgressResponse
-	(*SignalSnapshotRequest)(nil),       // 26: calypso.capture.v1.SignalSnapshotRequest
-	(*SnapshotTable)(nil),               // 27: calypso.capture.v1.SnapshotTable
-	(*SignalSnapshotResponse)(nil),      // 28: calypso.capture.v1.SignalSnapshotResponse
-	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 30: google.protobuf.Duration
-	(*v1.Latency)(nil),                  // 31: calypso.latency.v1.Latency
+	(*SlotHolder)(nil),                  // 8: calypso.capture.v1.SlotHolder
+	(*SlotStatistics)(nil),              // 9: calypso.capture.v1.SlotStatistics
+	(*TableSnapshot)(nil),               // 10: calypso.capture.v1.TableSnapshot
+	(*CapturedTable)(nil),               // 11: calypso.capture.v1.CapturedTable
+	(*ListCapturedTablesRequest)(nil),   // 12: calypso.capture.v1.ListCapturedTablesRequest
+	(*ListCapturedTablesResponse)(nil),  // 13: calypso.capture.v1.ListCapturedTablesResponse
+	(*SchemaVersion)(nil),               // 14: calypso.capture.v1.SchemaVersion
+	(*SchemaColumn)(nil),                // 15: calypso.capture.v1.SchemaColumn
+	(*SchemaChange)(nil),                // 16: calypso.capture.v1.SchemaChange
+	(*ListSchemaVersionsRequest)(nil),   // 17: calypso.capture.v1.ListSchemaVersionsRequest
+	(*ListSchemaVersionsResponse)(nil),  // 18: calypso.capture.v1.ListSchemaVersionsResponse
+	(*GetCaptureRequest)(nil),           // 19: calypso.capture.v1.GetCaptureRequest
+	(*GetCaptureResponse)(nil),          // 20: calypso.capture.v1.GetCaptureResponse
+	(*ListCapturesRequest)(nil),         // 21: calypso.capture.v1.ListCapturesRequest
+	(*ListCapturesResponse)(nil),        // 22: calypso.capture.v1.ListCapturesResponse
+	(*IncrementalSnapshot)(nil),         // 23: calypso.capture.v1.IncrementalSnapshot
+	(*IncrementalTable)(nil),            // 24: calypso.capture.v1.IncrementalTable
+	(*GetSnapshotProgressRequest)(nil),  // 25: calypso.capture.v1.GetSnapshotProgressRequest
+	(*GetSnapshotProgressResponse)(nil), // 26: calypso.capture.v1.GetSnapshotProgressResponse
+	(*SignalSnapshotRequest)(nil),       // 27: calypso.capture.v1.SignalSnapshotRequest
+	(*SnapshotTable)(nil),               // 28: calypso.capture.v1.SnapshotTable
+	(*SignalSnapshotResponse)(nil),      // 29: calypso.capture.v1.SignalSnapshotResponse
+	(*timestamppb.Timestamp)(nil),       // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),         // 31: google.protobuf.Duration
+	(*v1.Latency)(nil),                  // 32: calypso.latency.v1.Latency
 }
 var file_calypso_capture_v1_capture_proto_depIdxs = []int32{
 	0,  // 0: calypso.capture.v1.Capture.phase:type_name -> calypso.capture.v1.Phase
 	7,  // 1: calypso.capture.v1.Capture.slot:type_name -> calypso.capture.v1.Slot
-	29, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
-	30, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
-	9,  // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
-	31, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
-	29, // 6: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
-	8,  // 7: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
-	29, // 8: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
-	3,  // 9: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
-	29, // 10: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
-	10, // 11: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
-	29, // 12: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
-	14, // 13: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
-	15, // 14: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
-	1,  // 15: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
-	4,  // 16: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
-	13, // 17: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
-	6,  // 18: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
-	6,  // 19: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
-	23, // 20: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
-	5,  // 21: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
-	9,  // 22: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
-	22, // 23: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	2,  // 24: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
-	27, // 25: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
-	22, // 26: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
-	18, // 27: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
-	20, // 28: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
-	24, // 29: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
-	11, // 30: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
-	16, // 31: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
-	26, // 32: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
-	19, // 33: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
-	21, // 34: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
-	25, // 35: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
-	12, // 36: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
-	17, // 37: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
-	28, // 38: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
-	33, // [33:39] is the sub-list for method output_type
-	27, // [27:33] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	30, // 2: calypso.capture.v1.Capture.last_commit_time:type_name -> google.protobuf.Timestamp
+	31, // 3: calypso.capture.v1.Capture.commit_to_kafka:type_name -> google.protobuf.Duration
+	10, // 4: calypso.capture.v1.Capture.snapshots:type_name -> calypso.capture.v1.TableSnapshot
+	32, // 5: calypso.capture.v1.Capture.commit_to_kafka_latency:type_name -> calypso.latency.v1.Latency
+	30, // 6: calypso.capture.v1.Slot.inactive_since:type_name -> google.protobuf.Timestamp
+	9,  // 7: calypso.capture.v1.Slot.statistics:type_name -> calypso.capture.v1.SlotStatistics
+	8,  // 8: calypso.capture.v1.Slot.holders:type_name -> calypso.capture.v1.SlotHolder
+	30, // 9: calypso.capture.v1.SlotHolder.begin_time:type_name -> google.protobuf.Timestamp
+	30, // 10: calypso.capture.v1.SlotStatistics.reset_time:type_name -> google.protobuf.Timestamp
+	3,  // 11: calypso.capture.v1.CapturedTable.state:type_name -> calypso.capture.v1.CapturedTable.State
+	30, // 12: calypso.capture.v1.CapturedTable.last_change_time:type_name -> google.protobuf.Timestamp
+	11, // 13: calypso.capture.v1.ListCapturedTablesResponse.tables:type_name -> calypso.capture.v1.CapturedTable
+	30, // 14: calypso.capture.v1.SchemaVersion.time:type_name -> google.protobuf.Timestamp
+	15, // 15: calypso.capture.v1.SchemaVersion.columns:type_name -> calypso.capture.v1.SchemaColumn
+	16, // 16: calypso.capture.v1.SchemaVersion.changes:type_name -> calypso.capture.v1.SchemaChange
+	1,  // 17: calypso.capture.v1.SchemaVersion.compatibility:type_name -> calypso.capture.v1.Compatibility
+	4,  // 18: calypso.capture.v1.SchemaChange.kind:type_name -> calypso.capture.v1.SchemaChange.Kind
+	14, // 19: calypso.capture.v1.ListSchemaVersionsResponse.versions:type_name -> calypso.capture.v1.SchemaVersion
+	6,  // 20: calypso.capture.v1.GetCaptureResponse.capture:type_name -> calypso.capture.v1.Capture
+	6,  // 21: calypso.capture.v1.ListCapturesResponse.captures:type_name -> calypso.capture.v1.Capture
+	24, // 22: calypso.capture.v1.IncrementalSnapshot.tables:type_name -> calypso.capture.v1.IncrementalTable
+	5,  // 23: calypso.capture.v1.IncrementalTable.state:type_name -> calypso.capture.v1.IncrementalTable.State
+	10, // 24: calypso.capture.v1.GetSnapshotProgressResponse.initial:type_name -> calypso.capture.v1.TableSnapshot
+	23, // 25: calypso.capture.v1.GetSnapshotProgressResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	2,  // 26: calypso.capture.v1.SignalSnapshotRequest.action:type_name -> calypso.capture.v1.SnapshotAction
+	28, // 27: calypso.capture.v1.SignalSnapshotRequest.tables:type_name -> calypso.capture.v1.SnapshotTable
+	23, // 28: calypso.capture.v1.SignalSnapshotResponse.incremental:type_name -> calypso.capture.v1.IncrementalSnapshot
+	19, // 29: calypso.capture.v1.CaptureService.GetCapture:input_type -> calypso.capture.v1.GetCaptureRequest
+	21, // 30: calypso.capture.v1.CaptureService.ListCaptures:input_type -> calypso.capture.v1.ListCapturesRequest
+	25, // 31: calypso.capture.v1.CaptureService.GetSnapshotProgress:input_type -> calypso.capture.v1.GetSnapshotProgressRequest
+	12, // 32: calypso.capture.v1.CaptureService.ListCapturedTables:input_type -> calypso.capture.v1.ListCapturedTablesRequest
+	17, // 33: calypso.capture.v1.CaptureService.ListSchemaVersions:input_type -> calypso.capture.v1.ListSchemaVersionsRequest
+	27, // 34: calypso.capture.v1.CaptureService.SignalSnapshot:input_type -> calypso.capture.v1.SignalSnapshotRequest
+	20, // 35: calypso.capture.v1.CaptureService.GetCapture:output_type -> calypso.capture.v1.GetCaptureResponse
+	22, // 36: calypso.capture.v1.CaptureService.ListCaptures:output_type -> calypso.capture.v1.ListCapturesResponse
+	26, // 37: calypso.capture.v1.CaptureService.GetSnapshotProgress:output_type -> calypso.capture.v1.GetSnapshotProgressResponse
+	13, // 38: calypso.capture.v1.CaptureService.ListCapturedTables:output_type -> calypso.capture.v1.ListCapturedTablesResponse
+	18, // 39: calypso.capture.v1.CaptureService.ListSchemaVersions:output_type -> calypso.capture.v1.ListSchemaVersionsResponse
+	29, // 40: calypso.capture.v1.CaptureService.SignalSnapshot:output_type -> calypso.capture.v1.SignalSnapshotResponse
+	35, // [35:41] is the sub-list for method output_type
+	29, // [29:35] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_calypso_capture_v1_capture_proto_init() }
@@ -2436,7 +2530,7 @@ func file_calypso_capture_v1_capture_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_capture_v1_capture_proto_rawDesc), len(file_calypso_capture_v1_capture_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

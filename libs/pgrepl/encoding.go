@@ -1,0 +1,118 @@
+package pgrepl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// PostgreSQL converts what it sends to UTF-8 from every encoding that a database can have, but for three cases. Of a database in
+// SQL_ASCII it only checks that the bytes are UTF-8; since one row that is not would end the whole reading without being named, rows are
+// asked for as they are and checked here. A character of another encoding may have no equivalent. And for MULE_INTERNAL there is no
+// conversion at all.
+
+// sqlASCII is the encoding of databases whose texts may be in any.
+const sqlASCII = "SQL_ASCII"
+
+// Encoding is the encoding of the database that a connection is to.
+func Encoding(conn *pgconn.PgConn) string { return conn.ParameterStatus("server_encoding") }
+
+// Unchecked says whether the texts that a database with an encoding sends need not be UTF-8.
+func Unchecked(encoding string) bool { return encoding == sqlASCII }
+
+// sendRaw asks for texts as they are where the server would only check them.
+func sendRaw(ctx context.Context, conn *pgconn.PgConn) error { return setEncoding(ctx, conn, sqlASCII) }
+
+// Copy runs a COPY … TO STDOUT and hands its rows to w, one each Write, as the database has them (see Unchecked).
+func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {
+	if err := sendRaw(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.CopyTo(ctx, w, sql); err != nil {
+		return err
+	}
+	return setEncoding(ctx, conn, "UTF8") // which statements with arguments need
+}
+
+func setEncoding(ctx context.Context, conn *pgconn.PgConn, encoding string) error {
+	if !Unchecked(Encoding(conn)) {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "SET client_encoding = "+encoding).ReadAll(); err != nil {
+		return fmt.Errorf("set client_encoding: %w", err)
+	}
+	return nil
+}
+
+// Misencoded is the error of a value that is not UTF-8, in a row that key describes; nil if it is UTF-8.
+func Misencoded(t Table, column, key string, value []byte) error {
+	if utf8.Valid(value) {
+		return nil
+	}
+	at := 0
+	for at < len(value) {
+		r, n := utf8.DecodeRune(value[at:])
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		at += n
+	}
+	table, name := QuoteTable(t.Schema, t.Name), QuoteIdent(column)
+	return &Error{ReasonEncoding, fmt.Sprintf("read column %s of table %s, row %s", column, t, key),
+		fmt.Errorf("byte %d of its value is 0x%02X, which is not UTF-8; the database's encoding %s does not say what the bytes mean", at+1, value[at], sqlASCII),
+		fmt.Sprintf("If the value is in LATIN1, for instance: UPDATE %s SET %s = convert_from(convert(convert_to(%[2]s, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII') WHERE …; or leave the column out by column.exclude.list. "+
+			"A change that is in the stream already is passed over with event.processing.failure.handling.mode=warn.", table, name)}
+}
+
+// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other errors pass. What says what was being read,
+// tables may be empty if it is not known.
+func Inconvertible(err error, encoding, what, remedy string) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || pg.Code != "22021" && pg.Code != "22P05" {
+		return err
+	}
+	return &Error{ReasonEncoding, what, fmt.Errorf("%w: the database's encoding is %s, and events are UTF-8", err, encoding), remedy}
+}
+
+// encodingRefused gives the refusal of a connection its reason where the database's encoding has no conversion.
+func encodingRefused(op string, pg *pgconn.PgError) error {
+	from, found := strings.CutPrefix(pg.Message, "conversion between UTF8 and ")
+	if !found {
+		return nil
+	}
+	encoding, _, _ := strings.Cut(from, " ")
+	return &Error{ReasonEncoding, op, fmt.Errorf("%s (SQLSTATE %s): PostgreSQL cannot send the texts of a database in %s as UTF-8, which events are", pg.Message, pg.Code, encoding),
+		"Move the data into a database in UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; then pg_dump --encoding of the old one's real encoding, and psql."}
+}
+
+// KeyText describes a row by its key columns for messages; bytes that are not UTF-8 are shown as hexadecimal.
+func KeyText(names []string, values [][]byte) string {
+	var b strings.Builder
+	for i, n := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		v := values[i]
+		const most = 100
+		if len(v) > most {
+			v = bytes.ToValidUTF8(v[:most], nil)
+		}
+		switch {
+		case v == nil:
+			fmt.Fprintf(&b, "%s is null", n)
+		case utf8.Valid(v):
+			fmt.Fprintf(&b, "%s=%s", n, v)
+		default:
+			fmt.Fprintf(&b, "%s=\\x%x", n, v)
+		}
+	}
+	if len(names) == 0 {
+		return "without a key"
+	}
+	return b.String()
+}

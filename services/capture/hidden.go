@@ -1,0 +1,146 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
+)
+
+// hidden is what PostgreSQL keeps from a connector without refusing anything: rows that its role may not see, changes that are not in
+// the log, rows, columns and operations that the publication does not send.
+type hidden struct {
+	role, publication string
+	tables            map[uint32]pgrepl.FoundTable
+	restrictions      map[uint32]pgrepl.Restriction
+	// operations are those that the publication does not send of any table.
+	operations []string
+}
+
+// findHidden asks what is kept back of tables. What a publication keeps back matters only where one is read.
+func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, publication bool, tables []pgrepl.FoundTable) (h hidden, err error) {
+	h = hidden{role: s.connection.User, publication: s.publication.Name, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
+	for _, t := range tables {
+		h.tables[t.OID] = t
+	}
+	if publication {
+		h.restrictions, h.operations, err = s.publication.Restrictions(ctx, conn, server)
+	}
+	return h, err
+}
+
+// of says what is kept back of a table, each with what sends it, a sentence each.
+func (h *hidden) of(rel *change.Relation) []string {
+	t, ok := h.tables[rel.OID]
+	if !ok {
+		return nil
+	}
+	return append(append(h.unread(t), h.unsent(t)...), h.unstreamed(t)...)
+}
+
+// unread says what snapshots and comparisons do not see.
+func (h *hidden) unread(t pgrepl.FoundTable) []string {
+	if !t.Policies {
+		return nil
+	}
+	return []string{fmt.Sprintf("Row level security keeps rows of it from role %s: snapshots and comparisons lack them, while the stream has the changes of all rows: ALTER ROLE %s BYPASSRLS; lets the role read all.", h.role, pgrepl.QuoteIdent(h.role))}
+}
+
+// unsent says what the publication keeps back of a table.
+func (h *hidden) unsent(t pgrepl.FoundTable) (out []string) {
+	r := h.restrictions[t.OID]
+	again := fmt.Sprintf("ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; sends all.", pgrepl.QuoteIdent(h.publication), pgrepl.QuoteTable(t.Schema, t.Name))
+	if r.RowFilter != "" {
+		out = append(out, fmt.Sprintf("Publication %s has a row filter for it: changes of rows for which %s is not true never stream, while snapshots read all rows: %s", h.publication, r.RowFilter, again))
+	}
+	if r.Columns != nil {
+		out = append(out, fmt.Sprintf("Publication %s has a column list for it: events of the stream have only %s, while snapshots read all columns: %s", h.publication, strings.Join(r.Columns, ", "), again))
+	}
+	if len(h.operations) > 0 && !t.Unlogged {
+		out = append(out, fmt.Sprintf("Publication %s does not send %s, so that such changes never stream: ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", h.publication, strings.Join(h.operations, " and "), pgrepl.QuoteIdent(h.publication)))
+	}
+	return out
+}
+
+// restrict tells a comparison where it would say "equal" of what its role does not see, and which columns do not stream. Rows and changes
+// that do not stream it finds itself.
+func (h *hidden) restrict(d *digest.Description, t pgrepl.FoundTable) {
+	if unread := h.unread(t); len(unread) > 0 {
+		d.Failure = unread[0]
+		return
+	}
+	r := h.restrictions[t.OID]
+	for i := range d.Columns {
+		if c := &d.Columns[i]; r.Columns != nil && c.Withheld == "" && !slices.Contains(r.Columns, c.Name) {
+			c.Withheld = fmt.Sprintf("publication %s does not send it (column list)", h.publication)
+		}
+	}
+}
+
+// unstreamed says that a table's changes never stream.
+func (h *hidden) unstreamed(t pgrepl.FoundTable) []string {
+	if !t.Unlogged {
+		return nil
+	}
+	return []string{fmt.Sprintf("It is unlogged: its changes are not in PostgreSQL's log and never stream, only snapshots read it: ALTER TABLE %s SET LOGGED; makes them stream.", pgrepl.QuoteTable(t.Schema, t.Name))}
+}
+
+// checks names what is kept back, for a look at the source before the connector starts.
+func (h *hidden) checks() []connector.Check {
+	tables := make([]pgrepl.FoundTable, 0, len(h.tables))
+	for _, t := range h.tables {
+		tables = append(tables, t)
+	}
+	slices.SortFunc(tables, func(a, b pgrepl.FoundTable) int { return strings.Compare(a.String(), b.String()) })
+	var out []connector.Check
+	for _, kind := range []struct {
+		name, fine string
+		of         func(pgrepl.FoundTable) []string
+	}{
+		{"row level security", "no policy keeps rows from role " + h.role, h.unread},
+		{"publication filters", "the publication keeps nothing back", h.unsent},
+		{"unlogged tables", "the changes of all tables are in the log", h.unstreamed},
+	} {
+		c := preflight.Finding(kind.name, kind.fine, nil)
+		var found []string
+		for _, t := range tables {
+			for _, text := range kind.of(t) {
+				what, remedy := splitRemedy(text)
+				found = append(found, fmt.Sprintf("%s: %s", t, what))
+				if c.Remedy == "" {
+					c.Remedy = remedy
+				}
+			}
+		}
+		if len(found) > 0 {
+			c.Detail = few(found)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// splitRemedy takes the statements at the end of a sentence of hidden.of apart from what they mend.
+func splitRemedy(text string) (what, remedy string) {
+	if at := strings.LastIndex(text, ": ALTER "); at >= 0 {
+		return text[:at], text[at+2:]
+	}
+	return text, ""
+}
+
+// few joins sentences, the first of many.
+func few(all []string) string {
+	const most = 5
+	if len(all) > most {
+		return strings.Join(all[:most], "; ") + fmt.Sprintf("; and %d more", len(all)-most)
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,176 @@
+package capture
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// findings looks at the source as a validation does.
+func (s *source) findings(t testing.TB, config map[string]string) map[string]connector.Check {
+	t.Helper()
+	keys, err := newCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, problems := keys.Parse(config)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	out := make(map[string]connector.Check)
+	for _, c := range check(t.Context(), values) {
+		out[c.Name] = c
+	}
+	return out
+}
+
+func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1), (2); ALTER TABLE a ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON a USING (id = 1);
+		CREATE TABLE f (id int PRIMARY KEY, x text, y text); INSERT INTO f VALUES (1);
+		CREATE UNLOGGED TABLE u (id int PRIMARY KEY); CREATE TABLE whole (id int PRIMARY KEY)`)
+	set := s.role(t, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE")
+	filters := s.query(t, "SELECT current_setting('server_version_num')") >= "150000"
+	if filters {
+		s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a, whole, f (id, x) WHERE (id > 10) WITH (publish = 'insert, update, truncate')")
+	} else {
+		s.exec(t, "CREATE PUBLICATION "+s.db+" FOR TABLE a, whole, f WITH (publish = 'insert, update, truncate')")
+	}
+	config := s.config("c"+s.db, set)
+	want := map[string][]string{
+		"row level security":  {"public.a: Row level security keeps rows", "r" + s.db},
+		"publication filters": {"does not send delete", s.db},
+		"unlogged tables":     {"public.u", "never stream"},
+	}
+	if filters {
+		want["publication filters"] = append(want["publication filters"], "public.f: Publication "+s.db+" has a row filter", "(id > 10)", "column list", "id, x")
+	}
+	found := s.findings(t, config)
+	for name, texts := range want {
+		for _, text := range texts {
+			if c := found[name]; !strings.Contains(c.Detail, text) || !strings.HasPrefix(c.Remedy, "ALTER ") {
+				t.Errorf("check %q does not say %q: %+v", name, text, c)
+			}
+		}
+	}
+
+	board := NewBoard()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	await(t, s.db+".public.a", 1)
+	var kept map[string]string
+	eventually(t, "the tables are shown", func() error {
+		e := board.find(config["name"])
+		if e == nil {
+			return fmt.Errorf("no entry yet")
+		}
+		kept = make(map[string]string)
+		for _, table := range e.captured() {
+			kept[table.Table] = strings.Join(table.KeptBack, "\n")
+		}
+		if len(kept) < 4 {
+			return fmt.Errorf("tables %v", kept)
+		}
+		return nil
+	})
+	for table, text := range map[string]string{"public.a": "BYPASSRLS", "public.u": "SET LOGGED", "public.f": "SET (publish = 'insert, update, delete, truncate')"} {
+		if !strings.Contains(kept[table], text) {
+			t.Errorf("of %s is shown %q, want %q", table, kept[table], text)
+		}
+	}
+
+	values, err := checked(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := openTables(t.Context(), values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, d := range r.Tables() {
+		switch d.Name {
+		case "public.a":
+			if !strings.Contains(d.Failure, "Row level security keeps rows of it from role r"+s.db) {
+				t.Errorf("a comparison of rows that the role does not see begins: %q", d.Failure)
+			}
+		case "public.f":
+			for _, c := range d.Columns {
+				if hidden := c.Name == "y" && filters; (c.Withheld != "") != hidden {
+					t.Errorf("column %s is withheld: %q", c.Name, c.Withheld)
+				}
+			}
+		default:
+			if d.Failure != "" {
+				t.Errorf("%s cannot be compared: %s", d.Name, d.Failure)
+			}
+		}
+	}
+}
+
+func TestWhatIsNoTableIsNamedWhereTablesAreListed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE VIEW v AS SELECT * FROM a; CREATE MATERIALIZED VIEW m AS SELECT * FROM a; CREATE FOREIGN DATA WRAPPER w; CREATE SERVER far FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE f (id int) SERVER far")
+	err := start(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.v,public.f"})).failure(t)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonNotATable || !strings.Contains(err.Error(), "public.v is a view") || !strings.Contains(err.Error(), "public.f is a foreign table") {
+		t.Errorf("the failure is: %v", err)
+	}
+	c := s.findings(t, s.config("c"+s.db, map[string]string{"table.include.list": "public.*"}))["left out"]
+	for _, want := range []string{"public.f is a foreign table", "public.m is a materialized view", "public.v is a view"} {
+		if !strings.Contains(c.Detail, want) {
+			t.Errorf("the check does not say %q: %+v", want, c)
+		}
+	}
+}
+
+func TestAPreparedTransactionThatHoldsTheSlotIsNamed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	s.exec(t, "BEGIN; INSERT INTO a VALUES (1)")
+	s.exec(t, "PREPARE TRANSACTION 'forgotten "+s.db+"'")
+	config := s.config("c"+s.db, map[string]string{"internal.create.slot.command.timeout": "8000", "errors.max.retries": "0"})
+	board := NewBoard()
+	c := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	named := func(text string) error {
+		for _, want := range []string{"prepared transaction 'forgotten " + s.db + "'", "ROLLBACK PREPARED 'forgotten " + s.db + "'"} {
+			if !strings.Contains(text, want) {
+				return fmt.Errorf("it does not say %q: %s", want, text)
+			}
+		}
+		return nil
+	}
+	eventually(t, "the status names what the slot waits for", func() error {
+		e := board.find(config["name"])
+		if e == nil {
+			return fmt.Errorf("no entry yet")
+		}
+		return named(e.snapshot().Reason)
+	})
+	s.exec(t, "ROLLBACK PREPARED 'forgotten "+s.db+"'")
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	await(t, s.db+".public.a", 1)
+	c.stop(t)
+
+	s.exec(t, "BEGIN; INSERT INTO a VALUES (3)")
+	s.exec(t, "PREPARE TRANSACTION 'forgotten "+s.db+"'")
+	defer s.exec(t, "ROLLBACK PREPARED 'forgotten "+s.db+"'")
+	all, err := pgrepl.Holders(t.Context(), s.conn, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, h := range all {
+		if h.Since.IsZero() {
+			t.Errorf("%s has no beginning", h)
+		}
+		texts = append(texts, h.String()+" "+h.Remedy)
+	}
+	if err := named(strings.Join(texts, "\n")); err != nil {
+		t.Error(err)
+	}
+	if m := holderMessage(all[0]); m.What != all[0].What || m.BeginTime == nil || m.Remedy == "" {
+		t.Errorf("it is shown as %v", m)
+	}
+}
