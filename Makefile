@@ -30,11 +30,11 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 
 .PHONY: test
 test: ## Run unit and integration tests with the race detector; says what was left out and why
-	$(GO) test -race -timeout 15m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report
+	$(GO) test -race -timeout 60m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report
 
 .PHONY: conformance
-conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka)
-	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(or $(RUN),.)' ./tests/conformance | $(GO) run ./tests/report
+conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka; RUN=orders for one case)
+	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(if $(findstring /,$(RUN))$(filter Test%,$(RUN)),$(RUN),/$(RUN))' ./tests/conformance | $(GO) run ./tests/report ./tests/conformance
 
 .PHONY: conformance-record
 conformance-record: ## Record the cases of conformance anew with the real Debezium, which Maven fetches (RUN names cases)
@@ -50,7 +50,7 @@ pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binar
 
 .PHONY: chaos-capture
 chaos-capture: ## Kill capture and break its network, PostgreSQL and Kafka; verify by identity (SEED, SHORT, RUN)
-	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Capture)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
+	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Capture)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report ./tests/chaos
 
 .PHONY: ui-test
 ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (CHROMIUM=/usr/bin/chromium; needs Node)
@@ -67,7 +67,7 @@ kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALY
 
 .PHONY: chaos-sink
 chaos-sink: ## Kill sink, break ADX and the network between, let workers join and leave; verify by identity (SEED, SHORT, RUN)
-	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report
+	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report ./tests/chaos
 
 .PHONY: fleet
 fleet: ## Three workers of capture and three of sink share connectors: kill each, restart all in turn; verify by identity (SEED, SHORT)
@@ -111,7 +111,10 @@ web-check: web ## Check that the committed page is what its sources build (needs
 	git diff --exit-code --stat -- services/localadx/web/dist
 
 .PHONY: tools
-tools: $(TOOLS)/buf ## Build grpcurl, buf and the generators into .tools/bin
+tools: $(TOOLS)/buf ## Build buf, the generators, staticcheck and grpcurl into .tools/bin (170 MB; minutes the first time)
+
+.PHONY: grpcurl
+grpcurl: $(TOOLS)/grpcurl ## Build grpcurl only, into .tools/bin
 
 .PHONY: lint
 lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, staticcheck
@@ -127,7 +130,13 @@ clean: ## Remove what the other targets made, the demo's data included
 
 $(TOOLS)/buf: tools/go.mod tools/go.sum
 	mkdir -p $(TOOLS)
+	@echo "building the tools of tools/go.mod into $(TOOLS); the first time takes minutes"
 	GOWORK=off $(GO) build -C tools -o $(TOOLS)/ tool
+	touch $@
+
+$(TOOLS)/grpcurl: tools/go.mod tools/go.sum
+	mkdir -p $(TOOLS)
+	GOWORK=off $(GO) build -C tools -o $(TOOLS)/ github.com/fullstorydev/grpcurl/cmd/grpcurl
 	touch $@
 
 .PHONY: help

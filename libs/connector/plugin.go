@@ -51,6 +51,8 @@ type Plugin struct {
 	// Offset says why an offset that a user sets for a source would not be taken up, naming the field (partition, offset.lsn);
 	// nil if it would. Both are canonical JSON objects. Without the function every offset is set. Offsets may always be removed.
 	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
+	// Repeats says what comes again, and where it is twice then, once offsets are moved back or removed, a sentence each.
+	Repeats []string
 	// Tables opens the tables of a source, or of a sink the copies of a source's tables, for comparisons; nil if there are none
 	// to compare.
 	Tables func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)

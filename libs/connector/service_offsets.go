@@ -21,8 +21,8 @@ import (
 const (
 	alteredMessage = "The offsets for this connector have been altered successfully"
 	resetMessage   = "The offsets for this connector have been reset successfully"
-	// sinkResetMessage says besides what follows for tables to which rows are appended.
-	sinkResetMessage = resetMessage + ". When it is resumed it reads its topics from their beginning and ingests every record again: rows that a table has already are there twice then, since batches are cut anew. To go on where it stopped, set the offsets to what GET /connectors/<name>/offsets said before"
+	// unchangedMessage is ours: Kafka Connect has no way to ask.
+	unchangedMessage = "Nothing was changed"
 )
 
 // The fields of a sink connector's offsets, as KIP-875 names them.
@@ -124,6 +124,10 @@ func (s *service) AlterOffsets(ctx context.Context, request *connectorv1.AlterOf
 	if len(request.GetOffsets()) == 0 {
 		return nil, invalidField(ReasonOffsetsInvalid, "offsets", "Partitions / offsets need to be provided for an alter offsets request")
 	}
+	if request.GetValidateOnly() {
+		_, plugin, err := s.ours(request.GetName())
+		return &connectorv1.AlterOffsetsResponse{Message: unchangedMessage, Consequences: plugin.Repeats}, err
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	connector, plugin, err := s.stopped(request.GetName())
@@ -141,10 +145,14 @@ func (s *service) AlterOffsets(ctx context.Context, request *connectorv1.AlterOf
 		return nil, err
 	}
 	s.logger.Info("offsets altered", "connector", connector.name, "partitions", len(request.GetOffsets()))
-	return &connectorv1.AlterOffsetsResponse{Message: alteredMessage}, nil
+	return &connectorv1.AlterOffsetsResponse{Message: alteredMessage, Consequences: plugin.Repeats}, nil
 }
 
 func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOffsetsRequest) (*connectorv1.ResetOffsetsResponse, error) {
+	if request.GetValidateOnly() {
+		_, plugin, err := s.ours(request.GetName())
+		return &connectorv1.ResetOffsetsResponse{Message: unchangedMessage, Consequences: plugin.Repeats}, err
+	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	connector, plugin, err := s.stopped(request.GetName())
@@ -162,10 +170,7 @@ func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 		return nil, err
 	}
 	s.logger.Info("offsets reset", "connector", connector.name)
-	if plugin.Type == Sink {
-		return &connectorv1.ResetOffsetsResponse{Message: sinkResetMessage}, nil
-	}
-	return &connectorv1.ResetOffsetsResponse{Message: resetMessage}, nil
+	return &connectorv1.ResetOffsetsResponse{Message: resetMessage, Consequences: plugin.Repeats}, nil
 }
 
 func (s *service) alterSourceOffsets(ctx context.Context, connector snapshot, plugin Plugin, offsets []*connectorv1.Offset) error {

@@ -187,7 +187,7 @@ func CheckSlot(want SlotName, slot *SlotState, system System, at Position) error
 	op := fmt.Sprintf("resume from slot %q at %s", want.Name, at)
 	if at.SystemID != "" && at.SystemID != system.ID {
 		return &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s", system.ID, at.SystemID),
-			"This is another server (restored, upgraded or swapped): point the connector back to the old one, or delete its offsets to read all tables of this one."}
+			"This is another server (restored, upgraded or swapped): point the connector back to the old one, or read all tables of this one: calypsoctl offsets reset <connector>."}
 	}
 	if slot == nil {
 		return slotMissing(op, want.Name, errors.New("there is no such slot"))
@@ -197,11 +197,11 @@ func CheckSlot(want SlotName, slot *SlotState, system System, at Position) error
 	}
 	if slot.ConfirmedFlush > at.Commit {
 		return &Error{ReasonSlotAhead, op, fmt.Errorf("the slot is confirmed up to %s", slot.ConfirmedFlush),
-			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_slot; to read all tables again delete the connector's offsets."}
+			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_slot; to read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
 	}
 	if at.Timeline != 0 && at.Timeline != system.Timeline && !slot.Failover {
 		return &Error{ReasonTimeline, op, fmt.Errorf("the server is on timeline %d, the position belongs to timeline %d", system.Timeline, at.Timeline),
-			"A standby was promoted: changes near the switch may differ from what was delivered. Use failover slots (slot.failover=true, PostgreSQL 17), or accept with offset.mismatch.strategy=trust_slot, or delete the connector's offsets to read all tables again."}
+			"A standby was promoted: changes near the switch may differ from what was delivered. Use failover slots (slot.failover=true, PostgreSQL 17), or accept with offset.mismatch.strategy=trust_slot, or read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
 	}
 	return nil
 }

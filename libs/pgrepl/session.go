@@ -158,12 +158,12 @@ func slotError(op, slot, plugin, user string, err error) error {
 
 func slotMissing(op, slot string, cause error) error {
 	return &Error{ReasonSlotMissing, op, cause, fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
-		"To accept the gap and read all tables again, stop the connector, delete its offsets (DELETE /connectors/<name>/offsets) and resume it; snapshot.mode=when_needed does that by itself.", slot)}
+		"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which says first what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
 }
 
 func slotLost(op, slot string, cause error) error {
 	return &Error{ReasonSlotLost, op, cause, fmt.Sprintf("The server removed write-ahead log that slot %q still needed (max_slot_wal_keep_size). "+
-		"Drop it with SELECT pg_drop_replication_slot(%s);, delete the connector's offsets and resume it to read all tables again; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
+		"Drop it with SELECT pg_drop_replication_slot(%s);, then calypsoctl offsets reset <connector> to read all tables again, which says first what comes twice; raise max_slot_wal_keep_size against a repetition.", slot, QuoteLiteral(slot))}
 }
 
 func walLevel(op string, cause error) error {

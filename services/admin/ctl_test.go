@@ -348,3 +348,51 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 		t.Errorf("without sink: %d %s", code, out)
 	}
 }
+
+func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	const moved = `{"offsets": [{"partition": {"server": "shop"}, "offset": {"lsn": 9007199254740993}}]}`
+	out, code := s.ctl(t, moved, "offsets", "set", "src", "-f", "-")
+	if code != 0 || !strings.Contains(out, "rows come twice into a table") || !strings.Contains(out, "Nothing was changed; --yes does it.") {
+		t.Errorf("what would follow: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || strings.Contains(out, "lsn") {
+		t.Errorf("nothing was to be changed: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, moved, "offsets", "set", "src", "-f", "-", "--yes"); code != 0 || !strings.Contains(out, "altered successfully") {
+		t.Fatalf("set: %d %s", code, out)
+	}
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || !strings.Contains(out, `"lsn":9007199254740993`) {
+		t.Errorf("get: %d %s", code, out)
+	}
+	written, code := s.ctl(t, "", "offsets", "get", "src", "-o", "json")
+	if code != 0 {
+		t.Fatalf("get as JSON: %d %s", code, written)
+	}
+	if out, code := s.ctl(t, "", "pause", "src"); code != 0 {
+		t.Fatalf("pause: %d %s", code, out)
+	}
+	s.await(t, "src", connectorv1.State_STATE_PAUSED)
+	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--yes"); code != 0 || !strings.Contains(out, "reset successfully") || !strings.Contains(out, "rows come twice into a table") {
+		t.Errorf("reset: %d %s", code, out)
+	}
+	s.await(t, "src", connectorv1.State_STATE_PAUSED)
+	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || strings.Contains(out, "lsn") {
+		t.Errorf("get after reset: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, written, "offsets", "set", "src", "-f", "-", "--yes"); code != 0 {
+		t.Errorf("what get wrote is not taken back: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "offsets", "get", "src"); code != 0 || !strings.Contains(out, `"lsn":9007199254740993`) {
+		t.Errorf("get of what was written back: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "offsets", "reset", "src", "--topic", "none"); code != ctl.ExitUsage || !strings.Contains(out, "no offsets of topic none") {
+		t.Errorf("reset of a topic that it has not: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "offsets", "reset", "nobody"); code != ctl.ExitNotFound {
+		t.Errorf("reset of no connector: %d %s", code, out)
+	}
+}

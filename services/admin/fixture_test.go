@@ -171,7 +171,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 	worker, err := connector.NewWorker(connector.WorkerConfig{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4,
 		Plugins: []connector.Plugin{{
-			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c,
+			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c, Repeats: []string{"rows come twice into a table"},
 			Tasks: func(catalogue.Values) (int, error) { return 1, nil },
 			NewTask: func(connector.TaskEnv, catalogue.Values) (connector.Task, error) {
 				return waiting{}, nil

@@ -65,6 +65,14 @@ func captureGauges() []gauge {
 		slot("cdc_pipeline_slot_failover", "", "1 if standbys keep the slot too.", func(s *capturev1.Slot) int64 { return one(s.Failover) }),
 		slot("cdc_pipeline_slot_conflicting", "", "1 if the slot was lost to a conflict with recovery.", func(s *capturev1.Slot) int64 { return one(s.Conflicting) }),
 		slot("cdc_pipeline_slot_inactive_since_timestamp_seconds", "s", "Unix time since which nobody reads the slot; 0 if somebody does, or before PostgreSQL 17.", func(s *capturev1.Slot) int64 { return s.GetInactiveSince().GetSeconds() }),
+		slot("cdc_pipeline_slot_oldest_transaction_timestamp_seconds", "s", "Unix time when the oldest transaction began, prepared or running for a minute or longer, that keeps log for the slot; 0 if there is none.", func(s *capturev1.Slot) (oldest int64) {
+			for _, h := range s.Holders {
+				if at := h.GetBeginTime().GetSeconds(); at != 0 && (oldest == 0 || at < oldest) {
+					oldest = at
+				}
+			}
+			return oldest
+		}),
 		decoding("cdc_pipeline_decoding_transactions", "{transaction}", "Transactions that the server has decoded since its statistics were reset: spilled to disk, streamed while they ran, all (PostgreSQL 14).", func(s *capturev1.SlotStatistics) map[string]int64 {
 			return map[string]int64{"spilled": s.SpilledTransactions, "streamed": s.StreamedTransactions, "all": s.TotalTransactions}
 		}),

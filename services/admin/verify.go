@@ -16,6 +16,7 @@ import (
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // Limits and defaults of VerifyPipeline.
@@ -196,11 +197,11 @@ func (v *verification) summary() error {
 	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed)}
 	switch {
 	case s.Equal:
-		s.Reason = fmt.Sprintf("%d tables are equal to their copies", v.compared)
+		s.Reason = checks.Plural(v.compared, "table is equal to its copy", "tables are equal to their copies")
 	case v.failed > 0:
-		s.Reason = fmt.Sprintf("%d of %d tables could not be compared, %d differ", v.failed, v.compared, v.different)
+		s.Reason = fmt.Sprintf("%d of %s could not be compared, %s", v.failed, checks.Plural(v.compared, "table", "tables"), checks.Plural(v.different, "differs", "differ"))
 	default:
-		s.Reason = fmt.Sprintf("%d of %d tables differ from their copies", v.different, v.compared)
+		s.Reason = fmt.Sprintf("%d of %s", v.different, checks.Plural(v.compared, "table differs from its copy", "tables differ from their copies"))
 	}
 	return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Summary{Summary: s}})
 }

@@ -8,6 +8,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
+// repeats is what follows when offsets are removed or set to an earlier position.
+var repeats = []string{
+	"Without offsets the next start reads all captured tables again, as far as snapshot.mode has it so: each row that is there comes once more into its topic, as an event of operation r.",
+	"With an earlier position the changes since then come once more into their topics, as far as the slot still has them: PostgreSQL begins at what the slot has confirmed, if that is later.",
+	"In Azure Data Explorer tables to which events are appended (table.form=rows or changes) then hold these rows twice, since the repetitions are new records; the current state (current.state=true) takes them once, by key. Rows deleted while nobody read the slot stay in it: calypsoctl verify names them.",
+}
+
 // offsetProblem says why a task would not take up an offset that a user sets: it reads one partition only, and there either
 // what it wrote or an offset of Debezium's, whose position is lsn_commit or lsn.
 func offsetProblem(v catalogue.Values, partition, offset []byte) *catalogue.Problem {

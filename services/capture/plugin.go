@@ -105,7 +105,7 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 			return 1, err
 		},
 		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
-		Offset: offsetProblem,
+		Offset: offsetProblem, Repeats: repeats,
 		Tables: func(ctx context.Context, v catalogue.Values, _ []digest.Description) (digest.Reader, error) {
 			return openTables(ctx, v)
 		},

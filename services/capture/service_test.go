@@ -199,7 +199,10 @@ func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 		return nil
 	})
 	running.stop(t)
-	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	eventually(t, "the slot is dropped, which the server's process has let go of", func() error {
+		_, err := s.conn.Exec(t.Context(), "SELECT pg_drop_replication_slot('"+s.db+"')")
+		return err
+	})
 	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board}).failure(t)
 	got, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name})
 	if slot := got.GetCapture().GetSlot(); err != nil || !slot.GetMissing() || slot.GetName() != s.db {

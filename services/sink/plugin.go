@@ -95,10 +95,18 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Tables: func(ctx context.Context, v catalogue.Values, sources []digest.Description) (digest.Reader, error) {
 			return openTables(ctx, v, sources, o)
 		},
+		Repeats: repeats,
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)
 		},
 	}, nil
+}
+
+// repeats is what follows when a sink's offsets are removed or set to an earlier position.
+var repeats = []string{
+	"The sink reads its topics again from where its offsets stand then (without offsets from consumer.override.auto.offset.reset, which is earliest unless it is set), as far as they still hold the records.",
+	"Tables that hold these records already then hold them twice: batches are cut at other places, so that their tags are new and nothing recognises them, also with delivery.guarantee=exactly_once. A table that was dropped or cleared is filled anew.",
+	"The current state (current.state=true) takes each change once, by key and offset.",
 }
 
 // checkBatching looks how long queued ingestion may wait; it is no hindrance.

@@ -167,7 +167,7 @@ func (t *target) look(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.route.Database, kusto.QuoteName(t.route.Table)))
+		return t.explain(err, fmt.Sprintf("Make it, in database %s: .create table %s (<column>:<type>, …)", t.route.Database, kusto.QuoteName(t.route.Table))+t.refill())
 	}
 	checked := row.Target{Schema: schema}
 	if t.route.Mapping != "" {
@@ -210,7 +210,7 @@ func (t *target) explain(err error, remedy string) error {
 func (t *target) judged(err error) error {
 	switch kusto.VerdictOf(err) {
 	case kusto.TargetMissing, kusto.MappingRefused:
-		return t.unmendable(err, "Make or change the table and its mapping")
+		return t.unmendable(err, "Make or change the table and its mapping"+t.refill())
 	case kusto.TargetRefused:
 		return t.unmendable(err, "The table, its policies or its name rule out what is ingested: change them")
 	case kusto.AccessDenied:
@@ -227,6 +227,11 @@ func (t *target) unmendable(err error, remedy string) error {
 func (t *target) denied(err error) error {
 	return fmt.Errorf("topic %s goes to %s.%s: %w. Check the aad.auth keys, and give the identity the roles: .add database %s ingestors ('aadapp=<appid>;<tenant>') and the same for viewers",
 		t.route.Topic, t.route.Database, t.route.Table, err, kusto.QuoteName(t.route.Database))
+}
+
+// refill says how a table that was dropped gets back the rows that it had.
+func (t *target) refill() string {
+	return fmt.Sprintf("; if it was dropped, give it its rows again as far as the topic still has them: calypsoctl offsets reset %s --topic %s; or all rows that the source has now: calypsoctl snapshot start <source connector> --table <schema.table>", t.tables.task.env.Connector, t.route.Topic)
 }
 
 // evolved looks whether the table has changed since a row was refused for it; then the row is worth another try.

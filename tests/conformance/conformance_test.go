@@ -40,8 +40,12 @@ func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ran := 0
+	var cases []string
 	for _, dir := range dirs {
+		cases = append(cases, filepath.Base(dir))
 		t.Run(filepath.Base(dir), func(t *testing.T) {
+			ran++
 			t.Parallel()
 			c := &testCase{worker: w, dir: dir, id: "c_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"), postgres: s.Postgres}
 			file := filepath.Join(dir, "expected.jsonl")
@@ -61,6 +65,9 @@ func TestTheSameSQLGivesDebeziumsBytes(t *testing.T) {
 				t.Errorf("%d of %d records equal; the first difference:\n%s", v.Equal, v.Expected, v.Difference)
 			}
 		})
+	}
+	if ran == 0 {
+		t.Errorf("no case has the name that was asked for; there are: %s", strings.Join(cases, ", "))
 	}
 }
 

@@ -4,11 +4,13 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -44,9 +46,28 @@ func main() {
 		os.Exit(1)
 	}
 	s.print(os.Stdout, time.Since(start))
+	if len(s.passed)+len(s.failed)+len(s.skipped) == 0 {
+		fmt.Println(nothing(os.Args[1:]))
+	}
 	if len(s.failed) > 0 || len(s.passed) == 0 {
 		os.Exit(1)
 	}
+}
+
+// nothing says that no test has the name that was asked for, and which names there are in packages.
+func nothing(packages []string) string {
+	const said = "no test has been run: none has the name that -run asks for"
+	names, err := exec.Command("go", append([]string{"test", "-list", "."}, packages...)...).Output()
+	if err != nil || len(packages) == 0 {
+		return said
+	}
+	text := said + "; there are:"
+	for line := range strings.Lines(string(names)) {
+		if strings.HasPrefix(line, "Test") {
+			text += "\n  " + strings.TrimSpace(line)
+		}
+	}
+	return text
 }
 
 // read takes in events until the end of r and prints packages and failures as they come.
@@ -78,6 +99,11 @@ func (s *summary) take(e event, w io.Writer) {
 		fmt.Fprint(w, e.Output)
 	case "output":
 		s.output[n] = append(s.output[n], e.Output)
+		// What a package says of itself before its first test.
+		if why, out := strings.CutPrefix(e.Output, "left out: "); out && e.Test == "" {
+			s.skipped = append(s.skipped, n)
+			s.reasons[n] = strings.TrimSpace(why)
+		}
 	case "pass":
 		if e.Test == "" {
 			fmt.Fprintf(w, "ok    %-70s %7.1fs\n", short(e.Package), e.Elapsed)
@@ -123,7 +149,7 @@ func (s *summary) print(w io.Writer, took time.Duration) {
 	for _, why := range slices.Sorted(maps.Keys(byReason)) {
 		fmt.Fprintf(w, "\nleft out: %s\n", why)
 		for _, n := range byReason[why] {
-			fmt.Fprintf(w, "  %s %s\n", short(n.pkg), n.test)
+			fmt.Fprintf(w, "  %s %s\n", short(n.pkg), cmp.Or(n.test, "(all of its tests)"))
 		}
 	}
 	for _, n := range s.failed {

@@ -76,7 +76,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	case s.Paused:
 		return finding{notice, "the incremental snapshot is paused", "calypsoctl snapshot resume " + source}, true
 	case waiting > 0:
-		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading, plural(waiting, "table waits", "tables wait")), "; "), ""}, true
+		return finding{notice, strings.TrimPrefix(fmt.Sprintf("%s; %s more", reading, Plural(waiting, "table waits", "tables wait")), "; "), ""}, true
 	}
 	return finding{notice, reading, ""}, true
 }
@@ -85,7 +85,7 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 // the next checkpoint.
 func judgeSlot(p *adminv1.Pipeline) finding {
 	slot := p.Capture.Slot
-	again := fmt.Sprintf("calypsoctl stop %s; curl -X DELETE http://<admin>/connectors/%s/offsets; calypsoctl resume %s, which takes a new snapshot", p.Source, p.Source, p.Source)
+	again := fmt.Sprintf("calypsoctl offsets reset %s, which says what comes twice and takes a new snapshot", p.Source)
 	switch {
 	case slot.Missing && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))

@@ -126,7 +126,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"a slot in use": {func(v view) {
 			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `use replication slot "debezium": the slot is active for the server process 7 (SLOT_IN_USE). Another process reads this slot: stop it.`
 		}, Capture, warning, isDegraded, "active for the server process 7", "Another process reads this slot: stop it; it goes on by itself"},
-		"a missing slot":   {func(v view) { slot(v).Missing, v.Pipeline.Capture.DurableLsn = true, "0/1" }, Slot, failure, isBroken, "no slot debezium any more", "calypsoctl stop src"},
+		"a missing slot":   {func(v view) { slot(v).Missing, v.Pipeline.Capture.DurableLsn = true, "0/1" }, Slot, failure, isBroken, "no slot debezium any more", "calypsoctl offsets reset src"},
 		"a lost slot":      {func(v view) { slot(v).WalStatus = "lost" }, Slot, failure, isBroken, "slot debezium lost", "pg_drop_replication_slot('debezium')"},
 		"a slot in danger": {func(v view) { slot(v).WalStatus = "unreserved" }, Slot, warning, isDegraded, "max_slot_wal_keep_size", "ALTER SYSTEM"},
 		"an idle slot":     {func(v view) { slot(v).Active = false }, Slot, warning, isDegraded, "nobody reads slot debezium", ""},

@@ -57,10 +57,10 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, w.Detail))
 		}
 	}
-	const remedy = "start the worker, or see why it is not ready: curl http://<worker>:<port>/readyz; one that will not come back is taken out of admin's list of workers"
+	const remedy = "start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers"
 	switch {
 	case len(missing) == 0:
-		return fine(fmt.Sprintf("%s of %s can work", plural(len(workers), "worker", "workers"), name))
+		return fine(fmt.Sprintf("%s of %s can work", Plural(len(workers), "worker", "workers"), name))
 	case len(missing) == len(workers) && name != GeneratorFleet:
 		return finding{failure, strings.Join(missing, "; "), remedy}
 	}
@@ -78,9 +78,10 @@ func System(names []string, workers map[string][]*adminv1.ServiceHealth) (adminv
 	return means(&adminv1.HealthCheck{Name: Fleet, State: worst.state}), worst.summary
 }
 
-func count(n int, of string) string { return plural(n, of, of+"s") }
+func count(n int, of string) string { return Plural(n, of, of+"s") }
 
-func plural(n int, one, many string) string {
+// Plural writes a number with what it counts.
+func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

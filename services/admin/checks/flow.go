@@ -65,7 +65,7 @@ func judgeTopics(v View) finding {
 	if len(unread) > most {
 		names += fmt.Sprintf(" and %d more", len(unread)-most)
 	}
-	return finding{notice, fmt.Sprintf("no sink reads %s: %s", plural(len(unread), "topic", "topics"), names),
+	return finding{notice, fmt.Sprintf("no sink reads %s: %s", Plural(len(unread), "topic", "topics"), names),
 		"add them to topics or topics.regex of a sink, or leave the tables out by table.include.list"}
 }
 

@@ -15,7 +15,7 @@ const recent = 2 * time.Minute
 // judgeIngestion looks at whether attempts to ingest fail now.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	if s.LastErrorTime == nil || now.Sub(s.LastErrorTime.AsTime()) > recent {
-		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
+		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", Plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
 	}
 	text := strings.ToLower(s.LastError)
 	remedy := "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state"
@@ -51,7 +51,7 @@ func judgeLetters(s *sinkv1.Sink, name string, last lag.Rise) finding {
 	if open == 0 {
 		return fine("no record of " + name + " waits as a dead letter" + since)
 	}
-	summary := plural(int(open), "row of "+name+" is a dead letter", "rows of "+name+" are dead letters") + since
+	summary := Plural(int(open), "row of "+name+" is a dead letter", "rows of "+name+" are dead letters") + since
 	if !last.At.IsZero() {
 		summary += fmt.Sprintf("; the last %d came at %s", last.By, last.At.UTC().Format(time.RFC3339))
 	}
@@ -63,7 +63,7 @@ func judgePassedOver(s *sinkv1.Sink, name string) (f finding, any bool) {
 	if s.RowsPassedOver == 0 {
 		return finding{}, false
 	}
-	return finding{warning, plural(int(s.RowsPassedOver), "row of "+name+" was", "rows of "+name+" were") + " refused and passed over: errors.tolerance is all, and there is no dead letter topic",
+	return finding{warning, Plural(int(s.RowsPassedOver), "row of "+name+" was", "rows of "+name+" were") + " refused and passed over: errors.tolerance is all, and there is no dead letter topic",
 		"set errors.deadletterqueue.topic.name, so that they are kept"}, true
 }
 

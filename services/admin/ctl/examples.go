@@ -80,6 +80,21 @@ calypsoctl snapshot resume pg-orders-source`,
 	"snapshot stop": `
 calypsoctl snapshot stop pg-orders-source --table retail.orders_info`,
 
+	"offsets get": `
+calypsoctl offsets get pg-orders-source
+calypsoctl offsets get adx-orders-sink -o json > offsets.json`,
+	"offsets set": `
+# what would follow, then do it
+calypsoctl offsets set adx-orders-sink -f offsets.json
+calypsoctl offsets set adx-orders-sink -f offsets.json --yes`,
+	"offsets reset": `
+# what would come twice, and where
+calypsoctl offsets reset pg-orders-source
+# read all tables again, into topics that have their rows already
+calypsoctl offsets reset pg-orders-source --yes
+# fill a table that was dropped in Azure Data Explorer, as far as its topic still has the records
+calypsoctl offsets reset adx-orders-sink --topic myserver.retail.orders_info --yes`,
+
 	"dead-letters list": `
 calypsoctl dead-letters list adx-orders-sink
 calypsoctl dead-letters list adx-orders-sink --reason mapping -o json`,

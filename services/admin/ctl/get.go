@@ -23,7 +23,7 @@ import (
 
 // get lists what there is.
 func (s *session) get() *cobra.Command {
-	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or services"}
+	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or the health of services"}
 	add := func(use, short string, run func(context.Context) error) {
 		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) }})
@@ -161,14 +161,14 @@ func (s *session) describe() *cobra.Command {
 func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.ConnectorStatus, topics []string) {
 	t.row("Connector", c.Name)
 	t.row("Type", kind(c.Type))
-	t.row("State", state(st.State), short(st.Trace))
+	t.wrapped("State", strings.TrimSpace(state(st.State)+" "+short(st.Trace)))
 	for _, task := range st.Tasks {
-		t.row(fmt.Sprintf("Task %d", task.Id), state(task.State), task.WorkerId, short(task.Trace))
+		t.wrapped(fmt.Sprintf("Task %d", task.Id), strings.TrimSpace(fmt.Sprintf("%s on %s %s", state(task.State), task.WorkerId, short(task.Trace))))
 	}
-	t.row("Topics", strings.Join(topics, ", "))
+	t.wrapped("Topics", strings.Join(topics, ", "))
 	t.row("")
 	for _, key := range slices.Sorted(maps.Keys(c.Config)) {
-		t.row(key, c.Config[key])
+		t.wrapped(key, c.Config[key])
 	}
 }
 
@@ -178,7 +178,7 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 		return
 	}
 	t.row("")
-	t.row("Verdict", verdict(p.Verdict)+": "+p.Reason)
+	t.wrapped("Verdict", verdict(p.Verdict)+": "+p.Reason)
 	lag := func(segment string, l *adminv1.Lag) {
 		if l == nil {
 			return
@@ -209,7 +209,13 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 		t.row("Slot keeps", checks.Size(f.RetainedBytes), fmt.Sprintf("%+.0f B/s", f.GrowthBytesPerSecond), f.Limit)
 	}
 	t.row("")
-	checkTable(t, []*adminv1.Pipeline{p}, adminv1.CheckState_CHECK_STATE_OK)
+	for _, c := range p.Checks {
+		t.wrapped(strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")), fmt.Sprintf("%s of %s: %s", c.Name, c.Subject, c.Summary))
+		if c.Remedy != "" {
+			t.wrapped("", "to do: "+c.Remedy)
+		}
+		t.row("", "since "+c.Since.AsTime().Local().Format(time.DateTime))
+	}
 }
 
 func events(t *table, all []*connectorv1.Event) {
@@ -219,13 +225,24 @@ func events(t *table, all []*connectorv1.Event) {
 		if e.Error != "" {
 			detail = "refused: " + e.Error
 		}
-		t.row(e.Time.AsTime().Local().Format(time.DateTime), e.Actor, e.Action, e.Connector, firstLine(detail))
+		t.row(e.Time.AsTime().Local().Format(time.DateTime), e.Actor, e.Action, e.Connector, shortened(oneLine(detail), maxDetail))
 	}
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
+// maxDetail is how many characters of an event's detail are shown in a table; -o json has all of it.
+const maxDetail = 150
+
+// oneLine joins the lines of a text.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// shortened is the beginning of a text that is longer than most characters.
+func shortened(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
 }
 
 // short is an error in one line; nothing if there is none.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -32,6 +33,25 @@ func (t *table) row(cells ...any) {
 	fmt.Fprintln(t.w, strings.Join(text, "\t"))
 }
 
+// width is how many characters of a text stand in a line where texts are wrapped.
+const width = 100
+
+// wrapped writes a label and a text on as many lines as it needs, broken at spaces and after commas.
+func (t *table) wrapped(label, text string) {
+	line, length := "", 0
+	for word := range strings.SplitAfterSeq(text, " ") {
+		for part := range strings.SplitAfterSeq(word, ",") {
+			n := len([]rune(part))
+			if length > 0 && length+n > width {
+				t.row(label, line)
+				label, line, length = "", "", 0
+			}
+			line, length = line+part, length+n
+		}
+	}
+	t.row(label, line)
+}
+
 func (t *table) flush() error { return t.w.Flush() }
 
 // verdict and state are the enums' names as people write them.
@@ -45,13 +65,19 @@ func kind(t connectorv1.ConnectorType) string {
 	return strings.ToLower(strings.TrimPrefix(t.String(), "CONNECTOR_TYPE_"))
 }
 
-// pipelines is the table of get pipelines and of watch.
+// pipelines is the table of get pipelines and of watch. Counts begin with the connectors' tasks.
 func pipelines(t *table, all []*adminv1.Pipeline) {
-	t.row("PIPELINE", "VERDICT", "PHASE", "ROWS CAPTURED", "ROWS IN ADX", "WAITING", "LAG", "P50", "P99", "WAL KEPT", "REASON")
+	t.row("PIPELINE", "VERDICT", "PHASE", "CAPTURED SINCE START", "INGESTED SINCE START", "LAST INGESTED", "WAITING", "LAG", "P50", "P99", "WAL KEPT", "REASON")
 	for _, p := range all {
 		var ingested int64
 		var ages []*latencyv1.Latency
+		var last *timestamppb.Timestamp
 		for _, s := range p.Sinks {
+			for _, part := range s.Sink.GetPartitions() {
+				if at := part.GetLastIngestedTime(); at != nil && (last == nil || at.AsTime().After(last.AsTime())) {
+					last = at
+				}
+			}
 			ingested += s.Sink.GetRowsIngested()
 			ages = append(ages, s.Sink.GetCommitToQueryableLatency())
 		}
@@ -60,7 +86,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
 			phase = "-"
 		}
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), checks.Size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), checks.Size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
 	}
 }
 

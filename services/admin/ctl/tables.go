@@ -27,7 +27,7 @@ func (s *session) getTables() *cobra.Command {
 
 // pipelineTables prints a line for each target of each table.
 func pipelineTables(t *table, all []*adminv1.PipelineTable) {
-	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY", "TOPIC", "SINK", "TARGET", "WAITING", "IN ADX", "LAST IN ADX", "DETAIL")
+	t.row("TABLE", "STATE", "READ", "INSERTED", "UPDATED", "DELETED", "TRUNCATED", "LAST CHANGE", "VERSION", "IDENTITY", "TOPIC", "SINK", "TARGET", "WAITING", "INGESTED SINCE START", "LAST INGESTED", "DETAIL")
 	for _, of := range all {
 		c := of.Captured
 		cells := []any{of.Table, "-", "-", "-", "-", "-", "-", "-", "-", "-", of.Topic}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // verify compares a pipeline's source with its copies. As JSON it prints each message of the stream on a line.
@@ -103,11 +104,11 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 	outcome := "equal"
 	switch {
 	case !t.Equal && t.Truncated:
-		outcome = fmt.Sprintf("at least %d keys differ", t.Differences)
+		outcome = "at least " + checks.Plural(int(t.Differences), "key differs", "keys differ")
 	case !t.Equal:
-		outcome = fmt.Sprintf("%d keys differ", t.Differences)
+		outcome = checks.Plural(int(t.Differences), "key differs", "keys differ")
 	case t.Unsettled > 0:
-		outcome = fmt.Sprintf("equal but for %d rows that changed all the time", t.Unsettled)
+		outcome = fmt.Sprintf("equal but for %s all the time", checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
 	}
 	fmt.Fprintf(out, "%s and %s of %s: %s (%s, %s; compared: %s)\n", t.Table, t.Target, t.Sink, outcome,
 		extent(t.SourceExtent), extent(t.TargetExtent), strings.Join(t.ColumnsCompared, ", "))
@@ -118,7 +119,7 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 
 func extent(e *adminv1.TableExtent) string {
 	if e.GetLowKey() == "" {
-		return fmt.Sprintf("%d rows", e.GetRows())
+		return checks.Plural(int(e.GetRows()), "row", "rows")
 	}
-	return fmt.Sprintf("%d rows, keys %s to %s", e.Rows, e.LowKey, e.HighKey)
+	return fmt.Sprintf("%s, keys %s to %s", checks.Plural(int(e.Rows), "row", "rows"), e.LowKey, e.HighKey)
 }

@@ -2469,9 +2469,11 @@ func (x *GetOffsetsResponse) GetOffsets() []*Offset {
 }
 
 type AlterOffsetsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Offsets       []*Offset              `protobuf:"bytes,2,rep,name=offsets,proto3" json:"offsets,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Name    string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Offsets []*Offset              `protobuf:"bytes,2,rep,name=offsets,proto3" json:"offsets,omitempty"`
+	// Change nothing, and answer what would follow. The connector need not be stopped.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2520,9 +2522,18 @@ func (x *AlterOffsetsRequest) GetOffsets() []*Offset {
 	return nil
 }
 
+func (x *AlterOffsetsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 type AlterOffsetsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Message string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// What comes again, and where it is twice then, a sentence each.
+	Consequences  []string `protobuf:"bytes,2,rep,name=consequences,proto3" json:"consequences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2564,9 +2575,18 @@ func (x *AlterOffsetsResponse) GetMessage() string {
 	return ""
 }
 
+func (x *AlterOffsetsResponse) GetConsequences() []string {
+	if x != nil {
+		return x.Consequences
+	}
+	return nil
+}
+
 type ResetOffsetsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Change nothing, and answer what would follow. The connector need not be stopped.
+	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2608,9 +2628,18 @@ func (x *ResetOffsetsRequest) GetName() string {
 	return ""
 }
 
+func (x *ResetOffsetsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 type ResetOffsetsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Message string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	// What comes again, and where it is twice then, a sentence each.
+	Consequences  []string `protobuf:"bytes,2,rep,name=consequences,proto3" json:"consequences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2650,6 +2679,13 @@ func (x *ResetOffsetsResponse) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *ResetOffsetsResponse) GetConsequences() []string {
+	if x != nil {
+		return x.Consequences
+	}
+	return nil
 }
 
 // Plugin is a connector class.
@@ -3829,16 +3865,20 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\x11GetOffsetsRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"L\n" +
 	"\x12GetOffsetsResponse\x126\n" +
-	"\aoffsets\x18\x01 \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\"a\n" +
+	"\aoffsets\x18\x01 \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\"\x86\x01\n" +
 	"\x13AlterOffsetsRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x126\n" +
-	"\aoffsets\x18\x02 \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\"0\n" +
+	"\aoffsets\x18\x02 \x03(\v2\x1c.calypso.connector.v1.OffsetR\aoffsets\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"T\n" +
 	"\x14AlterOffsetsResponse\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\tR\amessage\")\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x12\"\n" +
+	"\fconsequences\x18\x02 \x03(\tR\fconsequences\"N\n" +
 	"\x13ResetOffsetsRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"0\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"T\n" +
 	"\x14ResetOffsetsResponse\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\tR\amessage\"\x8b\x01\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x12\"\n" +
+	"\fconsequences\x18\x02 \x03(\tR\fconsequences\"\x8b\x01\n" +
 	"\x06Plugin\x12\x14\n" +
 	"\x05class\x18\x01 \x01(\tR\x05class\x127\n" +
 	"\x04type\x18\x02 \x01(\x0e2#.calypso.connector.v1.ConnectorTypeR\x04type\x12\x18\n" +

@@ -62,7 +62,8 @@ func Plugin(o Options) (connector.Plugin, error) {
 			_, err := parseSettings(v)
 			return 1, err
 		},
-		Check: check,
+		Check:   check,
+		Repeats: []string{"Rows after the position, without offsets all rows of the tables, are read and come into their topics again; Azure Data Explorer tables to which they are appended then hold them twice."},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)
 		},
