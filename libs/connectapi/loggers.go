@@ -61,18 +61,41 @@ type loggerLevel struct {
 	LastModified *int64 `json:"last_modified"`
 }
 
-func (l *Loggers) all() map[string]loggerLevel {
+// All calls visit with each logger, in the order of their names; modified is zero where it was never set.
+func (l *Loggers) All(visit func(name, level string, modified time.Time)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shown := map[string]loggerLevel{}
+	shown := map[string]setLevel{}
 	for name, level := range l.levels {
-		shown[name] = loggerLevel{Level: nameOf(level.Level())}
+		shown[name] = setLevel{level: level.Level()}
 	}
-	for name, set := range l.set {
-		modified := set.modified.UnixMilli()
-		shown[name] = loggerLevel{nameOf(set.level), &modified}
+	maps.Copy(shown, l.set)
+	for _, name := range slices.Sorted(maps.Keys(shown)) {
+		visit(name, nameOf(shown[name].level), shown[name].modified)
 	}
+}
+
+func (l *Loggers) all() map[string]loggerLevel {
+	shown := map[string]loggerLevel{}
+	l.All(func(name, level string, modified time.Time) {
+		one := loggerLevel{Level: level}
+		if !modified.IsZero() {
+			at := modified.UnixMilli()
+			one.LastModified = &at
+		}
+		shown[name] = one
+	})
 	return shown
+}
+
+// Set changes a logger and all below it to a level by its name in any case, and returns the names of those that had another; known is
+// false for a level that there is not.
+func (l *Loggers) Set(name, level string) (changed []string, known bool) {
+	to, known := levelNames[strings.ToUpper(level)]
+	if !known {
+		return nil, false
+	}
+	return l.setTo(name, to), true
 }
 
 // setTo changes a logger and all below it, and returns the names of those that had another level.
@@ -122,12 +145,11 @@ func (h *Handler) setLogger(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	level, known := levelNames[strings.ToUpper(name)]
+	changed, known := h.config.Loggers.Set(r.path["logger"], name)
 	if !known {
 		return nil, notFound("invalid log level '%.100s'.", name)
 	}
-	changed := h.config.Loggers.setTo(r.path["logger"], level)
-	h.config.Changed(r.Context(), "SetLoggerLevel", "", fmt.Sprintf("logger %.300s: %s", r.path["logger"], nameOf(level)))
+	h.config.Changed(r.Context(), "SetLoggerLevel", "", fmt.Sprintf("logger %.300s: %s", r.path["logger"], strings.ToUpper(name)))
 	switch scope := r.URL.Query().Get("scope"); strings.ToLower(scope) {
 	case "", "worker":
 		return ok(changed), nil

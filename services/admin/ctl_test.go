@@ -396,3 +396,19 @@ func TestOffsetsAreMovedOnlyAfterItWasSaidWhatComesTwice(t *testing.T) {
 		t.Errorf("reset of no connector: %d %s", code, out)
 	}
 }
+
+func TestLevelsOfTheLogAreShownAndSet(t *testing.T) {
+	s := start(t, nil)
+	if out, code := s.ctl(t, "", "logs", "levels"); code != 0 || !strings.Contains(out, "root    INFO   -") {
+		t.Errorf("levels: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "logs", "set", "root", "debug"); code != 0 || !strings.Contains(out, "root now write DEBUG.") {
+		t.Errorf("set: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "logs", "levels"); code != 0 || !strings.Contains(out, "root    DEBUG  20") {
+		t.Errorf("levels: %d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "logs", "set", "root", "LOUD"); code != ctl.ExitInvalid || !strings.Contains(out, `"LOUD" is no level`) {
+		t.Errorf("set to no level: %d %s", code, out)
+	}
+}

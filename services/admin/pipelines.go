@@ -16,6 +16,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connectapi"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -32,6 +33,7 @@ type service struct {
 	fleets  []*fleet
 	seen    *observer
 	views   *views
+	loggers *connectapi.Loggers
 
 	mu sync.Mutex
 	// known are the connectors of each fleet when it was last asked, for the time when it cannot be; guarded by mu.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connectapi"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -68,6 +70,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	defer own.Close()
 
 	service := newService(fleets)
+	service.loggers = connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level})
 	readiness := &readiness{fleets: fleets[:2]}
 	readiness.look(ctx)
 	timeline := newRecorder(service.router, cfg.Telemetry.Logger)
@@ -87,7 +90,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	again("recorder of the timeline", func() error { return timeline.run(ctx) })
 	again("readiness", func() error { return readiness.run(ctx) })
 	again("observer of pipelines", func() error { return service.seen.run(ctx, service.views) })
-	handler, err := newHandler(ctx, cfg, guard, own, readiness.failure)
+	handler, err := newHandler(ctx, cfg, guard, own, readiness.failure, service.loggers)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -28,7 +27,7 @@ const maxBody = 1 << 20
 var webFiles embed.FS
 
 // newHandler serves everything that is HTTP. Connect's paths are at the root, as its clients expect; ours beside them.
-func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error) (http.Handler, error) {
+func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.ClientConn, ready func() error, loggers *connectapi.Loggers) (http.Handler, error) {
 	api, err := gateway.New(ctx, own)
 	if err != nil {
 		return nil, err
@@ -49,7 +48,7 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 		Version: cfg.Version,
 		Allow:   guard.allowHTTP,
 		Changed: guard.noteHTTP,
-		Loggers: connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level}),
+		Loggers: loggers,
 		Logger:  cfg.Telemetry.Logger,
 	})
 

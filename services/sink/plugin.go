@@ -107,6 +107,7 @@ var repeats = []string{
 	"The sink reads its topics again from where its offsets stand then (without offsets from consumer.override.auto.offset.reset, which is earliest unless it is set), as far as they still hold the records.",
 	"Tables that hold these records already then hold them twice: batches are cut at other places, so that their tags are new and nothing recognises them, also with delivery.guarantee=exactly_once. A table that was dropped or cleared is filled anew.",
 	"The current state (current.state=true) takes each change once, by key and offset.",
+	"To go on where it stopped, set the offsets to what they were before: calypsoctl offsets get -o json writes what calypsoctl offsets set reads.",
 }
 
 // checkBatching looks how long queued ingestion may wait; it is no hindrance.

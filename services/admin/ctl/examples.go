@@ -105,6 +105,13 @@ calypsoctl dead-letters replay adx-orders-sink --id 0/17`,
 	"dead-letters discard": `
 calypsoctl dead-letters discard adx-orders-sink --id 0/17`,
 
+	"logs levels": `
+calypsoctl logs levels`,
+	"logs set": `
+# what is asked of the workers, while something is looked into
+calypsoctl logs set root DEBUG
+calypsoctl logs set root INFO`,
+
 	"orders get": `
 calypsoctl orders get`,
 	"orders rate": `

@@ -199,7 +199,248 @@ func (x RowDifference_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RowDifference_Kind.Descriptor instead.
 func (RowDifference_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21, 0}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{26, 0}
+}
+
+type ListLoggersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLoggersRequest) Reset() {
+	*x = ListLoggersRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLoggersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLoggersRequest) ProtoMessage() {}
+
+func (x *ListLoggersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLoggersRequest.ProtoReflect.Descriptor instead.
+func (*ListLoggersRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
+type ListLoggersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Loggers       []*Logger              `protobuf:"bytes,1,rep,name=loggers,proto3" json:"loggers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLoggersResponse) Reset() {
+	*x = ListLoggersResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLoggersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLoggersResponse) ProtoMessage() {}
+
+func (x *ListLoggersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLoggersResponse.ProtoReflect.Descriptor instead.
+func (*ListLoggersResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ListLoggersResponse) GetLoggers() []*Logger {
+	if x != nil {
+		return x.Loggers
+	}
+	return nil
+}
+
+// Logger writes lines of a level and those above it.
+type Logger struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// root is the one above all.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// ALL, TRACE, DEBUG, INFO, WARN, ERROR, FATAL or OFF.
+	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	// When it was set; unset if it has been as it is since the start.
+	SetTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=set_time,json=setTime,proto3" json:"set_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Logger) Reset() {
+	*x = Logger{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Logger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Logger) ProtoMessage() {}
+
+func (x *Logger) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Logger.ProtoReflect.Descriptor instead.
+func (*Logger) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Logger) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Logger) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Logger) GetSetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SetTime
+	}
+	return nil
+}
+
+type SetLoggerLevelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Level         string                 `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLoggerLevelRequest) Reset() {
+	*x = SetLoggerLevelRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLoggerLevelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLoggerLevelRequest) ProtoMessage() {}
+
+func (x *SetLoggerLevelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLoggerLevelRequest.ProtoReflect.Descriptor instead.
+func (*SetLoggerLevelRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SetLoggerLevelRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetLoggerLevelRequest) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+type SetLoggerLevelResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The loggers that had another level.
+	Changed       []string `protobuf:"bytes,1,rep,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetLoggerLevelResponse) Reset() {
+	*x = SetLoggerLevelResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetLoggerLevelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetLoggerLevelResponse) ProtoMessage() {}
+
+func (x *SetLoggerLevelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetLoggerLevelResponse.ProtoReflect.Descriptor instead.
+func (*SetLoggerLevelResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SetLoggerLevelResponse) GetChanged() []string {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
 }
 
 type ServiceHealth struct {
@@ -215,7 +456,7 @@ type ServiceHealth struct {
 
 func (x *ServiceHealth) Reset() {
 	*x = ServiceHealth{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[0]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -227,7 +468,7 @@ func (x *ServiceHealth) String() string {
 func (*ServiceHealth) ProtoMessage() {}
 
 func (x *ServiceHealth) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[0]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -240,7 +481,7 @@ func (x *ServiceHealth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceHealth.ProtoReflect.Descriptor instead.
 func (*ServiceHealth) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{0}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ServiceHealth) GetService() string {
@@ -279,7 +520,7 @@ type GetHealthRequest struct {
 
 func (x *GetHealthRequest) Reset() {
 	*x = GetHealthRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[1]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -291,7 +532,7 @@ func (x *GetHealthRequest) String() string {
 func (*GetHealthRequest) ProtoMessage() {}
 
 func (x *GetHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[1]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -304,7 +545,7 @@ func (x *GetHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHealthRequest.ProtoReflect.Descriptor instead.
 func (*GetHealthRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{1}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
 }
 
 type GetHealthResponse struct {
@@ -319,7 +560,7 @@ type GetHealthResponse struct {
 
 func (x *GetHealthResponse) Reset() {
 	*x = GetHealthResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[2]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -331,7 +572,7 @@ func (x *GetHealthResponse) String() string {
 func (*GetHealthResponse) ProtoMessage() {}
 
 func (x *GetHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[2]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -344,7 +585,7 @@ func (x *GetHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetHealthResponse.ProtoReflect.Descriptor instead.
 func (*GetHealthResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{2}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetHealthResponse) GetVerdict() Verdict {
@@ -389,7 +630,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +642,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[3]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +655,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -488,7 +729,7 @@ type Pipeline struct {
 
 func (x *Pipeline) Reset() {
 	*x = Pipeline{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -500,7 +741,7 @@ func (x *Pipeline) String() string {
 func (*Pipeline) ProtoMessage() {}
 
 func (x *Pipeline) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[4]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -513,7 +754,7 @@ func (x *Pipeline) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pipeline.ProtoReflect.Descriptor instead.
 func (*Pipeline) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{4}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Pipeline) GetSource() string {
@@ -614,7 +855,7 @@ type PipelineSink struct {
 
 func (x *PipelineSink) Reset() {
 	*x = PipelineSink{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +867,7 @@ func (x *PipelineSink) String() string {
 func (*PipelineSink) ProtoMessage() {}
 
 func (x *PipelineSink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[5]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +880,7 @@ func (x *PipelineSink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineSink.ProtoReflect.Descriptor instead.
 func (*PipelineSink) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{5}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PipelineSink) GetStatus() *v1.ConnectorStatus {
@@ -686,7 +927,7 @@ type Lag struct {
 
 func (x *Lag) Reset() {
 	*x = Lag{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +939,7 @@ func (x *Lag) String() string {
 func (*Lag) ProtoMessage() {}
 
 func (x *Lag) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[6]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +952,7 @@ func (x *Lag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lag.ProtoReflect.Descriptor instead.
 func (*Lag) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{6}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Lag) GetBytes() int64 {
@@ -752,7 +993,7 @@ type SlotForecast struct {
 
 func (x *SlotForecast) Reset() {
 	*x = SlotForecast{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +1005,7 @@ func (x *SlotForecast) String() string {
 func (*SlotForecast) ProtoMessage() {}
 
 func (x *SlotForecast) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[7]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +1018,7 @@ func (x *SlotForecast) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotForecast.ProtoReflect.Descriptor instead.
 func (*SlotForecast) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SlotForecast) GetRetainedBytes() int64 {
@@ -816,7 +1057,7 @@ type ListPipelinesRequest struct {
 
 func (x *ListPipelinesRequest) Reset() {
 	*x = ListPipelinesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +1069,7 @@ func (x *ListPipelinesRequest) String() string {
 func (*ListPipelinesRequest) ProtoMessage() {}
 
 func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[8]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +1082,7 @@ func (x *ListPipelinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesRequest.ProtoReflect.Descriptor instead.
 func (*ListPipelinesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
 }
 
 type ListPipelinesResponse struct {
@@ -853,7 +1094,7 @@ type ListPipelinesResponse struct {
 
 func (x *ListPipelinesResponse) Reset() {
 	*x = ListPipelinesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1106,7 @@ func (x *ListPipelinesResponse) String() string {
 func (*ListPipelinesResponse) ProtoMessage() {}
 
 func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[9]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1119,7 @@ func (x *ListPipelinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelinesResponse.ProtoReflect.Descriptor instead.
 func (*ListPipelinesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListPipelinesResponse) GetPipelines() []*Pipeline {
@@ -897,7 +1138,7 @@ type GetPipelineRequest struct {
 
 func (x *GetPipelineRequest) Reset() {
 	*x = GetPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1150,7 @@ func (x *GetPipelineRequest) String() string {
 func (*GetPipelineRequest) ProtoMessage() {}
 
 func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[10]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1163,7 @@ func (x *GetPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineRequest.ProtoReflect.Descriptor instead.
 func (*GetPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetPipelineRequest) GetSource() string {
@@ -941,7 +1182,7 @@ type GetPipelineResponse struct {
 
 func (x *GetPipelineResponse) Reset() {
 	*x = GetPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1194,7 @@ func (x *GetPipelineResponse) String() string {
 func (*GetPipelineResponse) ProtoMessage() {}
 
 func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[11]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1207,7 @@ func (x *GetPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPipelineResponse.ProtoReflect.Descriptor instead.
 func (*GetPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetPipelineResponse) GetPipeline() *Pipeline {
@@ -988,7 +1229,7 @@ type WatchPipelinesRequest struct {
 
 func (x *WatchPipelinesRequest) Reset() {
 	*x = WatchPipelinesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1241,7 @@ func (x *WatchPipelinesRequest) String() string {
 func (*WatchPipelinesRequest) ProtoMessage() {}
 
 func (x *WatchPipelinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[12]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1254,7 @@ func (x *WatchPipelinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPipelinesRequest.ProtoReflect.Descriptor instead.
 func (*WatchPipelinesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchPipelinesRequest) GetSource() string {
@@ -1043,7 +1284,7 @@ type WatchPipelinesResponse struct {
 
 func (x *WatchPipelinesResponse) Reset() {
 	*x = WatchPipelinesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1296,7 @@ func (x *WatchPipelinesResponse) String() string {
 func (*WatchPipelinesResponse) ProtoMessage() {}
 
 func (x *WatchPipelinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[13]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1309,7 @@ func (x *WatchPipelinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPipelinesResponse.ProtoReflect.Descriptor instead.
 func (*WatchPipelinesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WatchPipelinesResponse) GetPipelines() []*Pipeline {
@@ -1101,7 +1342,7 @@ type ListPipelineTablesRequest struct {
 
 func (x *ListPipelineTablesRequest) Reset() {
 	*x = ListPipelineTablesRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1354,7 @@ func (x *ListPipelineTablesRequest) String() string {
 func (*ListPipelineTablesRequest) ProtoMessage() {}
 
 func (x *ListPipelineTablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[14]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1367,7 @@ func (x *ListPipelineTablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelineTablesRequest.ProtoReflect.Descriptor instead.
 func (*ListPipelineTablesRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListPipelineTablesRequest) GetSource() string {
@@ -1146,7 +1387,7 @@ type ListPipelineTablesResponse struct {
 
 func (x *ListPipelineTablesResponse) Reset() {
 	*x = ListPipelineTablesResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1399,7 @@ func (x *ListPipelineTablesResponse) String() string {
 func (*ListPipelineTablesResponse) ProtoMessage() {}
 
 func (x *ListPipelineTablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1412,7 @@ func (x *ListPipelineTablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPipelineTablesResponse.ProtoReflect.Descriptor instead.
 func (*ListPipelineTablesResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListPipelineTablesResponse) GetTables() []*PipelineTable {
@@ -1200,7 +1441,7 @@ type PipelineTable struct {
 
 func (x *PipelineTable) Reset() {
 	*x = PipelineTable{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1453,7 @@ func (x *PipelineTable) String() string {
 func (*PipelineTable) ProtoMessage() {}
 
 func (x *PipelineTable) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1466,7 @@ func (x *PipelineTable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineTable.ProtoReflect.Descriptor instead.
 func (*PipelineTable) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PipelineTable) GetTable() string {
@@ -1283,7 +1524,7 @@ type PipelineTableSink struct {
 
 func (x *PipelineTableSink) Reset() {
 	*x = PipelineTableSink{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1536,7 @@ func (x *PipelineTableSink) String() string {
 func (*PipelineTableSink) ProtoMessage() {}
 
 func (x *PipelineTableSink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1549,7 @@ func (x *PipelineTableSink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PipelineTableSink.ProtoReflect.Descriptor instead.
 func (*PipelineTableSink) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PipelineTableSink) GetSink() string {
@@ -1378,7 +1619,7 @@ type VerifyPipelineRequest struct {
 
 func (x *VerifyPipelineRequest) Reset() {
 	*x = VerifyPipelineRequest{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1631,7 @@ func (x *VerifyPipelineRequest) String() string {
 func (*VerifyPipelineRequest) ProtoMessage() {}
 
 func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1644,7 @@ func (x *VerifyPipelineRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineRequest.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *VerifyPipelineRequest) GetSource() string {
@@ -1456,7 +1697,7 @@ type VerifyPipelineResponse struct {
 
 func (x *VerifyPipelineResponse) Reset() {
 	*x = VerifyPipelineResponse{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1468,7 +1709,7 @@ func (x *VerifyPipelineResponse) String() string {
 func (*VerifyPipelineResponse) ProtoMessage() {}
 
 func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1481,7 +1722,7 @@ func (x *VerifyPipelineResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyPipelineResponse.ProtoReflect.Descriptor instead.
 func (*VerifyPipelineResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerifyPipelineResponse) GetEvent() isVerifyPipelineResponse_Event {
@@ -1572,7 +1813,7 @@ type VerifyProgress struct {
 
 func (x *VerifyProgress) Reset() {
 	*x = VerifyProgress{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1825,7 @@ func (x *VerifyProgress) String() string {
 func (*VerifyProgress) ProtoMessage() {}
 
 func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1838,7 @@ func (x *VerifyProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProgress.ProtoReflect.Descriptor instead.
 func (*VerifyProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *VerifyProgress) GetTable() string {
@@ -1656,7 +1897,7 @@ type RowDifference struct {
 
 func (x *RowDifference) Reset() {
 	*x = RowDifference{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1668,7 +1909,7 @@ func (x *RowDifference) String() string {
 func (*RowDifference) ProtoMessage() {}
 
 func (x *RowDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1681,7 +1922,7 @@ func (x *RowDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowDifference.ProtoReflect.Descriptor instead.
 func (*RowDifference) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *RowDifference) GetTable() string {
@@ -1738,7 +1979,7 @@ type TableVerification struct {
 
 func (x *TableVerification) Reset() {
 	*x = TableVerification{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1991,7 @@ func (x *TableVerification) String() string {
 func (*TableVerification) ProtoMessage() {}
 
 func (x *TableVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +2004,7 @@ func (x *TableVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableVerification.ProtoReflect.Descriptor instead.
 func (*TableVerification) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TableVerification) GetTable() string {
@@ -1862,7 +2103,7 @@ type TableExtent struct {
 
 func (x *TableExtent) Reset() {
 	*x = TableExtent{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1874,7 +2115,7 @@ func (x *TableExtent) String() string {
 func (*TableExtent) ProtoMessage() {}
 
 func (x *TableExtent) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1887,7 +2128,7 @@ func (x *TableExtent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableExtent.ProtoReflect.Descriptor instead.
 func (*TableExtent) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *TableExtent) GetRows() int64 {
@@ -1924,7 +2165,7 @@ type VerifySummary struct {
 
 func (x *VerifySummary) Reset() {
 	*x = VerifySummary{}
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2177,7 @@ func (x *VerifySummary) String() string {
 func (*VerifySummary) ProtoMessage() {}
 
 func (x *VerifySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2190,7 @@ func (x *VerifySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifySummary.ProtoReflect.Descriptor instead.
 func (*VerifySummary) Descriptor() ([]byte, []int) {
-	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerifySummary) GetEqual() bool {
@@ -1977,7 +2218,19 @@ var File_calypso_admin_v1_admin_proto protoreflect.FileDescriptor
 
 const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n" +
+	"\x1ccalypso/admin/v1/admin.proto\x12\x10calypso.admin.v1\x1a calypso/capture/v1/capture.proto\x1a$calypso/connector/v1/connector.proto\x1a\x1acalypso/sink/v1/sink.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n" +
+	"\x12ListLoggersRequest\"I\n" +
+	"\x13ListLoggersResponse\x122\n" +
+	"\aloggers\x18\x01 \x03(\v2\x18.calypso.admin.v1.LoggerR\aloggers\"i\n" +
+	"\x06Logger\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\tR\x05level\x125\n" +
+	"\bset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\asetTime\"A\n" +
+	"\x15SetLoggerLevelRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\tR\x05level\"2\n" +
+	"\x16SetLoggerLevelResponse\x12\x18\n" +
+	"\achanged\x18\x01 \x03(\tR\achanged\"u\n" +
 	"\rServiceHealth\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
@@ -2126,7 +2379,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eCHECK_STATE_OK\x10\x01\x12\x16\n" +
 	"\x12CHECK_STATE_NOTICE\x10\x02\x12\x17\n" +
 	"\x13CHECK_STATE_WARNING\x10\x03\x12\x15\n" +
-	"\x11CHECK_STATE_ERROR\x10\x042\x9d\x06\n" +
+	"\x11CHECK_STATE_ERROR\x10\x042\x93\b\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
@@ -2134,7 +2387,9 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x82\x01\n" +
 	"\x0eWatchPipelines\x12'.calypso.admin.v1.WatchPipelinesRequest\x1a(.calypso.admin.v1.WatchPipelinesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/pipelines:watch0\x01\x12\x96\x01\n" +
 	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x8f\x01\n" +
-	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01B\xc1\x01\n" +
+	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01\x12o\n" +
+	"\vListLoggers\x12$.calypso.admin.v1.ListLoggersRequest\x1a%.calypso.admin.v1.ListLoggersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/loggers\x12\x82\x01\n" +
+	"\x0eSetLoggerLevel\x12'.calypso.admin.v1.SetLoggerLevelRequest\x1a(.calypso.admin.v1.SetLoggerLevelResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\x1a\x12/v1/loggers/{name}B\xc1\x01\n" +
 	"\x14com.calypso.admin.v1B\n" +
 	"AdminProtoP\x01Z;github.com/calypso-cdc/calypso/gen/calypso/admin/v1;adminv1\xa2\x02\x03CAX\xaa\x02\x10Calypso.Admin.V1\xca\x02\x10Calypso\\Admin\\V1\xe2\x02\x1cCalypso\\Admin\\V1\\GPBMetadata\xea\x02\x12Calypso::Admin::V1b\x06proto3"
 
@@ -2151,102 +2406,113 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(Verdict)(0),                       // 0: calypso.admin.v1.Verdict
 	(CheckState)(0),                    // 1: calypso.admin.v1.CheckState
 	(RowDifference_Kind)(0),            // 2: calypso.admin.v1.RowDifference.Kind
-	(*ServiceHealth)(nil),              // 3: calypso.admin.v1.ServiceHealth
-	(*GetHealthRequest)(nil),           // 4: calypso.admin.v1.GetHealthRequest
-	(*GetHealthResponse)(nil),          // 5: calypso.admin.v1.GetHealthResponse
-	(*HealthCheck)(nil),                // 6: calypso.admin.v1.HealthCheck
-	(*Pipeline)(nil),                   // 7: calypso.admin.v1.Pipeline
-	(*PipelineSink)(nil),               // 8: calypso.admin.v1.PipelineSink
-	(*Lag)(nil),                        // 9: calypso.admin.v1.Lag
-	(*SlotForecast)(nil),               // 10: calypso.admin.v1.SlotForecast
-	(*ListPipelinesRequest)(nil),       // 11: calypso.admin.v1.ListPipelinesRequest
-	(*ListPipelinesResponse)(nil),      // 12: calypso.admin.v1.ListPipelinesResponse
-	(*GetPipelineRequest)(nil),         // 13: calypso.admin.v1.GetPipelineRequest
-	(*GetPipelineResponse)(nil),        // 14: calypso.admin.v1.GetPipelineResponse
-	(*WatchPipelinesRequest)(nil),      // 15: calypso.admin.v1.WatchPipelinesRequest
-	(*WatchPipelinesResponse)(nil),     // 16: calypso.admin.v1.WatchPipelinesResponse
-	(*ListPipelineTablesRequest)(nil),  // 17: calypso.admin.v1.ListPipelineTablesRequest
-	(*ListPipelineTablesResponse)(nil), // 18: calypso.admin.v1.ListPipelineTablesResponse
-	(*PipelineTable)(nil),              // 19: calypso.admin.v1.PipelineTable
-	(*PipelineTableSink)(nil),          // 20: calypso.admin.v1.PipelineTableSink
-	(*VerifyPipelineRequest)(nil),      // 21: calypso.admin.v1.VerifyPipelineRequest
-	(*VerifyPipelineResponse)(nil),     // 22: calypso.admin.v1.VerifyPipelineResponse
-	(*VerifyProgress)(nil),             // 23: calypso.admin.v1.VerifyProgress
-	(*RowDifference)(nil),              // 24: calypso.admin.v1.RowDifference
-	(*TableVerification)(nil),          // 25: calypso.admin.v1.TableVerification
-	(*TableExtent)(nil),                // 26: calypso.admin.v1.TableExtent
-	(*VerifySummary)(nil),              // 27: calypso.admin.v1.VerifySummary
-	(*timestamppb.Timestamp)(nil),      // 28: google.protobuf.Timestamp
-	(*v1.ConnectorStatus)(nil),         // 29: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),                // 30: calypso.capture.v1.Capture
-	(*v1.Offset)(nil),                  // 31: calypso.connector.v1.Offset
-	(*v12.Sink)(nil),                   // 32: calypso.sink.v1.Sink
-	(*durationpb.Duration)(nil),        // 33: google.protobuf.Duration
-	(*v11.TableSnapshot)(nil),          // 34: calypso.capture.v1.TableSnapshot
-	(*v11.CapturedTable)(nil),          // 35: calypso.capture.v1.CapturedTable
-	(*v12.PartitionProgress)(nil),      // 36: calypso.sink.v1.PartitionProgress
+	(*ListLoggersRequest)(nil),         // 3: calypso.admin.v1.ListLoggersRequest
+	(*ListLoggersResponse)(nil),        // 4: calypso.admin.v1.ListLoggersResponse
+	(*Logger)(nil),                     // 5: calypso.admin.v1.Logger
+	(*SetLoggerLevelRequest)(nil),      // 6: calypso.admin.v1.SetLoggerLevelRequest
+	(*SetLoggerLevelResponse)(nil),     // 7: calypso.admin.v1.SetLoggerLevelResponse
+	(*ServiceHealth)(nil),              // 8: calypso.admin.v1.ServiceHealth
+	(*GetHealthRequest)(nil),           // 9: calypso.admin.v1.GetHealthRequest
+	(*GetHealthResponse)(nil),          // 10: calypso.admin.v1.GetHealthResponse
+	(*HealthCheck)(nil),                // 11: calypso.admin.v1.HealthCheck
+	(*Pipeline)(nil),                   // 12: calypso.admin.v1.Pipeline
+	(*PipelineSink)(nil),               // 13: calypso.admin.v1.PipelineSink
+	(*Lag)(nil),                        // 14: calypso.admin.v1.Lag
+	(*SlotForecast)(nil),               // 15: calypso.admin.v1.SlotForecast
+	(*ListPipelinesRequest)(nil),       // 16: calypso.admin.v1.ListPipelinesRequest
+	(*ListPipelinesResponse)(nil),      // 17: calypso.admin.v1.ListPipelinesResponse
+	(*GetPipelineRequest)(nil),         // 18: calypso.admin.v1.GetPipelineRequest
+	(*GetPipelineResponse)(nil),        // 19: calypso.admin.v1.GetPipelineResponse
+	(*WatchPipelinesRequest)(nil),      // 20: calypso.admin.v1.WatchPipelinesRequest
+	(*WatchPipelinesResponse)(nil),     // 21: calypso.admin.v1.WatchPipelinesResponse
+	(*ListPipelineTablesRequest)(nil),  // 22: calypso.admin.v1.ListPipelineTablesRequest
+	(*ListPipelineTablesResponse)(nil), // 23: calypso.admin.v1.ListPipelineTablesResponse
+	(*PipelineTable)(nil),              // 24: calypso.admin.v1.PipelineTable
+	(*PipelineTableSink)(nil),          // 25: calypso.admin.v1.PipelineTableSink
+	(*VerifyPipelineRequest)(nil),      // 26: calypso.admin.v1.VerifyPipelineRequest
+	(*VerifyPipelineResponse)(nil),     // 27: calypso.admin.v1.VerifyPipelineResponse
+	(*VerifyProgress)(nil),             // 28: calypso.admin.v1.VerifyProgress
+	(*RowDifference)(nil),              // 29: calypso.admin.v1.RowDifference
+	(*TableVerification)(nil),          // 30: calypso.admin.v1.TableVerification
+	(*TableExtent)(nil),                // 31: calypso.admin.v1.TableExtent
+	(*VerifySummary)(nil),              // 32: calypso.admin.v1.VerifySummary
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(*v1.ConnectorStatus)(nil),         // 34: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),                // 35: calypso.capture.v1.Capture
+	(*v1.Offset)(nil),                  // 36: calypso.connector.v1.Offset
+	(*v12.Sink)(nil),                   // 37: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),        // 38: google.protobuf.Duration
+	(*v11.TableSnapshot)(nil),          // 39: calypso.capture.v1.TableSnapshot
+	(*v11.CapturedTable)(nil),          // 40: calypso.capture.v1.CapturedTable
+	(*v12.PartitionProgress)(nil),      // 41: calypso.sink.v1.PartitionProgress
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
-	0,  // 0: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
-	3,  // 1: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
-	1,  // 2: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
-	28, // 3: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
-	0,  // 4: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	29, // 5: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	30, // 6: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
-	8,  // 7: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
-	9,  // 8: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
-	9,  // 9: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
-	10, // 10: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
-	31, // 11: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
-	6,  // 12: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
-	29, // 13: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	32, // 14: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
-	9,  // 15: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
-	9,  // 16: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
-	33, // 17: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
-	33, // 18: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
-	7,  // 19: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	7,  // 20: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	33, // 21: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
-	7,  // 22: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	28, // 23: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
-	19, // 24: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
-	34, // 25: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
-	35, // 26: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
-	20, // 27: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
-	36, // 28: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	28, // 29: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
-	33, // 30: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
-	23, // 31: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
-	24, // 32: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
-	25, // 33: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
-	27, // 34: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
-	2,  // 35: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
-	26, // 36: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
-	26, // 37: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	4,  // 38: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	11, // 39: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	13, // 40: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	15, // 41: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
-	17, // 42: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
-	21, // 43: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	5,  // 44: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	12, // 45: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	14, // 46: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	16, // 47: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
-	18, // 48: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
-	22, // 49: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	44, // [44:50] is the sub-list for method output_type
-	38, // [38:44] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	5,  // 0: calypso.admin.v1.ListLoggersResponse.loggers:type_name -> calypso.admin.v1.Logger
+	33, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
+	0,  // 2: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
+	8,  // 3: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
+	1,  // 4: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
+	33, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
+	0,  // 6: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
+	34, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	35, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	13, // 9: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
+	14, // 10: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
+	14, // 11: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
+	15, // 12: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
+	36, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	11, // 14: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
+	34, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	37, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	14, // 17: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
+	14, // 18: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
+	38, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	38, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	12, // 21: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	12, // 22: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
+	38, // 23: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
+	12, // 24: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
+	33, // 25: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
+	24, // 26: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
+	39, // 27: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
+	40, // 28: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
+	25, // 29: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
+	41, // 30: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	33, // 31: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	38, // 32: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	28, // 33: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
+	29, // 34: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
+	30, // 35: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
+	32, // 36: calypso.admin.v1.VerifyPipelineResponse.summary:type_name -> calypso.admin.v1.VerifySummary
+	2,  // 37: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
+	31, // 38: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
+	31, // 39: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
+	9,  // 40: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	16, // 41: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	18, // 42: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	20, // 43: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	22, // 44: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	26, // 45: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	3,  // 46: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
+	6,  // 47: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
+	10, // 48: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	17, // 49: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	19, // 50: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	21, // 51: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	23, // 52: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	27, // 53: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	4,  // 54: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
+	7,  // 55: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
+	48, // [48:56] is the sub-list for method output_type
+	40, // [40:48] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -2254,7 +2520,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 	if File_calypso_admin_v1_admin_proto != nil {
 		return
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[19].OneofWrappers = []any{
+	file_calypso_admin_v1_admin_proto_msgTypes[24].OneofWrappers = []any{
 		(*VerifyPipelineResponse_Progress)(nil),
 		(*VerifyPipelineResponse_Difference)(nil),
 		(*VerifyPipelineResponse_Table)(nil),
@@ -2266,7 +2532,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   25,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,8 @@ const (
 	AdminService_WatchPipelines_FullMethodName     = "/calypso.admin.v1.AdminService/WatchPipelines"
 	AdminService_ListPipelineTables_FullMethodName = "/calypso.admin.v1.AdminService/ListPipelineTables"
 	AdminService_VerifyPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/VerifyPipeline"
+	AdminService_ListLoggers_FullMethodName        = "/calypso.admin.v1.AdminService/ListLoggers"
+	AdminService_SetLoggerLevel_FullMethodName     = "/calypso.admin.v1.AdminService/SetLoggerLevel"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -52,6 +54,11 @@ type AdminServiceClient interface {
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
 	VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error)
+	// ListLoggers returns admin's loggers with their levels, as Kafka Connect's GET /admin/loggers does.
+	ListLoggers(ctx context.Context, in *ListLoggersRequest, opts ...grpc.CallOption) (*ListLoggersResponse, error)
+	// SetLoggerLevel changes a logger of admin and all below it until admin ends, as Kafka Connect's PUT /admin/loggers/{name} does.
+	// Who changed it is written at any level.
+	SetLoggerLevel(ctx context.Context, in *SetLoggerLevelRequest, opts ...grpc.CallOption) (*SetLoggerLevelResponse, error)
 }
 
 type adminServiceClient struct {
@@ -140,6 +147,26 @@ func (c *adminServiceClient) VerifyPipeline(ctx context.Context, in *VerifyPipel
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_VerifyPipelineClient = grpc.ServerStreamingClient[VerifyPipelineResponse]
 
+func (c *adminServiceClient) ListLoggers(ctx context.Context, in *ListLoggersRequest, opts ...grpc.CallOption) (*ListLoggersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLoggersResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListLoggers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) SetLoggerLevel(ctx context.Context, in *SetLoggerLevelRequest, opts ...grpc.CallOption) (*SetLoggerLevelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetLoggerLevelResponse)
+	err := c.cc.Invoke(ctx, AdminService_SetLoggerLevel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -163,6 +190,11 @@ type AdminServiceServer interface {
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
 	VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error
+	// ListLoggers returns admin's loggers with their levels, as Kafka Connect's GET /admin/loggers does.
+	ListLoggers(context.Context, *ListLoggersRequest) (*ListLoggersResponse, error)
+	// SetLoggerLevel changes a logger of admin and all below it until admin ends, as Kafka Connect's PUT /admin/loggers/{name} does.
+	// Who changed it is written at any level.
+	SetLoggerLevel(context.Context, *SetLoggerLevelRequest) (*SetLoggerLevelResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -190,6 +222,12 @@ func (UnimplementedAdminServiceServer) ListPipelineTables(context.Context, *List
 }
 func (UnimplementedAdminServiceServer) VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error {
 	return status.Error(codes.Unimplemented, "method VerifyPipeline not implemented")
+}
+func (UnimplementedAdminServiceServer) ListLoggers(context.Context, *ListLoggersRequest) (*ListLoggersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLoggers not implemented")
+}
+func (UnimplementedAdminServiceServer) SetLoggerLevel(context.Context, *SetLoggerLevelRequest) (*SetLoggerLevelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetLoggerLevel not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -306,6 +344,42 @@ func _AdminService_VerifyPipeline_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_VerifyPipelineServer = grpc.ServerStreamingServer[VerifyPipelineResponse]
 
+func _AdminService_ListLoggers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLoggersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListLoggers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListLoggers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListLoggers(ctx, req.(*ListLoggersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_SetLoggerLevel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetLoggerLevelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).SetLoggerLevel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_SetLoggerLevel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).SetLoggerLevel(ctx, req.(*SetLoggerLevelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -328,6 +402,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPipelineTables",
 			Handler:    _AdminService_ListPipelineTables_Handler,
+		},
+		{
+			MethodName: "ListLoggers",
+			Handler:    _AdminService_ListLoggers_Handler,
+		},
+		{
+			MethodName: "SetLoggerLevel",
+			Handler:    _AdminService_SetLoggerLevel_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

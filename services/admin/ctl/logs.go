@@ -1,0 +1,49 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+)
+
+// logs shows and sets how much admin writes into its log. What happened to connectors is in get events, what is wrong in describe.
+func (s *session) logs() *cobra.Command {
+	root := &cobra.Command{Use: "logs", Short: "Show or set the levels of admin's log, as Kafka Connect's /admin/loggers does"}
+	root.AddCommand(
+		&cobra.Command{
+			Use: "levels", Short: "Show each logger with its level", Args: exactly(0),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				r, err := s.admin().ListLoggers(cmd.Context(), &adminv1.ListLoggersRequest{})
+				if err != nil {
+					return err
+				}
+				return s.show(r, func(t *table) {
+					t.row("LOGGER", "LEVEL", "SET")
+					for _, l := range r.Loggers {
+						t.row(l.Name, l.Level, moment(l.SetTime))
+					}
+				})
+			},
+		},
+		&cobra.Command{
+			Use: "set LOGGER LEVEL", Short: "Set a logger's level and that of all below it, until admin ends; root is the one above all", Args: exactly(2),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				r, err := s.admin().SetLoggerLevel(cmd.Context(), &adminv1.SetLoggerLevelRequest{Name: args[0], Level: args[1]})
+				if err != nil {
+					return err
+				}
+				return s.show(r, func(t *table) {
+					if len(r.Changed) == 0 {
+						t.row(fmt.Sprintf("%s had this level.", args[0]))
+						return
+					}
+					t.row(fmt.Sprintf("%s now write %s.", strings.Join(r.Changed, ", "), strings.ToUpper(args[1])))
+				})
+			},
+		},
+	)
+	return root
+}
