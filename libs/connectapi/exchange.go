@@ -143,7 +143,7 @@ type answer struct {
 const (
 	// maxWarnings and maxWarning bound the headers of an answer.
 	maxWarnings = 20
-	maxWarning  = 300 // bytes
+	maxWarning  = 600 // bytes
 )
 
 // warned adds what is to be warned of.

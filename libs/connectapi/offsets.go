@@ -72,7 +72,7 @@ func (h *Handler) alterOffsets(r *request) (*answer, error) {
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
-	return ok(map[string]string{"message": response.GetMessage()}), nil
+	return ok(map[string]string{"message": response.GetMessage()}).warned(response.GetConsequences()), nil
 }
 
 // structOf reads a field that is an object or null.
@@ -99,5 +99,5 @@ func (h *Handler) resetOffsets(r *request) (*answer, error) {
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
-	return ok(map[string]string{"message": response.GetMessage()}), nil
+	return ok(map[string]string{"message": response.GetMessage()}).warned(response.GetConsequences()), nil
 }

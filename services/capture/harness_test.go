@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 func runTests(m *testing.M) int {
 	ctx := context.Background()
 	var err error
-	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 100", "max_wal_senders = 100", "max_connections = 300", "max_prepared_transactions = 10"}
+	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 300", "max_wal_senders = 100", "max_connections = 300", "max_prepared_transactions = 10"}
 	if bin, err := testenv.PostgresBin(); err == nil {
 		// Before 13 the server has no such setting.
 		if version, _ := exec.Command(filepath.Join(bin, "postgres"), "--version").Output(); !strings.Contains(string(version), ") 12") {

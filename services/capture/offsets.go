@@ -8,6 +8,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
+// rowsComeAgain is what follows from a snapshot of tables that were read before.
+const rowsComeAgain = "Each row of the tables comes into their topics once more, as an event of operation r: tables of Azure Data Explorer to which events are appended hold it twice then, the current state (current.state=true) once."
+
 // repeats is what follows when offsets are removed or set to an earlier position.
 var repeats = []string{
 	"Without offsets the next start reads all captured tables again, as far as snapshot.mode has it so: each row that is there comes once more into its topic, as an event of operation r.",

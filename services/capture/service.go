@@ -98,7 +98,11 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	progress, err := reader.request(ctx, signal)
 	switch {
 	case err == nil:
-		return &capturev1.SignalSnapshotResponse{Incremental: progress.message(e.hidden)}, nil
+		answer := &capturev1.SignalSnapshotResponse{Incremental: progress.message(e.hidden)}
+		if r.GetAction() == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {
+			answer.Consequences = []string{rowsComeAgain}
+		}
+		return answer, nil
 	case errors.Is(err, errNoCollection):
 		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), e.hidden(err.Error()))
 	case errors.Is(err, errNoMarks):

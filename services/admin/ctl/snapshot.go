@@ -27,7 +27,13 @@ func (s *session) snapshot() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return s.show(r, func(t *table) { incremental(t, r.Incremental) })
+				return s.show(r, func(t *table) {
+					incremental(t, r.Incremental)
+					for _, c := range r.Consequences {
+						t.row()
+						t.wrapped("", c)
+					}
+				})
 			},
 		}
 		if action == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE || action == capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP {
@@ -43,7 +49,7 @@ func (s *session) snapshot() *cobra.Command {
 		return cmd
 	}
 	root.AddCommand(
-		signal("start", "Read tables, after those that are being read", capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, true),
+		signal("start", "Read tables, after those that are being read; their rows come into the topics once more", capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, true),
 		signal("pause", "Read no more until resumed", capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE, false),
 		signal("resume", "Go on reading", capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME, false),
 		signal("stop", "Give up tables, or all if none is named", capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, false),

@@ -2172,7 +2172,9 @@ func (x *SnapshotTable) GetCondition() string {
 type SignalSnapshotResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The progress with the signal obeyed.
-	Incremental   *IncrementalSnapshot `protobuf:"bytes,1,opt,name=incremental,proto3" json:"incremental,omitempty"`
+	Incremental *IncrementalSnapshot `protobuf:"bytes,1,opt,name=incremental,proto3" json:"incremental,omitempty"`
+	// What comes again, and where it is twice then, a sentence each.
+	Consequences  []string `protobuf:"bytes,2,rep,name=consequences,proto3" json:"consequences,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2210,6 +2212,13 @@ func (*SignalSnapshotResponse) Descriptor() ([]byte, []int) {
 func (x *SignalSnapshotResponse) GetIncremental() *IncrementalSnapshot {
 	if x != nil {
 		return x.Incremental
+	}
+	return nil
+}
+
+func (x *SignalSnapshotResponse) GetConsequences() []string {
+	if x != nil {
+		return x.Consequences
 	}
 	return nil
 }
@@ -2391,9 +2400,10 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\rsurrogate_key\x18\x04 \x01(\tR\fsurrogateKey\"G\n" +
 	"\rSnapshotTable\x12\x18\n" +
 	"\apattern\x18\x01 \x01(\tR\apattern\x12\x1c\n" +
-	"\tcondition\x18\x02 \x01(\tR\tcondition\"c\n" +
+	"\tcondition\x18\x02 \x01(\tR\tcondition\"\x87\x01\n" +
 	"\x16SignalSnapshotResponse\x12I\n" +
-	"\vincremental\x18\x01 \x01(\v2'.calypso.capture.v1.IncrementalSnapshotR\vincremental*\x87\x01\n" +
+	"\vincremental\x18\x01 \x01(\v2'.calypso.capture.v1.IncrementalSnapshotR\vincremental\x12\"\n" +
+	"\fconsequences\x18\x02 \x03(\tR\fconsequences*\x87\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PHASE_CONNECTING\x10\x01\x12\x16\n" +
