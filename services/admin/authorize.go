@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -149,6 +150,9 @@ func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamSer
 
 // detailOf says what a call changed: keys of a configuration, or dead letters, by their ids and without what they hold.
 func detailOf(q any, before map[string]string, answer any) string {
+	if asked, ok := q.(*adminv1.SetLoggerLevelRequest); ok {
+		return fmt.Sprintf("logger %.300s: %s", asked.Logger, strings.ToUpper(asked.Level))
+	}
 	switch a := answer.(type) {
 	case interface{ GetConnector() *connectorv1.Connector }:
 		return difference(before, a.GetConnector().GetConfig())

@@ -31,7 +31,7 @@ func (s *session) logs() *cobra.Command {
 		&cobra.Command{
 			Use: "set LOGGER LEVEL", Short: "Set a logger's level and that of all below it, until admin ends; root is the one above all", Args: exactly(2),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				r, err := s.admin().SetLoggerLevel(cmd.Context(), &adminv1.SetLoggerLevelRequest{Name: args[0], Level: args[1]})
+				r, err := s.admin().SetLoggerLevel(cmd.Context(), &adminv1.SetLoggerLevelRequest{Logger: args[0], Level: args[1]})
 				if err != nil {
 					return err
 				}

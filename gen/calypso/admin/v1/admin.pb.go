@@ -347,9 +347,10 @@ func (x *Logger) GetSetTime() *timestamppb.Timestamp {
 }
 
 type SetLoggerLevelRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Level         string                 `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A name of ListLoggers; root is the one above all.
+	Logger        string `protobuf:"bytes,1,opt,name=logger,proto3" json:"logger,omitempty"`
+	Level         string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,9 +385,9 @@ func (*SetLoggerLevelRequest) Descriptor() ([]byte, []int) {
 	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *SetLoggerLevelRequest) GetName() string {
+func (x *SetLoggerLevelRequest) GetLogger() string {
 	if x != nil {
-		return x.Name
+		return x.Logger
 	}
 	return ""
 }
@@ -2225,9 +2226,9 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x06Logger\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\x125\n" +
-	"\bset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\asetTime\"A\n" +
-	"\x15SetLoggerLevelRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\bset_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\asetTime\"E\n" +
+	"\x15SetLoggerLevelRequest\x12\x16\n" +
+	"\x06logger\x18\x01 \x01(\tR\x06logger\x12\x14\n" +
 	"\x05level\x18\x02 \x01(\tR\x05level\"2\n" +
 	"\x16SetLoggerLevelResponse\x12\x18\n" +
 	"\achanged\x18\x01 \x03(\tR\achanged\"u\n" +
@@ -2379,7 +2380,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eCHECK_STATE_OK\x10\x01\x12\x16\n" +
 	"\x12CHECK_STATE_NOTICE\x10\x02\x12\x17\n" +
 	"\x13CHECK_STATE_WARNING\x10\x03\x12\x15\n" +
-	"\x11CHECK_STATE_ERROR\x10\x042\x93\b\n" +
+	"\x11CHECK_STATE_ERROR\x10\x042\x95\b\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
@@ -2388,8 +2389,8 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eWatchPipelines\x12'.calypso.admin.v1.WatchPipelinesRequest\x1a(.calypso.admin.v1.WatchPipelinesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/pipelines:watch0\x01\x12\x96\x01\n" +
 	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x8f\x01\n" +
 	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01\x12o\n" +
-	"\vListLoggers\x12$.calypso.admin.v1.ListLoggersRequest\x1a%.calypso.admin.v1.ListLoggersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/loggers\x12\x82\x01\n" +
-	"\x0eSetLoggerLevel\x12'.calypso.admin.v1.SetLoggerLevelRequest\x1a(.calypso.admin.v1.SetLoggerLevelResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\x1a\x12/v1/loggers/{name}B\xc1\x01\n" +
+	"\vListLoggers\x12$.calypso.admin.v1.ListLoggersRequest\x1a%.calypso.admin.v1.ListLoggersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/loggers\x12\x84\x01\n" +
+	"\x0eSetLoggerLevel\x12'.calypso.admin.v1.SetLoggerLevelRequest\x1a(.calypso.admin.v1.SetLoggerLevelResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\x1a\x14/v1/loggers/{logger}B\xc1\x01\n" +
 	"\x14com.calypso.admin.v1B\n" +
 	"AdminProtoP\x01Z;github.com/calypso-cdc/calypso/gen/calypso/admin/v1;adminv1\xa2\x02\x03CAX\xaa\x02\x10Calypso.Admin.V1\xca\x02\x10Calypso\\Admin\\V1\xe2\x02\x1cCalypso\\Admin\\V1\\GPBMetadata\xea\x02\x12Calypso::Admin::V1b\x06proto3"
 
