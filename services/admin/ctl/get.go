@@ -230,7 +230,7 @@ func events(t *table, all []*connectorv1.Event) {
 }
 
 // maxDetail is how many characters of an event's detail are shown in a table; -o json has all of it.
-const maxDetail = 150
+const maxDetail = 100
 
 // oneLine joins the lines of a text.
 func oneLine(s string) string {

@@ -1,0 +1,66 @@
+package ctl
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+)
+
+// printed is what a table prints.
+func printed(t *testing.T, fill func(*table)) string {
+	t.Helper()
+	var out bytes.Buffer
+	table := newTable(&out)
+	fill(table)
+	if err := table.flush(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
+	var tables []string
+	for i := range 60 {
+		tables = append(tables, fmt.Sprintf("public.table_%02d", i))
+	}
+	list, sentence := strings.Join(tables, ","), strings.Repeat("the server keeps log and nobody reads it ", 20)
+	out := printed(t, func(to *table) {
+		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list}},
+			&connectorv1.ConnectorStatus{Tasks: []*connectorv1.TaskStatus{{Trace: sentence}}}, tables)
+		describePipeline(to, &adminv1.Pipeline{Source: "src", Reason: sentence, Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: sentence, Remedy: sentence, Since: timestamppb.Now()}}})
+		to.row("")
+		events(to, []*connectorv1.Event{{Time: timestamppb.Now(), Actor: "anna", Action: "CreateConnector", Connector: "src", Detail: "+ aad.auth.strategy: NONE\n+ topics: a\n+ " + sentence}})
+	})
+	for line := range strings.Lines(out) {
+		if n := len([]rune(line)); n > 180 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	if joined := strings.Join(strings.Fields(out), ""); !strings.Contains(joined, list) || strings.Count(joined, "nobodyreadsit") < 3*20 {
+		t.Errorf("something was left out:\n%s", out)
+	}
+	if !strings.Contains(out, "+ aad.auth.strategy: NONE; + topics: a; ") {
+		t.Errorf("the event shows only its first line:\n%s", out)
+	}
+}
+
+func TestPipelinesSayThatCountsBeginWithTheStartAndWhenRowsCameLast(t *testing.T) {
+	at := timestamppb.Now()
+	out := printed(t, func(to *table) {
+		pipelines(to, []*adminv1.Pipeline{{Source: "src", Capture: &capturev1.Capture{RowsDelivered: 7}, Sinks: []*adminv1.PipelineSink{{Sink: &sinkv1.Sink{RowsIngested: 5,
+			Partitions: []*sinkv1.PartitionProgress{{}, {LastIngestedTime: at}}}}}}})
+	})
+	for _, want := range []string{"CAPTURED SINCE START", "INGESTED SINCE START", "LAST INGESTED", moment(at)} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+}
