@@ -27,14 +27,13 @@ const (
 
 // Pattern is a compiled expression. It does not change and may be shared.
 type Pattern struct {
-	text    string
-	code    []instruction
-	groups  int // capturing groups, the whole match among them
-	marks   int
-	subs    int
-	names   map[string]int
-	refers  bool // has back-references
-	literal bool // matches nothing but its own text
+	text   string
+	code   []instruction
+	groups int // capturing groups, the whole match among them
+	marks  int
+	subs   int
+	names  map[string]int
+	refers bool // has back-references
 }
 
 // Compile parses an expression. Its errors are those of Java's PatternSyntaxException where Java has one.

@@ -263,14 +263,11 @@ func table() []question {
 			}
 		}
 	}
-	for _, q := range []question{
+	return append(all, []question{
 		{false, `(.*)\.(.*)`, "a.b", "$2_$1"}, {false, `(.*)\.(.*)`, "a.b", `\$1`}, {false, `(.*)\.(.*)`, "a.b", "$12"}, {false, `(.*)\.(.*)`, "a.b", "$3"}, {false, `a`, "a", "$"}, {false, `a`, "a", `\`}, {false, `a`, "a", "$x"},
 		{false, `(?<n>a)b`, "ab", "${n}c"}, {false, `(?<n>a)b`, "ab", "${m}"}, {false, `a`, "a", "${}"}, {false, `(?<n>a)`, "a", "${n"}, {false, `a`, "a", "${1}"}, {false, `(a)|b`, "b", "[$1]"}, {false, `a|ab`, "ab", "x"}, {false, `a`, "b", "$9"},
 		{false, `(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)`, "abcdefghijk", "$11$10$1"}, {false, `(a)`, "a", `\\$1\a`}, {false, `dbserver1\.(.*)\.(.*)`, "dbserver1.inventory.customers", "$1-$2"},
-	} {
-		all = append(all, q)
-	}
-	return all
+	}...)
 }
 
 func TestHostilePatternsEnd(t *testing.T) {

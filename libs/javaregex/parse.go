@@ -709,6 +709,3 @@ func ways(n node) float64 {
 	}
 	return 1
 }
-
-// referenced reports whether a group number exists; Java lets a reference to a group that there is not fail at every text.
-func (p *Pattern) referenced(number int) bool { return number < p.groups }

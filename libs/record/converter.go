@@ -88,7 +88,8 @@ func HeaderConverter(name string) (string, error) {
 func classNamed(name string, classes ...string) (string, error) {
 	full, ok := classname.Find(name, "Converter", slices.Values(classes))
 	if !ok {
-		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", ")) //nolint:staticcheck // Kafka Connect's words
+		//lint:ignore ST1005 Kafka Connect's words
+		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", "))
 	}
 	return full, nil
 }
