@@ -169,7 +169,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 		t.Fatal(err)
 	}
 	worker, err := connector.NewWorker(connector.WorkerConfig{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4,
+		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4, RevealSecrets: true,
 		Plugins: []connector.Plugin{{
 			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c, Repeats: []string{"rows come twice into a table"},
 			Tasks: func(catalogue.Values) (int, error) { return 1, nil },

@@ -147,3 +147,26 @@ func TestTooManyWrongPasswordsAre429AndResourceExhausted(t *testing.T) {
 		t.Errorf("over gRPC: %v, want %v", err, codes.ResourceExhausted)
 	}
 }
+
+func TestOnlyAdminsReadLiteralSecretsWhereWorkersAllowIt(t *testing.T) {
+	path := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = path })
+	as := func(name string) context.Context {
+		return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+name+"-1:"+name+"-pw")
+	}
+	if _, err := s.connectors().CreateConnector(as("admin"), &connectorv1.CreateConnectorRequest{Name: "src",
+		Config: map[string]string{"connector.class": sourceClass, "topic.prefix": "shop", "secret.password": "canary-77"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"viewer", "operator", "admin"} {
+		for _, asked := range []bool{true, false} {
+			r, err := s.connectors().GetConnector(as(role), &connectorv1.GetConnectorRequest{Name: "src", Reveal: asked})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if shown := r.Connector.Config["secret.password"] == "canary-77"; shown != (asked && role == "admin") {
+				t.Errorf("role %s, asked %v: %v", role, asked, r.Connector.Config)
+			}
+		}
+	}
+}
