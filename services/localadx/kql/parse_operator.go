@@ -441,8 +441,21 @@ func (p *parser) seriesRange(op *makeSeriesOp, in inNode) {
 	op.Step = call.Args[2].X
 }
 
+// visualizations and renderProperties are Kusto's ("render operator" in its documentation).
+var (
+	visualizations = []string{"anomalychart", "areachart", "barchart", "card", "columnchart", "graph", "ladderchart", "linechart", "piechart",
+		"pivotchart", "plotly", "scatterchart", "stackedareachart", "table", "timechart", "timepivot", "treemap"}
+	renderProperties = []string{"accumulate", "anomalycolumns", "kind", "legend", "series", "title", "xaxis", "xcolumn", "xtitle", "yaxis",
+		"ycolumns", "ymax", "ymin", "ysplit", "ytitle"}
+)
+
 func (p *parser) render(start int) operator {
+	at := p.tok
 	op := renderOp{Kind: p.identifier("a visualization"), Properties: map[string]string{}}
+	if !contains(visualizations, op.Kind) {
+		p.tok = at
+		p.fail("There is no visualization '%s': there are %s", op.Kind, strings.Join(visualizations, ", "))
+	}
 	parenthesised := false
 	if p.acceptName("with") {
 		p.expectPunct("(")
@@ -450,6 +463,9 @@ func (p *parser) render(start int) operator {
 	}
 	for p.tok.Kind == tokenName && (parenthesised || p.peek().Text == "=") {
 		name := strings.ToLower(p.tok.Text)
+		if !contains(renderProperties, name) {
+			p.fail("There is no property '%s' of render: there are %s", p.tok.Text, strings.Join(renderProperties, ", "))
+		}
 		p.advance()
 		p.expectPunct("=")
 		if p.tok.Kind == tokenString {

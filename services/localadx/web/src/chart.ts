@@ -67,11 +67,37 @@ function categoriesOf(table: Table, shape: Shape, zone: TimeZoneChoice): string[
   return [...new Set(values.map((v) => String(xValue(v, "category", column, zone))))];
 }
 
-const spanSteps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400]; // seconds
+const spanSteps = [1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400]; // seconds
 
-/** A step of clock time that gives an axis of this many seconds at most eight ticks. */
-function spanStep(range: number): number {
-  return spanSteps.find((s) => range / s <= 8) ?? 86400 * Math.ceil(range / 86400 / 8);
+/** A step of clock time that gives an axis of this many seconds at most so many ticks. */
+function spanStep(range: number, ticks: number): number {
+  return spanSteps.find((s) => range / s <= ticks) ?? 86400 * Math.ceil(range / 86400 / ticks);
+}
+
+/** The ticks of an axis of numbers of which unit is a second: whole steps of clock time, counted from zero. */
+function clockTicks(values: number[], unit: number, zero: number, ticks: number): { interval: number; min: number; max: number } | null {
+  if (!values.length) return null;
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const interval = spanStep((high - low) / unit, ticks) * unit;
+  return { interval, min: Math.floor((low - zero) / interval) * interval + zero, max: Math.max(Math.ceil((high - zero) / interval), Math.floor((low - zero) / interval) + 1) * interval + zero };
+}
+
+/** A time on an axis: the time of day over the day, as finely as the ticks need it. */
+function timeLabel(at: number, step: number, zone: TimeZoneChoice): string {
+  const [day = "", clock = ""] = formatDatetime(new Date(at).toISOString().replace(/\.000Z$/, "Z"), zone).split(" ");
+  if (step >= 86400_000) return day;
+  return `${step >= 60_000 ? clock.slice(0, 5) : clock}\n${day}`;
+}
+
+/** What a name was drawn in, so that it keeps its colour when others come, go or change places. */
+const colours = new Map<string, number>();
+
+function colourOf(name: string): string {
+  let at = colours.get(name);
+  if (at === undefined) colours.set(name, at = colours.size);
+  const all = palette();
+  return all[at % all.length]!;
 }
 
 function css(name: string): string {
@@ -99,7 +125,10 @@ function pie(table: Table, visualization: Visualization, zone: TimeZoneChoice): 
         color: "#fff", textBorderColor: "rgba(0, 0, 0, 0.6)", textBorderWidth: 2,
       },
       itemStyle: { borderColor: css("--surface"), borderWidth: 2 },
-      data: table.rows.map((r) => ({ name: name ? formatValue(r[0], name, zone) || "(empty)" : "", value: value ? Number(r[1]) : 0 })),
+      data: table.rows.map((r) => {
+        const label = name ? formatValue(r[0], name, zone) || "(empty)" : "";
+        return { name: label, value: value ? Number(r[1]) : 0, itemStyle: { color: colourOf(label) } };
+      }),
     }],
   };
 }
@@ -124,6 +153,7 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
   const stacked = kind === "stackedareachart" || visualization.Kind?.startsWith("stacked");
   const series = [...groups].map(([name, points]) => ({
     name,
+    color: colourOf(name),
     type: kind === "columnchart" || kind === "barchart" ? "bar" : kind === "scatterchart" ? "scatter" : "line",
     data: category && kind === "barchart" ? points.map(([x, y]) => [y, x]) : points,
     symbolSize: kind === "scatterchart" ? 8 : 5,
@@ -135,14 +165,14 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
   // Few categories are all named, slanted where they would touch; of many, as many as fit.
   const names = category && categories.length <= 12 ? { interval: 0, rotate: kind !== "barchart" && categories.length > 5 ? 25 : 0 } : {};
   const ink = { color: css("--text-muted") };
+  const places = () => [...groups.values()].flat().flatMap((p) => (typeof p[0] === "number" && Number.isFinite(p[0]) ? [p[0]] : []));
+  const midnight = zone === "UTC" ? 0 : new Date(2000, 0, 1).getTime() - Date.UTC(2000, 0, 1);
+  const ticks = shape.xScale === "span" ? clockTicks(places(), 1, 0, 8) : shape.xScale === "time" ? clockTicks(places(), 1000, midnight, 5) : null;
   const xLabel = shape.xScale === "span" ? { formatter: (v: number) => formatSeconds(v) }
-    : shape.xScale === "time" ? { formatter: (v: number) => formatDatetime(new Date(v).toISOString().replace(/\.000Z$/, "Z"), zone).replace(" ", "\n") }
+    : shape.xScale === "time" ? { formatter: (v: number) => timeLabel(v, ticks?.interval ?? 0, zone) }
     : {};
-  const spans = shape.xScale === "span" ? [...groups.values()].flat().map((p) => Number(p[0])) : [];
-  const step = spanStep(Math.max(0, ...spans) - Math.min(0, ...spans));
-  const ticks = spans.length ? { interval: step, min: Math.floor(Math.min(...spans) / step) * step, max: Math.ceil(Math.max(...spans) / step) * step } : {};
   const xAxis = {
-    ...ticks,
+    ...(ticks ?? {}),
     type: category ? "category" : "value",
     ...(category ? { data: categories } : { scale: true }),
     name: visualization.XTitle ?? xColumn.name, nameLocation: "middle", nameGap: shape.xScale === "time" || "rotate" in names ? 46 : 30,

@@ -87,8 +87,11 @@ export function queryPage(options: QueryPageOptions): QueryPage {
       XTitle: null, YTitle: null, Legend: null, YAxis: null, Ymin: null, Ymax: null };
     const chart = view === "table" ? null : chartView(table, asked, view, options.zone());
     const missing = view !== "table" && !chart ? h("p", { class: "note" }, `A ${view} needs a number column besides the x column; here is the table.`) : null;
+    const kind = visualization?.Visualization ?? "table";
+    const undrawn = view === "table" && kind !== "table" && !isChartKind(kind)
+      ? h("p", { class: "note", role: "status" }, `This page does not draw a ${kind}; here is the table. It draws ${chartKinds.join(", ")}.`) : null;
     fill(result, h("p", { class: "note" }, `${table.rows.length} ${table.rows.length === 1 ? "row" : "rows"} in ${Math.round(milliseconds)} ms`),
-      missing, chart ?? tableView(table, options.zone()));
+      missing, undrawn, chart ?? tableView(table, options.zone()));
   }
 
   function exportCSV(): void {
