@@ -19,7 +19,7 @@ func TestAPanicInAnyGoroutineOfASinkFailsItsTaskAndLosesNothing(t *testing.T) {
 			}
 			end()
 			s.start()
-			s.holds(100)
+			s.holds(101)
 		})
 	}
 }
