@@ -258,7 +258,7 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 	if v := value(right, "unknown"); v.Key.Group != "Compatibility" || len(v.Warnings) != 1 {
 		t.Errorf("unknown: %v", v)
 	}
-	if v := value(right, "behaviour"); v.GetValue() != "run" || !slices.Equal(v.Key.RecommendedValues, []string{"run", "panic"}) {
+	if v := value(right, "behaviour"); v.GetValue() != "run" || !slices.Equal(v.Key.RecommendedValues, []string{"run", "panic", "linger"}) {
 		t.Errorf("behaviour: %v", v)
 	}
 	if wrong := validate(false, "batch.size", "x"); wrong.ErrorCount != 1 || len(value(wrong, "batch.size").Errors) != 1 || len(wrong.Checks) != 0 {
