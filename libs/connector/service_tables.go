@@ -115,7 +115,7 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 }
 
 func describe(d digest.Description) *tablev1.Table {
-	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Envelope: d.Envelope, Failure: d.Failure}
+	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Envelope: d.Envelope, RepeatedRows: d.Repeated, Failure: d.Failure}
 	for _, c := range d.Columns {
 		t.Columns = append(t.Columns, &tablev1.TableColumn{Name: c.Name, Type: c.Type, Field: c.Field,
 			Encoding: string(c.Encoding), Precision: int32(c.Precision), Scale: int32(c.Scale), Withheld: c.Withheld})

@@ -121,6 +121,9 @@ type Description struct {
 	Key []string
 	// Envelope says of a source's table that the topic's records hold its rows within change envelopes.
 	Envelope bool
+	// Repeated is how many rows of a copy are there besides the first of those that were made of one record; nil where rows do not
+	// say of which.
+	Repeated *int64
 	// Failure says why the table cannot be read; empty if it can.
 	Failure string
 }

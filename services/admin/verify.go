@@ -151,7 +151,7 @@ func (v *verification) sink(ctx context.Context, sink string, source *remoteTabl
 
 // table compares one table with its copy and fills the outcome.
 func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerification, source *remoteTables, from *tablev1.Table, target *remoteTables, to *tablev1.Table) error {
-	outcome.Target = to.Name
+	outcome.Target, outcome.RepeatedRows = to.Name, to.RepeatedRows
 	if outcome.Failure = cmp.Or(from.Failure, to.Failure); outcome.Failure != "" {
 		return nil
 	}

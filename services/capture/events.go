@@ -73,10 +73,20 @@ func (r *reader) event(b *batch, enc *tableEncoder, op change.Op, m *pgrepl.Mess
 	if r.events.TransactionMetadata {
 		r.counted(enc, int64(n))
 	}
+	if n == 0 && op == change.Truncate && !delivered {
+		r.leftOut(enc)
+	}
 	if !delivered {
 		b.count(enc, int64(n), ev)
 	}
 	return nil
+}
+
+// leftOut says that a table was truncated and that nobody is told, as Debezium's defaults have it.
+func (r *reader) leftOut(enc *tableEncoder) {
+	const detail = "so copies of it keep the rows that it had: set skipped.operations=none for copies that follow truncates, and empty this one"
+	r.env.Logger.Warn("A table was truncated, and no event says so (skipped.operations)", "table", enc.name, "remedy", detail)
+	r.env.Happened("TruncateSkipped", fmt.Sprintf("table %s was truncated, and no event says so (skipped.operations), %s", enc.name, detail))
 }
 
 // unprocessable decides about an event that cannot be encoded, as event.processing.failure.handling.mode says.

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
 // changed is an event without a schema.
@@ -170,4 +172,86 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 			r.opens(t, 0)
 		})
 	}
+}
+
+func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	read := func(id int, mark string) *kgo.Record {
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), "r", id)), `"lsn"`, `"snapshot":"`+mark+`","lsn"`, 1))}
+	}
+	s.send(read(1, "first"), read(2, "last"), &kgo.Record{Key: []byte(`{"id":3}`), Value: change("", "null", `{"id":3}`, "c", 3)}, read(4, "incremental"))
+	r := s.start()
+	s.answers(s.table+" | count", "4")
+	if n := r.task.board.noticed(); n != 0 {
+		t.Errorf("%d notices after the first snapshot and an incremental one", n)
+	}
+	s.send(read(1, "first"))
+	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+}
+
+func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	for id := range 3 {
+		s.send(&kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: change("", "null", fmt.Sprintf(`{"id":%d}`, id), "c", id)})
+	}
+	r := s.start()
+	s.answers(s.table+" | count", "3")
+	source := digest.Description{Topic: s.topic, Key: []string{"id"}}
+	repeated := func(source digest.Description) *int64 {
+		tables, err := openTables(t.Context(), s.values(), []digest.Description{source}, r.task.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tables.Close()
+		if d := tables.Tables(); len(d) != 1 || d[0].Failure != "" {
+			t.Fatalf("the tables are %+v", d)
+		}
+		return tables.Tables()[0].Repeated
+	}
+	if n := repeated(source); n == nil || *n != 0 {
+		t.Errorf("%v rows are said to be there twice", n)
+	}
+	s.manage(".set-or-append " + s.table + " <| " + s.table + " | where id < 2")
+	if n := repeated(source); n == nil || *n != 2 {
+		t.Errorf("%v rows are said to be there twice, want 2", n)
+	}
+	if n := repeated(digest.Description{Topic: s.topic}); n != nil {
+		t.Errorf("%d rows are said to be there twice where nothing is known of keys", *n)
+	}
+}
+
+func (s *stage) values() catalogue.Values {
+	s.t.Helper()
+	keys, err := newCatalogue()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	values, _, problems := keys.Parse(s.config)
+	if len(problems) > 0 {
+		s.t.Fatal(problems)
+	}
+	return values
+}
+
+func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.send(&kgo.Record{Value: change("", "null", `{"id":1}`, "c", 1)})
+	r := s.start()
+	s.answers(s.table+" | count", "1")
+	heal, _ := servers.adx.outage(t)
+	s.send(&kgo.Record{Value: change(`,{"field":"stock","type":"int64"}`, "null", `{"id":2,"stock":5}`, "c", 2)})
+	r.notices(t, sinkv1.SinkNotice_KIND_TABLE_CHANGING, s.topic, true)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	heal()
+	s.started = 0
+	s.start()
+	s.answers(s.table+" | order by id asc | project id, stock", "1 ; 2 5")
 }

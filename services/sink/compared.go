@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
@@ -45,7 +48,7 @@ func openTables(ctx context.Context, v catalogue.Values, sources []digest.Descri
 			continue
 		}
 		if to, ok := s.routes.Find(topic); ok {
-			r.tables = append(r.tables, r.describe(ctx, source.Topic, to, carriers))
+			r.tables = append(r.tables, r.describe(ctx, source, to, carriers))
 		}
 	}
 	digest.RefuseShared(r.tables, func(d digest.Description) (place, tenant string) { return d.Name, "topic " + d.Topic })
@@ -99,8 +102,8 @@ func schemaOf(source digest.Description) *record.Schema {
 }
 
 // describe finds a table's columns and where its present rows are.
-func (r *tableReader) describe(ctx context.Context, topic string, to route.Route, carriers map[string]string) digest.Description {
-	d := digest.Description{Name: to.Database + "." + to.Table, Topic: topic}
+func (r *tableReader) describe(ctx context.Context, source digest.Description, to route.Route, carriers map[string]string) digest.Description {
+	d := digest.Description{Name: to.Database + "." + to.Table, Topic: source.Topic}
 	schema, err := r.client.Schema(ctx, to.Database, to.Table)
 	if err != nil {
 		d.Failure = err.Error()
@@ -138,10 +141,44 @@ func (r *tableReader) describe(ctx context.Context, topic string, to route.Route
 		}
 		d.Columns = append(d.Columns, column)
 	}
-	if r.current[d.Name], err = r.present(ctx, to, written); err != nil {
+	if r.current[d.Name], err = r.present(ctx, to, written); err == nil {
+		d.Repeated, err = r.repeated(ctx, to, written, source.Key)
+	}
+	if err != nil {
 		d.Failure = err.Error()
 	}
 	return d
+}
+
+// repeated counts rows that were made of a record of which there is a row already. Which record that is a row says by the record's
+// position, or in a table of changes by its offset and key, since a key's records are in one partition.
+func (r *tableReader) repeated(ctx context.Context, to route.Route, columns []digest.DescribedColumn, key []string) (*int64, error) {
+	named := func(fields ...string) (names []string) {
+		for _, field := range fields {
+			i := slices.IndexFunc(columns, func(c digest.DescribedColumn) bool { return c.Field == field })
+			if i < 0 {
+				return nil
+			}
+			names = append(names, kusto.QuoteName(columns[i].Name))
+		}
+		return names
+	}
+	identity := named("_topic", "_partition", "_offset")
+	if identity == nil && len(key) > 0 {
+		identity = named(append([]string{"_seq"}, key...)...)
+	}
+	if identity == nil {
+		return nil, nil
+	}
+	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | summarize n=count() by "+strings.Join(identity, ", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
+	if err != nil {
+		return nil, fmt.Errorf("counting rows that came more than once: %w", err)
+	}
+	if len(found.Rows) != 1 {
+		return nil, fmt.Errorf("counting rows that came more than once: %d rows answered", len(found.Rows))
+	}
+	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
+	return &n, err
 }
 
 // present finds how the present rows of a table are asked for: the function <table>_current if there is one, else the latest row of

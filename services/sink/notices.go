@@ -92,3 +92,14 @@ func (t *task) truncated(to *target, r *kgo.Record) {
 		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.route.Table + "'] data, where no later rows are in it",
 	})
 }
+
+// readAnew tells that a snapshot has begun after changes were streamed: what was deleted while nobody read the source's log has no
+// delete in the topic.
+func (t *task) readAnew(to *target, r *kgo.Record) {
+	table := to.route.Database + "." + to.route.Table
+	t.tell(&sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.route.Topic, Table: table,
+		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
+		Remedy:  "calypsoctl verify names them (only in Azure Data Explorer). Where they matter, empty the table when the snapshot has ended and have it read once more: .clear table ['" + to.route.Table + "'] data, then an incremental snapshot. Restart the sink's task to take this notice back",
+	})
+}

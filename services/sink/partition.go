@@ -40,6 +40,8 @@ type partition struct {
 	// shaped is the schema that the table was last made to fit, once it was.
 	shaped     *row.Schema
 	shapedOnce bool
+	// streamed says that changes came since the last snapshot.
+	streamed bool
 	// next is the offset after the last record seen; -1 before the first.
 	next     int64
 	inFlight int
@@ -155,6 +157,16 @@ func (p *partition) stop(r stopRequest) {
 	case p.stopping <- r:
 	default:
 	}
+	patience := time.NewTimer(r.grace)
+	defer patience.Stop()
+	select {
+	case <-p.done:
+		return
+	case <-patience.C:
+	}
+	if len(p.stopping) > 0 { // it waits for the cluster, or for a table that is changed
+		p.cancel(errors.New("the partition is handed over"))
+	}
 	<-p.done
 }
 
@@ -175,7 +187,9 @@ func (p *partition) run() {
 	defer timer.Stop()
 	for {
 		if err := p.work(); err != nil {
-			p.task.fail(err)
+			if p.ctx.Err() == nil {
+				p.task.fail(err)
+			}
 			p.cancel(err)
 			p.drain(stopRequest{fenced: true})
 			return
@@ -338,6 +352,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		p.open.refused = append(p.open.refused, refusedRecord{kept(r), err})
 	} else {
 		p.task.follow(p, r)
+		p.watchSnapshots(r)
 	}
 	if p.open.truncates > truncates {
 		p.task.truncated(p.target, r)
@@ -356,6 +371,18 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return true, err
 	}
 	return true, nil
+}
+
+// watchSnapshots notices that a table of changes, whose present state follows from them, is read anew.
+func (p *partition) watchSnapshots(r *kgo.Record) {
+	if !p.task.s.changes {
+		return
+	}
+	snapshot, streamed := p.enc.Rereads()
+	if snapshot && p.streamed {
+		p.task.readAnew(p.target, r)
+	}
+	p.streamed = (p.streamed || streamed) && !snapshot
 }
 
 // aim finds the topic's table and makes the encoder.

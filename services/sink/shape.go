@@ -8,13 +8,18 @@ import (
 	"strings"
 	"time"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
 // shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit. It reports whether
 // what is known of the table has changed. No column's type is changed and none is dropped.
+//
+// One partition does it for all: others that bring the same schema wait, and find what they need.
 func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (changed bool, err error) {
+	to.shaping.Lock()
+	defer to.shaping.Unlock()
 	to.mu.Lock()
 	missing, checked := to.missing, to.checked
 	to.mu.Unlock()
@@ -41,6 +46,12 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (chang
 	if len(table.Columns) == 0 && (to.route.Mapping == "" || len(unmapped) == 0 && !missing) {
 		return false, nil
 	}
+	t.board.notice(&sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
+		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
+		Remedy:  "None, unless it stays: then see the sink's last error",
+	})
+	defer t.board.withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.route.Topic, "")
 	err = t.persist(ctx, func(ctx context.Context) error {
 		if len(table.Columns) > 0 {
 			t.env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns", kusto.Declaration(table.Columns))

@@ -42,6 +42,8 @@ type target struct {
 	state      currentState
 
 	unfilled unfilled
+	// shaping is held while the table is changed for a new schema.
+	shaping sync.Mutex
 }
 
 // streamAgain is after how long streaming is tried again on a table that the cluster refused to stream into.

@@ -112,6 +112,9 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 	}
 	fmt.Fprintf(out, "%s and %s of %s: %s (%s, %s; compared: %s)\n", t.Table, t.Target, t.Sink, outcome,
 		extent(t.SourceExtent), extent(t.TargetExtent), strings.Join(t.ColumnsCompared, ", "))
+	if t.GetRepeatedRows() > 0 {
+		fmt.Fprintf(out, "  %d rows of %s are there again, since their records were ingested more than once\n", t.GetRepeatedRows(), t.Target)
+	}
 	for _, left := range t.ColumnsLeftOut {
 		fmt.Fprintf(out, "  left out: %s\n", left)
 	}

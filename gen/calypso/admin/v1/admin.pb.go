@@ -1973,7 +1973,11 @@ type TableVerification struct {
 	// Columns that were left out, each with the reason.
 	ColumnsLeftOut []string `protobuf:"bytes,11,rep,name=columns_left_out,json=columnsLeftOut,proto3" json:"columns_left_out,omitempty"`
 	// Why the table could not be compared; empty if it was.
-	Failure       string `protobuf:"bytes,12,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure string `protobuf:"bytes,12,opt,name=failure,proto3" json:"failure,omitempty"`
+	// How many rows of the target are there twice or more often, besides the first, since their record was ingested again; unset where
+	// rows do not say of which record they were made (metadata.columns, table.form=changes). The comparison looks at each key's latest row
+	// alone and passes over them.
+	RepeatedRows  *int64 `protobuf:"varint,13,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2090,6 +2094,13 @@ func (x *TableVerification) GetFailure() string {
 		return x.Failure
 	}
 	return ""
+}
+
+func (x *TableVerification) GetRepeatedRows() int64 {
+	if x != nil && x.RepeatedRows != nil {
+		return *x.RepeatedRows
+	}
+	return 0
 }
 
 // TableExtent is what a table showed at the start. Keys are given where the key is one whole number.
@@ -2344,7 +2355,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\fKIND_MISSING\x10\x01\x12\x0e\n" +
 	"\n" +
 	"KIND_EXTRA\x10\x02\x12\x12\n" +
-	"\x0eKIND_DIFFERENT\x10\x03\"\xc0\x03\n" +
+	"\x0eKIND_DIFFERENT\x10\x03\"\xfc\x03\n" +
 	"\x11TableVerification\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
 	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
@@ -2358,7 +2369,9 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x10columns_compared\x18\n" +
 	" \x03(\tR\x0fcolumnsCompared\x12(\n" +
 	"\x10columns_left_out\x18\v \x03(\tR\x0ecolumnsLeftOut\x12\x18\n" +
-	"\afailure\x18\f \x01(\tR\afailure\"U\n" +
+	"\afailure\x18\f \x01(\tR\afailure\x12(\n" +
+	"\rrepeated_rows\x18\r \x01(\x03H\x00R\frepeatedRows\x88\x01\x01B\x10\n" +
+	"\x0e_repeated_rows\"U\n" +
 	"\vTableExtent\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x17\n" +
 	"\alow_key\x18\x02 \x01(\tR\x06lowKey\x12\x19\n" +
@@ -2527,6 +2540,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 		(*VerifyPipelineResponse_Table)(nil),
 		(*VerifyPipelineResponse_Summary)(nil),
 	}
+	file_calypso_admin_v1_admin_proto_msgTypes[22].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

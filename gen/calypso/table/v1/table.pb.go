@@ -362,7 +362,10 @@ type Table struct {
 	// Why the table cannot be read; empty if it can.
 	Failure string `protobuf:"bytes,5,opt,name=failure,proto3" json:"failure,omitempty"`
 	// Of a source: the topic's records hold rows within change envelopes.
-	Envelope      bool `protobuf:"varint,6,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	Envelope bool `protobuf:"varint,6,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	// Of a target, how many rows are there besides the first of those that were made of one record; unset where rows do not say of
+	// which record they were made.
+	RepeatedRows  *int64 `protobuf:"varint,7,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -437,6 +440,13 @@ func (x *Table) GetEnvelope() bool {
 		return x.Envelope
 	}
 	return false
+}
+
+func (x *Table) GetRepeatedRows() int64 {
+	if x != nil && x.RepeatedRows != nil {
+		return *x.RepeatedRows
+	}
+	return 0
 }
 
 type TableColumn struct {
@@ -1201,14 +1211,16 @@ const file_calypso_table_v1_table_proto_rawDesc = "" +
 	"\asources\x18\x03 \x03(\v2\x17.calypso.table.v1.TableR\asourcesJ\x04\b\x02\x10\x03R\x06topics\"=\n" +
 	"\n" +
 	"OpenResult\x12/\n" +
-	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\xb2\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\xee\x01\n" +
 	"\x05Table\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x127\n" +
 	"\acolumns\x18\x03 \x03(\v2\x1d.calypso.table.v1.TableColumnR\acolumns\x12\x10\n" +
 	"\x03key\x18\x04 \x03(\tR\x03key\x12\x18\n" +
 	"\afailure\x18\x05 \x01(\tR\afailure\x12\x1a\n" +
-	"\benvelope\x18\x06 \x01(\bR\benvelope\"\xb7\x01\n" +
+	"\benvelope\x18\x06 \x01(\bR\benvelope\x12(\n" +
+	"\rrepeated_rows\x18\a \x01(\x03H\x00R\frepeatedRows\x88\x01\x01B\x10\n" +
+	"\x0e_repeated_rows\"\xb7\x01\n" +
 	"\vTableColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -1345,6 +1357,7 @@ func file_calypso_table_v1_table_proto_init() {
 		(*ReadTablesResponse_Digests)(nil),
 		(*ReadTablesResponse_Rows)(nil),
 	}
+	file_calypso_table_v1_table_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

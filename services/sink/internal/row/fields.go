@@ -44,3 +44,15 @@ func (e *Encoder) Unmapped(s *Schema) []string {
 	}
 	return names
 }
+
+// Rereads says whether the last record was a row of a snapshot that reads whole tables, and whether it was a change of the stream.
+func (e *Encoder) Rereads() (snapshot, streamed bool) {
+	switch string(e.envelope.Op) {
+	case `"r"`:
+		mark := string(find(e.envelope.Source, "snapshot"))
+		return mark != "" && mark != "null" && mark != `"incremental"` && mark != `"false"`, false
+	case `"c"`, `"u"`, `"d"`:
+		return false, true
+	}
+	return false, false
+}
