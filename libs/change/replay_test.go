@@ -72,7 +72,7 @@ func replay(t *testing.T, pg *testenv.Postgres, name, dir string) {
 	defer conn.Close(context.Background())
 	r := &replayer{t: t, ctx: ctx, conn: conn, cfg: &cfg, settings: settings, encoders: map[*change.Relation]*change.Encoder{},
 		aux: change.NewAuxiliary(&cfg)}
-	r.catalog = pgrepl.NewCatalog(ctx, conn.Query, r.captured)
+	r.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.captured)
 	r.openSlot(id)
 	if settings["snapshot.mode"] != "no_data" {
 		r.snapshot()

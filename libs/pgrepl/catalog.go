@@ -40,7 +40,7 @@ type tableEntry struct {
 	shaped *change.Relation
 }
 
-// NewCatalog makes an empty catalog that reads through query (the Query method of a connection or pool) until ctx ends.
+// NewCatalog makes an empty catalog that reads through query, which is what Query makes of a connection, until ctx ends.
 func NewCatalog(ctx context.Context, query func(context.Context, string, ...any) (pgx.Rows, error), captured func(Table) bool) *Catalog {
 	return &Catalog{query: query, ctx: ctx, captured: captured, tables: make(map[uint32]*tableEntry), types: make(map[uint32]*change.Type)}
 }

@@ -90,7 +90,8 @@ func (c Config) dsn(replication bool) string {
 		{"host", strings.Join(hosts, ",")}, {"port", strings.Join(ports, ",")}, {"user", c.User}, {"dbname", c.Database},
 		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword}, {"sslrootcert", c.SSLRootCert},
 		{"connect_timeout", strconv.Itoa(max(1, int(timeout.Seconds())))}, {"application_name", c.ApplicationName},
-		{"client_encoding", "UTF8"},
+		// What poolers take, too: they know these settings of each client.
+		{"client_encoding", "UTF8"}, {"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}, {"standard_conforming_strings", "on"},
 	}
 	if len(hosts) > 1 {
 		set = append(set, [2]string{"target_session_attrs", "read-write"})
@@ -98,11 +99,8 @@ func (c Config) dsn(replication bool) string {
 	if replication {
 		set = append(set, [2]string{"replication", "database"})
 	} else {
-		// The text that the encoders read depends on these; a replication connection takes them from START_REPLICATION's
-		// session as well.
 		set = append(set, [2]string{"default_query_exec_mode", "simple_protocol"})
 	}
-	set = append(set, textSettings...)
 	var b strings.Builder
 	for _, kv := range set {
 		if kv[1] == "" {
@@ -111,11 +109,6 @@ func (c Config) dsn(replication bool) string {
 		fmt.Fprintf(&b, "%s='%s' ", kv[0], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(kv[1]))
 	}
 	return b.String()
-}
-
-// textSettings fix the text output of values, so that bytes do not depend on server or role settings.
-var textSettings = [][2]string{
-	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"},
 }
 
 // checkFiles reads the files of TLS as the driver will, with the bounds that it does not have.
@@ -207,10 +200,13 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	}
 	err = liftLimits(ctx, conn)
 	if err == nil {
+		err = setText(ctx, conn)
+	}
+	if err == nil {
 		err = sendRaw(ctx, conn)
 	}
 	if err != nil {
-		conn.Close(ctx)
+		conn.Close(context.WithoutCancel(ctx))
 		return nil, nil, err
 	}
 	return conn, frames, nil

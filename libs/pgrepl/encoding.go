@@ -28,12 +28,12 @@ func Unchecked(encoding string) bool { return encoding == sqlASCII }
 // sendRaw asks for texts as they are where the server would only check them.
 func sendRaw(ctx context.Context, conn *pgconn.PgConn) error { return setEncoding(ctx, conn, sqlASCII) }
 
-// Copy runs a COPY … TO STDOUT and hands its rows to w, one each Write, as the database has them (see Unchecked).
+// Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the database has them (see Unchecked).
 func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {
 	if err := sendRaw(ctx, conn); err != nil {
 		return err
 	}
-	if _, err := conn.CopyTo(ctx, w, sql); err != nil {
+	if _, err := conn.CopyTo(ctx, w, TextSettings+sql); err != nil {
 		return err
 	}
 	return setEncoding(ctx, conn, "UTF8") // which statements with arguments need

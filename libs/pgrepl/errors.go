@@ -40,6 +40,7 @@ const (
 	ReasonIdentity        Reason = "REPLICA_IDENTITY_INSUFFICIENT"
 	ReasonPluginMissing   Reason = "PLUGIN_MISSING"
 	ReasonPluginRefused   Reason = "PLUGIN_REFUSED"
+	ReasonPooler          Reason = "POOLER_REFUSES"
 	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
 	ReasonTLS             Reason = "TLS_FAILED"
 )
@@ -134,7 +135,11 @@ func connectError(c Config, err error) error {
 			return &Error{ReasonAuthentication, op, cause, clientCertificateRemedy}
 		case strings.HasPrefix(pg.Code, "28"):
 			return &Error{ReasonAuthentication, op, cause, "Check database.user and database.password; the password of a role is set with ALTER ROLE … PASSWORD …."}
-		case pg.Code == "3D000":
+		case pg.Code == "08P01" && (strings.HasPrefix(pg.Message, "unsupported startup parameter") || strings.Contains(pg.Message, "replication")):
+			return &Error{ReasonPooler, op, cause, poolerRemedy}
+		case pg.Code == "08P01" && (strings.Contains(pg.Message, "no such user") || strings.Contains(pg.Message, "auth") || strings.Contains(pg.Message, "not allowed")):
+			return &Error{ReasonAuthentication, op, cause, "Check database.user and database.password, and the pooler's list of users (auth_file, auth_query)."}
+		case pg.Code == "3D000", pg.Code == "08P01" && strings.Contains(pg.Message, "no such database"):
 			return &Error{ReasonDatabaseMissing, op, cause, "Check database.dbname; CREATE DATABASE makes one."}
 		case pg.Code == "42501" && strings.Contains(pg.Message, "replication"):
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
@@ -147,6 +152,10 @@ func connectError(c Config, err error) error {
 	// pgconn's text names host, port and user, and masks the password.
 	return &Error{ReasonUnreachable, op, err, "Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
 }
+
+// poolerRemedy mends what a pooler does not take, which no waiting does: PgBouncer before 1.23 has no replication connections.
+const poolerRemedy = "A pooler stands between. Replication needs the server itself: set database.hostname and database.port to PostgreSQL's own address (PgBouncer takes replication connections from 1.23 on). " +
+	"Other connections may go through it: let it take or ignore the parameter (ignore_startup_parameters in pgbouncer.ini)."
 
 const clientCertificateRemedy = "Set database.sslcert and database.sslkey to a certificate for the user that an authority of the server's ssl_ca_file signed."
 

@@ -47,6 +47,10 @@ func (s *Session) Close(ctx context.Context) {
 // Identify asks the server who it is (IDENTIFY_SYSTEM).
 func (s *Session) Identify(ctx context.Context) (System, error) {
 	r, err := pglogrepl.IdentifySystem(ctx, s.conn)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42601" {
+		// A pooler that ignores what asks for a replication connection makes an ordinary one, to which this is no SQL.
+		return System{}, &Error{ReasonPooler, "identify the system of " + s.cfg.Addresses(), serverError(pg), poolerRemedy}
+	}
 	if err != nil {
 		return System{}, fmt.Errorf("identify the system of %s: %w", s.cfg.Addresses(), err)
 	}

@@ -33,7 +33,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	}
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
 		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
 	tables, err := catalog.Find(s.filter.captured)
 	// Without names every table is meant, also those that are still to come.
 	if err == nil && len(tables) == 0 && s.filter.tableIn != nil {

@@ -381,7 +381,7 @@ func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change
 
 // resolve finds the table with the columns that it is read by, and refuses what cannot be read in chunks.
 func (c *collection) resolve(ctx context.Context, conn *pgx.Conn) (rel *change.Relation, key []int, err error) {
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, func(pgrepl.Table) bool { return true })
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true })
 	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
 		return nil, nil, err
 	}

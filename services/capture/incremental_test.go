@@ -66,7 +66,7 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 			set.signals.chunk = chunk
 			n := &incremental{session: &session{task: &task{settings: set}, server: server}}
 			req := chunkRequest{collection: collection{Table: pgrepl.Table{Schema: "public", Name: fmt.Sprintf("k%d", round)}}}
-			rel, err := pgrepl.NewCatalog(t.Context(), conn.Query, func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
+			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
 			if err != nil {
 				t.Fatal(err)
 			}

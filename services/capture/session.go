@@ -132,7 +132,7 @@ func (s *session) connect(ctx context.Context) error {
 
 // prepare finds the tables and sets identities and the publication up.
 func (s *session) prepare(ctx context.Context) error {
-	s.catalog = pgrepl.NewCatalog(ctx, s.conn.Query, s.settings.filter.read)
+	s.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.settings.filter.read)
 	var err error
 	if s.tables, err = s.catalog.Find(s.settings.filter.read); err != nil {
 		return err

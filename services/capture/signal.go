@@ -232,7 +232,7 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, r.settings.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.settings.filter.captured)
 	var out []collection
 	for _, name := range d.Collections {
 		p, err := patternsOf([]string{name})

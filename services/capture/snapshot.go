@@ -231,7 +231,7 @@ func changedMeanwhile(err error) error {
 
 // importSnapshot makes the connection see the database as the exported snapshot does.
 func importSnapshot(ctx context.Context, conn *pgx.Conn, name string) error {
-	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+	_, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+pgrepl.TextSettings)
 	if err == nil {
 		_, err = conn.Exec(ctx, "SET TRANSACTION SNAPSHOT "+pgrepl.QuoteLiteral(name))
 	}

@@ -41,7 +41,7 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 			r.Close()
 		}
 	}()
-	catalog := pgrepl.NewCatalog(ctx, conn.Query, s.filter.read)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
 	found, err := catalog.Find(s.filter.captured)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (r *tableReader) Table(name string, selection digest.Selection) (digest.Tab
 	for _, t := range r.tables {
 		if t.Name == name {
 			schema, table, _ := strings.Cut(name, ".")
-			return &pgdigest.Table{Query: r.conn.Query, Schema: schema, Name: table, Selection: selection}, nil
+			return &pgdigest.Table{Query: pgrepl.Query(r.conn), Schema: schema, Name: table, Selection: selection}, nil
 		}
 	}
 	return nil, fmt.Errorf("table %.300s is not captured", name)

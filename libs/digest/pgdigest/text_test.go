@@ -98,7 +98,7 @@ func TestTextsAndNumbersAreThoseOfTheEvents(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "CREATE TABLE kinds (id int PRIMARY KEY, "+strings.Join(declarations, ", ")+")"); err != nil {
 		t.Fatal(err)
 	}
-	rel, err := pgrepl.NewCatalog(t.Context(), conn.Query, func(pgrepl.Table) bool { return true }).Named("public", "kinds", true)
+	rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named("public", "kinds", true)
 	if err != nil {
 		t.Fatal(err)
 	}

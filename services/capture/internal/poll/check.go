@@ -25,7 +25,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	out := []connector.Check{preflight.Finding("connection", "connected to "+s.connection.Addresses(), nil)}
 	tables := []pgrepl.Table{{}}
 	if s.query == "" {
-		found, err := pgrepl.NewCatalog(ctx, conn.Query, s.wanted).Find(s.wanted)
+		found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.wanted).Find(s.wanted)
 		if err == nil && len(found) == 0 {
 			err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables to poll", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.whitelist."}
 		}

@@ -108,7 +108,7 @@ func (s *source) incrementing() (int, error) {
 }
 
 func describeTable(ctx context.Context, conn *pgx.Conn, t pgrepl.Table) (columns []column, key []string, err error) {
-	rel, err := pgrepl.NewCatalog(ctx, conn.Query, func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name, true)
+	rel, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(t.Schema, t.Name, true)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -140,7 +140,7 @@ func (s *session) find(ctx context.Context) error {
 		}
 		return nil
 	}
-	found, err := pgrepl.NewCatalog(ctx, s.conn.Query, s.settings.wanted).Find(s.settings.wanted)
+	found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.settings.wanted).Find(s.settings.wanted)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (s *session) poll(ctx context.Context, from *source) error {
 		until = until.Add(-s.settings.delay)
 	}
 	d := &delivery{session: s, ctx: ctx, source: from, offset: from.offset}
-	if _, err := s.conn.PgConn().CopyTo(ctx, d, from.copyQuery(until)); err != nil {
+	if _, err := s.conn.PgConn().CopyTo(ctx, d, pgrepl.TextSettings+from.copyQuery(until)); err != nil {
 		return err
 	}
 	return d.finish()

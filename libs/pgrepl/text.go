@@ -1,0 +1,102 @@
+package pgrepl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// What values and defaults look like as text depends on settings, which roles, databases and whoever used a pooler's connection before
+// may have set otherwise. A pooler takes few of them when a connection starts, and where each transaction may run on another connection
+// of the server those that a session sets are lost, or left to somebody else. So they are set in the transaction that reads text.
+var textSettings = [][2]string{
+	{"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"}, {"extra_float_digits", "3"}, {"bytea_output", "hex"}, {"quote_all_identifiers", "off"},
+}
+
+// TextSettings are statements that fix the text of values until the transaction ends. They go before the statement that reads, in the same
+// message where there is no transaction, which makes one of them.
+var TextSettings = func() string {
+	var b strings.Builder
+	for _, s := range textSettings {
+		fmt.Fprintf(&b, "SET LOCAL %s = %s; ", s[0], QuoteLiteral(s[1]))
+	}
+	return b.String()
+}()
+
+// setText fixes the text of values for a whole session, which a replication connection is, and verifies it.
+func setText(ctx context.Context, conn *pgconn.PgConn) error {
+	var list []string
+	for _, s := range textSettings {
+		list = append(list, fmt.Sprintf("set_config(%s, %s, false)", QuoteLiteral(s[0]), QuoteLiteral(s[1])))
+	}
+	results, err := conn.Exec(ctx, "SELECT "+strings.Join(list, ", ")).ReadAll()
+	if err != nil {
+		return fmt.Errorf("fix how values are written as text: %w", err)
+	}
+	for i, s := range textSettings {
+		if len(results) != 1 || len(results[0].Rows) != 1 || string(results[0].Rows[0][i]) != s[1] {
+			return fmt.Errorf("fix how values are written as text: the server does not set %s to %s", s[0], s[1])
+		}
+	}
+	return nil
+}
+
+// Query is conn.Query with TextSettings. Outside a transaction each query has one of its own, which ends with its rows.
+func Query(conn *pgx.Conn) func(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return func(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+		begin := ""
+		if conn.PgConn().TxStatus() == 'I' {
+			begin = "BEGIN READ ONLY; "
+		}
+		if _, err := conn.Exec(ctx, begin+TextSettings); err != nil {
+			return nil, fmt.Errorf("fix how values are written as text: %w", err)
+		}
+		rows, err := conn.Query(ctx, sql, args...)
+		if begin == "" {
+			return rows, err
+		}
+		own := &transactionRows{Rows: rows, end: func() error { _, err := conn.Exec(ctx, "ROLLBACK"); return err }}
+		if err != nil {
+			return nil, errors.Join(err, own.end())
+		}
+		return own, nil
+	}
+}
+
+// transactionRows are rows whose end is that of their transaction.
+type transactionRows struct {
+	pgx.Rows
+	end   func() error
+	ended bool
+	err   error
+}
+
+// Next implements pgx.Rows.
+func (r *transactionRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+// Close implements pgx.Rows.
+func (r *transactionRows) Close() {
+	r.Rows.Close()
+	if !r.ended {
+		r.ended = true
+		r.err = r.end()
+	}
+}
+
+// Err implements pgx.Rows.
+func (r *transactionRows) Err() error {
+	if err := r.Rows.Err(); err != nil {
+		return err
+	}
+	return r.err
+}
