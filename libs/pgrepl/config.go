@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
 // Config says how to reach a server. The names are those of libpq and of Debezium's database.* keys.
@@ -147,12 +146,13 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, err
 	}
-	c.dialer(&cfg.Config)
+	connected := c.dialer(&cfg.Config)
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, connectError(c, err)
 	}
+	connected()
 	if err := liftLimits(ctx, conn.PgConn()); err != nil {
 		conn.Close(ctx)
 		return nil, err
@@ -188,7 +188,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, nil, err
 	}
-	c.dialer(cfg)
+	connected := c.dialer(cfg)
 	var frames *frameReader
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frames = &frameReader{r: r}
@@ -198,6 +198,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if err != nil {
 		return nil, nil, connectError(c, err)
 	}
+	connected()
 	err = liftLimits(ctx, conn)
 	if err == nil {
 		err = setText(ctx, conn)
@@ -210,12 +211,4 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 		return nil, nil, err
 	}
 	return conn, frames, nil
-}
-
-func (c Config) dialer(cfg *pgconn.Config) {
-	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
-	if c.KeepAlive {
-		d.KeepAlive = 30 * time.Second
-	}
-	cfg.DialFunc = d.DialContext
 }

@@ -1,0 +1,52 @@
+package pgrepl
+
+import (
+	"io"
+	"net"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dialled, gone := make(chan struct{}), make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		<-dialled
+		if err == nil {
+			_, err = io.WriteString(c, "refused")
+		}
+		if err == nil {
+			_ = c.(*net.TCPConn).SetLinger(0) // a reset
+			err = c.Close()
+		}
+		gone <- err
+	}()
+	var cfg pgconn.Config
+	connected := Config{}.dialer(&cfg)
+	c, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	close(dialled)
+	if err := <-gone; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "hello"); err != nil {
+		t.Errorf("writing fails before the answer was read: %v", err)
+	}
+	word := make([]byte, 100)
+	if n, err := c.Read(word); string(word[:n]) != "refused" {
+		t.Errorf("read %q: %v", word[:n], err)
+	}
+	connected()
+	if _, err := io.WriteString(c, "more"); err == nil {
+		t.Error("a connection that stood is reset, and writing succeeds")
+	}
+}
