@@ -127,8 +127,6 @@ func connectError(c Config, err error) error {
 			return refused
 		}
 		switch {
-		case strings.HasPrefix(pg.Code, "28") && strings.Contains(pg.Message, "replication"):
-			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
 		case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
 			return &Error{ReasonAuthentication, op, cause, "Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
 		case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
@@ -141,7 +139,9 @@ func connectError(c Config, err error) error {
 			return &Error{ReasonAuthentication, op, cause, "Check database.user and database.password, and the pooler's list of users (auth_file, auth_query)."}
 		case pg.Code == "3D000", pg.Code == "08P01" && strings.Contains(pg.Message, "no such database"):
 			return &Error{ReasonDatabaseMissing, op, cause, "Check database.dbname; CREATE DATABASE makes one."}
-		case pg.Code == "42501" && strings.Contains(pg.Message, "replication"):
+		case pg.Code == "42501" && pg.Routine == "CheckMyDatabase":
+			return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run GRANT CONNECT ON DATABASE %s TO %s;", QuoteIdent(c.Database), QuoteIdent(c.User))}
+		case pg.Code == "42501" && (pg.Routine == "InitPostgres" || strings.Contains(pg.Message, "replication")):
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
 		}
 		return fmt.Errorf("%s: %w", op, err)

@@ -56,6 +56,8 @@ func TestWhatIsWrongIsNamedWithARemedy(t *testing.T) {
 		{"no such database", "", map[string]string{"database.dbname": "nowhere"}, pgrepl.ReasonDatabaseMissing, "database.dbname"},
 		{"no such table", "", map[string]string{"table.include.list": "public.nothing"}, pgrepl.ReasonTableMissing, "public.nothing"},
 		{"no REPLICATION right", "DO $$ BEGIN CREATE ROLE plain LOGIN PASSWORD 'plain'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "plain", "database.password": "plain"}, pgrepl.ReasonReplication, "ALTER ROLE"},
+		{"wrong password of a role with a name that means nothing", "DO $$ BEGIN CREATE ROLE replication LOGIN REPLICATION PASSWORD 'right'; EXCEPTION WHEN duplicate_object THEN END $$", map[string]string{"database.user": "replication", "database.password": "wrong"}, pgrepl.ReasonAuthentication, "database.password"},
+		{"no CONNECT right", "DO $$ BEGIN BEGIN CREATE ROLE apart LOGIN REPLICATION PASSWORD 'apart'; EXCEPTION WHEN duplicate_object THEN END; EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$", map[string]string{"database.user": "apart", "database.password": "apart"}, pgrepl.ReasonAuthentication, "GRANT CONNECT ON DATABASE"},
 		{"no publication", "", map[string]string{"publication.autocreate.mode": "disabled"}, pgrepl.ReasonPublication, "CREATE PUBLICATION"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

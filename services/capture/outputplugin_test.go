@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -20,6 +22,15 @@ func (s *source) needsPluginList(t testing.TB) {
 	t.Helper()
 	if listed, err := pgrepl.ListsPlugins(t.Context(), s.conn); err != nil || !listed {
 		t.Skipf("left out: the server has no list of output plugins (%v)", err)
+	}
+	s.needsWal2json(t)
+}
+
+// needsWal2json skips on servers without the plugin.
+func (s *source) needsWal2json(t testing.TB) {
+	t.Helper()
+	if err := pgrepl.TryPlugin(t.Context(), s.conn, "wal2json", testenv.PostgresUser); err != nil {
+		t.Skipf("left out: %v", err)
 	}
 }
 
@@ -189,6 +200,7 @@ func (s *source) finding(t testing.TB, config map[string]string) connector.Check
 
 func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.T) {
 	s := newSource(t)
+	s.needsWal2json(t)
 	role := s.replicator(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json"})
@@ -234,6 +246,7 @@ func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.
 
 func TestASlotFollowsTheConfigurationToPgoutput(t *testing.T) {
 	s := newSource(t)
+	s.needsWal2json(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE PUBLICATION "+s.db+" FOR TABLE a")
 	config := s.config("c"+s.db, map[string]string{"plugin.name": "wal2json"})
 	c := start(t, config)
@@ -292,7 +305,16 @@ func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			sql("INSERT INTO a VALUES (3)")
-			if !published {
+			conn, err := pgx.Connect(t.Context(), pg.URL("postgres"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close(context.Background())
+			listed, err := pgrepl.ListsPlugins(t.Context(), conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if listed && !published {
 				if err := start(t, config).failure(t); pgrepl.ReasonOf(err) != pgrepl.ReasonPluginRefused {
 					t.Fatalf("error %v, want %s", err, pgrepl.ReasonPluginRefused)
 				}

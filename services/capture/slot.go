@@ -68,6 +68,10 @@ func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
 		return &capturev1.Slot{Name: e.settings.slot, Missing: true}
 	}
 	out := slotMessage(slot, e.settings.publication.Name)
+	if !pgrepl.BuiltIn(slot.Plugin) {
+		listed, err := pgrepl.ListsPlugins(ctx, conn)
+		out.PluginUnlisted = err == nil && !listed
+	}
 	// Without statistics the slot is shown all the same.
 	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.settings.slot); err == nil && statistics != nil {
 		out.Statistics = statisticsMessage(statistics)

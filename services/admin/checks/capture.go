@@ -103,6 +103,13 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	return fine(fmt.Sprintf("slot %s has all the log that capture needs", slot.Name))
 }
 
+// judgePlugin looks ahead to an update of the server, which refuses plugins that it is not told to allow. What it refuses already fails
+// the connector, whose error says so.
+func judgePlugin(source string, slot *capturev1.Slot) finding {
+	return finding{notice, fmt.Sprintf("an update of PostgreSQL to a minor release from August 2026 on refuses %s, the plugin of slot %s, unless output_plugin_libraries names it", slot.Plugin, slot.Name),
+		fmt.Sprintf("with the update: ALTER SYSTEM SET output_plugin_libraries = pgoutput, test_decoding, %s; SELECT pg_reload_conf(); calypsoctl restart %s; or before it plugin.name=pgoutput, see \"A server refuses an output plugin\" in docs/operations.md", slot.Plugin, source)}
+}
+
 // longOpen is for how long a transaction may hold a slot before somebody should look.
 const longOpen = 10 * time.Minute
 

@@ -23,6 +23,7 @@ const (
 	Snapshot            = "snapshot"
 	IncrementalSnapshot = "incremental_snapshot"
 	Slot                = "slot"
+	OutputPlugin        = "output_plugin"
 	SlotSpace           = "slot_space"
 	OpenTransactions    = "open_transactions"
 	Progress            = "progress"
@@ -94,6 +95,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 				}
 			}
 			add(Progress, slot.Name, judgeProgress(v))
+			if slot.PluginUnlisted {
+				add(OutputPlugin, slot.Name, judgePlugin(p.Source, slot))
+			}
 			if slot.Statistics != nil {
 				add(Decoding, slot.Name, judgeDecoding(slot.Statistics))
 			}

@@ -582,9 +582,12 @@ type Slot struct {
 	// What active_pid waits for, as pg_stat_activity names it (Client:WalSenderWriteData); empty if it works or cannot be seen.
 	WaitEvent string `protobuf:"bytes,16,opt,name=wait_event,json=waitEvent,proto3" json:"wait_event,omitempty"`
 	// Transactions that have been open for a minute or longer, oldest first: the server keeps all log since they began.
-	Holders       []*SlotHolder `protobuf:"bytes,17,rep,name=holders,proto3" json:"holders,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Holders []*SlotHolder `protobuf:"bytes,17,rep,name=holders,proto3" json:"holders,omitempty"`
+	// Whether an update of the server can end the reading with this plugin: the server does not have output_plugin_libraries yet, a list
+	// of plugins that may be used, which newer minor releases have, and which has only PostgreSQL's own in it unless it is set.
+	PluginUnlisted bool `protobuf:"varint,18,opt,name=plugin_unlisted,json=pluginUnlisted,proto3" json:"plugin_unlisted,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Slot) Reset() {
@@ -734,6 +737,13 @@ func (x *Slot) GetHolders() []*SlotHolder {
 		return x.Holders
 	}
 	return nil
+}
+
+func (x *Slot) GetPluginUnlisted() bool {
+	if x != nil {
+		return x.PluginUnlisted
+	}
+	return false
 }
 
 // SlotHolder is a transaction that is still open, prepared or of a session.
@@ -2248,7 +2258,7 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"\n" +
 	"reconnects\x18\x0f \x01(\x03R\n" +
 	"reconnects\x12R\n" +
-	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\x80\x05\n" +
+	"\x17commit_to_kafka_latency\x18\x10 \x01(\v2\x1b.calypso.latency.v1.LatencyR\x14commitToKafkaLatency\"\xa9\x05\n" +
 	"\x04Slot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06plugin\x18\x02 \x01(\tR\x06plugin\x12 \n" +
@@ -2273,7 +2283,8 @@ const file_calypso_capture_v1_capture_proto_rawDesc = "" +
 	"statistics\x12\x1d\n" +
 	"\n" +
 	"wait_event\x18\x10 \x01(\tR\twaitEvent\x128\n" +
-	"\aholders\x18\x11 \x03(\v2\x1e.calypso.capture.v1.SlotHolderR\aholders\"s\n" +
+	"\aholders\x18\x11 \x03(\v2\x1e.calypso.capture.v1.SlotHolderR\aholders\x12'\n" +
+	"\x0fplugin_unlisted\x18\x12 \x01(\bR\x0epluginUnlisted\"s\n" +
 	"\n" +
 	"SlotHolder\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x129\n" +
