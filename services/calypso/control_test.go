@@ -150,7 +150,7 @@ func checksAreNamed(t *testing.T, s *Settings) {
 		return validateLike(t, s, class, like, change)
 	}
 	source := validate("PostgresConnector", "pg-orders-source", nil)
-	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level", "replication right", "tables", "replica identity", "slot", "max_replication_slots", "max_wal_senders"} {
+	for _, name := range []string{"kafka", "topic creation", "kafka transactions", "connection", "server", "wal_level", "replication right", "replication connection", "tables", "replica identity", "slot", "max_replication_slots", "max_wal_senders"} {
 		if c, ok := source[name]; !ok || !c.OK {
 			t.Errorf("check %q of the source is %+v", name, c)
 		}

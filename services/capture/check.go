@@ -32,7 +32,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 		return append(out, preflight.Finding("server", "", err))
 	}
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
-		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)))
+		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)), checkReplication(ctx, s))
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
 	tables, err := catalog.Find(s.filter.captured)
 	// Without names every table is meant, also those that are still to come.
@@ -142,6 +142,16 @@ func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, o
 		c.Detail, c.Remedy = few(texts)+", and nobody reads it", fmt.Sprintf("Unless its reader comes back: SELECT pg_drop_replication_slot(%s);", pgrepl.QuoteLiteral(all[0].Name))
 	}
 	return c
+}
+
+// checkReplication opens a replication connection: a pooler may take the other connections and not this one.
+func checkReplication(ctx context.Context, s *settings) connector.Check {
+	repl, err := pgrepl.OpenSession(ctx, s.connection)
+	if err == nil {
+		defer repl.Close(context.WithoutCancel(ctx))
+		_, err = repl.Identify(ctx)
+	}
+	return preflight.Finding("replication connection", "connected for replication", err)
 }
 
 // checkPublication looks whether the publication is there, or may be made at the first start.

@@ -174,8 +174,8 @@ func TestASlotThatPgoutputCannotGoOnWithStaysAndSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// finding is what the checks say of the output plugin; empty without such a check.
-func (s *source) finding(t testing.TB, config map[string]string) connector.Check {
+// finding is what the check of a name says; empty without such a check.
+func (s *source) finding(t testing.TB, name string, config map[string]string) connector.Check {
 	t.Helper()
 	plugins, err := Plugins(Options{})
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *source) finding(t testing.TB, config map[string]string) connector.Check
 			t.Fatal(problems)
 		}
 		for _, c := range check(t.Context(), values) {
-			if c.Name == "output plugin" {
+			if c.Name == name {
 				return c
 			}
 		}
@@ -206,7 +206,7 @@ func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.
 	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json"})
 	says := func(ok bool, parts ...string) {
 		t.Helper()
-		c := s.finding(t, config)
+		c := s.finding(t, "output plugin", config)
 		for _, part := range parts {
 			if c.OK != ok || !strings.Contains(c.Detail+" "+c.Remedy, part) {
 				t.Errorf("the check says OK %t, %q, %q; want OK %t with %q", c.OK, c.Detail, c.Remedy, ok, part)
@@ -232,14 +232,14 @@ func TestACheckSaysWhetherTheOutputPluginIsRefusedNowOrAfterAnUpdate(t *testing.
 	eventually(t, "the slot needs no catalog of before the publication", func() error {
 		s.exec(t, "CHECKPOINT")
 		s.exec(t, "SELECT pg_replication_slot_advance('"+s.db+"', pg_current_wal_lsn())")
-		if c := s.finding(t, config); !strings.Contains(c.Detail, "same position") {
+		if c := s.finding(t, "output plugin", config); !strings.Contains(c.Detail, "same position") {
 			return errors.New(c.Detail)
 		}
 		return nil
 	})
 	says(true, "carries slot", "same position")
 	config["plugin.name"] = "pgoutput"
-	if c := s.finding(t, config); c.Name != "" {
+	if c := s.finding(t, "output plugin", config); c.Name != "" {
 		t.Errorf("pgoutput is checked: %+v", c)
 	}
 }

@@ -105,7 +105,11 @@ func TestAPoolerThatTakesNoReplicationFailsTheTaskWithTheRemedy(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
 			port := s.RunPgBouncer(t, testenv.PgBouncerConfig{PoolMode: "session", Role: testenv.PostgresUser, Password: testenv.PostgresPassword, Settings: settings})
-			err := start(t, s.config("c"+s.db, map[string]string{"database.port": fmt.Sprint(port)})).failure(t)
+			config := s.config("c"+s.db, map[string]string{"database.port": fmt.Sprint(port)})
+			if c := s.finding(t, "replication connection", config); c.OK || !strings.Contains(c.Detail, string(pgrepl.ReasonPooler)) {
+				t.Errorf("the check says %+v", c)
+			}
+			err := start(t, config).failure(t)
 			if pgrepl.ReasonOf(err) != pgrepl.ReasonPooler || !strings.Contains(err.Error(), "database.hostname") {
 				t.Errorf("error %v, want %s with its remedy", err, pgrepl.ReasonPooler)
 			}
