@@ -201,7 +201,7 @@ func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *s
 		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.connection.User, s.plugin), nil), true
 	case refusal == nil:
 		c = preflight.Finding(name, fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it", s.plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
-		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or, with plugin.name=pgoutput from now on: the slot goes on at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(s.plugin, s.connection.User), p.Name)
+		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(s.plugin, s.connection.User), p.Name)
 		return c, true
 	case !unusable(refusal):
 		return preflight.Finding(name, "", refusal), true

@@ -59,6 +59,28 @@ func (s *session) carry(ctx context.Context, slot *pgrepl.SlotState) error {
 	return pgrepl.CarrySlot(ctx, s.conn, slot.Name)
 }
 
+// publishAhead makes the publication that the slot can be carried over with once the server refuses its plugin, where
+// publication.autocreate.mode=filtered is set although this plugin reads none. Tables without identity are left out, since PostgreSQL
+// would refuse their updates from then on.
+func (s *session) publishAhead(ctx context.Context) {
+	p := s.settings.publication
+	if pgrepl.BuiltIn(s.plugin) || p.Mode != pgrepl.PublishFiltered {
+		return
+	}
+	for _, t := range s.tables {
+		if t.ReplicaIdentity != 'n' && (t.ReplicaIdentity != 'd' || t.HasKey) {
+			p.Tables = append(p.Tables, t)
+		}
+	}
+	notes, err := pgrepl.EnsurePublication(ctx, s.conn, p)
+	for _, n := range notes {
+		s.env.Logger.Info(n)
+	}
+	if err != nil {
+		s.env.Logger.Warn("The publication for the day when the server refuses the output plugin could not be made", "plugin", s.plugin, "error", err)
+	}
+}
+
 // keepsPlugin adds to a refusal why the slot was not carried over.
 func keepsPlugin(slot *pgrepl.SlotState, refusal, obstacle error) error {
 	if e, ok := errors.AsType[*pgrepl.Error](refusal); ok {

@@ -133,6 +133,40 @@ func TestASlotWhosePluginIsRefusedGoesOnWithPgoutputAtTheSamePosition(t *testing
 	}
 }
 
+func TestAPublicationIsMadeAheadWhereTheModeSaysSo(t *testing.T) {
+	s := newSource(t)
+	s.needsPluginList(t)
+	role := s.replicator(t)
+	s.allow(t, role)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE keyless (id int); INSERT INTO keyless VALUES (1); INSERT INTO a VALUES (1); ALTER TABLE a OWNER TO "+role+"; ALTER TABLE keyless OWNER TO "+role)
+	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "r", "plugin.name": "wal2json", "publication.autocreate.mode": "filtered"})
+	c := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	if tables := s.query(t, "SELECT string_agg(tablename, ',') FROM pg_publication_tables WHERE pubname = '"+s.db+"'"); tables != "a" {
+		t.Errorf("the publication holds %q, want a", tables)
+	}
+	s.exec(t, "UPDATE keyless SET id = 2")
+	s.exec(t, "DROP TABLE keyless")
+	// Other slots of the server may have made this one begin with an older catalog.
+	eventually(t, "the slot needs no catalog of before the publication", func() error {
+		s.exec(t, "CHECKPOINT")
+		if s.query(t, "SELECT (age(p.xmin) > age(s.catalog_xmin))::text FROM pg_publication p, pg_replication_slots s WHERE p.pubname = s.slot_name AND s.slot_name = '"+s.db+"'") != "true" {
+			return errors.New("it does")
+		}
+		return nil
+	})
+	if err := c.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	s.refuse(t, role)
+	start(t, config)
+	if got := ops(await(t, s.db+".public.a", 2)); got != "rc" || s.slotPlugin(t) != "pgoutput" {
+		t.Errorf("operations are %s from plugin %s", got, s.slotPlugin(t))
+	}
+}
+
 func TestASlotThatPgoutputCannotGoOnWithStaysAndSaysWhatToDo(t *testing.T) {
 	for _, c := range []struct{ made, obstacle string }{
 		{"", "there is no publication"},

@@ -176,9 +176,13 @@ func (s *session) prepare(ctx context.Context) error {
 	return nil
 }
 
-// publish sets the publication up, if the plugin reads one.
+// publish sets the publication up, if the plugin reads one, or may have to be left for one that does.
 func (s *session) publish(ctx context.Context) error {
-	if s.plugin != "pgoutput" || !s.streams() {
+	if !s.streams() {
+		return nil
+	}
+	if s.plugin != "pgoutput" {
+		s.publishAhead(ctx)
 		return nil
 	}
 	p := s.settings.publication
