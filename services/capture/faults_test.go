@@ -31,6 +31,15 @@ func (s *source) awaitSlot(t testing.TB) {
 	})
 }
 
+// dropSlot drops the slot of a connector that was stopped. The server may notice a little later that its reader is gone.
+func (s *source) dropSlot(t testing.TB) {
+	t.Helper()
+	eventually(t, "the slot is free", func() error {
+		_, err := s.conn.Exec(t.Context(), "SELECT pg_drop_replication_slot($1)", s.db)
+		return err
+	})
+}
+
 // failure waits for a task to fail.
 func (c *capture) failure(t testing.TB) error {
 	t.Helper()
@@ -152,11 +161,7 @@ func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 	if err := first.stop(t); err != nil {
 		t.Fatal(err)
 	}
-	// The server may notice a little later that the slot's reader is gone.
-	testenv.Eventually(t, time.Minute, "the slot to be free", func(ctx context.Context) error {
-		_, err := s.conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.db)
-		return err
-	})
+	s.dropSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (2)")
 	start(t, config)
 	if got := await(t, s.db+".public.a", 3); ops(got) != "rrr" {

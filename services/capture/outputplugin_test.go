@@ -107,10 +107,10 @@ func TestASlotWhosePluginIsRefusedGoesOnWithPgoutputAtTheSamePosition(t *testing
 				s.exec(t, fmt.Sprintf(carry, s.db, copied))
 			case "dropped":
 				s.exec(t, fmt.Sprintf(carry, s.db, copied))
-				s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+				s.dropSlot(t)
 			case "made":
 				s.exec(t, fmt.Sprintf(carry, s.db, copied))
-				s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+				s.dropSlot(t)
 				s.exec(t, fmt.Sprintf(carry, copied, s.db))
 			}
 			start(t, config)

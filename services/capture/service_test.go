@@ -199,10 +199,7 @@ func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 		return nil
 	})
 	running.stop(t)
-	eventually(t, "the slot is dropped, which the server's process has let go of", func() error {
-		_, err := s.conn.Exec(t.Context(), "SELECT pg_drop_replication_slot('"+s.db+"')")
-		return err
-	})
+	s.dropSlot(t)
 	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board}).failure(t)
 	got, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name})
 	if slot := got.GetCapture().GetSlot(); err != nil || !slot.GetMissing() || slot.GetName() != s.db {
