@@ -31,6 +31,7 @@ func (c *codec) apply(m *ColumnMapping, col *Column, streamed bool) error {
 		if length > *m.Truncate {
 			c.schema = withParams(c.schema, record.Param{Name: "truncateLength", Value: strconv.Itoa(*m.Truncate)})
 			c.rewrite(truncated(*m.Truncate))
+			c.cutBytes(*m.Truncate)
 		}
 	case m.Mask != nil:
 		c.schema = withParams(c.schema, record.Param{Name: "masked", Value: "true"})
@@ -91,6 +92,27 @@ func (c *codec) rewrite(f rewriter) {
 	c.encode, c.snapshot = wrap(c.encode), wrap(c.snapshot)
 	if text, ok := c.unchanged.(string); ok {
 		c.unchanged = string(f([]byte(text)))
+	}
+}
+
+// cutBytes cuts values that are plain bytes, but not the placeholder. Decimals and bits are Bytes too, but no byte buffers in Debezium.
+func (c *codec) cutBytes(n int) {
+	if c.schema.Type != record.Bytes || c.schema.Name != "" {
+		return
+	}
+	c.rewritten = true
+	schema, encode := c.schema, c.encode
+	c.encode = func(dst, text []byte) ([]byte, error) {
+		from := len(dst)
+		dst, err := encode(dst, text)
+		if err != nil {
+			return dst, err
+		}
+		v, err := record.DecodeJSONValue(schema, dst[from:])
+		if b, ok := v.([]byte); ok && len(b) > n {
+			dst = record.AppendBase64(dst[:from], b[:n])
+		}
+		return dst, err
 	}
 }
 

@@ -192,13 +192,19 @@ func (m moment) epochMicros() int64 {
 
 func (m moment) epochMillis() int64 { return m.seconds*1000 + m.micros/1000 }
 
-// epochNanos fails outside of the years 1677 to 2262.
+// epochNanos fails where the nanoseconds of the day's beginning, or those of the moment, have more than 64 bits: before
+// 1677-09-22 and after 2262-04-11 23:47:16.854775.
 func (m moment) epochNanos() (int64, error) {
-	const limit = math.MaxInt64 / 1000000000
-	if m.seconds >= limit || m.seconds <= -limit {
+	const nanosPerDay = secondsPerDay * 1000000000
+	day := floorDiv(m.seconds, secondsPerDay)
+	if day < math.MinInt64/nanosPerDay || day > math.MaxInt64/nanosPerDay {
 		return 0, errUnrepresentable
 	}
-	return m.seconds*1e9 + m.micros*1000, nil
+	midnight, rest := day*nanosPerDay, (m.seconds-day*secondsPerDay)*1e9+m.micros*1000
+	if midnight > math.MaxInt64-rest {
+		return 0, errUnrepresentable
+	}
+	return midnight + rest, nil
 }
 
 func momentOfMicros(micros int64) moment {

@@ -1,0 +1,1 @@
+create table a (id int primary key, x text default 'd', t timestamp); insert into a select g, 'x' || g, '2020-01-01' from generate_series(1, 5) g; create table b (id int primary key, y int); insert into b values (1, 1), (2, 2);
