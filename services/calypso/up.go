@@ -134,7 +134,7 @@ func (sys *system) startPostgres(ctx context.Context, note func(string)) (string
 			case <-ctx.Done():
 				return server.Stop()
 			case <-server.Done():
-				return fmt.Errorf("somebody else ended it (%s); %s says why", server.Ending(), log.Name())
+				return fmt.Errorf("ended (%s); %s says why", server.Ending(), log.Name())
 			}
 		})
 	}

@@ -179,6 +179,8 @@ const (
 	drop
 	// lose passes the request on and cuts the connection instead of answering.
 	lose
+	// hang answers nothing, as a server does that is stopped.
+	hang
 	// forbid answers as ADX does where a role is missing.
 	forbid
 )
@@ -276,6 +278,10 @@ func (a *adx) proxy(port int) http.Handler {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
+		case hang:
+			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that its client left
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
 		case lose:
 			forward.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler)
