@@ -27,4 +27,8 @@ func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 		}
 		return nil
 	})
+	// The server still answers nothing, which is no reason not to stop.
+	if err := run.stop(); err != nil {
+		t.Error(err)
+	}
 }
