@@ -2541,7 +2541,7 @@ func file_calypso_admin_v1_admin_proto_init() {
 		(*VerifyPipelineResponse_Table)(nil),
 		(*VerifyPipelineResponse_Summary)(nil),
 	}
-	file_calypso_admin_v1_admin_proto_msgTypes[22].OneofWrappers = []any{}
+	file_calypso_admin_v1_admin_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
