@@ -91,7 +91,7 @@ func aggCount(b *binder, x callNode, env env) *expr {
 func aggCountIf(b *binder, x callNode, env env) *expr {
 	b.arity(x, 1, 1)
 	p := b.boolean(x.Args[0].X, env.plain())
-	return &expr{sql: "count(*) FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName("countif", &expr{})}
+	return &expr{sql: "count(*) FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName("countif", p)}
 }
 
 // withPredicate makes an aggregate one whose last argument is a predicate.

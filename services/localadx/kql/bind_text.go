@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -67,7 +68,7 @@ func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
 		if _, err := regexp.Compile(pattern); err != nil {
 			b.fail(x.R, codeArguments, "The regular expression is invalid: %v", err)
 		}
-		return call("regexp_matches", l.sql, r.sql)
+		return call("regexp_matches", l.sql, quoteSQL(scalar.UnicodePattern(pattern)))
 	case "like":
 		return "(" + lowered(l) + " LIKE " + lowered(r) + ")"
 	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":

@@ -54,7 +54,7 @@ func schema(plan *Plan) string {
 func TestResultColumnsHaveKustosNamesAndTypes(t *testing.T) {
 	for _, c := range []struct{ query, want string }{
 		{"T | project a, i + i, r * 2, tolower(s), strlen(s), tostring(a), t - t, t - 1h, p / p, p * 2, d.x.y", "a:long, Column1:long, Column2:real, Column3:string, strlen_s:long, a1:string, Column4:timespan, Column5:datetime, Column6:real, Column7:timespan, d_x_y:dynamic"},
-		{"T | summarize count(), sum(i), avg(a), min(t), max(s), dcount(s), countif(b), sumif(a, b)", "count_:long, sum_i:long, avg_a:real, min_t:datetime, max_s:string, dcount_s:long, countif_:long, sumif_a:long"},
+		{"T | summarize count(), sum(i), avg(a), min(t), max(s), dcount(s), countif(b), sumif(a, b)", "count_:long, sum_i:long, avg_a:real, min_t:datetime, max_s:string, dcount_s:long, countif_b:long, sumif_a:long"},
 		{"T | summarize percentile(a, 50), percentiles(r, 5, 99.9), stdev(a), make_list(s), make_set(i), take_any(s)", "percentile_a_50:long, percentile_r_5:real, percentile_r_99_9:real, stdev_a:real, list_s:dynamic, set_i:dynamic, s:string"},
 		{"T | summarize arg_max(t, a, s) by i", "i:int, t:datetime, a:long, s:string"},
 		{"T | project a, s, t | summarize arg_max(t, *) by s", "s:string, t:datetime, a:long"},

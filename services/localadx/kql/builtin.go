@@ -53,9 +53,9 @@ pow(real, real) real@ = pow($1, $2)
 exp(real) real@ = exp($1)
 exp2(real) real@ = pow(2.0::DOUBLE, $1)
 exp10(real) real@ = pow(10.0::DOUBLE, $1)
-log(real) real@ = CASE WHEN $1 > 0 THEN ln($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE WHEN $1 < 0 THEN 'NaN'::DOUBLE END
-log2(real) real@ = CASE WHEN $1 > 0 THEN log2($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE WHEN $1 < 0 THEN 'NaN'::DOUBLE END
-log10(real) real@ = CASE WHEN $1 > 0 THEN log10($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE WHEN $1 < 0 THEN 'NaN'::DOUBLE END
+log(real) real@ = CASE WHEN $1 > 0 THEN ln($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE END
+log2(real) real@ = CASE WHEN $1 > 0 THEN log2($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE END
+log10(real) real@ = CASE WHEN $1 > 0 THEN log10($1) WHEN $1 = 0 THEN '-Infinity'::DOUBLE END
 ceiling(real) real@ = ceil($1)
 round(real) real@ = round($1, 0)
 round(long) long@ = $1
@@ -115,18 +115,18 @@ around(datetime, datetime, timespan) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
 around(timespan, timespan, timespan) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
 around(long, long, long) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
 around(real, real, real) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
-getyear(datetime) long = CAST(year(make_timestamp(($1 - 621355968000000000) // 10)) AS BIGINT)
-monthofyear(datetime) long = CAST(month(make_timestamp(($1 - 621355968000000000) // 10)) AS BIGINT)
-dayofmonth(datetime) long = CAST(day(make_timestamp(($1 - 621355968000000000) // 10)) AS BIGINT)
-dayofyear(datetime) long = CAST(dayofyear(make_timestamp(($1 - 621355968000000000) // 10)) AS BIGINT)
-startofmonth(datetime) datetime@ = (epoch_us(date_trunc('month', make_timestamp(($1 - 621355968000000000) // 10))) * 10 + 621355968000000000)
-startofmonth(datetime, long) datetime@ = (epoch_us(date_trunc('month', make_timestamp(($1 - 621355968000000000) // 10)) + to_months(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
-endofmonth(datetime) datetime@ = ((epoch_us(date_trunc('month', make_timestamp(($1 - 621355968000000000) // 10)) + to_months(1)) * 10 + 621355968000000000) - 1)
-endofmonth(datetime, long) datetime@ = ((epoch_us(date_trunc('month', make_timestamp(($1 - 621355968000000000) // 10)) + to_months(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
-startofyear(datetime) datetime@ = (epoch_us(date_trunc('year', make_timestamp(($1 - 621355968000000000) // 10))) * 10 + 621355968000000000)
-startofyear(datetime, long) datetime@ = (epoch_us(date_trunc('year', make_timestamp(($1 - 621355968000000000) // 10)) + to_years(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
-endofyear(datetime) datetime@ = ((epoch_us(date_trunc('year', make_timestamp(($1 - 621355968000000000) // 10)) + to_years(1)) * 10 + 621355968000000000) - 1)
-endofyear(datetime, long) datetime@ = ((epoch_us(date_trunc('year', make_timestamp(($1 - 621355968000000000) // 10)) + to_years(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
+getyear(datetime) long = CAST(year(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
+monthofyear(datetime) long = CAST(month(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
+dayofmonth(datetime) long = CAST(day(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
+dayofyear(datetime) long = CAST(dayofyear(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
+startofmonth(datetime) datetime@ = (epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000))) * 10 + 621355968000000000)
+startofmonth(datetime, long) datetime@ = (epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
+endofmonth(datetime) datetime@ = ((epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(1)) * 10 + 621355968000000000) - 1)
+endofmonth(datetime, long) datetime@ = ((epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
+startofyear(datetime) datetime@ = (epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000))) * 10 + 621355968000000000)
+startofyear(datetime, long) datetime@ = (epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
+endofyear(datetime) datetime@ = ((epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(1)) * 10 + 621355968000000000) - 1)
+endofyear(datetime, long) datetime@ = ((epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
 -- dynamic
 array_length(dynamic) long = CASE WHEN starts_with($1, '[') THEN CAST(json_array_length($1) AS BIGINT) END
 `

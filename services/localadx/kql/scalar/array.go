@@ -29,7 +29,13 @@ func arrays() []Function {
 		define("array_slice(dynamic, long, long) dynamic", arraySlice),
 		define("array_split(dynamic, long) dynamic", arraySplit),
 		define("array_split(dynamic, dynamic) dynamic", arraySplit),
-		define("array_sum(dynamic) real", func(a []any) any { return sumOf(list(a[0])) }),
+		define("array_sum(dynamic) real", func(a []any) any {
+			l := list(a[0])
+			if len(l) == 0 {
+				return nil
+			}
+			return sumOf(l)
+		}),
 		define("repeat(json, long) dynamic", repeat),
 		define("zip(dynamic, dynamic...) dynamic", zip),
 		define("set_union(dynamic, dynamic...) dynamic", setUnion),

@@ -51,7 +51,7 @@ func TestFunctionsGiveKustosResults(t *testing.T) {
 		{"split(text, string, long?) dynamic@", []any{"a,,b", ","}, `["a","","b"]`},
 		{"extract(string, long, text) string", []any{`(\d+)-(\d+)`, int64(2), "x 12-34"}, `"34"`},
 		{"replace_regex(text, string, text) string", []any{"a1$b", `(\d)\$`, `<\1$>`}, `"a<1$>b"`},
-		{"trim(string, text) string", []any{`[a-z]`, "ab1c2de"}, `"1c2"`},
+		{"trim(string, text) string", []any{`[a-z]`, "ab1c2de"}, `"b1c2d"`},
 		{"parse_csv(text) dynamic@", []any{`a,"b ""x"", c",`}, `["a","b \"x\", c",""]`},
 		{"parse_command_line(text, string) dynamic", []any{`run "a b" \"c\" d\\`, "windows"}, `["run","a b","\"c\"","d\\\\"]`},
 		{"bag_remove_keys(dynamic, dynamic) dynamic", []any{`{"a":1,"b":{"c":2,"d":3}}`, `["a","$.b.c"]`}, `{"b":{"d":3}}`},

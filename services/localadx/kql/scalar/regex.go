@@ -24,7 +24,7 @@ func (c *patternCache) compile(pattern string) *regexp.Regexp {
 	if re, ok := c.compiled[pattern]; ok {
 		return re
 	}
-	re, err := regexp.Compile(pattern)
+	re, err := regexp.Compile(UnicodePattern(pattern))
 	if err != nil {
 		re = nil
 	}
@@ -162,15 +162,16 @@ func (c *patternCache) indexOfRegex(a []any) any {
 	return int64(-1)
 }
 
+// trim takes one match off each end: a pattern that is to match often says so itself.
 func (c *patternCache) trim(a []any, start, end bool) any {
 	text := a[1].(string)
 	if start {
-		if re := c.compile("^(?:" + a[0].(string) + ")+"); re != nil {
+		if re := c.compile("^(?:" + a[0].(string) + ")"); re != nil {
 			text = text[len(re.FindString(text)):]
 		}
 	}
 	if end {
-		if re := c.compile("(?:" + a[0].(string) + ")+$"); re != nil {
+		if re := c.compile("(?:" + a[0].(string) + ")$"); re != nil {
 			if m := re.FindStringIndex(text); m != nil {
 				text = text[:m[0]]
 			}

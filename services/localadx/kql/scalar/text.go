@@ -89,22 +89,22 @@ func hasAll(a []any) any {
 	return true
 }
 
-// substring counts characters from 0; a negative start counts from the end.
+// substring counts characters from 0; a negative start counts from the end, and one before the text gives nothing.
 func substring(a []any) any {
 	text := []rune(a[0].(string))
 	start := a[1].(int64)
 	n := int64(len(text))
 	if start < 0 {
-		start = max(n+start, 0)
+		start += n
 	}
-	if start >= n {
+	if start < 0 || start >= n {
 		return ""
 	}
 	end := n
 	if len(a) > 2 {
 		length := a[2].(int64)
 		if length < 0 {
-			return string(text[start:])
+			return ""
 		}
 		end = min(n, start+length)
 		if end < start {

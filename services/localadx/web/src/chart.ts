@@ -176,7 +176,7 @@ function cartesian(table: Table, visualization: Visualization, kind: ChartKind, 
     type: category ? "category" : "value",
     ...(category ? { data: categories } : { scale: true }),
     name: visualization.XTitle ?? xColumn.name, nameLocation: "middle", nameGap: shape.xScale === "time" || "rotate" in names ? 46 : 30,
-    axisLabel: { ...ink, ...xLabel, ...names, hideOverlap: !category }, nameTextStyle: ink,
+    axisLabel: { ...ink, ...xLabel, ...names, hideOverlap: !category, lineHeight: 14 }, nameTextStyle: ink,
     axisLine: { lineStyle: { color: css("--line") } }, splitLine: { show: false },
   };
   const bound = (v: number | string | null) => (typeof v === "number" ? { value: v } : null);
