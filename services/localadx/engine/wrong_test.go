@@ -20,3 +20,19 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`print y = dynamic([2, 5, 6]) | extend (a, b) = series_stats(y) | project a, b`, `[[2,0]]`},
 	})
 }
+
+func TestWhatIsMaterializedIsComputedOnce(t *testing.T) {
+	h := newHarness(t)
+	h.expect(t, []queryCase{
+		{`let T = materialize(range x from 1 to 3 step 1 | extend g = new_guid()); T | join kind=inner T on g | count`, `[[3]]`},
+		{`let T = materialize(range x from 1 to 3 step 1 | extend g = rand()); union T, T | summarize dcount(g)`, `[[3]]`},
+		{`let T = materialize(range x from 1 to 3 step 1 | sort by x desc); T | project x`, `[[3],[2],[1]]`},
+		{`let T = materialize(range x from 1 to 5 step 1 | extend g = rand()); let m = toscalar(T | summarize max(g)); T | where g == m | count`, `[[1]]`},
+		{`let r = toscalar(print rand()); print r == r, r - r`, `[[true,0]]`},
+		{`let r = toscalar(rand()); print r == r`, `[[true]]`},
+		{`let r = toscalar(print new_guid()); range x from 1 to 3 step 1 | extend g = r | summarize dcount(g)`, `[[1]]`},
+		{`let f = (n:long) { toscalar(range x from 1 to n step 1 | count) }; print f(1), f(2)`, `[[1,2]]`},
+		{`range x from 1 to 3 step 1 | extend g = rand() | as T | join kind=inner T on g | count`, `[[3]]`},
+		{`let T = materialize(print a = 'x', b = dynamic({'k':1})); T | evaluate bag_unpack(b)`, `[["x",1]]`},
+	})
+}

@@ -77,6 +77,11 @@ func (b *binder) nameExpr(x nameNode, env env) *expr {
 			}
 			inner := env
 			inner.scope, inner.rel, inner.right = bound.scope, nil, nil
+			if bound.isCall("toscalar") {
+				e := *b.scalarOnce(bound, inner)
+				e.name = ""
+				return &e
+			}
 			e := *b.scalar(bound.x, inner)
 			e.name = ""
 			return &e

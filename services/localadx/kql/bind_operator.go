@@ -18,6 +18,9 @@ func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
 		}
 		rel = b.operator(rel, op, s)
 		if as, ok := op.(asOp); ok {
+			if rel.volatile() {
+				rel = b.share(rel)
+			}
 			s = s.add(as.Name, &binding{table: rel})
 		}
 		b.checkSize(rel)

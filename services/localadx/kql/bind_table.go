@@ -167,6 +167,8 @@ func (b *binder) boundTable(x callNode, bound *binding, s *scope) *relation {
 			rel.name = x.Name
 		}
 		return rel
+	case bound.isCall("materialize"):
+		return b.materialized(bound)
 	case bound.x != nil:
 		rel := *b.table(bound.x, bound.scope)
 		return &rel

@@ -33,6 +33,10 @@ type binder struct {
 	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements
+	// shared are relations that are computed once, as common table expressions; tables and scalars are those of let statements.
+	shared  []string
+	tables  map[*binding]*relation
+	scalars map[*binding]*expr
 
 	special    map[string]specialForm
 	aggregates map[string]aggregate
@@ -135,7 +139,7 @@ func Compile(query string, opts Options) (plan *Plan, err error) {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
 	}
-	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{}, special: specialForms(), aggregates: aggregates()}
+	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{}, tables: map[*binding]*relation{}, scalars: map[*binding]*expr{}, special: specialForms(), aggregates: aggregates()}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -162,7 +166,7 @@ func (b *binder) query(statements []statement) *Plan {
 	if len(outputs) == 0 {
 		outputs = []string{"NULL AS o0"}
 	}
-	plan.SQL = "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
+	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
 	if len(plan.SQL) > maxSQL {
 		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
 	}
@@ -287,7 +291,7 @@ func (b *binder) probe(at node, rel *relation, what string) [][]any {
 		plan.Columns[i] = Column{Name: c.name, Type: c.typ}
 		outputs[i] = wireSQL(c.id, c.typ)
 	}
-	plan.SQL = "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
+	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
 	rows, err := b.opts.Probe(plan)
 	if err != nil {
 		panic(probeError{err})

@@ -1,0 +1,62 @@
+package kql
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
+
+// share makes a relation one that the query computes once, however often it is read.
+func (b *binder) share(rel *relation) *relation {
+	name := fmt.Sprintf("kql_shared_%d", len(b.shared)+1)
+	b.shared = append(b.shared, name+" AS MATERIALIZED ("+rel.sql+")")
+	return rel.with("SELECT * FROM " + name)
+}
+
+// sharing returns what stands in front of SQL that reads shared relations.
+func (b *binder) sharing() string {
+	if len(b.shared) == 0 {
+		return ""
+	}
+	return "WITH " + strings.Join(b.shared, ", ") + " "
+}
+
+// materialized returns the table of a let statement whose expression is materialize(…).
+func (b *binder) materialized(bound *binding) *relation {
+	rel, ok := b.tables[bound]
+	if !ok {
+		rel = b.share(b.table(bound.x, bound.scope))
+		b.tables[bound] = rel
+	}
+	return b.copyOf(rel, rel.name)
+}
+
+// scalarOnce returns the value of a let statement whose expression is toscalar(…) of a table.
+func (b *binder) scalarOnce(bound *binding, inner env) *expr {
+	e, ok := b.scalars[bound]
+	if !ok {
+		e = b.scalar(bound.x, inner)
+		if !e.isConst {
+			shared := *e
+			shared.sql = "(SELECT v FROM (" + b.share(&relation{sql: "SELECT " + e.sql + " AS v"}).sql + "))"
+			if e.typ == value.String {
+				shared.sql = notNullString(shared.sql)
+			}
+			e = &shared
+		}
+		b.scalars[bound] = e
+	}
+	return e
+}
+
+// isCall reports whether a let statement's expression is a call of the function.
+func (b *binding) isCall(name string) bool {
+	call, ok := b.x.(callNode)
+	return ok && call.Name == name
+}
+
+// volatile reports whether reading the relation twice may give other values.
+func (r *relation) volatile() bool {
+	return strings.Contains(r.sql, "random()") || strings.Contains(r.sql, "uuid()")
+}
