@@ -44,7 +44,7 @@ func TestQueriesMeanWhatTheyMeanInKusto(t *testing.T) {
 		{"print 'Éa b' has 'éa', 'a b' has_any ('c', 'B'), 'a b' has_all ('a', 'c'), 'ab' !has 'a', 'abc' startswith 'AB', 'abc' !endswith_cs 'BC'", `[[true,true,false,true,true,true]]`},
 		// numbers
 		{"print 7 / 2, -7 / 2, 7 % 3, -7 % 3, 7 % -3, 1 / 0, 1.0 / 0, 7.0 / 2", `[[3,-3,1,2,1,null,"Infinity",3.5]]`},
-		{"print bin(-5, 2), bin(5.5, 2), bin(7, 2), floor(-1.5), round(2.5), round(1.2345, 2), real(nan) == real(nan), real(nan) != real(nan), real(nan) > 1", `[[-6,4,6,-2,3,1.23,false,true,false]]`},
+		{"print bin(-5, 2), bin(5.5, 2), bin(7, 2), floor(-1.5, 1), round(2.5), round(1.2345, 2), real(nan) == real(nan), real(nan) != real(nan), real(nan) > 1", `[[-6,4,6,-2,3,1.23,false,true,false]]`},
 		{"print toint(2.9), toint(-2.5), toint('3.14'), tolong('0x1f'), todouble('1e3'), tobool('yes'), tobool('TRUE'), tostring(true), tostring(1.0), tostring(1e20)", `[[2,-2,null,31,1000,null,true,"True","1.0","1E+20"]]`},
 		{"print int(2147483647) + 1, 2147483647 * 2, todecimal('1.50') + 1, gettype(1), gettype(1.0), gettype(dynamic([1]))", `[[2147483648,4294967294,"2.5","long","real","array"]]`},
 		// time

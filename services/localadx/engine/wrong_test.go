@@ -17,6 +17,9 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`print trim("x", "xxabcxx"), trim_start("x", "xxabc"), trim_end("x", "abcxx"), trim(@"x+", "xxabcxx"), trim("x", "x"), trim("x", "xx")`, `[["xabcx","xabc","abcx","abc","",""]]`},
 		{`print substring("abc", 1, -1), substring("abc", -5), substring("abc", -2), substring("abc", -5, 4)`, `[["","","bc",""]]`},
 		{`print log(-1.0), log2(-1.0), log10(-1.0), array_sum(dynamic([])), array_sum(dynamic([1, 2]))`, `[[null,null,null,null,3]]`},
+		{`print datetime(9999-12-31) + 1d, datetime(0001-01-01) - 1d, endofyear(datetime(9999-05-05), 1)`, `[[null,null,null]]`},
+		{`print array_concat(dynamic([1]), dynamic(null)), bag_merge(dynamic(null), dynamic({"a":1})), array_concat(dynamic(null), dynamic(null))`, `[[[1],{"a":1},null]]`},
+		{`print todouble(dynamic(true)), todouble(dynamic("1.5")), todouble(dynamic(2)), gettype(dynamic(1.5)), gettype(1.5), gettype(rand(10))`, `[[1,1.5,2,"double","real","real"]]`},
 		{`print y = dynamic([2, 5, 6]) | extend (a, b) = series_stats(y) | project a, b`, `[[2,0]]`},
 	})
 }
@@ -35,4 +38,17 @@ func TestWhatIsMaterializedIsComputedOnce(t *testing.T) {
 		{`range x from 1 to 3 step 1 | extend g = rand() | as T | join kind=inner T on g | count`, `[[3]]`},
 		{`let T = materialize(print a = 'x', b = dynamic({'k':1})); T | evaluate bag_unpack(b)`, `[["x",1]]`},
 	})
+}
+
+func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
+	h := newHarness(t)
+	for _, query := range []string{
+		"print floor(1.5)", "print bin(1.5)", "print format_timespan(1h, 'q')", "print format_timespan(1h, 'Ü')", "print format_datetime(now(), 'Ünï')", "print strcat()",
+		"print x=1 | render nochart", "print x=1 | render timechart with (nothing=1)",
+		"datatable(x:long)[1,2] | where x > 0 | summarize count() by x | extend row_number()",
+	} {
+		if _, _, err := h.query(query); err == nil {
+			t.Errorf("%s was answered", query)
+		}
+	}
 }

@@ -191,8 +191,8 @@ func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
 	if best < 0 {
 		b.noOverload(x, overloads, args)
 	}
-	if x.Name == "format_datetime" {
-		b.checkTimeFormat(x, args[1])
+	if specifiers, ok := timeSpecifiers[x.Name]; ok {
+		b.checkTimeFormat(x, args[1], specifiers)
 	}
 	return b.apply(&overloads[best], args, x)
 }

@@ -144,8 +144,10 @@ func conversion(sql string, from, to Type) string {
 		switch from {
 		case value.Int, value.Long, value.Decimal, value.Bool, value.Datetime, value.Timespan:
 			return "CAST(" + sql + " AS DOUBLE)"
-		case value.String, value.Dynamic:
-			return goCall("to_real", value.Real, sqlText(sql, from))
+		case value.Dynamic:
+			return goCall("dynamic_to_real", value.Real, sql)
+		case value.String:
+			return goCall("to_real", value.Real, sql)
 		}
 	case value.Decimal:
 		switch from {

@@ -154,18 +154,8 @@ func bindExtremeOf(b *binder, x callNode, env env) *expr {
 // bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of step, counted from 0 (for
 // datetime from 0001-01-01, a Monday).
 func bindBin(b *binder, x callNode, env env) *expr {
-	b.arity(x, 1, 2)
+	b.arity(x, 2, 2)
 	v := b.scalar(x.Args[0].X, env)
-	if len(x.Args) == 1 {
-		if !v.typ.Numeric() && v.typ != value.Dynamic {
-			b.fail(x, codeArguments, "%s(): the argument must be numeric", x.Name)
-		}
-		if v.typ.Integer() {
-			return v
-		}
-		r := b.coerce(v, value.Real)
-		return &expr{sql: "floor(" + r.sql + ")", typ: value.Real, nullable: true, name: v.name}
-	}
 	step := b.scalar(x.Args[1].X, env)
 	e := b.bin(x, v, step, nil)
 	e.name = v.name

@@ -181,19 +181,24 @@ func validRegex(pattern string) error {
 }
 
 // timeSpecifiers are the letters of format_datetime by how often they may repeat, and its delimiters, from its manual page.
-var timeSpecifiers = map[byte]int{'y': 4, 'M': 2, 'd': 2, 'h': 2, 'H': 2, 'm': 2, 's': 2, 'f': 7, 'F': 7, 't': 2}
+var timeSpecifiers = map[string]map[byte]int{
+	"format_datetime": {'y': 4, 'M': 2, 'd': 2, 'h': 2, 'H': 2, 'm': 2, 's': 2, 'f': 7, 'F': 7, 't': 2},
+	"format_timespan": {'d': 8, 'h': 2, 'H': 2, 'm': 2, 's': 2, 'f': 7, 'F': 7},
+}
 
 const timeDelimiters = " /:,._[]-"
 
 // checkTimeFormat refuses a constant format with anything else in it, such as names of months.
-func (b *binder) checkTimeFormat(x callNode, format *expr) {
+func (b *binder) checkTimeFormat(x callNode, format *expr, specifiers map[byte]int) {
 	text, _ := format.konst.(string)
 	for rest := text; rest != ""; {
-		tail := strings.TrimLeft(rest, rest[:1])
-		n := len(rest) - len(tail)
-		if !strings.Contains(timeDelimiters, rest[:1]) && (n > timeSpecifiers[rest[0]] || rest[0] == 'y' && n == 3) {
-			b.failHint(x, codeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank", "format_datetime(): the format '%s' is not supported", text)
+		n := 1
+		for n < len(rest) && rest[n] == rest[0] {
+			n++
 		}
-		rest = tail
+		if !strings.Contains(timeDelimiters, rest[:1]) && (n > specifiers[rest[0]] || rest[0] == 'y' && n == 3) {
+			b.failHint(x, codeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank", "%s(): the format '%s' is not supported", x.Name, text)
+		}
+		rest = rest[n:]
 	}
 }

@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -182,6 +183,9 @@ func wireSQL(sql string, t Type) string {
 		return decimalText(sql)
 	case value.String:
 		return notNullString(sql)
+	case value.Datetime:
+		// What a calculation takes out of the years 1 to 9999 is null, and no client could read it.
+		return "CASE WHEN " + sql + " BETWEEN 0 AND " + strconv.FormatInt(value.MaxDatetime, 10) + " THEN " + sql + " END"
 	}
 	return sql
 }

@@ -31,7 +31,7 @@ func SupportedNames() Supported {
 }
 
 // internalFunctions are the Go functions that plans call and queries do not name.
-var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime", "to_timespan", "to_guid", "dynamic_to_long", "real_text", "datetime_text",
+var internalFunctions = []string{"to_long", "to_real", "to_bool", "to_datetime", "to_timespan", "to_guid", "dynamic_to_long", "dynamic_to_real", "real_text", "datetime_text",
 	"timespan_text", "real_json", "datetime_json", "timespan_json", "has", "hasprefix", "hassuffix", "has_any", "has_all", "matches", "captures",
 	"dynamic_get", "bag_pack_nonempty", "bag_elements", "bag_types", "bag_union", "build_schema", "array_contains", "array_distinct", "array_take",
 	"array_to_long", "array_sort", "range_long", "range_datetime", "range_timespan", "range_real", "weighted_percentiles", "parse_kv", "session_start",

@@ -18,7 +18,7 @@ func arrays() []Function {
 		define("array_take(dynamic, long) dynamic", func(a []any) any { return firstOf(list(a[0]), a[1].(int64)) }),
 		define("array_to_long(dynamic) dynamic", arrayToLong),
 		defineNulls("array_sort(bool, bool, dynamic, dynamic...) dynamic", arraySort),
-		define("array_concat(dynamic, dynamic...) dynamic", arrayConcat),
+		defineNulls("array_concat(dynamic, dynamic...) dynamic", someOf(arrayConcat)),
 		defineNulls("array_iff(dynamic, json, json) dynamic", arrayIff),
 		define("array_index_of(dynamic, json, long?, long?, long?) long", arrayIndexOf),
 		define("array_reverse(dynamic) dynamic", arrayReverse),
@@ -175,6 +175,18 @@ func arraySort(a []any) any {
 		return []any{out[0]}
 	}
 	return out
+}
+
+// someOf makes a function null when all of its arguments are: one that is null is nothing, not everything.
+func someOf(f func(a []any) any) func(a []any) any {
+	return func(a []any) any {
+		for _, v := range a {
+			if v != nil {
+				return f(a)
+			}
+		}
+		return nil
+	}
 }
 
 func arrayConcat(a []any) any {

@@ -12,6 +12,7 @@ import (
 func conversions() []Function {
 	return []Function{
 		define("to_long(string) long", func(a []any) any { return orNil(ParseLong(a[0].(string))) }),
+		define("dynamic_to_real(dynamic) real", dynamicReal),
 		define("to_real(string) real", func(a []any) any { return orNil(ParseReal(a[0].(string))) }),
 		define("to_bool(string) bool", func(a []any) any { return orNil(ParseBool(a[0].(string))) }),
 		define("to_datetime(string) datetime", func(a []any) any { return orNil(value.ParseDatetime(a[0].(string))) }),
@@ -81,6 +82,23 @@ func ParseBool(s string) (bool, bool) {
 }
 
 // DynamicLong converts a dynamic value as tolong() does; nil if it cannot.
+func dynamicReal(a []any) any {
+	switch v := a[0].(type) {
+	case bool:
+		if v {
+			return 1.0
+		}
+		return 0.0
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	case string:
+		return orNil(ParseReal(v))
+	}
+	return nil
+}
+
 func DynamicLong(v any) any {
 	switch v := v.(type) {
 	case int64:

@@ -18,7 +18,7 @@ func dynamics() []Function {
 		define("bag_elements(dynamic, bool) dynamic", bagElements),
 		define("bag_types(dynamic) dynamic", bagTypes),
 		define("bag_union(dynamic) dynamic", func(a []any) any { return mergeBags(list(a[0])) }),
-		define("bag_merge(dynamic, dynamic...) dynamic", func(a []any) any { return mergeBags(a) }),
+		defineNulls("bag_merge(dynamic, dynamic...) dynamic", someOf(mergeBags)),
 		define("bag_keys(dynamic) dynamic", bagKeys),
 		define("bag_has_key(dynamic, string) bool", bagHasKey),
 		define("bag_remove_keys(dynamic, dynamic) dynamic", bagRemoveKeys),
@@ -61,7 +61,7 @@ func typeName(v any) string {
 	case int64:
 		return "long"
 	case float64:
-		return "real"
+		return "double"
 	case []any:
 		return "array"
 	case *value.Bag:
