@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// relatives are tables that inherit from others, or have no columns.
+	// relatives are tables that inherit from others. Those without columns come later: Debezium's snapshot dies of them (a null
+	// pointer), where ours leaves them out.
 	relatives = `
 create table parent (id int primary key, x text);
 create table child (extra int) inherits (parent);
@@ -22,11 +23,6 @@ create table part1 partition of root for values from (0) to (100);
 create table part2 partition of root for values from (100) to (300) partition by range (id);
 create table part2a partition of part2 for values from (100) to (200);
 create table none (id int primary key) partition by range (id);
-create table bare ();
-create table stripped (x int);
-insert into bare default values;
-insert into stripped values (1);
-alter table stripped drop column x;
 insert into parent values (1, 'a'), (2, 'b');
 insert into child values (3, 'c', 30);
 insert into grandchild values (4, 'd', 40);
@@ -40,6 +36,9 @@ insert into grandchild values (13, 'c', 2);
 insert into apart values (3, 'd', 14);
 update root set x = 'y' where id = 99;
 insert into root values (150, 'z');
+create table bare ();
+create table stripped (x int);
+alter table stripped drop column x;
 insert into bare default values;
 insert into stripped default values;
 alter table bare add column id int;
@@ -70,7 +69,7 @@ func TestTablesThatInheritAndTablesWithoutColumnsGiveDebeziumsBytes(t *testing.T
 	}
 	r.psql(t, relatives)
 	p := r.pair(0)
-	maps.Copy(p.settings, map[string]string{"table.exclude.list": "public.apart", "publication.autocreate.mode": "filtered"})
+	maps.Copy(p.settings, map[string]string{"table.exclude.list": "public.apart"})
 	p.start(t)
 	p.await(t)
 	r.psql(t, relativesChange)
