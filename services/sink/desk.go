@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -45,6 +46,11 @@ func (d *desk) close() {
 	_ = d.client.Close() // nothing was left in it
 }
 
+// refusal is an error as a caller may see it: libraries quote what they were configured with.
+func refusal(env connector.TaskEnv, code codes.Code, reason string, err error) error {
+	return rpc.Error(code, reason, env.Hidden(err.Error()))
+}
+
 // open makes a desk for a connector's dead letters.
 func (s *Service) open(ctx context.Context, connector string) (_ *desk, err error) {
 	env, values, err := s.environment(connector)
@@ -53,17 +59,17 @@ func (s *Service) open(ctx context.Context, connector string) (_ *desk, err erro
 	}
 	t, err := newTask(env, values, s.options)
 	if err != nil {
-		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
+		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	if t.s.deadTopic == "" {
 		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector))
 	}
 	if t.client, err = kusto.New(t.s.kusto); err != nil {
-		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
+		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	t.tables = &tables{task: t, byTopic: map[string]*target{}}
 	if t.letters, err = openLetters(ctx, t); err != nil {
-		return nil, rpc.Error(codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()).Error())
+		return nil, refusal(env, codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()))
 	}
 	return &desk{task: t}, nil
 }
@@ -86,7 +92,7 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 	defer d.close()
 	found, _, err := d.letters.read(ctx, r.GetFilter())
 	if err != nil {
-		return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
+		return nil, refusal(d.env, codes.Unavailable, reasonUnread, err)
 	}
 	out := &sinkv1.ListDeadLettersResponse{Total: int64(len(found)), Counts: count(found)}
 	page := found
@@ -94,7 +100,7 @@ func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLetters
 		page = slices.DeleteFunc(slices.Clone(found), func(one letter) bool { return compareIDs(one.id, r.GetPageToken()) <= 0 })
 	}
 	if out.Letters, err = d.show(page, cmp.Or(int(r.GetPageSize()), defaultLetters)); err != nil {
-		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
+		return nil, refusal(d.env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	if n := len(out.Letters); n < len(page) {
 		out.NextPageToken = page[n-1].id
@@ -128,11 +134,11 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 	}
 	done, refused, err := d.replay(ctx, found)
 	if err != nil {
-		return nil, rpc.Error(codeOf(err), reasonUnfinished, fmt.Sprintf("%d letters were replayed and %d refused, the others are as they were; replay them again: %v", done, len(refused), err))
+		return nil, refusal(d.env, codeOf(err), reasonUnfinished, fmt.Errorf("%d letters were replayed and %d refused, the others are as they were; replay them again: %w", done, len(refused), err))
 	}
 	out := &sinkv1.ReplayDeadLettersResponse{Replayed: int64(done), RefusedTotal: int64(len(refused))}
 	if out.Refused, err = d.show(refused, maxLetters); err != nil {
-		return nil, rpc.Error(codes.FailedPrecondition, reasonUnusable, err.Error())
+		return nil, refusal(d.env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	return out, nil
 }
@@ -164,7 +170,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 		changed.Value = e.GetValue()
 		to, err := d.target(ctx, changed.Topic)
 		if err != nil {
-			return rpc.Error(codeOf(err), reasonUnusable, err.Error())
+			return refusal(d.env, codeOf(err), reasonUnusable, err)
 		}
 		b := &batch{}
 		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed, &d.zippers)
@@ -172,7 +178,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}
 		if err != nil {
-			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %v", one.id, err))
+			return rpc.InvalidField(field+"value", fmt.Sprintf("the value for letter %s cannot be ingested: %s", one.id, d.env.Hidden(err.Error())))
 		}
 		one.record, one.edited = &changed, true
 	}
@@ -188,7 +194,7 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 	defer d.close()
 	known, err := d.letters.marks(ctx)
 	if err != nil {
-		return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
+		return nil, refusal(d.env, codes.Unavailable, reasonUnread, err)
 	}
 	for _, one := range found {
 		if known.Open(one.id) != nil {
@@ -197,7 +203,7 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 	}
 	if len(found) > 0 {
 		if err := d.letters.markDone(ctx, found, "discarded"); err != nil {
-			return nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
+			return nil, refusal(d.env, codes.Unavailable, reasonUnread, err)
 		}
 	}
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(found))}, nil
@@ -219,7 +225,7 @@ func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLe
 	found, _, err := d.letters.read(ctx, f)
 	if err != nil {
 		d.close()
-		return nil, nil, rpc.Error(codes.Unavailable, reasonUnread, err.Error())
+		return nil, nil, refusal(d.env, codes.Unavailable, reasonUnread, err)
 	}
 	return d, found, nil
 }

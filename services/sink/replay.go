@@ -93,7 +93,7 @@ func (r *replay) take(which func(letter) bool) (taken []letter) {
 // refuse ends letters for a reason.
 func (r *replay) refuse(those []letter, reason error) {
 	for _, one := range those {
-		one.reason, one.rejection = reason.Error(), rejectionOf(reason)
+		one.reason, one.rejection = r.env.Hidden(reason.Error()), rejectionOf(reason)
 		r.refused = append(r.refused, one)
 	}
 }

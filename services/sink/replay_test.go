@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -116,6 +117,71 @@ func lettersIn(t *testing.T, settings map[string]string, from, to int) (*stage, 
 	r := s.start()
 	s.commits(0, int64(to-from))
 	return s, r
+}
+
+func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
+	s, r := lettersIn(t, nil, 1, 3)
+	id := "0/0"
+	// What stands here for secrets is what the errors quote.
+	asked := func(name, secret string, change func(env *connector.TaskEnv), config map[string]string, call func(*Service) (shown string, err error)) {
+		t.Helper()
+		given := maps.Clone(s.config)
+		maps.Copy(given, config)
+		env := r.task.env
+		change(&env)
+		for hidden, hide := range map[bool]func(string) string{false: nil, true: func(text string) string { return strings.ReplaceAll(text, secret, "********") }} {
+			env.Hide = hide
+			service, err := NewService(r.task.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
+				keys, err := newCatalogue()
+				if err != nil {
+					return connector.TaskEnv{}, catalogue.Values{}, err
+				}
+				values, _, _ := keys.Parse(given)
+				return env, values, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown, err := call(service)
+			text := shown
+			if err != nil {
+				text = fmt.Sprint(err, status.Convert(err).Details())
+			}
+			if strings.Contains(text, secret) == hidden {
+				t.Errorf("%s, hidden: %v: %s", name, hidden, text)
+			}
+		}
+	}
+	none := func(*connector.TaskEnv) {}
+	list := func(service *Service) (string, error) {
+		_, err := service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+		return "", err
+	}
+	replay := func(service *Service) (string, error) {
+		out, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{id}}})
+		if len(out.GetRefused()) == 0 {
+			return "", err
+		}
+		return out.GetRefused()[0].GetReason(), err
+	}
+	away := func(env *connector.TaskEnv) {
+		env.Kafka = func(...kgo.Opt) (*kgo.Client, error) { return nil, errors.New("password s3cret was refused") }
+	}
+	asked("no brokers to list", "s3cret", away, nil, list)
+	asked("no brokers to replay", "s3cret", away, nil, replay)
+	asked("no brokers to discard", "s3cret", away, nil, func(service *Service) (string, error) {
+		_, err := service.DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
+		return "", err
+	})
+	asked("settings that cannot be used", "s3cret", none, map[string]string{"kusto.ingestion.url": "https://u:s3cret@[::1"}, list)
+	asked("a letter that is refused again", "column amount", none, nil, replay)
+	asked("a value that is refused", "column amount", none, nil, func(service *Service) (string, error) {
+		_, err := service.ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{id}},
+			Edits: []*sinkv1.DeadLetterEdit{{Id: id, Value: poison(1).Value}}})
+		return "", err
+	})
+	s.manage(".drop table " + s.table)
+	asked("a table that is not there", s.table, none, nil, replay)
 }
 
 // mend makes the table take poisoned orders.
