@@ -31,6 +31,8 @@ type Settings struct {
 	ReferencePaths []string `name:"reference-paths" help:"Folders or files that ${file:…} and ${dir:…} in connectors' configurations may read, separated by commas."`
 	ReferenceEnv   string   `name:"reference-env" help:"Regular expression of the environment variables that ${env:…} in connectors' configurations may read; none if empty."`
 
+	RevealSecrets bool `name:"reveal-secrets" help:"Whether literal secrets of connectors' configurations are read as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it."`
+
 	ADXURL      string        `name:"adx-url" help:"Azure Data Explorer cluster, as https://<cluster>.<region>.kusto.windows.net, or a localadx elsewhere, as http://<host>:8082; a local one if empty."`
 	ADXCAFile   string        `name:"adx-ca-file" help:"File of PEM certificates of authorities to trust besides the system's: the ca.pem of a localadx elsewhere."`
 	ADXDatabase string        `name:"adx-database" default:"NetDefaultDB" help:"Database of the table Orders."`

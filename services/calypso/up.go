@@ -203,19 +203,23 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 	return "at " + sys.target.URL, nil
 }
 
+// worker is what both fleets' workers are configured with.
+func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
+	s := sys.settings
+	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), References: s.references(), RevealSecrets: s.RevealSecrets, Telemetry: tel}
+}
+
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "capture", s.CapturePort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		worker := fleet.Config{Kafka: sys.brokers, GRPCAddress: local(s.CapturePort), HTTPAddress: local(s.CaptureHTTP), References: s.references(), Telemetry: tel}
-		return capture.Run(ctx, capture.Config{Config: worker, Delivery: s.delivery()})
+		return capture.Run(ctx, capture.Config{Config: sys.worker(s.CapturePort, s.CaptureHTTP, tel), Delivery: s.delivery()})
 	})
 }
 
 func (sys *system) startSink(ctx context.Context, _ func(string)) (string, error) {
 	s := sys.settings
 	return sys.service(ctx, "sink", s.SinkGRPCPort, func(ctx context.Context, tel *telemetry.Telemetry) error {
-		worker := fleet.Config{Kafka: sys.brokers, GRPCAddress: local(s.SinkGRPCPort), HTTPAddress: local(s.SinkHTTP), References: s.references(), Telemetry: tel}
-		return sink.Run(ctx, sink.Config{Config: worker, CAFile: sys.target.caFile, TrustedHosts: sys.target.trusted})
+		return sink.Run(ctx, sink.Config{Config: sys.worker(s.SinkGRPCPort, s.SinkHTTP, tel), CAFile: sys.target.caFile, TrustedHosts: sys.target.trusted})
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -225,6 +226,32 @@ func TestWithoutOrdersNothingIsMade(t *testing.T) {
 	var tables int
 	if err := postgres(t, &s).QueryRow(t.Context(), "SELECT count(*) FROM pg_tables WHERE schemaname = 'retail'").Scan(&tables); err != nil || tables != 0 {
 		t.Errorf("%d tables, %v", tables, err)
+	}
+}
+
+func TestSecretsAreReadAsTheyWereGivenWhereThatIsWanted(t *testing.T) {
+	s := upSettings(t, "--no-orders", "--reveal-secrets")
+	up(t, s)
+	for port, c := range map[int]struct {
+		secret string
+		config map[string]string
+	}{
+		s.SourcePort: {"database.password", map[string]string{"connector.class": "io.debezium.connector.postgresql.PostgresConnector", "database.hostname": "127.0.0.1", "database.user": "postgres",
+			"database.dbname": "postgres", "topic.prefix": "a"}},
+		s.SinkPort: {"aad.auth.appkey", map[string]string{"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "topics": "a.b", "kusto.ingestion.url": "https://ingest-c.r.kusto.windows.net",
+			"aad.auth.authority": "tenant", "aad.auth.appid": "app", "kusto.tables.topics.mapping": "[{'topic': 'a.b','db': 'd', 'table': 'T','format': 'json'}]"}},
+	} {
+		c.config[c.secret] = "as it was given"
+		base := "http://" + local(port) + "/connectors"
+		code, answer, err := call(t.Context(), http.MethodPost, base, map[string]any{"name": "c" + strconv.Itoa(port), "initial_state": "STOPPED", "config": c.config})
+		if err := outcome("creating", http.StatusCreated, code, answer, err); err != nil {
+			t.Fatal(err)
+		}
+		code, answer, err = call(t.Context(), http.MethodGet, base+"/c"+strconv.Itoa(port)+"/config", nil)
+		var read map[string]string
+		if err := errors.Join(outcome("reading", http.StatusOK, code, answer, err), json.Unmarshal(answer, &read)); err != nil || read[c.secret] != "as it was given" {
+			t.Errorf("%s is read as %q, %v", c.secret, read[c.secret], err)
+		}
 	}
 }
 
