@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -54,7 +55,7 @@ type task struct {
 	// anew are partitions to begin at their first record, since what is committed belongs to a deleted topic.
 	anew map[topicPartition]bool
 
-	// renewed are topics that this task has seen made anew.
+	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
 
 	// watched belongs to the poll loop.
@@ -291,6 +292,9 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			// What a client reads is the topic that it saw first under a name.
 			if topic.ID != (kadm.TopicID{}) && t.topicIDs[topic.Topic] == "" {
 				t.topicIDs[topic.Topic] = topic.ID.String()
+			}
+			if topic.ID.String() == t.topicIDs[topic.Topic] {
+				t.board.withdraw(sinkv1.SinkNotice_KIND_TOPIC_DELETED, topic.Topic, "") // it is there again
 			}
 		}
 		t.mu.Unlock()

@@ -93,6 +93,9 @@ func (t *task) lose(topic string, renewed bool) {
 		n.Summary = fmt.Sprintf("topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
+	if t.s.pattern != nil {
+		n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: restart the connector, whose topics.regex does not find it any more: calypsoctl restart " + t.env.Connector
+	}
 	t.tell(n)
 }
 
@@ -105,14 +108,17 @@ func (t *task) tableOf(topic string) string {
 	return r.Database + "." + r.Table
 }
 
-// renewable says that a topic was made anew, and that all of what was read of the old one is in its table.
+// renewable says that a topic was made anew, and that all that was read of topics which are gone is in their tables: it cannot be read
+// again.
 func (t *task) renewable() bool {
+	any := false
 	for topic, renewed := range t.watched.lost {
-		if renewed && t.quiet(topic) {
-			return true
+		if !t.quiet(topic) {
+			return false
 		}
+		any = any || renewed
 	}
-	return false
+	return any
 }
 
 // quiet says that no partition of a topic has anything left to do. Only the poll loop gives them work, and only it asks.
@@ -130,15 +136,12 @@ func (t *task) quiet(topic string) bool {
 // rejoin ends this membership of the group and its partitions. The next begins with what the brokers say then of topics and offsets. A
 // static member keeps its place.
 func (t *task) rejoin() {
-	for topic, renewed := range t.watched.lost {
-		if renewed {
-			t.mu.Lock()
-			t.renewed[topic] = true
-			t.mu.Unlock()
-			t.board.withdraw(sinkv1.SinkNotice_KIND_TOPIC_DELETED, topic, "")
-		}
+	t.mu.Lock()
+	for topic := range t.watched.lost {
+		t.renewed[topic] = true // also one that is still away: what comes back under its name is another
 	}
-	clear(t.watched.lost) // what is still away is seen again
+	t.mu.Unlock()
+	clear(t.watched.lost)
 }
 
 // begins decides where an assigned partition begins: a topic that was made anew at its first record, whatever was committed for the old

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,49 @@ func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce(t *testing.T) {
+	s := newStage(t, 2, map[string]string{"consumer.override.metadata.max.age.ms": "1000"})
+	b, tableB := s.second()
+	c, tableC := s.topic+"-c", s.table+"_c"
+	s.manage(".create table " + tableC + " (orderid: string, amount: int)")
+	delete(s.config, "topics")
+	s.config["topics.regex"] = regexp.QuoteMeta(s.topic) + "(-[bc])?"
+	s.config["kusto.tables.topics.mapping"] = strings.TrimSuffix(s.config["kusto.tables.topics.mapping"], "]") + fmt.Sprintf(",{'topic':'%s','db':'shop','table':'%s','format':'json'}]", c, tableC)
+	each := " | summarize n=count() by orderid | summarize count(), max(n)"
+	s.produce(1, 100, 2)
+	s.sendAnew(b, 1, 10)
+	r := s.start()
+	s.holds(100)
+	s.answers(tableB+each, "9 1")
+
+	s.deleteTopic(s.topic)
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, true)
+	s.createTopic(c, 3) // a new one while another is away
+	s.sendAnew(c, 1, 20)
+	s.answers(tableC+each, "19 1")
+
+	s.deleteTopic(b) // and one goes as another comes back
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, b, true)
+	s.createTopic(s.topic, 1)
+	s.sendAnew(s.topic, 100, 150)
+	s.holds(150)
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, s.topic, false)
+	s.sendAnew(c, 20, 30)
+	s.answers(tableC+each, "29 1")
+
+	s.createTopic(b, 2)
+	s.sendAnew(b, 10, 40)
+	s.answers(tableB+each, "39 1")
+	r.notices(t, sinkv1.SinkNotice_KIND_TOPIC_DELETED, b, false)
+	s.sendAnew(s.topic, 150, 160)
+	s.holds(160)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	s.answers(tableB+each, "39 1")
+	s.answers(tableC+each, "29 1")
 }
 
 func TestATopicThatIsMadeAnewWhileNobodyReadsItIsReadFromItsBeginning(t *testing.T) {
