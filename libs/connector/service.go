@@ -295,11 +295,13 @@ func (s *service) class(name string, config map[string]string) (Plugin, error) {
 
 // message shows a connector as callers may see it.
 func (s *service) message(connector snapshot, plugin Plugin) *connectorv1.Connector {
+	config := withName(connector.config, connector.name)
 	return &connectorv1.Connector{
-		Name:   connector.name,
-		Type:   plugin.Type.message(),
-		Config: masked(plugin.Catalogue, withName(connector.config, connector.name)),
-		Tasks:  s.taskNumbers(connector.target, s.taskCount(plugin, connector.stored)),
+		Name:     connector.name,
+		Type:     plugin.Type.message(),
+		Config:   masked(plugin.Catalogue, config),
+		Tasks:    s.taskNumbers(connector.target, s.taskCount(plugin, connector.stored)),
+		Warnings: warningsOf(plugin, config),
 	}
 }
 

@@ -141,6 +141,15 @@ func TestWarningsNameLegacyAndUnknownKeys(t *testing.T) {
 	if response.Connector.Config["batch.length"] != "7" {
 		t.Errorf("the configuration is not as given: %v", response.Connector.Config)
 	}
+	lasting := response.Warnings[1:] // an older name has its effect, and is no trouble later
+	got, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: "a"})
+	if err != nil || !slices.Equal(got.GetConnector().GetWarnings(), lasting) {
+		t.Errorf("later they are %v, %v", got, err)
+	}
+	all, err := w.ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{})
+	if err != nil || len(all.Connectors) != 1 || !slices.Equal(all.Connectors[0].Warnings, lasting) {
+		t.Errorf("in the list they are %v, %v", all, err)
+	}
 }
 
 func TestASecretIsKeptWhenItsMaskComesBack(t *testing.T) {

@@ -52,12 +52,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 			problems = append(problems, secrets.within(problem, full)) // which quotes the value, and a URL in it its password
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(full)) {
-		for _, reference := range unknownReferences(full[key]) {
-			result.warnings = append(result.warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
-				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
-		}
-	}
+	result.warnings = append(result.warnings, doubtfulReferences(full)...)
 	result.problems = problems
 	if len(problems) > 0 {
 		return result
@@ -76,13 +71,33 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	return result
 }
 
+// doubtfulReferences warns of what looks like a reference and is none.
+func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem) {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		for _, reference := range unknownReferences(config[key]) {
+			warnings = append(warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
+				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
+		}
+	}
+	return warnings
+}
+
+// warningsOf are those of an accepted configuration that somebody should look at. References stay what they are: nobody waits here for
+// files.
+func warningsOf(plugin Plugin, config map[string]string) []string {
+	_, warnings, _ := plugin.Catalogue.Parse(config)
+	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
+	return messages(append(warnings, doubtfulReferences(config)...))
+}
+
 // within is a problem with its secrets taken out, also out of its key where that is not one of the configuration's own.
 func (s secretValues) within(problem catalogue.Problem, config map[string]string) catalogue.Problem {
 	key := problem.Key
 	if _, given := config[key]; !given {
 		key = s.scrub(key)
 	}
-	return catalogue.Problem{Key: key, Message: s.scrub(problem.Message)}
+	problem.Key, problem.Message = key, s.scrub(problem.Message)
+	return problem
 }
 
 // problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.

@@ -166,7 +166,7 @@ func (s *service) connectorsOf(ctx context.Context, f *fleet) ([]*connectorv1.Co
 // lookAt makes the pipeline of one source connector; nil if the connector was deleted since it was listed.
 func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *look) (*adminv1.Pipeline, error) {
 	p := &adminv1.Pipeline{Source: source.Name, Capture: l.captures[source.Name]}
-	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{}, Workers: l.workers}
+	view := checks.View{Pipeline: p, Source: source.Config, Sinks: map[string]map[string]string{}, Warnings: map[string][]string{source.Name: source.Warnings}, Workers: l.workers}
 	var err error
 	if p.SourceStatus, err = statusOf(ctx, s.capture.fleet, source); p.SourceStatus == nil {
 		return nil, err
@@ -196,7 +196,7 @@ func (s *service) lookAt(ctx context.Context, source *connectorv1.Connector, l *
 		}
 		if state != nil {
 			p.Sinks = append(p.Sinks, &adminv1.PipelineSink{Status: state, Sink: l.ingestions[c.Name]})
-			view.Sinks[c.Name] = c.Config
+			view.Sinks[c.Name], view.Warnings[c.Name] = c.Config, c.Warnings
 		}
 	}
 	s.seen.observe(view)

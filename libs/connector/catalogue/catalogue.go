@@ -116,6 +116,8 @@ type Catalogue struct {
 type Problem struct {
 	Key     string
 	Message string
+	// Harmless says of a warning that the key has all its effect: nobody needs to do anything.
+	Harmless bool
 }
 
 func (p Problem) Error() string { return p.Message }

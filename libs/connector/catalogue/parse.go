@@ -34,7 +34,7 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 	for _, name := range names {
 		key, ok := c.Lookup(name)
 		if !ok {
-			warnings = append(warnings, Problem{name, c.unknown(name)})
+			warnings = append(warnings, Problem{Key: name, Message: c.unknown(name)})
 			values.given[name] = resolved[name]
 			continue
 		}
@@ -42,24 +42,24 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 		if slices.Contains(key.Aliases, name) {
 			canonical = key.Name
 			if _, both := resolved[canonical]; both {
-				warnings = append(warnings, Problem{name, fmt.Sprintf("%s is ignored because %s, its present name, is also set.", name, canonical)})
+				warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is ignored because %s, its present name, is also set.", name, canonical)})
 				continue
 			}
 			if earlier, twice := spelling[canonical]; twice {
-				warnings = append(warnings, Problem{name, fmt.Sprintf("%s is ignored because %s, another older name of %s, is also set.", name, earlier, canonical)})
+				warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is ignored because %s, another older name of %s, is also set.", name, earlier, canonical)})
 				continue
 			}
-			warnings = append(warnings, Problem{name, fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical)})
+			warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is an older name of %s and is read as that.", name, canonical), Harmless: true})
 		}
 		spelling[canonical] = name
 		if key.NamesKeys && given[name] != resolved[name] {
-			errors = append(errors, Problem{name, fmt.Sprintf("Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
+			errors = append(errors, Problem{Key: name, Message: fmt.Sprintf("Invalid value %s for configuration %s: this value names other keys, in whose names what a reference stands for would be seen: write the names themselves",
 				abbreviate(given[name]), name)})
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
 		if key.Unsupported != "" && !key.isDefault(resolved[name]) {
-			problem := Problem{name, fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
+			problem := Problem{Key: name, Message: fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
 			if key.ChangesData {
 				errors = append(errors, problem)
 			} else {
@@ -68,12 +68,12 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			continue
 		}
 		if problem := key.check(resolved[name]); problem != "" {
-			errors = append(errors, Problem{name, key.invalid(name, given[name], resolved[name], problem)})
+			errors = append(errors, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
 		}
 	}
 	for _, key := range c.keys {
 		if value, ok := values.given[key.Name]; key.Required && (!ok || strings.TrimSpace(value) == "") {
-			errors = append(errors, Problem{key.Name, key.missing()})
+			errors = append(errors, Problem{Key: key.Name, Message: key.missing()})
 		}
 	}
 	slices.SortStableFunc(errors, func(a, b Problem) int { return cmp.Compare(c.place(a.Key), c.place(b.Key)) })

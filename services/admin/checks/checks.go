@@ -19,6 +19,7 @@ import (
 const (
 	Fleet               = "fleet"
 	SourceState         = "source_state"
+	Configuration       = "configuration"
 	Capture             = "capture"
 	Snapshot            = "snapshot"
 	IncrementalSnapshot = "incremental_snapshot"
@@ -48,6 +49,8 @@ type View struct {
 	// Source is the source connector's configuration with masked secrets, Sinks that of each sink by its name.
 	Source map[string]string
 	Sinks  map[string]map[string]string
+	// Warnings are what deserves attention in the configurations of connectors, by their names.
+	Warnings map[string][]string
 	// Workers of the fleets that the pipeline needs, by the fleet's name.
 	Workers map[string][]*adminv1.ServiceHealth
 	// Tables are what is captured; nil if it is not known.
@@ -78,6 +81,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	}
 	p := v.Pipeline
 	add(SourceState, p.Source, judgeConnector(p.Source, p.SourceStatus))
+	add(Configuration, p.Source, judgeConfiguration(p.Source, v.Warnings[p.Source]))
 	if f, known := judgeCapture(p); known {
 		add(Capture, p.Source, f)
 	}
@@ -109,6 +113,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	for _, s := range p.Sinks {
 		name := s.Status.GetName()
 		add(SinkState, name, judgeConnector(name, s.Status))
+		add(Configuration, name, judgeConfiguration(name, v.Warnings[name]))
 		if s.Sink == nil {
 			continue
 		}

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,17 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"paused and failed": {func(v view) {
 			v.Pipeline.Sinks[0].Status.State, v.Pipeline.SourceStatus.State = connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_FAILED
 		}, SourceState, failure, isBroken, "connector src failed: no reason given", ""},
+
+		"a key of the source that does not exist": {func(v view) {
+			v.Warnings = map[string][]string{"src": {"table.inclde.list is not a known configuration key and has no effect; did you mean table.include.list?"}}
+		}, Configuration, notice, isHealthy, "connector src: table.inclde.list is not a known configuration key", "did you mean table.include.list? If so, change the configuration and apply it: calypsoctl apply"},
+		"keys of a sink that do not exist, and one without effect": {func(v view) {
+			v.Warnings = map[string][]string{"adx": {"topcs.regex is not a known configuration key and has no effect; did you mean topics.regex?", "consumer.override.x is not supported: it has no counterpart",
+				"taks.max is not a known configuration key and has no effect; did you mean tasks.max?"}}
+		}, Configuration, notice, isHealthy, "did you mean topics.regex? consumer.override.x is not supported", "did you mean topics.regex, tasks.max?"},
+		"more doubtful keys than anybody reads": {func(v view) {
+			v.Warnings = map[string][]string{"adx": slices.Repeat([]string{"x is not a known configuration key and has no effect."}, 400)}
+		}, Configuration, notice, isHealthy, "And 395 more: calypsoctl describe adx", "calypsoctl apply"},
 
 		"capture is not seen": {func(v view) { v.Pipeline.Capture = nil }, Capture, notice, isHealthy, "no worker says", ""},
 		"capture retries": {func(v view) {

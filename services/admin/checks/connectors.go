@@ -46,6 +46,29 @@ func judgeState(connector, what string, state connectorv1.State, trace string) f
 	return fine("")
 }
 
+// judgeConfiguration looks at what a configuration has that was accepted but does something else than it seems to, or nothing.
+func judgeConfiguration(name string, warnings []string) finding {
+	if len(warnings) == 0 {
+		return fine("every key of connector " + name + " is known and has an effect")
+	}
+	const most = 5
+	summary := strings.Join(warnings[:min(len(warnings), most)], " ")
+	if more := len(warnings) - most; more > 0 {
+		summary += fmt.Sprintf(" And %d more: calypsoctl describe %s", more, name)
+	}
+	var meant []string
+	for _, w := range warnings {
+		if _, key, found := strings.Cut(w, "did you mean "); found && len(meant) < most {
+			meant = append(meant, strings.TrimSuffix(key, "?"))
+		}
+	}
+	remedy := "change the configuration and apply it: calypsoctl apply -f <file>"
+	if len(meant) > 0 {
+		remedy = fmt.Sprintf("did you mean %s? If so, %s", strings.Join(meant, ", "), remedy)
+	}
+	return finding{notice, fmt.Sprintf("the configuration of connector %s: %s", name, summary), remedy}
+}
+
 // GeneratorFleet is the fleet that data does not need to flow.
 const GeneratorFleet = "orders-generator"
 

@@ -170,6 +170,9 @@ func describeConnector(t *table, c *connectorv1.Connector, st *connectorv1.Conne
 	for _, key := range slices.Sorted(maps.Keys(c.Config)) {
 		t.wrapped(key, c.Config[key])
 	}
+	for _, warning := range c.Warnings {
+		t.wrapped("Warning", warning)
+	}
 }
 
 // describePipeline shows each segment's lag and the slot; nothing of nil.

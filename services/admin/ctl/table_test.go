@@ -33,7 +33,7 @@ func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
 	}
 	list, sentence := strings.Join(tables, ","), strings.Repeat("the server keeps log and nobody reads it ", 20)
 	out := printed(t, func(to *table) {
-		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list}},
+		describeConnector(to, &connectorv1.Connector{Name: "src", Config: map[string]string{"table.include.list": list}, Warnings: []string{"topcs is not known and " + sentence, "did you mean topics?"}},
 			&connectorv1.ConnectorStatus{Tasks: []*connectorv1.TaskStatus{{Trace: sentence}}}, tables)
 		describePipeline(to, &adminv1.Pipeline{Source: "src", Reason: sentence, Checks: []*adminv1.HealthCheck{{Name: "slot", Subject: "s", Summary: sentence, Remedy: sentence, Since: timestamppb.Now()}}})
 		to.row("")
@@ -46,6 +46,11 @@ func TestADescriptionFitsIntoATerminalAndLosesNothing(t *testing.T) {
 	}
 	if joined := strings.Join(strings.Fields(out), ""); !strings.Contains(joined, list) || strings.Count(joined, "nobodyreadsit") < 3*20 {
 		t.Errorf("something was left out:\n%s", out)
+	}
+	for _, want := range []string{"Warning             topcs is not known", "Warning             did you mean topics?"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
 	}
 	if !strings.Contains(out, "+ aad.auth.strategy: NONE; + topics: a; ") {
 		t.Errorf("the event shows only its first line:\n%s", out)

@@ -147,7 +147,10 @@ type Connector struct {
 	// Configuration as given, plus "name". Literal secrets are masked; references such as ${file:…} are not.
 	Config map[string]string `protobuf:"bytes,3,rep,name=config,proto3" json:"config,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Ids of the tasks; empty while the connector is stopped.
-	Tasks         []int32 `protobuf:"varint,4,rep,packed,name=tasks,proto3" json:"tasks,omitempty"`
+	Tasks []int32 `protobuf:"varint,4,rep,packed,name=tasks,proto3" json:"tasks,omitempty"`
+	// What of the configuration was accepted but somebody should look at: keys that are not known (with the known one that is meant, as
+	// it seems) or have no effect, and references to providers that are not there.
+	Warnings      []string `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +209,13 @@ func (x *Connector) GetConfig() map[string]string {
 func (x *Connector) GetTasks() []int32 {
 	if x != nil {
 		return x.Tasks
+	}
+	return nil
+}
+
+func (x *Connector) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -3712,12 +3722,13 @@ var File_calypso_connector_v1_connector_proto protoreflect.FileDescriptor
 
 const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\n" +
-	"$calypso/connector/v1/connector.proto\x12\x14calypso.connector.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x01\n" +
+	"$calypso/connector/v1/connector.proto\x12\x14calypso.connector.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x02\n" +
 	"\tConnector\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x127\n" +
 	"\x04type\x18\x02 \x01(\x0e2#.calypso.connector.v1.ConnectorTypeR\x04type\x12C\n" +
 	"\x06config\x18\x03 \x03(\v2+.calypso.connector.v1.Connector.ConfigEntryR\x06config\x12\x14\n" +
-	"\x05tasks\x18\x04 \x03(\x05R\x05tasks\x1a9\n" +
+	"\x05tasks\x18\x04 \x03(\x05R\x05tasks\x12\x1a\n" +
+	"\bwarnings\x18\x05 \x03(\tR\bwarnings\x1a9\n" +
 	"\vConfigEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x01\n" +
