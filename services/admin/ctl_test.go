@@ -165,13 +165,13 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 
 func TestAKeyThatDoesNotExistIsNamedWithTheOneThatIsMeant(t *testing.T) {
 	s := start(t, nil)
-	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop", "topic.creation.group": "a"})
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop", "topics.prefix": "a"})
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info", "topcs.regex": "b"})
 	for _, name := range []string{"src", "adx"} {
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
 	for command, wanted := range map[string][]string{
-		"describe src": {"Warning", "topic.creation.group is not a known configuration key", "notice", "configuration", "did you mean topic.creation.groups", "did you mean topics.regex"}, // of all its pipeline
+		"describe src": {"Warning", "topics.prefix is not a known configuration key", "notice", "configuration", "did you mean topic.prefix", "did you mean topics.regex"}, // of all its pipeline
 		"describe adx": {"Warning", "topcs.regex is not a known configuration key and has no effect; did you mean topics.regex?"},
 	} {
 		out, code := s.ctl(t, "", strings.Fields(command)...)
