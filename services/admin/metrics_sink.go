@@ -30,6 +30,15 @@ func sinkGauges() []gauge {
 		of("cdc_pipeline_batches_ingested", "{batch}", "Batches that those rows came in.", (*sinkv1.Sink).GetBatchesIngested),
 		of("cdc_pipeline_batches_in_flight", "{batch}", "Batches that are sent and whose status is not known yet.", (*sinkv1.Sink).GetBatchesInFlight),
 		of("cdc_pipeline_buffered_bytes", "By", "Bytes that the sink holds.", (*sinkv1.Sink).GetBufferedBytes),
+		of("cdc_pipeline_process_buffered_bytes", "By", "Bytes that all sinks of the workers hold.", (*sinkv1.Sink).GetProcessBufferedBytes),
+		of("cdc_pipeline_process_buffer_limit_bytes", "By", "Bytes that they may hold.", (*sinkv1.Sink).GetProcessBufferLimitBytes),
+		{"cdc_pipeline_open_dead_letters", "{record}", "Dead letters that are neither replayed nor discarded; absent where they are not counted.", func(p *adminv1.Pipeline, emit emitter) {
+			each(p, func(s *sinkv1.Sink, sink attribute.KeyValue) {
+				if s.OpenDeadLetters != nil {
+					emit.number(s.GetOpenDeadLetters(), sink)
+				}
+			})
+		}},
 		of("cdc_pipeline_dead_letters", "{record}", "Dead letters of a sink since its tasks started.", (*sinkv1.Sink).GetRowsDeadLettered),
 		of("cdc_pipeline_rows_passed_over", "{row}", "Rows that were refused and are in no dead letter topic, since the sink's tasks started.", (*sinkv1.Sink).GetRowsPassedOver),
 		of("cdc_pipeline_tombstones", "{record}", "Tombstones that the sink has read since its tasks started.", (*sinkv1.Sink).GetTombstones),
