@@ -3,6 +3,7 @@ package pgrepl
 import (
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,5 +49,20 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 	connected()
 	if _, err := io.WriteString(c, "more"); err == nil {
 		t.Error("a connection that stood is reset, and writing succeeds")
+	}
+}
+
+func TestAnAddressThatRefusesIsNamedOnceAlthoughTLSAndPlainAreTried(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(port), User: "u", Database: "d"})
+	if ReasonOf(err) != ReasonUnreachable || strings.Count(err.Error(), "connection refused") != 1 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v", err)
 	}
 }

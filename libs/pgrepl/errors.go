@@ -118,6 +118,24 @@ func serverError(e *pgconn.PgError) error {
 	return fmt.Errorf("%s (SQLSTATE %s)", e.Message, e.Code)
 }
 
+// attempts is an error of pgconn, which has a line for each attempt to connect, in one line: sslmode=prefer fails twice alike at an address.
+type attempts struct{ error }
+
+func (a attempts) Error() string {
+	first, lines, _ := strings.Cut(a.error.Error(), "\n")
+	said := map[string]bool{}
+	var each []string
+	for line := range strings.Lines(lines) {
+		if line = strings.TrimSpace(line); line != "" && !said[line] {
+			said[line] = true
+			each = append(each, line)
+		}
+	}
+	return strings.TrimSpace(first + " " + strings.Join(each, "; "))
+}
+
+func (a attempts) Unwrap() error { return a.error }
+
 // connectError gives a failed connection attempt its reason.
 func connectError(c Config, err error) error {
 	op := fmt.Sprintf("connect to PostgreSQL at %s, database %q, as user %q", c.Addresses(), c.Database, c.User)
@@ -146,6 +164,7 @@ func connectError(c Config, err error) error {
 		}
 		return fmt.Errorf("%s: %w", op, err)
 	}
+	err = attempts{err}
 	if remedy := tlsRemedy(err); remedy != "" {
 		return &Error{ReasonTLS, op, err, remedy}
 	}

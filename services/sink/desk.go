@@ -52,8 +52,11 @@ func refusal(env connector.TaskEnv, code codes.Code, reason string, err error) e
 }
 
 // open makes a desk for a connector's dead letters.
-func (s *Service) open(ctx context.Context, connector string) (_ *desk, err error) {
-	env, values, err := s.environment(connector)
+func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
+	env, values, err := s.environment(name)
+	if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
+		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Sink connector %.300s not found", name))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func (s *Service) open(ctx context.Context, connector string) (_ *desk, err erro
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	if t.s.deadTopic == "" {
-		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", connector))
+		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
 	if t.client, err = kusto.New(t.s.kusto); err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)

@@ -18,6 +18,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
@@ -423,4 +424,17 @@ func serviceOf(t *task, config map[string]string) (*Service, error) {
 		values, _, _ := keys.Parse(config)
 		return t.env, values, nil
 	})
+}
+
+func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
+	service, err := NewService(Options{}, func(name string) (connector.TaskEnv, catalogue.Values, error) {
+		return connector.TaskEnv{}, catalogue.Values{}, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), "Connector "+name+" not found")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = service.ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: "pg-orders-source"})
+	if status.Code(err) != codes.NotFound || status.Convert(err).Message() != "Sink connector pg-orders-source not found" {
+		t.Errorf("got %v", err)
+	}
 }

@@ -321,3 +321,13 @@ func TestNoViewMakesChecksOutOfOrderOrAVerdictWithoutReason(t *testing.T) {
 		}
 	})
 }
+
+func TestOneRecordIsOnItsWayAndTwoOnTheir(t *testing.T) {
+	for waiting, want := range map[int64]string{1: "streaming; 1 record is on its way from", 2: "streaming; 2 records are on their way from"} {
+		v := healthy()
+		v.Pipeline.Sinks[0].Sink.Partitions[0].End += waiting + 1 // the marker of the transaction
+		if got := judgeFlow(v.Pipeline).summary; !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -166,5 +166,5 @@ func judgeFlow(p *adminv1.Pipeline) finding {
 	case waiting == 0:
 		return fine(does + "Azure Data Explorer has everything that is in Kafka")
 	}
-	return fine(fmt.Sprintf("%s%d records are on their way from Kafka to Azure Data Explorer", does, waiting))
+	return fine(does + Plural(int(waiting), "record is on its", "records are on their") + " way from Kafka to Azure Data Explorer")
 }

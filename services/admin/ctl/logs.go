@@ -40,7 +40,7 @@ func (s *session) logs() *cobra.Command {
 						t.row(fmt.Sprintf("%s had this level.", args[0]))
 						return
 					}
-					t.row(fmt.Sprintf("%s now write %s.", strings.Join(r.Changed, ", "), strings.ToUpper(args[1])))
+					t.row(fmt.Sprintf("From %s on is written: %s", strings.ToUpper(args[1]), strings.Join(r.Changed, ", ")))
 				})
 			},
 		},

@@ -174,7 +174,7 @@ func (s *session) move(ctx context.Context, name string, yes bool, change func(c
 		if err := s.showMove(plan); err != nil || s.output == "json" {
 			return err
 		}
-		_, err = fmt.Fprintln(s.out, "Nothing was changed; --yes does it.")
+		_, err = fmt.Fprintln(s.out, "--yes does it.")
 		return err
 	}
 	before, err := s.connectors().GetConnectorStatus(ctx, &connectorv1.GetConnectorStatusRequest{Name: name})

@@ -3,6 +3,7 @@ package preflight
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -16,6 +17,7 @@ func Finding(name, detail string, err error) connector.Check {
 	c := connector.Check{Name: name, Detail: err.Error()}
 	if e, ok := errors.AsType[*pgrepl.Error](err); ok {
 		c.Remedy = e.Remedy
+		c.Detail = strings.TrimSuffix(c.Detail, ". "+e.Remedy) // which the check has beside it
 	}
 	return c
 }
