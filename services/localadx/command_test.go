@@ -311,6 +311,9 @@ func TestFunctionsAreStoredAndCalled(t *testing.T) {
 	if got := len(r.query("Above(3)")); got != 2 {
 		t.Errorf("the function returns %d rows", got)
 	}
+	if got := len(r.query("['Above'](3) | union (database(current_database()).['Above'](4))")); got != 3 {
+		t.Errorf("the function returns %d rows where its name is quoted", got)
+	}
 	if got := r.command(".show functions")[0][:4]; fmt.Sprint(got) != "[Above (limit: long) { T | where n > limit } f]" {
 		t.Errorf("the function is shown as %v", got)
 	}

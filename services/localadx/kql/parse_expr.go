@@ -147,7 +147,7 @@ func (p *parser) postfix() node {
 				index := p.expr()
 				p.expectPunct("]")
 				x = indexNode{X: x, Index: index, span: p.from(start)}
-			case p.tok.Kind == tokenName && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
+			case (p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted) && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
 				call := p.primary() // database('x').f(…) or cluster(…).database(…)
 				x = memberCall(x, call, p.from(start))
 			default:
@@ -216,6 +216,9 @@ func (p *parser) primary() node {
 		return literalNode{Type: value.Timespan, Value: ticks, span: p.from(start)}
 	case tokenQuoted:
 		p.advance()
+		if p.isPunct("(") {
+			return p.call(t.Text, start)
+		}
 		return p.nameOrWildcard(t.Text, start)
 	case tokenName:
 		return p.namePrimary()

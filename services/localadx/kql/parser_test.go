@@ -23,7 +23,7 @@ func TestStatementsAndOperatorsParse(t *testing.T) {
 		"declare query_parameters(a:long, b:string = 'x'); T | where n == a", "set querytrace; T | count",
 		"print dynamic({'a': [1, -2.5, datetime(2020-01-01), null, true], \"b\": {}})", "print datetime(2020-01-01 10:00), timespan(1.02:03:04), guid(74be27de-1e4e-49d9-b579-fe0b331d3642), long(null)",
 		"print a.b.['c d'][0]['e'], -x, 1.5e3, 0xFF, 5m, h'secret', @\"a\\b\", ```multi\nline```", "range x from 1 to 10 step 2 // comment",
-		"T | getschema | distinct *", "T | count as N", "database('d').T | count", "T | reduce by a with characters='x'",
+		"T | getschema | distinct *", "T | count as N", "database('d').T | count", "['f g']() | count", "T | where ['f g'](a) and ['b c'] > 1", "database('d').['f g'](1)", "T | reduce by a with characters='x'",
 	} {
 		if _, err := parse(query); err != nil {
 			t.Errorf("%s: %v", query, err)
