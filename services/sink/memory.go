@@ -13,7 +13,7 @@ import (
 // whose rows fill the first half, leaves every other task room to go on.
 //
 // A task polls for records only while it has room, and one fetch is bounded, so the process holds the limit and a fetch of each task at
-// most. It may poll without room where nothing of its own will make any: a batch that was cut before needs its last records.
+// most, which brings one batch of a producer at least, however large it is when it is read. It may poll without room where nothing of its own will make any: a batch that was cut before needs its last records.
 type memory struct {
 	used atomic.Int64
 	// limit is the largest buffer.memory.bytes of the tasks, tasks how many there are.
@@ -57,6 +57,10 @@ func (t *task) roomy() bool {
 	m := &t.o.Board.memory
 	return t.held.Load() < m.share() || m.used.Load() < m.limit.Load()/2
 }
+
+// sends says whether more batches may be under way. Records that are held already do not count against it: as compressed rows they take
+// less, and batches that could not grow meanwhile would be many and small.
+func (t *task) sends() bool { return t.sent.Load() < t.o.Board.memory.share() }
 
 // patience without room: when nothing was under way for so long, no room will be made.
 const stuckAfter = time.Second

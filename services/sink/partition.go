@@ -439,7 +439,7 @@ func (p *partition) shape(r *kgo.Record) error {
 
 // room says whether another batch may be begun.
 func (p *partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.roomy() && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.sends() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
@@ -545,6 +545,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	p.target.budget.charge(time.Now(), b.size)
 	p.account(p.taken)
 	p.task.hold(b.memory())
+	p.task.sent.Add(b.memory())
 	recorded := p.recordCut(b)
 	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
 	return true, nil
@@ -628,6 +629,7 @@ func (p *partition) finish(d delivered) error {
 	p.inFlight--
 	p.task.flying.Add(-1)
 	p.task.hold(-d.b.memory())
+	p.task.sent.Add(-d.b.memory())
 	if d.err != nil {
 		return d.err
 	}

@@ -44,6 +44,8 @@ type task struct {
 	unread bool
 	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
 	held, flying atomic.Int64
+	// sent is the part of held that batches under way have.
+	sent atomic.Int64
 
 	// ready is closed when consumer and commits are there: the group may assign partitions before.
 	ready chan struct{}
