@@ -131,14 +131,16 @@ func looksLikeDatetime(s string) bool {
 // mergeBags unites bags; the first value of a property wins.
 func mergeBags(bags []any) any {
 	out := &value.Bag{}
+	seen := map[string]bool{}
 	for _, v := range bags {
 		bag, ok := v.(*value.Bag)
 		if !ok {
 			continue
 		}
 		for i, k := range bag.Keys {
-			if _, ok := out.Get(k); !ok {
-				out.Set(k, bag.Values[i])
+			if !seen[k] {
+				seen[k] = true
+				out.Keys, out.Values = append(out.Keys, k), append(out.Values, bag.Values[i])
 			}
 		}
 	}

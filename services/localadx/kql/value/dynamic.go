@@ -41,6 +41,30 @@ func (b *Bag) Set(key string, v any) {
 	b.Values = append(b.Values, v)
 }
 
+// manyKeys is from how many properties on a bag that is being built is searched by a map.
+const manyKeys = 32
+
+// setIn is Set for a bag that grows: places are its properties' once there are many, and nil before. It returns them.
+func (b *Bag) setIn(places map[string]int, key string, v any) map[string]int {
+	if places == nil {
+		if b.Set(key, v); len(b.Keys) >= manyKeys {
+			places = make(map[string]int, 2*manyKeys)
+			for i, k := range b.Keys {
+				places[k] = i
+			}
+		}
+		return places
+	}
+	if i, ok := places[key]; ok {
+		b.Values[i] = v
+		return places
+	}
+	places[key] = len(b.Keys)
+	b.Keys = append(b.Keys, key)
+	b.Values = append(b.Values, v)
+	return places
+}
+
 // Delete removes a property.
 func (b *Bag) Delete(key string) {
 	for i, k := range b.Keys {
@@ -122,6 +146,7 @@ func (d *dynamicReader) value(depth int) (any, error) {
 func (d *dynamicReader) bag(depth int) (any, error) {
 	d.at++
 	bag := &Bag{}
+	var places map[string]int // of a bag's properties, once it has many
 	d.space()
 	if d.at < len(d.text) && d.text[d.at] == '}' {
 		d.at++
@@ -146,7 +171,7 @@ func (d *dynamicReader) bag(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		bag.Set(key.(string), v)
+		places = bag.setIn(places, key.(string), v)
 		d.space()
 		if d.at >= len(d.text) {
 			return nil, d.bad("unexpected end")
