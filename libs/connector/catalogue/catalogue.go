@@ -84,6 +84,9 @@ type Key struct {
 	Allowed []string
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
+	// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name is warned of. Other
+	// names may be whatever what reads the family takes.
+	Members []string
 	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names transforms.<item>.type): a
 	// reference is refused, since what is behind it would show in those names.
 	NamesKeys bool

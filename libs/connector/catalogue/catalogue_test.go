@@ -301,3 +301,26 @@ func TestWhiteSpaceAroundValuesCountsAsKafkaAndDebeziumHaveIt(t *testing.T) {
 		t.Errorf("the member of a family is %q", got) // Java's trim knows no other white space
 	}
 }
+
+func TestASlipWithinAFamilyOfKeysIsNamedWithTheKeyThatIsMeant(t *testing.T) {
+	c, err := catalogue.New(catalogue.SourceFramework())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, meant := range map[string]string{
+		"value.converter.schema.enable": "value.converter.schemas.enable", "key.converter.schemas.enabled": "key.converter.schemas.enable",
+		"value.converter.decimals.format": "value.converter.decimal.format", "value.converter.schema.registry.uri": "value.converter.schema.registry.url", "topic.creation.group": "topic.creation.groups",
+
+		"value.converter.schemas.enable": "", "value.converter.schemas.cache.size": "", "value.converter.value.subject.name.strategy": "", "value.converter.enhanced.avro.schema.support": "",
+		"value.converter.schema.registry.ssl.truststore.location": "", "value.converter.connect.meta.data": "",
+		"topic.creation.default.partitions": "", "topic.creation.a.retention.ms": "", "producer.override.compression.type": "", "transforms.a.type": "",
+	} {
+		_, warnings, _ := c.Parse(map[string]string{name: "x"})
+		switch {
+		case meant == "" && len(warnings) > 0:
+			t.Errorf("%s: %v", name, warnings)
+		case meant != "" && (len(warnings) != 1 || !strings.HasSuffix(warnings[0].Message, "did you mean "+meant+"?")):
+			t.Errorf("%s: %v, want %s", name, warnings, meant)
+		}
+	}
+}

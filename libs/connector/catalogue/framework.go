@@ -40,7 +40,7 @@ func SourceFramework() []Key {
 	return append(shared,
 		Key{Name: "topic.creation.groups", NamesKeys: true, Type: List, Default: Default(""), Importance: Low, Group: groupTopics, Width: Wide,
 			DisplayName: "Topic Creation Groups", Doc: "Names of groups of settings for the topics that the connector creates, besides the group default."},
-		Key{Name: "topic.creation.*", Type: String, Importance: Low, Group: groupTopics, Width: Wide,
+		Key{Name: "topic.creation.*", Members: []string{"groups"}, Type: String, Importance: Low, Group: groupTopics, Width: Wide,
 			Doc: "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
 		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"requested", "required"},
 			Importance: Medium, Group: groupExactlyOnce, Order: 2, Width: Short, DisplayName: "Exactly once support",
@@ -103,6 +103,12 @@ func leadingTo(keys []Key, consequences map[string]Consequence) []Key {
 	return keys
 }
 
+// converterSettings are those of JsonConverter, StringConverter and Confluent's AvroConverter that configurations have.
+var converterSettings = []string{
+	"schemas.enable", "schemas.cache.size", "decimal.format", "replace.null.with.default", "converter.type", "converter.encoding",
+	"schema.registry.url", "schema.registry.basic.auth.user.info", "basic.auth.user.info", "basic.auth.credentials.source", "auto.register.schemas", "use.latest.version",
+}
+
 // common are the keys of org.apache.kafka.connect.runtime.ConnectorConfig.
 func common() []Key {
 	const onePlugin = "Only the built-in version is there."
@@ -119,12 +125,12 @@ func common() []Key {
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.", Unsupported: "tasks.max is always respected."},
 		{Name: "key.converter", Type: Class, Check: converter, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Key converter class", Doc: "Format of record keys in Kafka."},
-		{Name: "key.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
+		{Name: "key.converter.*", Members: converterSettings, Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the key converter, such as key.converter.schemas.enable."},
 		{Name: "key.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Key converter version", Doc: "Version of the key converter.", Unsupported: onePlugin},
 		{Name: "value.converter", Type: Class, Check: converter, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
 			Group: groupCommon, Width: Short, DisplayName: "Value converter class", Doc: "Format of record values in Kafka."},
-		{Name: "value.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
+		{Name: "value.converter.*", Members: converterSettings, Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the value converter, such as value.converter.schemas.enable."},
 		{Name: "value.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Value converter version", Doc: "Version of the value converter.", Unsupported: onePlugin},
 		{Name: "header.converter", Type: Class, Check: headerConverter, Default: Default("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Importance: Low,

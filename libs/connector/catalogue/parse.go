@@ -38,6 +38,9 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			values.given[name] = resolved[name]
 			continue
 		}
+		if meant := key.slip(name); meant != "" {
+			warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", abbreviate(name), meant)})
+		}
 		canonical := name
 		if slices.Contains(key.Aliases, name) {
 			canonical = key.Name
@@ -183,6 +186,19 @@ func (c *Catalogue) unknown(name string) string {
 		return fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", shown, key.Name)
 	}
 	return fmt.Sprintf("%s is not a known configuration key and has no effect.", shown)
+}
+
+// slip is the member of a family that a name nearly is; empty if it is one, or like none.
+func (k Key) slip(name string) string {
+	prefix, family := strings.CutSuffix(k.Name, "*")
+	member := strings.TrimPrefix(name, prefix)
+	if !family || slices.Contains(k.Members, member) {
+		return ""
+	}
+	if nearest := spelling.Nearest(member, slices.Values(k.Members)); nearest != "" {
+		return prefix + nearest
+	}
+	return ""
 }
 
 // spellings yields every name and alias, not those of families.
