@@ -279,7 +279,8 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 // unused fails if the schema has a field of this name already, as Kafka Connect does.
 func unused(s *record.Schema, name string) error {
 	if s.Index(name) >= 0 {
-		return fmt.Errorf("Cannot create field because of field name duplication %s", name) //nolint:staticcheck // Kafka Connect's words
+		//lint:ignore ST1005 Kafka Connect's words
+		return fmt.Errorf("Cannot create field because of field name duplication %s", name)
 	}
 	return nil
 }
