@@ -39,7 +39,7 @@ type verification struct {
 	compared, different, failed int
 }
 
-// VerifyPipeline compares every captured table with its copy in every sink, one after the other.
+// VerifyPipeline compares every captured table with its copy in every sink that reads it, one after the other.
 func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
 	v := &verification{service: s, q: q, out: out, patience: defaultPatience, most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
 	if q.Patience != nil {
@@ -81,28 +81,47 @@ func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.Serv
 	if err != nil {
 		return err
 	}
-	for _, sink := range sinks {
-		if err := v.sink(ctx, sink, source, tables); err != nil {
+	for i, tables := range shareOut(tables, sinks) {
+		if err := v.sink(ctx, sinks[i].Name, source, tables); err != nil {
 			return err
 		}
 	}
 	return v.summary()
 }
 
-// sinksOf names the sinks that read topics of a source, or only the one that is asked for.
-func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string, only string) (names []string, err error) {
-	for _, c := range all {
-		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, source.Config, used) && (only == "" || c.Name == only) {
-			names = append(names, c.Name)
+// shareOut gives each sink the tables to compare with it: those whose topic it reads, and those whose topic none of the sinks reads, of which
+// each says why it cannot compare them.
+func shareOut(tables []*tablev1.Table, sinks []*connectorv1.Connector) [][]*tablev1.Table {
+	out := make([][]*tablev1.Table, len(sinks))
+	var readers []func(string) bool
+	for _, sink := range sinks {
+		readers = append(readers, checks.Reader(sink.Config))
+	}
+	for _, t := range tables {
+		read := slices.ContainsFunc(readers, func(reads func(string) bool) bool { return reads(t.Topic) })
+		for i, reads := range readers {
+			if !read || reads(t.Topic) {
+				out[i] = append(out[i], t)
+			}
 		}
 	}
-	if len(names) == 0 && only != "" {
+	return out
+}
+
+// sinksOf returns the sinks that read topics of a source, or only the one that is asked for.
+func sinksOf(all []*connectorv1.Connector, source *connectorv1.Connector, used []string, only string) (sinks []*connectorv1.Connector, err error) {
+	for _, c := range all {
+		if c.Type == connectorv1.ConnectorType_CONNECTOR_TYPE_SINK && reads(c.Config, source.Config, used) && (only == "" || c.Name == only) {
+			sinks = append(sinks, c)
+		}
+	}
+	if len(sinks) == 0 && only != "" {
 		return nil, rpc.Error(codes.NotFound, "SINK_NOT_FOUND", fmt.Sprintf("Sink connector %.300s does not read the topics of %s", only, source.Name))
 	}
-	if len(names) == 0 {
+	if len(sinks) == 0 {
 		return nil, rpc.Error(codes.FailedPrecondition, "NO_SINK", "no sink connector reads the topics of "+source.Name+", so there is nothing to compare with")
 	}
-	return names, nil
+	return sinks, nil
 }
 
 // choose returns the tables that the request names, or all.

@@ -40,6 +40,15 @@ func TestVerifyFollowsRenamedTopicsAndFieldsAndNamesWhatIsMasked(t *testing.T) {
 		t.Errorf("the keys that differ are %v\n%s", v.differing, v.text)
 	}
 
+	// Two sinks share the tables of a source: each is compared with what it reads.
+	connect(t, &s, "shared", "east", map[string]string{"table.include.list": "public.east,public.west"}, map[string]string{"topics": "shared.public.east"})
+	addSink(t, &s, "shared-west", "west", map[string]string{"topics": "shared.public.west"})
+	awaitRows(t, &s, "east", 1)
+	awaitRows(t, &s, "west", 1)
+	if out, code := calypsoctl(t, &s, "verify", "shared", "--patience", settle); code != ctl.ExitOK || !strings.Contains(out, "2 tables are equal to their copies") {
+		t.Errorf("two sinks: %d\n%s", code, out)
+	}
+
 	for name, tc := range map[string]struct {
 		transform map[string]string
 		want      string

@@ -178,19 +178,32 @@ func connect(t *testing.T, s *Settings, name, table string, source, sink map[str
 		"database.user": "postgres", "database.password": s.PostgresPassword.Reveal(), "database.dbname": "postgres", "database.sslmode": "disable",
 		"value.converter": "org.apache.kafka.connect.json.JsonConverter",
 	}
+	maps.Copy(from, source)
+	create(t, s, name, from)
+	to := map[string]string{"topics": name + ".public." + table}
+	maps.Copy(to, sink)
+	addSink(t, s, name+"-sink", table, to)
+}
+
+// addSink makes a sink connector that fills a table of ADX.
+func addSink(t *testing.T, s *Settings, name, table string, sink map[string]string) {
+	t.Helper()
 	to := map[string]string{
 		"connector.class": "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector", "kusto.url": fmt.Sprintf("http://localhost:%d", s.ADXPort), "aad.auth.strategy": "NONE",
-		"topics": name + ".public." + table, "kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '*', 'db': '%s', 'table': '%s', 'format': 'json'}]", s.ADXDatabase, table),
-		"flush.interval.ms": "500", "auto.create": "true", "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+		"kusto.tables.topics.mapping": fmt.Sprintf("[{'topic': '*', 'db': '%s', 'table': '%s', 'format': 'json'}]", s.ADXDatabase, table),
+		"flush.interval.ms":           "500", "auto.create": "true", "value.converter": "org.apache.kafka.connect.json.JsonConverter",
 		"transforms": "unwrap", "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
 	}
-	maps.Copy(from, source)
 	maps.Copy(to, sink)
-	for name, config := range map[string]map[string]string{name: from, name + "-sink": to} {
-		code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/connectors", map[string]any{"name": name, "config": config})
-		if err := outcome("creating "+name, http.StatusCreated, code, answer, err); err != nil {
-			t.Fatal(err)
-		}
+	create(t, s, name, to)
+}
+
+// create makes a connector.
+func create(t *testing.T, s *Settings, name string, config map[string]string) {
+	t.Helper()
+	code, answer, err := call(t.Context(), http.MethodPost, "http://"+local(s.SourcePort)+"/connectors", map[string]any{"name": name, "config": config})
+	if err := outcome("creating "+name, http.StatusCreated, code, answer, err); err != nil {
+		t.Fatal(err)
 	}
 }
 
