@@ -2,7 +2,7 @@ package engine_test
 
 import "testing"
 
-// The right values are the real engine's, as recorded when its answers were compared with ours, and the documentation's.
+// The right values are the real engine's as users of it compared them with ours; they are not recorded here.
 func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 	h := newHarness(t)
 	h.expect(t, []queryCase{

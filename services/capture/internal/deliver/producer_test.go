@@ -46,7 +46,7 @@ func write(t *testing.T, p *deliver.Producer) error {
 
 func TestAProducerThatKafkaForgotIsReplacedAndNotTakenForFenced(t *testing.T) {
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{
-		"transactional.id.expiration.ms=2000", "transaction.remove.expired.transaction.cleanup.interval.ms=500",
+		"transactional.id.expiration.ms=10000", "transaction.remove.expired.transaction.cleanup.interval.ms=500",
 	}})
 	makeTopic(t, kafka.Bootstrap, "offsets")
 	p, err := open(t, kafka.Bootstrap, deliver.Settings{})
