@@ -34,6 +34,7 @@ const (
 	DeadLetters         = "dead_letters"
 	PassedOver          = "passed_over"
 	SourceChanges       = "source_changes"
+	Truncates           = "truncates"
 	LagGrowth           = "lag"
 	Topics              = "topics"
 	KeptBack            = "kept_back"
@@ -114,6 +115,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		name := s.Status.GetName()
 		add(SinkState, name, judgeConnector(name, s.Status))
 		add(Configuration, name, judgeConfiguration(name, v.Warnings[name]))
+		if f, any := judgeTruncates(v, name); any {
+			add(Truncates, name, f)
+		}
 		if s.Sink == nil {
 			continue
 		}

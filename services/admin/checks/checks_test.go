@@ -1,7 +1,13 @@
 package checks
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +178,23 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			sink(v).OpenDeadLetters = new(int64(3))
 			v.Trends.Letters["adx"] = lag.Rise{At: now, By: 2}
 		}, DeadLetters, warning, isDegraded, "3 rows of adx are dead letters; the last 2 came at 2026-01-01T12:00:00Z", "calypsoctl dead-letters list adx"},
+		"a current state that truncates do not reach": {func(v view) {
+			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
+		}, Truncates, notice, isHealthy, "would leave all rows of the table in <table>_current of adx", "set skipped.operations=none in the configuration of src"},
+		"a current state before its sink has run": {func(v view) {
+			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"], v.Pipeline.Sinks[0].Sink = "changes", "true", nil
+		}, Truncates, notice, isHealthy, "<table>_current of adx", "skipped.operations=none"},
+		"a table of changes without a current state": {func(v view) {
+			v.Sinks["adx"]["table.form"], v.Source["skipped.operations"] = "Changes", "u, T"
+		}, Truncates, notice, isHealthy, "would not show in the tables of changes of adx", "skipped.operations=none"},
+		"a current state of a plugin without truncates": {func(v view) {
+			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
+			v.Source["skipped.operations"], slot(v).Plugin = "none", "decoderbufs"
+		}, Truncates, notice, isHealthy, "plugin decoderbufs of connector src sends no truncates", "plugin.name=pgoutput"},
+		"a current state that truncates reach": {func(v view) {
+			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
+			v.Source["skipped.operations"] = "u"
+		}, Truncates, ok, isHealthy, "", ""},
 		"rows passed over":        {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
 		"an error a moment ago":   {func(v view) { fail(sink(v), "connection reset", time.Second) }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
 		"an error long ago":       {func(v view) { fail(sink(v), "connection reset", time.Hour) }, Flow, ok, isHealthy, "", ""},
@@ -328,6 +351,63 @@ func TestOneRecordIsOnItsWayAndTwoOnTheir(t *testing.T) {
 		v.Pipeline.Sinks[0].Sink.Partitions[0].End += waiting + 1 // the marker of the transaction
 		if got := judgeFlow(v.Pipeline).summary; !strings.HasPrefix(got, want) {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestEveryCheckIsInTheDocumentationsList reads the names from the code: the constants of checks.go, and the kinds of a sink's notices.
+func TestEveryCheckIsInTheDocumentationsList(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, found := strings.Cut(string(text), "| check | looks at | not ok |\n")
+	if list, _, _ = strings.Cut(list, "\n\n"); !found {
+		t.Fatal("docs/operations.md has no table of checks")
+	}
+	documented := map[string]bool{}
+	for row := range strings.Lines(list) {
+		cell, _, _ := strings.Cut(strings.TrimPrefix(row, "|"), "|")
+		for name := range strings.SplitSeq(cell, ",") {
+			documented[strings.Trim(name, " `")] = true
+		}
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "checks.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, decl := range file.Decls {
+		d, ok := decl.(*ast.GenDecl)
+		if !ok || d.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range d.Specs {
+			for _, value := range spec.(*ast.ValueSpec).Values {
+				if literal, ok := value.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					name, _ := strconv.Unquote(literal.Value)
+					names[name] = true
+				}
+			}
+		}
+	}
+	if len(names) < 20 {
+		t.Fatalf("only %d names of checks were found in checks.go", len(names))
+	}
+	for name := range names {
+		if !documented[name] {
+			t.Errorf("check %s is not in the table of checks of docs/operations.md", name)
+		}
+	}
+	for name := range documented {
+		if strings.Trim(name, "-") != "" && !names[name] {
+			t.Errorf("docs/operations.md has a check %s that is not in the code", name)
+		}
+	}
+	for number, kind := range sinkv1.SinkNotice_Kind_name {
+		word := strings.ToLower(strings.TrimPrefix(kind, "KIND_"))
+		if number != 0 && !strings.Contains(list, "`"+word+"`") {
+			t.Errorf("notice %s of a sink is not in the table of checks of docs/operations.md", word)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -88,4 +89,41 @@ func judgeNotice(n *sinkv1.SinkNotice) finding {
 		state = notice
 	}
 	return finding{state, n.Summary, n.Remedy}
+}
+
+// judgeTruncates looks ahead to a TRUNCATE upstream, which the source leaves out by default: a table of changes cannot follow what its
+// topic does not have. Any is false for other tables, which never follow one.
+func judgeTruncates(v View, name string) (f finding, any bool) {
+	if !strings.EqualFold(strings.TrimSpace(v.Sinks[name]["table.form"]), "changes") {
+		return finding{}, false
+	}
+	source := v.Pipeline.Source
+	why, remedy := "", ""
+	switch plugin := cmp.Or(v.Pipeline.Capture.GetSlot().GetPlugin(), v.Source["plugin.name"]); {
+	case skipsTruncates(v.Source):
+		why, remedy = "connector "+source+" leaves truncates out (skipped.operations)", "set skipped.operations=none in the configuration of "+source+", and apply it: calypsoctl apply -f <file>"
+	case plugin == "decoderbufs":
+		why, remedy = "plugin decoderbufs of connector "+source+" sends no truncates", "let "+source+" read with plugin.name=pgoutput"
+	default:
+		return fine("a truncate upstream comes to " + name), true
+	}
+	stays := "would not show in the tables of changes of " + name
+	if strings.EqualFold(strings.TrimSpace(v.Sinks[name]["current.state"]), "true") {
+		stays = "would leave all rows of the table in <table>_current of " + name
+	}
+	return finding{notice, why + ": a TRUNCATE upstream " + stays, remedy}, true
+}
+
+// skipsTruncates reads skipped.operations, whose default is t.
+func skipsTruncates(source map[string]string) bool {
+	operations, given := source["skipped.operations"]
+	if !given {
+		return true
+	}
+	for operation := range strings.SplitSeq(operations, ",") {
+		if strings.EqualFold(strings.TrimSpace(operation), "t") {
+			return true
+		}
+	}
+	return false
 }
