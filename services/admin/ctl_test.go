@@ -101,7 +101,7 @@ func TestStatesAreShownAndChanged(t *testing.T) {
 	if out, code := s.ctl(t, "", "get", "connectors"); code != 0 || !strings.Contains(out, "PAUSED") {
 		t.Errorf("get connectors: %d %s", code, out)
 	}
-	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 || !strings.Contains(out, "connector src is paused") {
+	if out, code := s.ctl(t, "", "watch", "--times", "1"); code != 0 || !strings.Contains(out, "connector src is paused") || strings.Contains(out, "\x1b") {
 		t.Errorf("watch: %d %s", code, out)
 	}
 	// Events are written behind the calls.
@@ -362,6 +362,12 @@ func TestExitStatusesSayWhatWentWrong(t *testing.T) {
 	}
 	if out, _ := s.ctl(t, "", "get", "connector"); !strings.Contains(out, "did you mean connectors?") {
 		t.Errorf("a command that does not exist: %s", out)
+	}
+	if out, _ := s.ctl(t, "", "pause"); !strings.Contains(out, "want calypsoctl pause CONNECTOR") {
+		t.Errorf("a name is missing: %s", out)
+	}
+	if out, code := s.ctl(t, "", "get", "connectors", "--address", "127.0.0.1:1"); code != ctl.ExitUnavailable || !strings.Contains(out, "admin at 127.0.0.1:1 does not answer: ") || !strings.Contains(out, "--address") {
+		t.Errorf("no admin: %d %s", code, out)
 	}
 	s.stop["sink"]()
 	if out, code := s.ctl(t, "", "get", "connectors"); code != ctl.ExitUnavailable || !strings.Contains(out, "sink") {

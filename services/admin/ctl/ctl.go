@@ -125,7 +125,17 @@ func Run(ctx context.Context, version string, args []string, in io.Reader, out i
 	if s.connection != nil {
 		_ = s.connection.Close() // nothing is under way that could fail
 	}
-	return err
+	return s.unreachable(err)
+}
+
+// unreachable says of gRPC's own error of a connection, which does not name it, that it is the one to admin.
+func (s *session) unreachable(err error) error {
+	st, _ := status.FromError(err)
+	cause, ours := strings.CutPrefix(st.Message(), "connection error: desc = ")
+	if st.Code() != codes.Unavailable || !ours || errors.Is(err, errUnsure) {
+		return err
+	}
+	return status.Errorf(codes.Unavailable, "admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.", s.address, strings.Trim(cause, `"`))
 }
 
 func (s *session) root(version string) *cobra.Command {
@@ -197,17 +207,13 @@ func refuseUnknown(group *cobra.Command) {
 	group.SuggestionsMinimumDistance = 2
 }
 
-// exactly is cobra's check of the number of arguments, with our error; between is one of a range.
+// exactly is a check of the number of arguments, which names the right use; between is one of a range.
 func exactly(n int) cobra.PositionalArgs { return between(n, n) }
 
 func between(least, most int) cobra.PositionalArgs {
-	check := cobra.RangeArgs(least, most)
-	if least == most {
-		check = cobra.ExactArgs(least)
-	}
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return fmt.Errorf("%w: %s: %w", errUsage, cmd.CommandPath(), err)
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("%w: want %s", errUsage, cmd.UseLine())
 		}
 		return nil
 	}

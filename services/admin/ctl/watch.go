@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,16 @@ const (
 	leastInterval = 500 * time.Millisecond
 	mostInterval  = time.Minute
 )
+
+// anew makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
+func (s *session) anew() string {
+	if f, ok := s.out.(*os.File); ok {
+		if about, err := f.Stat(); err == nil && about.Mode()&os.ModeCharDevice != 0 {
+			return clear
+		}
+	}
+	return ""
+}
 
 // watch shows the pipelines again and again.
 func (s *session) watch() *cobra.Command {
@@ -56,7 +67,7 @@ func (s *session) watch() *cobra.Command {
 					return err
 				}
 				if s.output == "table" {
-					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clear, time.Now().Format(time.TimeOnly), interval)
+					fmt.Fprintf(s.out, "%s%s, every %v\n\n", s.anew(), time.Now().Format(time.TimeOnly), interval)
 				}
 				if err := s.show(&adminv1.ListPipelinesResponse{Pipelines: all}, func(t *table) { pipelines(t, all) }); err != nil {
 					return err
