@@ -120,7 +120,7 @@ grpcurl: $(TOOLS)/grpcurl ## Build grpcurl only, into .tools/bin
 lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, staticcheck
 	buf lint
 	tests/breaking
-	test -z "$$(gofmt -l gen libs services tests | tee /dev/stderr)"
+	test -z "$$(gofmt -l gen libs services tests | tee -a /dev/stderr)"
 	$(GO) vet $(MODULES)
 	staticcheck $(MODULES)
 
