@@ -438,3 +438,19 @@ func TestLevelsOfTheLogAreShownAndSet(t *testing.T) {
 		t.Errorf("set to no level: %d %s", code, out)
 	}
 }
+
+func TestADeletedSourceNamesTheSlotThatItLeaves(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	s.captures.set(&capturev1.Capture{Connector: "src", Slot: &capturev1.Slot{Name: "debezium"}})
+	if out, code := s.ctl(t, "", "delete", "src"); code != 0 || !strings.Contains(out, "src is deleted") || !strings.Contains(out, "SELECT pg_drop_replication_slot('debezium');") {
+		t.Errorf("%d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "delete", "adx"); code != 0 || out != "adx is deleted\n" {
+		t.Errorf("%d %s", code, out)
+	}
+	if out, code := s.ctl(t, "", "delete", "src"); code != ctl.ExitNotFound {
+		t.Errorf("%d %s", code, out)
+	}
+}

@@ -90,7 +90,7 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 	case slot.Missing && p.Capture.DurableLsn == "":
 		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))
 	case slot.Missing:
-		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (Azure drops a slot that nobody reads when storage gets tight)", slot.Name), again}
+		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
 	case slot.Conflicting, slot.WalStatus == "lost":
 		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}

@@ -182,6 +182,7 @@ func (s *session) root(version string) *cobra.Command {
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
 	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.rollback(), s.watch(), s.wait(), s.verify(), s.snapshot(), s.offsets(), s.deadLetters(), s.logs(), s.ordersCommand())
 	root.AddCommand(s.changes()...)
+	root.AddCommand(s.deleteConnector())
 	for _, command := range root.Commands() {
 		if command.HasSubCommands() {
 			refuseUnknown(command)
@@ -275,10 +276,6 @@ func (s *session) changes() (commands []*cobra.Command) {
 		}},
 		{"restart", "Restart a connector with its tasks", "restarts", func(ctx context.Context, name string) error {
 			_, err := s.connectors().RestartConnector(ctx, &connectorv1.RestartConnectorRequest{Name: name, IncludeTasks: true})
-			return err
-		}},
-		{"delete", "Forget a connector; its topics, slot and offsets stay", "is deleted", func(ctx context.Context, name string) error {
-			_, err := s.connectors().DeleteConnector(ctx, &connectorv1.DeleteConnectorRequest{Name: name})
 			return err
 		}},
 	} {
