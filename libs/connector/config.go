@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -54,6 +57,11 @@ type WorkerConfig struct {
 	StoreTimeout time.Duration
 	// CheckTimeout bounds the checks of a source or target that ValidateConfig makes, 10 s by default.
 	CheckTimeout time.Duration
+	// CrashDir is the folder in which the worker keeps, in one of its own, what its process ended of, os.TempDir by default. It must
+	// outlive the process, or a connector that ends it again and again is not found.
+	CrashDir string
+	// AloneFor is how long a task that may have ended the process is watched before the next is started, 10 s by default.
+	AloneFor time.Duration
 
 	// Logger is slog.Default and Meter records nothing if nil.
 	Logger *slog.Logger
@@ -78,6 +86,8 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 	setDefault(&c.HandoverTimeout, 20*time.Second)
 	setDefault(&c.StoreTimeout, 10*time.Second)
 	setDefault(&c.CheckTimeout, 10*time.Second)
+	setDefault(&c.CrashDir, os.TempDir())
+	setDefault(&c.AloneFor, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -85,6 +95,11 @@ func (c WorkerConfig) withDefaults() WorkerConfig {
 		c.Meter = metricnoop.Meter{}
 	}
 	return c
+}
+
+// crashDir is the worker's own folder.
+func (c *WorkerConfig) crashDir() string {
+	return filepath.Join(c.CrashDir, "calypso-"+url.QueryEscape(c.GroupID+"-"+c.WorkerID))
 }
 
 // rebalanceTimeout is how long the group waits for a member that hands over tasks.

@@ -12,7 +12,7 @@ import (
 // Invariants:
 //   - A task has at most one run at a time; the next starts only after the one before has ended.
 //   - A task is started only while its partition is held, its connector is started, and it has not failed since it was
-//     last configured, restarted or taken over.
+//     last configured, restarted or taken over; if it is quarantined, only when it is restarted.
 //   - A report is made only for tasks and connectors whose partition is held, but for UNASSIGNED, which is the last
 //     word on a task that is handed over.
 type lifecycle struct {
@@ -21,6 +21,8 @@ type lifecycle struct {
 	wanted     map[string]wanted
 	tasks      map[taskID]*taskState
 	reported   map[string]State // of connectors
+	// quarantined says why a task is not started with a configuration until somebody restarts it; empty if it may be.
+	quarantined func(id taskID, generation int64) string
 }
 
 // wanted is what the configuration asks of a connector.
@@ -73,6 +75,8 @@ type action struct {
 	generation int64
 	state      State
 	trace      string
+	// quarantined is set of a report that keeps the task from being started.
+	quarantined bool
 }
 
 func newLifecycle(partitions int32) *lifecycle {
@@ -82,6 +86,8 @@ func newLifecycle(partitions int32) *lifecycle {
 		wanted:     map[string]wanted{},
 		tasks:      map[taskID]*taskState{},
 		reported:   map[string]State{},
+
+		quarantined: func(taskID, int64) string { return "" },
 	}
 }
 
@@ -243,8 +249,18 @@ func (l *lifecycle) reconcileTask(id taskID, task *taskState) []action {
 	}
 	switch {
 	case run && (!task.failed || task.restart || task.generation != want.generation):
-		task.phase, task.failed, task.restart = running, false, false
+		why := ""
+		if !task.restart {
+			why = l.quarantined(id, want.generation)
+		}
+		task.failed, task.restart = why != "", false
 		task.generation = want.generation
+		if task.failed {
+			report := l.report(id, task, StateFailed, why)
+			report.quarantined = true
+			return []action{report}
+		}
+		task.phase = running
 		task.run++
 		return []action{
 			{kind: startTask, id: id, run: task.run, generation: task.generation},

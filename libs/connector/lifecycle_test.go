@@ -47,6 +47,19 @@ func runCommand(t *testing.T, l *lifecycle, d *datadriven.TestData) []action {
 		d.MaybeScanArgs(t, "run", &run)
 		d.MaybeScanArgs(t, "trace", &trace)
 		return l.ended(idOf(d.CmdArgs[0].Key), run, trace)
+	case "quarantine":
+		var generation int64
+		var trace string
+		d.ScanArgs(t, "generation", &generation)
+		d.ScanArgs(t, "trace", &trace)
+		guilty := idOf(d.CmdArgs[0].Key)
+		l.quarantined = func(id taskID, of int64) string {
+			if id == guilty && of == generation {
+				return trace
+			}
+			return ""
+		}
+		return nil
 	case "restart":
 		request := restart{connector: d.CmdArgs[0].Key}
 		request.record.IncludeTasks = d.HasArg("include-tasks")
@@ -90,6 +103,9 @@ func show(actions []action) string {
 			fmt.Fprintf(&text, "report %s %s", a.id, a.state)
 			if a.trace != "" {
 				fmt.Fprintf(&text, " trace=%s", a.trace)
+			}
+			if a.quarantined {
+				text.WriteString(" quarantined")
 			}
 			text.WriteString("\n")
 		case reportConnector:

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,6 +33,7 @@ const (
 	workerVariable  = "CALYPSO_TEST_FLEET_WORKER"
 	brokersVariable = "CALYPSO_TEST_FLEET_BROKERS"
 	locksVariable   = "CALYPSO_TEST_FLEET_LOCKS"
+	crashVariable   = "CALYPSO_TEST_FLEET_CRASHES"
 )
 
 // lockTask holds a lock on a file while it runs. The operating system releases the lock of a process that is killed,
@@ -63,6 +66,25 @@ func (task lockTask) Run(ctx context.Context) error {
 	return os.WriteFile(name, nil, 0o600)
 }
 
+// deadlyTask ends the process some time after its start.
+type deadlyTask struct {
+	env connector.TaskEnv
+	end func()
+}
+
+func (task deadlyTask) Run(ctx context.Context) error {
+	task.env.Started()
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		task.end()
+	}()
+	<-ctx.Done()
+	return nil
+}
+
+// overflow never returns; its stack grows by what it keeps.
+func overflow(n int) int { return overflow(n+1) + n }
+
 // runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.
 func runWorkerProcess() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -73,9 +95,24 @@ func runWorkerProcess() {
 	if err != nil {
 		panic(err)
 	}
+	debug.SetMaxStack(1 << 20)
+	deadly := func(class string, end func()) connector.Plugin {
+		return connector.Plugin{
+			Class: class, Type: connector.Source, Version: "1", Catalogue: keys,
+			Tasks: func(catalogue.Values) (int, error) { return 1, nil },
+			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
+				return deadlyTask{env, end}, nil
+			},
+		}
+	}
 	worker, err := connector.NewWorker(connector.WorkerConfig{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
-		Plugins: []connector.Plugin{{
+		CrashDir: os.Getenv(crashVariable), AloneFor: time.Second,
+		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { overflow(0) }), deadly("test.StrangerSourceConnector", func() {
+			// as a library's goroutine that was not started for this task
+			pprof.SetGoroutineLabels(context.Background())
+			panic("a fault of a library, with password=hidden1234")
+		}), {
 			Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
 			Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
 			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
@@ -103,14 +140,21 @@ func runWorkerProcess() {
 // processFleet are workers in processes of their own.
 type processFleet struct {
 	kafka, locks string
+	// crashes is where the workers keep what their processes end of.
+	crashes string
 }
 
 func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
 	t.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", testenv.Port(t))
+	return f.startAt(t, address), address
+}
+
+func (f processFleet) startAt(t *testing.T, address string) *testenv.Process {
+	t.Helper()
 	log := filepath.Join(t.TempDir(), "worker.log")
 	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
-		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks}})
+		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks, crashVariable + "=" + f.crashes}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +164,7 @@ func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
 			t.Logf("worker %s:\n%s", address, process.Tail(40))
 		}
 	})
-	return process, address
+	return process
 }
 
 // holders says which worker began each task last and was not stopped since (a worker that was killed may still be
@@ -171,7 +215,7 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 		t.Skip("left out by -short: starts a Kafka broker")
 	}
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-	fleet := processFleet{kafka.Bootstrap, t.TempDir()}
+	fleet := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}
 	victim, gone := fleet.start(t)
 	survivor, address := fleet.start(t)
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -251,7 +295,7 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 	}
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
 	t.Log(kafka.Notice)
-	fleet := processFleet{kafka.Bootstrap, t.TempDir()}
+	fleet := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}
 	type member struct {
 		process *testenv.Process
 		address string

@@ -116,6 +116,9 @@ type statusRecord struct {
 	// Generation is the offset of the configuration that the status is about.
 	Generation int64  `json:"generation"`
 	Version    string `json:"version,omitempty"`
+	// Quarantined is set of a task that has FAILED since it ended its worker's process again and again: it is not started with this
+	// configuration until somebody restarts it.
+	Quarantined bool `json:"quarantined,omitempty"`
 }
 
 // topicRecord is the value of "status-topic-<topic>:connector-<name>".

@@ -21,7 +21,7 @@ const maxTrace = 16 << 10
 
 // runTask runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
 // of the configuration are taken out of it.
-func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot, id taskID) (trace string) {
+func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot, id taskID, run string) (trace string) {
 	logger := w.logger.With("connector", id.connector, "task", id.task)
 	resolved, faults := w.config.References.resolve(withName(connector.config, connector.name))
 	secrets := secretsOf(plugin.Catalogue, connector.config, resolved)
@@ -37,7 +37,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	if len(problems) > 0 {
 		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
 	}
-	started, err := w.turns.take(ctx)
+	started, err := w.turns.take(ctx, run, w.turnFailed)
 	if err != nil {
 		return ""
 	}

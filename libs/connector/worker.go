@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +32,9 @@ type Worker struct {
 	reach *kafka.Reach
 	// offsets and schemas are what source tasks begin with.
 	offsets, schemas *stateTopic
-	turns            turns
+	turns            *turns
+	// crashes is what ended this worker's last processes.
+	crashes *crashes
 
 	// checks has room for the validations that may connect at the same time.
 	checks   chan struct{}
@@ -109,6 +112,12 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 // Run follows the config store and runs this worker's share of the tasks until ctx ends; then it stops the tasks, hands
 // them over and returns nil. While Kafka cannot be reached it waits and tries again.
 func (w *Worker) Run(ctx context.Context) error {
+	crashes, forget, err := openCrashes(w.config.crashDir(), w.logger)
+	if err != nil {
+		w.logger.Warn("a connector that ends this process again and again will not be found: name another folder for what crashes leave", "err", err)
+	}
+	defer forget()
+	w.crashes = crashes
 	// The store outlives ctx: the last statuses are written through it.
 	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
 	var follower contain.Waiting
@@ -126,6 +135,14 @@ func (w *Worker) Run(ctx context.Context) error {
 		return nil
 	}
 	w.lifecycle = newLifecycle(w.store.configPartitions())
+	w.lifecycle.quarantined = w.quarantined
+	if w.crashes.plan.oneByOne {
+		tasks := 0
+		for _, load := range w.loads() {
+			tasks += load.tasks
+		}
+		w.turns.oneByOne(tasks, w.config.AloneFor, w.crashes.alone)
+	}
 	loop, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
 	contain.Go("life cycle of tasks", func() { w.loop(loop) }, w.turnFailed)
 	defer func() { <-w.loopDone }()
@@ -357,7 +374,7 @@ func (w *Worker) act(actions []action) {
 }
 
 func (w *Worker) statusOf(a action) statusRecord {
-	status := statusRecord{State: a.state, Trace: a.trace, WorkerID: w.config.WorkerID, Generation: a.generation}
+	status := statusRecord{State: a.state, Trace: a.trace, WorkerID: w.config.WorkerID, Generation: a.generation, Quarantined: a.quarantined}
 	if connector, ok := w.store.get(a.id.connector); ok {
 		if plugin, ok := w.plugins.of(connector.config); ok {
 			status.Version = plugin.Version
@@ -371,6 +388,27 @@ func (w *Worker) forget(id taskID) {
 	if _, ok := w.store.statusesOf(id.connector).tasks[id.task]; ok {
 		w.store.report(id.connector, entry{key: taskStatusKey(id)})
 	}
+}
+
+// quarantined says why a task is not to be started with a configuration, although it is wanted, or nothing. Whichever worker found that
+// out, all keep to what the status says.
+func (w *Worker) quarantined(id taskID, generation int64) string {
+	if said := w.store.statusesOf(id.connector).tasks[id.task]; said.Quarantined && said.Generation == generation {
+		return said.Trace
+	}
+	trace := w.crashes.verdict(runOf(id, generation))
+	if trace == "" {
+		return ""
+	}
+	if connector, ok := w.store.get(id.connector); ok {
+		if plugin, ok := w.plugins.of(connector.config); ok {
+			resolved, _ := w.config.References.resolve(withName(connector.config, connector.name))
+			trace = secretsOf(plugin.Catalogue, connector.config, resolved).scrub(trace)
+		}
+	}
+	w.logger.Error("task quarantined", "connector", id.connector, "task", id.task, "err", trace)
+	w.happened("TaskQuarantined", id.connector, fmt.Sprintf("task %d: %s", id.task, trace))
+	return trace
 }
 
 // start runs a task in a goroutine of its own. The connector may have changed since the decision; the next pass of the
@@ -387,7 +425,11 @@ func (w *Worker) start(a action) {
 		if ok {
 			w.metrics.started(a.id.connector, plugin.Class)
 			connector.stored = connector.withTasks(w.taskCount(plugin, connector.stored))
-			trace = w.runTask(ctx, plugin, connector, a.id)
+			run := runOf(a.id, a.generation)
+			w.crashes.lift(run)
+			pprof.Do(ctx, pprof.Labels(runLabel, run), func(ctx context.Context) {
+				trace = w.runTask(ctx, plugin, connector, a.id, run)
+			})
 			w.metrics.ended(a.id.connector, plugin.Class, trace != "")
 			if trace != "" {
 				w.happened("TaskFailed", a.id.connector, fmt.Sprintf("task %d: %s", a.id.task, trace))

@@ -20,6 +20,7 @@ type Flags struct {
 	ReplicationFactor int16    `name:"replication-factor" env:"REPLICATION_FACTOR" default:"-1" help:"Replication factor of these topics when they are made; -1 is the broker's default."`
 	ReferencePaths    []string `name:"reference-paths" env:"REFERENCE_PATHS" help:"Folders or files that ${file:…} and ${dir:…} in configurations may read, separated by commas."`
 	RevealSecrets     bool     `name:"reveal-secrets" env:"REVEAL_SECRETS" help:"Whether users with the role admin read literal secrets of configurations as they were given, as with Kafka Connect. Tools that compare what they sent with what they read, such as Terraform, need it; others see masks."`
+	CrashDir          string   `name:"crash-dir" env:"CRASH_DIR" help:"Folder that outlives the process, in which the worker keeps what its process ended of; the system's folder of temporary files if empty."`
 	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
 }
 
@@ -32,7 +33,7 @@ func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 	}
 	return Config{
 		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic, OffsetsTopic: f.OffsetsTopic, SchemasTopic: f.SchemasTopic, ReplicationFactor: f.ReplicationFactor,
-		RevealSecrets: f.RevealSecrets,
-		References:    connector.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
+		RevealSecrets: f.RevealSecrets, CrashDir: f.CrashDir,
+		References: connector.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
 	}, nil
 }

@@ -33,6 +33,8 @@ type Config struct {
 	References connector.References
 	// RevealSecrets is connector.WorkerConfig's.
 	RevealSecrets bool
+	// CrashDir is connector.WorkerConfig's.
+	CrashDir string
 
 	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is empty.
 	GRPCAddress string
@@ -55,7 +57,7 @@ func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector
 	return connector.NewWorker(connector.WorkerConfig{
 		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
 		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, ReplicationFactor: c.ReplicationFactor,
-		References: c.References, RevealSecrets: c.RevealSecrets, Logger: c.Telemetry.Logger, Meter: meter,
+		References: c.References, RevealSecrets: c.RevealSecrets, CrashDir: c.CrashDir, Logger: c.Telemetry.Logger, Meter: meter,
 	})
 }
 

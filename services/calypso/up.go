@@ -206,7 +206,7 @@ func (sys *system) startADX(ctx context.Context, _ func(string)) (string, error)
 // worker is what both fleets' workers are configured with.
 func (sys *system) worker(port, metrics int, tel *telemetry.Telemetry) fleet.Config {
 	s := sys.settings
-	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), References: s.references(), RevealSecrets: s.RevealSecrets, Telemetry: tel}
+	return fleet.Config{Kafka: sys.brokers, GRPCAddress: local(port), HTTPAddress: local(metrics), References: s.references(), CrashDir: s.Data, RevealSecrets: s.RevealSecrets, Telemetry: tel}
 }
 
 func (sys *system) startCapture(ctx context.Context, _ func(string)) (string, error) {

@@ -9,10 +9,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // How often the process may end while a request is ingested before the request is set aside: often enough to be sure. A process
@@ -68,8 +69,12 @@ func openSuspects(dir string, log *slog.Logger) (*suspects, error) {
 		s.file.Ends = map[string]ends{}
 	}
 	crash := filepath.Join(dir, crashFile)
-	if said, err := os.ReadFile(crash); err == nil && strings.Contains(string(said), "services/localadx/queued.") {
-		s.cause, _, _ = strings.Cut(strings.TrimSpace(string(said)), "\n")
+	said, _, err := contain.KeepCrash(crash)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(said, "services/localadx/queued.") {
+		s.cause, _, _ = strings.Cut(said, "\n")
 	}
 	for id := range s.file.Now {
 		e := s.file.Ends[id]
@@ -82,14 +87,6 @@ func openSuspects(dir string, log *slog.Logger) (*suspects, error) {
 	}
 	s.file.Now = map[string]bool{}
 	s.save()
-	out, err := os.OpenFile(crash, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open the file for what the service fails of: %w", err)
-	}
-	defer out.Close()
-	if err := debug.SetCrashOutput(out, debug.CrashOptions{}); err != nil {
-		return nil, fmt.Errorf("have the runtime write what the service fails of: %w", err)
-	}
 	return s, nil
 }
 
