@@ -255,3 +255,35 @@ func TestATaskStopsWhileItWaitsForATableToBeChanged(t *testing.T) {
 	s.start()
 	s.answers(s.table+" | order by id asc | project id, stock", "1 ; 2 5")
 }
+
+// versioned is the record of a row whose schema has as many columns beside id as its version.
+func versioned(id, version int) []byte {
+	fields, values := `{"type":"int32","optional":false,"field":"id"}`, ""
+	for c := range version {
+		fields += fmt.Sprintf(`,{"type":"string","optional":true,"field":"c%d"}`, c)
+		values += fmt.Sprintf(`,"c%d":"value %d"`, c, id)
+	}
+	return fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"before"},{"type":"struct","fields":[%[1]s],"optional":true,"name":"s.t.Value","field":"after"},{"type":"string","optional":false,"field":"op"}],"optional":false,"name":"s.t.Envelope"},"payload":{"before":null,"after":{"id":%[2]d%[3]s},"op":"c"}}`, fields, id, values)
+}
+
+func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
+	const partitions, versions = 3, 30
+	s := newStage(t, partitions, map[string]string{"auto.create": "true", "auto.evolve": "true"})
+	table := "Versions" + s.table
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'json','mapping':'M'}]", s.topic, table)
+	var records []*kgo.Record
+	for version := range versions {
+		for partition := range int32(partitions) {
+			records = append(records, &kgo.Record{Partition: partition, Value: versioned(len(records), version)})
+		}
+	}
+	s.send(records...)
+	s.start()
+	// Of each column, the rows of the versions that have it.
+	s.answers(table+" | summarize count(), countif(isnotempty(c0)), countif(isnotempty(c9)), countif(isnotempty(c28))",
+		fmt.Sprintf("%d %d %d %d", partitions*versions, partitions*(versions-1), partitions*(versions-10), partitions))
+	// What a partition has when the first of its records is looked at depends on its fetches.
+	if made := len(s.manage(".show table " + table + " ingestion json mappings").Rows); made > 2*partitions {
+		t.Errorf("%d versions of the schema made %d mappings", versions, made)
+	}
+}

@@ -423,7 +423,7 @@ func (p *partition) shape(r *kgo.Record) error {
 	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
 		return nil
 	}
-	changed, err := p.task.shape(p.ctx, p.target, schema)
+	changed, err := p.task.shape(p.ctx, p.target, schema, p.laterSchemas)
 	if err != nil {
 		return err
 	}
@@ -435,6 +435,30 @@ func (p *partition) shape(r *kgo.Record) error {
 	}
 	p.shaped, p.shapedOnce = schema, true
 	return nil
+}
+
+// laterSchemas gives the schemas of the records that wait, in their order; one that repeats comes once in a row.
+func (p *partition) laterSchemas(yield func(*row.Schema) bool) {
+	p.in.mu.Lock()
+	waiting := make([][]*kgo.Record, 1, 1+len(p.in.fetches))
+	waiting[0] = p.pending
+	for _, f := range p.in.fetches {
+		waiting = append(waiting, f.records)
+	}
+	p.in.mu.Unlock()
+	var last *row.Schema
+	for _, records := range waiting {
+		for _, r := range records {
+			if r.Value == nil || r.Attrs.IsControl() {
+				continue
+			}
+			if schema := p.enc.Schema(r); schema != nil && schema != last {
+				if last = schema; !yield(schema) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // room says whether another batch may be begun.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"strings"
 	"time"
 
@@ -13,11 +14,12 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit. It reports whether
-// what is known of the table has changed. No column's type is changed and none is dropped.
+// shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit, and those of the schemas
+// that come later as far as they are known: a change for each version would hold rows up for as many answers of the cluster, and leave as
+// many mappings. It reports whether what is known of the table has changed. No column's type is changed and none is dropped.
 //
-// One partition does it for all: others that bring the same schema wait, and find what they need.
-func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (changed bool, err error) {
+// One partition does it for all: others that bring the same schemas wait, and find what they need.
+func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later iter.Seq[*row.Schema]) (changed bool, err error) {
 	to.shaping.Lock()
 	defer to.shaping.Unlock()
 	to.mu.Lock()
@@ -34,18 +36,12 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema) (chang
 	}
 	wanted := append(columnsOf(schema), t.addedColumns()...)
 	table := &kusto.TableSchema{Database: to.route.Database, Table: to.route.Table}
-	for _, c := range wanted {
-		if checked.Schema != nil {
-			if _, there := checked.Schema.Find(c.Name); there {
-				continue
-			}
-		}
-		table.Columns = append(table.Columns, c)
-	}
-	unmapped := unmappedColumns(checked.Mapping, wanted)
-	if len(table.Columns) == 0 && (to.route.Mapping == "" || len(unmapped) == 0 && !missing) {
+	var unmapped []kusto.Column
+	table.Columns, unmapped = lacking(to.route.Mapping, checked, wanted)
+	if len(table.Columns) == 0 && len(unmapped) == 0 && (to.route.Mapping == "" || !missing) {
 		return false, nil
 	}
+	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later))
 	t.board.notice(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
 		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
@@ -111,6 +107,39 @@ func (t *task) forgetStreamedShape(ctx context.Context, to *target) {
 		t.env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database", to.route.Database, "table", to.route.Table, "err", err)
 		to.rest(time.Now())
 	}
+}
+
+// lacking are those of the columns wanted that the table has not, and those that the mapping, if there is to be one, has not.
+func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing, unmapped []kusto.Column) {
+	for _, c := range wanted {
+		if checked.Schema != nil {
+			if _, there := checked.Schema.Find(c.Name); there {
+				continue
+			}
+		}
+		missing = append(missing, c)
+	}
+	if mapping != "" {
+		unmapped = unmappedColumns(checked.Mapping, wanted)
+	}
+	return missing, unmapped
+}
+
+// withLater adds the columns of later schemas, each by the first schema that has it.
+func withLater(columns []kusto.Column, later iter.Seq[*row.Schema]) []kusto.Column {
+	known := make(map[string]bool, len(columns))
+	for _, c := range columns {
+		known[c.Name] = true
+	}
+	for schema := range later {
+		for _, f := range schema.Fields {
+			if !known[f.Name] {
+				known[f.Name] = true
+				columns = append(columns, kusto.Column{Name: f.Name, Type: columnType(f)})
+			}
+		}
+	}
+	return columns
 }
 
 func unmappedColumns(m *kusto.Mapping, columns []kusto.Column) []kusto.Column {
