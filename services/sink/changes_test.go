@@ -2,10 +2,12 @@ package sink
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -278,12 +280,32 @@ func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 		}
 	}
 	s.send(records...)
-	s.start()
+	var mu sync.Mutex
+	var told []string
+	task, err := makeTask(s.brokers, s.config, 0, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task.env.Happened = func(kind, detail string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, kind+": "+detail)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- task.Run(ctx) }()
 	// Of each column, the rows of the versions that have it.
 	s.answers(table+" | summarize count(), countif(isnotempty(c0)), countif(isnotempty(c9)), countif(isnotempty(c28))",
 		fmt.Sprintf("%d %d %d %d", partitions*versions, partitions*(versions-1), partitions*(versions-10), partitions))
 	// What a partition has when the first of its records is looked at depends on its fetches.
 	if made := len(s.manage(".show table " + table + " ingestion json mappings").Rows); made > 2*partitions {
 		t.Errorf("%d versions of the schema made %d mappings", versions, made)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if len(told) > 0 { // columns that earlier rows do not have yet were not dropped
+		t.Errorf("the versions were noticed: %q", told[:min(len(told), 3)])
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
 // unfilled follows which columns of a table get no values from the last rows of its topic's partitions. A column that a mapping takes
@@ -26,6 +27,8 @@ type unfilled struct {
 	// filled are columns that rows had a field for. before is what the versions of tables say, read once when it is needed.
 	filled map[string]bool
 	before map[string]bool
+	// added are columns that this task has added, for schemas that some partitions' rows have and those of others do not have yet.
+	added map[string]bool
 	// looked is when the mapping was last looked at for a notice to end.
 	looked time.Time
 }
@@ -51,6 +54,9 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	for _, c := range target.Schema.Columns {
 		if !slices.Contains(columns, c.Name) {
 			u.filled[c.Name] = true
+			if u.added[c.Name] {
+				p.filled[c.Name] = true
+			}
 		}
 	}
 	missing := map[string]bool{}
@@ -70,6 +76,9 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 		if u.told[c] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
 			continue
 		}
+		if u.added[c] && !p.filled[c] {
+			continue // these rows are older than the column
+		}
 		if target.Mapping == nil && !u.filled[c] {
 			if u.before == nil {
 				u.before = t.columnsBefore(p.ctx, to.route.Topic)
@@ -80,6 +89,18 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 		}
 		u.told[c] = true
 		t.tell(unfilledNotice(to, c, unmapped))
+	}
+}
+
+// widened notes which columns the task adds.
+func (u *unfilled) widened(columns ...kusto.Column) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.added == nil {
+		u.added = map[string]bool{}
+	}
+	for _, c := range columns {
+		u.added[c.Name] = true
 	}
 }
 

@@ -40,6 +40,8 @@ type partition struct {
 	// shaped is the schema that the table was last made to fit, once it was.
 	shaped     *row.Schema
 	shapedOnce bool
+	// filled are columns that the task added and that rows of this partition had a field for.
+	filled map[string]bool
 	// streamed says that changes came since the last snapshot.
 	streamed bool
 	// next is the offset after the last record seen; -1 before the first.
@@ -103,7 +105,7 @@ type fetched struct {
 
 func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	p := &partition{
-		task: t, tp: tp, ledger: l, next: -1,
+		task: t, tp: tp, ledger: l, next: -1, filled: map[string]bool{},
 		results: make(chan delivered, t.s.maxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
 		in: inbox{signal: make(chan struct{}, 1)},
 	}

@@ -42,6 +42,8 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 		return false, nil
 	}
 	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later))
+	to.unfilled.widened(table.Columns...)
+	to.unfilled.widened(unmapped...)
 	t.board.notice(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
 		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
