@@ -156,6 +156,22 @@ func TestABrowserOfAzuresQueryPageMayCall(t *testing.T) {
 	}
 }
 
+func TestProbesAreAnsweredWithoutAToken(t *testing.T) {
+	r := start(t, t.TempDir(), func(c *localadx.Config) { c.Token = "secret" })
+	for _, server := range []string{r.http, r.https} {
+		for _, path := range []string{"/livez", "/healthz", "/readyz", "/health"} {
+			response, err := r.client.Get(server + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusOK {
+				t.Errorf("%s answers %s", path, response.Status)
+			}
+		}
+	}
+}
+
 func TestATokenKeepsOthersOut(t *testing.T) {
 	r := start(t, t.TempDir(), func(c *localadx.Config) { c.Token = "secret" })
 	const body = `{"db":"shop","csl":"print 1"}`

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -187,6 +188,10 @@ func route(kusto *rest.Handler, storage, page http.Handler) http.Handler {
 			storage.ServeHTTP(w, r)
 		case path == "/health":
 			w.WriteHeader(http.StatusOK)
+		case path == "/livez", path == "/healthz":
+			io.WriteString(w, "ok\n")
+		case path == "/readyz": // nothing is answered before the database is open
+			io.WriteString(w, "ready\n")
 		case path == "/local/check" && !kusto.Admits(r):
 			http.Error(w, "a bearer token is needed", http.StatusUnauthorized)
 		default:
