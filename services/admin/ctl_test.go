@@ -227,6 +227,31 @@ func TestTheSlotOfAConnectorIsDescribed(t *testing.T) {
 	}
 }
 
+func TestTheLogThatASlotKeepsIsShownOnlyOnceSomebodyHasLookedAtIt(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	for _, c := range []struct {
+		slot *capturev1.Slot
+		want string
+	}{
+		{nil, "-"},
+		{&capturev1.Slot{Name: "shop", RestartLsn: "0/1"}, "0 B"},
+		{&capturev1.Slot{Name: "shop", RestartLsn: "0/1", RetainedBytes: 2048}, "2.0 KiB"},
+		{&capturev1.Slot{Name: "shop", Missing: true}, "-"},
+	} {
+		s.captures.set(&capturev1.Capture{Connector: "src", Slot: c.slot})
+		testenv.Eventually(t, time.Minute, c.want, func(context.Context) error {
+			out, code := s.ctl(t, "", "get", "pipelines")
+			head, row, _ := strings.Cut(out, "\n")
+			at, end := strings.Index(head, "WAL KEPT"), strings.Index(head, "REASON")
+			if code != 0 || at < 0 || len(row) < end || strings.TrimSpace(row[at:end]) != c.want {
+				return fmt.Errorf("%v shows: %d %s", c.slot, code, out)
+			}
+			return nil
+		})
+	}
+}
+
 func TestTablesAndTheirVersionsAreListed(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})

@@ -46,3 +46,11 @@ func slotState(slot *capturev1.Slot) string {
 	}
 	return strings.Join(said, ", ")
 }
+
+// kept is how much log the server keeps for the slot; a dash where nobody has looked yet, or there is no slot.
+func kept(slot *capturev1.Slot) string {
+	if slot == nil || slot.Missing {
+		return "-"
+	}
+	return checks.Size(slot.RetainedBytes)
+}

@@ -15,7 +15,6 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
 	"github.com/calypso-cdc/calypso/libs/latency"
-	"github.com/calypso-cdc/calypso/services/admin/checks"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
@@ -86,7 +85,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
 			phase = "-"
 		}
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), checks.Size(p.Capture.GetSlot().GetRetainedBytes()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
 	}
 }
 
