@@ -83,8 +83,11 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	}
 	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: config("batch.size", "x")})
 	assertError(t, "a wrong value", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.batch.size")
-	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: map[string]string{}})
-	assertError(t, "no class", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
+	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: map[string]string{"batch.size": "7"}})
+	assertError(t, "changed keys alone", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.connector.class")
+	if err == nil || !strings.Contains(err.Error(), "wants the whole configuration") || !strings.Contains(err.Error(), "calypsoctl export c") {
+		t.Errorf("a plan of changed keys alone says %v", err)
+	}
 	_, err = w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new", Config: config("password", "********")})
 	assertError(t, "a mask without a secret", err, codes.InvalidArgument, connector.ReasonConfigInvalid, "config.password")
 }

@@ -3,12 +3,16 @@ package connector
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
+	if err := whole(request); err != nil {
+		return nil, err
+	}
 	name, config, plugin, err := s.named(request.GetName(), request.GetConfig())
 	if err != nil {
 		return nil, err
@@ -39,6 +43,15 @@ func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.Pl
 			Effect: string(following.Effect), Keys: following.Keys, Detail: following.Doc})
 	}
 	return response, nil
+}
+
+// whole refuses a plan of what cannot be a whole configuration, such as the changed keys alone.
+func whole(request *connectorv1.PlanConnectorConfigRequest) error {
+	if strings.TrimSpace(request.GetConfig()["connector.class"]) != "" {
+		return nil
+	}
+	return invalidField(ReasonConfigInvalid, "config.connector.class", fmt.Sprintf(
+		"Connector config {name=%.300s} contains no connector type: a plan wants the whole configuration that is to be, and not its changed keys alone. Take the present one (calypsoctl export %.300[1]s, or GET /v1/connectors/%.300[1]s), and change the keys there", request.GetName()))
 }
 
 // keyChanges are the keys in which two configurations differ, secrets masked.
