@@ -408,10 +408,24 @@ func (c *collection) checkFilter(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// checkOrder refuses a key whose columns have no order, or may not be read. EXPLAIN looks for both and reads nothing.
+func (c *collection) checkOrder(ctx context.Context, conn *pgx.Conn, rel *change.Relation, key []int) error {
+	by := columnList(rel, key, "")
+	_, err := conn.Exec(ctx, fmt.Sprintf("EXPLAIN SELECT %s FROM %s ORDER BY %s", by, pgrepl.QuoteTable(rel.Schema, rel.Name), by))
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok || pgrepl.Transient(pg):
+		return err
+	case c.Key != "":
+		return fmt.Errorf("%w: %w: reading %s in the order of %s: %w", errNotIncremental, errSurrogateKey, c.Table, by, pg)
+	}
+	return fmt.Errorf("%w: reading %s in the order of its key %s: %w", errNotIncremental, c.Table, by, pg)
+}
+
 func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 	if surrogate == "" {
 		if len(rel.Key) == 0 {
-			return nil, fmt.Errorf("%w: it has no primary key; name a unique column in the signal's surrogate-key", errNotIncremental)
+			return nil, fmt.Errorf("%w: %s.%s has no primary key; name a unique column to read it by (surrogate-key in a signal, --surrogate-key of calypsoctl snapshot start), or leave it out", errNotIncremental, rel.Schema, rel.Name)
 		}
 		return rel.Key, nil
 	}

@@ -113,6 +113,8 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+e.hidden(err.Error()))
 	case errors.Is(err, errSurrogateKey):
 		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.hidden(err.Error()))
+	case errors.Is(err, errNotIncremental):
+		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
 	case errors.Is(err, errStopped), pgrepl.Transient(err):
 		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.hidden(err.Error())))
 	case ctx.Err() != nil:

@@ -193,10 +193,10 @@ func (r *reader) request(ctx context.Context, s signal) (*incrementalProgress, e
 	}
 }
 
-// checkAsked refuses conditions and surrogate keys that their tables do not take: who calls can be told at once, unlike who writes a
-// signal, whose table ends as failed.
+// checkAsked refuses what cannot be read in chunks: tables without a usable key, and conditions and surrogate keys that their tables do
+// not take. Who calls can be told at once, unlike who writes a signal, whose table ends as failed.
 func (r *reader) checkAsked(ctx context.Context, found []collection) error {
-	if !slices.ContainsFunc(found, func(c collection) bool { return c.Filter != "" || c.Key != "" }) {
+	if len(found) == 0 {
 		return nil
 	}
 	conn, err := r.settings.connection.Connect(ctx)
@@ -205,7 +205,11 @@ func (r *reader) checkAsked(ctx context.Context, found []collection) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for _, c := range found {
-		if _, _, err := c.resolve(ctx, conn); errors.Is(err, errCondition) || errors.Is(err, errSurrogateKey) {
+		rel, key, err := c.resolve(ctx, conn)
+		if err == nil {
+			err = c.checkOrder(ctx, conn, rel, key)
+		}
+		if err != nil {
 			return err
 		}
 	}
