@@ -27,11 +27,13 @@ func New(db *sql.DB, limits Limits) *Engine { return &Engine{db: db, limits: lim
 
 // Query starts a plan. Cancelling ctx interrupts it. The caller closes the rows.
 func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
-	rows, err := e.db.QueryContext(ctx, plan.SQL)
+	run, end := beginRun(ctx)
+	rows, err := e.db.QueryContext(run, plan.SQL)
 	if err != nil {
+		end()
 		return nil, wrap(ctx, err)
 	}
-	return newRows(ctx, rows, plan.Columns, e.limits.Rows), nil
+	return newRows(ctx, rows, end, plan.Columns, e.limits.Rows), nil
 }
 
 // All runs a plan and returns all its rows. It suits the small results that compiling asks for (kql.Options.Probe).

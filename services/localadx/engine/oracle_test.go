@@ -123,6 +123,7 @@ type harness struct {
 	db      *sql.DB
 	engine  *engine.Engine
 	catalog *memoryCatalog
+	memory  *engine.Memory
 }
 
 func newHarness(t testing.TB) *harness { return newHarnessWithin(t, 0) }
@@ -140,10 +141,11 @@ func newHarnessWithin(t testing.TB, memory int64) *harness {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := engine.Register(conn, engine.NewMemory(memory)); err != nil {
+	bound := engine.NewMemory(memory)
+	if err := engine.Register(conn, bound); err != nil {
 		t.Fatal(err)
 	}
-	return &harness{db: db, engine: engine.New(db, engine.Limits{}), catalog: &memoryCatalog{tables: map[string]kql.Table{}, functions: map[string]kql.Function{}}}
+	return &harness{db: db, memory: bound, engine: engine.New(db, engine.Limits{}), catalog: &memoryCatalog{tables: map[string]kql.Table{}, functions: map[string]kql.Function{}}}
 }
 
 // memoryCatalog is a catalog of one database.

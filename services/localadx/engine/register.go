@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
@@ -15,12 +16,15 @@ import (
 // Register adds the scalar functions that plans call to the database behind conn; together they take what memory allows. Call it
 // once a database instance.
 func Register(conn *sql.Conn, memory *Memory) error {
+	if err := registerRunNumber(conn); err != nil {
+		return err
+	}
 	external := geo.Functions()
 	for _, f := range scalar.Functions() {
-		if f.Eval == nil {
+		if f.Eval == nil && f.Long == nil {
 			f.Eval = external[f.Name]
 		}
-		if f.Eval == nil {
+		if f.Eval == nil && f.Long == nil {
 			return fmt.Errorf("register function %s: it has no implementation", f.Name)
 		}
 		udf, err := newFunction(f, memory)
@@ -69,8 +73,14 @@ func (f *function) Config() duckdb.ScalarFuncConfig { return f.config }
 // Executor implements duckdb.ScalarFunc. It is asked for anew for each chunk of rows, whose results are kept until the last is there.
 func (f *function) Executor() duckdb.ScalarFuncExecutor {
 	var results int64
+	var run context.Context
 	return duckdb.ScalarFuncExecutor{RowExecutor: func(args []driver.Value) (any, error) {
-		result, err := f.call(args)
+		// The first argument is the number of the query, which is the same in all rows.
+		if run == nil {
+			number, _ := args[0].(int64)
+			run = runContext(number)
+		}
+		result, err := f.call(run, args[1:])
 		if text, ok := result.(string); ok {
 			if results += int64(len(text)); !f.memory.fits(results) {
 				return nil, fmt.Errorf("%s(): %w", f.Name, errMemory)
@@ -82,12 +92,16 @@ func (f *function) Executor() duckdb.ScalarFuncExecutor {
 
 // call decodes the arguments, calls the Go function and encodes its result. A panic becomes an error: it must not cross
 // into the database.
-func (f *function) call(args []driver.Value) (result any, err error) {
+func (f *function) call(run context.Context, args []driver.Value) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			result, err = nil, fmt.Errorf("%s(): %s%v", f.Name, panicked, r)
 		}
 	}()
+	ended := func() bool { return run.Err() != nil }
+	if ended() {
+		return nil, fmt.Errorf("%s(): %w", f.Name, errEnded)
+	}
 	size := 0
 	for _, a := range args {
 		if text, ok := a.(string); ok {
@@ -109,7 +123,10 @@ func (f *function) call(args []driver.Value) (result any, err error) {
 		}
 		in[i] = v
 	}
-	out := f.Eval(in)
+	out := f.Call(ended, in)
+	if ended() {
+		return nil, fmt.Errorf("%s(): %w", f.Name, errEnded)
+	}
 	switch v := out.(type) {
 	case nil:
 		return f.null(), nil

@@ -11,6 +11,7 @@ import (
 type Rows struct {
 	ctx     context.Context // of the query, to tell its end from other errors
 	rows    *sql.Rows
+	end     func() // of the query, for functions that still compute
 	columns []kql.Column
 	limit   int64 // 0: none
 	count   int64
@@ -19,8 +20,8 @@ type Rows struct {
 	err     error
 }
 
-func newRows(ctx context.Context, rows *sql.Rows, columns []kql.Column, limit int64) *Rows {
-	r := &Rows{ctx: ctx, rows: rows, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
+func newRows(ctx context.Context, rows *sql.Rows, end func(), columns []kql.Column, limit int64) *Rows {
+	r := &Rows{ctx: ctx, rows: rows, end: end, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
 	for i := range r.values {
 		r.targets[i] = &r.values[i]
 	}
@@ -56,4 +57,7 @@ func (r *Rows) Err() error {
 }
 
 // Close ends the query.
-func (r *Rows) Close() error { return r.rows.Close() }
+func (r *Rows) Close() error {
+	defer r.end()
+	return r.rows.Close()
+}

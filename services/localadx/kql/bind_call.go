@@ -296,7 +296,7 @@ func (b *binder) apply(o *builtin, args []*expr, x callNode) *expr {
 		}
 	}
 	if o.sql == "" {
-		e.sql = call(o.function, sqls...)
+		e.sql = callGo(o.function, sqls)
 		if o.Result == value.Int {
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
 		} else if o.Result == value.GUID {

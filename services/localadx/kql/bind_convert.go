@@ -11,7 +11,12 @@ import (
 
 // goCall returns SQL that calls a Go function of package scalar.
 func goCall(name string, result Type, args ...string) string {
-	return call(scalar.SQLName(name, result), args...)
+	return callGo(scalar.SQLName(name, result), args)
+}
+
+// callGo calls a Go function by its name in the database. It is told which query it works for.
+func callGo(function string, args []string) string {
+	return call(function, append([]string{scalar.RunNumber + "()"}, args...)...)
 }
 
 // coerce converts an expression to a type, as the to…() functions do: what cannot be converted is null ("" for string).

@@ -14,7 +14,7 @@ func arrays() []Function {
 	return []Function{
 		define("array_contains(dynamic, json) bool", func(a []any) any { return arrayIndex(list(a[0]), a[1]) >= 0 }),
 		define("set_has_element(dynamic, json) bool", func(a []any) any { return arrayIndex(list(a[0]), a[1]) >= 0 }),
-		defineNulls("array_distinct(dynamic, long) dynamic", arrayDistinct),
+		{Signature: ParseSignature("array_distinct(dynamic, long) dynamic"), Nulls: true, Long: arrayDistinct},
 		define("array_take(dynamic, long) dynamic", func(a []any) any { return firstOf(list(a[0]), a[1].(int64)) }),
 		define("array_to_long(dynamic) dynamic", arrayToLong),
 		defineNulls("array_sort(bool, bool, dynamic, dynamic...) dynamic", arraySort),
@@ -38,11 +38,11 @@ func arrays() []Function {
 		}),
 		define("repeat(json, long) dynamic", repeat),
 		define("zip(dynamic, dynamic...) dynamic", zip),
-		define("set_union(dynamic, dynamic...) dynamic", setUnion),
-		define("set_intersect(dynamic, dynamic...) dynamic", func(a []any) any { return setFilter(a, true) }),
-		define("set_difference(dynamic, dynamic...) dynamic", func(a []any) any { return setFilter(a, false) }),
-		define("set_equals(dynamic, dynamic) bool", setEquals),
-		define("jaccard_index(dynamic, dynamic) real", jaccard),
+		defineLong("set_union(dynamic, dynamic...) dynamic", setUnion),
+		defineLong("set_intersect(dynamic, dynamic...) dynamic", func(ended func() bool, a []any) any { return setFilter(ended, a, true) }),
+		defineLong("set_difference(dynamic, dynamic...) dynamic", func(ended func() bool, a []any) any { return setFilter(ended, a, false) }),
+		defineLong("set_equals(dynamic, dynamic) bool", setEquals),
+		defineLong("jaccard_index(dynamic, dynamic) real", jaccard),
 		define("range_long(long, long, long) dynamic", rangeLong(func(n int64) any { return n })),
 		define("range_datetime(datetime, datetime, timespan) dynamic", rangeLong(func(n int64) any { return value.FormatDatetime(n) })),
 		define("range_timespan(timespan, timespan, timespan) dynamic", rangeLong(func(n int64) any { return value.FormatTimespan(n) })),
@@ -82,10 +82,13 @@ func arrayIndex(l []any, v any) int {
 }
 
 // distinct keeps the first of equal elements.
-func distinct(l []any) []any {
+func distinct(ended func() bool, l []any) []any {
 	out := []any{}
 	seen := map[string]bool{}
-	for _, v := range l {
+	for i, v := range l {
+		if i%checkEvery == 0 && ended() {
+			return nil
+		}
 		key := value.EncodeDynamic(value.SortKeys(v))
 		if !seen[key] {
 			seen[key] = true
@@ -95,8 +98,8 @@ func distinct(l []any) []any {
 	return out
 }
 
-func arrayDistinct(a []any) any {
-	out := distinct(list(a[0]))
+func arrayDistinct(ended func() bool, a []any) any {
+	out := distinct(ended, list(a[0]))
 	if n, ok := a[1].(int64); ok {
 		return firstOf(out, n)
 	}

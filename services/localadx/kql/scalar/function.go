@@ -130,8 +130,19 @@ type Function struct {
 	// Nulls makes Eval see null arguments; otherwise a null argument makes the result null ("" for string).
 	Nulls bool
 	Eval  func(args []any) any
+	// Long is Eval of a function that may take long over a single row: it gives up, with any result, once ended reports that nobody
+	// waits for it. A function has the one or the other.
+	Long func(ended func() bool, args []any) any
 
 	overload int // the functions of the same name and result before this one
+}
+
+// Call computes the function's result; see Eval and Long.
+func (f *Function) Call(ended func() bool, args []any) any {
+	if f.Long != nil {
+		return f.Long(ended, args)
+	}
+	return f.Eval(args)
 }
 
 // SQLName is the name the function has in the database; each overload has its own.
@@ -145,6 +156,18 @@ func (f *Function) SQLName() string {
 
 // SQLName returns the database name of the first Go function of a name and a result type.
 func SQLName(name string, result value.Type) string { return "kql_" + name + "_" + result.String() }
+
+// RunNumber is the name of the database's function whose result is the first argument of each call of a Go function: the number of
+// the query that runs.
+const RunNumber = "kql_run"
+
+// defineLong returns a function whose arguments are never null and that may take long.
+func defineLong(signature string, long func(ended func() bool, args []any) any) Function {
+	return Function{Signature: ParseSignature(signature), Long: long}
+}
+
+// checkEvery is how many elements a long function takes between two looks at whether it has ended.
+const checkEvery = 4096
 
 // define returns a function whose arguments are never null.
 func define(signature string, eval func(args []any) any) Function {

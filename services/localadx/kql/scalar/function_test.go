@@ -30,7 +30,7 @@ func eval(t *testing.T, signature string, args ...any) string {
 				in[i] = v
 			}
 		}
-		return value.EncodeDynamic(f.Eval(in))
+		return value.EncodeDynamic(f.Call(waited, in))
 	}
 	t.Fatalf("no function %s", signature)
 	return ""
@@ -148,7 +148,7 @@ func drawValue(t *rapid.T, typ value.Type) any {
 
 func TestNoArgumentsMakeAFunctionPanic(t *testing.T) {
 	for _, f := range Functions() {
-		if f.Eval == nil || strings.HasPrefix(f.Name, "range_") {
+		if f.Eval == nil && f.Long == nil || strings.HasPrefix(f.Name, "range_") {
 			continue // computed by another package; makes a million elements of nearly any arguments
 		}
 		t.Run(f.SQLName(), func(t *testing.T) {
@@ -161,8 +161,11 @@ func TestNoArgumentsMakeAFunctionPanic(t *testing.T) {
 						return
 					}
 				}
-				f.Eval(args)
+				f.Call(waited, args)
 			})
 		})
 	}
 }
+
+// waited says that somebody waits for a function's result.
+func waited() bool { return false }

@@ -41,8 +41,8 @@ func series() []Function {
 		define("series_fill_forward(dynamic, json?) dynamic@", func(a []any) any { return fillDirection(a, false) }),
 		define("series_fill_const(dynamic, json, json?) dynamic@", fillConst),
 		defineNulls("series_fill_linear(dynamic, json?, bool?, json?) dynamic@", fillLinear),
-		define("series_fir(dynamic, dynamic, bool?, bool?) dynamic@", seriesFIR),
-		define("series_iir(dynamic, dynamic, dynamic) dynamic@", seriesIIR),
+		defineLong("series_fir(dynamic, dynamic, bool?, bool?) dynamic@", seriesFIR),
+		defineLong("series_iir(dynamic, dynamic, dynamic) dynamic@", seriesIIR),
 		define("series_seasonal(dynamic, long) dynamic", seriesSeasonal),
 		define("series_stats_dynamic(dynamic, bool?) dynamic", seriesStats),
 		define("series_fit_line_dynamic(dynamic) dynamic", fitLine),
@@ -356,7 +356,7 @@ func fillLinear(a []any) any {
 }
 
 // seriesFIR applies a filter: coefficients, normalize (default true if they are all positive), center (default false).
-func seriesFIR(a []any) any {
+func seriesFIR(ended func() bool, a []any) any {
 	x, ok := reals(a[0])
 	filter, ok2 := reals(a[1])
 	if !ok || !ok2 || len(filter) == 0 {
@@ -380,6 +380,10 @@ func seriesFIR(a []any) any {
 	}
 	out := make([]float64, len(x))
 	for i := range x {
+		// Each point costs as much as the filter is long.
+		if ended() {
+			return nil
+		}
 		sum := 0.0
 		for k, f := range filter {
 			if j := i + offset - k; j >= 0 && j < len(x) {
@@ -394,7 +398,7 @@ func seriesFIR(a []any) any {
 	return fromReals(out)
 }
 
-func seriesIIR(a []any) any {
+func seriesIIR(ended func() bool, a []any) any {
 	x, ok := reals(a[0])
 	num, ok2 := reals(a[1])
 	den, ok3 := reals(a[2])
@@ -403,6 +407,9 @@ func seriesIIR(a []any) any {
 	}
 	out := make([]float64, len(x))
 	for i := range x {
+		if ended() {
+			return nil
+		}
 		sum := 0.0
 		for k, c := range num {
 			if i-k >= 0 {

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+)
+
+// The database calls Go functions from threads of its own and does not tell for which query. So each query has a number, which the
+// SQL function scalar.RunNumber gives and each call passes on; by it a function finds the query's context and sees that it has ended.
+
+// runs are the queries of this process that run, by number. The database carries numbers, not pointers.
+var runs struct {
+	last     atomic.Int64
+	contexts sync.Map // int64 → context.Context
+}
+
+type runKey struct{}
+
+// beginRun gives a query its number. It ends with ctx, and when end is called.
+func beginRun(ctx context.Context) (run context.Context, end func()) {
+	number := runs.last.Add(1)
+	ctx, cancel := context.WithCancel(context.WithValue(ctx, runKey{}, number))
+	runs.contexts.Store(number, ctx)
+	return ctx, func() {
+		cancel()
+		runs.contexts.Delete(number)
+	}
+}
+
+// errEnded is what a function gives whose query has ended; nobody is left to read it.
+var errEnded = errors.New("the query has ended")
+
+// runContext returns the context of a query by its number, which is 0 for statements that are none.
+func runContext(number int64) context.Context {
+	if number == 0 {
+		return context.Background()
+	}
+	if ctx, ok := runs.contexts.Load(number); ok {
+		return ctx.(context.Context)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ended
+}
+
+// registerRunNumber adds the function that gives the number. It is bound with the query's context and has no arguments, so that the
+// optimizer computes it once.
+func registerRunNumber(conn *sql.Conn) error {
+	result, err := duckdb.NewTypeInfo(duckdb.TYPE_BIGINT)
+	if err != nil {
+		return err
+	}
+	if err := duckdb.RegisterScalarUDF(conn, scalar.RunNumber, runNumber{duckdb.ScalarFuncConfig{ResultTypeInfo: result}}); err != nil {
+		return fmt.Errorf("register function %s: %w", scalar.RunNumber, err)
+	}
+	return nil
+}
+
+type runNumber struct{ config duckdb.ScalarFuncConfig }
+
+// Config implements duckdb.ScalarFunc.
+func (f runNumber) Config() duckdb.ScalarFuncConfig { return f.config }
+
+// Executor implements duckdb.ScalarFunc. The binder is there for the driver to look the context up when the query is bound: without
+// one it does so when the function is called, from several threads at once.
+func (f runNumber) Executor() duckdb.ScalarFuncExecutor {
+	return duckdb.ScalarFuncExecutor{
+		ScalarBinder: func(ctx context.Context, _ []duckdb.ScalarUDFArg) (context.Context, error) { return ctx, nil },
+		RowContextExecutor: func(ctx context.Context, _ []driver.Value) (any, error) {
+			number, _ := ctx.Value(runKey{}).(int64)
+			return number, nil
+		},
+	}
+}
