@@ -53,6 +53,7 @@ type Progress struct {
 
 // Result is the outcome of a comparison.
 type Result struct {
+	// Source and Target are the extents at the start; at the end where the two differed then.
 	Source, Target Extent
 	Differences    int
 	// Unsettled rows changed in the source as long as they were looked at, so nothing can be said of them.
@@ -92,8 +93,7 @@ func Compare(ctx context.Context, source, target Table, o Options) (Result, erro
 	if o.MaxDifferences < 1 || o.Interval <= 0 {
 		return c.result, fmt.Errorf("compare tables: MaxDifferences is %d and Interval %v; both must be positive", o.MaxDifferences, o.Interval)
 	}
-	if err := c.both(ctx, func(ctx context.Context) (err error) { c.result.Source, err = source.Extent(ctx); return err },
-		func(ctx context.Context) (err error) { c.result.Target, err = target.Extent(ctx); return err }); err != nil {
+	if err := c.extents(ctx); err != nil {
 		return c.result, err
 	}
 	if whole, any := union(c.result.Source, c.result.Target); any {
@@ -103,7 +103,15 @@ func Compare(ctx context.Context, source, target Table, o Options) (Result, erro
 			}
 		}
 	}
-	return c.result, c.settle(ctx)
+	if err := c.settle(ctx); err != nil || c.result.Source == c.result.Target || c.result.Truncated {
+		return c.result, err
+	}
+	return c.result, c.extents(ctx) // rows were on their way at the start
+}
+
+func (c *comparison) extents(ctx context.Context) error {
+	return c.both(ctx, func(ctx context.Context) (err error) { c.result.Source, err = c.source.Extent(ctx); return err },
+		func(ctx context.Context) (err error) { c.result.Target, err = c.target.Extent(ctx); return err })
 }
 
 // both asks both sides at the same time.

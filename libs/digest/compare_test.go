@@ -154,6 +154,18 @@ func TestAChangeThatArrivesWithinThePatienceIsNoDifference(t *testing.T) {
 	})
 }
 
+func TestExtentsThatDifferAtTheStartAreThoseOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, tg := &memory{values: map[int64]string{1: "a", 2: "a"}}, &memory{values: map[int64]string{}}
+		arrive := time.AfterFunc(5*time.Second, func() { tg.set(1, "a"); tg.set(2, "a") })
+		defer arrive.Stop()
+		r, err := Compare(t.Context(), s, tg, quick)
+		if err != nil || !r.Equal() || r.Target != r.Source || r.Target.Rows != 2 {
+			t.Errorf("%+v %v", r, err)
+		}
+	})
+}
+
 func TestARowThatTheSourceChangesIsGivenThePatienceAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, tg := &memory{values: map[int64]string{1: "a"}}, &memory{values: map[int64]string{1: "old"}}

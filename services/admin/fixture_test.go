@@ -20,6 +20,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	ordersv1 "github.com/calypso-cdc/calypso/gen/calypso/orders/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -78,9 +79,11 @@ func startWith(t *testing.T, files rpc.TLS, change func(*Config)) *system {
 	s := &system{tls: files, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
 	s.capture = s.runFleet(t, broker, "capture", connector.Source, "test.SourceConnector", func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, s.captures)
+		tablev1.RegisterTableServiceServer(server, comparables{names: []string{"a", "broken", "z"}})
 	})
 	s.sink = s.runFleet(t, broker, "sink", connector.Sink, "test.SinkConnector", func(server *rpc.Server) {
 		sinkv1.RegisterSinkServiceServer(server, s.sinks)
+		tablev1.RegisterTableServiceServer(server, comparables{names: []string{"a", "broken", "z"}})
 	})
 	generator := rpc.NewServer(rpc.Config{TLS: files.ServerOfServices()})
 	ordersv1.RegisterOrdersServiceServer(generator, orders{})

@@ -13,24 +13,40 @@ import (
 
 // remoteTables reads the tables of one connector through a worker of its fleet, which has the credentials.
 type remoteTables struct {
-	fleet  *fleet
+	fleet     *fleet
+	connector string
+	sources   []*tablev1.Table
+	// ended says that the stream is over, as after a question that failed.
+	ended  bool
 	stream grpc.BidiStreamingClient[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]
 	tables []*tablev1.Table
 }
 
 // openTables asks a worker to connect; the connection ends with ctx.
 func openTables(ctx context.Context, f *fleet, connector string, sources []*tablev1.Table) (*remoteTables, error) {
-	stream, err := tablev1.NewTableServiceClient(f.any).ReadTables(ctx)
-	if err != nil {
-		return nil, f.unreachable(err)
+	r := &remoteTables{fleet: f, connector: connector, sources: sources}
+	return r, r.open(ctx)
+}
+
+func (r *remoteTables) open(ctx context.Context) (err error) {
+	if r.stream, err = tablev1.NewTableServiceClient(r.fleet.any).ReadTables(ctx); err != nil {
+		return r.fleet.unreachable(err)
 	}
-	r := &remoteTables{fleet: f, stream: stream}
-	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: connector, Sources: sources}}})
+	r.ended = false
+	response, err := r.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Open{Open: &tablev1.Open{Connector: r.connector, Sources: r.sources}}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.tables = response.GetOpen().GetTables()
-	return r, nil
+	return nil
+}
+
+// reopen connects anew after a question that failed, which ended the stream.
+func (r *remoteTables) reopen(ctx context.Context) error {
+	if !r.ended {
+		return nil
+	}
+	return r.open(ctx)
 }
 
 // ask sends a request and waits for its answer.
@@ -38,6 +54,7 @@ func (r *remoteTables) ask(request *tablev1.ReadTablesRequest) (*tablev1.ReadTab
 	// Of a stream that has ended, Send only says so; Recv says why.
 	_ = r.stream.Send(request)
 	response, err := r.stream.Recv()
+	r.ended = err != nil
 	return response, r.fleet.unreachable(err)
 }
 

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -152,7 +154,13 @@ func (v *verification) sink(ctx context.Context, sink string, source *remoteTabl
 		if i < 0 {
 			outcome.Failure = "the sink has no table for topic " + from.Topic
 		} else if err := v.table(ctx, outcome, source, from, target, target.tables[i]); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			outcome.Failure = status.Convert(err).Message()
+			if err := errors.Join(source.reopen(ctx), target.reopen(ctx)); err != nil {
+				return fmt.Errorf("connect again after table %s could not be compared (%s): %w", from.Name, outcome.Failure, err)
+			}
 		}
 		v.compared++
 		switch {

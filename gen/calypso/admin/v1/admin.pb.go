@@ -2104,7 +2104,7 @@ func (x *TableVerification) GetRepeatedRows() int64 {
 	return 0
 }
 
-// TableExtent is what a table showed at the start. Keys are given where the key is one whole number.
+// TableExtent is what a table showed when its comparison began, or when it ended if source and target differed at the start. Keys are given where the key is one whole number.
 type TableExtent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rows          int64                  `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
