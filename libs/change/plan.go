@@ -107,16 +107,35 @@ func (p *rowPlan) append(dst []byte, t, old Tuple, snapshot bool) ([]byte, error
 // failed decides about a value that could not be converted (event.converting.failure.handling.mode).
 func (p *rowPlan) failed(dst []byte, c *columnPlan, err error) ([]byte, error) {
 	if p.cfg.FailOnConversion {
-		return dst, fmt.Errorf("convert a value of column %s (%s): %w", c.column.Name, c.column.Type.Name, err)
+		return dst, fmt.Errorf("convert a value of column %s (%s): %w. %s, or set event.converting.failure.handling.mode=warn, which sends null where the column may be null",
+			c.column.Name, c.column.Type.Name, err, c.column.convertible())
 	}
 	if c.column.NotNull && c.codec.schema.Default == nil {
-		return dst, fmt.Errorf("convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w",
-			c.column.Name, c.column.Type.Name, err)
+		return dst, fmt.Errorf("convert a value of column %s (%s), which is NOT NULL so that null cannot stand for it: %w. %s, or let it be null (ALTER COLUMN %s DROP NOT NULL). "+
+			"Changes that are in the stream already are passed over with event.processing.failure.handling.mode=warn",
+			c.column.Name, c.column.Type.Name, err, c.column.convertible(), c.column.Name)
 	}
 	if p.cfg.OnConversionFailure != nil {
 		p.cfg.OnConversionFailure(c.column, err)
 	}
 	return append(dst, c.null...), nil
+}
+
+// convertible says what makes the values of a column convertible. A representation as double or text has what no number of the default
+// one stands for; arrays of enums, bits and composites have none at all.
+func (c *Column) convertible() string {
+	of, _ := resolveDomain(c.Type, c.TypeMod)
+	if of.Kind == ArrayType && of.Elem != nil {
+		of, _ = resolveDomain(of.Elem, -1)
+	}
+	const leave = "Leave the column out (column.exclude.list), or make it text (ALTER COLUMN … TYPE text USING …::text)"
+	switch of.Name {
+	case "numeric":
+		return "Set decimal.handling.mode=string or double, which have NaN and infinities; or l" + leave[1:]
+	case "timestamp":
+		return "Set time.precision.mode=isostring or microseconds, which have times that nanoseconds do not reach; or l" + leave[1:]
+	}
+	return leave
 }
 
 // appendUnchanged writes the names of the columns whose values neither t nor old carries.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +27,15 @@ func Encoding(conn *pgconn.PgConn) string { return conn.ParameterStatus("server_
 func Unchecked(encoding string) bool { return encoding == sqlASCII }
 
 // sendRaw asks for texts as they are where the server would only check them.
-func sendRaw(ctx context.Context, conn *pgconn.PgConn) error { return setEncoding(ctx, conn, sqlASCII) }
+func sendRaw(ctx context.Context, conn *pgconn.PgConn) error {
+	if !Unchecked(Encoding(conn)) {
+		return nil
+	}
+	return setEncoding(ctx, conn, sqlASCII)
+}
+
+// Raw asks for texts in the database's encoding, whatever that is.
+func (s *Session) Raw(ctx context.Context) error { return setEncoding(ctx, s.conn, sqlASCII) }
 
 // Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the database has them (see Unchecked).
 func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {
@@ -36,13 +45,13 @@ func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (
 	if _, err := conn.CopyTo(ctx, w, TextSettings+sql); err != nil {
 		return err
 	}
+	if !Unchecked(Encoding(conn)) {
+		return nil
+	}
 	return setEncoding(ctx, conn, "UTF8") // which statements with arguments need
 }
 
 func setEncoding(ctx context.Context, conn *pgconn.PgConn, encoding string) error {
-	if !Unchecked(Encoding(conn)) {
-		return nil
-	}
 	if _, err := conn.Exec(ctx, "SET client_encoding = "+encoding).ReadAll(); err != nil {
 		return fmt.Errorf("set client_encoding: %w", err)
 	}
@@ -69,11 +78,31 @@ func Misencoded(t Table, column, key string, value []byte) error {
 			"A change that is in the stream already is passed over with event.processing.failure.handling.mode=warn.", table, name)}
 }
 
-// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other errors pass. What says what was being read,
-// tables may be empty if it is not known.
+// unsendable is the server's error of a text that it cannot send as UTF-8; nil if err is another.
+func unsendable(err error) *pgconn.PgError {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == "22021" || pg.Code == "22P05") {
+		return pg
+	}
+	return nil
+}
+
+// UnsendableAt is the position of the change that a stream ended at because the server cannot send its text as UTF-8; false if it ended
+// for another reason. The position is 0 if the server does not say it.
+func UnsendableAt(err error) (LSN, bool) {
+	pg := unsendable(err)
+	if pg == nil {
+		return 0, false
+	}
+	at, _ := ParseLSN(anLSN.FindString(pg.Where))
+	return at, true
+}
+
+// anLSN finds the position in an error's context, which is in the server's language.
+var anLSN = regexp.MustCompile(`\b[0-9A-F]+/[0-9A-F]+\b`)
+
+// Inconvertible gives the error of text that the server cannot send as UTF-8 its reason; other errors pass. What says what was being read.
 func Inconvertible(err error, encoding, what, remedy string) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || pg.Code != "22021" && pg.Code != "22P05" {
+	if unsendable(err) == nil {
 		return err
 	}
 	return &Error{ReasonEncoding, what, fmt.Errorf("%w: the database's encoding is %s, and events are UTF-8", err, encoding), remedy}

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"fmt"
+
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
@@ -41,13 +43,20 @@ func (s *session) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
 func (e *tableEncoder) Append(b *change.Batch, ev *change.Event) (int, error) {
 	if e.unchecked {
 		if err := e.checkTexts(ev.Before, ev.After); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("convert a change at LSN %s: %w", pgrepl.LSN(ev.Source.LSN), err)
 		}
 	}
 	records, size := len(b.Records), b.Size
 	n, err := e.Encoder.Append(b, ev)
-	if err != nil || e.oversized == nil || e.oversized.fit(b.Records[records:]) {
-		return n, err
+	if err != nil {
+		named := ev.After
+		if named == nil {
+			named = ev.Before
+		}
+		return n, fmt.Errorf("row %s: %w", e.rowText(named), err)
+	}
+	if e.oversized == nil || e.oversized.fit(b.Records[records:]) {
+		return n, nil
 	}
 	if e.oversized.cut {
 		b.Records, b.Size = e.oversized.cutToFit(e, b, records, size, ev)

@@ -86,7 +86,7 @@ func (e *tableEncoder) rowText(row change.Tuple) string {
 	names, values := make([]string, len(e.rel.Key)), make([][]byte, len(e.rel.Key))
 	for i, k := range e.rel.Key {
 		names[i] = e.rel.Columns[k].Name
-		if row[k].Kind == change.Text {
+		if k < len(row) && row[k].Kind == change.Text {
 			values[i] = row[k].Data
 		}
 	}

@@ -80,6 +80,10 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	if ctx.Err() != nil || errors.Is(err, errReached) {
 		return nil
 	}
+	if lsn, is := pgrepl.UnsendableAt(err); is {
+		conn.Close()
+		return s.unsendable(ctx, lsn, err)
+	}
 	return err
 }
 
