@@ -58,6 +58,7 @@ after(async () => {
 async function open(path, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: "light", acceptDownloads: true, ...options });
   const page = await context.newPage();
+  await page.addInitScript(keepTexts);
   const problems = [];
   page.on("pageerror", (e) => problems.push(String(e)));
   page.on("console", (m) => { if (m.type() === "error" && !m.text().includes("400")) problems.push(m.text()); });
@@ -67,6 +68,38 @@ async function open(path, options = {}) {
 }
 
 const at = (text, more = "") => `#/query?db=shop&q=${encodeURIComponent(text)}${more}`;
+
+/** Keeps the boxes of the texts that charts draw, by canvas, in pixels of the canvas: what is drawn on one cannot be read from it. */
+function keepTexts() {
+  const draw = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...rest) {
+    const size = this.measureText(text);
+    const corners = [[-size.actualBoundingBoxLeft, -size.actualBoundingBoxAscent], [size.actualBoundingBoxRight, size.actualBoundingBoxDescent]]
+      .map(([dx, dy]) => this.getTransform().transformPoint({ x: x + dx, y: y + dy }));
+    const [left, right] = [Math.min(corners[0].x, corners[1].x), Math.max(corners[0].x, corners[1].x)];
+    const [top, bottom] = [Math.min(corners[0].y, corners[1].y), Math.max(corners[0].y, corners[1].y)];
+    const slanted = this.getTransform().b !== 0;
+    (this.canvas.texts ??= []).push({ text, left, right, top, bottom, slanted });
+    return draw.call(this, text, x, y, ...rest);
+  };
+}
+
+/** The texts of a chart; each once, however often it was drawn there. */
+const textsOf = (canvas) => canvas.evaluate((c) => [...new Map((c.texts ?? []).map((t) => [JSON.stringify(t), t])).values()]);
+
+function assertApart(texts) {
+  const straight = texts.filter((t) => !t.slanted); // the box of a slanted text is larger than the text
+  for (const [i, a] of straight.entries()) for (const b of straight.slice(i + 1)) {
+    const over = a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+    assert(!over, `"${a.text}" and "${b.text}" are drawn over each other: ${JSON.stringify([a, b])}`);
+  }
+}
+
+/** The colour beside each name of a chart's legend. */
+const legendOf = (canvas, names) => canvas.evaluate((c, wanted) => Object.fromEntries(wanted.map((name) => {
+  const at = c.texts?.find((t) => t.text === name);
+  return [name, at && [...c.getContext("2d").getImageData(at.left - 16 * devicePixelRatio, (at.top + at.bottom) / 2, 1, 1).data].join()];
+})), names);
 
 async function runQuery(page) {
   await page.getByRole("button", { name: "Run" }).click();
@@ -101,7 +134,25 @@ for (const [name, text] of Object.entries({
     await runQuery(page);
     await page.locator(name === "card" ? ".card" : '.chart[data-drawn="true"] canvas').first().waitFor();
     await page.screenshot({ path: join(pictures, `${name}.png`) });
+    if (name !== "card") assertApart(await textsOf(page.locator(".chart canvas").first()));
     await close();
+  });
+}
+
+for (const [name, span] of Object.entries({ seconds: "7s", minutes: "11m", hours: "5h", days: "9d", months: "100d", years: "900d" })) {
+  test(`the labels of a time axis over ${name} stand apart`, async () => {
+    for (const width of [1280, 640]) {
+      const { page, close } = await open(at(`range i from 0 to 9 step 1 | project t = datetime(2020-10-09 01:02:03) + i * ${span}, i | render timechart`),
+        { viewport: { width, height: 800 } });
+      await runQuery(page);
+      const canvas = page.locator('.chart[data-drawn="true"] canvas').first();
+      await canvas.waitFor();
+      const texts = await textsOf(canvas);
+      assert(texts.filter((t) => /^\d{4}-\d\d-\d\d$/.test(t.text)).length >= 2, JSON.stringify(texts));
+      assertApart(texts);
+      if (width === 1280) await page.screenshot({ path: join(pictures, `axis-${name}.png`) });
+      await close();
+    }
   });
 }
 
@@ -190,5 +241,24 @@ test("every control can be reached by the keyboard", async () => {
     await page.keyboard.press("Tab");
   }
   for (const wanted of ["Query", "Dashboard", "Ingestion", "Database", "Time zone"]) assert(seen.has(wanted), `${wanted} in ${[...seen]}`);
+  await close();
+});
+
+test("names keep their colours when a refresh brings others and another order", async () => {
+  const { page, close } = await open("#/dashboard?db=shop&refresh=2", { viewport: { width: 1440, height: 1200 } });
+  const tile = (title) => page.locator(".tile", { hasText: title }).locator('.chart[data-drawn="true"] canvas');
+  const charts = ["Total amount by city", "The same for some cities"];
+  const colours = async () => {
+    for (const title of charts) await tile(title).first().waitFor();
+    return Promise.all(charts.map((title) => legendOf(tile(title).first(), cities)));
+  };
+  const before = await colours();
+  assert.equal(new Set(Object.values(before[0])).size, cities.length, JSON.stringify(before));
+  assert.deepEqual(before[1], before[0]);
+  const old = await tile(charts[0]).first().elementHandle();
+  await command(".ingest inline into table Orders <| 9002,1,Aachen,99999,2020-10-09 00:00:01");
+  await page.waitForFunction(() => [...document.querySelectorAll(".tile canvas")].some((c) => c.texts?.some((t) => t.text === "Aachen")));
+  await page.waitForFunction((c) => !c.isConnected, old);
+  assert.deepEqual(await colours(), before);
   await close();
 });
