@@ -16,9 +16,9 @@ type Memory struct {
 // NewMemory returns a bound in bytes; 0 is none.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
-// decodedSize is how much a decoded dynamic takes for a byte of its text: an element is two words and what they point to, and functions
-// keep some of them twice.
-const decodedSize = 16
+// decodedSize is how much a decoded dynamic takes for a byte of its text: an element is two words and what they point to, functions
+// keep some of them twice, and the collector lets as much lie about before it frees it.
+const decodedSize = 32
 
 // errMemory is told to the user as Kusto's error of low memory.
 var errMemory = errors.New("out of memory: the values of the query need more than the memory limit")
