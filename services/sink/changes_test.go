@@ -149,6 +149,69 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 	}
 }
 
+func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *testing.T) {
+	version := func(table string, number int, columns ...string) []byte {
+		var list []string
+		for _, c := range columns {
+			list = append(list, fmt.Sprintf(`{"name":%q,"type":"text"}`, c))
+		}
+		return fmt.Appendf(nil, `{"table":%q,"version":%d,"from":{"time":"2026-01-0%dT00:00:00Z"},"columns":[%s]}`, table, number, number, strings.Join(list, ","))
+	}
+	columns := func(city string) []string { return []string{"orderid", "custid", "amount", city, "purchase_time"} }
+	for name, c := range map[string]struct {
+		versions     func(table string) [][]byte
+		acknowledged bool
+		noticed      bool
+	}{
+		"renamed": {func(s string) [][]byte {
+			return [][]byte{version(s, 2, columns("town")...), version(s, 1, columns("city")...)}
+		}, false, true},
+		"renamed and acknowledged": {func(s string) [][]byte {
+			return [][]byte{version(s, 1, columns("city")...), version(s, 2, columns("town")...)}
+		}, true, false},
+		"renamed back": {func(s string) [][]byte {
+			return [][]byte{version(s, 3, columns("city")...), version(s, 1, columns("city")...), version(s, 2, columns("town")...)}
+		}, false, false},
+		"of another table": {func(string) [][]byte {
+			return [][]byte{version("public.other", 1, columns("city")...), version("public.other", 2, columns("town")...)}
+		}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, nil)
+			if c.acknowledged {
+				s.config["acknowledged.columns"] = s.topic + ":city"
+			}
+			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, table, _ := strings.Cut(s.topic, ".")
+			task.env.AllVersions = func(context.Context) ([][]byte, error) { return c.versions(table), nil }
+			asked := make(chan struct{})
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			all := task.env.AllVersions
+			task.env.AllVersions = func(ctx context.Context) ([][]byte, error) { defer close(asked); return all(ctx) }
+			go func() { ended <- task.Run(ctx) }()
+			defer func() {
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			}()
+			<-asked
+			r := &running{task: task}
+			if c.noticed {
+				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+				return
+			}
+			task.recalling.Wait()
+			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
+		})
+	}
+}
+
 func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing.T) {
 	for format, values := range map[string][]string{
 		"csv":  {"1,5", "2,five", "3,7"},

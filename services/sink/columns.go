@@ -1,6 +1,8 @@
 package sink
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +15,7 @@ import (
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
 // unfilled follows which columns of a table get no values from the last rows of its topic's partitions. A column that a mapping takes
@@ -33,6 +36,13 @@ type unfilled struct {
 	looked time.Time
 }
 
+// begin makes the maps. The caller holds the lock.
+func (u *unfilled) begin() {
+	if u.last == nil {
+		u.last, u.told, u.filled = map[topicPartition][]string{}, map[string]bool{}, map[string]bool{}
+	}
+}
+
 // follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
 func (t *task) follow(p *partition, r *kgo.Record) {
 	columns, changed := p.enc.Unfilled()
@@ -43,9 +53,7 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	u := &to.unfilled
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.last == nil {
-		u.last, u.told, u.filled = map[topicPartition][]string{}, map[string]bool{}, map[string]bool{}
-	}
+	u.begin()
 	u.last[p.tp] = columns
 	target := to.rows()
 	if target.Schema == nil {
@@ -142,28 +150,116 @@ func (p *partition) lookForRemedy() {
 // for topics that another program writes.
 func (t *task) columnsBefore(ctx context.Context, topic string) map[string]bool {
 	names := map[string]bool{}
-	if t.env.AllVersions == nil {
-		return names
-	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	values, err := t.env.AllVersions(ctx)
-	if err != nil {
-		return names // nothing is known then, which is no fault
-	}
-	for _, value := range values {
-		var v struct {
-			Table   string `json:"table"`
-			Columns []struct {
-				Name string `json:"name"`
-			} `json:"columns"`
-		}
-		if json.Unmarshal(value, &v) != nil || v.Table == "" || !strings.HasSuffix(topic, "."+v.Table) {
-			continue
-		}
+	for _, v := range t.versions(ctx, []string{topic})[topic] {
 		for _, c := range v.Columns {
 			names[c.Name] = true
 		}
 	}
 	return names
+}
+
+// tableVersion is what the versions topic holds of a version, as far as it matters here.
+type tableVersion struct {
+	Table   string `json:"table"`
+	Number  int    `json:"version"`
+	Columns []struct {
+		Name string `json:"name"`
+	} `json:"columns"`
+	From struct {
+		Time time.Time `json:"time"`
+	} `json:"from"`
+}
+
+// versions are the versions of the tables whose rows topics have, oldest first; nothing where they cannot be read, which is no fault.
+func (t *task) versions(ctx context.Context, topics []string) map[string][]tableVersion {
+	if t.env.AllVersions == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	values, err := t.env.AllVersions(ctx)
+	if err != nil {
+		return nil
+	}
+	endings := map[string][]string{} // what follows a dot of a topic's name may be a table
+	for _, topic := range topics {
+		for i, c := range topic {
+			if c == '.' {
+				endings[topic[i+1:]] = append(endings[topic[i+1:]], topic)
+			}
+		}
+	}
+	found := map[string][]tableVersion{}
+	for _, value := range values {
+		// Every task looks at all of them, so those of other tables are passed over by their beginning.
+		if rest, ok := bytes.CutPrefix(value, []byte(`{"table":"`)); ok {
+			if name, _, ok := bytes.Cut(rest, []byte{'"'}); ok && endings[string(name)] == nil {
+				continue
+			}
+		}
+		var v tableVersion
+		if json.Unmarshal(value, &v) != nil {
+			continue
+		}
+		for _, topic := range endings[v.Table] {
+			found[topic] = append(found[topic], v)
+		}
+	}
+	for _, all := range found {
+		slices.SortFunc(all, func(a, b tableVersion) int {
+			return cmp.Or(a.From.Time.Compare(b.From.Time), cmp.Compare(a.Number, b.Number))
+		})
+	}
+	return found
+}
+
+// recall tells which columns of topics' tables have lost their field by the versions of the source's tables, so that a notice about them
+// outlives the task without a row that comes. Topics whose tables lost no column cost no question to the cluster.
+func (t *task) recall(topics []string) {
+	for topic, all := range t.versions(t.ctx, topics) {
+		last := all[len(all)-1]
+		if last.Number == 1 {
+			continue
+		}
+		var now, ever []string
+		for _, c := range last.Columns {
+			now = append(now, c.Name)
+		}
+		for _, v := range all {
+			for _, c := range v.Columns {
+				if !slices.Contains(ever, c.Name) {
+					ever = append(ever, c.Name)
+				}
+			}
+		}
+		if len(ever) == len(now) {
+			continue
+		}
+		to, err := t.tables.of(t.ctx, topic)
+		if err != nil {
+			continue // its partitions say why
+		}
+		to.recall(now, ever)
+	}
+}
+
+// recall tells of the columns that a field of those that there ever were filled, and none of those that there are now. Rows that came
+// meanwhile know better.
+func (to *target) recall(now, ever []string) {
+	t, u, target := to.tables.task, &to.unfilled, to.rows()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if target.Schema == nil || u.last != nil {
+		return
+	}
+	u.begin()
+	added := t.s.newRows(to.route).Extra
+	lacking, unmapped := row.Fit(now, target, added)
+	never, _ := row.Fit(ever, target, added)
+	for _, c := range lacking {
+		if !slices.Contains(never, c) && !slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
+			u.told[c] = true
+			t.tell(unfilledNotice(to, c, unmapped))
+		}
+	}
 }

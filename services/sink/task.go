@@ -60,6 +60,9 @@ type task struct {
 	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
 
+	// recalling are questions which columns lost their fields before the task began; see recall.
+	recalling contain.Waiting
+
 	// watched belongs to the poll loop.
 	watched watched
 }
@@ -103,6 +106,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	defer counter.Wait()
 	defer stopCounting()
+	defer func() { t.cancel(nil); t.recalling.Wait() }()
 	for t.ctx.Err() == nil {
 		if err := t.join(); err != nil {
 			return err
@@ -327,6 +331,8 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			p.start()
 		}
 	}
+	topics := slices.Collect(maps.Keys(added))
+	t.recalling.Go("recall of columns without a field", func() { t.recall(topics) }, t.fail)
 }
 
 // restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What is committed counts only for the topic

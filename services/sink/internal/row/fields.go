@@ -36,13 +36,27 @@ func (e *Encoder) Unmapped(s *Schema) []string {
 	if s == nil {
 		return nil
 	}
+	return compile(s, e.target, e.cfg.Extra).unmapped()
+}
+
+func (p *plan) unmapped() []string {
 	var names []string
-	for _, f := range compile(s, e.target, e.cfg.Extra).fields {
+	for _, f := range p.fields {
 		if !f.checked {
 			names = append(names, string(f.name))
 		}
 	}
 	return names
+}
+
+// Fit says of rows with the given fields which columns have none of them, and which of them no column takes.
+func Fit(fields []string, t Target, added []Extra) (unfilled, unmapped []string) {
+	s := &Schema{}
+	for _, name := range fields {
+		s.Fields = append(s.Fields, Field{Name: name})
+	}
+	p := compile(s, t, added)
+	return p.unfilled, p.unmapped()
 }
 
 // Rereads says whether the last record was a row of a snapshot that reads whole tables, and whether it was a change of the stream.
