@@ -83,6 +83,8 @@ func (task deadlyTask) Run(ctx context.Context) error {
 }
 
 // overflow never returns; its stack grows by what it keeps.
+//
+//lint:ignore SA5007 it is to end the process
 func overflow(n int) int { return overflow(n+1) + n }
 
 // runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.
@@ -108,7 +110,7 @@ func runWorkerProcess() {
 	worker, err := connector.NewWorker(connector.WorkerConfig{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
 		CrashDir: os.Getenv(crashVariable), AloneFor: time.Second,
-		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { overflow(0) }), deadly("test.StrangerSourceConnector", func() {
+		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }), deadly("test.StrangerSourceConnector", func() {
 			// as a library's goroutine that was not started for this task
 			pprof.SetGoroutineLabels(context.Background())
 			panic("a fault of a library, with password=hidden1234")

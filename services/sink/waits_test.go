@@ -13,11 +13,11 @@ import (
 
 func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 	s := newStage(t, 1, nil)
-	s.produce(0, 1, 1)
-	run := s.start()
-	s.holds(1)
-	servers.adx.inject(t, func(*http.Request) fault { return hang })
 	s.produce(1, 2, 1)
+	run := s.start()
+	s.holds(2)
+	servers.adx.inject(t, func(*http.Request) fault { return hang })
+	s.produce(2, 3, 1)
 	shown := func(ctx context.Context) string {
 		return summarize(ctx, s.name, []*task{run.task}).LastError
 	}
