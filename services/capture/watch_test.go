@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -75,6 +76,13 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	if err := running.stop(t); err != nil {
 		t.Fatal(err)
 	}
+	// The server may notice a little later that its reader is gone.
+	eventually(t, "the slot is free", func() error {
+		if pid := s.query(t, "SELECT active_pid::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); pid != "" {
+			return errors.New("it is active for PID " + pid)
+		}
+		return nil
+	})
 	fleet.idle = []string{name}
 	s.exec(t, "INSERT INTO a SELECT generate_series(2, 20000)")
 	c := shown()
