@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
@@ -27,7 +28,7 @@ type oversizedSettings struct {
 // that encode, each for its own batches.
 type oversized struct {
 	ctx       context.Context // of the session
-	limits    *deliver.TopicLimits
+	limits    *kafka.TopicLimits
 	topic     string
 	cut       bool
 	connector string
@@ -35,7 +36,7 @@ type oversized struct {
 	meters    *meters
 }
 
-func newOversized(ctx context.Context, s oversizedSettings, limits *deliver.TopicLimits, t *task) *oversized {
+func newOversized(ctx context.Context, s oversizedSettings, limits *kafka.TopicLimits, t *task) *oversized {
 	return &oversized{ctx: ctx, limits: limits, topic: s.topic, cut: s.mode == "truncate", connector: t.env.Connector, logger: t.env.Logger, meters: t.meters}
 }
 
@@ -66,7 +67,7 @@ func (o *oversized) fit(records []kgo.Record) bool {
 }
 
 func (o *oversized) fits(r *kgo.Record) bool {
-	n := deliver.RecordSize(r)
+	n := kafka.RecordSize(r)
 	return n <= smallRecord || n <= o.limits.Of(o.ctx, r.Topic)
 }
 
@@ -90,7 +91,7 @@ func (o *oversized) cutToFit(e *tableEncoder, b *change.Batch, from, size int, e
 		largest, limit := 0, 0
 		for i := range b.Records[from:] {
 			r := &b.Records[from+i]
-			if n := deliver.RecordSize(r); n > largest {
+			if n := kafka.RecordSize(r); n > largest {
 				largest, limit = n, o.limits.Of(o.ctx, r.Topic)
 			}
 		}
@@ -195,11 +196,11 @@ func (o *oversized) setAside(b *change.Batch, from int, lsn uint64) error {
 			return err
 		}
 		for _, l := range letters {
-			b.Size += deliver.RecordSize(&l) - len(l.Value)
+			b.Size += kafka.RecordSize(&l) - len(l.Value)
 			b.Records = append(b.Records, l)
 		}
 		o.meters.decodeError(o.ctx, "oversized")
-		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, telemetry.Passing("bytes", deliver.RecordSize(r)), "dead letters", o.topic, telemetry.Passing("parts", len(letters)), telemetry.Passing("lsn", pgrepl.LSN(lsn).String()))
+		o.logger.Warn("A record was too large for its topic and is a dead letter now (oversized.records.mode)", "topic", r.Topic, telemetry.Passing("bytes", kafka.RecordSize(r)), "dead letters", o.topic, telemetry.Passing("parts", len(letters)), telemetry.Passing("lsn", pgrepl.LSN(lsn).String()))
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (o *oversized) setAside(b *change.Batch, from int, lsn uint64) error {
 // letters splits a record into dead letters: first its key, if that is long, then its value.
 func (o *oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 	limit := o.limits.Of(o.ctx, o.topic)
-	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", deliver.RecordSize(r), r.Topic, o.limits.Of(o.ctx, r.Topic))
+	reason := fmt.Sprintf("%d bytes are too large for topic %s, whose limit is %d bytes", kafka.RecordSize(r), r.Topic, o.limits.Of(o.ctx, r.Topic))
 	head := kgo.Record{Topic: o.topic, Partition: -1, Key: r.Key, Headers: append(append([]kgo.RecordHeader(nil), r.Headers...),
 		header(headerTopic, r.Topic), header(headerConnector, o.connector), header(headerMessage, reason), header(headerLSN, pgrepl.LSN(lsn).String()))}
 	longKey := len(r.Key) > limit/4
@@ -215,7 +216,7 @@ func (o *oversized) letters(r *kgo.Record, lsn uint64) ([]kgo.Record, error) {
 		head.Key = nil
 	}
 	const numbers = 200 // more than the headers of a part take
-	room := limit - deliver.RecordSize(&head) - numbers
+	room := limit - kafka.RecordSize(&head) - numbers
 	if room < leastCut {
 		return nil, deliver.TooLarge(r, limit, fmt.Errorf("its headers do not fit into a dead letter of topic %s", o.topic))
 	}

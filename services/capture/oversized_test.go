@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 // noise is text that does not compress.
@@ -133,7 +133,7 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 }
 
 func TestALongKeyIsADeadLetterToo(t *testing.T) {
-	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: deliver.NewTopicLimits(nil, 4000)}
+	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: kafka.NewTopicLimits(nil, 4000)}
 	r := &kgo.Record{Topic: "t", Key: []byte(noise(9000)), Value: []byte(noise(20000)), Headers: []kgo.RecordHeader{header("h", "v")}}
 	letters, err := o.letters(r, 5)
 	if err != nil {
@@ -142,8 +142,8 @@ func TestALongKeyIsADeadLetterToo(t *testing.T) {
 	parts := make(map[string]string)
 	for i := range letters {
 		l := &letters[i]
-		if deliver.RecordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
-			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, deliver.RecordSize(l), l.Topic, l.Key)
+		if kafka.RecordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
+			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, kafka.RecordSize(l), l.Topic, l.Key)
 		}
 		parts[string(l.Headers[5].Value)] += string(l.Value)
 	}

@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"regexp"
 	"strings"
@@ -457,5 +458,46 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 	}
 	if n := len(l.Metadata()); n > 4096 {
 		t.Errorf("%d bytes of metadata", n)
+	}
+}
+
+func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testing.T) {
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1", "flush.size.bytes": "10000000", "flush.max.bytes": "10000000"})
+	dead := s.topic + "-dead"
+	s.config["errors.deadletterqueue.topic.name"] = dead
+	random := rand.New(rand.NewPCG(1, 2))
+	for id := 1; id < 9; id++ {
+		bad := poison(id)
+		filling := make([]byte, 400_000)
+		for i := range filling {
+			filling[i] = byte(random.Uint32())
+		}
+		bad.Headers = append(bad.Headers, kgo.RecordHeader{Key: "filling", Value: filling})
+		s.send(bad)
+	}
+	s.produce(9, 12, 1)
+	r := s.start()
+	s.commits(0, 11)
+	for i, l := range s.letters(dead, 8) {
+		if string(l.Key) != string(poison(i+1).Key) {
+			t.Errorf("letter %d has key %q", i, l.Key)
+		}
+	}
+	// A letter that alone is larger than its topic takes says what to do.
+	limit := "100000"
+	if changed, err := kadm.NewClient(s.kafka).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, dead); err != nil || changed[0].Err != nil {
+		t.Fatal(err, changed)
+	}
+	large := poison(12)
+	large.Headers = append(large.Headers, kgo.RecordHeader{Key: "filling", Value: []byte(fmt.Sprint(random.Perm(100_000)))})
+	s.send(large)
+	err := r.failure(t)
+	for _, part := range []string{"offset 11 of partition 0 of " + s.topic, "max.message.bytes", dead} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q lacks %q", err, part)
+		}
 	}
 }

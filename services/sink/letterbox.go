@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 )
 
@@ -342,7 +343,7 @@ func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Reco
 	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
 		return nil, err
 	}
-	client, err := l.connect(kgo.ProducerBatchMaxBytes(16<<20), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := l.connect(append(kafka.WriterOptions(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 	if err != nil {
 		return nil, err
 	}
@@ -350,5 +351,5 @@ func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Reco
 	for _, r := range records {
 		r.Topic, r.Partition = topic, marks.Partition
 	}
-	return records, client.ProduceSync(ctx, records...).FirstErr()
+	return records, kafka.NewWriter(client).Write(ctx, records...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -39,6 +41,7 @@ const (
 // with the position and the reason.
 type letters struct {
 	client    *kgo.Client
+	writer    *kafka.Writer
 	topic     string
 	connector string
 	task      int
@@ -62,7 +65,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 			return kgo.NewClient(append(options, t.s.deadClient...)...)
 		}
 	}
-	client, err := connect(kgo.ProducerBatchMaxBytes(16<<20), kgo.RequiredAcks(kgo.AllISRAcks()))
+	client, err := connect(kafka.WriterOptions()...)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.deadTopic, err)
 	}
@@ -73,7 +76,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, hidden: t.env.Hidden, connect: connect}, nil
+	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, hidden: t.env.Hidden, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
@@ -118,7 +121,13 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		}
 		out[i] = &kgo.Record{Topic: l.topic, Key: r.record.Key, Value: r.record.Value, Headers: headers, Timestamp: r.record.Timestamp}
 	}
-	if err := l.client.ProduceSync(ctx, out...).FirstErr(); err != nil {
+	err := l.writer.Write(ctx, out...)
+	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
+		i := slices.Index(out, tooLarge.Record)
+		r := records[i].record
+		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w", r.Offset, r.Partition, r.Topic, err)}
+	}
+	if err != nil {
 		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
 	}
 	return nil

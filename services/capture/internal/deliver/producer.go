@@ -46,7 +46,7 @@ type Config struct {
 type Producer struct {
 	client        *kgo.Client
 	topics        *topicMaker
-	limits        *TopicLimits
+	limits        *kafka.TopicLimits
 	transactional bool
 	// transactionalID fences: there is one a connector.
 	transactionalID string
@@ -79,12 +79,12 @@ const (
 // connector's transactional id.
 func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	env, s := cfg.Env, cfg.Settings
-	limits := NewTopicLimits(s.Topics, s.MaxRequest)
+	limits := kafka.NewTopicLimits(s.Topics.planned, s.MaxRequest)
 	p := &Producer{limits: limits, transactionalID: "calypso-" + env.Connector, offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
 	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-				err = TooLarge(r, int(limits.batch(r.Topic)), err)
+				err = TooLarge(r, int(limits.Known(r.Topic)), err)
 			}
 			p.failure.CompareAndSwap(nil, &err)
 		}
@@ -96,13 +96,13 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 		// Large record batches cost the broker half as much a record. What a consumer gets to unpack at once is bounded by
 		// the size of our own batch, which is flushed.
 		kgo.StreamingCompression(),
-		kgo.ProducerBatchMaxBytesFn(limits.batch), kgo.StopProducerOnDataLossDetected(),
+		kgo.ProducerBatchMaxBytesFn(limits.Known), kgo.StopProducerOnDataLossDetected(),
 	}
 	if cfg.AtLeastOnce {
 		if s.ExactlyOnceRequired {
 			return nil, retry.Permanent("exactly.once.support=required, but this worker runs with exactly-once-source-support=disabled")
 		}
-		return p, p.withoutTransactions(env, opts)
+		return p, p.withoutTransactions(env, s.Topics, opts)
 	}
 	client, err := env.Kafka(append(opts, kgo.TransactionalID(p.transactionalID), kgo.TransactionTimeout(transactionTimeout), kgo.ConcurrentTransactionsBackoff(time.Millisecond))...)
 	if err != nil {
@@ -114,7 +114,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	switch {
 	case err == nil:
 		p.client, p.transactional = client, true
-		p.topics = newTopicMaker(p.client, p.limits, env)
+		p.topics = newTopicMaker(p.client, s.Topics, p.limits, env)
 		return p, nil
 	case noTransactions(err):
 		client.Close()
@@ -122,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 			return nil, fmt.Errorf("start a transactional producer, which exactly.once.support=required demands: %w", err)
 		}
 		env.Logger.Warn("The broker has no transactions for this client: events are delivered at least once. After a crash the last batch can come twice; within a run the idempotent producer keeps it from that.", "error", err)
-		return p, p.withoutTransactions(env, opts)
+		return p, p.withoutTransactions(env, s.Topics, opts)
 	default:
 		client.Close()
 		return nil, fmt.Errorf("start a transactional producer: %w", err)
@@ -130,11 +130,11 @@ func Open(ctx context.Context, cfg Config) (*Producer, error) {
 }
 
 // withoutTransactions makes an idempotent producer: nothing fences a predecessor but the slot, which has one reader.
-func (p *Producer) withoutTransactions(env connector.TaskEnv, opts []kgo.Opt) (err error) {
+func (p *Producer) withoutTransactions(env connector.TaskEnv, groups TopicGroups, opts []kgo.Opt) (err error) {
 	if p.client, err = env.Kafka(opts...); err != nil {
 		return fmt.Errorf("make a Kafka client: %w", err)
 	}
-	p.topics = newTopicMaker(p.client, p.limits, env)
+	p.topics = newTopicMaker(p.client, groups, p.limits, env)
 	return nil
 }
 
@@ -310,7 +310,7 @@ func fenced(err error) error {
 func (p *Producer) Transactional() bool { return p.transactional }
 
 // Limits knows how large records may be.
-func (p *Producer) Limits() *TopicLimits { return p.limits }
+func (p *Producer) Limits() *kafka.TopicLimits { return p.limits }
 
 // Close ends the connections. A transaction that is open is the next producer's to roll back.
 func (p *Producer) Close() { p.client.Close() }

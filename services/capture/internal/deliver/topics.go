@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 )
 
@@ -119,18 +120,21 @@ func (g TopicGroups) of(topic string) *topicGroup {
 	return &g[len(g)-1]
 }
 
+// planned is the max.message.bytes that a topic will be made with; nil for the broker's default.
+func (g TopicGroups) planned(topic string) *string { return g.of(topic).config["max.message.bytes"] }
+
 // topicMaker creates the topics that records go to before their first record. It is used by one goroutine.
 type topicMaker struct {
 	admin  *kadm.Client
 	groups TopicGroups
-	limits *TopicLimits
+	limits *kafka.TopicLimits
 	known  map[string]bool
 	env    connector.TaskEnv
 }
 
-func newTopicMaker(client *kgo.Client, limits *TopicLimits, env connector.TaskEnv) *topicMaker {
-	limits.connect(client)
-	return &topicMaker{admin: kadm.NewClient(client), groups: limits.groups, limits: limits, known: make(map[string]bool), env: env}
+func newTopicMaker(client *kgo.Client, groups TopicGroups, limits *kafka.TopicLimits, env connector.TaskEnv) *topicMaker {
+	limits.Ask(client)
+	return &topicMaker{admin: kadm.NewClient(client), groups: groups, limits: limits, known: make(map[string]bool), env: env}
 }
 
 // longestPause is between two attempts to make a topic.
@@ -175,9 +179,9 @@ func (m *topicMaker) create(ctx context.Context, topic string) error {
 		}
 	}
 	if c, ok := r.Configs["max.message.bytes"]; ok { // of a topic that was just made; it may not be described yet
-		m.limits.note(topic, c.MaybeValue())
+		m.limits.Note(topic, c.MaybeValue())
 	}
-	m.limits.learn(ctx, topic)
+	m.limits.Learn(ctx, topic)
 	m.known[topic] = true
 	return nil
 }

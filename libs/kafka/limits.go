@@ -1,4 +1,4 @@
-package deliver
+package kafka
 
 import (
 	"context"
@@ -12,9 +12,10 @@ import (
 
 // TopicLimits knows how large a batch of records each topic takes at most, in bytes before compression. It is safe for concurrent use.
 type TopicLimits struct {
-	groups TopicGroups
-	// request is Settings.MaxRequest.
-	request int
+	// planned is the max.message.bytes that a topic will be made with, if that is set.
+	planned func(topic string) *string
+	// set is the limit of all topics that the user has set; 0 if each topic's own counts.
+	set int
 
 	mu    sync.Mutex
 	admin *kadm.Client          // guarded by mu
@@ -36,21 +37,23 @@ const (
 	limitTimeout = 10 * time.Second
 )
 
-// NewTopicLimits knows nothing yet. request is Settings.MaxRequest.
-func NewTopicLimits(groups TopicGroups, request int) *TopicLimits {
-	return &TopicLimits{groups: groups, request: request, known: make(map[string]topicLimit)}
+// NewTopicLimits knows nothing yet. planned gives the max.message.bytes that a topic will be made with, nil for the broker's default; set is
+// a limit for all topics, 0 for each topic's own.
+func NewTopicLimits(planned func(topic string) *string, set int) *TopicLimits {
+	return &TopicLimits{planned: planned, set: set, known: make(map[string]topicLimit)}
 }
 
-func (l *TopicLimits) connect(client *kgo.Client) {
+// Ask says whom to ask, which must be done first.
+func (l *TopicLimits) Ask(client *kgo.Client) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.admin = kadm.NewClient(client)
 }
 
-// batch is the limit of a topic as far as it is known.
-func (l *TopicLimits) batch(topic string) int32 {
-	if l.request > 0 {
-		return int32(l.request)
+// Known is the limit of a topic as far as it is known.
+func (l *TopicLimits) Known(topic string) int32 {
+	if l.set > 0 {
+		return int32(l.set)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,15 +63,15 @@ func (l *TopicLimits) batch(topic string) int32 {
 	return defaultLimit
 }
 
-// learn asks the broker for the limit of a topic that exists. Without the right to ask, the default is taken.
-func (l *TopicLimits) learn(ctx context.Context, topic string) {
+// Learn asks the broker for the limit of a topic that exists. Without the right to ask, the default is taken.
+func (l *TopicLimits) Learn(ctx context.Context, topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ask(ctx, topic)
 }
 
-// note takes a topic's limit from the broker's answer to its creation.
-func (l *TopicLimits) note(topic, value string) {
+// Note takes a topic's limit from the broker's answer to its creation.
+func (l *TopicLimits) Note(topic, value string) {
 	if n, err := strconv.Atoi(value); err == nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -76,9 +79,9 @@ func (l *TopicLimits) note(topic, value string) {
 	}
 }
 
-// ask is learn. The caller holds mu.
+// ask is Learn. The caller holds mu.
 func (l *TopicLimits) ask(ctx context.Context, topic string) {
-	if l.request > 0 || l.known[topic].exists {
+	if l.set > 0 || l.known[topic].exists {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, limitTimeout)
@@ -94,8 +97,8 @@ func (l *TopicLimits) ask(ctx context.Context, topic string) {
 
 // Of is the limit of a topic, which may not exist yet.
 func (l *TopicLimits) Of(ctx context.Context, topic string) int {
-	if l.request > 0 {
-		return l.request
+	if l.set > 0 {
+		return l.set
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,8 +113,8 @@ func (l *TopicLimits) Of(ctx context.Context, topic string) int {
 
 // future is the limit that a topic will have. The caller holds mu.
 func (l *TopicLimits) future(ctx context.Context, topic string) int {
-	if set := l.groups.of(topic).config["max.message.bytes"]; set != nil {
-		if n, err := strconv.Atoi(*set); err == nil {
+	if planned := l.planned(topic); planned != nil {
+		if n, err := strconv.Atoi(*planned); err == nil {
 			return clampLimit(n)
 		}
 	}
@@ -144,4 +147,15 @@ func configValue(configs kadm.ResourceConfigs, name string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// RecordSize is an upper bound of a record's size in a batch of its own (Kafka's message format version 2): 61 bytes of the
+// batch's head, lengths and deltas of the record, its parts.
+func RecordSize(r *kgo.Record) int {
+	const head, lengths, perHeader = 61, 36, 10
+	n := head + lengths + len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		n += perHeader + len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return n
 }
