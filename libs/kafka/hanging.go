@@ -1,0 +1,205 @@
+package kafka
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// HangingTransaction is one that a partition holds open while no coordinator of transactions knows of it (KIP-664): nobody will ever end it,
+// and readers of committed records stop before it. It is an error to whoever waits for its end.
+type HangingTransaction struct {
+	Topic     string
+	Partition int32
+	// ProducerID and ProducerEpoch are its producer's, CoordinatorEpoch that of its last marker.
+	ProducerID       int64
+	ProducerEpoch    int16
+	CoordinatorEpoch int32
+	// TransactionalID is the name that the producer has, empty if the brokers know none.
+	TransactionalID string
+	// Start is the transaction's first offset, LastWrite the time of its last record.
+	Start     int64
+	LastWrite time.Time
+}
+
+func (h *HangingTransaction) Error() string {
+	return fmt.Sprintf("partition %d of topic %s holds a transaction of producer %d open since %s (offset %d), and no coordinator knows of it, so that it never ends and readers of committed records wait before it (TRANSACTION_HANGING). %s",
+		h.Partition, h.Topic, h.ProducerID, h.LastWrite.UTC().Format(time.RFC3339), h.Start, h.Remedy())
+}
+
+// Remedy is how to end it.
+func (h *HangingTransaction) Remedy() string {
+	return fmt.Sprintf("calypsoctl transactions abort %s %d --producer %d rolls it back", h.Topic, h.Partition, h.ProducerID)
+}
+
+// hangingAfter is how long ago the last record of a transaction must have been written: a coordinator that has moved may not know yet what
+// it will.
+const hangingAfter = time.Minute
+
+// FindHanging looks for hanging transactions in the partitions of topics that exist, sorted. What the brokers do not answer for is not found: an
+// error says that they cannot be asked at all, such as kerr.UnsupportedVersion before Kafka 3.0.
+func FindHanging(ctx context.Context, admin *kadm.Client, topics ...string) ([]*HangingTransaction, error) {
+	candidates, err := openIn(ctx, admin, topics)
+	if err != nil || len(candidates) == 0 {
+		return nil, err
+	}
+	// A coordinator that is away or loads knows nothing of what it has.
+	if err := haveCoordinators(ctx, admin); err != nil {
+		return nil, err
+	}
+	if err := dropCoordinated(ctx, admin, candidates); err != nil {
+		return nil, err
+	}
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	// Coordinators forget a partition after its marker is written: what ended meanwhile is not open now.
+	still, err := openIn(ctx, admin, topics)
+	if err != nil {
+		return nil, err
+	}
+	var hanging []*HangingTransaction
+	for at, found := range candidates {
+		if now := still[at]; now != nil && now.Start == found.Start {
+			hanging = append(hanging, found)
+		}
+	}
+	slices.SortFunc(hanging, func(a, b *HangingTransaction) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.ProducerID, b.ProducerID))
+	})
+	return hanging, nil
+}
+
+// place is where a producer has at most one open transaction.
+type place struct {
+	topic     string
+	partition int32
+	producer  int64
+}
+
+// openIn are the transactions that partitions hold open and that were not written to for a while.
+func openIn(ctx context.Context, admin *kadm.Client, topics []string) (map[place]*HangingTransaction, error) {
+	metadata, err := admin.Metadata(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("look up the topics' partitions: %w", err)
+	}
+	asked := kadm.TopicsSet{}
+	for name, topic := range metadata.Topics {
+		for _, p := range topic.Partitions {
+			if topic.Err == nil && p.Err == nil {
+				asked.Add(name, p.Partition)
+			}
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	described, err := admin.DescribeProducers(ctx, asked)
+	if err != nil && (len(described) == 0 || ctx.Err() != nil) {
+		return nil, fmt.Errorf("ask the brokers for transactions that are open: %w", err)
+	}
+	open := map[place]*HangingTransaction{}
+	described.EachProducer(func(p kadm.DescribedProducer) {
+		wrote := time.UnixMilli(p.LastTimestamp)
+		if p.CurrentTxnStartOffset >= 0 && time.Since(wrote) >= hangingAfter {
+			open[place{p.Topic, p.Partition, p.ProducerID}] = &HangingTransaction{Topic: p.Topic, Partition: p.Partition, ProducerID: p.ProducerID, ProducerEpoch: p.ProducerEpoch,
+				CoordinatorEpoch: p.CoordinatorEpoch, Start: p.CurrentTxnStartOffset, LastWrite: wrote}
+		}
+	})
+	return open, nil
+}
+
+// transactionState is the topic in which coordinators keep what they know.
+const transactionState = "__transaction_state"
+
+// haveCoordinators fails unless all coordinators are there to be asked.
+func haveCoordinators(ctx context.Context, admin *kadm.Client) error {
+	metadata, err := admin.Metadata(ctx, transactionState)
+	if err != nil {
+		return fmt.Errorf("look up the coordinators of transactions: %w", err)
+	}
+	topic := metadata.Topics[transactionState]
+	if errors.Is(topic.Err, kerr.UnknownTopicOrPartition) || errors.Is(topic.Err, kerr.TopicAuthorizationFailed) {
+		return nil // there has never been a transaction, or services hide the topic
+	}
+	if topic.Err != nil {
+		return fmt.Errorf("look up the coordinators of transactions: %w", topic.Err)
+	}
+	for _, p := range topic.Partitions {
+		if p.Err != nil || p.Leader < 0 {
+			return fmt.Errorf("look up the coordinators of transactions: partition %d of %s has no leader", p.Partition, transactionState)
+		}
+	}
+	return nil
+}
+
+// dropCoordinated removes the transactions that a coordinator knows and will end.
+func dropCoordinated(ctx context.Context, admin *kadm.Client, candidates map[place]*HangingTransaction) error {
+	var producers []int64
+	for at := range candidates {
+		producers = append(producers, at.producer)
+	}
+	listed, err := admin.ListTransactions(ctx, producers, nil)
+	if err != nil {
+		return fmt.Errorf("ask the coordinators of transactions what they know: %w", err)
+	}
+	names := map[int64]string{}
+	for _, t := range listed {
+		names[t.ProducerID] = t.TxnID
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	described, err := admin.DescribeTransactions(ctx, listed.TransactionalIDs()...)
+	if err != nil {
+		return fmt.Errorf("ask the coordinators of transactions what they know: %w", err)
+	}
+	for at, found := range candidates {
+		found.TransactionalID = names[at.producer]
+		t, known := described[found.TransactionalID]
+		switch {
+		case !known || errors.Is(t.Err, kerr.TransactionalIDNotFound):
+		case t.Err != nil:
+			return fmt.Errorf("ask the coordinator of transactional id %s what it knows: %w", found.TransactionalID, t.Err)
+		case t.ProducerID == at.producer && t.Topics.Lookup(at.topic, at.partition):
+			delete(candidates, at)
+		}
+	}
+	return nil
+}
+
+// AbortHanging ends a hanging transaction as rolled back, as kafka-transactions.sh abort does. It must have been found just now.
+func AbortHanging(ctx context.Context, client *kgo.Client, h *HangingTransaction) error {
+	req := kmsg.NewPtrWriteTxnMarkersRequest()
+	marker := kmsg.NewWriteTxnMarkersRequestMarker()
+	marker.ProducerID, marker.ProducerEpoch, marker.CoordinatorEpoch = h.ProducerID, h.ProducerEpoch, max(h.CoordinatorEpoch, 0)
+	topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
+	topic.Topic, topic.Partitions = h.Topic, []int32{h.Partition}
+	marker.Topics = append(marker.Topics, topic)
+	req.Markers = append(req.Markers, marker)
+	failed := func(err error) error {
+		return fmt.Errorf("roll back the transaction of producer %d in partition %d of topic %s: %w", h.ProducerID, h.Partition, h.Topic, err)
+	}
+	resp, err := req.RequestWith(ctx, client)
+	if err != nil {
+		return failed(err)
+	}
+	for _, m := range resp.Markers {
+		for _, t := range m.Topics {
+			for _, p := range t.Partitions {
+				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+					return failed(err)
+				}
+			}
+		}
+	}
+	return nil
+}
