@@ -36,9 +36,8 @@ func TestRecordsThatTogetherExceedWhatTheirTopicTakesAreAllWrittenInOrder(t *tes
 	writer := kafka.NewWriter(client)
 	set := func(topic, limit string) {
 		t.Helper()
-		changed, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, topic)
-		if _, err = changed.On(topic, nil); err != nil {
-			t.Fatal(err)
+		if changed, err := admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, topic); err != nil || changed[0].Err != nil {
+			t.Fatal(err, changed)
 		}
 	}
 	var written []string
