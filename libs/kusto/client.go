@@ -37,7 +37,7 @@ type Client struct {
 	engine *azkustodata.Client
 	dm     *azkustodata.Client
 	stream *azkustoingest.Streaming
-	queued *azkustoingest.Ingestion
+	queued *queue
 }
 
 // New makes a client. It makes no connection, so a wrong address shows at the first call.
@@ -86,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 	if c.stream, err = azkustoingest.NewStreaming(engine, options...); err != nil {
 		return nil, fmt.Errorf("making a streaming client of %s: %w", cfg.Endpoints.Query, err)
 	}
-	if c.queued, err = azkustoingest.New(dm, options...); err != nil {
+	if c.queued, err = newQueue(func() (*azkustoingest.Ingestion, error) { return azkustoingest.New(dm, options...) }); err != nil {
 		return nil, fmt.Errorf("making an ingestion client of %s: %w", cfg.Endpoints.Ingest, err)
 	}
 	return c, nil

@@ -119,16 +119,14 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		status, code, message, permanent, known, after := o.read()
 		e.Status, e.Code, e.RetryAfter = status, code, after
 		e.Message = redact(message)
-		switch {
-		case known:
-			e.Permanent = permanent && status != 429
-		case status >= 400 && status < 500:
-			// 401 and 403 may be a token or a role that is on its way, but the caller must know: it is for them to decide.
-			e.Permanent = status != 408 && status != 429
-		}
+		// The service's word of itself counts where nothing more is known of what it answers.
+		e.Permanent = (permanent || !known && status >= 400 && status < 500) && status != 408 && status != 429
 	}
 	if why != nil && !strings.Contains(err.Error(), why.Error()) {
-		e.Message = redact(err.Error()) + ": " + redact(why.Error())
+		e.Message, e.Err = redact(err.Error())+": "+redact(why.Error()), errors.Join(err, why)
+	}
+	if m, known := meaningOf(e); known {
+		e.Permanent = m.verdict.lasts()
 	}
 	if e.Message == "" && strings.Contains(err.Error(), "currently not trusted") {
 		e.Permanent = true

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -156,6 +157,8 @@ type Queued struct {
 	op       string
 	result   *azkustoingest.Result
 	interval time.Duration
+	// moved is told when the storage that holds the status has moved.
+	moved func() error
 }
 
 // Result is the final word on a queued ingestion.
@@ -183,13 +186,18 @@ func (c *Client) Enqueue(ctx context.Context, b *Blob) (*Queued, error) {
 		ctx = WithClientRequestID(ctx, b.RequestID)
 	}
 	ctx, o := withOutcome(ctx)
+	client := c.queued.client()
 	result, err := detach(ctx, func() (*azkustoingest.Result, error) {
-		return c.queued.FromReader(ctx, bytes.NewReader(b.Data), options...)
+		return client.FromReader(ctx, bytes.NewReader(b.Data), options...)
 	})
 	if err != nil {
-		return nil, ofIngestion(fail(ctx, "queueing, "+b.op(), o, err))
+		err = ofIngestion(fail(ctx, "queueing, "+b.op(), o, err))
+		if VerdictOf(err) == StorageMoved {
+			err = errors.Join(err, c.queued.renew(client))
+		}
+		return nil, err
 	}
-	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval}, nil
+	return &Queued{op: b.op(), result: result, interval: c.cfg.StatusInterval, moved: func() error { return c.queued.renew(client) }}, nil
 }
 
 // detach runs call and returns its result, or ctx's end if that is sooner: the SDK sleeps up to 40 s in fixed pauses that look at
@@ -216,35 +224,87 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	}
 }
 
+const (
+	// longestPause bounds the pause between two looks at a status.
+	longestPause = time.Minute
+	// unreadable is how many looks at a status may fail in a row.
+	unreadable = 5
+)
+
 // Wait returns when the service has finished the ingestion. VerdictOf tells what an error means. A drop because of the tag comes as the status
 // Skipped, or as Failed with a code of its own: the service does both (Azure/azure-kusto-spark, FinalizeHelper.scala).
+//
+// The table of statuses is not made for many requests (learn.microsoft.com/kusto/api/netfx/kusto-ingest-client-status), so the longer an
+// ingestion takes, the longer are the pauses: a quarter of the time that it has taken, and not the same for all.
 func (q *Queued) Wait(ctx context.Context) (Result, error) {
-	ctx, _ = withOutcome(ctx)
-	pauses := []time.Duration{q.interval, 2 * q.interval, 5 * q.interval, 10 * q.interval, 10 * q.interval}
-	wait := q.result.Wait(ctx, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(q.interval),
-		azkustoingest.WithRetryBackoffDelay(pauses...), azkustoingest.WithRetryBackoffJitter(q.interval))
-	err := <-wait
-	if err == nil {
+	begun, failures := time.Now(), 0
+	for pause := q.interval; ; pause = min(max(q.interval, time.Since(begun)/4), longestPause) {
+		pause += rand.N(pause/4+1) - pause/8
+		if failures > 0 || time.Since(begun) < q.interval { // else the look before has taken the pause
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+		record, err := q.look(ctx, pause)
+		switch {
+		case ctx.Err() != nil:
+			return Result{}, fmt.Errorf("%s: waiting for the final status: %w", q.op, context.Cause(ctx))
+		case err == nil && record == nil:
+			failures = 0
+		case err == nil:
+			return q.final(record)
+		default:
+			if failures++; failures == unreadable || VerdictOf(err) == StorageMoved {
+				return Result{}, err
+			}
+		}
+	}
+}
+
+// look asks for the status and returns it once it is final, at most for the given time; nil if it is not. The SDK looks on until it has a
+// final one, and takes a result that was given up for ended, so each look is at a copy.
+func (q *Queued) look(ctx context.Context, patience time.Duration) (record, err error) {
+	looking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	looking, o := withOutcome(looking)
+	result := *q.result
+	record = <-result.Wait(looking, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(time.Hour), azkustoingest.WithRetryBackoffDelay())
+	if record == nil {
+		return errSucceeded, nil
+	}
+	status, err := azkustoingest.GetIngestionStatus(record)
+	switch {
+	case looking.Err() != nil:
+		return nil, nil
+	case err == nil && status != azkustoingest.StatusRetrievalFailed:
+		return record, nil
+	}
+	err = ofIngestion(fail(ctx, q.op+": the final status could not be read", o, errors.New(redact(detailsOf(record)))))
+	if VerdictOf(err) == StorageMoved {
+		err = errors.Join(err, q.moved())
+	}
+	return nil, err
+}
+
+// errSucceeded stands for the record of an ingestion that succeeded, of which the SDK gives none.
+var errSucceeded = errors.New("succeeded")
+
+// final reads the record of an ingestion that has ended.
+func (q *Queued) final(record error) (Result, error) {
+	if record == errSucceeded {
 		return Result{}, nil
 	}
-	if ctx.Err() != nil {
-		return Result{}, fmt.Errorf("%s: waiting for the final status: %w", q.op, context.Cause(ctx))
-	}
-	status, statusErr := azkustoingest.GetIngestionStatus(err)
-	if statusErr != nil {
-		return Result{}, &Error{Op: q.op, Message: "the final status is not known: " + redact(err.Error()), Err: err}
-	}
-	code, _ := azkustoingest.GetErrorCode(err)
+	status, _ := azkustoingest.GetIngestionStatus(record)
+	code, _ := azkustoingest.GetErrorCode(record)
 	switch status {
 	case azkustoingest.Skipped:
 		return Result{Skipped: true}, nil
 	case azkustoingest.PartiallySucceeded:
 		// Some of the rows are in the table, so that neither halves of them nor another tag may be sent.
 		code = string(azkustoingest.PartiallySucceeded)
-	case azkustoingest.StatusRetrievalFailed, azkustoingest.StatusRetrievalCanceled:
-		return Result{}, &Error{Op: q.op, Message: "the final status could not be read", Err: errors.New(redact(err.Error()))}
 	}
-	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(err)))}
+	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(record)))}
 	if VerdictOf(failed) == Present {
 		return Result{Skipped: true}, nil
 	}

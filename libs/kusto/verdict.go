@@ -2,8 +2,9 @@ package kusto
 
 import (
 	"errors"
+	"net"
 	"net/http"
-	"strings"
+	"path"
 )
 
 // Verdict is what the service's answer to an ingestion means for who sent the rows.
@@ -26,57 +27,118 @@ const (
 	TargetRefused
 	// Unstreamable says that the table, the cluster or the size of the request rules streaming out, which queued ingestion does not share.
 	Unstreamable
+	// StorageMoved says that the storage in front of queued ingestion, of which the service hands out the addresses, has others now.
+	StorageMoved
 )
 
 // String is the verdict for logs.
 func (v Verdict) String() string {
-	return [...]string{"again", "present", "rows refused", "target missing", "mapping refused", "access denied", "target refused", "unstreamable"}[v]
+	return [...]string{"again", "present", "rows refused", "target missing", "mapping refused", "access denied", "target refused", "unstreamable", "storage moved"}[v]
 }
 
-// verdicts are what the ingestion error codes mean here. A code's word of itself, permanent or not, is not enough: access that is denied and a cluster that
-// gave up after its own tries are called permanent too. Sources: learn.microsoft.com/azure/data-explorer/error-codes, in its editions of
-// 2020 and 2026; the codes that azure-kusto-java and azure-kusto-spark look for.
-var verdicts = map[string]Verdict{
-	"Skipped_IngestByTagAlreadyExists":                   Present,
-	"BlobAlreadyReceived_BlobAlreadyFoundInBatch":        Present,
-	"BadRequest_InvalidBlob":                             RowsRefused,
-	"BadRequest_EmptyBlob":                               RowsRefused,
-	"BadRequest_EmptyArchive":                            RowsRefused,
-	"BadRequest_InvalidArchive":                          RowsRefused,
-	"BadRequest_NoRecordsOrWrongFormat":                  RowsRefused,
-	"BadRequest_UnexpectedCharacterInInputStream":        RowsRefused,
-	"BadRequest_FileTooLarge":                            RowsRefused,
-	"BadRequest_RequestTooLarge":                         RowsRefused,
-	"BadRequest_DatabaseNotExist":                        TargetMissing,
-	"BadRequest_TableNotExist":                           TargetMissing,
-	"BadRequest_EntityNotFound":                          TargetMissing,
-	"BadRequest_MappingReferenceWasNotFound":             TargetMissing,
-	"BadRequest_InvalidMapping":                          MappingRefused,
-	"BadRequest_InvalidMappingReference":                 MappingRefused,
-	"BadRequest_EmptyMappingReference":                   MappingRefused,
-	"BadRequest_InconsistentMapping":                     MappingRefused,
-	"BadRequest_DuplicateMapping":                        MappingRefused,
-	"BadRequest_MissingMapping":                          MappingRefused,
-	"BadRequest_MissingMappingFailure":                   MappingRefused,
-	"BadRequest_MissingMappingtFailure":                  MappingRefused, // as the service spells it
-	"BadRequest_MissingJsonMappingtFailure":              MappingRefused,
-	"BadRequest_FormatNotSupported":                      MappingRefused,
-	"Forbidden":                                          AccessDenied,
-	"BadRequest_DatabaseAccessDenied":                    AccessDenied,
-	"BadRequest_TableAccessDenied":                       AccessDenied,
-	"BadRequest_InvalidKustoIdentityToken":               AccessDenied,
-	"BadRequest_EntityNameIsNotValid":                    TargetRefused,
-	"BadRequest_InvalidOrEmptyTableName":                 TargetRefused,
-	"BadRequest_EmptyDatabaseName":                       TargetRefused,
-	"BadRequest_ZeroRetentionPolicyWithNoUpdatePolicy":   TargetRefused,
-	"BadRequest_CreationTimeEarlierThanSoftDeletePeriod": TargetRefused,
-	"UpdatePolicy_QuerySchemaDoesNotMatchTableSchema":    TargetRefused,
-	"UpdatePolicy_Cyclic_Update_Not_Allowed":             TargetRefused,
-	"Schema_PermanentUpdateFailure":                      TargetRefused,
-	"BadRequest_StreamingIngestionPolicyNotEnabled":      Unstreamable,
+// lasts says whether the same request would get the same answer. A role takes minutes to arrive, and new storage has to be asked for.
+func (v Verdict) lasts() bool { return v != Again && v != AccessDenied && v != StorageMoved }
+
+// meaning is what an answer means, and whether it refuses a streamed request for a reason that a queued one does not share: those that
+// azure-kusto-java falls back to the queue for.
+type meaning struct {
+	verdict Verdict
+	queues  bool
 }
 
-// VerdictOf says what err, of Enqueue, Wait, Stream or Inline, means. nil is Present.
+// byCode are the meanings of error codes; * stands for any text, and the first that matches counts. A code's word of itself, permanent or
+// not, is not enough: access that is denied and a cluster that gave up after its own tries are called permanent too. Sources:
+// learn.microsoft.com/azure/data-explorer/error-codes, in its editions of 2020 and 2026; the codes that azure-kusto-java and
+// azure-kusto-spark look for; learn.microsoft.com/rest/api/storageservices, the error codes of blobs, queues and tables.
+var byCode = []struct {
+	code string
+	meaning
+}{
+	{"Skipped_IngestByTagAlreadyExists", meaning{Present, false}},
+	{"BlobAlreadyReceived_BlobAlreadyFoundInBatch", meaning{Present, false}},
+	{"BadRequest_InvalidBlob", meaning{RowsRefused, false}},
+	{"BadRequest_EmptyBlob", meaning{RowsRefused, false}},
+	{"BadRequest_EmptyArchive", meaning{RowsRefused, false}},
+	{"BadRequest_InvalidArchive", meaning{RowsRefused, false}},
+	{"BadRequest_NoRecordsOrWrongFormat", meaning{RowsRefused, false}},
+	{"BadRequest_UnexpectedCharacterInInputStream", meaning{RowsRefused, false}},
+	{"BadRequest_FileTooLarge", meaning{RowsRefused, true}},
+	{"BadRequest_RequestTooLarge", meaning{RowsRefused, true}},
+	{"BadRequest_DatabaseNotExist", meaning{TargetMissing, false}},
+	{"BadRequest_TableNotExist", meaning{TargetMissing, false}},
+	{"BadRequest_EntityNotFound", meaning{TargetMissing, false}},
+	{"BadRequest_MappingReferenceWasNotFound", meaning{TargetMissing, false}},
+	{"BadRequest_InvalidMapping", meaning{MappingRefused, false}},
+	{"BadRequest_InvalidMappingReference", meaning{MappingRefused, false}},
+	{"BadRequest_EmptyMappingReference", meaning{MappingRefused, false}},
+	{"BadRequest_InconsistentMapping", meaning{MappingRefused, false}},
+	{"BadRequest_DuplicateMapping", meaning{MappingRefused, false}},
+	{"BadRequest_MissingMapping", meaning{MappingRefused, false}},
+	{"BadRequest_MissingMappingFailure", meaning{MappingRefused, false}},
+	{"BadRequest_MissingMappingtFailure", meaning{MappingRefused, false}}, // as the service spells it
+	{"BadRequest_MissingJsonMappingtFailure", meaning{MappingRefused, false}},
+	{"BadRequest_FormatNotSupported", meaning{MappingRefused, false}},
+	{"Forbidden", meaning{AccessDenied, false}},
+	{"BadRequest_DatabaseAccessDenied", meaning{AccessDenied, false}},
+	{"BadRequest_TableAccessDenied", meaning{AccessDenied, false}},
+	{"BadRequest_InvalidKustoIdentityToken", meaning{AccessDenied, false}},
+	{"BadRequest_EntityNameIsNotValid", meaning{TargetRefused, false}},
+	{"BadRequest_InvalidOrEmptyTableName", meaning{TargetRefused, false}},
+	{"BadRequest_EmptyDatabaseName", meaning{TargetRefused, false}},
+	{"BadRequest_ZeroRetentionPolicyWithNoUpdatePolicy", meaning{TargetRefused, false}},
+	{"BadRequest_CreationTimeEarlierThanSoftDeletePeriod", meaning{TargetRefused, false}},
+	{"UpdatePolicy_QuerySchemaDoesNotMatchTableSchema", meaning{TargetRefused, true}},
+	{"UpdatePolicy_Cyclic_Update_Not_Allowed", meaning{TargetRefused, false}},
+	{"Schema_PermanentUpdateFailure", meaning{TargetRefused, false}},
+	{"*StreamingIngestionPolicyNotEnabled*", meaning{Unstreamable, true}},
+	{"*StreamingIngestionDisabled*", meaning{Unstreamable, true}},
+	{"*UpdatePolicyIncompatible*", meaning{TargetRefused, true}},
+	{"*QuerySchemaDoesNotMatchTableSchema*", meaning{TargetRefused, true}},
+	{"*FileTooLarge*", meaning{RowsRefused, true}},
+	{"*InputStreamTooLarge*", meaning{RowsRefused, true}},
+	{"Skipped_*", meaning{Present, false}},
+	{"Stream_*", meaning{RowsRefused, false}},
+	{"ContainerNotFound", meaning{StorageMoved, false}},
+	{"ContainerBeingDeleted", meaning{StorageMoved, false}},
+	{"ContainerDisabled", meaning{StorageMoved, false}},
+	{"QueueNotFound", meaning{StorageMoved, false}},
+	{"QueueBeingDeleted", meaning{StorageMoved, false}},
+	{"QueueDisabled", meaning{StorageMoved, false}},
+	{"TableNotFound", meaning{StorageMoved, false}},
+	{"TableBeingDeleted", meaning{StorageMoved, false}},
+	{"AccountIsDisabled", meaning{StorageMoved, false}},
+	{"AuthenticationFailed", meaning{StorageMoved, false}}, // of a signature that has ended or whose key was changed
+}
+
+// byStatus are the meanings of HTTP statuses that came without a code that is known. 404 is a cluster that does not stream, or a way to it
+// that is not there for the moment.
+var byStatus = map[int]meaning{
+	http.StatusUnauthorized:          {AccessDenied, false},
+	http.StatusForbidden:             {AccessDenied, false},
+	http.StatusNotFound:              {Again, true},
+	http.StatusConflict:              {Again, false},
+	http.StatusRequestEntityTooLarge: {Again, true},
+}
+
+// meaningOf says what an answer means; known is false if neither its code nor its status is.
+func meaningOf(e *Error) (m meaning, known bool) {
+	for _, row := range byCode {
+		if matches, err := path.Match(row.code, e.Code); err == nil && matches {
+			return row.meaning, true
+		}
+	}
+	var name *net.DNSError
+	switch {
+	case NotFound(e):
+		return meaning{TargetMissing, e.Status == http.StatusNotFound}, true
+	case e.Status == 0 && errors.As(e.Err, &name) && name.IsNotFound:
+		return meaning{StorageMoved, false}, true
+	}
+	m, known = byStatus[e.Status]
+	return m, known
+}
+
+// VerdictOf says what err means, which the service gave to an ingestion. nil is Present, and what is not known is Again.
 func VerdictOf(err error) Verdict {
 	var e *Error
 	switch {
@@ -85,52 +147,26 @@ func VerdictOf(err error) Verdict {
 	case !errors.As(err, &e):
 		return Again
 	}
-	if v, known := verdicts[e.Code]; known {
-		return v
-	}
-	switch {
-	case strings.HasPrefix(e.Code, "Skipped_"):
-		return Present
-	case strings.HasPrefix(e.Code, "Stream_"):
-		return RowsRefused
-	case strings.Contains(e.Code, "StreamingIngestionPolicyNotEnabled"), strings.Contains(e.Code, "StreamingIngestionDisabled"):
-		return Unstreamable
-	case NotFound(err):
-		return TargetMissing
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
-		return AccessDenied
-	}
-	return Again
+	m, _ := meaningOf(e)
+	return m.verdict
 }
 
-// ofIngestion makes Permanent of an ingestion's error say what its verdict is: what the service says of its code is not enough.
-func ofIngestion(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		switch VerdictOf(e) {
-		case Again, AccessDenied:
-			e.Permanent = false
-		default:
-			e.Permanent = true
-		}
-	}
-	return err
-}
-
-// UnstreamableBecause reports whether a refusal of a streamed request does not hold for a queued one: besides Unstreamable, what
-// azure-kusto-java falls back to the queue for.
-func UnstreamableBecause(err error) bool {
+// QueueInstead says whether an ingestion that was refused when it was streamed may be taken when it is queued.
+func QueueInstead(err error) bool {
 	var e *Error
 	if !errors.As(err, &e) {
 		return false
 	}
-	if VerdictOf(err) == Unstreamable || e.Status == http.StatusNotFound || e.Status == http.StatusRequestEntityTooLarge {
-		return true
+	m, _ := meaningOf(e)
+	return m.queues
+}
+
+// ofIngestion makes Permanent of an ingestion's error say what its verdict is: of a code that is not known, what the service says of it is
+// not enough.
+func ofIngestion(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		e.Permanent = VerdictOf(e).lasts()
 	}
-	for _, part := range []string{"UpdatePolicyIncompatible", "QuerySchemaDoesNotMatchTableSchema", "FileTooLarge", "InputStreamTooLarge"} {
-		if strings.Contains(e.Code, part) {
-			return true
-		}
-	}
-	return false
+	return err
 }

@@ -2,6 +2,9 @@ package kusto
 
 import (
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"testing"
 )
 
@@ -44,8 +47,11 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 		{&Error{Code: "General_ThrottledIngestion"}, Again},
 		{&Error{Code: "Download_Forbidden", Permanent: true}, Again},
 		{&Error{Code: "Download_SourceNotFound", Permanent: true}, Again},
-		{&Error{Code: "ContainerNotFound", Status: 404, Message: "The specified container was not found."}, Again},
-		{&Error{Code: "QueueNotFound", Status: 404}, Again},
+		{&Error{Code: "ContainerNotFound", Status: 404, Message: "The specified container was not found."}, StorageMoved},
+		{&Error{Code: "QueueNotFound", Status: 404}, StorageMoved},
+		{&Error{Code: "AuthenticationFailed", Status: 403}, StorageMoved},
+		{&Error{Err: fmt.Errorf("queueing: %w", &net.DNSError{Name: "old.blob.core.windows.net", IsNotFound: true})}, StorageMoved},
+		{&Error{Status: 404}, Again},
 		{&Error{Code: "PartiallySucceeded"}, Again},
 		{&Error{Code: "Something_New", Permanent: true}, Again},
 		{&Error{Status: 500}, Again},
@@ -55,8 +61,53 @@ func TestEachCodeOfAnIngestionMeansOneThing(t *testing.T) {
 			t.Errorf("%v is %s, want %s", c.err, got, c.want)
 		}
 		var e *Error
-		if errors.As(ofIngestion(c.err), &e) && e.Permanent != (c.want != Again && c.want != AccessDenied) {
+		if errors.As(ofIngestion(c.err), &e) && e.Permanent != (c.want != Again && c.want != AccessDenied && c.want != StorageMoved) {
 			t.Errorf("%v: permanent is %t", c.err, e.Permanent)
+		}
+	}
+}
+
+func TestWhatRefusesAStreamedRequestAloneIsQueued(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{errors.New("connection reset"), false},
+		{&Error{Status: 404}, true}, // the cluster does not stream
+		{&Error{Status: 413}, true},
+		{&Error{Status: 503}, false},
+		{&Error{Code: "BadRequest_StreamingIngestionPolicyNotEnabled", Status: 400}, true},
+		{&Error{Code: "General_StreamingIngestionDisabledOnCluster", Status: 400}, true},
+		{&Error{Code: "BadRequest_UpdatePolicyIncompatible", Status: 400}, true},
+		{&Error{Code: "UpdatePolicy_QuerySchemaDoesNotMatchTableSchema", Status: 400}, true},
+		{&Error{Code: "BadRequest_FileTooLarge", Status: 400}, true},
+		{&Error{Code: "Stream_InputStreamTooLarge", Status: 400}, true},
+		{&Error{Code: "Stream_WrongNumberOfFields", Status: 400}, false},
+		{&Error{Code: "BadRequest_TableNotExist", Status: 400}, false},
+	} {
+		if got := QueueInstead(c.err); got != c.want {
+			t.Errorf("%v: %t", c.err, got)
+		}
+	}
+}
+
+// Commands are judged by the same table as ingestions: what passes is tried again, whatever the service says of itself.
+func TestACommandIsTriedAgainAfterWhatPasses(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		code      string
+		permanent bool
+	}{
+		{400, "BadRequest_SyntaxError", true}, {400, "BadRequest_EntityNotFound", true}, {400, "General_RetryAttemptsExceeded", true},
+		{403, "Forbidden", false}, {403, "", false}, {401, "", false}, {404, "", false}, {409, "", false}, {429, "", false},
+	} {
+		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			fmt.Fprintf(w, `{"error":{"code":%q,"message":"no","@permanent":true}}`, c.code)
+		})
+		if _, err := client.Manage(t.Context(), "db", ".show tables"); err == nil || Permanent(err) != c.permanent {
+			t.Errorf("%d %s: permanent is %t", c.status, c.code, Permanent(err))
 		}
 	}
 }

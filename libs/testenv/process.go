@@ -189,6 +189,10 @@ func Root() (string, error) {
 	}
 }
 
+// LikeADX is the environment variable by which every localadx that a test runs takes over traits of Azure's service; see localadx
+// --like-adx.
+const LikeADX = "LOCALADX_LIKE_ADX"
+
 var building sync.Mutex // go build of one package twice at once would write the same file
 
 // Build builds services/<service> and returns the path of its binary. CALYPSO_BIN names a folder of ready binaries, which

@@ -11,19 +11,27 @@ import (
 // signatureLife is how long storage URLs are good for; SDKs ask for new ones every hour.
 const signatureLife = 7 * 24 * time.Hour
 
+// rotation is how long storage stays where it is, where it rotates.
+const rotation = 10 * time.Second
+
 // resources hands out signed storage URLs.
 type resources struct {
-	signer *azstorage.Signer
-	like   likeness.Set
+	signer  *azstorage.Signer
+	like    likeness.Set
+	rotates azstorage.Rotation
 }
 
 // IngestionResources implements command.Resources. Queue URLs carry the account because the Java SDK insists.
 func (r *resources) IngestionResources(storageURL string) [][2]string {
 	expiry := time.Now().Add(signatureLife)
 	queue := func(name string) string {
+		name = r.rotates.Name(name)
 		return storageURL + "/" + azstorage.Account + "/" + name + "?" + r.signer.Sign(name, expiry)
 	}
-	direct := func(name string) string { return storageURL + "/" + name + "?" + r.signer.Sign(name, expiry) }
+	direct := func(name string) string {
+		name = r.rotates.Name(name)
+		return storageURL + "/" + name + "?" + r.signer.Sign(name, expiry)
+	}
 	all := [][2]string{
 		{command.TempStorage, direct(azstorage.Container)},
 		{"SecuredReadyForAggregationQueue", queue(azstorage.IngestionQueue)},

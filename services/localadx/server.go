@@ -157,9 +157,13 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	if err != nil {
 		return err
 	}
+	var rotates azstorage.Rotation
+	if s.config.Like.Has(likeness.RotatingStorage) {
+		rotates.Every = rotation
+	}
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
-		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer, like: s.config.Like}, Journal: &command.Journal{},
+		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer, like: s.config.Like, rotates: rotates}, Journal: &command.Journal{},
 		Like: s.config.Like, Roles: s.config.Roles,
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
@@ -167,7 +171,7 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
 		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Log: log,
 	}}
-	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
+	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)
 	for i := range s.servers {
 		s.servers[i] = &http.Server{

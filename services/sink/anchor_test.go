@@ -62,6 +62,7 @@ func TestE1AnOutageLosesNothingWhenErrorsAreTolerated(t *testing.T) {
 	r := s.start()
 	s.produce(1, 200, 1)
 	s.holds(200)
+	s.commits(0, 199)
 	heal, _ := servers.adx.outage(t)
 	s.produce(200, 400, 1)
 	r.waitRetrying(t)

@@ -220,7 +220,7 @@ func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bo
 		return t.client.Inline(ctx, blob, text)
 	case stream:
 		err := t.client.Stream(ctx, blob)
-		if kusto.UnstreamableBecause(err) {
+		if kusto.QueueInstead(err) {
 			to.rest(time.Now())
 			return t.queue(ctx, blob)
 		}
@@ -263,7 +263,7 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case errors.As(err, &mine), kusto.Permanent(err) && !transientRefusal(err):
+		case errors.As(err, &mine), kusto.Permanent(err):
 			return err
 		}
 		if since.IsZero() {
@@ -321,10 +321,4 @@ func (t *task) attempt(ctx context.Context, call func(context.Context) error) er
 		t.env.Retrying(nil)
 	}
 	return err
-}
-
-// transientRefusal knows refusals that pass: storage whose address or signature has changed, a token or role on its way.
-func transientRefusal(err error) bool {
-	var e *kusto.Error
-	return errors.As(err, &e) && (e.Status == 401 || e.Status == 403 || e.Status == 404 || e.Status == 409)
 }

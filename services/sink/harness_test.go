@@ -212,6 +212,7 @@ func startADX(ctx context.Context) (_ *adx, err error) {
 	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: []string{
 		"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(a.dir, "data"),
 		"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
+		"--like-adx", os.Getenv(testenv.LikeADX), // read here so that results are cached by it
 	}})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 )
@@ -228,4 +229,29 @@ func FuzzRequests(f *testing.F) {
 		request.URL.RawQuery += "&" + s.handler.Signer.Sign(resource, time.Now().Add(time.Hour))
 		s.handler.ServeHTTP(httptest.NewRecorder(), request)
 	})
+}
+
+func TestStorageThatRotatesIsGoneUnderItsEarlierNames(t *testing.T) {
+	s := newService(t)
+	s.handler.Rotates = azstorage.Rotation{Every: 20 * time.Millisecond}
+	for resource, c := range map[string]struct{ method, path, body, code string }{
+		azstorage.Container:      {http.MethodPut, "/%s/b.json", "{}", "ContainerNotFound"},
+		azstorage.IngestionQueue: {http.MethodPost, "/" + azstorage.Account + "/%s/messages", "<QueueMessage><MessageText>e30=</MessageText></QueueMessage>", "QueueNotFound"},
+		azstorage.StatusTable:    {http.MethodPost, "/%s", `{"PartitionKey":"p","RowKey":"r"}`, "TableNotFound"},
+	} {
+		if path := fmt.Sprintf(c.path, s.handler.Rotates.Name(resource)); !azstorage.Serves(path) {
+			t.Errorf("%s is not a path of the storage", path)
+		}
+		testenv.Eventually(t, time.Minute, resource+" to be there under its present name", func(context.Context) error {
+			name := s.handler.Rotates.Name(resource)
+			if answer := s.call(c.method, fmt.Sprintf(c.path, name), "", name, c.body); answer.Code != http.StatusCreated && answer.Code != http.StatusConflict {
+				return fmt.Errorf("%d %s", answer.Code, answer.Body)
+			}
+			return nil
+		})
+		old := resource + "r01"
+		if answer := s.call(c.method, fmt.Sprintf(c.path, old), "", old, c.body); answer.Code != http.StatusNotFound || answer.Header().Get("x-ms-error-code") != c.code {
+			t.Errorf("%s under an earlier name: %d %s", resource, answer.Code, answer.Body)
+		}
+	}
 }

@@ -78,10 +78,12 @@ var (
 	ErrEntityNotFound = errors.New("the entity does not exist")
 )
 
-// Handler answers the storage requests of the SDKs. All fields but StatusOperations are required.
+// Handler answers the storage requests of the SDKs. All fields but StatusOperations and Rotates are required.
 type Handler struct {
 	// StatusOperations is how many requests a day the status table takes before it asks clients to wait; 0 is any number.
 	StatusOperations int64
+	// Rotates has the storage move.
+	Rotates Rotation
 
 	Signer   *Signer
 	Blobs    *Blobs
@@ -113,6 +115,7 @@ func (h *Handler) spare() bool {
 func Serves(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	name, _, _ := strings.Cut(first, "(")
+	name = lasting(name)
 	return name == Account || name == Container || name == StatusTable
 }
 
@@ -132,9 +135,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, http.StatusBadRequest, "InvalidUri", "the URL names no container, queue or table")
 		return
 	}
-	resource, _, _ := strings.Cut(segments[0], "(")
-	if err := h.Signer.Check(resource, r.URL.Query(), time.Now()); err != nil {
+	name, _, _ := strings.Cut(segments[0], "(")
+	if err := h.Signer.Check(name, r.URL.Query(), time.Now()); err != nil {
 		h.fail(w, http.StatusForbidden, "AuthenticationFailed", err.Error())
+		return
+	}
+	resource := lasting(name)
+	if name != h.Rotates.Name(resource) {
+		h.gone(w, resource)
 		return
 	}
 	switch {
@@ -152,6 +160,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// gone answers a request to a resource that has moved.
+func (h *Handler) gone(w http.ResponseWriter, resource string) {
+	switch resource {
+	case Container:
+		h.fail(w, http.StatusNotFound, "ContainerNotFound", "The specified container does not exist.")
+	case StatusTable:
+		h.failTable(w, http.StatusNotFound, "TableNotFound", "The table specified does not exist.")
+	default:
+		h.fail(w, http.StatusNotFound, "QueueNotFound", "The specified queue does not exist.")
+	}
+}
+
 // ParseBlobURL splits the URL of a blob of this service into container and blob name, and reports whether the URL is
 // one: whether its signature was made by signer. The host is not looked at, because a client may know this service by
 // any name.
@@ -165,7 +185,7 @@ func ParseBlobURL(signer *Signer, raw string) (container, name string, ok bool) 
 	if !ok || name == "" || signer.checkSignature(container, u.Query()) != nil {
 		return "", "", false
 	}
-	return container, name, true
+	return lasting(container), name, true
 }
 
 func (h *Handler) serveContainer(w http.ResponseWriter, r *http.Request) {

@@ -22,6 +22,7 @@ const (
 	ReservedNames     Trait = "reserved-names"
 	ViewsFromCreation Trait = "views-from-creation"
 	TwoQueues         Trait = "two-queues"
+	RotatingStorage   Trait = "rotating-storage"
 )
 
 // Description is what a trait does.
@@ -40,7 +41,17 @@ func Traits() []Description {
 		{ReservedNames, "refuses names of tables and columns that begin or end with two underscores"},
 		{ViewsFromCreation, "makes a materialized view without `backfill` of the rows alone that come after it"},
 		{TwoQueues, "hands out two queues for requests to ingest"},
+		{RotatingStorage, "has other containers, queues and status tables every ten seconds; requests to the earlier ones end as `ContainerNotFound`, `QueueNotFound` and `TableNotFound`"},
 	}
+}
+
+// Names lists the traits' names.
+func Names() string {
+	var names []string
+	for _, d := range Traits() {
+		names = append(names, string(d.Name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Set is some traits; nil is none.
@@ -49,23 +60,24 @@ type Set []Trait
 // Has reports whether the set has the trait.
 func (s Set) Has(t Trait) bool { return slices.Contains(s, t) }
 
-// Parse reads names of traits; "all" is all of them.
+// Parse reads names of traits; "all" is all of them, and "-" before a name takes it away again.
 func Parse(names []string) (Set, error) {
 	var all Set
-	var known []string
 	for _, d := range Traits() {
 		all = append(all, d.Name)
-		known = append(known, string(d.Name))
 	}
 	var set Set
 	for _, name := range names {
+		less, without := strings.CutPrefix(name, "-")
 		switch {
 		case name == "all":
 			set = append(set, all...)
+		case without && all.Has(Trait(less)):
+			set = slices.DeleteFunc(set, func(t Trait) bool { return t == Trait(less) })
 		case all.Has(Trait(name)):
 			set = append(set, Trait(name))
 		default:
-			return nil, fmt.Errorf("there is no trait %q of the service: there are %s, and all", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("there is no trait %q of the service: there are %s, and all", name, Names())
 		}
 	}
 	return set, nil

@@ -9,10 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/services/localadx"
+	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
 // enabled is the environment variable that lets the tests run; its value may name a directory that keeps installed
@@ -123,9 +126,13 @@ func trustStore(t *testing.T, dir string) string {
 func serve(t *testing.T) (httpURL, httpsURL, dir string) {
 	t.Helper()
 	dir = t.TempDir()
+	like, err := likeness.Parse(strings.FieldsFunc(os.Getenv(testenv.LikeADX), func(r rune) bool { return r == ',' }))
+	if err != nil {
+		t.Fatal(err)
+	}
 	server, err := localadx.New(t.Context(), localadx.Config{
 		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Like: like, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func parse(args []string) (localadx.Config, error) {
 	flags.StringVar(&names, "names", "", "further host names and addresses for the certificate that is made, separated by commas")
 	flags.StringVar(&config.StorageURL, "storage-url", "", "URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
 	flags.StringVar(&traits, "like-adx", "", "what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
-		"skipped-as-failed, redelivery, retries-exceeded, streaming-cache, reserved-names, views-from-creation, two-queues, or all")
+		likeness.Names()+"; all is all of them, and - before a name takes it away again")
 	flags.StringVar(&roles, "roles", "", "roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
 	flags.Int64Var(&config.StatusOperations, "status-operations", 0, "requests a day that the status table takes before it asks clients to wait; 0 is any number")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")

@@ -1,0 +1,57 @@
+package kusto
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/Azure/azure-kusto-go/azkustoingest"
+)
+
+// queue is the SDK's client of queued ingestion. The SDK asks once an hour where to put blobs and messages, and goes on with what it
+// knows when that is gone; a new client asks at once.
+type queue struct {
+	connect func() (*azkustoingest.Ingestion, error)
+
+	mu      sync.Mutex
+	current *azkustoingest.Ingestion
+	closed  bool
+}
+
+func newQueue(connect func() (*azkustoingest.Ingestion, error)) (*queue, error) {
+	current, err := connect()
+	return &queue{connect: connect, current: current}, err
+}
+
+// client returns the client to ingest with.
+func (q *queue) client() *azkustoingest.Ingestion {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.current
+}
+
+// renew puts a new client in the place of one whose storage has moved, unless that has been done. Ingestions that the old one has
+// queued are not concerned.
+func (q *queue) renew(old *azkustoingest.Ingestion) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.current != old || q.closed {
+		return nil
+	}
+	current, err := q.connect()
+	if err != nil {
+		return err
+	}
+	q.current = current
+	return old.Close()
+}
+
+// Close ends the client's background work.
+func (q *queue) Close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return errors.New("the queue of ingestions is closed already")
+	}
+	q.closed = true
+	return q.current.Close()
+}
