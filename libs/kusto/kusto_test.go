@@ -170,6 +170,19 @@ func TestNamesAndStringsAreQuoted(t *testing.T) {
 	}
 }
 
+func TestANameThatNoColumnCanHaveBecomesOneThatItCan(t *testing.T) {
+	for name, like := range map[string]string{"__op": "_op", "__a__": "_a_", "___": "_", "price$": "price_", "a#b/c:d": "a_b_c_d", "b__": "b_"} {
+		if NameFault(name) == "" || NameLike(name) != like || NameFault(like) != "" {
+			t.Errorf("%s: %q, like %s: %q", name, NameFault(name), NameLike(name), NameFault(NameLike(name)))
+		}
+	}
+	for _, name := range []string{"op", "_op", "a b", "a.b-c", "größe", "a__b"} {
+		if NameFault(name) != "" || NameLike(name) != name {
+			t.Errorf("%s: %q, like %s", name, NameFault(name), NameLike(name))
+		}
+	}
+}
+
 func TestASchemaIsReadAndWritten(t *testing.T) {
 	columns, err := ParseColumns("a:string,['b c']:long,d:System.Int32")
 	if err == nil {

@@ -69,7 +69,7 @@ func tableKeys() []catalogue.Key {
 		{Name: "kusto.validation.table.enable", Type: catalogue.Boolean, Default: catalogue.Default("true"), Importance: catalogue.Low, Group: groupTables,
 			Doc: "Whether databases, tables and mappings are checked at the start. Without, a fault shows with the first batch."},
 		{Name: "auto.create", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
-			Doc: "Makes a missing table from the schema of the first record, and a mapping by name. Needs values with schemas."},
+			Doc: "Makes a missing table from the schema of the first record, and a mapping by name. Needs values with schemas. ADX takes no column whose name begins or ends with two underscores (__op) or has characters other than letters, digits, underscores, spaces, dots and dashes: the mapping brings such a field to a column called alike (_op), and without a mapping it is refused."},
 		{Name: "auto.evolve", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: groupTables,
 			Doc: "Adds a column where a record's schema has a field that the table lacks. No column's type is ever changed, since that would wipe its data."},
 		{Name: "acknowledged.columns", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupTables,

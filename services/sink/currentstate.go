@@ -57,7 +57,11 @@ func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (op
 	if len(names) == 0 {
 		return "", &unmendable{fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic)}
 	}
+	mapping := to.rows().Mapping
 	for i, n := range names {
+		if to.route.Mapping != "" {
+			n, _ = columnOf(mapping, n)
+		}
 		names[i] = kusto.QuoteName(n)
 	}
 	source, view := kusto.QuoteName(to.route.Table), kusto.QuoteName(to.route.Table+"_state")

@@ -201,6 +201,37 @@ func TestNoColumnsTypeIsEverChanged(t *testing.T) {
 	s.answers(s.table+" | getschema | where ColumnName == 'stock' | project ColumnType", "int")
 }
 
+func TestAFieldThatNoColumnCanBeCalledAsGoesToOneOfALikeNameByTheMappingThatIsMade(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "transforms.unwrap.add.fields": "op,lsn", "transforms.unwrap.delete.tombstone.handling.mode": "rewrite"})
+	s.table = "Named_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json","mapping":"Auto"}]`, s.topic, s.table)
+	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"}`, "null", `{"id":1,"name":"a","order#":5}`, "c", 1)})
+	s.start()
+	s.answers(s.table+" | project id, name, order_, _op, _lsn, _deleted", "1 a 5 c 1 false")
+	s.send(&kgo.Record{Value: change(`,{"field":"order#","type":"int32"},{"field":"__new__","type":"string"}`, "null", `{"id":2,"name":"b","order#":6,"__new__":"x"}`, "c", 2)})
+	s.answers(s.table+" | where id == 2 | project name, order_, _op, _new_", "b 6 c x")
+	s.answers(s.table+" | getschema | where ColumnName startswith '__' or ColumnName has '#' | count", "0")
+}
+
+func TestAFieldThatNoColumnCanBeCalledAsIsRefusedByNameWithTheRemedyWhereNothingMaps(t *testing.T) {
+	for settings, want := range map[string][]string{"op": {"__op", "reserved", "add.fields.prefix", "kusto.tables.topics.mapping"}, "": {"order#", "letters"}} {
+		s := newStage(t, 1, map[string]string{"auto.create": "true", "transforms.unwrap.add.fields": settings})
+		s.table = "Refused_" + strings.TrimPrefix(s.table, "Orders_")
+		s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+		field := `,{"field":"stock","type":"int32"}`
+		if settings == "" {
+			field = `,{"field":"order#","type":"int32"}`
+		}
+		s.send(&kgo.Record{Value: change(field, "null", `{"id":1,"name":"a","stock":5,"order#":5}`, "c", 1)})
+		err := s.start().failure(t)
+		for _, text := range want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%v does not say %q", err, text)
+			}
+		}
+	}
+}
+
 func TestTagsAreForgottenAfterTheirRetentionUnlessAPolicySaysOtherwise(t *testing.T) {
 	for own, want := range map[string]string{"": "7.00:00:00", `[{"TagPrefix":"ingest-by:","RetentionPeriod":"1.00:00:00"}]`: "1.00:00:00"} {
 		s := newStage(t, 1, nil)

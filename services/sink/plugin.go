@@ -139,8 +139,13 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	ts := &tables{task: &task{s: s, client: client}, byTopic: map[string]*target{}}
 	for _, r := range s.routes.Fixed() {
 		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
-		if err := (&target{tables: ts, route: r}).look(ctx); err != nil {
+		to := &target{tables: ts, route: r}
+		if err := to.look(ctx); err != nil {
 			c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
+		} else if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); s.autoEvolve || to.missing {
+			if err := nameable(r, missing); err != nil {
+				c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
+			}
 		}
 		checks = append(checks, c)
 		if c.OK && s.mode == modeQueued || s.mode == modeAuto && !r.Streaming {

@@ -11,6 +11,7 @@ import (
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -36,14 +37,19 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 	}
 	wanted := append(columnsOf(schema), t.addedColumns()...)
 	table := &kusto.TableSchema{Database: to.route.Database, Table: to.route.Table}
-	var unmapped []kusto.Column
+	var unmapped []place
 	table.Columns, unmapped = lacking(to.route.Mapping, checked, wanted)
 	if len(table.Columns) == 0 && len(unmapped) == 0 && (to.route.Mapping == "" || !missing) {
 		return false, nil
 	}
 	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later))
+	if err := nameable(to.route, table.Columns); err != nil {
+		return false, &unmendable{err}
+	}
 	to.unfilled.widened(table.Columns...)
-	to.unfilled.widened(unmapped...)
+	for _, p := range unmapped {
+		to.unfilled.widened(p.column)
+	}
 	t.board.notice(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
 		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
@@ -73,7 +79,7 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 }
 
 // remap makes the route's mapping, or a version of it with the new columns. A batch under way keeps the version it was sent with.
-func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapped []kusto.Column) error {
+func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapped []place) error {
 	if to.route.Mapping == "" || len(unmapped) == 0 {
 		return nil
 	}
@@ -81,8 +87,8 @@ func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapp
 	if old != nil {
 		m.Columns = append(m.Columns, old.Columns...)
 	}
-	for _, c := range unmapped {
-		m.Columns = append(m.Columns, kusto.Mapped{Column: c.Name, Path: "$['" + c.Name + "']"})
+	for _, p := range unmapped {
+		m.Columns = append(m.Columns, kusto.Mapped{Column: p.column.Name, Path: "$['" + p.field + "']"})
 	}
 	if old != nil { // the name follows from the content, so every worker finds the same
 		h := fnv.New32a()
@@ -111,9 +117,23 @@ func (t *task) forgetStreamedShape(ctx context.Context, to *target) {
 	}
 }
 
-// lacking are those of the columns wanted that the table has not, and those that the mapping, if there is to be one, has not.
-func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing, unmapped []kusto.Column) {
+// place is a field of the rows and the column that it goes to.
+type place struct {
+	field  string
+	column kusto.Column
+}
+
+// lacking are the columns of fields that the table has not, and the fields that the mapping, if there is to be one, does not bring to a column.
+// Without a mapping a column is called as the field. A mapping brings a field whose name no column can have to one that is called alike.
+func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing []kusto.Column, unmapped []place) {
 	for _, c := range wanted {
+		field := c.Name
+		if mapping != "" {
+			column, mapped := columnOf(checked.Mapping, field)
+			if c.Name = column; !mapped {
+				unmapped = append(unmapped, place{field, c})
+			}
+		}
 		if checked.Schema != nil {
 			if _, there := checked.Schema.Find(c.Name); there {
 				continue
@@ -121,10 +141,42 @@ func lacking(mapping string, checked row.Target, wanted []kusto.Column) (missing
 		}
 		missing = append(missing, c)
 	}
-	if mapping != "" {
-		unmapped = unmappedColumns(checked.Mapping, wanted)
-	}
 	return missing, unmapped
+}
+
+// columnOf is the column to which a mapping brings a field, and whether it does so already.
+func columnOf(m *kusto.Mapping, field string) (column string, mapped bool) {
+	if m != nil {
+		for _, c := range m.Columns {
+			if from, ok := c.Field(); ok && from == field {
+				return c.Column, true
+			}
+		}
+		for _, c := range m.Columns { // a column of this name has its values from elsewhere
+			if c.Column == field {
+				return field, true
+			}
+		}
+	}
+	return kusto.NameLike(field), false
+}
+
+// nameable refuses to make columns that ADX would not make, and two of one name.
+func nameable(r route.Route, columns []kusto.Column) error {
+	seen := map[string]bool{}
+	for _, c := range columns {
+		fault := kusto.NameFault(c.Name)
+		switch {
+		case fault != "":
+			return fmt.Errorf("topic %s goes to %s.%s, where no column can be called %q: the name %s. Name a mapping for the topic in kusto.tables.topics.mapping, which auto.create makes so that the field goes to the column %s; "+
+				"or give the field another name: what ExtractNewRecordState adds by transforms.<name>.add.fields.prefix, a column of the source by a transform", r.Topic, r.Database, r.Table, c.Name, fault, kusto.NameLike(c.Name))
+		case seen[c.Name]:
+			return fmt.Errorf("topic %s goes to %s.%s, where two fields would come to one column %s, since no column can have the name of one of them: make the mapping %s yourself",
+				r.Topic, r.Database, r.Table, c.Name, r.Mapping)
+		}
+		seen[c.Name] = true
+	}
+	return nil
 }
 
 // withLater adds the columns of later schemas, each by the first schema that has it.
@@ -142,25 +194,6 @@ func withLater(columns []kusto.Column, later iter.Seq[*row.Schema]) []kusto.Colu
 		}
 	}
 	return columns
-}
-
-func unmappedColumns(m *kusto.Mapping, columns []kusto.Column) []kusto.Column {
-	mapped := map[string]bool{}
-	if m != nil {
-		for _, c := range m.Columns {
-			mapped[c.Column] = true
-			if field, ok := c.Field(); ok {
-				mapped[field] = true // the field has its place under another name
-			}
-		}
-	}
-	var out []kusto.Column
-	for _, c := range columns {
-		if !mapped[c.Name] {
-			out = append(out, c)
-		}
-	}
-	return out
 }
 
 func (t *target) mappingName() string {
