@@ -28,6 +28,11 @@ const (
 	ReasonPluginNotFound    Reason = "PLUGIN_NOT_FOUND"
 	ReasonStoreUnavailable  Reason = "STORE_UNAVAILABLE"
 	ReasonOffsetsInvalid    Reason = "OFFSETS_INVALID"
+
+	ReasonTransactionNotFound  Reason = "TRANSACTION_NOT_FOUND"
+	ReasonTransactionYoung     Reason = "TRANSACTION_YOUNG"
+	ReasonTransactionForbidden Reason = "TRANSACTION_FORBIDDEN"
+	ReasonTransactionsUnknown  Reason = "TRANSACTIONS_UNKNOWN"
 )
 
 // ReasonOf is the reason of an error that a call to ConnectorService returned; empty if it has none.

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 // stateTopic is a compacted topic in which tasks keep their state, under keys that begin with the connector's name
@@ -72,6 +73,7 @@ type producing struct {
 
 // transaction is one that is not decided yet.
 type transaction struct {
+	by      producing
 	records []*kgo.Record
 	decided bool
 }
@@ -83,15 +85,8 @@ func (t *stateTopic) of(ctx context.Context, connector string) (map[string]kept,
 		return nil, err
 	}
 	for _, open := range t.openOf(connector) {
-		for pause := time.Millisecond; !t.decided(open); pause = min(2*pause, 100*time.Millisecond) {
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-				return nil, fmt.Errorf("read topic %s: wait for an open transaction of connector %s: %w", t.topic, connector, ctx.Err())
-			}
-			if err := t.read(ctx); err != nil {
-				return nil, err
-			}
+		if err := t.await(ctx, connector, open); err != nil {
+			return nil, err
 		}
 	}
 	t.mu.Lock()
@@ -119,6 +114,55 @@ func (t *stateTopic) all(ctx context.Context) ([][]byte, error) {
 		}
 	}
 	return values, nil
+}
+
+// doubtInterval is how often a transaction that is waited for is looked at, whether anybody will end it.
+const doubtInterval = 5 * time.Second
+
+// await returns when a transaction is decided; its error is a kafka.HangingTransaction if nobody will decide it.
+func (t *stateTopic) await(ctx context.Context, connector string, open *transaction) error {
+	failed := func(err error) error {
+		return fmt.Errorf("read topic %s: wait for an open transaction of connector %s: %w", t.topic, connector, err)
+	}
+	doubted := time.Now()
+	for pause := time.Millisecond; !t.decided(open); pause = min(2*pause, 100*time.Millisecond) {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return failed(ctx.Err())
+		}
+		if time.Since(doubted) >= doubtInterval {
+			switch hanging, err := t.hanging(ctx, open); {
+			case hanging != nil:
+				return failed(hanging)
+			case err != nil:
+				slog.Warn("an open transaction of a connector is waited for, and the brokers cannot be asked whether it will end", "connector", connector, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer, "err", err)
+			default:
+				slog.Info("an open transaction of a connector is waited for; it ends, or is ended by the brokers when its time is over", "connector", connector, "topic", t.topic, "partition", open.by.partition, "producer", open.by.producer)
+			}
+			doubted = time.Now()
+		}
+		if err := t.read(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hanging says whether nobody will end a transaction; nil if somebody will.
+func (t *stateTopic) hanging(ctx context.Context, open *transaction) (*kafka.HangingTransaction, error) {
+	c, err := t.client()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	found, err := kafka.FindHanging(ctx, kadm.NewClient(c), t.topic)
+	for _, h := range found {
+		if h.Partition == open.by.partition && h.ProducerID == open.by.producer {
+			return h, nil
+		}
+	}
+	return nil, err
 }
 
 func (t *stateTopic) openOf(connector string) (all []*transaction) {
@@ -357,7 +401,7 @@ func (v *topicView) take(r *kgo.Record) {
 	case r.Attrs.IsTransactional():
 		open := v.open[by]
 		if open == nil {
-			open = new(transaction)
+			open = &transaction{by: by}
 			v.open[by] = open
 		}
 		open.records = append(open.records, r)

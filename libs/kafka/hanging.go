@@ -31,8 +31,13 @@ type HangingTransaction struct {
 }
 
 func (h *HangingTransaction) Error() string {
-	return fmt.Sprintf("partition %d of topic %s holds a transaction of producer %d open since %s (offset %d), and no coordinator knows of it, so that it never ends and readers of committed records wait before it (TRANSACTION_HANGING). %s",
-		h.Partition, h.Topic, h.ProducerID, h.LastWrite.UTC().Format(time.RFC3339), h.Start, h.Remedy())
+	return h.Summary() + " (TRANSACTION_HANGING). " + h.Remedy()
+}
+
+// Summary says what hangs.
+func (h *HangingTransaction) Summary() string {
+	return fmt.Sprintf("partition %d of topic %s has a transaction of producer %d that is open since %s (offset %d) and that no coordinator knows of, so that it never ends and readers of committed records wait before it",
+		h.Partition, h.Topic, h.ProducerID, h.LastWrite.UTC().Format(time.RFC3339), h.Start)
 }
 
 // Remedy is how to end it.

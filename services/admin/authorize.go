@@ -150,8 +150,11 @@ func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamSer
 
 // detailOf says what a call changed: keys of a configuration, or dead letters, by their ids and without what they hold.
 func detailOf(q any, before map[string]string, answer any) string {
-	if asked, ok := q.(*adminv1.SetLoggerLevelRequest); ok {
+	switch asked := q.(type) {
+	case *adminv1.SetLoggerLevelRequest:
 		return fmt.Sprintf("logger %.300s: %s", asked.Logger, strings.ToUpper(asked.Level))
+	case *connectorv1.AbortHangingTransactionRequest:
+		return fmt.Sprintf("partition %d of topic %.300s, producer %d", asked.Partition, asked.Topic, asked.ProducerId)
 	}
 	switch a := answer.(type) {
 	case interface{ GetConnector() *connectorv1.Connector }:

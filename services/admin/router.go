@@ -201,6 +201,14 @@ func (r *router) ListEvents(ctx context.Context, q *connectorv1.ListEventsReques
 	return fromEither(ctx, r, q, connectorv1.ConnectorServiceClient.ListEvents)
 }
 
+func (r *router) ListHangingTransactions(ctx context.Context, q *connectorv1.ListHangingTransactionsRequest) (*connectorv1.ListHangingTransactionsResponse, error) {
+	return fromEither(ctx, r, q, connectorv1.ConnectorServiceClient.ListHangingTransactions)
+}
+
+func (r *router) AbortHangingTransaction(ctx context.Context, q *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
+	return fromEither(ctx, r, q, connectorv1.ConnectorServiceClient.AbortHangingTransaction)
+}
+
 // fromEither asks the first fleet that can be reached.
 func fromEither[Request, Response any](ctx context.Context, r *router, request Request, call method[Request, Response]) (response Response, err error) {
 	for _, f := range r.fleets {

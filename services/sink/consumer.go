@@ -22,6 +22,8 @@ type membership struct {
 	brokerAssigns bool
 	// refresh is how often topics are looked for; 0 if it is not set.
 	refresh time.Duration
+	// uncommitted has records read before their transactions have ended.
+	uncommitted bool
 	// options are the settings of consumer.override.* that have a counterpart.
 	options []kgo.Opt
 }
@@ -65,6 +67,7 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			switch value {
 			case "read_committed":
 			case "read_uncommitted":
+				m.uncommitted = true
 				m.options = append(m.options, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
 			default:
 				refuse("read_committed or read_uncommitted")

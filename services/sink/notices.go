@@ -81,6 +81,7 @@ var happenings = map[sinkv1.SinkNotice_Kind]string{
 	sinkv1.SinkNotice_KIND_TRUNCATED:            "Truncated",
 	sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED:    "SnapshotRepeated",
 	sinkv1.SinkNotice_KIND_TABLE_CHANGING:       "TableChanging",
+	sinkv1.SinkNotice_KIND_TRANSACTION_HANGING:  "TransactionHanging",
 }
 
 // truncated tells that the source's table was truncated, which a table of rows does not follow.

@@ -139,13 +139,16 @@ func (t *task) join() error {
 	var committer contain.Waiting
 	committer.Go("committer", func() { t.commits.run(committing) }, t.fail)
 	member, left := context.WithCancel(t.ctx)
-	var discoverer contain.Waiting
+	var beside contain.Waiting
 	if t.s.pattern != nil {
-		discoverer.Go("discovery of topics", func() { t.discover(member) }, t.fail)
+		beside.Go("discovery of topics", func() { t.discover(member) }, t.fail)
+	}
+	if !t.s.member.uncommitted {
+		beside.Go("watch of open transactions", func() { t.watchHeld(member) }, t.fail)
 	}
 	contain.Run("poll of records", t.poll, t.fail) // what follows gives the partitions back
 	left()
-	discoverer.Wait()
+	beside.Wait()
 	t.leave()
 	stopCommitting()
 	committer.Wait()

@@ -67,6 +67,11 @@ calypsoctl get plugins`,
 	"get health": `
 calypsoctl get health`,
 
+	"transactions list": `
+calypsoctl transactions list`,
+	"transactions abort": `
+calypsoctl transactions abort calypso-offsets 7 --producer 4003`,
+
 	"snapshot start": `
 # all orders anew, and those of one city
 calypsoctl snapshot start pg-orders-source --table retail.orders_info

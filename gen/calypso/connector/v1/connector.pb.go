@@ -3638,6 +3638,295 @@ func (x *ListEventsResponse) GetEvents() []*Event {
 	return nil
 }
 
+type ListHangingTransactionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Topics to look at; those of the workers and of all connectors if empty.
+	Topics        []string `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHangingTransactionsRequest) Reset() {
+	*x = ListHangingTransactionsRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHangingTransactionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHangingTransactionsRequest) ProtoMessage() {}
+
+func (x *ListHangingTransactionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHangingTransactionsRequest.ProtoReflect.Descriptor instead.
+func (*ListHangingTransactionsRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ListHangingTransactionsRequest) GetTopics() []string {
+	if x != nil {
+		return x.Topics
+	}
+	return nil
+}
+
+type ListHangingTransactionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transactions  []*HangingTransaction  `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHangingTransactionsResponse) Reset() {
+	*x = ListHangingTransactionsResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHangingTransactionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHangingTransactionsResponse) ProtoMessage() {}
+
+func (x *ListHangingTransactionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHangingTransactionsResponse.ProtoReflect.Descriptor instead.
+func (*ListHangingTransactionsResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *ListHangingTransactionsResponse) GetTransactions() []*HangingTransaction {
+	if x != nil {
+		return x.Transactions
+	}
+	return nil
+}
+
+// HangingTransaction is one that is open in a partition and known to no coordinator.
+type HangingTransaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition     int32                  `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	ProducerId    int64                  `protobuf:"varint,3,opt,name=producer_id,json=producerId,proto3" json:"producer_id,omitempty"`
+	ProducerEpoch int32                  `protobuf:"varint,4,opt,name=producer_epoch,json=producerEpoch,proto3" json:"producer_epoch,omitempty"`
+	// Name that the producer has; empty if the brokers know none.
+	TransactionalId string `protobuf:"bytes,5,opt,name=transactional_id,json=transactionalId,proto3" json:"transactional_id,omitempty"`
+	// Its first offset. Records from there on wait.
+	StartOffset   int64                  `protobuf:"varint,6,opt,name=start_offset,json=startOffset,proto3" json:"start_offset,omitempty"`
+	LastWriteTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_write_time,json=lastWriteTime,proto3" json:"last_write_time,omitempty"`
+	// From when on it may be rolled back: before, it may be one of a producer that the workers may not see.
+	AbortableTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=abortable_time,json=abortableTime,proto3" json:"abortable_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HangingTransaction) Reset() {
+	*x = HangingTransaction{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HangingTransaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HangingTransaction) ProtoMessage() {}
+
+func (x *HangingTransaction) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HangingTransaction.ProtoReflect.Descriptor instead.
+func (*HangingTransaction) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *HangingTransaction) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *HangingTransaction) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *HangingTransaction) GetProducerId() int64 {
+	if x != nil {
+		return x.ProducerId
+	}
+	return 0
+}
+
+func (x *HangingTransaction) GetProducerEpoch() int32 {
+	if x != nil {
+		return x.ProducerEpoch
+	}
+	return 0
+}
+
+func (x *HangingTransaction) GetTransactionalId() string {
+	if x != nil {
+		return x.TransactionalId
+	}
+	return ""
+}
+
+func (x *HangingTransaction) GetStartOffset() int64 {
+	if x != nil {
+		return x.StartOffset
+	}
+	return 0
+}
+
+func (x *HangingTransaction) GetLastWriteTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastWriteTime
+	}
+	return nil
+}
+
+func (x *HangingTransaction) GetAbortableTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AbortableTime
+	}
+	return nil
+}
+
+type AbortHangingTransactionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Partition     int32                  `protobuf:"varint,2,opt,name=partition,proto3" json:"partition,omitempty"`
+	ProducerId    int64                  `protobuf:"varint,3,opt,name=producer_id,json=producerId,proto3" json:"producer_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AbortHangingTransactionRequest) Reset() {
+	*x = AbortHangingTransactionRequest{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AbortHangingTransactionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AbortHangingTransactionRequest) ProtoMessage() {}
+
+func (x *AbortHangingTransactionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AbortHangingTransactionRequest.ProtoReflect.Descriptor instead.
+func (*AbortHangingTransactionRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *AbortHangingTransactionRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *AbortHangingTransactionRequest) GetPartition() int32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *AbortHangingTransactionRequest) GetProducerId() int64 {
+	if x != nil {
+		return x.ProducerId
+	}
+	return 0
+}
+
+type AbortHangingTransactionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AbortHangingTransactionResponse) Reset() {
+	*x = AbortHangingTransactionResponse{}
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AbortHangingTransactionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AbortHangingTransactionResponse) ProtoMessage() {}
+
+func (x *AbortHangingTransactionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AbortHangingTransactionResponse.ProtoReflect.Descriptor instead.
+func (*AbortHangingTransactionResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{68}
+}
+
 type AppendEventRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Event         *Event                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
@@ -3647,7 +3936,7 @@ type AppendEventRequest struct {
 
 func (x *AppendEventRequest) Reset() {
 	*x = AppendEventRequest{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3659,7 +3948,7 @@ func (x *AppendEventRequest) String() string {
 func (*AppendEventRequest) ProtoMessage() {}
 
 func (x *AppendEventRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[64]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +3961,7 @@ func (x *AppendEventRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendEventRequest.ProtoReflect.Descriptor instead.
 func (*AppendEventRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{64}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *AppendEventRequest) GetEvent() *Event {
@@ -3690,7 +3979,7 @@ type AppendEventResponse struct {
 
 func (x *AppendEventResponse) Reset() {
 	*x = AppendEventResponse{}
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3702,7 +3991,7 @@ func (x *AppendEventResponse) String() string {
 func (*AppendEventResponse) ProtoMessage() {}
 
 func (x *AppendEventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_connector_v1_connector_proto_msgTypes[65]
+	mi := &file_calypso_connector_v1_connector_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3715,7 +4004,7 @@ func (x *AppendEventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendEventResponse.ProtoReflect.Descriptor instead.
 func (*AppendEventResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{65}
+	return file_calypso_connector_v1_connector_proto_rawDescGZIP(), []int{70}
 }
 
 var File_calypso_connector_v1_connector_proto protoreflect.FileDescriptor
@@ -3964,7 +4253,27 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"connectors\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\"I\n" +
 	"\x12ListEventsResponse\x123\n" +
-	"\x06events\x18\x01 \x03(\v2\x1b.calypso.connector.v1.EventR\x06events\"G\n" +
+	"\x06events\x18\x01 \x03(\v2\x1b.calypso.connector.v1.EventR\x06events\"8\n" +
+	"\x1eListHangingTransactionsRequest\x12\x16\n" +
+	"\x06topics\x18\x01 \x03(\tR\x06topics\"o\n" +
+	"\x1fListHangingTransactionsResponse\x12L\n" +
+	"\ftransactions\x18\x01 \x03(\v2(.calypso.connector.v1.HangingTransactionR\ftransactions\"\xe5\x02\n" +
+	"\x12HangingTransaction\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12\x1f\n" +
+	"\vproducer_id\x18\x03 \x01(\x03R\n" +
+	"producerId\x12%\n" +
+	"\x0eproducer_epoch\x18\x04 \x01(\x05R\rproducerEpoch\x12)\n" +
+	"\x10transactional_id\x18\x05 \x01(\tR\x0ftransactionalId\x12!\n" +
+	"\fstart_offset\x18\x06 \x01(\x03R\vstartOffset\x12B\n" +
+	"\x0flast_write_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rlastWriteTime\x12A\n" +
+	"\x0eabortable_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rabortableTime\"u\n" +
+	"\x1eAbortHangingTransactionRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1c\n" +
+	"\tpartition\x18\x02 \x01(\x05R\tpartition\x12\x1f\n" +
+	"\vproducer_id\x18\x03 \x01(\x03R\n" +
+	"producerId\"!\n" +
+	"\x1fAbortHangingTransactionResponse\"G\n" +
 	"\x12AppendEventRequest\x121\n" +
 	"\x05event\x18\x01 \x01(\v2\x1b.calypso.connector.v1.EventR\x05event\"\x15\n" +
 	"\x13AppendEventResponse*c\n" +
@@ -3979,7 +4288,7 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\fSTATE_PAUSED\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12\x14\n" +
 	"\x10STATE_RESTARTING\x10\x05\x12\x11\n" +
-	"\rSTATE_STOPPED\x10\x062\xad\x1f\n" +
+	"\rSTATE_STOPPED\x10\x062\x8c\"\n" +
 	"\x10ConnectorService\x12\x89\x01\n" +
 	"\x0fCreateConnector\x12,.calypso.connector.v1.CreateConnectorRequest\x1a-.calypso.connector.v1.CreateConnectorResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/connectors\x12\x84\x01\n" +
 	"\fGetConnector\x12).calypso.connector.v1.GetConnectorRequest\x1a*.calypso.connector.v1.GetConnectorResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/connectors/{name}\x12\x83\x01\n" +
@@ -4008,7 +4317,9 @@ const file_calypso_connector_v1_connector_proto_rawDesc = "" +
 	"\n" +
 	"ListEvents\x12'.calypso.connector.v1.ListEventsRequest\x1a(.calypso.connector.v1.ListEventsResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/events\x12b\n" +
-	"\vAppendEvent\x12(.calypso.connector.v1.AppendEventRequest\x1a).calypso.connector.v1.AppendEventResponse\x12w\n" +
+	"\vAppendEvent\x12(.calypso.connector.v1.AppendEventRequest\x1a).calypso.connector.v1.AppendEventResponse\x12\xa8\x01\n" +
+	"\x17ListHangingTransactions\x124.calypso.connector.v1.ListHangingTransactionsRequest\x1a5.calypso.connector.v1.ListHangingTransactionsResponse\" \x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/hanging-transactions\x12\xb1\x01\n" +
+	"\x17AbortHangingTransaction\x124.calypso.connector.v1.AbortHangingTransactionRequest\x1a5.calypso.connector.v1.AbortHangingTransactionResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/hanging-transactions:abort\x12w\n" +
 	"\vListPlugins\x12(.calypso.connector.v1.ListPluginsRequest\x1a).calypso.connector.v1.ListPluginsResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/plugins\x12\x93\x01\n" +
 	"\x0fGetPluginConfig\x12,.calypso.connector.v1.GetPluginConfigRequest\x1a-.calypso.connector.v1.GetPluginConfigResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/plugins/{plugin}/config\x12\x95\x01\n" +
 	"\x0eValidateConfig\x12+.calypso.connector.v1.ValidateConfigRequest\x1a,.calypso.connector.v1.ValidateConfigResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/plugins/{plugin}:validateB\xe1\x01\n" +
@@ -4027,7 +4338,7 @@ func file_calypso_connector_v1_connector_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_connector_v1_connector_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
+var file_calypso_connector_v1_connector_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
 var file_calypso_connector_v1_connector_proto_goTypes = []any{
 	(ConnectorType)(0),                      // 0: calypso.connector.v1.ConnectorType
 	(State)(0),                              // 1: calypso.connector.v1.State
@@ -4095,118 +4406,130 @@ var file_calypso_connector_v1_connector_proto_goTypes = []any{
 	(*Event)(nil),                           // 63: calypso.connector.v1.Event
 	(*ListEventsRequest)(nil),               // 64: calypso.connector.v1.ListEventsRequest
 	(*ListEventsResponse)(nil),              // 65: calypso.connector.v1.ListEventsResponse
-	(*AppendEventRequest)(nil),              // 66: calypso.connector.v1.AppendEventRequest
-	(*AppendEventResponse)(nil),             // 67: calypso.connector.v1.AppendEventResponse
-	nil,                                     // 68: calypso.connector.v1.Connector.ConfigEntry
-	nil,                                     // 69: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
-	nil,                                     // 70: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
-	nil,                                     // 71: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
-	nil,                                     // 72: calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
-	nil,                                     // 73: calypso.connector.v1.ConfigVersion.ConfigEntry
-	nil,                                     // 74: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
-	(*timestamppb.Timestamp)(nil),           // 75: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),                 // 76: google.protobuf.Struct
+	(*ListHangingTransactionsRequest)(nil),  // 66: calypso.connector.v1.ListHangingTransactionsRequest
+	(*ListHangingTransactionsResponse)(nil), // 67: calypso.connector.v1.ListHangingTransactionsResponse
+	(*HangingTransaction)(nil),              // 68: calypso.connector.v1.HangingTransaction
+	(*AbortHangingTransactionRequest)(nil),  // 69: calypso.connector.v1.AbortHangingTransactionRequest
+	(*AbortHangingTransactionResponse)(nil), // 70: calypso.connector.v1.AbortHangingTransactionResponse
+	(*AppendEventRequest)(nil),              // 71: calypso.connector.v1.AppendEventRequest
+	(*AppendEventResponse)(nil),             // 72: calypso.connector.v1.AppendEventResponse
+	nil,                                     // 73: calypso.connector.v1.Connector.ConfigEntry
+	nil,                                     // 74: calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	nil,                                     // 75: calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	nil,                                     // 76: calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	nil,                                     // 77: calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
+	nil,                                     // 78: calypso.connector.v1.ConfigVersion.ConfigEntry
+	nil,                                     // 79: calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	(*timestamppb.Timestamp)(nil),           // 80: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),                 // 81: google.protobuf.Struct
 }
 var file_calypso_connector_v1_connector_proto_depIdxs = []int32{
 	0,  // 0: calypso.connector.v1.Connector.type:type_name -> calypso.connector.v1.ConnectorType
-	68, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
+	73, // 1: calypso.connector.v1.Connector.config:type_name -> calypso.connector.v1.Connector.ConfigEntry
 	1,  // 2: calypso.connector.v1.TaskStatus.state:type_name -> calypso.connector.v1.State
 	0,  // 3: calypso.connector.v1.ConnectorStatus.type:type_name -> calypso.connector.v1.ConnectorType
 	1,  // 4: calypso.connector.v1.ConnectorStatus.state:type_name -> calypso.connector.v1.State
 	3,  // 5: calypso.connector.v1.ConnectorStatus.tasks:type_name -> calypso.connector.v1.TaskStatus
-	69, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
+	74, // 6: calypso.connector.v1.CreateConnectorRequest.config:type_name -> calypso.connector.v1.CreateConnectorRequest.ConfigEntry
 	1,  // 7: calypso.connector.v1.CreateConnectorRequest.initial_state:type_name -> calypso.connector.v1.State
 	2,  // 8: calypso.connector.v1.CreateConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 9: calypso.connector.v1.GetConnectorResponse.connector:type_name -> calypso.connector.v1.Connector
 	2,  // 10: calypso.connector.v1.ListConnectorsResponse.connectors:type_name -> calypso.connector.v1.Connector
-	70, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
+	75, // 11: calypso.connector.v1.UpdateConnectorConfigRequest.config:type_name -> calypso.connector.v1.UpdateConnectorConfigRequest.ConfigEntry
 	2,  // 12: calypso.connector.v1.UpdateConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
-	71, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
+	76, // 13: calypso.connector.v1.PatchConnectorConfigRequest.config:type_name -> calypso.connector.v1.PatchConnectorConfigRequest.ConfigEntry
 	2,  // 14: calypso.connector.v1.PatchConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
-	72, // 15: calypso.connector.v1.PlanConnectorConfigRequest.config:type_name -> calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
+	77, // 15: calypso.connector.v1.PlanConnectorConfigRequest.config:type_name -> calypso.connector.v1.PlanConnectorConfigRequest.ConfigEntry
 	16, // 16: calypso.connector.v1.PlanConnectorConfigResponse.changes:type_name -> calypso.connector.v1.KeyChange
 	17, // 17: calypso.connector.v1.PlanConnectorConfigResponse.consequences:type_name -> calypso.connector.v1.Consequence
-	75, // 18: calypso.connector.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
-	73, // 19: calypso.connector.v1.ConfigVersion.config:type_name -> calypso.connector.v1.ConfigVersion.ConfigEntry
+	80, // 18: calypso.connector.v1.ConfigVersion.time:type_name -> google.protobuf.Timestamp
+	78, // 19: calypso.connector.v1.ConfigVersion.config:type_name -> calypso.connector.v1.ConfigVersion.ConfigEntry
 	20, // 20: calypso.connector.v1.ListConfigVersionsResponse.versions:type_name -> calypso.connector.v1.ConfigVersion
 	2,  // 21: calypso.connector.v1.RollbackConnectorConfigResponse.connector:type_name -> calypso.connector.v1.Connector
 	4,  // 22: calypso.connector.v1.RestartConnectorResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
 	4,  // 23: calypso.connector.v1.GetConnectorStatusResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
 	4,  // 24: calypso.connector.v1.WatchConnectorsResponse.status:type_name -> calypso.connector.v1.ConnectorStatus
-	75, // 25: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
-	76, // 26: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
-	76, // 27: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
+	80, // 25: calypso.connector.v1.WatchConnectorsResponse.time:type_name -> google.protobuf.Timestamp
+	81, // 26: calypso.connector.v1.Offset.partition:type_name -> google.protobuf.Struct
+	81, // 27: calypso.connector.v1.Offset.offset:type_name -> google.protobuf.Struct
 	44, // 28: calypso.connector.v1.GetOffsetsResponse.offsets:type_name -> calypso.connector.v1.Offset
 	44, // 29: calypso.connector.v1.AlterOffsetsRequest.offsets:type_name -> calypso.connector.v1.Offset
 	0,  // 30: calypso.connector.v1.Plugin.type:type_name -> calypso.connector.v1.ConnectorType
 	51, // 31: calypso.connector.v1.ListPluginsResponse.plugins:type_name -> calypso.connector.v1.Plugin
 	54, // 32: calypso.connector.v1.GetPluginConfigResponse.keys:type_name -> calypso.connector.v1.ConfigKey
 	54, // 33: calypso.connector.v1.ConfigValue.key:type_name -> calypso.connector.v1.ConfigKey
-	74, // 34: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
+	79, // 34: calypso.connector.v1.ValidateConfigRequest.config:type_name -> calypso.connector.v1.ValidateConfigRequest.ConfigEntry
 	57, // 35: calypso.connector.v1.ValidateConfigResponse.values:type_name -> calypso.connector.v1.ConfigValue
 	60, // 36: calypso.connector.v1.ValidateConfigResponse.checks:type_name -> calypso.connector.v1.Check
-	75, // 37: calypso.connector.v1.Event.time:type_name -> google.protobuf.Timestamp
+	80, // 37: calypso.connector.v1.Event.time:type_name -> google.protobuf.Timestamp
 	63, // 38: calypso.connector.v1.ListEventsResponse.events:type_name -> calypso.connector.v1.Event
-	63, // 39: calypso.connector.v1.AppendEventRequest.event:type_name -> calypso.connector.v1.Event
-	5,  // 40: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
-	7,  // 41: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
-	9,  // 42: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
-	11, // 43: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
-	13, // 44: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
-	15, // 45: calypso.connector.v1.ConnectorService.PlanConnectorConfig:input_type -> calypso.connector.v1.PlanConnectorConfigRequest
-	19, // 46: calypso.connector.v1.ConnectorService.ListConfigVersions:input_type -> calypso.connector.v1.ListConfigVersionsRequest
-	22, // 47: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:input_type -> calypso.connector.v1.RollbackConnectorConfigRequest
-	24, // 48: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
-	26, // 49: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
-	28, // 50: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
-	30, // 51: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
-	32, // 52: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
-	34, // 53: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
-	36, // 54: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
-	38, // 55: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
-	40, // 56: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
-	42, // 57: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
-	45, // 58: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
-	47, // 59: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
-	49, // 60: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
-	61, // 61: calypso.connector.v1.ConnectorService.GetCluster:input_type -> calypso.connector.v1.GetClusterRequest
-	64, // 62: calypso.connector.v1.ConnectorService.ListEvents:input_type -> calypso.connector.v1.ListEventsRequest
-	66, // 63: calypso.connector.v1.ConnectorService.AppendEvent:input_type -> calypso.connector.v1.AppendEventRequest
-	52, // 64: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
-	55, // 65: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
-	58, // 66: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
-	6,  // 67: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
-	8,  // 68: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
-	10, // 69: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
-	12, // 70: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
-	14, // 71: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
-	18, // 72: calypso.connector.v1.ConnectorService.PlanConnectorConfig:output_type -> calypso.connector.v1.PlanConnectorConfigResponse
-	21, // 73: calypso.connector.v1.ConnectorService.ListConfigVersions:output_type -> calypso.connector.v1.ListConfigVersionsResponse
-	23, // 74: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:output_type -> calypso.connector.v1.RollbackConnectorConfigResponse
-	25, // 75: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
-	27, // 76: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
-	29, // 77: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
-	31, // 78: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
-	33, // 79: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
-	35, // 80: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
-	37, // 81: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
-	39, // 82: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
-	41, // 83: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
-	43, // 84: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
-	46, // 85: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
-	48, // 86: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
-	50, // 87: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
-	62, // 88: calypso.connector.v1.ConnectorService.GetCluster:output_type -> calypso.connector.v1.GetClusterResponse
-	65, // 89: calypso.connector.v1.ConnectorService.ListEvents:output_type -> calypso.connector.v1.ListEventsResponse
-	67, // 90: calypso.connector.v1.ConnectorService.AppendEvent:output_type -> calypso.connector.v1.AppendEventResponse
-	53, // 91: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
-	56, // 92: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
-	59, // 93: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
-	67, // [67:94] is the sub-list for method output_type
-	40, // [40:67] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	68, // 39: calypso.connector.v1.ListHangingTransactionsResponse.transactions:type_name -> calypso.connector.v1.HangingTransaction
+	80, // 40: calypso.connector.v1.HangingTransaction.last_write_time:type_name -> google.protobuf.Timestamp
+	80, // 41: calypso.connector.v1.HangingTransaction.abortable_time:type_name -> google.protobuf.Timestamp
+	63, // 42: calypso.connector.v1.AppendEventRequest.event:type_name -> calypso.connector.v1.Event
+	5,  // 43: calypso.connector.v1.ConnectorService.CreateConnector:input_type -> calypso.connector.v1.CreateConnectorRequest
+	7,  // 44: calypso.connector.v1.ConnectorService.GetConnector:input_type -> calypso.connector.v1.GetConnectorRequest
+	9,  // 45: calypso.connector.v1.ConnectorService.ListConnectors:input_type -> calypso.connector.v1.ListConnectorsRequest
+	11, // 46: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:input_type -> calypso.connector.v1.UpdateConnectorConfigRequest
+	13, // 47: calypso.connector.v1.ConnectorService.PatchConnectorConfig:input_type -> calypso.connector.v1.PatchConnectorConfigRequest
+	15, // 48: calypso.connector.v1.ConnectorService.PlanConnectorConfig:input_type -> calypso.connector.v1.PlanConnectorConfigRequest
+	19, // 49: calypso.connector.v1.ConnectorService.ListConfigVersions:input_type -> calypso.connector.v1.ListConfigVersionsRequest
+	22, // 50: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:input_type -> calypso.connector.v1.RollbackConnectorConfigRequest
+	24, // 51: calypso.connector.v1.ConnectorService.DeleteConnector:input_type -> calypso.connector.v1.DeleteConnectorRequest
+	26, // 52: calypso.connector.v1.ConnectorService.PauseConnector:input_type -> calypso.connector.v1.PauseConnectorRequest
+	28, // 53: calypso.connector.v1.ConnectorService.ResumeConnector:input_type -> calypso.connector.v1.ResumeConnectorRequest
+	30, // 54: calypso.connector.v1.ConnectorService.StopConnector:input_type -> calypso.connector.v1.StopConnectorRequest
+	32, // 55: calypso.connector.v1.ConnectorService.RestartConnector:input_type -> calypso.connector.v1.RestartConnectorRequest
+	34, // 56: calypso.connector.v1.ConnectorService.RestartTask:input_type -> calypso.connector.v1.RestartTaskRequest
+	36, // 57: calypso.connector.v1.ConnectorService.GetConnectorStatus:input_type -> calypso.connector.v1.GetConnectorStatusRequest
+	38, // 58: calypso.connector.v1.ConnectorService.WatchConnectors:input_type -> calypso.connector.v1.WatchConnectorsRequest
+	40, // 59: calypso.connector.v1.ConnectorService.GetConnectorTopics:input_type -> calypso.connector.v1.GetConnectorTopicsRequest
+	42, // 60: calypso.connector.v1.ConnectorService.ResetConnectorTopics:input_type -> calypso.connector.v1.ResetConnectorTopicsRequest
+	45, // 61: calypso.connector.v1.ConnectorService.GetOffsets:input_type -> calypso.connector.v1.GetOffsetsRequest
+	47, // 62: calypso.connector.v1.ConnectorService.AlterOffsets:input_type -> calypso.connector.v1.AlterOffsetsRequest
+	49, // 63: calypso.connector.v1.ConnectorService.ResetOffsets:input_type -> calypso.connector.v1.ResetOffsetsRequest
+	61, // 64: calypso.connector.v1.ConnectorService.GetCluster:input_type -> calypso.connector.v1.GetClusterRequest
+	64, // 65: calypso.connector.v1.ConnectorService.ListEvents:input_type -> calypso.connector.v1.ListEventsRequest
+	71, // 66: calypso.connector.v1.ConnectorService.AppendEvent:input_type -> calypso.connector.v1.AppendEventRequest
+	66, // 67: calypso.connector.v1.ConnectorService.ListHangingTransactions:input_type -> calypso.connector.v1.ListHangingTransactionsRequest
+	69, // 68: calypso.connector.v1.ConnectorService.AbortHangingTransaction:input_type -> calypso.connector.v1.AbortHangingTransactionRequest
+	52, // 69: calypso.connector.v1.ConnectorService.ListPlugins:input_type -> calypso.connector.v1.ListPluginsRequest
+	55, // 70: calypso.connector.v1.ConnectorService.GetPluginConfig:input_type -> calypso.connector.v1.GetPluginConfigRequest
+	58, // 71: calypso.connector.v1.ConnectorService.ValidateConfig:input_type -> calypso.connector.v1.ValidateConfigRequest
+	6,  // 72: calypso.connector.v1.ConnectorService.CreateConnector:output_type -> calypso.connector.v1.CreateConnectorResponse
+	8,  // 73: calypso.connector.v1.ConnectorService.GetConnector:output_type -> calypso.connector.v1.GetConnectorResponse
+	10, // 74: calypso.connector.v1.ConnectorService.ListConnectors:output_type -> calypso.connector.v1.ListConnectorsResponse
+	12, // 75: calypso.connector.v1.ConnectorService.UpdateConnectorConfig:output_type -> calypso.connector.v1.UpdateConnectorConfigResponse
+	14, // 76: calypso.connector.v1.ConnectorService.PatchConnectorConfig:output_type -> calypso.connector.v1.PatchConnectorConfigResponse
+	18, // 77: calypso.connector.v1.ConnectorService.PlanConnectorConfig:output_type -> calypso.connector.v1.PlanConnectorConfigResponse
+	21, // 78: calypso.connector.v1.ConnectorService.ListConfigVersions:output_type -> calypso.connector.v1.ListConfigVersionsResponse
+	23, // 79: calypso.connector.v1.ConnectorService.RollbackConnectorConfig:output_type -> calypso.connector.v1.RollbackConnectorConfigResponse
+	25, // 80: calypso.connector.v1.ConnectorService.DeleteConnector:output_type -> calypso.connector.v1.DeleteConnectorResponse
+	27, // 81: calypso.connector.v1.ConnectorService.PauseConnector:output_type -> calypso.connector.v1.PauseConnectorResponse
+	29, // 82: calypso.connector.v1.ConnectorService.ResumeConnector:output_type -> calypso.connector.v1.ResumeConnectorResponse
+	31, // 83: calypso.connector.v1.ConnectorService.StopConnector:output_type -> calypso.connector.v1.StopConnectorResponse
+	33, // 84: calypso.connector.v1.ConnectorService.RestartConnector:output_type -> calypso.connector.v1.RestartConnectorResponse
+	35, // 85: calypso.connector.v1.ConnectorService.RestartTask:output_type -> calypso.connector.v1.RestartTaskResponse
+	37, // 86: calypso.connector.v1.ConnectorService.GetConnectorStatus:output_type -> calypso.connector.v1.GetConnectorStatusResponse
+	39, // 87: calypso.connector.v1.ConnectorService.WatchConnectors:output_type -> calypso.connector.v1.WatchConnectorsResponse
+	41, // 88: calypso.connector.v1.ConnectorService.GetConnectorTopics:output_type -> calypso.connector.v1.GetConnectorTopicsResponse
+	43, // 89: calypso.connector.v1.ConnectorService.ResetConnectorTopics:output_type -> calypso.connector.v1.ResetConnectorTopicsResponse
+	46, // 90: calypso.connector.v1.ConnectorService.GetOffsets:output_type -> calypso.connector.v1.GetOffsetsResponse
+	48, // 91: calypso.connector.v1.ConnectorService.AlterOffsets:output_type -> calypso.connector.v1.AlterOffsetsResponse
+	50, // 92: calypso.connector.v1.ConnectorService.ResetOffsets:output_type -> calypso.connector.v1.ResetOffsetsResponse
+	62, // 93: calypso.connector.v1.ConnectorService.GetCluster:output_type -> calypso.connector.v1.GetClusterResponse
+	65, // 94: calypso.connector.v1.ConnectorService.ListEvents:output_type -> calypso.connector.v1.ListEventsResponse
+	72, // 95: calypso.connector.v1.ConnectorService.AppendEvent:output_type -> calypso.connector.v1.AppendEventResponse
+	67, // 96: calypso.connector.v1.ConnectorService.ListHangingTransactions:output_type -> calypso.connector.v1.ListHangingTransactionsResponse
+	70, // 97: calypso.connector.v1.ConnectorService.AbortHangingTransaction:output_type -> calypso.connector.v1.AbortHangingTransactionResponse
+	53, // 98: calypso.connector.v1.ConnectorService.ListPlugins:output_type -> calypso.connector.v1.ListPluginsResponse
+	56, // 99: calypso.connector.v1.ConnectorService.GetPluginConfig:output_type -> calypso.connector.v1.GetPluginConfigResponse
+	59, // 100: calypso.connector.v1.ConnectorService.ValidateConfig:output_type -> calypso.connector.v1.ValidateConfigResponse
+	72, // [72:101] is the sub-list for method output_type
+	43, // [43:72] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_calypso_connector_v1_connector_proto_init() }
@@ -4222,7 +4545,7 @@ func file_calypso_connector_v1_connector_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_connector_v1_connector_proto_rawDesc), len(file_calypso_connector_v1_connector_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   73,
+			NumMessages:   78,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -46,6 +46,8 @@ const (
 	ConnectorService_GetCluster_FullMethodName              = "/calypso.connector.v1.ConnectorService/GetCluster"
 	ConnectorService_ListEvents_FullMethodName              = "/calypso.connector.v1.ConnectorService/ListEvents"
 	ConnectorService_AppendEvent_FullMethodName             = "/calypso.connector.v1.ConnectorService/AppendEvent"
+	ConnectorService_ListHangingTransactions_FullMethodName = "/calypso.connector.v1.ConnectorService/ListHangingTransactions"
+	ConnectorService_AbortHangingTransaction_FullMethodName = "/calypso.connector.v1.ConnectorService/AbortHangingTransaction"
 	ConnectorService_ListPlugins_FullMethodName             = "/calypso.connector.v1.ConnectorService/ListPlugins"
 	ConnectorService_GetPluginConfig_FullMethodName         = "/calypso.connector.v1.ConnectorService/GetPluginConfig"
 	ConnectorService_ValidateConfig_FullMethodName          = "/calypso.connector.v1.ConnectorService/ValidateConfig"
@@ -58,7 +60,8 @@ const (
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
 // CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, VERSION_NOT_FOUND, NOT_STOPPED, TASK_NOT_FOUND,
-// PLUGIN_NOT_FOUND, OFFSETS_INVALID, STORE_UNAVAILABLE.
+// PLUGIN_NOT_FOUND, OFFSETS_INVALID, TRANSACTION_NOT_FOUND, TRANSACTION_YOUNG, TRANSACTION_FORBIDDEN, TRANSACTIONS_UNKNOWN,
+// STORE_UNAVAILABLE.
 type ConnectorServiceClient interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
 	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
@@ -113,6 +116,12 @@ type ConnectorServiceClient interface {
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// AppendEvent adds to that list what a worker cannot see. Admin calls it; others may not.
 	AppendEvent(ctx context.Context, in *AppendEventRequest, opts ...grpc.CallOption) (*AppendEventResponse, error)
+	// ListHangingTransactions returns Kafka transactions that a partition holds open and that no coordinator knows of (KIP-664), sorted by topic and
+	// partition: nobody will end them, and readers of committed records wait before them.
+	ListHangingTransactions(ctx context.Context, in *ListHangingTransactionsRequest, opts ...grpc.CallOption) (*ListHangingTransactionsResponse, error)
+	// AbortHangingTransaction rolls one back, after looking that it still hangs; NOT_FOUND if it does not, FAILED_PRECONDITION before its
+	// abortable_time.
+	AbortHangingTransaction(ctx context.Context, in *AbortHangingTransactionRequest, opts ...grpc.CallOption) (*AbortHangingTransactionResponse, error)
 	// ListPlugins returns the connector classes that the fleet can run, with their aliases.
 	ListPlugins(ctx context.Context, in *ListPluginsRequest, opts ...grpc.CallOption) (*ListPluginsResponse, error)
 	// GetPluginConfig returns every configuration key of a class.
@@ -378,6 +387,26 @@ func (c *connectorServiceClient) AppendEvent(ctx context.Context, in *AppendEven
 	return out, nil
 }
 
+func (c *connectorServiceClient) ListHangingTransactions(ctx context.Context, in *ListHangingTransactionsRequest, opts ...grpc.CallOption) (*ListHangingTransactionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHangingTransactionsResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_ListHangingTransactions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *connectorServiceClient) AbortHangingTransaction(ctx context.Context, in *AbortHangingTransactionRequest, opts ...grpc.CallOption) (*AbortHangingTransactionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AbortHangingTransactionResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_AbortHangingTransaction_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *connectorServiceClient) ListPlugins(ctx context.Context, in *ListPluginsRequest, opts ...grpc.CallOption) (*ListPluginsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPluginsResponse)
@@ -415,7 +444,8 @@ func (c *connectorServiceClient) ValidateConfig(ctx context.Context, in *Validat
 // ConnectorService manages connectors. Any worker of a fleet takes any call: it appends to the config topic and the
 // worker that owns the connector acts. Errors carry google.rpc.ErrorInfo with domain "calypso" and one of the reasons
 // CONNECTOR_NOT_FOUND, CONNECTOR_EXISTS, CONFIG_INVALID, CHECK_FAILED, VERSION_NOT_FOUND, NOT_STOPPED, TASK_NOT_FOUND,
-// PLUGIN_NOT_FOUND, OFFSETS_INVALID, STORE_UNAVAILABLE.
+// PLUGIN_NOT_FOUND, OFFSETS_INVALID, TRANSACTION_NOT_FOUND, TRANSACTION_YOUNG, TRANSACTION_FORBIDDEN, TRANSACTIONS_UNKNOWN,
+// STORE_UNAVAILABLE.
 type ConnectorServiceServer interface {
 	// CreateConnector registers a connector; ALREADY_EXISTS if the name is taken, INVALID_ARGUMENT with one
 	// google.rpc.BadRequest violation a wrong key if the configuration does not validate, FAILED_PRECONDITION with one
@@ -470,6 +500,12 @@ type ConnectorServiceServer interface {
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// AppendEvent adds to that list what a worker cannot see. Admin calls it; others may not.
 	AppendEvent(context.Context, *AppendEventRequest) (*AppendEventResponse, error)
+	// ListHangingTransactions returns Kafka transactions that a partition holds open and that no coordinator knows of (KIP-664), sorted by topic and
+	// partition: nobody will end them, and readers of committed records wait before them.
+	ListHangingTransactions(context.Context, *ListHangingTransactionsRequest) (*ListHangingTransactionsResponse, error)
+	// AbortHangingTransaction rolls one back, after looking that it still hangs; NOT_FOUND if it does not, FAILED_PRECONDITION before its
+	// abortable_time.
+	AbortHangingTransaction(context.Context, *AbortHangingTransactionRequest) (*AbortHangingTransactionResponse, error)
 	// ListPlugins returns the connector classes that the fleet can run, with their aliases.
 	ListPlugins(context.Context, *ListPluginsRequest) (*ListPluginsResponse, error)
 	// GetPluginConfig returns every configuration key of a class.
@@ -557,6 +593,12 @@ func (UnimplementedConnectorServiceServer) ListEvents(context.Context, *ListEven
 }
 func (UnimplementedConnectorServiceServer) AppendEvent(context.Context, *AppendEventRequest) (*AppendEventResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AppendEvent not implemented")
+}
+func (UnimplementedConnectorServiceServer) ListHangingTransactions(context.Context, *ListHangingTransactionsRequest) (*ListHangingTransactionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHangingTransactions not implemented")
+}
+func (UnimplementedConnectorServiceServer) AbortHangingTransaction(context.Context, *AbortHangingTransactionRequest) (*AbortHangingTransactionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AbortHangingTransaction not implemented")
 }
 func (UnimplementedConnectorServiceServer) ListPlugins(context.Context, *ListPluginsRequest) (*ListPluginsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPlugins not implemented")
@@ -1013,6 +1055,42 @@ func _ConnectorService_AppendEvent_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConnectorService_ListHangingTransactions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHangingTransactionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).ListHangingTransactions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_ListHangingTransactions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).ListHangingTransactions(ctx, req.(*ListHangingTransactionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ConnectorService_AbortHangingTransaction_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AbortHangingTransactionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).AbortHangingTransaction(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_AbortHangingTransaction_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).AbortHangingTransaction(ctx, req.(*AbortHangingTransactionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConnectorService_ListPlugins_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPluginsRequest)
 	if err := dec(in); err != nil {
@@ -1165,6 +1243,14 @@ var ConnectorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AppendEvent",
 			Handler:    _ConnectorService_AppendEvent_Handler,
+		},
+		{
+			MethodName: "ListHangingTransactions",
+			Handler:    _ConnectorService_ListHangingTransactions_Handler,
+		},
+		{
+			MethodName: "AbortHangingTransaction",
+			Handler:    _ConnectorService_AbortHangingTransaction_Handler,
 		},
 		{
 			MethodName: "ListPlugins",

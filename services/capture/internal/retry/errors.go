@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
@@ -38,6 +39,9 @@ func Transient(err error) bool {
 	}
 	if _, ok := errors.AsType[Passing](err); ok {
 		return true
+	}
+	if _, ok := errors.AsType[*kafka.HangingTransaction](err); ok {
+		return true // until somebody rolls it back
 	}
 	if pgrepl.ReasonOf(err) != "" {
 		return pgrepl.Transient(err)

@@ -1,0 +1,88 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+)
+
+// heldInterval is how often the ends of partitions are looked at.
+const heldInterval = 10 * time.Second
+
+// watchHeld tells of transactions that hang, until ctx ends: readers of committed records stop before one for ever, and see nothing that waits.
+func (t *task) watchHeld(ctx context.Context) {
+	stable := map[topicPartition]int64{} // where committed records end in partitions that have more
+	told := map[string]bool{}            // topics
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(heldInterval):
+		}
+		held, standing, err := t.heldBack(ctx, stable)
+		if err != nil {
+			continue // the poll says what is wrong with the brokers
+		}
+		stable = held
+		var found []*kafka.HangingTransaction
+		if len(standing) > 0 {
+			if found, err = kafka.FindHanging(ctx, kadm.NewClient(t.consumer), standing...); err != nil {
+				continue
+			}
+		}
+		hanging := map[string]bool{}
+		for _, h := range found {
+			if _, mine := held[topicPartition{h.Topic, h.Partition}]; mine && !hanging[h.Topic] {
+				hanging[h.Topic], told[h.Topic] = true, true
+				t.tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic, Summary: h.Summary(), Remedy: h.Remedy()})
+			}
+		}
+		for topic := range told {
+			if !hanging[topic] {
+				t.board.withdraw(sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, topic, "")
+				delete(told, topic)
+			}
+		}
+	}
+}
+
+// heldBack are the task's partitions that have records beyond the committed ones, with where those end; standing are the topics of partitions
+// where that is as it was before.
+func (t *task) heldBack(ctx context.Context, before map[topicPartition]int64) (held map[topicPartition]int64, standing []string, err error) {
+	topics := map[string]bool{}
+	t.mu.Lock()
+	mine := maps.Clone(t.partitions)
+	t.mu.Unlock()
+	for tp := range mine {
+		topics[tp.topic] = true
+	}
+	if len(topics) == 0 {
+		return nil, nil, nil
+	}
+	admin, names := kadm.NewClient(t.consumer), slices.Collect(maps.Keys(topics))
+	committed, errCommitted := admin.ListCommittedOffsets(ctx, names...)
+	ends, errEnds := admin.ListEndOffsets(ctx, names...)
+	if err := errors.Join(errCommitted, errEnds); err != nil {
+		return nil, nil, err
+	}
+	held, listed := map[topicPartition]int64{}, map[string]bool{}
+	for tp := range mine {
+		stable, known := committed.Lookup(tp.topic, tp.partition)
+		end, alsoKnown := ends.Lookup(tp.topic, tp.partition)
+		if !known || !alsoKnown || stable.Err != nil || end.Err != nil || stable.Offset >= end.Offset {
+			continue
+		}
+		held[tp] = stable.Offset
+		if was, seen := before[tp]; seen && was == stable.Offset && !listed[tp.topic] {
+			listed[tp.topic], standing = true, append(standing, tp.topic)
+		}
+	}
+	return held, standing, nil
+}
