@@ -3,8 +3,9 @@
 //
 // Model. An expression is parsed to a tree, the tree is compiled to a program, and the program is run by backtracking with Java's
 // preferences, so that groups hold what Java's hold. Without back-references a state (instruction and position) is visited at most
-// once, so that time is bounded by the product of the pattern's size and the square of the text's length. A pattern with
-// back-references, for which no such bound is known, is refused if its parts can match in too many ways.
+// once within the whole and within each part that is matched for itself, so that the steps of a match are bounded by the pattern and
+// the length of the text: see cost. A pattern that could need too many for a name is refused, and so is a text that is too long for its pattern
+// (Takes). A pattern with back-references, for which there is no such bound, is refused if its parts can match in too many ways.
 //
 // Taken besides: looking behind for what has no greatest length, which Java refuses in some forms. Not taken: (?c), \X, \b{g}, \N{name}, Unicode blocks (\p{InGreek}), \p{javaMirrored}, and patterns that are larger than the limits
 // below. Characters are those of Unicode as Go knows them. Positions are characters, not UTF-16 units.
@@ -13,6 +14,7 @@ package javaregex
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Limits of a pattern.
@@ -20,9 +22,6 @@ const (
 	maxPattern = 10_000 // characters
 	maxDepth   = 250    // groups and classes within each other
 	maxProgram = 50_000 // instructions, to which counted repetitions add up
-	// maxWays bounds in how many ways the parts of a pattern with back-references may match a text of usualText characters.
-	maxWays   = 1 << 22
-	usualText = 256 // the longest name of a topic has 249 characters, schema.table.column of PostgreSQL 191
 )
 
 // Pattern is a compiled expression. It does not change and may be shared.
@@ -32,6 +31,8 @@ type Pattern struct {
 	groups int // capturing groups, the whole match among them
 	marks  int
 	subs   int
+	states int
+	costs  []cost // of the whole and of its parts
 	names  map[string]int
 	refers bool // has back-references
 }
@@ -48,13 +49,15 @@ func compile(expression string, f flags) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.refers && ways(root) > maxWays {
-		return nil, fmt.Errorf("a pattern with back-references may not have this many alternatives and repetitions: it could take hours to match; write it with fewer, or without the back-reference")
-	}
 	c := compiler{pattern: &Pattern{text: expression, groups: p.groups, names: p.names, refers: p.refers}}
 	c.emitWhole(root)
-	if c.err != nil {
+	switch {
+	case c.err != nil:
 		return nil, c.err
+	case p.refers && ways(root) > maxWays:
+		return nil, fmt.Errorf("a pattern with back-references may not have this many alternatives and repetitions: it could take hours to match; write it with fewer, or without the back-reference")
+	case !c.pattern.takes(usualText):
+		return nil, fmt.Errorf("the pattern is too large, with what it looks ahead and behind for and its independent and possessive parts: it could take minutes to match; write it with fewer of these")
 	}
 	return c.pattern, nil
 }
@@ -65,14 +68,46 @@ func (p *Pattern) String() string { return p.text }
 // Groups is how many capturing groups the pattern has.
 func (p *Pattern) Groups() int { return p.groups - 1 }
 
-// Matches reports whether the pattern matches the whole text (Matcher.matches).
-func (p *Pattern) Matches(text string) bool {
-	return newMatcher(p, text).matchAt(0, true)
+// Takes says why a text is too long for the pattern; names of topics, tables and columns never are.
+func (p *Pattern) Takes(text string) error {
+	if len(text) <= usualText || p.takes(utf8.RuneCountInString(text)) {
+		return nil
+	}
+	return fmt.Errorf("a text of %d bytes is too long for the regular expression %.200s: it could take minutes to match", len(text), p.text)
 }
 
-// ReplaceFirst replaces the first part of the text that the pattern matches (Matcher.replaceFirst), which need not be the whole text even
-// where the pattern matches it.
+func (p *Pattern) takes(length int) bool {
+	if length > maxText || p.refers {
+		return length <= usualText
+	}
+	steps := 0.0
+	for _, part := range p.costs {
+		steps += part.steps(length)
+	}
+	return steps <= maxCost
+}
+
+// Matches reports whether the pattern matches the whole text (Matcher.matches). It matches none that it does not take.
+func (p *Pattern) Matches(text string) bool {
+	_, matched := p.match(text)
+	return matched
+}
+
+// match matches the whole text.
+func (p *Pattern) match(text string) (*matcher, bool) {
+	if p.Takes(text) != nil {
+		return nil, false
+	}
+	m := newMatcher(p, text)
+	return m, m.matchAt(0, true)
+}
+
+// ReplaceFirst replaces the first part of a text that the pattern matches (Matcher.replaceFirst), which need not be the whole text even
+// where the pattern matches that. A text that it does not take stays.
 func (p *Pattern) ReplaceFirst(text string, with *Replacement) string {
+	if p.Takes(text) != nil {
+		return text
+	}
 	m := newMatcher(p, text)
 	for start := range len(m.text) + 1 {
 		if m.matchAt(start, false) {
@@ -84,8 +119,8 @@ func (p *Pattern) ReplaceFirst(text string, with *Replacement) string {
 
 // Expand is the replacement filled with the groups of a match of the whole text; false if it does not match.
 func (p *Pattern) Expand(text string, with *Replacement) (string, bool) {
-	m := newMatcher(p, text)
-	if !m.matchAt(0, true) {
+	m, matched := p.match(text)
+	if !matched {
 		return "", false
 	}
 	return with.expand(m), true

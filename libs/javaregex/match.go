@@ -16,6 +16,8 @@ type matcher struct {
 	// known are the outcomes of parts that are matched for themselves, where there are no back-references, so that they depend on
 	// nothing but the place.
 	known map[attempt]outcome
+	// seen are the states that lead to no match, whatever the place where one begins.
+	seen *visits
 }
 
 type change struct {
@@ -28,7 +30,7 @@ type attempt struct{ sub, start, until int }
 type outcome struct {
 	matched bool
 	end     int
-	groups  []int
+	groups  []int // bounds of the part's own groups
 }
 
 // anywhere is the place where a part must end that may end anywhere.
@@ -48,7 +50,10 @@ func (m *matcher) matchAt(start int, whole bool) bool {
 	if whole {
 		until = len(m.text)
 	}
-	end, matched := m.run(0, start, until)
+	if m.seen == nil && !m.pattern.refers {
+		m.seen = newVisits(m.pattern.states, 0, len(m.text))
+	}
+	end, matched := m.run(0, start, until, m.seen)
 	if matched {
 		m.groups[0], m.groups[1] = start, end
 		m.end = end
@@ -68,15 +73,20 @@ func (m *matcher) back(to int) {
 	m.undo = m.undo[:to]
 }
 
-// visits remembers which instructions were reached at which places.
+// visits remembers which states were reached at which places.
 type visits struct {
-	seen  []uint64
-	width int
+	seen        []uint64
+	from, width int
+}
+
+func newVisits(states, from, to int) *visits {
+	width := to - from + 1
+	return &visits{make([]uint64, (states*width+63)/64), from, width}
 }
 
 // first reports whether a state is reached for the first time.
-func (v *visits) first(pc, at int) bool {
-	bit := pc*v.width + at
+func (v *visits) first(state, at int) bool {
+	bit := state*v.width + at - v.from
 	if v.seen[bit/64]>>(bit%64)&1 != 0 {
 		return false
 	}
@@ -87,13 +97,12 @@ func (v *visits) first(pc, at int) bool {
 type branch struct{ pc, at, undo int }
 
 // run runs the program from an instruction to the next opAccept, which must be reached at until if it is not anywhere. Where nothing
-// matches, groups and marks are as before.
-func (m *matcher) run(pc, at, until int) (end int, matched bool) {
+// matches, groups and marks are as before. seen is nil where groups decide what matches.
+func (m *matcher) run(pc, at, until int, seen *visits) (end int, matched bool) {
 	begun := len(m.undo)
-	var seen *visits
-	if !m.pattern.refers {
-		width := len(m.text) + 1
-		seen = &visits{make([]uint64, (len(m.pattern.code)*width+63)/64), width}
+	last := until // an independent part may match beyond it
+	if until == anywhere {
+		last = len(m.text)
 	}
 	stack := []branch{{pc, at, begun}}
 	for len(stack) > 0 {
@@ -106,12 +115,12 @@ func (m *matcher) run(pc, at, until int) (end int, matched bool) {
 			i := &m.pattern.code[pc]
 			switch i.op {
 			case opSet:
-				if at == len(m.text) || !i.has(m.text[at]) {
+				if at >= last || !i.has(m.text[at]) {
 					break follow
 				}
 				pc, at = pc+1, at+1
 			case opSplit:
-				if seen != nil && !seen.first(pc, at) {
+				if seen != nil && !seen.first(i.number, at) {
 					break follow
 				}
 				stack = append(stack, branch{i.second, at, len(m.undo)})
@@ -144,7 +153,7 @@ func (m *matcher) run(pc, at, until int) (end int, matched bool) {
 				pc, at = pc+1, at+n
 			case opSub:
 				next, ok := m.sub(i, at)
-				if !ok {
+				if !ok || next > last {
 					break follow
 				}
 				pc, at = i.second, next
@@ -183,30 +192,44 @@ func (m *matcher) sub(i *instruction, at int) (next int, ok bool) {
 // part runs what an opSub holds, or recalls how that went.
 func (m *matcher) part(i *instruction, start, until int) (int, bool) {
 	if m.pattern.refers {
-		return m.run(i.first, start, until)
+		return m.run(i.first, start, until, nil)
 	}
 	key := attempt{i.number, start, until}
 	if known, ok := m.known[key]; ok {
-		for g, value := range known.groups {
-			if value != -1 {
-				m.set(&m.groups[g], value)
+		for k, g := range i.groups {
+			if known.matched && known.groups[2*k] != -1 {
+				m.set(&m.groups[2*g], known.groups[2*k])
+				m.set(&m.groups[2*g+1], known.groups[2*k+1])
 			}
 		}
 		return known.end, known.matched
 	}
-	before := append([]int(nil), m.groups...)
-	for g := range m.groups { // so that what comes out is due to this part alone
-		m.set(&m.groups[g], -1)
+	before := make([]int, 0, 2*len(i.groups))
+	for _, g := range i.groups { // so that what comes out is due to this part alone
+		before = append(before, m.groups[2*g], m.groups[2*g+1])
+		m.set(&m.groups[2*g], -1)
+		m.set(&m.groups[2*g+1], -1)
 	}
-	end, matched := m.run(i.first, start, until)
-	found := outcome{matched, end, append([]int(nil), m.groups...)}
-	m.known[key] = found
-	for g, value := range before {
-		if found.groups[g] == -1 {
-			m.set(&m.groups[g], value)
+	last := len(m.text)
+	if until != anywhere {
+		last = until
+	}
+	if i.longest != unbounded {
+		last = min(last, start+i.longest)
+	}
+	found := outcome{}
+	found.end, found.matched = m.run(i.first, start, until, newVisits(i.states, start, last))
+	for k, g := range i.groups {
+		if found.matched {
+			found.groups = append(found.groups, m.groups[2*g], m.groups[2*g+1])
+		}
+		if m.groups[2*g] == -1 {
+			m.set(&m.groups[2*g], before[2*k])
+			m.set(&m.groups[2*g+1], before[2*k+1])
 		}
 	}
-	return end, matched
+	m.known[key] = found
+	return found.end, found.matched
 }
 
 func (m *matcher) refer(r reference, at int) (length int, ok bool) {

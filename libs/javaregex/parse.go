@@ -31,7 +31,10 @@ const (
 // The nodes of a parsed expression.
 type (
 	node interface{}
-	set  struct{ has predicate }
+	set  struct {
+		has  predicate
+		size int // what it costs to ask for a character, in instructions
+	}
 	// sequence matches its parts one after the other; an empty one matches the empty text.
 	sequence    []node
 	alternation []node
@@ -93,8 +96,12 @@ type failure struct{ err error }
 
 func (p *parser) parse(expression string) (root node, err error) {
 	defer func() {
-		if f, failed := recover().(failure); failed {
-			err = f.err
+		switch cause := recover().(type) {
+		case nil:
+		case failure:
+			err = cause.err
+		default:
+			panic(cause)
 		}
 	}()
 	p.source = expression
@@ -239,7 +246,9 @@ func (p *parser) atom() node {
 	f := p.flags
 	switch c := p.peek(); c {
 	case '[':
-		return set{p.class(true)}
+		from := p.at
+		class := p.class(true)
+		return set{class, p.at - from}
 	case '\\':
 		return p.escaped()
 	case '^':
@@ -258,14 +267,14 @@ func (p *parser) atom() node {
 		p.at++
 		switch {
 		case f.dotAll:
-			return set{func(rune) bool { return true }}
+			return set{has: func(rune) bool { return true }}
 		case f.unixLines:
-			return set{func(c rune) bool { return c != '\n' }}
+			return set{has: func(c rune) bool { return c != '\n' }}
 		}
-		return set{func(c rune) bool { return !lineTerminator(c) }}
+		return set{has: func(c rune) bool { return !lineTerminator(c) }}
 	default:
 		p.at++
-		return set{f.single(c)}
+		return set{has: f.single(c)}
 	}
 }
 
@@ -442,7 +451,7 @@ func (p *parser) escaped() node {
 	c := p.raw(p.at)
 	switch c {
 	case 'p', 'P':
-		return set{p.property()}
+		return set{has: p.property()}
 	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		p.at++
 		number := int(c - '0')
@@ -490,12 +499,12 @@ func (p *parser) escaped() node {
 		p.refuse(`\X`)
 	case 'R':
 		p.at++
-		return alternation{sequence{set{f.exactly('\r')}, set{f.exactly('\n')}}, set{verticalSpace}}
+		return alternation{sequence{set{has: f.exactly('\r')}, set{has: f.exactly('\n')}}, set{has: verticalSpace}}
 	}
 	if has, ok := p.classEscape(); ok {
-		return set{has}
+		return set{has: has}
 	}
-	return set{f.single(p.character())}
+	return set{has: f.single(p.character())}
 }
 
 // classEscape reads \d, \h, \s, \v, \w or the opposite of one, if it stands there.
@@ -663,49 +672,3 @@ func sum(a, b int) int {
 }
 
 func capped(n int) int { return min(n, maxProgram) }
-
-// ways is in how many ways a node can match at one place of a usual text, at most.
-func ways(n node) float64 {
-	switch n := n.(type) {
-	case sequence:
-		all := 1.0
-		for _, part := range n {
-			all *= ways(part)
-		}
-		return all
-	case alternation:
-		all := 0.0
-		for _, part := range n {
-			all += ways(part)
-		}
-		return all
-	case group:
-		return ways(n.body)
-	case independent:
-		return ways(n.body)
-	case look:
-		places := usualText
-		if n.max != unbounded {
-			places = n.max - n.min + 1
-		}
-		return ways(n.body) * float64(places)
-	case repetition:
-		once := ways(n.body)
-		most := n.max
-		if most == unbounded || most > usualText {
-			most = usualText
-		}
-		if once == 1 {
-			return float64(max(most-n.min, 0) + 1)
-		}
-		all, times := 0.0, 1.0
-		for range most + 1 {
-			if all += times; all > maxWays {
-				break
-			}
-			times *= once
-		}
-		return all
-	}
-	return 1
-}

@@ -1,6 +1,9 @@
 package javaregex
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 type operation int
 
@@ -22,15 +25,26 @@ type instruction struct {
 	op            operation
 	has           predicate
 	first, second int
-	number        int
+	number        int // of opSplit: which of its part's states it is
 	assertion     assertion
 	reference     reference
 	look          *look // of opSub; nil for an independent group
+	states        int   // of opSub
+	groups        []int // of opSub: those within it
+	longest       int   // of opSub: how many characters it can go over
 }
 
 type compiler struct {
 	pattern *Pattern
 	err     error
+	// Of each instruction: what it costs, and to which part's costs that adds.
+	weights, owners []int
+	// Of the part that is being emitted: which it is, how many states it has, its groups, and the places where what comes next can
+	// begin.
+	part    int
+	states  int
+	groups  []int
+	current places
 }
 
 func (c *compiler) emit(i instruction) int {
@@ -42,14 +56,52 @@ func (c *compiler) emit(i instruction) int {
 		return 0
 	}
 	p.code = append(p.code, i)
+	c.weights, c.owners = append(c.weights, 1), append(c.owners, c.part)
 	return len(p.code) - 1
+}
+
+// emitSplit emits a split, which a match comes to at most once at a place.
+func (c *compiler) emitSplit(first int) int {
+	c.states++
+	return c.emit(instruction{op: opSplit, number: c.states - 1, first: first})
 }
 
 func (c *compiler) here() int { return len(c.pattern.code) }
 
 func (c *compiler) emitWhole(root node) {
+	c.pattern.costs = []cost{{longest: unbounded, width: 1}}
 	c.emitNode(root)
 	c.emit(instruction{op: opAccept})
+	c.pattern.states = c.states
+	if c.err == nil {
+		c.addWork()
+	}
+}
+
+// addWork adds the steps at each place to the costs of the parts: those from its beginning, and from each side of its splits, to the
+// next split or the end.
+func (c *compiler) addWork() {
+	p := c.pattern
+	steps := make([]int, len(p.code)+1) // from an instruction to the next split or the end
+	for at := len(p.code) - 1; at >= 0; at-- {
+		i := &p.code[at]
+		steps[at] = c.weights[at]
+		switch i.op {
+		case opSplit:
+			p.costs[c.owners[at]].work += steps[i.first] + steps[i.second] + 1
+		case opLoop:
+			steps[at] += max(steps[i.first], steps[i.second])
+		case opJump:
+			steps[at] += steps[i.first]
+		case opSub:
+			steps[at] += steps[i.second]
+			p.costs[i.number+1].work += steps[i.first] + 2*len(i.groups)
+		case opAccept:
+		default:
+			steps[at] += steps[at+1]
+		}
+	}
+	p.costs[0].work += steps[0]
 }
 
 func (c *compiler) emitNode(n node) {
@@ -58,7 +110,10 @@ func (c *compiler) emitNode(n node) {
 	}
 	switch n := n.(type) {
 	case set:
-		c.emit(instruction{op: opSet, has: n.has})
+		if at := c.emit(instruction{op: opSet, has: n.has}); c.err == nil {
+			c.weights[at] += n.size
+		}
+		c.current = c.current.after(1, 1)
 	case sequence:
 		for _, part := range n {
 			c.emitNode(part)
@@ -74,6 +129,7 @@ func (c *compiler) emitNode(n node) {
 		mark := c.pattern.marks - 1
 		c.emitNode(n.body)
 		c.emit(instruction{op: opSave, number: n.number, first: mark})
+		c.groups = append(c.groups, n.number)
 	case repetition:
 		c.emitRepetition(n)
 	case independent:
@@ -82,6 +138,7 @@ func (c *compiler) emitNode(n node) {
 		c.emitSub(n.body, &n)
 	case reference:
 		c.emit(instruction{op: opRefer, reference: n})
+		c.current = c.current.after(0, unbounded)
 	case assertion:
 		c.emit(instruction{op: opAssert, assertion: n})
 	}
@@ -94,17 +151,22 @@ func (c *compiler) mark() int {
 
 func (c *compiler) emitAlternation(all alternation) {
 	var jumps []int
+	begin := c.current
+	var ends places
 	for i, part := range all {
+		c.current = begin
 		if i == len(all)-1 {
 			c.emitNode(part)
+			c.current = ends.or(c.current, i)
 			break
 		}
-		split := c.emit(instruction{op: opSplit})
+		split := c.emitSplit(0)
 		if c.err != nil {
 			return
 		}
 		c.pattern.code[split].first = c.here()
 		c.emitNode(part)
+		ends = ends.or(c.current, i)
 		jumps = append(jumps, c.emit(instruction{op: opJump}))
 		if c.err != nil {
 			return
@@ -123,9 +185,32 @@ func (c *compiler) emitSub(body node, l *look) {
 	if c.err != nil {
 		return
 	}
+	least, most := lengths(body)
+	part := cost{at: c.current, longest: most, width: 1}
+	after := c.current
+	switch {
+	case l == nil:
+		after = after.after(least, most)
+	case l.behind:
+		part.at = c.current.before(l.min, l.max)
+		part.width = unbounded
+		if l.max != unbounded {
+			part.width = l.max - l.min + 1
+		}
+	}
+	c.pattern.costs = append(c.pattern.costs, part)
+	outer := *c
+	c.part, c.states, c.groups, c.current = c.pattern.subs, 0, nil, part.at
 	c.pattern.code[sub].first = c.here()
-	c.emitWhole(body)
-	c.pattern.code[sub].second = c.here()
+	c.emitNode(body)
+	c.emit(instruction{op: opAccept})
+	if c.err != nil {
+		return
+	}
+	slices.Sort(c.groups)
+	i := &c.pattern.code[sub]
+	i.second, i.states, i.groups, i.longest = c.here(), c.states, slices.Compact(c.groups), most
+	c.part, c.states, c.groups, c.current = outer.part, outer.states, append(outer.groups, i.groups...), after
 }
 
 func (c *compiler) emitRepetition(r repetition) {
@@ -142,10 +227,15 @@ func (c *compiler) emitRepetition(r repetition) {
 	if times == unbounded {
 		times = r.min + 1
 	}
+	var ends places
 	for n := range times {
+		ends = ends.or(c.current, n)
 		split := c.here()
 		if n >= r.min {
-			exits = append(exits, c.emit(instruction{op: opSplit, first: split + 1}))
+			exits = append(exits, c.emitSplit(split+1))
+		}
+		if r.max == unbounded && n == r.min {
+			c.current.last = unbounded
 		}
 		exits = append(exits, c.emitOnce(r.body))
 		if c.err != nil {
@@ -155,6 +245,7 @@ func (c *compiler) emitRepetition(r repetition) {
 			c.pattern.code[c.here()-1].first = split
 		}
 	}
+	c.current = ends.or(c.current, times)
 	for _, at := range exits {
 		i := &c.pattern.code[at]
 		if i.second = c.here(); i.op == opSplit && r.greed == lazy {

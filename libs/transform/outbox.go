@@ -142,8 +142,8 @@ func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue)
 	if out.Timestamp, err = t.time(envelope, row); err != nil {
 		return nil, err
 	}
-	out.Topic, _ = t.topic.of(topic)
-	return &out, nil
+	out.Topic, _, err = t.topic.of(topic)
+	return &out, err
 }
 
 func isEmptyPayload(v any) bool {

@@ -25,9 +25,12 @@ type renamed struct {
 const namesLimit = 4096
 
 // of returns the new name; false if the pattern does not match.
-func (t *renaming) of(name string) (string, bool) {
+func (t *renaming) of(name string) (string, bool, error) {
 	n, ok := t.known[name]
 	if !ok {
+		if err := t.pattern.Takes(name); err != nil {
+			return "", false, err
+		}
 		n.name = name
 		if n.matched = t.pattern.Matches(name); n.matched {
 			n.name = t.pattern.ReplaceFirst(name, t.with)
@@ -37,7 +40,7 @@ func (t *renaming) of(name string) (string, bool) {
 		}
 		t.known[name] = n
 	}
-	return n.name, n.matched
+	return n.name, n.matched, nil
 }
 
 // regexRouter is RegexRouter: it renames topics.
@@ -51,10 +54,11 @@ func newRegexRouter(o *options) (Transform, error) {
 }
 
 func (t *regexRouter) Apply(r *record.Record) (*record.Record, error) {
-	if name, ok := t.topic.of(r.Topic); ok {
+	name, ok, err := t.topic.of(r.Topic)
+	if ok {
 		r.Topic = name
 	}
-	return r, nil
+	return r, err
 }
 
 // timestampRouter is TimestampRouter: it puts the record's time into the topic's name.
@@ -109,9 +113,9 @@ func newLogicalRouter(o *options, keyField string) (Transform, error) {
 }
 
 func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
-	topic, ok := t.topic.of(r.Topic)
+	topic, ok, err := t.topic.of(r.Topic)
 	if !ok || topic == "" {
-		return r, nil
+		return r, err
 	}
 	out := *r
 	out.Topic = topic
@@ -126,7 +130,9 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 		if t.keyField != "" {
 			id := r.Topic
 			if t.keyName != nil {
-				id, _ = t.keyName.of(r.Topic)
+				if id, _, err = t.keyName.of(r.Topic); err != nil {
+					return nil, err
+				}
 			}
 			k.Values[n] = id
 		}
