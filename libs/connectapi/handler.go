@@ -65,8 +65,6 @@ type Config struct {
 type Handler struct {
 	config Config
 	routes []route
-	// parts are the transformations, predicates and converters.
-	parts []part
 	// started is set once the service was ready: not being ready later is unhealthy, not starting.
 	started atomic.Bool
 }
@@ -85,7 +83,7 @@ func NewHandler(config Config) *Handler {
 	if config.Loggers == nil {
 		config.Loggers = NewLoggers(nil)
 	}
-	h := &Handler{config: config, parts: readParts()}
+	h := &Handler{config: config}
 	h.routes = h.table()
 	return h
 }

@@ -1,118 +1,93 @@
 package connectapi
 
 import (
-	_ "embed"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/calypso-cdc/calypso/libs/classname"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/parts"
 )
 
-// partsFile lists the transformations, predicates and converters that connectors run, with their keys: those of Kafka Connect 4.3.1,
-// Debezium 3.6.3 and Confluent, described in our words, without keys that have no effect here.
-//
-//go:embed parts.json
-var partsFile []byte
-
-// maxSteps is how many transformations, and how many predicates, a validation shows the keys of.
-const maxSteps = 100
-
-// part is a plugin that is a part of a connector.
-type part struct {
-	PluginInfo
-	Config []configKey `json:"config"`
-}
-
-func readParts() []part {
-	var parts []part
-	if err := json.Unmarshal(partsFile, &parts); err != nil {
-		panic(fmt.Sprintf("connectapi: parts.json, which is built in, cannot be read: %v", err))
-	}
-	for _, p := range parts {
-		for i := range p.Config {
-			p.Config[i].Order = p.Config[i].OrderInGroup
-		}
-	}
-	return parts
-}
-
-// part finds a part by its class or the class's last part.
-func (h *Handler) part(name string) (part, bool) {
-	full, ok := classname.Find(name, "Converter", func(yield func(string) bool) {
-		for _, p := range h.parts {
-			if !yield(p.Class) {
-				return
-			}
-		}
-	})
-	if !ok {
-		return part{}, false
-	}
-	return h.parts[slices.IndexFunc(h.parts, func(p part) bool { return p.Class == full })], true
-}
-
-// classes are the parts of a type, for forms to choose from.
-func (h *Handler) classes(kind string) []string {
+// classes are the parts of a kind, for forms to choose from.
+func classes(kind parts.Kind) []string {
 	var all []string
-	for _, p := range h.parts {
-		if p.Type == kind {
+	for _, p := range parts.All() {
+		if p.Kind == kind {
 			all = append(all, p.Class)
 		}
 	}
 	return all
 }
 
+// keysOf are the definitions of a part's keys.
+func keysOf(p parts.Part) []configKey {
+	keys := []configKey{}
+	for _, k := range p.Keys {
+		if k.Hidden {
+			continue
+		}
+		key := configKey{Name: k.Name, Type: string(k.Type), Required: k.Required, DefaultValue: k.Default, Importance: string(k.Importance), Documentation: k.Doc,
+			OrderInGroup: k.Place, Order: k.Place, Width: string(k.Width), DisplayName: k.DisplayName, Dependents: append([]string{}, k.Dependents...)}
+		if k.Type == catalogue.Password && k.Default != nil {
+			hidden := "[hidden]"
+			key.DefaultValue = &hidden
+		}
+		if k.Group != "" {
+			key.Group = &k.Group
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
 // stepInfos are the definitions of the transformations and predicates that a configuration lists, which Kafka Connect shows in a
 // group for each.
-func (h *Handler) stepInfos(config map[string]string) []configInfo {
+func stepInfos(config map[string]string) []configInfo {
 	var infos []configInfo
-	for _, list := range []struct{ key, kind, title string }{{"transforms", "transformation", "Transforms"}, {"predicates", "predicate", "Predicates"}} {
-		shown := 0
-		for alias := range strings.SplitSeq(config[list.key], ",") {
-			if alias = strings.TrimSpace(alias); alias == "" || shown == maxSteps {
-				continue
+	for _, use := range parts.Of(config) {
+		title := "Transforms"
+		switch use.Kind {
+		case parts.Predicate:
+			title = "Predicates"
+		case parts.Converter, parts.HeaderConverter:
+			continue
+		}
+		kind := string(use.Kind)
+		group := title + ": " + use.Alias
+		keys := []configKey{{Name: "type", Type: "CLASS", Required: true, Importance: "HIGH", Documentation: fmt.Sprintf("Class for the '%s' %s.", use.Alias, kind), Width: "LONG",
+			DisplayName: fmt.Sprintf("%s type for %s", strings.ToUpper(kind[:1])+kind[1:], use.Alias)}}
+		keys = append(keys, keysOf(use.Part)...)
+		if use.Kind == parts.Transformation {
+			no := "false"
+			keys = append(keys,
+				configKey{Name: "negate", Type: "BOOLEAN", DefaultValue: &no, Importance: "MEDIUM", Documentation: "Whether the configured predicate should be negated.", Width: "NONE", DisplayName: "negate"},
+				configKey{Name: "predicate", Type: "STRING", Importance: "MEDIUM", Documentation: "The alias of a predicate used to determine whether to apply this transformation.", Width: "NONE", DisplayName: "predicate"})
+		}
+		for i, key := range keys {
+			key.Group, key.OrderInGroup, key.Order = &group, int32(i), int32(i)
+			info := infoOfKey(use.Prefix, key, config)
+			if key.Name == "type" {
+				info.Value.RecommendedValues = classes(use.Kind)
 			}
-			shown++
-			prefix, group := list.key+"."+alias+".", list.title+": "+alias
-			singular := strings.ToUpper(list.kind[:1]) + list.kind[1:]
-			keys := []configKey{{Name: "type", Type: "CLASS", Required: true, Importance: "HIGH", Documentation: fmt.Sprintf("Class for the '%s' %s.", alias, list.kind), Width: "LONG",
-				DisplayName: fmt.Sprintf("%s type for %s", singular, alias)}}
-			step, _ := h.part(strings.TrimSpace(config[prefix+"type"]))
-			keys = append(keys, step.Config...)
-			if list.kind == "transformation" {
-				no := "false"
-				keys = append(keys,
-					configKey{Name: "negate", Type: "BOOLEAN", DefaultValue: &no, Importance: "MEDIUM", Documentation: "Whether the configured predicate should be negated.", Width: "NONE", DisplayName: "negate"},
-					configKey{Name: "predicate", Type: "STRING", Importance: "MEDIUM", Documentation: "The alias of a predicate used to determine whether to apply this transformation.", Width: "NONE", DisplayName: "predicate"})
-			}
-			for i, key := range keys {
-				key.Group, key.OrderInGroup, key.Order = &group, int32(i), int32(i)
-				info := infoOfKey(prefix, key, config)
-				if key.Name == "type" {
-					info.Value.RecommendedValues = h.classes(list.kind)
-				}
-				infos = append(infos, info)
-			}
+			infos = append(infos, info)
 		}
 	}
 	return infos
 }
 
 // converterInfos are the definitions of the converters that a configuration names.
-func (h *Handler) converterInfos(config map[string]string) []configInfo {
+func converterInfos(config map[string]string) []configInfo {
 	var infos []configInfo
-	for _, use := range []string{"header", "key", "value"} {
-		name := strings.TrimSpace(config[use+".converter"])
-		converter, known := h.part(name)
-		if name == "" || !known {
+	for _, use := range parts.Of(config) {
+		if use.Kind != parts.Converter && use.Kind != parts.HeaderConverter {
 			continue
 		}
-		for _, key := range converter.Config {
-			info := infoOfKey(use+".converter.", key, config)
+		for _, key := range keysOf(use.Part) {
+			info := infoOfKey(use.Prefix, key, config)
 			if key.Name == "converter.type" && info.Value.Value == nil {
-				info.Value.Value = &use
+				of := strings.TrimSuffix(use.Prefix, ".converter.")
+				info.Value.Value = &of
 			}
 			infos = append(infos, info)
 		}
@@ -134,9 +109,9 @@ func infoOfKey(prefix string, key configKey, config map[string]string) configInf
 // withParts adds to a validation which converters there are to choose from, and the keys of those parts that are chosen:
 // transformations and predicates after the framework's keys, converters at the end, as Kafka Connect has them. What was found wrong
 // with a key stays.
-func (h *Handler) withParts(infos []configInfo, config map[string]string) []configInfo {
+func withParts(infos []configInfo, config map[string]string) []configInfo {
 	framework := []string{"Common", "Transforms", "Predicates", "Error Handling", "Topic Creation", "Exactly Once Support", "offsets.topic"}
-	steps, converters := h.stepInfos(config), h.converterInfos(config)
+	steps, converters := stepInfos(config), converterInfos(config)
 	for _, added := range [][]configInfo{steps, converters} {
 		for i := range added {
 			infos = slices.DeleteFunc(infos, func(info configInfo) bool {
@@ -144,6 +119,9 @@ func (h *Handler) withParts(infos []configInfo, config map[string]string) []conf
 					return false
 				}
 				added[i].Value.Errors = info.Value.Errors
+				if added[i].Value.Value != nil && info.Value.Value != nil {
+					added[i].Value.Value = info.Value.Value // without secrets
+				}
 				return true
 			})
 		}
@@ -152,9 +130,9 @@ func (h *Handler) withParts(infos []configInfo, config map[string]string) []conf
 	for i, info := range infos {
 		switch info.Definition.Name {
 		case "key.converter", "value.converter":
-			infos[i].Value.RecommendedValues = h.classes("converter")
+			infos[i].Value.RecommendedValues = classes(parts.Converter)
 		case "header.converter":
-			infos[i].Value.RecommendedValues = h.classes("header_converter")
+			infos[i].Value.RecommendedValues = classes(parts.HeaderConverter)
 		}
 		if group := info.Definition.Group; group != nil && slices.Contains(framework, *group) {
 			end = i + 1

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/parts"
 )
 
 // PluginInfo is one class that can be configured.
@@ -34,8 +35,8 @@ func (h *Handler) listPlugins(r *request) (*answer, error) {
 		}
 	}
 	if !connectorsOnly {
-		for _, p := range h.parts {
-			plugins = append(plugins, p.PluginInfo)
+		for _, p := range parts.All() {
+			plugins = append(plugins, PluginInfo{p.Class, string(p.Kind), p.Version})
 		}
 	}
 	return ok(plugins), nil
@@ -81,8 +82,8 @@ func definitionOf(key *connectorv1.ConfigKey) configKey {
 }
 
 func (h *Handler) getPluginConfig(r *request) (*answer, error) {
-	if p, known := h.part(r.path["plugin"]); known {
-		return ok(p.Config), nil
+	if p, known := parts.Find(r.path["plugin"], parts.Transformation, parts.Predicate, parts.Converter, parts.HeaderConverter); known {
+		return ok(keysOf(p)), nil
 	}
 	response, err := h.config.Client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
 	if err != nil {
@@ -149,7 +150,7 @@ func (h *Handler) validate(r *request) (*answer, error) {
 		}
 		all = append(all, info)
 	}
-	all = h.withParts(all, config)
+	all = withParts(all, config)
 	for i, check := range response.GetChecks() {
 		if check.GetOk() {
 			continue

@@ -13,7 +13,7 @@ import (
 
 func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1")
-	create(t, w, "c", "batch.size", "1", "password", "canary-1", "transforms", "a")
+	create(t, w, "c", "batch.size", "1", "password", "canary-1", "transforms", "a", "transforms.a.type", "Filter")
 	plan := func(more ...string) *connectorv1.PlanConnectorConfigResponse {
 		t.Helper()
 		response, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "c", Config: config(more...)})
@@ -50,12 +50,12 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 		return all
 	}
 
-	same := plan("batch.size", "1", "password", "********", "transforms", "a")
+	same := plan("batch.size", "1", "password", "********", "transforms", "a", "transforms.a.type", "Filter")
 	if len(same.GetChanges())+len(same.GetConsequences()) > 0 || same.GetCreates() {
 		t.Errorf("what is so already: %v", same)
 	}
 	p := plan("batch.size", "2", "password", "canary-2", "batch.sise", "3")
-	if got, want := changes(p), []string{"batch.sise - 3", "batch.size 1 2", "password ******** ********", "transforms a -"}; !slices.Equal(got, want) {
+	if got, want := changes(p), []string{"batch.sise - 3", "batch.size 1 2", "password ******** ********", "transforms a -", "transforms.a.type Filter -"}; !slices.Equal(got, want) {
 		t.Errorf("changes %q, want %q", got, want)
 	}
 	if got, want := effects(p), []string{"TASKS_RESTART ", "ROWS_CHANGE transforms"}; !slices.Equal(got, want) {
@@ -64,7 +64,7 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	if len(p.GetWarnings()) != 1 || !strings.Contains(p.GetWarnings()[0], "did you mean batch.size") {
 		t.Errorf("warnings %v", p.GetWarnings())
 	}
-	if tasks := plan("batch.size", "1", "password", "********", "transforms", "a", "tasks.max", "3").GetConsequences()[0].GetDetail(); !strings.Contains(tasks, "3 instead of 1") {
+	if tasks := plan("batch.size", "1", "password", "********", "transforms", "a", "transforms.a.type", "Filter", "tasks.max", "3").GetConsequences()[0].GetDetail(); !strings.Contains(tasks, "3 instead of 1") {
 		t.Errorf("more tasks: %s", tasks)
 	}
 	if got := versions(t, w, "c"); len(got) != 1 {
@@ -74,7 +74,7 @@ func TestAPlanSaysWhatWouldChangeAndWhatFollows(t *testing.T) {
 	if _, err := w.StopConnector(t.Context(), &connectorv1.StopConnectorRequest{Name: "c"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := effects(plan("batch.size", "2", "password", "********", "transforms", "a")); !slices.Equal(got, []string{"NO_EFFECT_YET "}) {
+	if got := effects(plan("batch.size", "2", "password", "********", "transforms", "a", "transforms.a.type", "Filter")); !slices.Equal(got, []string{"NO_EFFECT_YET "}) {
 		t.Errorf("of a stopped connector: %q", got)
 	}
 	created, err := w.PlanConnectorConfig(t.Context(), &connectorv1.PlanConnectorConfigRequest{Name: "new", Config: config()})

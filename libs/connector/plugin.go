@@ -18,10 +18,12 @@ package connector
 import (
 	"context"
 	"log/slog"
+	"maps"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/parts"
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
@@ -58,6 +60,26 @@ type Plugin struct {
 	Tables func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)
 	// NewTask makes one task. It must not block; connections are made in Run.
 	NewTask func(TaskEnv, catalogue.Values) (Task, error)
+}
+
+// parse checks a configuration against its keys, which are those of the class and of the parts that it names; see
+// catalogue.ParseResolved.
+func (p Plugin) parse(given, resolved map[string]string) (keys *catalogue.Catalogue, values catalogue.Values, warnings, problems []catalogue.Problem) {
+	plain := plainLists(given, resolved)
+	keys = parts.In(p.Catalogue, plain)
+	values, warnings, problems = keys.ParseResolved(given, resolved)
+	return keys, values, warnings, append(problems, parts.Faults(plain)...)
+}
+
+// plainLists is a configuration without the lists of parts in which references stand, whose names would show what is behind them.
+func plainLists(given, resolved map[string]string) map[string]string {
+	plain := maps.Clone(resolved)
+	for _, list := range parts.Lists() {
+		if given[list] != resolved[list] {
+			delete(plain, list)
+		}
+	}
+	return plain
 }
 
 // Check is one named finding about the source or target, with what to do about it.

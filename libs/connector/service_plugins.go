@@ -64,7 +64,7 @@ func (s *service) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 		earlier = connector.config
 	}
 	v := s.validate(plugin, config, earlier)
-	response := &connectorv1.ValidateConfigResponse{Name: plugin.Class, Values: configValues(plugin.Catalogue, v)}
+	response := &connectorv1.ValidateConfigResponse{Name: plugin.Class, Values: configValues(v.keys, v)}
 	for _, value := range response.Values {
 		response.ErrorCount += int32(len(value.Errors))
 	}
@@ -86,6 +86,9 @@ func configKeys(keys *catalogue.Catalogue) []*connectorv1.ConfigKey {
 	var messages []*connectorv1.ConfigKey
 	inGroup := map[string]int32{}
 	for _, key := range keys.Keys() {
+		if key.Hidden {
+			continue
+		}
 		if strings.HasSuffix(key.Name, "*") {
 			if key.Pattern == "" {
 				continue

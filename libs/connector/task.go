@@ -33,7 +33,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	if err := joinFaults(faults); err != nil {
 		return fail(fmt.Errorf("resolve the configuration on worker %s: %w", w.config.WorkerID, err))
 	}
-	values, _, problems := plugin.Catalogue.ParseResolved(withName(connector.config, connector.name), resolved)
+	_, values, _, problems := plugin.parse(withName(connector.config, connector.name), resolved)
 	if len(problems) > 0 {
 		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
 	}

@@ -25,7 +25,9 @@ const (
 // validated is the outcome of checking a configuration.
 type validated struct {
 	// config is as given, but for masks, which were replaced by what they stand for, and for the name.
-	config             map[string]string
+	config map[string]string
+	// keys are those that the configuration can have.
+	keys               *catalogue.Catalogue
 	values             catalogue.Values
 	tasks              int
 	warnings, problems []catalogue.Problem
@@ -35,7 +37,7 @@ type validated struct {
 // tasks. earlier is what masks stand for.
 func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) validated {
 	if problem := tooLarge(config); problem != nil {
-		return validated{config: config, problems: []catalogue.Problem{*problem}}
+		return validated{config: config, keys: plugin.Catalogue, problems: []catalogue.Problem{*problem}}
 	}
 	full, problems := unmasked(plugin.Catalogue, config, earlier)
 	resolved, faults := w.config.References.resolve(full)
@@ -45,7 +47,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	}
 	result := validated{config: full}
 	var wrong []catalogue.Problem
-	result.values, result.warnings, wrong = plugin.Catalogue.ParseResolved(full, resolved)
+	result.keys, result.values, result.warnings, wrong = plugin.parse(full, resolved)
 	secrets := secretsOf(plugin.Catalogue, full, resolved)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
@@ -85,7 +87,7 @@ func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem)
 // warningsOf are those of an accepted configuration that somebody should look at. References stay what they are: nobody waits here for
 // files.
 func warningsOf(plugin Plugin, config map[string]string) []string {
-	_, warnings, _ := plugin.Catalogue.Parse(config)
+	_, _, warnings, _ := plugin.parse(config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
 	return messages(append(warnings, doubtfulReferences(config)...))
 }

@@ -18,6 +18,16 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
+// connecting are the names of properties that say how to connect, producing those of a producer.
+var (
+	connecting = []string{"bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config", "ssl.endpoint.identification.algorithm",
+		"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates", "ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key"}
+	producer = []string{"compression.type", "linger.ms", "max.request.size"}
+)
+
+// Properties are the names of those that FromProperties reads.
+func Properties() []string { return slices.Concat(connecting, producer) }
+
 // FromProperties makes options of the properties of a Java client, by the names of Kafka's documentation: bootstrap.servers,
 // client.id, security.protocol, sasl.mechanism and sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM,
 // compression.type, linger.ms and max.request.size. ignored are the names of those that have no counterpart here, sorted; one that
@@ -174,10 +184,6 @@ func producing(name, value string) (option kgo.Opt, known bool, err error) {
 		return n
 	}
 	switch name {
-	case "bootstrap.servers", "client.id", "security.protocol", "sasl.mechanism", "sasl.jaas.config", "ssl.endpoint.identification.algorithm",
-		"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.certificates",
-		"ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.certificate.chain", "ssl.keystore.key":
-		return nil, true, nil
 	case "compression.type":
 		codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 		codec, ok := codecs[value]
@@ -192,5 +198,5 @@ func producing(name, value string) (option kgo.Opt, known bool, err error) {
 		n := number()
 		return kgo.ProducerBatchMaxBytes(int32(n)), true, err
 	}
-	return nil, false, nil
+	return nil, slices.Contains(connecting, name), nil
 }

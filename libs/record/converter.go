@@ -74,7 +74,7 @@ func ConverterClass(name string) (string, error) {
 	if name = strings.TrimSpace(name); name == "" {
 		return JSONConverterClass, nil
 	}
-	return classNamed(name, JSONConverterClass, StringConverterClass, ByteArrayConverterClass, AvroConverterClass)
+	return classNamed(name, "Converter", JSONConverterClass, StringConverterClass, ByteArrayConverterClass, AvroConverterClass)
 }
 
 // HeaderConverter is ConverterClass for header.converter.
@@ -82,11 +82,11 @@ func HeaderConverter(name string) (string, error) {
 	if name = strings.TrimSpace(name); name == "" {
 		return HeaderConverterClass, nil
 	}
-	return classNamed(name, HeaderConverterClass)
+	return classNamed(name, "HeaderConverter", HeaderConverterClass)
 }
 
-func classNamed(name string, classes ...string) (string, error) {
-	full, ok := classname.Find(name, "Converter", slices.Values(classes))
+func classNamed(name, suffix string, classes ...string) (string, error) {
+	full, ok := classname.Find(name, suffix, slices.Values(classes))
 	if !ok {
 		//lint:ignore ST1005 Kafka Connect's words
 		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", "))

@@ -261,9 +261,9 @@ func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
 		{"transforms": "x", "transforms.x.type": "RegexRouter", "transforms.x.regex": "("},
 		{"transforms": "x", "transforms.x.type": "RegexRouter", "transforms.x.regex": "a", "transforms.x.predicate": "none"},
 		{"transforms": "x", "transforms.x.type": "io.debezium.transforms.Filter", "transforms.x.condition": "true"},
-		{"transforms": "x", "transforms.x.type": "MaskField$Value"},
-		{"transforms": "x", "transforms.x.type": "Cast$Value", "transforms.x.spec": "a:uint8"},
-		{"transforms": "x", "transforms.x.type": "TimestampConverter$Value", "transforms.x.target.type": "string", "transforms.x.format": "QQQ"},
+		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.MaskField$Value"},
+		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "a:uint8"},
+		{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.TimestampConverter$Value", "transforms.x.target.type": "string", "transforms.x.format": "QQQ"},
 		{"predicates": "p", "predicates.p.type": "Maybe"},
 	} {
 		if _, err := FromSettings(s); err == nil {
@@ -273,7 +273,7 @@ func TestWhatIsWrongInTheSettingsIsNamed(t *testing.T) {
 }
 
 func TestAnErrorOfAStepNamesTheStepAndTheTopic(t *testing.T) {
-	c, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "Cast$Value", "transforms.x.spec": "b:int32"})
+	c, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": "org.apache.kafka.connect.transforms.Cast$Value", "transforms.x.spec": "b:int32"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func TestConfluentsTransformsDoAsDocumented(t *testing.T) {
 func TestWhiteSpaceAroundTheOptionsOfTransformsDoesNotCount(t *testing.T) {
 	c, err := FromSettings(map[string]string{"transforms": " r , i ", "transforms.r.type": " org.apache.kafka.connect.transforms.RegexRouter\n", "transforms.r.regex": " (.*) ", "transforms.r.replacement": " new-$1\t",
 		"transforms.r.predicate": " p ", "transforms.r.negate": " False ", "predicates": " p", "predicates.p.type": " TopicNameMatches ", "predicates.p.pattern": " t.* ",
-		"transforms.i.type": "InsertField$Value ", "transforms.i.static.field": " f ", "transforms.i.static.value": " v "})
+		"transforms.i.type": "org.apache.kafka.connect.transforms.InsertField$Value ", "transforms.i.static.field": " f ", "transforms.i.static.value": " v "})
 	if err != nil {
 		t.Fatal(err)
 	}

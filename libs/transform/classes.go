@@ -1,6 +1,7 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -75,38 +76,60 @@ var instead = map[string]string{
 	"io.debezium.transforms.TimezoneConverter": "convert times where they are read",
 }
 
+// Class is the full name of the transform that a configuration names. Its error is Kafka Connect's, with what to take instead where
+// that is known.
+func Class(name string) (string, error) {
+	full, ok := classname.Find(name, "Transformation", maps.Keys(transforms))
+	switch _, two := partTransforms[name]; {
+	case ok:
+		return full, nil
+	case two:
+		//lint:ignore ST1005 Kafka Connect's words
+		return "", fmt.Errorf("This class is abstract and cannot be created. Did you mean %s$Key, %[1]s$Value?", name)
+	}
+	return "", notFound(name)
+}
+
+// PredicateClass is Class for predicates.
+func PredicateClass(name string) (string, error) {
+	full, ok := classname.Find(name, "Predicate", maps.Keys(predicates))
+	if !ok {
+		return "", notFound(name)
+	}
+	return full, nil
+}
+
 // newTransform makes the transform that the option type names.
 func newTransform(o *options) (Transform, error) {
-	class := o.text("type", "")
-	if class == "" {
-		return nil, missing(o.prefix + "type")
-	}
-	full, ok := classname.Find(class, "Transformation", maps.Keys(transforms))
-	if !ok {
-		if _, two := partTransforms[class]; two {
-			return nil, KeyError(fmt.Sprintf("Invalid value class %s for configuration %s: This class is abstract and cannot be created. Did you mean %[1]s$Key, %[1]s$Value?", class, o.prefix+"type"))
-		}
-		return nil, notFound(o.prefix+"type", class)
+	full := o.class(Class)
+	if o.err != nil {
+		return nil, o.err
 	}
 	return transforms[full](o)
 }
 
 // newPredicate makes the predicate that the option type names.
 func newPredicate(o *options) (Predicate, error) {
-	class := o.text("type", "")
-	if class == "" {
-		return nil, missing(o.prefix + "type")
-	}
-	full, ok := classname.Find(class, "Predicate", maps.Keys(predicates))
-	if !ok {
-		return nil, notFound(o.prefix+"type", class)
+	full := o.class(PredicateClass)
+	if o.err != nil {
+		return nil, o.err
 	}
 	return predicates[full](o)
 }
 
-// notFound is the error of a key that names a class which is not there, with what to take instead where that is known.
-func notFound(key, class string) error {
-	said := fmt.Sprintf("Invalid value %.200s for configuration %s: Class %[1]s could not be found.", class, key)
+// class is the full name of the class that the option type names.
+func (o *options) class(named func(string) (string, error)) string {
+	name := o.required("type")
+	full, err := named(name)
+	if err != nil {
+		o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: %v", name, o.prefix+"type", err)))
+	}
+	return full
+}
+
+// notFound is the error of a class which is not there.
+func notFound(class string) error {
+	said := fmt.Sprintf("Class %.200s could not be found.", class)
 	base, _, _ := strings.Cut(class, "$")
 	switch way, known := instead[base]; {
 	case way != "":
@@ -114,7 +137,7 @@ func notFound(key, class string) error {
 	case known, strings.HasPrefix(class, confluent), strings.HasPrefix(class, debezium), strings.HasPrefix(class, apache):
 		said += " Calypso does not have this transform; GET /connector-plugins?connectorsOnly=false lists those that it has."
 	}
-	return KeyError(said)
+	return errors.New(said)
 }
 
 // dropAll is Filter: it drops every record that its predicate lets through.

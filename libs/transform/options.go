@@ -25,7 +25,7 @@ func missing(key string) error {
 }
 
 func (o *options) fail(name, problem string) {
-	o.keep(fmt.Errorf("setting %s%s=%q: %s", o.prefix, name, o.given[o.prefix+name], problem))
+	o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s%s: %s", o.given[o.prefix+name], o.prefix, name, problem)))
 }
 
 // keep keeps the first error.
@@ -44,13 +44,12 @@ func (o *options) text(name, def string) string {
 	return def
 }
 
-// required is text that must be given.
+// required is text that must be given; it may be empty.
 func (o *options) required(name string) string {
-	v := o.text(name, "")
-	if v == "" && o.err == nil {
-		o.err = missing(o.prefix + name)
+	if !o.has(name) {
+		o.keep(missing(o.prefix + name))
 	}
-	return v
+	return o.text(name, "")
 }
 
 func (o *options) flag(name string, def bool) bool {

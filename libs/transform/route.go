@@ -47,10 +47,7 @@ func (t *renaming) of(name string) (string, bool, error) {
 type regexRouter struct{ topic *renaming }
 
 func newRegexRouter(o *options) (Transform, error) {
-	if !o.has("replacement") {
-		o.keep(missing(o.prefix + "replacement"))
-	}
-	return &regexRouter{o.renaming("regex", "", "replacement", o.text("replacement", ""))}, o.err
+	return &regexRouter{o.renaming("regex", "", "replacement", o.required("replacement"))}, o.err
 }
 
 func (t *regexRouter) Apply(r *record.Record) (*record.Record, error) {

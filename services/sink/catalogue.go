@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
@@ -139,8 +140,8 @@ func deliveryKeys() []catalogue.Key {
 		{Name: "misc.deadletterqueue.topic.name", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupErrors,
 			Doc:          "Topic for records that cannot be delivered; errors.deadletterqueue.topic.name if empty.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewTopics, Doc: "Dead letters go to the new topic. Those in the old one stay, and are no longer listed or replayed: replay or discard them before."}}},
-		{Name: "misc.deadletterqueue.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer, by Kafka's name: security.protocol, sasl.mechanism (PLAIN, SCRAM) and sasl.jaas.config, ssl.truststore and ssl.keystore in PEM, client.id, compression.type, linger.ms, max.request.size. Others have no effect, which a warning says."},
-		{Name: "consumer.override.*", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, metadata.max.age.ms (how often topics.regex looks for new topics, 10000 by default and at least 1000), fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
+		{Name: "misc.deadletterqueue.*", Closed: true, Members: kafka.Properties(), Type: catalogue.String, Importance: catalogue.Low, Group: groupErrors, Doc: "A setting of the dead letter producer, by Kafka's name: security.protocol, sasl.mechanism (PLAIN, SCRAM) and sasl.jaas.config, ssl.truststore and ssl.keystore in PEM, client.id, compression.type, linger.ms, max.request.size. Others have no effect, which a warning says."},
+		{Name: "consumer.override.*", Closed: true, Members: consumerSettings, Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "A setting of the connector's consumer, by Kafka's name: group.id, auto.offset.reset, isolation.level (read_committed by default), session.timeout.ms, heartbeat.interval.ms, metadata.max.age.ms (how often topics.regex looks for new topics, 10000 by default and at least 1000), fetch.max.wait.ms, fetch.min.bytes, fetch.max.bytes, max.partition.fetch.bytes, client.id, client.rack, and group.protocol: consumer has the brokers share the partitions out (KIP-848, Kafka 4.0 and later). Others have no effect, which a warning says."},
 		{Name: "consumer.override.group.id", Type: catalogue.String, Importance: catalogue.Low, Group: groupConsumer, Doc: "Consumer group of the tasks, which keeps their offsets; connect-<connector> if it is not set.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NewOffsets, Doc: "Offsets are kept by group: a new one begins at the start of the topics (consumer.override.auto.offset.reset), and rows that were ingested already come in again."}}},
 		{Name: "consumer.override.max.poll.interval.ms", Type: catalogue.Long, Importance: catalogue.Low, Group: groupConsumer, Doc: "Longest time between two polls in milliseconds.",

@@ -35,6 +35,10 @@ const (
 	leastMetadataAge, mostMetadataAge = 5 * time.Second, time.Hour
 )
 
+// consumerSettings are the names under consumer.override that membershipOf reads.
+var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.protocol", "session.timeout.ms", "heartbeat.interval.ms", "metadata.max.age.ms", "fetch.max.wait.ms",
+	"fetch.min.bytes", "fetch.max.bytes", "max.partition.fetch.bytes", "client.id", "client.rack"}
+
 // membershipOf reads consumer.override.*. The names of settings without effect come back as well.
 func membershipOf(v catalogue.Values) (m membership, ignored []string, err error) {
 	m.start = kgo.NewOffset().AtStart()

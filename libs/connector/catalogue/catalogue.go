@@ -6,6 +6,7 @@ package catalogue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -66,8 +67,10 @@ type Key struct {
 	Aliases []string
 	Type    Type
 	// Default is the value when the key is absent; nil means there is none. Required keys have none.
-	Default    *string
-	Required   bool
+	Default  *string
+	Required bool
+	// MayBeEmpty says of a required key that an empty text is a value of it.
+	MayBeEmpty bool
 	Importance Importance
 	// Doc says what the key does, in sentences, with units and limits.
 	Doc   string
@@ -80,13 +83,18 @@ type Key struct {
 	DisplayName string
 	// Width is the size of the input field that forms show; none if empty.
 	Width Width
-	// Allowed lists the only values accepted, if not empty (compared without regard to case).
+	// Allowed lists the only values accepted, if not empty (compared without regard to case unless Cased).
 	Allowed []string
+	Cased   bool
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
 	// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name is warned of. Other
 	// names may be whatever what reads the family takes.
 	Members []string
+	// Closed says of a family that nothing reads what is not among its Members or declared by its own name: all other names are warned of.
+	Closed bool
+	// Hidden keys are shown by forms only where they are set: other spellings, and what has no effect.
+	Hidden bool
 	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names transforms.<item>.type): a
 	// reference is refused, since what is behind it would show in those names.
 	NamesKeys bool
@@ -174,10 +182,43 @@ func New(groups ...[]Key) (*Catalogue, error) {
 			}
 		}
 	}
+	c.sortFamilies()
+	return c, nil
+}
+
+// sortFamilies puts those with longer prefixes first.
+func (c *Catalogue) sortFamilies() {
 	sort.SliceStable(c.families, func(a, b int) bool {
 		return len(c.keys[c.families[a]].Name) > len(c.keys[c.families[b]].Name)
 	})
-	return c, nil
+}
+
+// With is the catalogue with further keys that one configuration brings with it, such as those of its transformations. Where it declares
+// a key by that very name already, this stays.
+func (c *Catalogue) With(keys []Key) *Catalogue {
+	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias), families: slices.Clone(c.families)}
+	for _, key := range keys {
+		at := len(more.keys)
+		if strings.HasSuffix(key.Name, "*") {
+			if i := slices.IndexFunc(more.families, func(i int) bool { return more.keys[i].Name == key.Name }); i >= 0 {
+				more.keys[more.families[i]].Closed = key.Closed
+				continue
+			}
+			more.families = append(more.families, at)
+		} else if _, declared := more.byName[key.Name]; declared {
+			continue
+		} else {
+			more.byName[key.Name] = at
+		}
+		for _, alias := range key.Aliases {
+			if _, named := more.byName[alias]; !named {
+				more.byAlias[alias] = at
+			}
+		}
+		more.keys = append(more.keys, key)
+	}
+	more.sortFamilies()
+	return more
 }
 
 // Keys are the declared keys in order.

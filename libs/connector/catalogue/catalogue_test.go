@@ -148,7 +148,7 @@ func TestWrongValuesAreNamedInTheWordsOfKafka(t *testing.T) {
 		{"poll.interval.ms", "1.5", "Invalid value 1.5 for configuration poll.interval.ms: Not a number of type LONG"},
 		{"sampling", "much", "Invalid value much for configuration sampling: Not a number of type DOUBLE"},
 		{"tombstones.on.delete", "yes", "Invalid value yes for configuration tombstones.on.delete: Expected value to be either true or false"},
-		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: String must be one of: initial, never"},
+		{"snapshot.mode", "sometimes", "Invalid value sometimes for configuration snapshot.mode: String must be one of (case insensitive): initial, never"},
 		{"tasks.max", "0", "Invalid value 0 for configuration tasks.max: Value must be at least 1"},
 		{"name", "a/b", "Invalid value a/b for configuration name: a connector's name must not contain '/'"},
 		{"database.password", "bad", "Invalid value [hidden] for configuration database.password"},

@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,24 +39,24 @@ func SourceFramework() []Key {
 		"transforms.*":      {Effect: RowsChange, Doc: "Records look different, or go to other topics, from now on: sinks, mappings and tables must follow. " + written},
 	})
 	return append(shared,
-		Key{Name: "topic.creation.groups", NamesKeys: true, Type: List, Default: Default(""), Importance: Low, Group: groupTopics, Width: Wide,
+		Key{Name: "topic.creation.groups", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low, Group: groupTopics, Width: Wide,
 			DisplayName: "Topic Creation Groups", Doc: "Names of groups of settings for the topics that the connector creates, besides the group default."},
 		Key{Name: "topic.creation.*", Members: []string{"groups"}, Type: String, Importance: Low, Group: groupTopics, Width: Wide,
 			Doc: "Settings of a topic creation group: topic.creation.<group>.include, .exclude, .replication.factor, .partitions and any topic setting such as .cleanup.policy."},
-		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"requested", "required"},
+		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"REQUESTED", "REQUIRED"},
 			Importance: Medium, Group: groupExactlyOnce, Order: 2, Width: Short, DisplayName: "Exactly once support",
 			Doc: "required refuses to start where exactly-once delivery cannot be given; requested uses it where it can."},
-		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"poll", "interval", "connector"},
+		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"POLL", "INTERVAL", "CONNECTOR"},
 			Importance: Medium, Group: groupExactlyOnce, Order: 3, Width: Short, DisplayName: "Transaction Boundary",
 			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides)."},
 		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: AtLeast(0), Importance: Low, Group: groupExactlyOnce, Order: 4,
 			Width: Short, DisplayName: "Transaction boundary interval", Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
-		Key{Name: "offsets.storage.topic", Type: String, Importance: Low, Group: groupOffsets, Width: Wide,
+		Key{Name: "offsets.storage.topic", Type: String, Check: notEmpty, Importance: Low, Group: groupOffsets, Width: Wide,
 			DisplayName: "Offsets topic", Doc: "A topic of its own for this connector's source offsets; the fleet's topic if empty."},
-		Key{Name: "producer.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
-			Doc: "A setting of the connector's Kafka producer."},
-		Key{Name: "admin.override.*", Type: String, Importance: Low, Group: groupClients, Width: Wide,
-			Doc: "A setting of the connector's Kafka admin client."},
+		Key{Name: "producer.override.*", Closed: true, Members: []string{"compression.type", "max.request.size"}, Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka producer, by Kafka's name: compression.type (snappy if it is not set) and max.request.size. Others have no effect, which a warning says."},
+		Key{Name: "admin.override.*", Closed: true, Type: String, Importance: Low, Group: groupClients, Width: Wide,
+			Doc: "A setting of the connector's Kafka admin client. None has an effect, which a warning says: it connects as the worker does."},
 	)
 }
 
@@ -138,22 +139,22 @@ func common() []Key {
 		{Name: "header.converter.*", Type: String, Importance: Low, Group: groupCommon, Width: Short, Doc: "A setting of the header converter."},
 		{Name: "header.converter.plugin.version", Type: String, Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Header converter version", Doc: "Version of the header converter.", Unsupported: onePlugin},
-		{Name: "transforms", NamesKeys: true, Type: List, Default: Default(""), Importance: Low, Group: groupTransforms, Order: 12, Width: Wide,
+		{Name: "transforms", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low, Group: groupTransforms, Order: 12, Width: Wide,
 			DisplayName: "Transforms", Doc: "Names of the transformations applied to each record, in order."},
 		{Name: "transforms.*", Type: String, Importance: Low, Group: groupTransforms, Width: Wide,
 			Doc: "A setting of a transformation: transforms.<name>.type, transforms.<name>.predicate, transforms.<name>.negate and the transformation's own keys."},
-		{Name: "predicates", NamesKeys: true, Type: List, Default: Default(""), Importance: Low, Group: groupPredicates, Order: 13, Width: Wide,
+		{Name: "predicates", NamesKeys: true, Type: List, Check: aliases, Default: Default(""), Importance: Low, Group: groupPredicates, Order: 13, Width: Wide,
 			DisplayName: "Predicates", Doc: "Names of the predicates that transformations refer to."},
 		{Name: "predicates.*", Type: String, Importance: Low, Group: groupPredicates, Width: Wide,
 			Doc: "A setting of a predicate: predicates.<name>.type and the predicate's own keys."},
-		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"}, Importance: Low,
+		{Name: "config.action.reload", Type: String, Default: Default("restart"), Allowed: []string{"none", "restart"}, Cased: true, Importance: Low,
 			Group: groupCommon, Order: 14, Width: Middle, DisplayName: "Reload Action", Doc: "What happens when a value behind a reference (${file:…}) changes.",
 			Unsupported: "References are read again whenever a task starts."},
 		{Name: "errors.retry.timeout", Type: Long, Default: Default("0"), Check: AtLeast(-1), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Retry Timeout for Errors", Doc: "How long in milliseconds a failed operation is tried again; 0 not at all, -1 for ever."},
 		{Name: "errors.retry.delay.max.ms", Type: Long, Default: Default("60000"), Check: AtLeast(1), Importance: Medium, Group: groupErrors, Width: Middle,
 			DisplayName: "Maximum Delay Between Retries for Errors", Doc: "Longest time in milliseconds between two attempts."},
-		{Name: "errors.tolerance", Type: String, Default: Default("none"), Allowed: []string{"none", "all"}, Importance: Medium, Group: groupErrors, Width: Short,
+		{Name: "errors.tolerance", Type: String, Default: Default("none"), Allowed: []string{"none", "all"}, Cased: true, Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Error Tolerance", Doc: "none fails the task at the first record that cannot be processed; all passes over such records."},
 		{Name: "errors.log.enable", Type: Boolean, Default: Default("false"), Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Log Errors", Doc: "Whether every error, tolerated ones included, is written to the log."},
@@ -162,12 +163,39 @@ func common() []Key {
 	}
 }
 
+// aliases checks a list of names of transformations, predicates or groups of topics.
+func aliases(list string) error {
+	names := Items(list)
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return Fault("Duplicate alias provided.")
+		}
+	}
+	return nil
+}
+
+func notEmpty(text string) error {
+	if text == "" {
+		return Fault("String must be non-empty")
+	}
+	return nil
+}
+
+// noClass is the fault of a class that is given and empty.
+const noClass = Fault("Class  could not be found.")
+
 func converter(class string) error {
+	if class == "" {
+		return noClass
+	}
 	_, err := record.ConverterClass(class)
 	return err
 }
 
 func headerConverter(class string) error {
+	if class == "" {
+		return noClass
+	}
 	_, err := record.HeaderConverter(class)
 	return err
 }

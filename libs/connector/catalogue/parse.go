@@ -38,7 +38,9 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			values.given[name] = resolved[name]
 			continue
 		}
-		if meant := key.slip(name); meant != "" {
+		if key.Closed && !key.hasMember(name) {
+			warnings = append(warnings, Problem{Key: name, Message: c.unread(key, name)})
+		} else if meant := key.slip(name); meant != "" {
 			warnings = append(warnings, Problem{Key: name, Message: fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", abbreviate(name), meant)})
 		}
 		canonical := name
@@ -61,6 +63,10 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			continue
 		}
 		values.given[canonical] = key.parsed(resolved[name])
+		if problem := key.check(resolved[name]); problem != "" {
+			errors = append(errors, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
+			continue
+		}
 		if key.Unsupported != "" && !key.isDefault(resolved[name]) {
 			problem := Problem{Key: name, Message: fmt.Sprintf("%s is not supported: %s", name, key.Unsupported)}
 			if key.ChangesData {
@@ -68,19 +74,20 @@ func (c *Catalogue) ParseResolved(given, resolved map[string]string) (values Val
 			} else {
 				warnings = append(warnings, problem)
 			}
-			continue
-		}
-		if problem := key.check(resolved[name]); problem != "" {
-			errors = append(errors, Problem{Key: name, Message: key.invalid(name, given[name], resolved[name], problem)})
 		}
 	}
 	for _, key := range c.keys {
-		if value, ok := values.given[key.Name]; key.Required && (!ok || strings.TrimSpace(value) == "") {
+		value, ok := values.given[key.Name]
+		if key.Required && (!ok || !key.MayBeEmpty && strings.TrimSpace(value) == "" && !hasProblem(errors, spelling[key.Name])) {
 			errors = append(errors, Problem{Key: key.Name, Message: key.missing()})
 		}
 	}
 	slices.SortStableFunc(errors, func(a, b Problem) int { return cmp.Compare(c.place(a.Key), c.place(b.Key)) })
 	return values, warnings, errors
+}
+
+func hasProblem(problems []Problem, key string) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
 }
 
 // place is where a key, as a configuration spells it, is declared.
@@ -94,7 +101,7 @@ func (k Key) missing() string {
 	if k.Dialect == Field {
 		return fmt.Sprintf("The '%s' value is invalid: A value is required", k.Name)
 	}
-	return fmt.Sprintf("Missing required configuration %q which has no default value.", k.Name)
+	return fmt.Sprintf("Missing required configuration \"%s\" which has no default value.", k.Name)
 }
 
 func (k Key) isDefault(value string) bool {
@@ -110,6 +117,8 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 		return fmt.Sprintf("Invalid value %s for configuration %s: the value behind the reference is not a valid %s", given, name, k.Type)
 	case k.Type == Password:
 		return fmt.Sprintf("Invalid value [hidden] for configuration %s", name)
+	case k.Type == List && k.Dialect == ConfigDef:
+		given = "[" + strings.Join(Items(given), ", ") + "]"
 	}
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(MaskWithin(given)), name, problem)
 }
@@ -129,12 +138,12 @@ func (k Key) check(value string) string {
 	if !k.Type.takes(value) {
 		return k.Dialect.wrongType(k.Type)
 	}
-	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return strings.EqualFold(allowed, value) }) {
-		return k.Dialect.notAllowed(k.Allowed)
+	if len(k.Allowed) > 0 && !slices.ContainsFunc(k.Allowed, func(allowed string) bool { return allowed == value || !k.Cased && strings.EqualFold(allowed, value) }) {
+		return k.notAllowed()
 	}
 	if k.Check != nil {
 		if err := k.Check(value); err != nil {
-			return abbreviate(err.Error())
+			return shortened(err.Error(), longestReason)
 		}
 	}
 	return ""
@@ -172,11 +181,15 @@ func (d Dialect) wrongType(t Type) string {
 }
 
 // notAllowed words a value that is none of those accepted.
-func (d Dialect) notAllowed(allowed []string) string {
-	if d == Field {
-		return "Value must be one of " + strings.Join(allowed, ", ")
+func (k Key) notAllowed() string {
+	allowed := strings.Join(k.Allowed, ", ")
+	switch {
+	case k.Dialect == Field:
+		return "Value must be one of " + allowed
+	case k.Cased:
+		return "String must be one of: " + allowed
 	}
-	return "String must be one of: " + strings.Join(allowed, ", ")
+	return "String must be one of (case insensitive): " + allowed
 }
 
 func (c *Catalogue) unknown(name string) string {
@@ -186,6 +199,33 @@ func (c *Catalogue) unknown(name string) string {
 		return fmt.Sprintf("%s is not a known configuration key and has no effect; did you mean %s?", shown, key.Name)
 	}
 	return fmt.Sprintf("%s is not a known configuration key and has no effect.", shown)
+}
+
+// hasMember reports whether a name of a family is one that is read.
+func (k Key) hasMember(name string) bool {
+	prefix, family := strings.CutSuffix(k.Name, "*")
+	return !family || slices.Contains(k.Members, strings.TrimPrefix(name, prefix))
+}
+
+// unread words that nothing reads a name of a closed family.
+func (c *Catalogue) unread(family Key, name string) string {
+	prefix := strings.TrimSuffix(family.Name, "*")
+	said := fmt.Sprintf("%s has no effect: no such setting is read.", abbreviate(name))
+	if nearest := spelling.Nearest(strings.TrimPrefix(name, prefix), func(yield func(string) bool) {
+		for _, member := range family.Members {
+			if !yield(member) {
+				return
+			}
+		}
+		for spelt := range c.spellings {
+			if member, ok := strings.CutPrefix(spelt, prefix); ok && !yield(member) {
+				return
+			}
+		}
+	}); nearest != "" {
+		said = fmt.Sprintf("%s Did you mean %s?", said, prefix+nearest)
+	}
+	return said
 }
 
 // slip is the member of a family that a name nearly is; empty if it is one, or like none.
@@ -218,9 +258,13 @@ func (c *Catalogue) spellings(yield func(string) bool) {
 	}
 }
 
+// longestReason bounds what a check says, in bytes, which quotes what was given in part.
+const longestReason = 600
+
 // abbreviate keeps hostile input from flooding messages: at most 200 bytes are quoted.
-func abbreviate(text string) string {
-	const limit = 200
+func abbreviate(text string) string { return shortened(text, 200) }
+
+func shortened(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}

@@ -69,6 +69,18 @@ func (v Values) Float(name string) float64 {
 	return f
 }
 
+// Items splits a list as Kafka's ConfigDef does: blank items count, an empty list has none.
+func Items(list string) []string {
+	if list = strings.TrimSpace(list); list == "" {
+		return nil
+	}
+	items := strings.Split(list, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	return items
+}
+
 // List splits a value at its commas and trims the items; empty items are left out.
 func (v Values) List(name string) []string {
 	value, _ := v.lookup(name)
