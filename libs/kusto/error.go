@@ -116,7 +116,7 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 	}
 	e := &Error{Op: op, Err: err}
 	if o != nil && why == nil { // else the status is an earlier exchange's
-		status, code, message, permanent, known, after := o.read()
+		status, code, message, permanent, known, after := o.last()
 		e.Status, e.Code, e.RetryAfter = status, code, after
 		e.Message = redact(message)
 		// The service's word of itself counts where nothing more is known of what it answers.

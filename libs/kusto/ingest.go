@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/azure-kusto-go/azkustoingest"
@@ -227,8 +228,9 @@ func detach[T any](ctx context.Context, call func() (T, error)) (T, error) {
 const (
 	// longestPause bounds the pause between two looks at a status.
 	longestPause = time.Minute
-	// unreadable is how many looks at a status may fail in a row.
-	unreadable = 5
+	// lookPatience is how long one look may take, unreadable how many of them may fail in a row.
+	lookPatience = 30 * time.Second
+	unreadable   = 5
 )
 
 // Wait returns when the service has finished the ingestion. VerdictOf tells what an error means. A drop because of the tag comes as the status
@@ -238,14 +240,9 @@ const (
 // ingestion takes, the longer are the pauses: a quarter of the time that it has taken, and not the same for all.
 func (q *Queued) Wait(ctx context.Context) (Result, error) {
 	begun, failures := time.Now(), 0
-	for pause := q.interval; ; pause = min(max(q.interval, time.Since(begun)/4), longestPause) {
-		pause += rand.N(pause/4+1) - pause/8
-		if failures > 0 || time.Since(begun) < q.interval { // else the look before has taken the pause
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause):
-			}
-		}
+	rest(ctx, q.pause(0))
+	for {
+		pause := q.pause(time.Since(begun))
 		record, err := q.look(ctx, pause)
 		switch {
 		case ctx.Err() != nil:
@@ -258,27 +255,45 @@ func (q *Queued) Wait(ctx context.Context) (Result, error) {
 			if failures++; failures == unreadable || VerdictOf(err) == StorageMoved {
 				return Result{}, err
 			}
+			rest(ctx, pause)
 		}
 	}
 }
 
-// look asks for the status and returns it once it is final, at most for the given time; nil if it is not. The SDK looks on until it has a
-// final one, and takes a result that was given up for ended, so each look is at a copy.
-func (q *Queued) look(ctx context.Context, patience time.Duration) (record, err error) {
-	looking, cancel := context.WithTimeout(ctx, patience)
+// pause is how long not to look at the status of an ingestion that has taken so long.
+func (q *Queued) pause(taken time.Duration) time.Duration {
+	p := min(max(q.interval, taken/4), longestPause)
+	return p - p/8 + rand.N(p/4+1)
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
+// look asks for the status once and returns it if it is final, or nil after a pause. The SDK looks on until it has a final one, so it is stopped
+// after the pause, and it takes a result that was given up for ended, so each look is at a copy.
+func (q *Queued) look(ctx context.Context, pause time.Duration) (record, err error) {
+	looking, cancel := context.WithTimeout(ctx, lookPatience+pause)
 	defer cancel()
 	looking, o := withOutcome(looking)
+	var answered atomic.Bool
+	o.read = func() {
+		answered.Store(true)
+		time.AfterFunc(pause, cancel)
+	}
 	result := *q.result
 	record = <-result.Wait(looking, azkustoingest.WithImmediateFirst(), azkustoingest.WithInterval(time.Hour), azkustoingest.WithRetryBackoffDelay())
 	if record == nil {
 		return errSucceeded, nil
 	}
-	status, err := azkustoingest.GetIngestionStatus(record)
-	switch {
-	case looking.Err() != nil:
-		return nil, nil
-	case err == nil && status != azkustoingest.StatusRetrievalFailed:
+	switch status, err := azkustoingest.GetIngestionStatus(record); {
+	case err == nil && status != azkustoingest.StatusRetrievalFailed && status != azkustoingest.StatusRetrievalCanceled:
 		return record, nil
+	case answered.Load():
+		return nil, nil
 	}
 	err = ofIngestion(fail(ctx, q.op+": the final status could not be read", o, errors.New(redact(detailsOf(record)))))
 	if VerdictOf(err) == StorageMoved {

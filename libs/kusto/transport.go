@@ -36,6 +36,8 @@ type outcome struct {
 	// asking is whose answer is waited for, since when; empty if nobody's.
 	asking string
 	since  time.Time
+	// read, if it is set before the call, is called when the caller has read an answer that is no failure.
+	read func()
 }
 
 type outcomeKey struct{}
@@ -55,7 +57,7 @@ func WithClientRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
-func (o *outcome) read() (status int, code, message string, permanent, known bool, after time.Duration) {
+func (o *outcome) last() (status int, code, message string, permanent, known bool, after time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.status, o.code, o.message, o.permanent, o.known, o.after
@@ -95,6 +97,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := next.RoundTrip(r)
 	o.answered(r, err)
 	if err != nil || resp.StatusCode < 400 {
+		if err == nil && o.read != nil {
+			resp.Body = &readBody{resp.Body, o.read}
+		}
 		return resp, err
 	}
 	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -104,6 +109,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}{io.MultiReader(bytes.NewReader(body), errReader{readErr}, resp.Body), resp.Body}
 	o.note(resp, body)
 	return resp, nil
+}
+
+// readBody tells when a body is closed.
+type readBody struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (b *readBody) Close() error {
+	defer b.closed()
+	return b.ReadCloser.Close()
 }
 
 type errReader struct{ err error }

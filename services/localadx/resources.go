@@ -12,7 +12,7 @@ import (
 const signatureLife = 7 * 24 * time.Hour
 
 // rotation is how long storage stays where it is, where it rotates.
-const rotation = 10 * time.Second
+const rotation = 30 * time.Second
 
 // resources hands out signed storage URLs.
 type resources struct {
