@@ -160,7 +160,11 @@ type Queued struct {
 	interval time.Duration
 	// moved is told when the storage that holds the status has moved.
 	moved func() error
+	ended bool
 }
+
+// Ended says that Wait has seen the end of the ingestion.
+func (q *Queued) Ended() bool { return q.ended }
 
 // Result is the final word on a queued ingestion.
 type Result struct {
@@ -307,6 +311,7 @@ var errSucceeded = errors.New("succeeded")
 
 // final reads the record of an ingestion that has ended.
 func (q *Queued) final(record error) (Result, error) {
+	q.ended = true
 	if record == errSucceeded {
 		return Result{}, nil
 	}

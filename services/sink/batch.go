@@ -35,6 +35,8 @@ type batch struct {
 	// streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags. Any other is tagged, where
 	// delivery is exactly once.
 	streamed bool
+	// recorded is set when the batch is closed: its cut was made before this task read it, so that it may have been sent before.
+	recorded bool
 	// counts of what became no row, by kind
 	tombstones, deletes, others, truncates int64
 	// refused are the records that cannot be rows; they are kept until they are dead letters.

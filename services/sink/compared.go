@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +143,7 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 		d.Columns = append(d.Columns, column)
 	}
 	if r.current[d.Name], err = r.present(ctx, to, written); err == nil {
-		d.Repeated, err = r.repeated(ctx, to, written, source.Key)
+		d.Repeated, err = r.repeated(ctx, to, source.Topic, written, source.Key)
 	}
 	if err != nil {
 		d.Failure = err.Error()
@@ -152,7 +153,7 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 
 // repeated counts rows that were made of a record of which there is a row already. Which record that is a row says by the record's
 // position, or in a table of changes by its offset and key, since a key's records are in one partition.
-func (r *tableReader) repeated(ctx context.Context, to route.Route, columns []digest.DescribedColumn, key []string) (*int64, error) {
+func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string, columns []digest.DescribedColumn, key []string) (*int64, error) {
 	named := func(fields ...string) (names []string) {
 		for _, field := range fields {
 			i := slices.IndexFunc(columns, func(c digest.DescribedColumn) bool { return c.Field == field })
@@ -168,7 +169,7 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, columns []di
 		identity = named(append([]string{"_seq"}, key...)...)
 	}
 	if identity == nil {
-		return nil, nil
+		return r.doubled(ctx, to, topic)
 	}
 	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | summarize n=count() by "+strings.Join(identity, ", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
 	if err != nil {
@@ -176,6 +177,27 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, columns []di
 	}
 	if len(found.Rows) != 1 {
 		return nil, fmt.Errorf("counting rows that came more than once: %d rows answered", len(found.Rows))
+	}
+	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
+	return &n, err
+}
+
+// doubled counts the rows of batches whose tag more than one extent has, as long as these are not merged: of rows that do not say of which
+// record they were made, nothing else does. nil where batches have no tags, or the identity may not see extents.
+func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string) (*int64, error) {
+	if !r.s.exact {
+		return nil, nil
+	}
+	prefix := regexp.QuoteMeta("ingest-by:" + topic + "/")
+	found, err := r.client.Manage(ctx, to.Database, ".show table "+kusto.QuoteName(to.Table)+" extents | mv-expand Tag = extract_all("+kusto.QuoteString("("+prefix+`\S+)`)+
+		", Tags) to typeof(string) | summarize n = count(), Rows = max(RowCount) by Tag | where n > 1 | summarize Rows = tolong(coalesce(sum((n - 1) * Rows), 0))")
+	switch {
+	case kusto.Unauthorized(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("counting rows of batches that came more than once: %w", err)
+	case len(found.Rows) != 1:
+		return nil, fmt.Errorf("counting rows of batches that came more than once: %d rows answered", len(found.Rows))
 	}
 	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
 	return &n, err

@@ -23,7 +23,7 @@ func TestAChangeOfAKeyLeadsToItsConsequences(t *testing.T) {
 		{"consumer.override.group.id", "-", "mine", []string{"NEW_OFFSETS"}},
 		{"consumer.override.fetch.min.bytes", "-", "10", nil},
 		{"flush.interval.ms", "-", "1000", []string{"NO_EFFECT_YET"}},
-		{"flush.interval.ms", "-", "30000", nil},
+		{"flush.interval.ms", "-", "60000", nil},
 		{"delivery.guarantee", "-", "at_least_once", []string{"GUARANTEE"}},
 		{"delivery.guarantee", "at_least_once", "exactly_once", []string{"GUARANTEE"}},
 		{"ingestion.mode", "-", "adaptive", []string{"GUARANTEE"}},

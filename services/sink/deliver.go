@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -175,7 +176,7 @@ func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *bat
 			blob.Tag += "@" + id
 		}
 	}
-	return t.send(ctx, to, blob, b.streamed)
+	return (&sending{task: t, to: to, blob: blob, stream: b.streamed, doubtful: b.recorded}).run(ctx)
 }
 
 // blob is what is sent of a closed batch.
@@ -194,56 +195,101 @@ func (t *task) blob(to *target, b *batch) (*kusto.Blob, error) {
 	return blob, nil
 }
 
-// send ingests a blob until it is in the table or refused for good. It is streamed first if stream is set.
-func (t *task) send(ctx context.Context, to *target, blob *kusto.Blob, stream bool) error {
-	blob.RequestID = requestID(ctx, "ingest")
-	tries := 0
-	return t.persist(ctx, func(ctx context.Context) error {
-		tries++
-		begun := time.Now()
-		err := t.once(ctx, to, blob, stream && tries <= streamTries)
-		t.o.meters.attempt(ctx, to, blob, time.Since(begun), err)
-		return to.judged(err)
-	})
+// sending is a blob on its way into the table.
+type sending struct {
+	*task
+	to   *target
+	blob *kusto.Blob
+	// stream has it streamed first.
+	stream bool
+	// doubtful says that it may have been sent before, by somebody who did not see the end of that.
+	doubtful bool
+	// unended are earlier attempts whose end is not known yet.
+	unended []*kusto.Queued
 }
 
-// once sends a blob one time: streamed, queued, or as the server needs it.
-func (t *task) once(ctx context.Context, to *target, blob *kusto.Blob, stream bool) error {
+// run ingests the blob until it is in the table or refused for good.
+func (s *sending) run(ctx context.Context) error {
+	s.blob.RequestID = requestID(ctx, "ingest")
+	tries := 0
+	err := s.persist(ctx, func(ctx context.Context) error {
+		s.doubtful = s.doubtful || tries > 0
+		tries++
+		begun := time.Now()
+		err := s.once(ctx, s.stream && tries <= streamTries)
+		s.o.meters.attempt(ctx, s.to, s.blob, time.Since(begun), err)
+		return s.to.judged(err)
+	})
+	if err == nil && s.doubtful && s.blob.Tag != "" {
+		s.doubts.note(s.to, s.blob.Tag)
+	}
+	return err
+}
+
+// once sends the blob one time: streamed, queued, or as the server needs it.
+func (s *sending) once(ctx context.Context, stream bool) error {
 	switch {
-	case to.mode == modeInline && blob.Plain:
-		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", blob.Format)}
-	case to.mode == modeInline:
-		text, err := unzip(blob.Data)
+	case s.to.mode == modeInline && s.blob.Plain:
+		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format)}
+	case s.to.mode == modeInline:
+		text, err := unzip(s.blob.Data)
 		if err != nil {
 			return err
 		}
-		return t.client.Inline(ctx, blob, text)
+		return s.client.Inline(ctx, s.blob, text)
 	case stream:
-		err := t.client.Stream(ctx, blob)
+		err := s.client.Stream(ctx, s.blob)
 		if kusto.QueueInstead(err) {
-			to.rest(time.Now())
-			return t.queue(ctx, blob)
+			s.to.rest(time.Now())
+			return s.queue(ctx)
 		}
 		return err
 	}
-	return t.queue(ctx, blob)
+	return s.queue(ctx)
 }
 
-func (t *task) queue(ctx context.Context, blob *kusto.Blob) error {
-	q, err := t.client.Enqueue(ctx, blob)
+// lastLook is how long an earlier attempt whose end was not seen is looked at before the blob is sent again.
+const lastLook = 10 * time.Second
+
+func (s *sending) queue(ctx context.Context) error {
+	if ended, err := s.earlier(ctx); ended {
+		return err
+	}
+	q, err := s.client.Enqueue(ctx, s.blob)
 	if err != nil {
 		return err
 	}
-	t.o.Failpoints.Pass("after_enqueue")
-	waiting, cancel := context.WithTimeout(ctx, t.s.statusTimeout)
+	s.o.Failpoints.Pass("after_enqueue")
+	if err = s.await(ctx, q, s.s.statusTimeout); err != nil && !q.Ended() {
+		s.unended = append(s.unended, q)
+	}
+	s.o.Failpoints.Pass("after_status")
+	return err
+}
+
+// earlier looks whether an attempt that was given up has ended well, or refused the rows, meanwhile. Two under one tag at once are not to be:
+// whether ADX tells one of them is not promised.
+func (s *sending) earlier(ctx context.Context) (ended bool, err error) {
+	for _, q := range s.unended {
+		err = s.await(ctx, q, lastLook)
+		if ended = q.Ended() && kusto.VerdictOf(err) != kusto.Again; ended {
+			break
+		}
+	}
+	s.unended = slices.DeleteFunc(s.unended, (*kusto.Queued).Ended)
+	return ended, err
+}
+
+// await waits for the end of a queued ingestion.
+func (s *sending) await(ctx context.Context, q *kusto.Queued, patience time.Duration) error {
+	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	result, err := q.Wait(waiting)
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("the cluster has not said within %s what became of a batch for %s.%s; it is sent again", t.s.statusTimeout, blob.Database, blob.Table)
+		return fmt.Errorf("the cluster has not said within %s what became of a batch for %s.%s; it is sent again", patience, s.blob.Database, s.blob.Table)
 	}
-	t.o.Failpoints.Pass("after_status")
 	if result.Skipped {
-		t.o.meters.skipped(ctx, blob)
+		s.o.meters.skipped(ctx, s.blob)
 	}
 	return err
 }

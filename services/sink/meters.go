@@ -14,9 +14,9 @@ import (
 
 // meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
 type meters struct {
-	records, refused, bytes, failures, skips metric.Int64Counter
-	seconds, visible, fromProduce, process   metric.Float64Histogram
-	batches                                  metric.Int64Counter
+	records, refused, bytes, failures, skips, doubles metric.Int64Counter
+	seconds, visible, fromProduce, process            metric.Float64Histogram
+	batches                                           metric.Int64Counter
 }
 
 // newMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
@@ -39,6 +39,7 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	m.bytes = counter("cdc_sink_ingest_bytes", "By", "Bytes of rows, before compression, that are in the table.")
 	m.failures = counter("cdc_sink_ingest_failures", "{failure}", "Attempts to ingest that failed, by reason and whether it is for good.")
 	m.skips = counter("cdc_sink_ingest_skips", "{batch}", "Batches that the cluster had already, sent again after a crash or a lost answer.")
+	m.doubles = counter("cdc_sink_doubled_batches", "{batch}", "Batches that were sent again and that the cluster took although it had them under their tag.")
 	m.seconds = histogram("cdc_sink_ingest_seconds", "Time of an attempt to ingest a batch, to its final status.")
 	m.visible = histogram("cdc_sink_commit_to_visible_seconds", "Time from the commit of a change's transaction, by the source's clock, to its row being in the table; a sample for the oldest of each group of rows that were produced together. Snapshots have no part in it.")
 	m.fromProduce = histogram("cdc_sink_produce_to_visible_seconds", "The same from the record's production, of all rows.")
@@ -104,6 +105,10 @@ func reasonOf(err error) string {
 
 func (m *meters) skipped(ctx context.Context, blob *kusto.Blob) {
 	m.skips.Add(ctx, 1, metric.WithAttributes(attribute.String("table", blob.Table)))
+}
+
+func (m *meters) doubled(ctx context.Context, table string, n int64) {
+	m.doubles.Add(ctx, n, metric.WithAttributes(attribute.String("table", table)))
 }
 
 func (m *meters) setAside(ctx context.Context, records []refusedRecord, dead bool) {

@@ -82,6 +82,7 @@ var happenings = map[sinkv1.SinkNotice_Kind]string{
 	sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED:    "SnapshotRepeated",
 	sinkv1.SinkNotice_KIND_TABLE_CHANGING:       "TableChanging",
 	sinkv1.SinkNotice_KIND_TRANSACTION_HANGING:  "TransactionHanging",
+	sinkv1.SinkNotice_KIND_BATCH_DOUBLED:        "BatchDoubled",
 }
 
 // truncated tells that the source's table was truncated, which a table of rows does not follow.

@@ -480,9 +480,20 @@ func (p *partition) full() bool {
 	if p.target.mode == modeStreaming && size >= maxStreamed || p.open.rows > 0 && p.task.s.wholeFiles(p.target.route) {
 		return true
 	}
-	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 ||
+	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 || p.yields() ||
 		len(p.open.refused) >= maxRefused || p.gathered > max(chunk, p.task.o.Board.memory.limit.Load()/4)
 }
+
+// leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
+const leastYield = 1 << 20
+
+// yields says whether the open batch should go before its time: it has what makes a batch, and memory is used up by batches that wait.
+func (p *partition) yields() bool {
+	return p.open.size > leastYield && p.inFlight == 0 && !p.task.roomy()
+}
+
+// yieldInterval is how often a batch that waits looks whether it should yield.
+const yieldInterval = 200 * time.Millisecond
 
 // streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
 // queued with its tag, so it is queued again.
@@ -513,7 +524,11 @@ func (p *partition) untilFlush() time.Duration {
 	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
-	return max(0, time.Until(p.open.oldest.Add(p.patience())))
+	wait := max(0, time.Until(p.open.oldest.Add(p.patience())))
+	if p.open.size > leastYield {
+		wait = min(wait, yieldInterval)
+	}
+	return wait
 }
 
 func (p *partition) closeIfDue() error {
@@ -550,6 +565,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		return false, nil
 	}
 	b.streamed = !empty && p.streams()
+	_, b.recorded = p.ledger.Limit()
 	p.open = nil
 	cut, err := p.ledger.Close(end)
 	if err != nil {

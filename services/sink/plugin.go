@@ -17,6 +17,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -110,9 +111,14 @@ var repeats = []string{
 	"To go on where it stopped, set the offsets to what they were before: calypsoctl offsets get -o json writes what calypsoctl offsets set reads.",
 }
 
-// checkBatching looks how long queued ingestion may wait; it is no hindrance.
-func checkBatching(ctx context.Context, client *kusto.Client, r route.Route) connector.Check {
+// checkBatching looks how long queued ingestion may wait; it is no hindrance. A batch with a tag is sealed at once, whatever the policy
+// (learn.microsoft.com/kusto/management/batching-policy, SingleBlob_IngestByTag).
+func checkBatching(ctx context.Context, client *kusto.Client, s *settings, r route.Route) connector.Check {
 	c := connector.Check{Name: "batching of " + r.Database + "." + r.Table, OK: true, Detail: "The table has a batching policy."}
+	if s.exact {
+		c.Detail = fmt.Sprintf("Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.flushInterval)
+		return c
+	}
 	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching")
 	switch {
 	case err != nil:
@@ -122,6 +128,34 @@ func checkBatching(ctx context.Context, client *kusto.Client, r route.Route) con
 		c.Remedy = ".alter table " + kusto.QuoteName(r.Table) + ` policy ingestionbatching @'{"MaximumBatchingTimeSpan":"00:00:30","MaximumNumberOfItems":500,"MaximumRawDataSizeMB":1024}'`
 	}
 	return c
+}
+
+// statusBudget is how many ingestions a day may be followed in the cluster's table of statuses: "~10^4 requests a day should be fine"
+// (Microsoft's yogilad in Azure/azure-kusto-node#230); its documentation says that it is not for mass usage, without a number.
+const statusBudget = 10_000
+
+// statusesADay is how many batches a partition that always has rows makes a day at least.
+func (s *settings) statusesADay() int64 { return int64(24 * time.Hour / s.flushInterval) }
+
+// checkStatuses says how many partitions the table of statuses has room for; it is no hindrance.
+func checkStatuses(s *settings) connector.Check {
+	a := s.statusesADay()
+	c := connector.Check{Name: "status requests", OK: true, Detail: fmt.Sprintf("A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: that is %d partitions.",
+		a, s.flushInterval.Milliseconds(), statusBudget, statusBudget/a)}
+	if a > statusBudget {
+		c.Remedy = fmt.Sprintf("Set flush.interval.ms to at least %d.", (24*time.Hour/statusBudget).Milliseconds()+1)
+	}
+	return c
+}
+
+// warnOfStatuses says when the topics' partitions make more batches than the table of statuses is made for.
+func (s *settings) warnOfStatuses(partitions int) string {
+	a := s.statusesADay()
+	if s.mode == modeInline || s.mode == modeStreaming || int64(partitions)*a <= statusBudget {
+		return ""
+	}
+	return fmt.Sprintf("partitions that always have rows, of which there are %d, make %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day; "+
+		"more can slow down all that is queued on the cluster. flush.interval.ms=%d keeps to it", partitions, int64(partitions)*a, s.flushInterval.Milliseconds(), statusBudget, (24*time.Hour*time.Duration(partitions)/statusBudget).Milliseconds()+1)
 }
 
 // check looks at the cluster and the tables without changing anything.
@@ -136,6 +170,9 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	}
 	defer client.Close()
 	var checks []connector.Check
+	if s.mode != modeInline && s.mode != modeStreaming {
+		checks = append(checks, checkStatuses(s))
+	}
 	ts := &tables{task: &task{s: s, client: client}, byTopic: map[string]*target{}}
 	for _, r := range s.routes.Fixed() {
 		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
@@ -149,7 +186,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 		}
 		checks = append(checks, c)
 		if c.OK && s.mode == modeQueued || s.mode == modeAuto && !r.Streaming {
-			checks = append(checks, checkBatching(ctx, client, r))
+			checks = append(checks, checkBatching(ctx, client, s, r))
 		}
 	}
 	return checks

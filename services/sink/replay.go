@@ -148,10 +148,10 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 		return err
 	}
 	if len(b.Rows) > 0 {
-		err = r.send(ctx, to, &kusto.Blob{
+		err = (&sending{task: r.task, to: to, blob: &kusto.Blob{
 			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain, RawSize: b.RawSize,
 			Tag: fmt.Sprintf("%s/replay/%s", r.s.deadTopic, b.ID),
-		}, false)
+		}}).run(ctx)
 	}
 	refused := rowsRefused(err)
 	if err != nil && !refused {

@@ -161,7 +161,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 		fault("current.state needs table.form=changes, since the latest state follows from the changes")
 	}
 	if s.exact && s.flushSize < 1<<20 && s.flushInterval < 10*time.Second {
-		s.warnings = append(s.warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=1048576 and flush.interval.ms=30000 make fewer")
+		s.warnings = append(s.warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=33554432 and flush.interval.ms=60000 make fewer")
 	}
 	s.group = connector.ConsumerGroup(v.String("name"), v)
 	var ignored []string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -159,7 +160,42 @@ func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 
 func TestATinyFlushOfTaggedBatchesIsWarnedOf(t *testing.T) {
 	s, _, err := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
-	if err != nil || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "flush.size.bytes=1048576") {
+	if err != nil || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "flush.size.bytes=33554432") {
 		t.Errorf("%v %v", s.warnings, err)
+	}
+}
+
+func TestMoreBatchesThanTheTableOfStatusesTakesAreWarnedOfWithFigures(t *testing.T) {
+	for _, c := range []struct {
+		settings   []string
+		partitions int
+		want       []string
+	}{
+		{nil, 6, nil},
+		{nil, 7, []string{"there are 7", "10080 batches", "flush.interval.ms=60481"}},
+		{[]string{"flush.interval.ms", "30000"}, 4, []string{"11520 batches", "flush.interval.ms=34561"}},
+		{[]string{"flush.interval.ms", "1000"}, 1, []string{"86400 batches"}},
+		{[]string{"flush.interval.ms", "1000", "ingestion.mode", "inline"}, 100, nil},
+		{[]string{"flush.interval.ms", "120000"}, 13, nil},
+	} {
+		s, _, err := parse(t, base(c.settings...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := s.warnOfStatuses(c.partitions)
+		if (got == "") != (c.want == nil) {
+			t.Errorf("%v of %d partitions: %q", c.settings, c.partitions, got)
+		}
+		for _, text := range c.want {
+			if !strings.Contains(got, text) {
+				t.Errorf("%v of %d partitions: %q does not say %q", c.settings, c.partitions, got, text)
+			}
+		}
+		if m := regexp.MustCompile(`flush\.interval\.ms=(\d+) keeps`).FindStringSubmatch(got); m != nil {
+			better, _, _ := parse(t, base("flush.interval.ms", m[1]))
+			if again := better.warnOfStatuses(c.partitions); again != "" {
+				t.Errorf("the value that is advised is warned of: %s", again)
+			}
+		}
 	}
 }

@@ -60,8 +60,12 @@ type task struct {
 	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
 
-	// recalling are questions which columns lost their fields before the task began; see recall.
+	// recalling are questions which columns lost their fields before the task began (see recall), and which batches are doubled.
 	recalling contain.Waiting
+	// doubts are batches that may be in a table twice.
+	doubts doubts
+	// counting counts the partitions once.
+	counting sync.Once
 
 	// watched belongs to the poll loop.
 	watched watched
@@ -107,6 +111,9 @@ func (t *task) Run(ctx context.Context) (err error) {
 	defer counter.Wait()
 	defer stopCounting()
 	defer func() { t.cancel(nil); t.recalling.Wait() }()
+	if t.s.exact {
+		t.recalling.Go("look for doubled batches", func() { t.resolveDoubts(t.ctx) }, t.fail)
+	}
 	for t.ctx.Err() == nil {
 		if err := t.join(); err != nil {
 			return err
@@ -335,7 +342,33 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		}
 	}
 	topics := slices.Collect(maps.Keys(added))
+	t.warnOfStatuses(client)
 	t.recalling.Go("recall of columns without a field", func() { t.recall(topics) }, t.fail)
+}
+
+// warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by all partitions of the connector's topics.
+func (t *task) warnOfStatuses(client *kgo.Client) {
+	if t.env.Task != 0 {
+		return
+	}
+	t.counting.Do(func() {
+		ctx, cancel := context.WithTimeout(t.ctx, 15*time.Second)
+		defer cancel()
+		topics, err := kadm.NewClient(client).ListTopics(ctx, t.s.topics...) // all topics where a pattern says which
+		if err != nil {
+			t.env.Logger.Debug("partitions could not be counted", "err", err)
+			return
+		}
+		partitions := 0
+		for _, topic := range topics {
+			if t.s.pattern == nil || t.s.pattern.Matches(topic.Topic) {
+				partitions += len(topic.Partitions)
+			}
+		}
+		if w := t.s.warnOfStatuses(partitions); w != "" {
+			t.env.Logger.Warn(w)
+		}
+	})
 }
 
 // restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What is committed counts only for the topic

@@ -32,11 +32,11 @@ func judgeLag(v View, s lag.Segment, l *adminv1.Lag) finding {
 	return finding{warning, fmt.Sprintf("%v behind, and %v more than %v ago", late, grown.Round(time.Second), v.Trends.Over.Round(time.Second)), remedy}
 }
 
-// flushInterval is how long a sink waits for a batch to fill; 30 s, its default, if it does not say.
+// flushInterval is how long a sink waits for a batch to fill; a minute, its default, if it does not say.
 func flushInterval(config map[string]string) time.Duration {
 	ms, err := strconv.ParseInt(config["flush.interval.ms"], 10, 64)
 	if err != nil || ms <= 0 || ms > int64(24*time.Hour/time.Millisecond) {
-		return 30 * time.Second
+		return time.Minute
 	}
 	return time.Duration(ms) * time.Millisecond
 }

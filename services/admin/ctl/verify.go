@@ -49,7 +49,7 @@ func (s *session) verify() *cobra.Command {
 	flags := verify.Flags()
 	flags.StringVar(&q.Sink, "sink", "", "only this sink connector")
 	flags.StringSliceVar(&q.Tables, "table", nil, "only this table (schema.table); may be given more than once")
-	flags.DurationVar(&patience, "patience", 30*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
+	flags.DurationVar(&patience, "patience", 90*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
 	flags.Int32Var(&q.MaxDifferences, "max", 100, "end a table's comparison after so many differing keys")
 	return verify
 }

@@ -115,7 +115,7 @@ func (h *Handler) spare() bool {
 func Serves(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	name, _, _ := strings.Cut(first, "(")
-	name = lasting(name)
+	name = Lasting(name)
 	return name == Account || name == Container || name == StatusTable
 }
 
@@ -140,7 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, http.StatusForbidden, "AuthenticationFailed", err.Error())
 		return
 	}
-	resource := lasting(name)
+	resource := Lasting(name)
 	if name != h.Rotates.Name(resource) {
 		h.gone(w, resource)
 		return
@@ -185,7 +185,7 @@ func ParseBlobURL(signer *Signer, raw string) (container, name string, ok bool) 
 	if !ok || name == "" || signer.checkSignature(container, u.Query()) != nil {
 		return "", "", false
 	}
-	return lasting(container), name, true
+	return Lasting(container), name, true
 }
 
 func (h *Handler) serveContainer(w http.ResponseWriter, r *http.Request) {

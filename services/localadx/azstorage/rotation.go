@@ -23,8 +23,8 @@ func (r Rotation) Name(resource string) string {
 	return resource + generation + strconv.FormatInt(time.Now().UnixNano()/int64(r.Every), 10)
 }
 
-// lasting is the resource that a name was given for at some time.
-func lasting(name string) string {
+// Lasting is the resource that a name was given for at some time.
+func Lasting(name string) string {
 	for _, resource := range []string{Container, SecondQueue, IngestionQueue, FailedQueue, SucceededQueue, StatusTable} {
 		if strings.HasPrefix(name, resource+generation) {
 			return resource

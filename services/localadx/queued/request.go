@@ -155,7 +155,7 @@ func tableName(connection string) string {
 	if err != nil || u.Path == "" {
 		return azstorage.StatusTable
 	}
-	return path.Base(u.Path)
+	return azstorage.Lasting(path.Base(u.Path))
 }
 
 // name is the blob's URL without its query, which holds a secret.

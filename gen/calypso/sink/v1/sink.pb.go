@@ -110,6 +110,8 @@ const (
 	SinkNotice_KIND_TABLE_CHANGING SinkNotice_Kind = 6
 	// A partition holds a transaction open that no coordinator knows of: the sink waits before it until somebody rolls it back.
 	SinkNotice_KIND_TRANSACTION_HANGING SinkNotice_Kind = 7
+	// A batch that was sent again under its tag, after a crash or a lost answer, is in the table more than once.
+	SinkNotice_KIND_BATCH_DOUBLED SinkNotice_Kind = 8
 )
 
 // Enum value maps for SinkNotice_Kind.
@@ -123,6 +125,7 @@ var (
 		5: "KIND_SNAPSHOT_REPEATED",
 		6: "KIND_TABLE_CHANGING",
 		7: "KIND_TRANSACTION_HANGING",
+		8: "KIND_BATCH_DOUBLED",
 	}
 	SinkNotice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":          0,
@@ -133,6 +136,7 @@ var (
 		"KIND_SNAPSHOT_REPEATED":    5,
 		"KIND_TABLE_CHANGING":       6,
 		"KIND_TRANSACTION_HANGING":  7,
+		"KIND_BATCH_DOUBLED":        8,
 	}
 )
 
@@ -1862,7 +1866,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x11open_dead_letters\x18\x14 \x01(\x03H\x00R\x0fopenDeadLetters\x88\x01\x01\x124\n" +
 	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
 	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytesB\x14\n" +
-	"\x12_open_dead_letters\"\xbf\x03\n" +
+	"\x12_open_dead_letters\"\xd7\x03\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
@@ -1871,7 +1875,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
 	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
 	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xd4\x01\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xec\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
@@ -1880,7 +1884,8 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x0eKIND_TRUNCATED\x10\x04\x12\x1a\n" +
 	"\x16KIND_SNAPSHOT_REPEATED\x10\x05\x12\x17\n" +
 	"\x13KIND_TABLE_CHANGING\x10\x06\x12\x1c\n" +
-	"\x18KIND_TRANSACTION_HANGING\x10\a\"\xf7\x01\n" +
+	"\x18KIND_TRANSACTION_HANGING\x10\a\x12\x16\n" +
+	"\x12KIND_BATCH_DOUBLED\x10\b\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +
