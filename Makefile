@@ -48,6 +48,10 @@ conformance-record: ## Record the cases of conformance anew with the real Debezi
 conformance-random: ## Compare capture with the real Debezium on random tables, changes and settings (SEED=1 ROUNDS=1)
 	$(GO) test -count=1 -timeout 60m -v -run RandomTables ./tests/conformance -seed $(or $(SEED),1) -rounds $(or $(ROUNDS),1)
 
+.PHONY: conformance-beside
+conformance-beside: ## Run cases of a folder on capture and the real Debezium side by side (CASES=folder; see tests/conformance/beside_test.go)
+	$(GO) test -count=1 -timeout 60m -parallel 8 -v -run GivenCases ./tests/conformance -beside $(abspath $(CASES))
+
 .PHONY: pg-versions
 pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binaries that Maven fetches (VERSIONS="12 17")
 	tests/pg-versions

@@ -3,6 +3,7 @@ package change
 import (
 	"bytes"
 	"crypto/md5"
+	"errors"
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -60,7 +61,7 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 	case "time":
 		encode = encodeSQLTime(encode)
 	case "timestamp":
-		encode = k.timestamp(elementMod, julianDays).encode
+		encode = encodeOrNull(k.timestamp(elementMod, julianDays).encode)
 	case "timestamptz":
 		encode = encodeSQLTimestamptz(encode)
 	}
@@ -266,6 +267,17 @@ func nestedLength(text []byte) int {
 		}
 	}
 	return 0
+}
+
+// encodeOrNull writes null for an element that its schema cannot hold: a timestamp beyond the nanoseconds of 64 bits.
+func encodeOrNull(encode encodeFunc) encodeFunc {
+	return func(dst, text []byte) ([]byte, error) {
+		out, err := encode(dst, text)
+		if errors.Is(err, errUnrepresentable) {
+			return append(dst, "null"...), nil
+		}
+		return out, err
+	}
 }
 
 // encodeFinite writes a numeric as an element: the driver's array class knows no special values.

@@ -115,7 +115,7 @@ func (e *Encoder) appendEvent(b *Batch, ev *Event) (int, error) {
 func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 	n := 0
 	if !e.cfg.Skipped.Has(Delete) {
-		value, err := e.keyHeader(ev.After)
+		value, err := e.keyHeader(ev.After, ev.Before)
 		if err != nil {
 			return 0, err
 		}
@@ -125,7 +125,7 @@ func (e *Encoder) appendRekeyed(b *Batch, ev *Event) (int, error) {
 		n++
 	}
 	if !e.cfg.Skipped.Has(Create) {
-		value, err := e.keyHeader(ev.Before)
+		value, err := e.keyHeader(ev.Before, nil)
 		if err != nil {
 			return 0, err
 		}
@@ -163,11 +163,11 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, 
 	var key []byte
 	var err error
 	if e.HasKey() && op != Truncate {
-		of := after
+		of, old := after, ev.Before
 		if op == Delete {
-			of = before
+			of, old = before, nil
 		}
-		if buf, err = e.appendKeyValue(buf, of, ev.Op == Read); err != nil {
+		if buf, err = e.appendKeyValue(buf, of, old, ev.Op == Read); err != nil {
 			return err
 		}
 		key = buf
@@ -187,9 +187,10 @@ func (e *Encoder) appendChange(b *Batch, ev *Event, op Op, before, after Tuple, 
 	return nil
 }
 
-func (e *Encoder) appendKeyValue(dst []byte, t Tuple, snapshot bool) ([]byte, error) {
+// appendKeyValue appends the key of a row; old supplies TOASTed values that t does not carry, and may be nil.
+func (e *Encoder) appendKeyValue(dst []byte, t, old Tuple, snapshot bool) ([]byte, error) {
 	dst = append(dst, e.keyOpen...)
-	dst, err := e.key.append(dst, t, nil, snapshot)
+	dst, err := e.key.append(dst, t, old, snapshot)
 	return append(dst, e.keyClose...), err
 }
 
@@ -276,8 +277,8 @@ func (e *Encoder) unchanged(ev *Event) bool {
 }
 
 // keyHeader returns a row's key as Kafka Connect's SimpleHeaderConverter writes it. Key changes are rare: it allocates.
-func (e *Encoder) keyHeader(t Tuple) ([]byte, error) {
-	payload, err := e.key.append(nil, t, nil, false)
+func (e *Encoder) keyHeader(t, old Tuple) ([]byte, error) {
+	payload, err := e.key.append(nil, t, old, false)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (g *generic) appendDelete(b *Batch, ev *Event, headers []kgo.RecordHeader) 
 		return g.p.append(b, r)
 	}
 	tombstone := &record.Record{Topic: r.Topic, Partition: -1, Offset: -1, Headers: slices.Clone(r.Headers)}
-	if err := g.setKey(tombstone, Delete, ev.Before, false); err != nil {
+	if err := g.setKey(tombstone, Delete, ev.Before, nil, false); err != nil {
 		return err
 	}
 	r.Tombstone = tombstone
@@ -54,11 +54,11 @@ func (g *generic) change(ev *Event, op Op, before, after Tuple, headers []kgo.Re
 			r.Headers = append(r.Headers, record.Header{Key: h.Key, Schema: record.OptionalOf(record.String), Value: string(h.Value)})
 		}
 	}
-	of := after
+	of, old := after, ev.Before
 	if op == Delete {
-		of = before
+		of, old = before, nil
 	}
-	if err := g.setKey(r, op, of, ev.Op == Read); err != nil {
+	if err := g.setKey(r, op, of, old, ev.Op == Read); err != nil {
 		return nil, err
 	}
 	payload, err := g.e.appendPayload(nil, ev, op, before, after, offset)
@@ -70,11 +70,11 @@ func (g *generic) change(ev *Event, op Op, before, after Tuple, headers []kgo.Re
 	return r, err
 }
 
-func (g *generic) setKey(r *record.Record, op Op, t Tuple, snapshot bool) error {
+func (g *generic) setKey(r *record.Record, op Op, t, old Tuple, snapshot bool) error {
 	if !g.e.HasKey() || op == Truncate {
 		return nil
 	}
-	payload, err := g.e.key.append(nil, t, nil, snapshot)
+	payload, err := g.e.key.append(nil, t, old, snapshot)
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,8 @@ func (c *Config) HeartbeatTopicName() string {
 	return orDefault(c.HeartbeatPrefix, "__debezium-heartbeat") + c.delimiter() + c.Prefix
 }
 
-// MessageTopicName returns the topic of logical decoding messages.
-func (c *Config) MessageTopicName() string { return c.Prefix + c.delimiter() + "message" }
+// MessageTopicName returns the topic of logical decoding messages, whose dot topic.delimiter does not replace.
+func (c *Config) MessageTopicName() string { return c.Prefix + ".message" }
 
 func (c *Config) delimiter() string { return orDefault(c.Delimiter, ".") }
 

@@ -133,9 +133,9 @@ func days(year, month, day int64) int64 {
 }
 
 // julianDays returns the days from the Unix epoch to a date as java.util's calendar understands it: of the Julian calendar
-// before 1582-10-15.
+// before 1582-10-05. The ten days that this calendar then leaves out are taken as they are; Java moves them.
 func julianDays(year, month, day int64) int64 {
-	if year > 1582 || year == 1582 && (month > 10 || month == 10 && day >= 15) {
+	if year > 1582 || year == 1582 && (month > 10 || month == 10 && day >= 5) {
 		return days(year, month, day)
 	}
 	if month <= 2 {

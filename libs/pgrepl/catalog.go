@@ -23,7 +23,7 @@ type Table struct {
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
 // Catalog knows tables and types. It reads all captured tables with a fixed number of queries at the start and a table
-// again only when the stream describes it anew. It is used by one goroutine.
+// again when the stream describes it, which is before its first change and after what may have altered it. It is used by one goroutine.
 type Catalog struct {
 	query func(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	ctx   context.Context
@@ -223,42 +223,6 @@ func (c *Catalog) loadColumns(oids []uint32, into map[uint32]*tableEntry, typesO
 	return err
 }
 
-// Member is one of the tables that a SELECT of a table reads: the table itself, or one that inherits from it (a partition, a child, a
-// chunk of a hypertable), however far below.
-type Member struct {
-	Table
-	Pages, RowEstimate int64
-	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign tables, nor where the role has no right of
-	// its own to the member or policies would hide other rows than through the parent.
-	Direct bool
-}
-
-// Members lists for each given table that others inherit from what its SELECT reads, the table itself first.
-func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
-	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
-			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
-			UNION SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.member)
-		SELECT t.root, n.nspname::text, c.relname::text, c.relpages::bigint, c.reltuples::bigint,
-			c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AND NOT row_security_active(r.oid)
-		FROM tree t JOIN pg_class c ON c.oid = t.member JOIN pg_class r ON r.oid = t.root JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
-		ORDER BY t.root, t.member <> t.root, n.nspname, c.relname`, oidArray(oids))
-	if err != nil {
-		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
-	}
-	out := make(map[uint32][]Member)
-	var root uint32
-	var m Member
-	_, err = pgx.ForEachRow(rows, []any{&root, &m.Schema, &m.Name, &m.Pages, &m.RowEstimate, &m.Direct}, func() error {
-		out[root] = append(out[root], m)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
-	}
-	return out, nil
-}
-
 // loadKeys finds the key columns (the primary key, else the unique index of columns whose name sorts first, as Debezium
 // chooses) and the columns of the replica identity.
 func (c *Catalog) loadKeys(oids []uint32, loaded map[uint32]*tableEntry) error {
@@ -399,19 +363,20 @@ func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
 		}
 		return rel, nil
 	}
+	// What the shape does not show may have changed since the table was read: indexes, defaults, NOT NULL.
+	old := c.tables[s.OID]
+	if err := c.Load([]uint32{s.OID}); err != nil {
+		return nil, err
+	}
 	e := c.tables[s.OID]
-	if e == nil || s.Again || !e.covers(s) {
-		old := e
-		if err := c.Load([]uint32{s.OID}); err != nil {
-			return nil, err
-		}
-		if e = c.tables[s.OID]; e == nil { // dropped since
+	switch {
+	case e != nil && old != nil:
+		e.shaped = old.shaped
+	case e == nil: // dropped since
+		if e = old; e == nil {
 			e = &tableEntry{rel: change.Relation{OID: s.OID}}
-			c.tables[s.OID] = e
 		}
-		if old != nil {
-			e.shaped = old.shaped
-		}
+		c.tables[s.OID] = e
 	}
 	rel, err := c.shape(e, s)
 	if err != nil {
@@ -422,17 +387,6 @@ func (c *Catalog) Resolve(s RelationShape) (*change.Relation, error) {
 	}
 	e.shaped = rel
 	return rel, nil
-}
-
-// covers says whether the catalog's entry explains every column of the shape.
-func (e *tableEntry) covers(s RelationShape) bool {
-	for _, col := range s.Columns {
-		k := e.column(col.Name)
-		if k == nil || k.Type == nil || k.Type.OID != col.TypeOID || k.TypeMod != col.TypeMod {
-			return false
-		}
-	}
-	return e.rel.Schema == s.Schema && e.rel.Name == s.Name && e.rel.ReplicaIdentity == s.ReplicaIdentity
 }
 
 func (e *tableEntry) column(name string) *change.Column {

@@ -76,8 +76,6 @@ type RelationShape struct {
 	Name            string
 	ReplicaIdentity byte
 	Columns         []ColumnShape
-	// Again says that the stream described the table before: something about it changed, be it nothing of the shape.
-	Again bool
 }
 
 // ColumnShape is a column as the stream describes it.
@@ -90,8 +88,7 @@ type ColumnShape struct {
 
 // Relations answers what the catalog knows about a table that the stream names.
 type Relations interface {
-	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults, key). A shape that
-	// is already known costs nothing.
+	// Resolve completes a shape with what the stream does not tell (type names, labels, defaults, key), as the catalog has it now.
 	Resolve(RelationShape) (*change.Relation, error)
 	// Named returns the current version of a table, for plugins whose stream does not describe tables. With refresh it
 	// reads the catalog again.

@@ -192,7 +192,6 @@ func (p *Pgoutput) describe(r *wire) error {
 	if err := r.done(); err != nil {
 		return err
 	}
-	_, s.Again = p.byOID[s.OID]
 	rel, err := p.relations.Resolve(s)
 	if err != nil {
 		return fmt.Errorf("describe table %s.%s: %w", s.Schema, s.Name, err)

@@ -16,8 +16,8 @@ type batch struct {
 	whole bool
 	// due says that the position is worth a Kafka transaction even without records.
 	due bool
-	// signalOffset is the offset after the last record of the signal topic that the batch obeys; 0 if it obeys none.
-	signalOffset int64
+	// signalOffset is the offset after the last record of the signal topic that the batch obeys; nil if it obeys none.
+	signalOffset *int64
 }
 
 // tally is what board, metrics and traces are told about records once they are durable. Those of the batches of one Kafka

@@ -14,14 +14,18 @@ import (
 func TestValuesThatEndOrMisleadDebeziumAreSent(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN feeling AS mood;
-		CREATE TABLE a (id int PRIMARY KEY, i interval NOT NULL, n interval, tz timetz, d date, ts timestamp, ds date[], f feeling NOT NULL)`)
-	const row = `INSERT INTO a VALUES (%d, '178000000 years', '-178000000 years', '12:00:00+01:02:03', '1582-10-10', '1582-10-10 01:00:00', '{1582-10-04,1582-10-05,1582-10-14,1582-10-15}', 'ok')`
+		CREATE TABLE a (id int PRIMARY KEY, i interval NOT NULL, n interval, tz timetz, d date, ts timestamp, ds date[], tss timestamp[], f feeling NOT NULL)`)
+	const row = `INSERT INTO a VALUES (%d, '178000000 years', '-178000000 years', '12:00:00+01:02:03', '1582-10-10', '1582-10-10 01:00:00', '{1582-10-04,1582-10-05,1582-10-14,1582-10-15}', '{1582-10-05 00:00:00,1582-10-14 01:00:00,1582-10-15 00:00:00}', 'ok')`
 	s.exec(t, fmt.Sprintf(row, 1))
 	utc := s.query(t, "SELECT (time '12:00:00' - interval '01:02:03')::text || 'Z'")
 	day := func(date string) string { return s.query(t, "SELECT (date '"+date+"' - date '1970-01-01')::text") }
+	instant := func(timestamp string) string {
+		return s.query(t, "SELECT (extract(epoch FROM timestamp '"+timestamp+"') * 1000000)::bigint::text")
+	}
 	want := map[string]string{"tz": `"` + utc + `"`, "d": day("1582-10-10"), "f": `"ok"`,
-		"ts": s.query(t, "SELECT (extract(epoch FROM timestamp '1582-10-10 01:00:00') * 1000000)::bigint::text"),
-		"ds": "[" + strings.Join([]string{day("1582-10-04"), day("1582-10-05"), day("1582-10-14"), day("1582-10-15")}, ",") + "]"}
+		"ts":  instant("1582-10-10 01:00:00"),
+		"tss": "[" + strings.Join([]string{instant("1582-10-05"), instant("1582-10-14 01:00:00"), instant("1582-10-15")}, ",") + "]",
+		"ds":  "[" + strings.Join([]string{day("1582-10-04"), day("1582-10-05"), day("1582-10-14"), day("1582-10-15")}, ",") + "]"}
 	for mode, intervals := range map[string]map[string]string{
 		"numeric": {"i": "9223372036854775807", "n": "-9223372036854775808"},
 		"string":  {"i": `"P178000000Y0M0DT0H0M0S"`, "n": `"P-178000000Y0M0DT0H0M0S"`},

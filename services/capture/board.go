@@ -171,8 +171,13 @@ func (e *entry) slow(err error) {
 	}
 }
 
-func (e *entry) snapshotting(q *rangeQueue) {
-	e.set(capturev1.Phase_PHASE_SNAPSHOTTING, "Reading the captured tables.")
+// snapshotting shows a snapshot; why says what is unusual about it and may be empty.
+func (e *entry) snapshotting(q *rangeQueue, why string) {
+	reason := "Reading the captured tables."
+	if why != "" {
+		reason = "Reading the captured tables: " + why + ". Rows that were deleted meanwhile have no event."
+	}
+	e.set(capturev1.Phase_PHASE_SNAPSHOTTING, reason)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state.Snapshots = nil

@@ -19,8 +19,8 @@ type checkpoint struct {
 	snapshot *snapshotProgress
 	// incremental is the incremental snapshot in progress; nil if there never was one.
 	incremental *incrementalProgress
-	// signalOffset is the next offset of the signal topic; 0 if it was never read.
-	signalOffset int64
+	// signalOffset is the next offset of the signal topic; nil if none was ever followed.
+	signalOffset *int64
 }
 
 type checkpointJSON struct {
@@ -29,7 +29,7 @@ type checkpointJSON struct {
 	Snapshot     json.RawMessage      `json:"snapshot,omitempty"`
 	Completed    *bool                `json:"snapshot_completed,omitempty"`
 	Incremental  *incrementalProgress `json:"incremental_snapshot,omitempty"`
-	SignalOffset int64                `json:"signal_offset,omitempty"`
+	SignalOffset *int64               `json:"signal_offset,omitempty"`
 }
 
 // snapshotProgress is how far a snapshot is. Tables that are in neither map have not been begun.

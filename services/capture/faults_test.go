@@ -163,9 +163,20 @@ func TestALostSlotLeadsToANewSnapshotWhereTheModeSaysSo(t *testing.T) {
 	}
 	s.dropSlot(t)
 	s.exec(t, "INSERT INTO a VALUES (2)")
-	start(t, config)
+	env := testEnv(servers.kafka.Bootstrap, config["name"])
+	told := make(chan string, 10)
+	env.Happened = func(action, detail string) { told <- action + ": " + detail }
+	task, err := makeTaskIn(env, config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
 	if got := await(t, s.db+".public.a", 3); ops(got) != "rrr" {
 		t.Errorf("operations are %s, want rrr", ops(got))
+	}
+	// A row that was deleted before the second snapshot has no event, which is said.
+	if got := <-told; !strings.HasPrefix(got, "ReadAgain: ") || !strings.Contains(got, "SLOT_MISSING") || !strings.Contains(got, "calypsoctl verify") {
+		t.Errorf("the timeline has %q", got)
 	}
 }
 

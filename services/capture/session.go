@@ -36,6 +36,8 @@ type session struct {
 	relations map[uint32]*change.Relation
 	// hidden is what the server keeps from the connector, as of the session's start.
 	hidden hidden
+	// again says why all tables are read once more after changes were lost; empty otherwise.
+	again string
 	// history is the versions of the tables: the start of the session reads it, then the snapshot adds to it before it runs, then
 	// the stream's reader does.
 	history *history.History
@@ -340,7 +342,7 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 				saved.at.SystemID, saved.at.Timeline = s.system.ID, s.system.Timeline
 			}
 		case s.renew(err):
-			s.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", err)
+			s.readAgain(saved.at, err)
 			if slot != nil {
 				if err := s.dropLostSlot(ctx); err != nil {
 					return pgrepl.Position{}, err
@@ -370,6 +372,14 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 		return s.first(pgrepl.Position{Commit: slot.ConfirmedFlush}), nil
 	}
 	return saved.at, nil
+}
+
+// readAgain tells that changes after a position are lost and that a snapshot takes their place, which brings no deletes.
+func (s *session) readAgain(after pgrepl.Position, lost error) {
+	const remedy = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
+	s.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost, "remedy", remedy)
+	s.again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, pgrepl.ReasonOf(lost))
+	s.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", s.again, lost, remedy))
 }
 
 // reads says whether a snapshot is called for.
@@ -575,7 +585,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 		}
 	}
 	n.observeSnapshot()
-	s.board.snapshotting(n.queue)
+	s.board.snapshotting(n.queue, s.again)
 	if err := n.run(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}

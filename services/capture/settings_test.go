@@ -97,7 +97,7 @@ func TestListsOfPatternsMatchWholeNamesWithoutRegardToCase(t *testing.T) {
 
 func TestACheckpointSurvivesItsJSON(t *testing.T) {
 	one := "1"
-	c := checkpoint{at: pgrepl.Position{SystemID: "1", Timeline: 1, Commit: 1 << 60, Ordinal: 3}, txID: 7, commitTime: 8, signalOffset: 9,
+	c := checkpoint{at: pgrepl.Position{SystemID: "1", Timeline: 1, Commit: 1 << 60, Ordinal: 3}, txID: 7, commitTime: 8, signalOffset: new(int64),
 		snapshot:    &snapshotProgress{Xmin: 5, Done: map[string]bool{"a.b": true}, Tables: map[string]*tableProgress{"a.c": {Next: 10, Open: map[string]*openRange{"5": {To: 10, At: "(6,1)"}}, Members: map[string]*tableProgress{"a.d": {Next: -1}}}}},
 		incremental: &incrementalProgress{Collections: []collection{{Table: pgrepl.Table{Schema: "a", Name: "c"}, Filter: "x > 1"}}, Last: keyValues{&one, nil}, Max: keyValues{nil, nil}}}
 	text, err := json.Marshal(&c)

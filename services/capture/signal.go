@@ -216,19 +216,20 @@ func (r *reader) checkAsked(ctx context.Context, found []collection) error {
 	return nil
 }
 
-func patternsOf(list []string) (javaregex.List, error) {
+// patternsOf compiles names of a signal, which unlike those of the configuration's lists take account of case.
+func patternsOf(names []string) (javaregex.List, error) {
 	var out javaregex.List
-	for _, l := range list {
-		p, err := parsePatterns("data-collections", strings.ReplaceAll(l, ",", `\,`))
+	for _, name := range names {
+		p, err := javaregex.Compile(strings.TrimSpace(name))
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errSignalInvalid, err)
+			return nil, fmt.Errorf("%w: data-collections: %q is not a regular expression: %w", errSignalInvalid, name, err)
 		}
-		out = append(out, p...)
+		out = append(out, p)
 	}
 	return out, nil
 }
 
-// collections finds the captured tables that a signal names by regular expressions, in the signal's order.
+// collections finds the captured tables that a signal names by regular expressions, each once, in the signal's order.
 func (r *reader) collections(ctx context.Context, d signalData) ([]collection, error) {
 	// The session's connection belongs to the decoder; signals are rare enough for one of their own.
 	conn, err := r.settings.connection.Connect(ctx)
@@ -243,7 +244,10 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 		if err != nil {
 			return nil, err
 		}
-		found, err := catalog.Find(func(t pgrepl.Table) bool { return r.settings.filter.captured(t) && p.Match(t.String()) })
+		found, err := catalog.Find(func(t pgrepl.Table) bool {
+			named := slices.ContainsFunc(out, func(c collection) bool { return c.Table == t })
+			return r.settings.filter.captured(t) && p.Match(t.String()) && !named
+		})
 		if err != nil {
 			return nil, err
 		}

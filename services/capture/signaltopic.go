@@ -3,9 +3,12 @@ package capture
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -13,18 +16,21 @@ import (
 )
 
 // followSignals obeys the records of the signal topic (signal.enabled.channels with kafka): the key is topic.prefix, the value
-// {"id":…,"type":…,"data":{…}} as Debezium has it. Its position is part of the checkpoint; the first start begins at the
+// {"id":…,"type":…,"data":{…}} as Debezium has it. Its position is part of the checkpoint; without one, which is nil, it begins at the
 // topic's end, since older signals were not meant for this connector.
-func (r *reader) followSignals(ctx context.Context) error {
+func (r *reader) followSignals(ctx context.Context, saved *int64) error {
 	topic := r.settings.signals.kafkaTopic
 	if topic == "" {
 		return nil
 	}
-	at := kgo.NewOffset().AtEnd()
-	if saved := r.producer.saved.signalOffset; saved > 0 {
-		at = kgo.NewOffset().At(saved)
+	if saved == nil {
+		end, err := r.endOfSignals(ctx, topic)
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		saved = &end
 	}
-	client, err := r.env.Kafka(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: at}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
+	client, err := r.env.Kafka(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(*saved)}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(time.Second))
 	if err != nil {
 		return fmt.Errorf("make the client that reads signal topic %s: %w", topic, err)
 	}
@@ -48,13 +54,51 @@ func (r *reader) followSignals(ctx context.Context) error {
 	}
 }
 
+// endOfSignals finds where the signal topic ends now, and makes it the position that a later start goes on at: signals of the time in
+// between are obeyed then. A topic that is not there ends where it will begin.
+func (r *reader) endOfSignals(ctx context.Context, topic string) (end int64, err error) {
+	client, err := r.env.Kafka()
+	if err != nil {
+		return 0, fmt.Errorf("make the client that looks at signal topic %s: %w", topic, err)
+	}
+	defer client.Close()
+	for {
+		var ends kadm.ListedOffsets
+		if ends, err = kadm.NewClient(client).ListEndOffsets(ctx, topic); err == nil {
+			err = ends.Error()
+		}
+		if ctx.Err() != nil {
+			return 0, nil
+		}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			break
+		}
+		if err == nil {
+			if o, ok := ends.Lookup(topic, 0); ok {
+				end = o.Offset
+			}
+			break
+		}
+		r.env.Logger.Warn("The end of the signal topic cannot be found; trying again", "topic", topic, "error", err)
+		if !retry.Sleep(ctx, time.Second) {
+			return 0, nil
+		}
+	}
+	if b := r.stage.fill(); b != nil {
+		b.signalOffset, b.due = &end, true
+	}
+	r.stage.unlock()
+	return end, nil
+}
+
 func (r *reader) signalRecord(record *kgo.Record) error {
 	b := r.stage.fill()
 	defer r.stage.unlock()
 	if b == nil {
 		return nil
 	}
-	b.signalOffset, b.due = record.Offset+1, true
+	next := record.Offset + 1
+	b.signalOffset, b.due = &next, true
 	if string(record.Key) != r.settings.prefix {
 		return nil
 	}

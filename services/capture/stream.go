@@ -51,6 +51,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	conn.Run(s.statusTimes())
 	r.conn, r.stage = conn, newStage(at, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes)
 	r.saved = at.Commit
+	signals := s.producer.saved.signalOffset
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
 	r.incremental.next()
 
@@ -74,7 +75,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go("heartbeat", func() error { return s.beat(gctx, r) })
 	if until == 0 {
 		g.Go("incremental snapshot", func() error { return r.incremental.runChunks(gctx) })
-		g.Go("signal topic", func() error { return r.followSignals(gctx) })
+		g.Go("signal topic", func() error { return r.followSignals(gctx, signals) })
 	}
 	err = g.Wait()
 	if ctx.Err() != nil || errors.Is(err, errReached) {
@@ -114,7 +115,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		if b.incremental != nil {
 			next.incremental = b.incremental
 		}
-		if b.signalOffset > 0 {
+		if b.signalOffset != nil {
 			next.signalOffset = b.signalOffset
 		}
 		s.fail.Pass("before_produce")

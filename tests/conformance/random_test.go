@@ -145,6 +145,9 @@ func (p *pair) start(t *testing.T) {
 	for side, w := range p.sides() {
 		settings := maps.Clone(p.settings)
 		settings["slot.name"], settings["publication.name"] = side+p.prefix, side+p.prefix
+		for key, value := range settings {
+			settings[key] = strings.ReplaceAll(value, "$brokers", w.brokers)
+		}
 		if err := w.connect.Create(t.Context(), p.prefix, settings, ""); err != nil {
 			t.Fatalf("%s: %v\n%s", side, err, asJSON(settings))
 		}

@@ -67,7 +67,7 @@ func (w *worker) ends(t *testing.T, prefix string) (int64, []string) {
 	}
 	var names []string
 	for _, name := range topics.Names() {
-		if strings.HasPrefix(name, prefix+".") || strings.HasSuffix(name, "."+prefix) {
+		if strings.HasPrefix(name, prefix+".") || strings.HasPrefix(name, prefix+"-") || strings.HasSuffix(name, "."+prefix) {
 			names = append(names, name)
 		}
 	}

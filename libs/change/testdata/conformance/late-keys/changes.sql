@@ -1,0 +1,11 @@
+create unique index ki on k (y);
+alter table k2 alter z set default 'later';
+alter table k2 alter x set not null;
+alter table k3 drop constraint k3_pkey;
+insert into k values (2, 3, 'b');
+insert into k2 (x, y) values (2, 3);
+insert into k3 values (2, 3, 'b');
+update k set z = 'c';
+select pg_sleep(3);
+create unique index ai on again (x);
+insert into again values (1, 2);

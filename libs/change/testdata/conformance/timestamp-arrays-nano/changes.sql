@@ -1,0 +1,1 @@
+insert into n select id + 10, a, b from n;

@@ -1,0 +1,11 @@
+update tp set n = 2;
+update tp set big = repeat('q', 2600);
+update tc set n = 2;
+update tc set a = 2;
+update ti set n = 2;
+update ti set k = repeat('m', 2600);
+update tf set n = 2;
+delete from tp;
+delete from tc;
+delete from ti;
+delete from tf;

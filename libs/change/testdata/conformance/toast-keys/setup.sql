@@ -1,0 +1,15 @@
+create table tp (big text primary key, n int);
+create table tc (a int, big text, n int, primary key (a, big));
+create table ti (k text not null, big text, n int);
+create table tf (big text primary key, n int);
+create unique index tik on ti(k);
+alter table tp alter big set storage external;
+alter table tc alter big set storage external;
+alter table ti alter k set storage external;
+alter table tf alter big set storage external;
+alter table ti replica identity using index tik;
+alter table tf replica identity full;
+insert into tp values (repeat('p', 2600), 1);
+insert into tc values (1, repeat('c', 2600), 1);
+insert into ti values (repeat('k', 2600), repeat('b', 5000), 1);
+insert into tf values (repeat('f', 2600), 1);

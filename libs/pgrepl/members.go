@@ -1,0 +1,118 @@
+package pgrepl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Member is one of the tables that a SELECT of a table reads: the table itself, or one that inherits from it (a partition, a child, a
+// chunk of a hypertable), however far below.
+type Member struct {
+	Table
+	Pages, RowEstimate int64
+	// Direct says that the member's rows can be read from it alone, by ctid: not from foreign tables, nor where the role has no right of
+	// its own to the member or policies would hide other rows than through the parent.
+	Direct bool
+}
+
+// Members lists for each given table that others inherit from what its SELECT reads, in the order in which the server reads it.
+func (c *Catalog) Members(oids []uint32) (map[uint32][]Member, error) {
+	rows, err := c.query(c.ctx, `WITH RECURSIVE tree(root, member) AS (
+			SELECT DISTINCT inhparent, inhparent FROM pg_inherits WHERE inhparent = ANY($1::oid[])
+			UNION SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.member)
+		SELECT t.root, n.nspname::text, c.relname::text, c.relpages::bigint, c.reltuples::bigint,
+			c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AND NOT row_security_active(r.oid)
+		FROM tree t JOIN pg_class c ON c.oid = t.member JOIN pg_class r ON r.oid = t.root JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
+		ORDER BY t.root, t.member <> t.root, n.nspname, c.relname`, oidArray(oids))
+	if err != nil {
+		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
+	}
+	out := make(map[uint32][]Member)
+	var root uint32
+	var m Member
+	_, err = pgx.ForEachRow(rows, []any{&root, &m.Schema, &m.Name, &m.Pages, &m.RowEstimate, &m.Direct}, func() error {
+		out[root] = append(out[root], m)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tables that inherit from others: %w", err)
+	}
+	for root, members := range out {
+		if err := c.order(root, members); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// order sorts the members of a table as a SELECT of it reads them: partitions by their bounds, others by depth and age, which the
+// server's plan says. What the plan leaves out comes last.
+func (c *Catalog) order(root uint32, members []Member) error {
+	if len(members) < 2 {
+		return nil
+	}
+	text, err := c.plan(root)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !Transient(pg) {
+		return nil // a role without the right to the table, or too many partitions to lock at once: the order is of no consequence
+	}
+	if err != nil {
+		return fmt.Errorf("ask for the order in which table %d is read: %w", root, err)
+	}
+	var explained []struct{ Plan planNode }
+	if err := json.Unmarshal(text, &explained); err != nil || len(explained) == 0 {
+		return fmt.Errorf("read the order in which table %d is read: %w", root, err)
+	}
+	place := make(map[Table]int)
+	explained[0].Plan.scans(func(t Table) {
+		if _, known := place[t]; !known {
+			place[t] = len(place)
+		}
+	})
+	rank := func(m Member) int {
+		if at, planned := place[m.Table]; planned {
+			return at
+		}
+		return len(place)
+	}
+	slices.SortStableFunc(members, func(a, b Member) int { return rank(a) - rank(b) })
+	return nil
+}
+
+// plan asks how the server reads all of a table.
+func (c *Catalog) plan(table uint32) (text []byte, err error) {
+	rows, err := c.query(c.ctx, "SELECT $1::oid::regclass::text", table)
+	if err != nil {
+		return nil, err
+	}
+	name, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	if rows, err = c.query(c.ctx, "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) SELECT FROM "+name); err != nil {
+		return nil, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]byte])
+}
+
+// planNode is a node of a plan as EXPLAIN writes it.
+type planNode struct {
+	Schema   string
+	Relation string `json:"Relation Name"`
+	Plans    []planNode
+}
+
+// scans calls found for each table that the plan reads, in order.
+func (n *planNode) scans(found func(Table)) {
+	if n.Relation != "" {
+		found(Table{n.Schema, n.Relation})
+	}
+	for i := range n.Plans {
+		n.Plans[i].scans(found)
+	}
+}
