@@ -423,6 +423,9 @@ func (c *Catalog) shape(e *tableEntry, s RelationShape) (*change.Relation, error
 			n.NotNull, n.Default, n.Generated, n.Identity, n.Comment = k.NotNull, k.Default, k.Generated, k.Identity, k.Comment
 			n.Number, n.Toasted = k.Number, k.Toasted
 		}
+		if col.NotNull != nil {
+			n.NotNull = *col.NotNull
+		}
 		if col.InIdentity {
 			identity = append(identity, i)
 		}

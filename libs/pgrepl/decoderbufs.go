@@ -56,6 +56,8 @@ type described struct {
 	rel      *change.Relation // nil before the first row
 	// modifiers are the columns' types as the plugin writes them; nil until a row had them.
 	modifiers []string
+	// notNull says which columns take no NULL, for as many columns as modifiers.
+	notNull []bool
 }
 
 // spoolTx names the only transaction in the spool.
@@ -217,7 +219,7 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 			"The decoderbufs plugin does not say which table it was: set plugin.name=pgoutput with a new slot, which does."}
 	}
 	shape := RelationShape{OID: known.OID, Schema: known.Schema, Name: known.Name, ReplicaIdentity: known.ReplicaIdentity}
-	t.modifiers = nil
+	t.modifiers, t.notNull = nil, nil
 	for i := range columns {
 		c := ColumnShape{Name: unquote(columns[i].name), TypeOID: columns[i].typ, TypeMod: -1}
 		for _, k := range known.Columns {
@@ -230,7 +232,8 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 		}
 		if len(r.modifiers) == len(columns) {
 			t.modifiers = append(t.modifiers, string(r.modifiers[i]))
-			c.TypeMod = typeModifier(c.TypeOID, string(r.modifiers[i]), c.TypeMod)
+			t.notNull = append(t.notNull, r.notNull[i])
+			c.TypeMod, c.NotNull = typeModifier(c.TypeOID, string(r.modifiers[i]), c.TypeMod), &t.notNull[i]
 		}
 		shape.Columns = append(shape.Columns, c)
 	}
@@ -286,7 +289,7 @@ func (t *described) covers(r *decoderbufsRow) bool {
 		return false
 	}
 	for i := range r.modifiers {
-		if string(r.modifiers[i]) != t.modifiers[i] {
+		if string(r.modifiers[i]) != t.modifiers[i] || r.notNull[i] != t.notNull[i] {
 			return false
 		}
 	}

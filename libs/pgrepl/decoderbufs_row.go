@@ -16,7 +16,9 @@ type decoderbufsRow struct {
 	commitTime int64
 	table      []byte
 	new, old   []decoderbufsDatum
-	modifiers  [][]byte
+	// modifiers and notNull are those of the new columns' types.
+	modifiers [][]byte
+	notNull   []bool
 }
 
 // decoderbufsDatum is a DatumMessage: a column's name as SQL would quote it, its type's id, and at most one value.
@@ -44,7 +46,7 @@ const (
 
 // parse reads a RowMessage.
 func (r *decoderbufsRow) parse(message []byte) error {
-	*r = decoderbufsRow{new: r.new[:0], old: r.old[:0], modifiers: r.modifiers[:0]}
+	*r = decoderbufsRow{new: r.new[:0], old: r.old[:0], modifiers: r.modifiers[:0], notNull: r.notNull[:0]}
 	var failed error
 	err := fields(message, func(n protowire.Number, bits uint64, b []byte) {
 		switch n {
@@ -68,14 +70,18 @@ func (r *decoderbufsRow) parse(message []byte) error {
 			}
 		case 7:
 			var modifier []byte
-			if err := fields(b, func(n protowire.Number, _ uint64, b []byte) {
-				if n == 1 {
+			notNull := true
+			if err := fields(b, func(n protowire.Number, bits uint64, b []byte) {
+				switch n {
+				case 1:
 					modifier = b
+				case 2:
+					notNull = bits == 0
 				}
 			}); err != nil {
 				failed = err
 			}
-			r.modifiers = append(r.modifiers, modifier)
+			r.modifiers, r.notNull = append(r.modifiers, modifier), append(r.notNull, notNull)
 		}
 	})
 	return errors.Join(err, failed)

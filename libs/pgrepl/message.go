@@ -84,6 +84,8 @@ type ColumnShape struct {
 	TypeOID    uint32
 	TypeMod    int32
 	InIdentity bool
+	// NotNull is nil where the stream does not say.
+	NotNull *bool
 }
 
 // Relations answers what the catalog knows about a table that the stream names.

@@ -92,3 +92,25 @@ func TestDecoderbufsGivesTheEventsOfPgoutput(t *testing.T) {
 		}
 	}
 }
+
+// The plugin says with each row whether its columns take NULLs, as Debezium does then.
+func TestWithDecoderbufsAColumnTakesNullsUntilTheChangeThatForbidsThem(t *testing.T) {
+	needsDecoderbufs(t)
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, v int)")
+	start(t, s.config("c"+s.db, map[string]string{"plugin.name": "decoderbufs", "value.converter.schemas.enable": "true"}))
+	s.awaitSlot(t)
+	s.exec(t, "BEGIN; INSERT INTO a VALUES (1, 1); ALTER TABLE a ALTER v SET NOT NULL; INSERT INTO a VALUES (2, 2); COMMIT")
+	eventually(t, "both rows come", func() error {
+		if got := rawRecords(t, s.db+".public.a"); len(got) != 2 {
+			return fmt.Errorf("%d records", len(got))
+		}
+		return nil
+	})
+	for i, r := range rawRecords(t, s.db+".public.a") {
+		want := fmt.Sprintf(`{"type":"int32","optional":%t,"field":"v"}`, i == 0)
+		if !strings.Contains(r, want) {
+			t.Errorf("record %d does not have %s: %s", i, want, r)
+		}
+	}
+}
