@@ -8,7 +8,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends postgresql-15 postgresql-15-wal2json postgresql-15-decoderbufs && rm -rf /var/lib/apt/lists/* \
  && mkdir -p "$PGDATA" /docker-entrypoint-initdb.d /var/run/postgresql && chown -R postgres:postgres /var/lib/postgresql /var/run/postgresql && chmod 700 "$PGDATA"
 # The name that the official image has for it, so that other images can call it.
-COPY --chmod=755 postgres-docker-entrypoint /usr/local/bin/docker-entrypoint.sh
+COPY postgres-docker-entrypoint /usr/local/bin/docker-entrypoint.sh
 USER postgres
 VOLUME /var/lib/postgresql/data
 STOPSIGNAL SIGINT

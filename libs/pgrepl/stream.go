@@ -34,6 +34,8 @@ type Stream struct {
 	bytes atomic.Uint64
 	// waiting is since when the reader waits for the socket, in nanoseconds since the Unix epoch; 0 while it does not.
 	waiting atomic.Int64
+	// asked is since when a status that asks for a reply has none, likewise.
+	asked atomic.Int64
 
 	status  chan struct{} // asks the writer for a status now; capacity 1
 	done    chan struct{}
@@ -122,6 +124,9 @@ func (s *Stream) fill() error {
 	s.gather.beforeRead(now)
 	n, err := s.r.Read(s.buf[s.end:])
 	s.waiting.Store(0)
+	if n > 0 {
+		s.asked.Store(0)
+	}
 	s.gather.afterRead(n)
 	s.end += n
 	s.bytes.Add(uint64(max(n, 0)))
@@ -231,6 +236,16 @@ func (s *Stream) silence() time.Duration {
 	return time.Since(time.Unix(0, since))
 }
 
+// Unanswered is for how long the server has left a status unanswered that asks for a reply; 0 if it has not, or while the reader does
+// not listen. A server answers at once, unless it decodes a large transaction.
+func (s *Stream) Unanswered() time.Duration {
+	asked := s.asked.Load()
+	if asked == 0 {
+		return 0
+	}
+	return min(time.Since(time.Unix(0, asked)), s.silence())
+}
+
 func (s *Stream) fail(err error) {
 	s.failure.CompareAndSwap(nil, &err)
 	s.conn.Close()
@@ -251,6 +266,7 @@ func (s *Stream) writeStatus(reply bool) error {
 	binary.BigEndian.PutUint64(b[25:], uint64(time.Now().UnixMicro()-postgresEpoch))
 	if reply {
 		b[33] = 1
+		s.asked.CompareAndSwap(0, time.Now().UnixNano())
 	}
 	if _, err := s.conn.Write(m[:]); err != nil {
 		return fmt.Errorf("write a standby status: %w", err)

@@ -51,9 +51,11 @@ type entry struct {
 	tables map[string]*capturev1.CapturedTable
 	// turn counts the phases; guarded by mu.
 	turn int
-	// slot was read at slotAt, in the phase slotTurn. All are guarded by slotMu, which is held while the server is asked.
+	// slot was read at slotAt, in the phase slotTurn; unseen is why it could not be. All are guarded by slotMu, which is held while the
+	// server is asked.
 	slotMu   sync.Mutex
 	slot     *capturev1.Slot
+	unseen   error
 	slotAt   time.Time
 	slotTurn int
 }

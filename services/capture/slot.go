@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,32 +41,35 @@ func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
 			break
 		}
 		e.slotAt, e.slotTurn = time.Now(), turn
-		e.slot = e.readSlot(ctx)
+		e.slot, e.unseen = e.readSlot(ctx)
 	}
 	out := e.snapshot()
 	out.Slot = e.slot
+	if e.idled() && e.unseen != nil {
+		out.Reason = e.hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", e.unseen))
+	}
 	return out
 }
 
-// readSlot returns nil where the server cannot be asked: the phase says why.
-func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
+// readSlot fails where the server cannot be asked.
+func (e *entry) readSlot(ctx context.Context) (*capturev1.Slot, error) {
 	ctx, cancel := context.WithTimeout(ctx, slotQuestion)
 	defer cancel()
 	conn, err := e.settings.connection.Connect(ctx)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer func(c *pgx.Conn) { c.Close(context.WithoutCancel(ctx)) }(conn)
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	if slot == nil {
-		return &capturev1.Slot{Name: e.settings.slot, Missing: true}
+		return &capturev1.Slot{Name: e.settings.slot, Missing: true}, nil
 	}
 	out := slotMessage(slot, e.settings.publication.Name)
 	if !pgrepl.BuiltIn(slot.Plugin) {
@@ -81,7 +85,7 @@ func (e *entry) readSlot(ctx context.Context) *capturev1.Slot {
 			out.Holders = append(out.Holders, holderMessage(h))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // openForLong is from when on an open transaction is shown as one that holds the slot: shorter ones come and go.

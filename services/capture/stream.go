@@ -73,6 +73,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	g.Go("reader of the stream", r.run)
 	g.Go("deliverer of the stream", func() error { return s.deliverStaged(finish, conn, r.stage) })
 	g.Go("heartbeat", func() error { return s.beat(gctx, r) })
+	g.Go("watch of the server", func() error { s.listen(gctx, conn); return nil })
 	if until == 0 {
 		g.Go("incremental snapshot", func() error { return r.incremental.runChunks(gctx) })
 		g.Go("signal topic", func() error { return r.followSignals(gctx, signals) })
@@ -156,7 +157,11 @@ const slowDelivery = 5 * time.Second
 // noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
 func (s *session) noticing(records int, write func() error) error {
 	slow := s.after(slowDelivery, func() {
-		err := fmt.Errorf("wait for Kafka, which has not acknowledged %d records for %s: the broker is down or slow, or a topic was deleted", records, slowDelivery)
+		what := "ended a transaction"
+		if records > 0 {
+			what = fmt.Sprintf("acknowledged %d records", records)
+		}
+		err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, or a topic was deleted", what, slowDelivery)
 		if why := s.env.BrokersAway(); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)
 		}
@@ -170,6 +175,41 @@ func (s *session) noticing(records int, write func() error) error {
 		s.env.Retrying(nil)
 	}
 	return err
+}
+
+// answerPatience is for how long a server may leave a question unanswered before that is worth showing.
+const answerPatience = 5 * time.Second
+
+// listen says while the server does not answer, which a connection alone does not tell: it stays open where the server is frozen, or
+// where something on the way swallows what is sent.
+func (s *session) listen(ctx context.Context, conn *pgrepl.Stream) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	silent := false
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		switch unanswered := conn.Unanswered(); {
+		case unanswered > answerPatience:
+			c := s.settings.connection
+			err := fmt.Errorf("wait for PostgreSQL at %s, which has not answered for %s: it is stopped or overloaded, decodes a large transaction, or something on the way drops what is sent",
+				c.Addresses(), unanswered.Round(time.Second))
+			s.board.slow(err)
+			if !silent {
+				s.env.Retrying(err)
+				s.env.Logger.Warn(err.Error())
+			}
+			silent = true
+		case silent:
+			silent = false
+			s.board.slow(nil)
+			s.env.Retrying(nil)
+			s.env.Logger.Info("PostgreSQL answers again")
+		}
+	}
 }
 
 // delivered tells board, metrics, traces and who waits for them about durable records.

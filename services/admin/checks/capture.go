@@ -21,7 +21,10 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	describe := "calypsoctl describe " + p.Source
 	switch c.Phase {
 	case capturev1.Phase_PHASE_UNSPECIFIED: // only its slot is watched
-		return finding{}, false
+		if c.Slot != nil {
+			return finding{}, false
+		}
+		return finding{warning, Sentence(c.Reason), cmp.Or(remedyOf(c.Reason, "database.sslrootcert"), remedyWithin(c.Reason), "see that the worker can reach the server")}, true
 	case capturev1.Phase_PHASE_CONNECTING:
 		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
