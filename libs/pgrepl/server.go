@@ -94,6 +94,8 @@ type SlotState struct {
 	Conflicting bool
 	// InactiveSince is since when nobody reads the slot; zero while somebody does, and before PostgreSQL 17.
 	InactiveSince time.Time
+	// Reader is who reads the slot, as an application's name and its address; empty if nobody does, or it may not be seen.
+	Reader string
 	// WaitEvent is what the process that reads the slot waits for, type:event; empty if it works or may not be seen.
 	WaitEvent string
 }
@@ -153,9 +155,10 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 	var since *time.Time
 	err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
 		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s,
-		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), '')
+		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), ''),
+		coalesce((SELECT concat_ws(' at ', nullif(a.application_name, ''), host(a.client_addr)) FROM pg_stat_activity a WHERE a.pid = active_pid), '')
 		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, conflicting, inactive), name).Scan(
-		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Conflicting, &since, &s.WaitEvent)
+		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Conflicting, &since, &s.WaitEvent, &s.Reader)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -217,7 +220,11 @@ func (s *SlotState) CheckFree() error {
 	if !s.Active {
 		return nil
 	}
-	return slotInUse(fmt.Sprintf("use replication slot %q", s.Name), s.Name, fmt.Errorf("the slot is active for the server process %d", s.ActivePID))
+	by := fmt.Sprintf("the server process %d", s.ActivePID)
+	if s.Reader != "" {
+		by += ", which serves " + s.Reader
+	}
+	return slotInUse(fmt.Sprintf("use replication slot %q", s.Name), s.Name, fmt.Errorf("the slot is active for %s", by))
 }
 
 func (s *SlotState) check(op string, want SlotName) error {

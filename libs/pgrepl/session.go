@@ -124,7 +124,13 @@ func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []s
 }
 
 func slotInUse(op, slot string, cause error) error {
-	return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("Another process reads this slot: stop it, or set slot.name to a slot of this connector's own. SELECT active_pid FROM pg_replication_slots WHERE slot_name = %s shows the process.", QuoteLiteral(slot))}
+	return &Error{ReasonSlotInUse, op, cause, fmt.Sprintf("If that is another connector, stop it, or set slot.name to a slot of this connector's own. If it is this connector's last connection, as of a worker that is frozen or whose machine is gone, "+
+		"the server lets it go by itself after wal_sender_timeout; at once: SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s;", QuoteLiteral(slot))}
+}
+
+// StreamError gives what ends a stream from a slot its reason.
+func StreamError(slot string, err error) error {
+	return slotError(fmt.Sprintf("stream from slot %q", slot), slot, "", "", err)
 }
 
 // slotError gives a failed slot command its reason. PostgreSQL has one SQLSTATE for many refusals: where no text or place of origin
@@ -141,7 +147,8 @@ func slotError(op, slot, plugin, user string, err error) error {
 	case pg.Code == "42704" && strings.Contains(pg.Message, "replication slot"):
 		return slotMissing(op, slot, cause)
 	case pg.Code == "42704" && strings.Contains(pg.Message, "publication"):
-		return &Error{ReasonPublication, op, cause, "Create the publication (CREATE PUBLICATION … FOR TABLE …) or let publication.autocreate.mode=filtered do it."}
+		return &Error{ReasonPublication, op, cause, fmt.Sprintf("The server looks for the publication in its catalog as of each change: one that was dropped, or was made later than the first change that the slot still holds, stays missing for these changes, also once it is made again. "+
+			"To go on without them: calypsoctl stop <connector>; SELECT pg_drop_replication_slot(%s); calypsoctl offsets reset <connector>, which says first what comes twice; calypsoctl resume <connector>, which makes publication and slot and reads all tables again.", QuoteLiteral(slot))}
 	case pg.Code == "58P01" || (pg.Code == "XX000" && strings.Contains(pg.Message, "could not access file")):
 		return &Error{ReasonPluginMissing, op, cause, fmt.Sprintf("The server has no output plugin %q: set plugin.name=pgoutput, which every server has.", plugin)}
 	case pg.Code == "55000" && (strings.Contains(pg.Message, "can no longer get changes") || strings.Contains(pg.Message, "invalidated")):

@@ -110,9 +110,29 @@ func TestASlotInUseIsRetriedAndThenNamed(t *testing.T) {
 	start(t, s.config("one"+s.db, nil))
 	s.awaitSlot(t)
 	err := start(t, s.config("two"+s.db, map[string]string{"slot.max.retries": "1", "slot.retry.delay.ms": "50"})).failure(t)
-	if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse {
-		t.Errorf("error %v, want %s", err, pgrepl.ReasonSlotInUse)
+	if pgrepl.ReasonOf(err) != pgrepl.ReasonSlotInUse || !strings.Contains(err.Error(), "calypso capture one"+s.db+" at ") {
+		t.Errorf("error %v, want %s and who reads it", err, pgrepl.ReasonSlotInUse)
 	}
+}
+
+func TestAPublicationThatIsDroppedStopsTheConnectorWithTheWayOut(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	config := s.config("c"+s.db, nil)
+	c := start(t, config)
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	s.exec(t, "DROP PUBLICATION "+s.db)
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	for _, err := range []error{c.failure(t), start(t, config).failure(t)} { // made again, it is missing for what the slot holds
+		if pgrepl.ReasonOf(err) != pgrepl.ReasonPublication || !strings.Contains(err.Error(), "SELECT pg_drop_replication_slot('"+s.db+"')") {
+			t.Errorf("error %v, want %s and the way out", err, pgrepl.ReasonPublication)
+		}
+	}
+	// The way out, with other offsets in the place of none.
+	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	start(t, s.config("d"+s.db, nil))
+	await(t, s.db+".public.a", 3)
 }
 
 func TestASlotThatIsGoneOrAheadStopsTheConnectorAndIsNeverRecreated(t *testing.T) {

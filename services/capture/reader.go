@@ -75,7 +75,7 @@ func (r *reader) run() error {
 			r.clock.stop()
 		}
 		if err := r.conn.Next(&f); err != nil {
-			return fmt.Errorf("stream from slot %q: %w", r.settings.slot, err)
+			return pgrepl.StreamError(r.settings.slot, err)
 		}
 		if f.Data == nil {
 			if err := r.keepAlive(f.End); err != nil {

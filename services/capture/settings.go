@@ -99,7 +99,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 			SSLCert: v.String("database.sslcert"), SSLKey: v.String("database.sslkey"), SSLPassword: v.String("database.sslpassword"),
 			SSLRootCert: v.String("database.sslrootcert"), ConnectTimeout: v.Duration("database.connection.timeout.ms"),
 			KeepAlive: v.Bool("database.tcpKeepAlive"), InitialStatements: splitStatements(v.String("database.initial.statements")),
-			ApplicationName: "calypso capture",
+			ApplicationName: strings.TrimSpace("calypso capture " + v.String("name")),
 		},
 		prefix: v.String("topic.prefix"), filter: filter,
 		protocol: v.Int("replication.protocol"),
