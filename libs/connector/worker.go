@@ -218,7 +218,7 @@ func (w *Worker) Ready() error {
 		return fmt.Errorf("config store: %w", w.reach.Explain(err))
 	}
 	if why := w.membership.Load().(string); why != "" {
-		return w.reach.Explain(fmt.Errorf("worker is not a member of consumer group %s: %s", w.config.GroupID, why))
+		return w.reach.Explain(fmt.Errorf("it is not a member of Kafka's consumer group %s: %s", w.config.GroupID, why))
 	}
 	return nil
 }

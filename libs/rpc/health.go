@@ -36,7 +36,7 @@ func Healthy(ctx context.Context, connection grpc.ClientConnInterface) error {
 	case status.Code(err) == codes.DeadlineExceeded:
 		return ErrNoAnswer
 	case err != nil:
-		return errors.New(status.Convert(err).Message())
+		return errors.New(Cause(err))
 	case r.Status != healthv1.HealthCheckResponse_SERVING:
 		if why := trailer.Get(whyTrailer); len(why) > 0 {
 			return fmt.Errorf("%w: %s", ErrNotServing, why[0])

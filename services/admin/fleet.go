@@ -95,7 +95,7 @@ func (f *fleet) unreachable(err error) error {
 		return err
 	}
 	return rpc.Error(codes.Unavailable, "SERVICE_UNAVAILABLE",
-		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), status.Convert(err).Message()))
+		fmt.Sprintf("%s cannot be reached at %s: %s", f.name, f.addresses(), rpc.Cause(err)))
 }
 
 const (

@@ -15,6 +15,7 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // captureProxy is CaptureService over all capture workers: each knows the connectors that it runs.
@@ -145,8 +146,12 @@ func (p sinkProxy) DiscardDeadLetters(ctx context.Context, q *sinkv1.DiscardDead
 	})
 }
 
-// sum joins what several workers say about one sink connector; parts has at least one element.
+// sum joins what several workers say about one sink connector; parts has at least one element. Where some run tasks of it, what the one
+// knows that does not is among it.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
+	if running := slices.DeleteFunc(slices.Clone(parts), checks.Idle); len(running) > 0 {
+		parts = running
+	}
 	total := proto.CloneOf(parts[0])
 	for _, s := range parts[1:] {
 		total.Partitions = append(total.Partitions, s.Partitions...)

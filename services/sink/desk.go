@@ -53,7 +53,7 @@ func refusal(env connector.TaskEnv, code codes.Code, reason string, err error) e
 
 // open makes a desk for a connector's dead letters.
 func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
-	env, values, err := s.environment(name)
+	env, values, err := s.fleet.Environment(name)
 	if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
 		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Sink connector %.300s not found", name))
 	}

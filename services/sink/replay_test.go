@@ -132,14 +132,14 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 		change(&env)
 		for hidden, hide := range map[bool]func(string) string{false: nil, true: func(text string) string { return strings.ReplaceAll(text, secret, "********") }} {
 			env.Hide = hide
-			service, err := NewService(r.task.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
+			service, err := NewService(r.task.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
 				keys, err := newCatalogue()
 				if err != nil {
 					return connector.TaskEnv{}, catalogue.Values{}, err
 				}
 				values, _, _ := keys.Parse(given)
 				return env, values, nil
-			})
+			}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -417,20 +417,20 @@ func (s *stage) service(r *running) *Service {
 }
 
 func serviceOf(t *task, config map[string]string) (*Service, error) {
-	return NewService(t.o, func(string) (connector.TaskEnv, catalogue.Values, error) {
+	return NewService(t.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
 		keys, err := newCatalogue()
 		if err != nil {
 			return connector.TaskEnv{}, catalogue.Values{}, err
 		}
 		values, _, _ := keys.Parse(config)
 		return t.env, values, nil
-	})
+	}))
 }
 
 func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
-	service, err := NewService(Options{}, func(name string) (connector.TaskEnv, catalogue.Values, error) {
+	service, err := NewService(Options{}, someFleet(func(name string) (connector.TaskEnv, catalogue.Values, error) {
 		return connector.TaskEnv{}, catalogue.Values{}, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), "Connector "+name+" not found")
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

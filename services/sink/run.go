@@ -43,7 +43,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	sinks, err := NewService(options, worker.Environment)
+	sinks, err := NewService(options, worker)
 	if err != nil {
 		return err
 	}

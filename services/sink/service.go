@@ -21,35 +21,51 @@ import (
 // Service shows the sinks of this worker, and takes care of the dead letters of any sink.
 type Service struct {
 	sinkv1.UnimplementedSinkServiceServer
-	board       *Board
-	options     Options
-	environment func(connector string) (connector.TaskEnv, catalogue.Values, error)
+	board   *Board
+	options Options
+	fleet   Fleet
+	idle    *idle
 }
 
-// NewService makes the service over the board of o. environment gives what a connector's tasks are given, wherever they run: dead
-// letters are read, replayed and discarded without them.
-func NewService(o Options, environment func(connector string) (connector.TaskEnv, catalogue.Values, error)) (*Service, error) {
+// Fleet knows the connectors of all workers; *connector.Worker is one.
+type Fleet interface {
+	// Idle are the connectors that are this worker's to run and do not run.
+	Idle() []string
+	// Environment gives what a connector's tasks are given, wherever they run: dead letters are read, replayed and discarded without them.
+	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
+}
+
+// NewService makes the service over the board of o.
+func NewService(o Options, fleet Fleet) (*Service, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	return &Service{board: o.Board, options: o, environment: environment}, nil
+	return &Service{board: o.Board, options: o, fleet: fleet, idle: &idle{fleet: fleet}}, nil
 }
 
 // GetSink returns the state of one sink connector.
 func (s *Service) GetSink(ctx context.Context, r *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {
 	tasks := s.board.of(r.GetConnector())
 	if len(tasks) == 0 {
+		if waits := s.idle.sinks(ctx)[r.GetConnector()]; waits != nil {
+			return &sinkv1.GetSinkResponse{Sink: waits}, nil
+		}
 		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("sink connector %q runs no task on this worker", r.GetConnector()))
 	}
 	return &sinkv1.GetSinkResponse{Sink: summarize(ctx, r.GetConnector(), tasks)}, nil
 }
 
-// ListSinks returns the state of all sink connectors with tasks on this worker.
+// ListSinks returns the state of all sink connectors with tasks on this worker, and of those that are its own and do not run.
 func (s *Service) ListSinks(ctx context.Context, _ *sinkv1.ListSinksRequest) (*sinkv1.ListSinksResponse, error) {
 	out := &sinkv1.ListSinksResponse{}
 	for _, name := range s.board.connectors() {
 		if tasks := s.board.of(name); len(tasks) > 0 {
 			out.Sinks = append(out.Sinks, summarize(ctx, name, tasks))
+		}
+	}
+	for name, waits := range s.idle.sinks(ctx) {
+		if len(s.board.of(name)) == 0 {
+			out.Sinks = append(out.Sinks, waits)
 		}
 	}
 	return out, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -212,6 +213,10 @@ func (t *target) explain(err error, remedy string) error {
 func (t *target) judged(err error) error {
 	switch kusto.VerdictOf(err) {
 	case kusto.TargetMissing, kusto.MappingRefused:
+		if e, ok := errors.AsType[*kusto.Error](err); ok && t.route.Mapping != "" && strings.Contains(e.Code, "Mapping") {
+			return t.unmendable(err, fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
+				t.route.Database, kusto.QuoteName(t.route.Table), kusto.MappingKind(t.route.Format), kusto.QuoteString(t.route.Mapping)))
+		}
 		return t.unmendable(err, "Make or change the table and its mapping"+t.refill())
 	case kusto.TargetRefused:
 		return t.unmendable(err, "The table, its policies or its name rule out what is ingested: change them")

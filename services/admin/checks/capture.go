@@ -31,7 +31,7 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
 		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy + "; it goes on by itself"}, true
 	case capturev1.Phase_PHASE_FAILED:
-		return finding{failure, "capture failed: " + Sentence(c.Reason), fmt.Sprintf("mend what the error says, then: calypsoctl restart %s", p.Source)}, true
+		return judgeState(p.Source, "capture", connectorv1.State_STATE_FAILED, c.Reason), true
 	}
 	return fine(fmt.Sprintf("capture reads changes; it has reconnected %s", count(int(c.Reconnects), "time"))), true
 }

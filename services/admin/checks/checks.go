@@ -113,12 +113,12 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	}
 	for _, s := range p.Sinks {
 		name := s.Status.GetName()
-		add(SinkState, name, judgeConnector(name, s.Status))
+		add(SinkState, name, waits(judgeConnector(name, s.Status), p, s))
 		add(Configuration, name, judgeConfiguration(name, v.Warnings[name]))
 		if f, any := judgeTruncates(v, name); any {
 			add(Truncates, name, f)
 		}
-		if s.Sink == nil {
+		if s.Sink == nil || Idle(s.Sink) {
 			continue
 		}
 		add(Ingestion, name, judgeIngestion(now, s.Sink, name))
@@ -132,6 +132,9 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 		add(Delivery, name, judgeSinkDelivery(s.Sink))
 	}
 	for segment, l := range lag.Segments(p) {
+		if idles(p, segment.Sink) {
+			continue
+		}
 		add(LagGrowth, strings.TrimSpace(segment.Name+" "+segment.Sink), judgeLag(v, segment, l))
 	}
 	add(Topics, p.Source, judgeTopics(v))
@@ -144,6 +147,11 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	add(Flow, p.Source, judgeFlow(p))
 	slices.SortStableFunc(all, func(a, b *adminv1.HealthCheck) int { return cmp.Compare(b.State, a.State) })
 	return all
+}
+
+// idles says that a sink of the pipeline does not run: how far it is behind is said where its state is.
+func idles(p *adminv1.Pipeline, sink string) bool {
+	return slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return s.Status.GetName() == sink && Idle(s.Sink) })
 }
 
 // finding is how a check came out.

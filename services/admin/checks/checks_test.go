@@ -86,6 +86,19 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		}, SourceState, failure, isBroken, "task 0 of connector src failed: slot debezium is active", "calypsoctl restart src"},
 		"a failed sink": {func(v view) { v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_FAILED }, SinkState, failure, isBroken, "connector adx failed: no reason given", "calypsoctl restart adx"},
 		"a paused sink": {func(v view) { v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_PAUSED }, SinkState, notice, isPaused, "connector adx is paused", "calypsoctl resume adx"},
+		"a paused sink for which records wait": {func(v view) {
+			v.Pipeline.Sinks[0].Status.State = connectorv1.State_STATE_PAUSED
+			v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{Committed: 10, End: 15}, {Committed: -1, End: 4}}}
+			late(v, time.Hour, "1000")
+		}, SinkState, notice, isPaused, "connector adx is paused; 7 records wait in Kafka for it", "calypsoctl resume adx"}, // without the markers of two transactions
+		"a sink that is not known yet": {func(v view) { v.Pipeline.Sinks[0].Sink = nil }, Flow, ok, isHealthy, "is not known", ""},
+		"a failed task whose error says what to type": {func(v view) {
+			task := v.Pipeline.SourceStatus.Tasks[0]
+			task.State, task.Trace = connectorv1.State_STATE_FAILED, "resume: there is no such slot (SLOT_MISSING). To read all tables again: calypsoctl offsets reset <connector>."
+		}, SourceState, failure, isBroken, "calypsoctl offsets reset src", "calypsoctl offsets reset src; then: calypsoctl restart src"},
+		"a paused source whose server cannot be asked": {func(v view) {
+			v.Pipeline.Capture = &capturev1.Capture{Reason: "its slot cannot be looked at: connect to PostgreSQL at db:5432: connection refused"}
+		}, Capture, warning, isDegraded, "its slot cannot be looked at", "start the server"},
 		"a stopped source": {func(v view) {
 			v.Pipeline.SourceStatus.State, v.Pipeline.SourceStatus.Tasks, v.Pipeline.Capture = connectorv1.State_STATE_STOPPED, nil, nil
 		}, SourceState, notice, isPaused, "connector src is stopped", "calypsoctl resume src"},

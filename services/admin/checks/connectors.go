@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -30,8 +31,9 @@ func judgeConnector(name string, s *connectorv1.ConnectorStatus) finding {
 func judgeState(connector, what string, state connectorv1.State, trace string) finding {
 	switch state {
 	case connectorv1.State_STATE_FAILED:
-		return finding{failure, what + " failed: " + Sentence(trace),
-			fmt.Sprintf("mend what the error says (calypsoctl describe %s), then: calypsoctl restart %s", connector, connector)}
+		trace = strings.ReplaceAll(trace, "<connector>", connector) // so that what it says to type can be typed
+		mend := cmp.Or(remedyWithin(trace), "mend what the error says (calypsoctl describe "+connector+")")
+		return finding{failure, what + " failed: " + Sentence(trace), mend + "; then: calypsoctl restart " + connector}
 	case connectorv1.State_STATE_PAUSED:
 		return finding{notice, what + " is paused", "calypsoctl resume " + connector}
 	case connectorv1.State_STATE_STOPPED:

@@ -6,12 +6,29 @@ import (
 	"strings"
 	"time"
 
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
 // recent is for how long an attempt that failed counts as trouble: longer than the longest pause between two.
 const recent = 2 * time.Minute
+
+// Idle says that no task of a sink runs: then all that is known of it is what waits in its topics.
+func Idle(s *sinkv1.Sink) bool { return s.GetGuarantee() == "" }
+
+// waits adds to what is said of a sink that does not run how much waits for it.
+func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
+	if f.state == ok || s.Sink == nil || !Idle(s.Sink) {
+		return f
+	}
+	var records int64
+	for _, part := range s.Sink.Partitions {
+		records += lag.Waiting(p, part)
+	}
+	f.summary += fmt.Sprintf("; %s in Kafka for it, as long as the topics keep them", Plural(int(records), "record waits", "records wait"))
+	return f
+}
 
 // judgeIngestion looks at whether attempts to ingest fail now.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {

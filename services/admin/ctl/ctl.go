@@ -131,11 +131,10 @@ func Run(ctx context.Context, version string, args []string, in io.Reader, out i
 // unreachable says of gRPC's own error of a connection, which does not name it, that it is the one to admin.
 func (s *session) unreachable(err error) error {
 	st, _ := status.FromError(err)
-	cause, ours := strings.CutPrefix(st.Message(), "connection error: desc = ")
-	if st.Code() != codes.Unavailable || !ours || errors.Is(err, errUnsure) {
+	if st.Code() != codes.Unavailable || !strings.HasPrefix(st.Message(), "connection error: ") || errors.Is(err, errUnsure) {
 		return err
 	}
-	return status.Errorf(codes.Unavailable, "admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.", s.address, strings.Trim(cause, `"`))
+	return status.Errorf(codes.Unavailable, "admin at %s does not answer: %s. See that it runs there; --address (CALYPSO_ADDRESS) names another.", s.address, rpc.Cause(err))
 }
 
 func (s *session) root(version string) *cobra.Command {

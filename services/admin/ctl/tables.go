@@ -51,9 +51,17 @@ func pipelineTables(t *table, all []*adminv1.PipelineTable) {
 			t.row(append(cells, "-", "-", "-", "-", "-", said)...)
 		}
 		for _, to := range of.Sinks {
-			t.row(append(cells[:len(cells):len(cells)], to.Sink, to.TargetDatabase+"."+to.TargetTable, to.RecordsWaiting, to.RowsIngested, moment(to.LastIngestedTime), said)...)
+			t.row(append(cells[:len(cells):len(cells)], to.Sink, target(to), to.RecordsWaiting, to.RowsIngested, moment(to.LastIngestedTime), said)...)
 		}
 	}
+}
+
+// target is where a sink puts a table; a dash while no record has come that says so.
+func target(to *adminv1.PipelineTableSink) string {
+	if to.TargetTable == "" {
+		return "-"
+	}
+	return to.TargetDatabase + "." + to.TargetTable
 }
 
 // moment is a time as people read it; a dash if there is none.

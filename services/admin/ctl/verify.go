@@ -110,8 +110,9 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 	case t.Unsettled > 0:
 		outcome = fmt.Sprintf("equal but for %s all the time", checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
 	}
-	fmt.Fprintf(out, "%s and %s of %s: %s (%s, %s; compared: %s)\n", t.Table, t.Target, t.Sink, outcome,
-		extent(t.SourceExtent), extent(t.TargetExtent), strings.Join(t.ColumnsCompared, ", "))
+	fmt.Fprintf(out, "%s and %s of %s: %s\n", t.Table, t.Target, t.Sink, outcome)
+	fmt.Fprintf(out, "  PostgreSQL had %s, Azure Data Explorer %s, when the comparison began; what was on its way is compared too\n", extent(t.SourceExtent), extent(t.TargetExtent))
+	fmt.Fprintf(out, "  compared: %s\n", strings.Join(t.ColumnsCompared, ", "))
 	if t.GetRepeatedRows() > 0 {
 		fmt.Fprintf(out, "  %d rows of %s are there again, since their records were ingested more than once\n", t.GetRepeatedRows(), t.Target)
 	}

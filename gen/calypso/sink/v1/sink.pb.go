@@ -1066,7 +1066,8 @@ func (x *DiscardDeadLettersResponse) GetDiscarded() int64 {
 type Sink struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
-	// Whether a row can appear twice in the target, and why.
+	// Whether a row can appear twice in the target, and why. Empty if no task runs, since the connector is paused, stopped or failed: then
+	// only the offsets of partitions are known.
 	Guarantee        string                 `protobuf:"bytes,2,opt,name=guarantee,proto3" json:"guarantee,omitempty"`
 	Partitions       []*PartitionProgress   `protobuf:"bytes,3,rep,name=partitions,proto3" json:"partitions,omitempty"`
 	RowsIngested     int64                  `protobuf:"varint,4,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`

@@ -1,0 +1,22 @@
+package sink
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+)
+
+func TestWhatIsMissingOfATargetIsWhatItsRemedyMakes(t *testing.T) {
+	of := &target{tables: &tables{task: &task{}}, route: route.Route{Topic: "s.a.b", Database: "db", Table: "T", Format: "json", Mapping: "M"}}
+	for code, want := range map[string]string{
+		"BadRequest_MappingReferenceWasNotFound": ".create-or-alter table ['T'] ingestion json mapping 'M'",
+		"BadRequest_TableNotExist":               "calypsoctl offsets reset",
+	} {
+		said := of.judged(&kusto.Error{Code: code, Permanent: true}).Error()
+		if !strings.Contains(said, want) || strings.Contains(said, "offsets reset") != strings.Contains(want, "offsets reset") {
+			t.Errorf("%s: %s", code, said)
+		}
+	}
+}
