@@ -19,7 +19,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
-	"github.com/twmb/franz-go/plugin/kslog"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/entra"
@@ -115,7 +114,7 @@ func (c Config) Options(clientID string, logger *slog.Logger) ([]kgo.Opt, error)
 		kgo.ConnIdleTimeout(180 * time.Second),
 	}
 	if logger != nil {
-		options = append(options, kgo.WithLogger(kslog.New(logger)))
+		options = append(options, kgo.WithLogger(clientLog(logger)))
 	}
 	if c.TLS || c.CAFile != "" || c.CertFile != "" {
 		settings, err := c.tls()
