@@ -50,6 +50,9 @@ type Plugin struct {
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check
+	// Topics are those that a connector reads, those that it writes, and what the names of further ones begin with that it makes and writes,
+	// as far as the configuration says; nil if it says nothing. They are asked for rights before the start.
+	Topics func(catalogue.Values) UsedTopics
 	// Offset says why an offset that a user sets for a source would not be taken up, naming the field (partition, offset.lsn);
 	// nil if it would. Both are canonical JSON objects. Without the function every offset is set. Offsets may always be removed.
 	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
@@ -80,6 +83,13 @@ func plainLists(given, resolved map[string]string) map[string]string {
 		}
 	}
 	return plain
+}
+
+// UsedTopics are the topics of a connector by what it does with them.
+type UsedTopics struct {
+	Reads, Writes []string
+	// Prefix is empty if no topics are made whose names are not known.
+	Prefix string
 }
 
 // Check is one named finding about the source or target, with what to do about it.

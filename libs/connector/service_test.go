@@ -250,12 +250,12 @@ func TestValidationChecksKeysThenTheTarget(t *testing.T) {
 		t.Fatalf("no value of %s", name)
 		return nil
 	}
-	// of the target; before it come Kafka, topics and transactions.
+	// of the target; before it come Kafka, topics, transactions and rights.
 	target := func(response *connectorv1.ValidateConfigResponse) *connectorv1.Check {
-		if len(response.Checks) != 4 || response.Checks[0].Name != "kafka" || !response.Checks[0].Ok {
+		if len(response.Checks) != 5 || response.Checks[0].Name != "kafka" || !response.Checks[0].Ok {
 			t.Fatalf("checks are %v", response.Checks)
 		}
-		return response.Checks[3]
+		return response.Checks[4]
 	}
 	right := validate(false, "password", "canary", "batch.length", "3", "unknown", "x")
 	if right.ErrorCount != 0 || !target(right).Ok || strings.Contains(right.String(), "canary") {

@@ -146,7 +146,7 @@ func tooLarge(config map[string]string) *catalogue.Problem {
 
 // check looks at Kafka, and then at the source or target.
 func (w *Worker) check(ctx context.Context, plugin Plugin, v validated) []Check {
-	return append(w.checkBroker(ctx, plugin.Type), w.checkPlugin(ctx, plugin, v)...)
+	return append(w.checkBroker(ctx, plugin, v), w.checkPlugin(ctx, plugin, v)...)
 }
 
 // checkPlugin looks at the source or target, for at most the check timeout.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +27,9 @@ type KafkaConfig struct {
 	// Proxied adds a listener that is advertised at a fault proxy (Kafka.Proxy), so that all that clients do, not only
 	// their first connection, goes through it. Apache Kafka only.
 	Proxied bool
+	// Users are those of a listener with SASL/PLAIN (Kafka.SecuredBootstrap), by name with their passwords. Each may do what it is given
+	// by ACLs; who comes by the other listeners may do everything, and give ACLs. Apache Kafka only.
+	Users map[string]string
 	// RealOnly refuses the in-memory broker where Apache Kafka cannot run.
 	RealOnly bool
 }
@@ -33,6 +38,8 @@ type KafkaConfig struct {
 type Kafka struct {
 	// Bootstrap is host:port.
 	Bootstrap string
+	// SecuredBootstrap is host:port of the listener for users; empty unless there are some.
+	SecuredBootstrap string
 	// ProxiedBootstrap is host:port of the listener behind Proxy; empty unless asked for.
 	ProxiedBootstrap string
 	Proxy            *Proxy
@@ -52,7 +59,7 @@ const clusterID = "q1Sh-9_ISia_zwGINzRvyQ"
 // StartKafka starts a broker.
 func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
 	k, err := startApacheKafka(ctx, cfg)
-	if err == nil || !errors.Is(err, ErrNoKafka) || cfg.RealOnly || cfg.Proxied {
+	if err == nil || !errors.Is(err, ErrNoKafka) || cfg.RealOnly || cfg.Proxied || len(cfg.Users) > 0 {
 		return k, err
 	}
 	fake, ferr := kfake.NewCluster(kfake.NumBrokers(1), kfake.DefaultNumPartitions(1))
@@ -80,7 +87,7 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 			_ = k.Close()
 		}
 	}()
-	var ports [3]int
+	var ports [4]int
 	for i := range ports {
 		if ports[i], err = FreePort(); err != nil {
 			return nil, err
@@ -98,10 +105,16 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 		listeners += ",PROXIED://" + address(ports[2])
 		advertised += ",PROXIED://" + k.Proxy.Addr
 	}
+	secured := cfg.secured()
+	if len(secured) > 0 {
+		k.SecuredBootstrap = address(ports[3])
+		listeners += ",SECURED://" + k.SecuredBootstrap
+		advertised += ",SECURED://" + k.SecuredBootstrap
+	}
 	properties := append([]string{
 		"process.roles=broker,controller", "node.id=1", "controller.quorum.voters=1@" + address(ports[1]),
 		"listeners=" + listeners, "advertised.listeners=" + advertised,
-		"listener.security.protocol.map=INTERNAL:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"listener.security.protocol.map=INTERNAL:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURED:SASL_PLAINTEXT",
 		"inter.broker.listener.name=INTERNAL", "controller.listener.names=CONTROLLER",
 		"log.dirs=" + filepath.Join(k.dir, "data"),
 		"offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4",
@@ -109,7 +122,7 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
 		"group.initial.rebalance.delay.ms=0", // the default waits 3 s for members that a test does not have
 		"num.network.threads=2", "num.io.threads=4",
-	}, cfg.Properties...)
+	}, append(secured, cfg.Properties...)...)
 	conf := filepath.Join(k.dir, "server.properties")
 	if err := os.WriteFile(conf, []byte(strings.Join(properties, "\n")+"\n"), 0o644); err != nil {
 		return nil, fmt.Errorf("write server.properties: %w", err)
@@ -126,6 +139,21 @@ func startApacheKafka(ctx context.Context, cfg KafkaConfig) (_ *Kafka, err error
 	}
 	k.java = []string{java, "-Xmx" + heap, "-XX:+UseG1GC", classes, "kafka.Kafka", conf}
 	return k, k.Start(ctx)
+}
+
+// secured are the properties for users; none if there are none.
+func (cfg KafkaConfig) secured() []string {
+	if len(cfg.Users) == 0 {
+		return nil
+	}
+	module := "org.apache.kafka.common.security.plain.PlainLoginModule required"
+	for _, name := range slices.Sorted(maps.Keys(cfg.Users)) {
+		module += fmt.Sprintf(" user_%s=%q", name, cfg.Users[name])
+	}
+	return []string{
+		"sasl.enabled.mechanisms=PLAIN", "listener.name.secured.plain.sasl.jaas.config=" + module + ";",
+		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:ANONYMOUS",
+	}
 }
 
 // Start starts a stopped broker on its ports and returns when it takes requests.

@@ -104,7 +104,10 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 			}
 			return 1, err
 		},
-		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },
+		Topics: func(v catalogue.Values) connector.UsedTopics {
+			return connector.UsedTopics{Prefix: v.String("topic.prefix") + "."}
+		},
 		Offset: offsetProblem, Repeats: repeats,
 		Tables: func(ctx context.Context, v catalogue.Values, _ []digest.Description) (digest.Reader, error) {
 			return openTables(ctx, v)

@@ -92,7 +92,8 @@ func Plugin(o Options) (connector.Plugin, error) {
 			_, err := parseSettings(v, o)
 			return v.Int("tasks.max"), err
 		},
-		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
+		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
+		Topics: func(v catalogue.Values) connector.UsedTopics { return usedTopics(v, o) },
 		Tables: func(ctx context.Context, v catalogue.Values, sources []digest.Description) (digest.Reader, error) {
 			return openTables(ctx, v, sources, o)
 		},
@@ -101,6 +102,20 @@ func Plugin(o Options) (connector.Plugin, error) {
 			return newTask(env, v, o)
 		},
 	}, nil
+}
+
+// usedTopics are the topics that a sink's configuration names. Those that a pattern matches are found later, and dead letters may go to brokers
+// of their own.
+func usedTopics(v catalogue.Values, o Options) (used connector.UsedTopics) {
+	s, err := parseSettings(v, o)
+	if err != nil {
+		return used
+	}
+	used.Reads = s.topics
+	if s.deadTopic != "" && s.deadClient == nil {
+		used.Writes = []string{s.deadTopic}
+	}
+	return used
 }
 
 // repeats is what follows when a sink's offsets are removed or set to an earlier position.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,8 +32,10 @@ type Options struct {
 	ADXProxied bool
 	// Orders runs the orders-generator, stopped.
 	Orders bool
-	// Env is added to the environment of capture and sink, ADXEnv to that of localadx.
-	Env, ADXEnv []string
+	// Env is added to the environment of capture and sink, CaptureEnv and SinkEnv to that of one of them, ADXEnv to that of localadx.
+	Env, CaptureEnv, SinkEnv, ADXEnv []string
+	// Prepare is called when Kafka runs and before the services do; nil for nothing.
+	Prepare func(context.Context, *testenv.Kafka) error
 }
 
 // Stack is a running pipeline.
@@ -136,9 +139,17 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 		}
 		s.addresses[name] = fmt.Sprintf("localhost:%d", port)
 	}
+	if o.Prepare != nil {
+		if err := o.Prepare(ctx, s.Kafka); err != nil {
+			return err
+		}
+	}
 	brokers := s.Kafka.Bootstrap
 	if s.Kafka.ProxiedBootstrap != "" {
 		brokers = s.Kafka.ProxiedBootstrap
+	}
+	if s.Kafka.SecuredBootstrap != "" {
+		brokers = s.Kafka.SecuredBootstrap
 	}
 	if o.EventHubs != nil {
 		if s.EventHubs, err = eventhubs.Start(s.Kafka.Bootstrap, *o.EventHubs); err != nil {
@@ -164,12 +175,12 @@ func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	s.worker = append([]string{"BOOTSTRAP_SERVERS=" + brokers, "HTTP_ADDRESS=127.0.0.1:0",
 		"KUSTO_CA_FILE=" + s.ADXAuthority()}, o.Env...) // localadx's storage has a certificate of its own making
 	if o.Capture {
-		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
+		if err := s.run(ctx, "capture", []string{"capture grpc"}, append(append(slices.Clip(s.worker), o.CaptureEnv...), "GRPC_ADDRESS="+s.addresses["capture grpc"])...); err != nil {
 			return err
 		}
 	}
 	if o.Sink {
-		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(s.worker, "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
+		if err := s.run(ctx, "sink", []string{"sink grpc"}, append(append(slices.Clip(s.worker), o.SinkEnv...), "GRPC_ADDRESS="+s.addresses["sink grpc"])...); err != nil {
 			return err
 		}
 	}

@@ -80,7 +80,7 @@ const (
 func Open(ctx context.Context, cfg Config) (*Producer, error) {
 	env, s := cfg.Env, cfg.Settings
 	limits := kafka.NewTopicLimits(s.Topics.planned, s.MaxRequest)
-	p := &Producer{limits: limits, transactionalID: "calypso-" + env.Connector, offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
+	p := &Producer{limits: limits, transactionalID: connector.TransactionalID(env.Connector), offsetsTopic: env.OffsetsTopic, fail: cfg.Fail, logger: env.Logger}
 	p.promise = func(r *kgo.Record, err error) { // runs in a goroutine of the client's
 		if err != nil {
 			if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {

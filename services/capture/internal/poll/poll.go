@@ -62,7 +62,10 @@ func Plugin(o Options) (connector.Plugin, error) {
 			_, err := parseSettings(v)
 			return 1, err
 		},
-		Check:   check,
+		Check: check,
+		Topics: func(v catalogue.Values) connector.UsedTopics {
+			return connector.UsedTopics{Prefix: v.String("topic.prefix")}
+		},
 		Repeats: []string{"Rows after the position, without offsets all rows of the tables, are read and come into their topics again; Azure Data Explorer tables to which they are appended then hold them twice."},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)
