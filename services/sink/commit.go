@@ -41,6 +41,8 @@ type request struct {
 // committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
 // position of a partition replaces an earlier one, which its ledger allows since each holds all that the earlier held.
 //
+// A position that nothing waits for is noted: it goes with the next commit, and not sooner than commitPause after the last.
+//
 // What cannot be committed of one topic holds up no other. A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
 type committer struct {
 	client *kgo.Client
@@ -51,15 +53,27 @@ type committer struct {
 	mu      sync.Mutex
 	pending map[topicPartition]*request
 	wake    chan struct{}
+	noted   chan struct{}
 }
 
+// commitPause is a little more than what Event Hubs lets pass without holding it back, four commits a second of a partition.
+const commitPause = 300 * time.Millisecond
+
 func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool) *committer {
-	return &committer{client: client, logger: logger, owns: owns, pending: map[topicPartition]*request{}, wake: make(chan struct{}, 1)}
+	return &committer{client: client, logger: logger, owns: owns, pending: map[topicPartition]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
 func (c *committer) commit(owner *partition, p position) <-chan error {
 	done := make(chan error, 1)
+	c.ask(owner, p, c.wake, done)
+	return done
+}
+
+// note asks for a position that nothing waits for to be committed.
+func (c *committer) note(owner *partition, p position) { c.ask(owner, p, c.noted) }
+
+func (c *committer) ask(owner *partition, p position, signal chan<- struct{}, waiters ...chan error) {
 	c.mu.Lock()
 	r := c.pending[owner.tp]
 	if r == nil || r.owner != owner {
@@ -67,13 +81,12 @@ func (c *committer) commit(owner *partition, p position) <-chan error {
 		r = &request{owner: owner}
 		c.pending[owner.tp] = r
 	}
-	r.position, r.waiters = p, append(r.waiters, done)
+	r.position, r.waiters = p, append(r.waiters, waiters...)
 	c.mu.Unlock()
 	select {
-	case c.wake <- struct{}{}:
+	case signal <- struct{}{}:
 	default:
 	}
-	return done
 }
 
 func (r *request) answer(err error) {
@@ -87,16 +100,24 @@ func (r *request) answer(err error) {
 
 // run commits until ctx ends.
 func (c *committer) run(ctx context.Context) {
-	var again <-chan time.Time
+	var again, due <-chan time.Time
+	var last time.Time
 	for failures := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-c.noted:
+			if due == nil {
+				due = time.After(time.Until(last.Add(commitPause)))
+			}
+			continue
 		case <-c.wake:
+		case <-due:
 		case <-again:
 		}
-		again = nil
+		again, due = nil, nil
 		err := c.flush()
+		last = time.Now()
 		if err == nil {
 			failures = 0
 			continue

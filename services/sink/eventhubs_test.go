@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -40,6 +41,27 @@ func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
 	s.commits(0, 64)
 	if refused := hubs.Refusals(); refused["offset metadata"] > 0 {
 		t.Errorf("refused: %v", refused)
+	}
+}
+
+func TestStreamedRowsAreCommittedNoMoreOftenThanEventHubsTakes(t *testing.T) {
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	s := newStage(t, 1, map[string]string{"ingestion.mode": "streaming"})
+	s.manage(".alter table " + s.table + " policy streamingingestion enable")
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard})
+	s.brokers = hubs.Addr
+	s.start()
+	const rows = 120
+	for id := 1; id <= rows; id++ {
+		s.produce(id, id+1, 1)
+		time.Sleep(25 * time.Millisecond) // so that they come in batches of their own
+	}
+	s.commits(0, rows)
+	s.holds(rows + 1)
+	if early := hubs.Refusals()["commits at once"]; early > 1 {
+		t.Errorf("%d commits came too early", early)
 	}
 }
 

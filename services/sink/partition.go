@@ -576,7 +576,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		p.task.board.passed(b)
 		p.task.o.meters.delivered(p.ctx, p.tp.topic, b)
 		if p.ledger.Done(cut) {
-			p.commit()
+			p.note()
 			p.task.board.committed(p.tp, p.ledger.Committed())
 		}
 		return true, nil
@@ -610,6 +610,13 @@ func (p *partition) commit() <-chan error {
 		return done
 	}
 	return p.task.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
+}
+
+// note has the position committed in a while.
+func (p *partition) note() {
+	if !p.orphaned.Load() {
+		p.task.commits.note(p, position{p.ledger.Committed(), p.ledger.Metadata()})
+	}
 }
 
 // divide has a cut split and returns when that is recorded, so that a crash repeats the parts and not the whole. Where the ledger has
@@ -679,7 +686,7 @@ func (p *partition) finish(d delivered) error {
 	p.task.o.meters.delivered(p.ctx, p.tp.topic, d.b)
 	p.task.o.Failpoints.Pass("before_commit")
 	if p.ledger.Done(d.b.cut) {
-		p.commit()
+		p.note()
 		p.task.board.committed(p.tp, p.ledger.Committed())
 	}
 	p.task.o.Failpoints.Pass("after_commit")
