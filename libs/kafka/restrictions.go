@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Restrictions are what brokers do not take that Apache Kafka takes. The zero value has none.
@@ -18,6 +20,9 @@ type Restrictions struct {
 	Uncompressed bool
 	// MaxRequest is the size of a request, in bytes, above which the connection is closed; 0 for no limit.
 	MaxRequest int
+	// WithoutEpochs says not to look at the epochs of partitions' leaders: where the brokers' answers about them are wrong, records seem to be
+	// lost that are there.
+	WithoutEpochs bool
 	// Patience is how long a write may take: a service that throttles holds requests back, and refuses those that it would have to hold back for
 	// longer than they allow. The client's default if 0.
 	Patience time.Duration
@@ -26,7 +31,7 @@ type Restrictions struct {
 // eventHubs is what the Kafka endpoint of Azure Event Hubs does not take
 // (https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations). The size of a request is what is documented, 1,046,528 bytes,
 // less what the client does not count; request.timeout.ms is to be 60 s there.
-var eventHubs = Restrictions{Uncompressed: true, MaxRequest: 1_040_000, Patience: time.Minute}
+var eventHubs = Restrictions{Uncompressed: true, WithoutEpochs: true, MaxRequest: 1_040_000, Patience: time.Minute}
 
 // Options make a client keep to the restrictions. They must follow the options that they bound.
 func (r Restrictions) Options() []kgo.Opt {
@@ -36,6 +41,11 @@ func (r Restrictions) Options() []kgo.Opt {
 	}
 	if r.MaxRequest > 0 {
 		options = append(options, kgo.BrokerMaxWriteBytes(int32(r.MaxRequest)), kgo.ProducerBatchMaxBytes(int32(r.MaxRequest-batchOverhead)))
+	}
+	if r.WithoutEpochs {
+		versions := kversion.Stable()
+		versions.SetMaxKeyVersion(kmsg.Metadata.Int16(), 6) // later ones tell epochs
+		options = append(options, kgo.MaxVersions(versions))
 	}
 	if r.Patience > 0 {
 		options = append(options, kgo.ProduceRequestTimeout(r.Patience))

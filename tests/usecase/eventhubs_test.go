@@ -1,6 +1,7 @@
 package usecase
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -24,12 +25,21 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}})
 			p.burst(t, 300)
-			p.start(t, quick)
+			p.start(t, func(config map[string]any) {
+				quick(config)
+				config["consumer.override.metadata.max.age.ms"] = 5000
+			})
 			testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
 			p.EventHubs.Throttle(3)
 			p.burst(t, 300)
 			p.EventHubs.ForgetProducers(1)
 			p.burst(t, 300)
+			if c.Tier.Epochs {
+				testenv.Eventually(t, 2*time.Minute, "the orders so far to be in ADX", func(ctx context.Context) error { return p.delivered(ctx, verify.ExactlyOnce, verify.ExactlyOnce) })
+				p.EventHubs.MoveLeaders()
+				time.Sleep(12 * time.Second) // in which the sink asks for the partitions' leaders
+				p.burst(t, 300)
+			}
 			guarantee := verify.AtLeastOnce
 			if c.Tier.Transactions {
 				guarantee = verify.ExactlyOnce

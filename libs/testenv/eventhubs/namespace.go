@@ -42,6 +42,8 @@ type Namespace struct {
 	refusals map[string]int
 	// throttled and forgotten are how many produce requests are still to be answered so.
 	throttled, forgotten int
+	// epoch is added to the epochs of leaders.
+	epoch int32
 	// hubs are the topics made through the namespace.
 	hubs map[string]struct{}
 	// nextCommit is when a partition of a group takes the next commit.
@@ -104,6 +106,13 @@ func (n *Namespace) ForgetProducers(count int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.forgotten = count
+}
+
+// MoveLeaders has all partitions led by others from now on, by their epochs.
+func (n *Namespace) MoveLeaders() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.epoch++
 }
 
 // Refusals says how often each rule refused something.

@@ -34,6 +34,10 @@ func (n *Namespace) judge(req request) verdict {
 		return n.judgeCoordinator(r)
 	case *kmsg.CreateTopicsRequest:
 		return n.judgeTopics(r)
+	case *kmsg.OffsetForLeaderEpochRequest:
+		if n.config.Tier.Epochs {
+			return n.judgeEpoch(r)
+		}
 	case *kmsg.JoinGroupRequest:
 		if timeout := time.Duration(r.SessionTimeoutMillis) * time.Millisecond; timeout < leastSession || timeout > longestSession {
 			n.refused("session timeout")
@@ -50,6 +54,23 @@ func (n *Namespace) judge(req request) verdict {
 		}
 	}
 	return verdict{}
+}
+
+// judgeEpoch says of every epoch that it ends where the log begins.
+func (n *Namespace) judgeEpoch(r *kmsg.OffsetForLeaderEpochRequest) verdict {
+	n.refused("leader epoch")
+	answer := r.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	for _, t := range r.Topics {
+		topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		topic.Topic = t.Topic
+		for _, p := range t.Partitions {
+			partition := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			partition.Partition, partition.LeaderEpoch, partition.EndOffset = p.Partition, p.LeaderEpoch, 0
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		answer.Topics = append(answer.Topics, topic)
+	}
+	return verdict{answer: answer}
 }
 
 // judgeProduce refuses compressed batches with UNSUPPORTED_FOR_MESSAGE_FORMAT, and whatever Throttle and ForgetProducers ask for.
@@ -254,6 +275,13 @@ func (n *Namespace) rewrite(resp kmsg.Response) bool {
 		for i := range r.Brokers {
 			r.Brokers[i].Host, r.Brokers[i].Port = n.host, n.port
 		}
+		n.mu.Lock()
+		for _, t := range r.Topics {
+			for i := range t.Partitions {
+				t.Partitions[i].LeaderEpoch += n.epoch
+			}
+		}
+		n.mu.Unlock()
 	case *kmsg.FindCoordinatorResponse:
 		if r.ErrorCode == 0 {
 			r.Host, r.Port = n.host, n.port

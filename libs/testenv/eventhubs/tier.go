@@ -11,6 +11,11 @@ type Tier struct {
 	// Transactions says whether transactional producers are served. The documentation calls it a preview of Premium and Dedicated in one place
 	// and unsupported in another.
 	Transactions bool
+	// Epochs says whether metadata tell the epochs of leaders, and OffsetForLeaderEpoch is answered (KIP-320). Users of tier Premium saw that its
+	// answers make franz-go find that records were lost, and those of Standard are not asked
+	// (github.com/open-telemetry/opentelemetry-collector-contrib/issues/42226). What exactly is wrong with them is not known in public: here every
+	// epoch ends where the log begins.
+	Epochs bool
 	// Hubs is how many topics a namespace may have; 0 for no limit of interest.
 	Hubs int
 	// Partitions is how many partitions a topic may have.
@@ -22,8 +27,8 @@ type Tier struct {
 // The tiers, by event-hubs-quotas.
 var (
 	Standard  = Tier{Name: "Standard", Hubs: 10, Partitions: 32, Retention: 7 * 24 * time.Hour}
-	Premium   = Tier{Name: "Premium", Gzip: true, Transactions: true, Hubs: 100, Partitions: 100, Retention: 90 * 24 * time.Hour}
-	Dedicated = Tier{Name: "Dedicated", Gzip: true, Transactions: true, Hubs: 1000, Partitions: 1024, Retention: 90 * 24 * time.Hour}
+	Premium   = Tier{Name: "Premium", Gzip: true, Transactions: true, Epochs: true, Hubs: 100, Partitions: 100, Retention: 90 * 24 * time.Hour}
+	Dedicated = Tier{Name: "Dedicated", Gzip: true, Transactions: true, Epochs: true, Hubs: 1000, Partitions: 1024, Retention: 90 * 24 * time.Hour}
 )
 
 // Limits of every tier.
@@ -51,8 +56,14 @@ var versions = map[int16][2]int16{
 // really offers there is not recorded in public.
 var transactional = map[int16][2]int16{24: {0, 1}, 25: {0, 1}, 26: {0, 1}, 28: {0, 2}}
 
+// epochs are the versions that tell epochs. Requests say none, since their epochs would not be those of the broker behind.
+var epochs = map[int16][2]int16{2: {0, 3}, 3: {0, 8}, 23: {0, 3}}
+
 func (t Tier) versions(key int16) (least, most int16, known bool) {
 	v, known := versions[key]
+	if e, differ := epochs[key]; differ && t.Epochs {
+		v = e
+	}
 	if !known && t.Transactions {
 		v, known = transactional[key]
 	}
