@@ -1,0 +1,45 @@
+package usecase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/libs/verify"
+	"github.com/calypso-cdc/calypso/tests/internal/stack"
+)
+
+// Brokers forget producers that write nothing for a week, and services allow less beside an offset than Apache Kafka does. Here a week is ten
+// seconds.
+func TestAPipelineThatIsIdleForLongerThanBrokersRememberGoesOn(t *testing.T) {
+	p := newPipeline(t, stack.Options{ADXEnv: []string{batchQuickly}, Kafka: testenv.KafkaConfig{RealOnly: true, Properties: []string{
+		"transactional.id.expiration.ms=10000", "transaction.remove.expired.transaction.cleanup.interval.ms=500", "producer.id.expiration.ms=10000",
+		"producer.id.expiration.check.interval.ms=500", "offset.metadata.max.bytes=1024",
+	}}})
+	client, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	p.burst(t, 200)
+	p.start(t, quick)
+	for range 2 {
+		p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
+		testenv.Eventually(t, 2*time.Minute, "Kafka to forget the producer", func(ctx context.Context) error {
+			listed, err := kadm.NewClient(client).ListTransactions(ctx, nil, nil)
+			if state, known := listed[connector.TransactionalID(source)]; err == nil && known {
+				err = fmt.Errorf("it is %s", state.State)
+			}
+			return errors.Join(err, p.Source().Running(ctx, source))
+		})
+		p.burst(t, 200)
+	}
+	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
+}
