@@ -28,7 +28,7 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 	case capturev1.Phase_PHASE_CONNECTING:
 		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
-		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
+		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's CALYPSO_KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
 		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy + "; it goes on by itself"}, true
 	case capturev1.Phase_PHASE_FAILED:
 		return judgeState(p.Source, "capture", connectorv1.State_STATE_FAILED, c.Reason), true
