@@ -95,6 +95,17 @@ func Unsupported(err error) bool {
 	return errors.As(err, &e) && (strings.Contains(e.Code, "SyntaxError") || strings.Contains(e.Code, "NotSupported") || strings.Contains(e.Code, "Syntax"))
 }
 
+// wrongEndpoint is the code of commands that are for another endpoint, as its type names it.
+const wrongEndpoint = "AdminCommandWrongEndpoint"
+
+// Unmanaged says that a server has no data management service, as the Kusto emulator and the query endpoint of a cluster have none. Both say so
+// of the question where to queue: as of an unknown command (Azure/azure-kusto-go#293, Azure/azure-kusto-python#171), or as of one for
+// another endpoint (Azure/azure-kusto-python#313).
+func Unmanaged(err error) bool {
+	var e *Error
+	return Unsupported(err) || errors.As(err, &e) && e.Code == wrongEndpoint
+}
+
 // fail turns what the SDK returned, and what the transport saw of the exchange, into an Error.
 func fail(ctx context.Context, op string, o *outcome, err error) error {
 	if err == nil {

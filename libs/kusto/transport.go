@@ -195,6 +195,7 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	var doc struct {
 		Error struct {
 			Code      string `json:"code"`
+			Type      string `json:"@type"`
 			Message   string `json:"@message"`
 			Short     string `json:"message"`
 			Permanent *bool  `json:"@permanent"`
@@ -205,6 +206,9 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	}
 	if doc.Error.Code != "" {
 		o.code = doc.Error.Code
+	}
+	if strings.HasSuffix(doc.Error.Type, ".AdminCommandWrongEndpointException") { // whose code is BadRequest
+		o.code = wrongEndpoint
 	}
 	if o.message = doc.Error.Message; o.message == "" {
 		o.message = doc.Error.Short

@@ -52,6 +52,8 @@ type Config struct {
 	StorageURL string
 	// Like is what of Azure's service the server takes over beyond what a local one needs, for clients to be tried against.
 	Like likeness.Set
+	// Emulator has the server answer as Kusto's emulator, which takes no queued and no streaming ingestion.
+	Emulator likeness.Emulator
 	// Roles are those that all clients have; nil is all roles.
 	Roles likeness.Roles
 	// StatusOperations is how many requests a day the status table of queued ingestion takes before it asks clients to wait; 0 is any

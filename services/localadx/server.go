@@ -164,12 +164,12 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{
 		Store: s.store, Query: runner, Loader: loader, Opener: opener, Resources: &resources{signer: signer, like: s.config.Like, rotates: rotates}, Journal: &command.Journal{},
-		Like: s.config.Like, Roles: s.config.Roles,
+		Like: s.config.Like, Roles: s.config.Roles, Emulator: s.config.Emulator,
 		Version: version(), Started: time.Now(), Address: s.http.Addr().String(),
 	})
 	kusto := &rest.Handler{Config: rest.Config{
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
-		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Log: log,
+		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Emulator: s.config.Emulator, Log: log,
 	}}
 	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)

@@ -185,7 +185,7 @@ const (
 	forbid
 )
 
-func startADX(ctx context.Context) (_ *adx, err error) {
+func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
 	binary, err := testenv.Build(ctx, "localadx")
 	if err != nil {
 		return nil, err
@@ -209,11 +209,11 @@ func startADX(ctx context.Context) (_ *adx, err error) {
 	if err := os.WriteFile(a.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.https.Certificate().Raw}), 0o600); err != nil {
 		return nil, err
 	}
-	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: []string{
+	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: append([]string{
 		"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(a.dir, "data"),
 		"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
 		"--like-adx", os.Getenv(testenv.LikeADX), // read here so that results are cached by it
-	}})
+	}, more...)})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ package sink
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -184,17 +185,22 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Mend the kusto and aad.auth keys."}}
 	}
 	defer client.Close()
-	var checks []connector.Check
-	if s.mode != modeInline && s.mode != modeStreaming {
+	ts := &tables{task: &task{s: s, client: client, env: connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}}, byTopic: map[string]*target{}}
+	checks := []connector.Check{ts.checkQueueing(ctx)}
+	if !ts.inline && s.mode != modeStreaming {
 		checks = append(checks, checkStatuses(s))
 	}
-	ts := &tables{task: &task{s: s, client: client}, byTopic: map[string]*target{}}
 	for _, r := range s.routes.Fixed() {
 		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
 		to := &target{tables: ts, route: r}
 		if err := to.look(ctx); err != nil {
 			c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
-		} else if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); s.autoEvolve || to.missing {
+		} else if to.missing {
+			c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
+		} else if to.checked.Schema == nil && !to.looked.IsZero() {
+			c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
+		}
+		if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); c.OK && (s.autoEvolve || to.missing) {
 			if err := nameable(r, missing); err != nil {
 				c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -92,19 +93,52 @@ func (ts *tables) check(ctx context.Context) error {
 	return nil
 }
 
-// probe finds out whether the server takes queued ingestion.
+// probe finds out whether the server takes queued ingestion. Only the emulator of Kusto does not, which is never reached by TLS; at a
+// cluster the address is that of its query endpoint.
 func (ts *tables) probe(ctx context.Context) error {
-	if m := ts.task.s.mode; m == modeInline || m == modeStreaming {
-		ts.inline = m == modeInline
-		return nil
-	}
-	err := ts.task.client.CanQueue(ctx)
-	if kusto.Unsupported(err) && ts.task.s.mode == modeAuto {
-		ts.task.env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", ts.task.s.kusto.Endpoints.Ingest)
+	s := ts.task.s
+	if s.mode == modeInline {
 		ts.inline = true
 		return nil
 	}
-	return err
+	if s.mode == modeStreaming {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, probePatience)
+		defer cancel()
+	}
+	err := ts.task.client.CanQueue(ctx)
+	endpoint := s.kusto.Endpoints.Ingest
+	switch {
+	case !kusto.Unmanaged(err):
+		if s.mode == modeStreaming { // what cannot be streamed is queued, and waits for that to be possible
+			return nil
+		}
+		return err
+	case strings.HasPrefix(endpoint, "https://"):
+		return &unmendable{fmt.Errorf("%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err)}
+	case s.mode != modeAuto:
+		return &unmendable{fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.mode, endpoint, err)}
+	}
+	ts.task.env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", endpoint)
+	ts.inline = true
+	return nil
+}
+
+// probePatience is how long it may take to find out whether what is not streamed could be queued.
+const probePatience = 10 * time.Second
+
+// checkQueueing says how rows get to the server.
+func (ts *tables) checkQueueing(ctx context.Context) connector.Check {
+	c := connector.Check{Name: "ingestion", OK: true, Detail: "The server takes queued ingestion."}
+	switch err := ts.probe(ctx); {
+	case err != nil:
+		c.OK, c.Detail, c.Remedy = false, err.Error(), "Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
+	case ts.inline:
+		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
+	case ts.task.s.mode == modeStreaming:
+		c.Detail = "Rows are streamed; what the server does not stream is queued."
+	}
+	return c
 }
 
 func (ts *tables) mode(r route.Route) string {

@@ -56,11 +56,12 @@ type Resources interface {
 	IdentityToken() string
 }
 
-// Config is what an Executor works with. All fields but Address, Roles and Like are required.
+// Config is what an Executor works with. All fields but Address, Roles, Like and Emulator are required.
 type Config struct {
 	// Roles are those of all clients, and Like is what of Azure's service commands take over.
 	Roles     likeness.Roles
 	Like      likeness.Set
+	Emulator  likeness.Emulator
 	Store     *store.Store
 	Query     *query.Runner
 	Loader    *source.Loader
@@ -166,6 +167,9 @@ func (x *Executor) run(ctx context.Context, request Request) (string, *Result, e
 	}
 	name := commandType(d.pattern)
 	if err := x.Roles.Check(rightFor(d.pattern)); err != nil {
+		return name, nil, err
+	}
+	if err := x.Emulator.Check(d.pattern); err != nil {
 		return name, nil, err
 	}
 	result, err := d.run(x, &call{Args: args, Request: request, ctx: ctx})

@@ -54,6 +54,44 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
+// Emulator is how a server answers as Kusto's emulator (kustainer) does where that has no data management service: queued and streaming
+// ingestion are not there (learn.microsoft.com/azure/data-explorer/kusto-emulator-overview). Empty for a server that has them.
+type Emulator string
+
+// The ways in which `.get ingestion resources` is refused: as an unknown command (Azure/azure-kusto-go#293), and as one for another
+// endpoint, which an engine of a cluster answers (Azure/azure-kusto-python#313).
+const (
+	SyntaxError   Emulator = "syntax-error"
+	WrongEndpoint Emulator = "wrong-endpoint"
+)
+
+// ParseEmulator reads the name of a way.
+func ParseEmulator(name string) (Emulator, error) {
+	switch e := Emulator(name); e {
+	case "", SyntaxError, WrongEndpoint:
+		return e, nil
+	}
+	return "", fmt.Errorf("an emulator answers as %s or %s, not as %q", SyntaxError, WrongEndpoint, name)
+}
+
+// Unmanaged is the refusal of a command that is for a data management service.
+type Unmanaged struct{ Emulator Emulator }
+
+func (u *Unmanaged) Error() string {
+	if u.Emulator == SyntaxError {
+		return "Syntax error: "
+	}
+	return "Cannot get ingestion resources from this service endpoint. The appropriate endpoint is most likely 'https://ingest-somecluster.kusto.windows.net/'."
+}
+
+// Check returns an *Unmanaged for a command that the emulator does not know.
+func (e Emulator) Check(command string) error {
+	if e != "" && (strings.HasPrefix(command, ".get ") || strings.HasPrefix(command, ".show ingestion resources")) {
+		return &Unmanaged{e}
+	}
+	return nil
+}
+
 // Set is some traits; nil is none.
 type Set []Trait
 

@@ -75,6 +75,7 @@ func classify(err error) oneAPIError {
 		tooMany  *engine.ErrTooManyRows
 		run      *engine.Error
 		denied   *likeness.Denied
+		lacking  *likeness.Unmanaged
 		policy   *store.UpdatePolicyError
 	)
 	bad := func(code, typeName string) oneAPIError {
@@ -87,6 +88,10 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &denied):
 		return oneAPIError{status: http.StatusForbidden, Code: "Forbidden", Message: "Caller is not authorized to perform this action",
 			Type: "Kusto.DataNode.Exceptions.UnauthorizedDatabaseAccessException", Detail: denied.Error(), Permanent: true}
+	case errors.As(err, &lacking) && lacking.Emulator == likeness.SyntaxError:
+		return bad("BadRequest_SyntaxError", "SyntaxException")
+	case errors.As(err, &lacking):
+		return oneAPIError{status: http.StatusBadRequest, Code: "BadRequest", Message: invalidRequest, Type: "Kusto.Common.Svc.Exceptions.AdminCommandWrongEndpointException", Detail: err.Error(), Permanent: true}
 	case errors.As(err, &policy):
 		return bad(ingest.CodeUpdatePolicy, "UpdatePolicyException")
 	case errors.As(err, &compile):

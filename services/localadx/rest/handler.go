@@ -38,7 +38,9 @@ type Config struct {
 	Token string
 	// Roles are those of all clients.
 	Roles likeness.Roles
-	Log   *slog.Logger
+	// Emulator takes streaming ingestion away.
+	Emulator likeness.Emulator
+	Log      *slog.Logger
 }
 
 // Handler serves the protocol. It is safe for concurrent use.

@@ -60,6 +60,9 @@ func (h *Handler) stream(x *exchange) (consumed int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if h.Emulator != "" {
+		return 0, &protocolError{status: http.StatusNotFound, code: "NotFound", permanent: true, message: "there is no streaming ingestion here"}
+	}
 	if err := h.Roles.Check(likeness.Ingest); err != nil {
 		return 0, err
 	}

@@ -70,7 +70,7 @@ func run(args []string) error {
 // parse reads flags, and the environment for those that are not given.
 func parse(args []string) (localadx.Config, error) {
 	var config localadx.Config
-	var databases, names, traits, roles, level string
+	var databases, names, traits, emulator, roles, level string
 	flags := flag.NewFlagSet("localadx", flag.ContinueOnError)
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
@@ -92,6 +92,7 @@ func parse(args []string) (localadx.Config, error) {
 	flags.StringVar(&config.StorageURL, "storage-url", "", "URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
 	flags.StringVar(&traits, "like-adx", "", "what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
 		likeness.Names()+"; all is all of them, and - before a name takes it away again")
+	flags.StringVar(&emulator, "emulator", "", "answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
 	flags.StringVar(&roles, "roles", "", "roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
 	flags.Int64Var(&config.StatusOperations, "status-operations", 0, "requests a day that the status table takes before it asks clients to wait; 0 is any number")
 	flags.StringVar(&level, "log-level", "info", "debug, info, warn or error")
@@ -113,6 +114,9 @@ func parse(args []string) (localadx.Config, error) {
 	var err error
 	if config.Like, err = likeness.Parse(list(traits)); err != nil {
 		return config, fmt.Errorf("--like-adx: %w", err)
+	}
+	if config.Emulator, err = likeness.ParseEmulator(emulator); err != nil {
+		return config, fmt.Errorf("--emulator: %w", err)
 	}
 	if config.Roles, err = likeness.ParseRoles(list(roles)); err != nil {
 		return config, fmt.Errorf("--roles: %w", err)

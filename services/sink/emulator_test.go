@@ -1,0 +1,97 @@
+package sink
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+)
+
+// emulated runs the test against a server without data management, as Kusto's emulator is, in one of the ways in which it says so.
+func emulated(t *testing.T, way string) {
+	t.Helper()
+	emulator, err := startADX(t.Context(), "--emulator", way)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := servers.adx
+	servers.adx = emulator
+	t.Cleanup(func() {
+		servers.adx = usual
+		emulator.close()
+	})
+}
+
+func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
+	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
+		t.Run(way, func(t *testing.T) {
+			emulated(t, way)
+			s := newStage(t, 1, nil)
+			s.produce(1, 30, 1)
+			s.child("before_commit")
+			s.start() // sends again what is in the table
+			s.holds(30)
+			s.commits(0, 29)
+
+			for mode, want := range map[string]string{"queued": "inline", "adaptive": "inline", "streaming": "inline"} {
+				s := newStage(t, 1, map[string]string{"ingestion.mode": mode})
+				if err := s.start().failure(t); !strings.Contains(err.Error(), "emulator") || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v", mode, err)
+				}
+				failed := false
+				for _, c := range checksOf(t, s.config) {
+					failed = failed || c.Name == "ingestion" && !c.OK && strings.Contains(c.Detail, "emulator")
+				}
+				if !failed {
+					t.Errorf("the check of %s says nothing of it: %+v", mode, checksOf(t, s.config))
+				}
+			}
+			for _, c := range checksOf(t, s.config) {
+				if !c.OK || c.Name == "ingestion" && !strings.Contains(c.Detail, "within commands") || c.Name == "status requests" {
+					t.Errorf("%+v", c)
+				}
+			}
+		})
+	}
+}
+
+// The query endpoint of a cluster refuses to say where to queue as the emulator does. Rows are not to go within commands there.
+func TestAQueryEndpointInThePlaceOfTheIngestionEndpointIsNamedAndNotTakenForTheEmulator(t *testing.T) {
+	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
+		emulated(t, way)
+		s := newStage(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL, "kusto.ingestion.url": servers.adx.https.URL})
+		delete(s.config, "kusto.url")
+		if err := s.start().failure(t); !strings.Contains(err.Error(), "kusto.ingestion.url") || !strings.Contains(err.Error(), "https://ingest-") {
+			t.Errorf("%s: %v", way, err)
+		}
+	}
+}
+
+func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"flush.interval.ms": "30000"})
+	said := map[string]string{}
+	for _, c := range checksOf(t, s.config) {
+		if said[c.Name] = c.Detail; !c.OK {
+			t.Errorf("%+v", c)
+		}
+	}
+	for name, want := range map[string]string{"status requests": "2880 batches a day", "ingestion": "queued ingestion", "batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
+		if !strings.Contains(said[name], want) {
+			t.Errorf("%s: %q does not say %q", name, said[name], want)
+		}
+	}
+}
+
+// checksOf are the checks of a configuration.
+func checksOf(t *testing.T, config map[string]string) []connector.Check {
+	t.Helper()
+	keys, err := newCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, problems := keys.Parse(config)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return check(t.Context(), values, Options{})
+}
