@@ -94,6 +94,8 @@ type session struct {
 	output     string
 	tls        rpc.TLS
 	connection *grpc.ClientConn
+	// said is the progress that a command printed last.
+	said string
 }
 
 func (s *session) connectors() connectorv1.ConnectorServiceClient {

@@ -23,32 +23,53 @@ type table struct{ w *tabwriter.Writer }
 
 func newTable(out io.Writer) *table { return &table{tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)} }
 
+// row writes cells, each on as many lines as it needs.
 func (t *table) row(cells ...any) {
-	text := make([]string, len(cells))
+	of, most := make([][]string, len(cells)), 0
 	for i, c := range cells {
-		// A cell is one line, whatever an error's text holds.
-		text[i] = strings.Join(strings.Fields(fmt.Sprint(c)), " ")
+		// What an error's text has of lines of its own does not count.
+		of[i] = lines(strings.Join(strings.Fields(fmt.Sprint(c)), " "), cellWidth)
+		most = max(most, len(of[i]))
 	}
-	fmt.Fprintln(t.w, strings.Join(text, "\t"))
+	for n := range most {
+		text := make([]string, len(cells))
+		for i, lines := range of {
+			if n < len(lines) {
+				text[i] = lines[n]
+			}
+		}
+		fmt.Fprintln(t.w, strings.Join(text, "\t"))
+	}
 }
 
-// width is how many characters of a text stand in a line where texts are wrapped.
-const width = 100
+// How many characters of a text stand in a line: in a column among others, and beside a label.
+const (
+	cellWidth = 60
+	width     = 100
+)
 
-// wrapped writes a label and a text on as many lines as it needs, broken at spaces and after commas.
-func (t *table) wrapped(label, text string) {
+// lines is a text on as many lines as it needs, broken at spaces and after commas; one at least.
+func lines(text string, width int) (all []string) {
 	line, length := "", 0
 	for word := range strings.SplitAfterSeq(text, " ") {
 		for part := range strings.SplitAfterSeq(word, ",") {
 			n := len([]rune(part))
 			if length > 0 && length+n > width {
-				t.row(label, line)
-				label, line, length = "", "", 0
+				all = append(all, strings.TrimRight(line, " "))
+				line, length = "", 0
 			}
 			line, length = line+part, length+n
 		}
 	}
-	t.row(label, line)
+	return append(all, strings.TrimRight(line, " "))
+}
+
+// wrapped writes a label and a text on as many lines as it needs.
+func (t *table) wrapped(label, text string) {
+	for _, line := range lines(text, width) {
+		fmt.Fprintf(t.w, "%s\t%s\n", label, line)
+		label = ""
+	}
 }
 
 func (t *table) flush() error { return t.w.Flush() }

@@ -69,3 +69,34 @@ func TestPipelinesSayThatCountsBeginWithTheStartAndWhenRowsCameLast(t *testing.T
 		}
 	}
 }
+
+func TestALongReasonStandsInItsColumnOnSeveralLines(t *testing.T) {
+	reason := strings.TrimSpace(strings.Repeat("connect to PostgreSQL: refused; ", 20))
+	out := printed(t, func(t *table) {
+		pipelines(t, []*adminv1.Pipeline{{Source: "broken", Reason: reason}, {Source: "fine", Reason: "streaming"}})
+	})
+	all := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	at := strings.Index(all[0], "REASON")
+	var said []string
+	for _, line := range all[1:] {
+		if len(line) > at+cellWidth {
+			t.Errorf("a line of %d columns: %q", len(line), line)
+		}
+		said = append(said, strings.TrimSpace(line[min(at, len(line)):]))
+	}
+	if got := strings.Join(said, " "); got != reason+" streaming" {
+		t.Errorf("the reasons are %q", got)
+	}
+	if last := all[len(all)-1]; !strings.HasPrefix(last, "fine ") || strings.Index(last, "streaming") != at {
+		t.Errorf("the columns are not aligned:\n%s", out)
+	}
+}
+
+func TestATargetThatIsNotKnownIsADash(t *testing.T) {
+	out := printed(t, func(t *table) {
+		pipelineTables(t, []*adminv1.PipelineTable{{Table: "s.a", Topic: "p.s.a", Sinks: []*adminv1.PipelineTableSink{{Sink: "adx"}}}})
+	})
+	if strings.Contains(out, " . ") || !strings.Contains(out, "adx   -  ") {
+		t.Errorf("got\n%s", out)
+	}
+}

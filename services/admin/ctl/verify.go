@@ -81,8 +81,11 @@ func (s *session) showVerification(event *adminv1.VerifyPipelineResponse) error 
 	}
 	switch e := event.Event.(type) {
 	case *adminv1.VerifyPipelineResponse_Progress:
-		if e.Progress.Pending > 0 {
-			fmt.Fprintf(s.out, "%s: %d of %d rows compared; %d rows differ and may be on their way\n", e.Progress.Table, e.Progress.RowsCompared, e.Progress.RowsTotal, e.Progress.Pending)
+		p := e.Progress
+		said := fmt.Sprintf("%s: %d of %d rows compared; %s and may be on the way\n", p.Table, p.RowsCompared, p.RowsTotal, checks.Plural(int(p.Pending), "row differs", "rows differ"))
+		if p.Pending > 0 && said != s.said { // it comes every second or two, also while nothing changes
+			fmt.Fprint(s.out, said)
+			s.said = said
 		}
 	case *adminv1.VerifyPipelineResponse_Difference:
 		d := e.Difference
