@@ -153,13 +153,20 @@ func withName(config map[string]string, name string) map[string]string {
 type secretValues []string
 
 // secretsOf finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are left out:
-// replacing them would garble every text and hide nothing.
+// replacing them would garble every text and hide nothing. So is one that the configuration also has where everybody sees it, as the
+// password postgres of the user postgres: to hide it in every text would tell that it is the password.
 func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) secretValues {
 	const shortest = 4
+	shown := map[string]bool{given["name"]: true}
+	for key, value := range given {
+		if !keys.Secret(key) && resolved[key] == value {
+			shown[value] = true
+		}
+	}
 	var secrets secretValues
 	for key, value := range resolved {
 		referred := given[key] != value && key != "name"
-		if (referred || keys.Secret(key)) && len(value) >= shortest {
+		if (referred || keys.Secret(key)) && len(value) >= shortest && !shown[value] {
 			secrets = append(secrets, value)
 		}
 		for _, secret := range catalogue.SecretsWithin(value) {

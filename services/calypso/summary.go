@@ -38,7 +38,7 @@ func summarize(out io.Writer, s *Settings, src *source, t *target) {
 	try("1000 orders a second instead of one in three seconds",
 		fmt.Sprintf(`curl -H 'Content-Type: application/json' -d '{"rate": 1000}' %s/v1/orders:rate`, admin))
 	if s.ADXURL == "" {
-		try("what Azure Data Explorer has",
+		try("what Azure Data Explorer has, once the first batch is there (flush.interval.ms of the sink)",
 			fmt.Sprintf(`curl -H 'Content-Type: application/json' -d '{"db": "%s", "csl": "Orders | summarize orders = count(), average = avg(amount) by city"}' %s/v1/rest/query`, t.Database, t.URL))
 	} else {
 		try("what Azure Data Explorer has; ask it", "Orders | summarize orders = count(), average = avg(amount) by city")
