@@ -60,7 +60,7 @@ type task struct {
 	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
 
-	// recalling are questions which columns lost their fields before the task began (see recall), and which batches are doubled.
+	// recalling are questions which columns lost their fields before the task began; see recall.
 	recalling contain.Waiting
 	// doubts are batches that may be in a table twice.
 	doubts doubts
@@ -110,9 +110,10 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	defer counter.Wait()
 	defer stopCounting()
-	defer func() { t.cancel(nil); t.recalling.Wait() }()
+	var looking contain.Waiting
+	defer func() { t.cancel(nil); t.recalling.Wait(); looking.Wait() }()
 	if t.s.exact {
-		t.recalling.Go("look for doubled batches", func() { t.resolveDoubts(t.ctx) }, t.fail)
+		looking.Go("look for doubled batches", func() { t.resolveDoubts(t.ctx) }, t.fail)
 	}
 	for t.ctx.Err() == nil {
 		if err := t.join(); err != nil {
