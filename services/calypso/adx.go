@@ -18,8 +18,12 @@ import (
 // for minutes.
 const localBatchingTime = time.Second
 
-// localMemory bounds the query engine of the local ADX.
-const localMemory = "512MB"
+// localMemory bounds the query engine of the local ADX, and besideMemory what the process may have beside it, since all else is a part
+// of the same process.
+const (
+	localMemory  = "512MB"
+	besideMemory = 2 << 30
+)
 
 // target is the Azure Data Explorer database that the orders go to.
 type target struct {
@@ -38,7 +42,7 @@ type target struct {
 func newLocalADX(ctx context.Context, s *Settings, log *slog.Logger) (*localadx.Server, error) {
 	server, err := localadx.New(ctx, localadx.Config{
 		HTTPAddr: local(s.ADXPort), HTTPSAddr: local(s.ADXTLSPort), DataDir: filepath.Join(s.Data, "adx"),
-		Databases: []string{s.ADXDatabase}, MemoryLimit: localMemory, MaxBatchingTime: localBatchingTime, Log: log,
+		Databases: []string{s.ADXDatabase}, MemoryLimit: localMemory, MemoryBeside: besideMemory, MaxBatchingTime: localBatchingTime, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the local Azure Data Explorer: %w", err)

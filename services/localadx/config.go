@@ -30,6 +30,9 @@ type Config struct {
 	Databases []string
 	// MemoryLimit bounds the query engine's memory, such as "2GB". Empty is "1GB".
 	MemoryLimit string
+	// MemoryBeside is what the process may have beside that in bytes: for its own work, and for what else it does where the server is a
+	// part of it. With more, queries are ended. 0 is 256 MB.
+	MemoryBeside int64
 	// Threads bounds the query engine's threads; 0 is one a core.
 	Threads int
 	// MaxBatchingTime caps the time of every table's batching policy; 0 obeys the policies, whose shortest is 10 s.
@@ -76,6 +79,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxResultRows == 0 {
 		c.MaxResultRows = 500_000
+	}
+	if c.MemoryBeside == 0 {
+		c.MemoryBeside = 256 << 20
 	}
 	if c.DiskReserve == 0 {
 		c.DiskReserve = 256 << 20

@@ -140,9 +140,22 @@ func TestAVastQueryIsAnsweredAndNotByAFailureOfTheServer(t *testing.T) {
 		"strcat":  "print strcat(" + strings.TrimSuffix(strings.Repeat("'x',", 50_000), ",") + ")",
 		"pipes":   "range x from 1 to 1 step 1" + strings.Repeat(" | where x > 0", 1000),
 		"extends": "range x from 1 to 1 step 1" + strings.Repeat(" | extend x = x + 1", 1000),
-		"nots":    "print " + strings.Repeat("not(", 190) + "true" + strings.Repeat(")", 190),
+		// The database puts the expression in place of the column wherever that is read.
+		"doubles":         "print a = 'ab'" + strings.Repeat(" | extend a = strcat(a, a)", 20) + " | where a has 'x' | count",
+		"sums of columns": "range x from 1 to 3 step 1" + strings.Repeat(" | extend x = (x + x) % 7", 60) + " | where x > 3 | join kind=inner (print x = 1) on x | count",
+		"nots":            "print " + strings.Repeat("not(", 190) + "true" + strings.Repeat(")", 190),
 	} {
 		if status, answer := r.send("/v1/rest/query", "shop", query); status >= 500 {
+			t.Errorf("%s: %d %+v", what, status, answer.Error)
+		}
+	}
+}
+
+// Each command that there is would be looked for in the whole of it.
+func TestAVastCommandIsRefused(t *testing.T) {
+	r := start(t, t.TempDir())
+	for what, command := range map[string]string{"a word": "." + strings.Repeat("a", 60<<20), "words": ".create table " + strings.Repeat("a ", 10<<20)} {
+		if status, answer := r.send("/v1/rest/mgmt", "shop", command); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %+v", what, status, answer.Error)
 		}
 	}

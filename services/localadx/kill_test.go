@@ -24,7 +24,11 @@ import (
 )
 
 // childDir, in the environment, makes the test binary a server with this data directory.
-const childDir = "LOCALADX_TEST_CHILD"
+// childMemory is its memory limit.
+const (
+	childDir    = "LOCALADX_TEST_CHILD"
+	childMemory = "LOCALADX_TEST_MEMORY"
+)
 
 func TestMain(m *testing.M) {
 	dir := os.Getenv(childDir)
@@ -36,6 +40,7 @@ func TestMain(m *testing.M) {
 	defer stop()
 	server, err := localadx.New(ctx, localadx.Config{
 		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 50 * time.Millisecond,
+		MemoryLimit: os.Getenv(childMemory),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
@@ -58,12 +63,18 @@ type child struct {
 
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
+	return startChildWithin(t, dir, "")
+}
+
+// startChildWithin starts a child with a memory limit, which is localadx's own if it is empty.
+func startChildWithin(t *testing.T, dir, memory string) *child {
+	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	process := exec.Command(executable)
-	process.Env = append(os.Environ(), childDir+"="+dir)
+	process.Env = append(os.Environ(), childDir+"="+dir, childMemory+"="+memory)
 	process.Stderr = os.Stderr
 	out, err := process.StdoutPipe()
 	if err != nil {

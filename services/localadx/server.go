@@ -18,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/azstorage"
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/queued"
@@ -231,7 +232,7 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 func (s *Server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	failures := make(chan error, 4+len(s.others))
+	failures := make(chan error, 5+len(s.others))
 	running := 0
 	start := func(run func() error) {
 		running++
@@ -247,6 +248,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	start(func() error { return s.ingestor.Run(ctx) })
 	start(func() error { return s.maintain(ctx) })
+	start(func() error { return engine.Watch(ctx, s.store.MemoryLimit()+s.config.MemoryBeside) })
 	close(s.ready)
 	httpAddr, httpsAddr := s.Addrs()
 	s.config.Log.Info("localadx is ready", "http", "http://"+httpAddr, "https", "https://"+httpsAddr, "data", s.config.DataDir)

@@ -22,8 +22,9 @@ func clusterCommands() []definition {
 		{".show principal roles", "the current principal's roles", (*Executor).showClusterPrincipals},
 		{".show operations", "list the last commands", (*Executor).showOperations},
 		{".show operations <operation:value>", "show one of the last commands", (*Executor).showOperations},
-		{".show queries", "list the last queries", (*Executor).showQueries},
+		{".show queries", "list the last queries and those under way", (*Executor).showQueries},
 		{".show running queries", "list the queries under way", (*Executor).showRunningQueries},
+		{".cancel query <query:string> [ with <options:props> ]", "end a query under way, by the ClientActivityId that .show queries shows", (*Executor).cancelQuery},
 		{".show commands", "list the last commands", (*Executor).showCommands},
 		{".show commands-and-queries", "list the last commands and queries", (*Executor).showCommandsAndQueries},
 		{".show workload_groups", "list the workload groups: there is one", (*Executor).showWorkloadGroups},
@@ -111,30 +112,37 @@ func (x *Executor) showOperations(c *call) (*Result, error) {
 			continue
 		}
 		r.add(e.ID.String(), e.Kind, "localadx", value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State(), e.Failure, e.ID.String(), false, e.Database, e.User, e.User, value.TicksOf(x.Started), "")
+			e.State, e.Failure, e.ID.String(), false, e.Database, e.User, e.User, value.TicksOf(x.Started), "")
 	}
 	return r, nil
 }
 
 func (x *Executor) showQueries(*call) (*Result, error) {
+	return queriesResult(append(x.Journal.Queries(), x.Journal.Running()...)), nil
+}
+
+func (x *Executor) showRunningQueries(*call) (*Result, error) {
+	return queriesResult(x.Journal.Running()), nil
+}
+
+// cancelQuery answers with the columns that Kusto does. A query that computes a single value for long ends when it has it.
+func (x *Executor) cancelQuery(c *call) (*Result, error) {
+	r := newResult("ClientRequestId:string", "ReasonPhrase:string", "RunningQueryCanceled:bool")
+	reason := c.option("options", "reason")
+	r.add(c.Text("query"), reason, x.Journal.Cancel(c.Text("query"), reason))
+	return r, nil
+}
+
+func queriesResult(entries []Entry) *Result {
 	r := newResult("ClientActivityId:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime", "Duration:timespan",
 		"State:string", "RootActivityId:guid", "User:string", "FailureReason:string", "TotalCpu:timespan", "CacheStatistics:dynamic",
 		"Application:string", "MemoryPeak:long", "ScannedExtentsStatistics:dynamic", "Principal:string", "ClientRequestProperties:dynamic",
 		"ResultSetStatistics:dynamic", "WorkloadGroup:string", "OverallQueryStats:string", "VirtualCluster:string")
-	for _, e := range x.Journal.Queries() {
+	for _, e := range entries {
 		r.add(e.ClientID, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State(), e.ID.String(), e.User, e.Failure, e.Duration.Nanoseconds()/100, "{}", "", int64(0), "{}", e.User, "{}", "{}", "default", "", "")
+			e.State, e.ID.String(), e.User, e.Failure, e.Duration.Nanoseconds()/100, "{}", "", int64(0), "{}", e.User, "{}", "{}", "default", "", "")
 	}
-	return r, nil
-}
-
-// showRunningQueries is empty: the journal holds queries that ended, and this command does not wait for others.
-func (x *Executor) showRunningQueries(c *call) (*Result, error) {
-	r, err := x.showQueries(c)
-	if err == nil {
-		r.Rows = nil
-	}
-	return r, err
+	return r
 }
 
 func (x *Executor) showCommands(*call) (*Result, error) {
@@ -144,7 +152,7 @@ func (x *Executor) showCommands(*call) (*Result, error) {
 		"VirtualCluster:string")
 	for _, e := range x.Journal.Commands() {
 		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State(), e.ID.String(), e.User, e.Failure, "", e.User, e.Duration.Nanoseconds()/100, "{}", "{}", "default", "")
+			e.State, e.ID.String(), e.User, e.Failure, "", e.User, e.Duration.Nanoseconds()/100, "{}", "{}", "default", "")
 	}
 	return r, nil
 }
@@ -154,7 +162,7 @@ func (x *Executor) showCommandsAndQueries(*call) (*Result, error) {
 		"Duration:timespan", "State:string", "FailureReason:string", "RootActivityId:guid", "User:string")
 	for _, e := range append(x.Journal.Commands(), x.Journal.Queries()...) {
 		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State(), e.Failure, e.ID.String(), e.User)
+			e.State, e.Failure, e.ID.String(), e.User)
 	}
 	return r, nil
 }
@@ -176,7 +184,7 @@ func (x *Executor) executeScript(c *call) (*Result, error) {
 		started := time.Now()
 		name, _, err := x.run(c.ctx, request)
 		entry := newEntry(request, name, started, err)
-		r.add(entry.ID.String(), name, text, entry.State(), entry.Failure)
+		r.add(entry.ID.String(), name, text, entry.State, entry.Failure)
 		if err != nil && !keepGoing {
 			if strings.EqualFold(c.option("options", "throwonerrors"), "true") {
 				return nil, err

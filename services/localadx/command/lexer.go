@@ -86,10 +86,16 @@ func skipBlank(text string, offset int) int {
 	return offset
 }
 
+// maxWord bounds a word in bytes: names have 1,024 letters at most, and each command that there is reads the words of a text anew.
+const maxWord = 4 << 10
+
 // word reads letters, digits and underscores; a hyphen belongs to the word when a letter follows (create-merge).
 func word(text string, start, from int) token {
 	end := from
 	for end < len(text) {
+		if end-from > maxWord {
+			return token{kind: badToken, text: text[start:end], start: start, end: end}
+		}
 		r, size := utf8.DecodeRuneInString(text[end:])
 		hyphen := r == '-' && end+1 < len(text) && isLetter(rune(text[end+1])) && end > from
 		if !isLetter(r) && !unicode.IsDigit(r) && !hyphen {

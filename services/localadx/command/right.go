@@ -19,6 +19,7 @@ var rights = []struct {
 	{".append ", likeness.Ingest},
 	{".set-or-append ", likeness.Ingest},
 	{".show ", likeness.View},
+	{".cancel query", likeness.View},
 	{".create materialized-view", likeness.ManageDatabase},
 	{".create async materialized-view", likeness.ManageDatabase},
 	{".create ifnotexists materialized-view", likeness.ManageDatabase},

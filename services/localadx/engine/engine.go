@@ -30,10 +30,10 @@ func (e *Engine) Query(ctx context.Context, plan *kql.Plan) (*Rows, error) {
 	run, end := beginRun(ctx)
 	rows, err := e.db.QueryContext(run, plan.SQL)
 	if err != nil {
-		end()
-		return nil, wrap(ctx, err)
+		defer end()
+		return nil, wrap(run, err)
 	}
-	return newRows(ctx, rows, end, plan.Columns, e.limits.Rows), nil
+	return newRows(run, rows, end, plan.Columns, e.limits.Rows), nil
 }
 
 // All runs a plan and returns all its rows. It suits the small results that compiling asks for (kql.Options.Probe).

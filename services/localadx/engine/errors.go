@@ -26,8 +26,10 @@ func wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("run query: %w", ctx.Err())
+	if cause := context.Cause(ctx); errors.Is(cause, errMemory) {
+		return &Error{Message: cause.Error(), cause: cause}
+	} else if cause != nil {
+		return fmt.Errorf("run query: %w", cause)
 	}
 	text := err.Error()
 	if strings.Contains(text, "Max expression depth limit") {

@@ -20,20 +20,42 @@ import (
 // runs are the queries of this process that run, by number. The database carries numbers, not pointers.
 var runs struct {
 	last     atomic.Int64
-	contexts sync.Map // int64 → context.Context
+	contexts sync.Map // int64 → *run
+}
+
+// run is a query that runs.
+type run struct {
+	context.Context
+	cancel context.CancelCauseFunc
 }
 
 type runKey struct{}
 
 // beginRun gives a query its number. It ends with ctx, and when end is called.
-func beginRun(ctx context.Context) (run context.Context, end func()) {
+func beginRun(ctx context.Context) (_ context.Context, end func()) {
 	number := runs.last.Add(1)
-	ctx, cancel := context.WithCancel(context.WithValue(ctx, runKey{}, number))
-	runs.contexts.Store(number, ctx)
+	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, runKey{}, number))
+	runs.contexts.Store(number, &run{ctx, cancel})
 	return ctx, func() {
-		cancel()
+		cancel(nil)
 		runs.contexts.Delete(number)
 	}
+}
+
+// endNewest ends the query that began last of those that have not been ended, and reports whether there was one.
+func endNewest(cause error) bool {
+	newest, last := int64(0), (*run)(nil)
+	runs.contexts.Range(func(number, r any) bool {
+		if number.(int64) > newest && r.(*run).Err() == nil {
+			newest, last = number.(int64), r.(*run)
+		}
+		return true
+	})
+	if last == nil {
+		return false
+	}
+	last.cancel(cause)
+	return true
 }
 
 // errEnded is what a function gives whose query has ended; nobody is left to read it.
@@ -44,8 +66,8 @@ func runContext(number int64) context.Context {
 	if number == 0 {
 		return context.Background()
 	}
-	if ctx, ok := runs.contexts.Load(number); ok {
-		return ctx.(context.Context)
+	if r, ok := runs.contexts.Load(number); ok {
+		return r.(*run)
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

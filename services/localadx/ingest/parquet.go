@@ -1,19 +1,30 @@
 package ingest
 
 import (
-	"context"
-	"database/sql"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/duckdb/duckdb-go/v2"
+	"os/exec"
+	"time"
 )
 
-// parquet reads a Parquet file with a DuckDB of its own, which writes each row as JSON; the format needs the whole file
-// at hand, so it is put into a temporary one.
+const (
+	// parquetPatience is how long the reader of a file may take for a row.
+	parquetPatience = 5 * time.Minute
+	// maxComplaint bounds what is kept of what a reader says when it ends, in bytes.
+	maxComplaint = 4 << 10
+)
+
+// parquetReaders bounds how many files are read at once.
+var parquetReaders = make(chan struct{}, 2)
+
+// parquet reads a Parquet file in a process of its own, which writes each row as JSON (see readParquet); the format needs the whole file
+// at hand, so it is put into a temporary one. The reader is written in a language in which a malformed file can end the process.
 func (r *reading) parquet(source io.Reader) (err error) {
+	parquetReaders <- struct{}{}
+	defer func() { <-parquetReaders }()
 	file, err := os.CreateTemp("", "localadx-*.parquet")
 	if err != nil {
 		return fmt.Errorf("keep a Parquet source: %w", err)
@@ -23,23 +34,53 @@ func (r *reading) parquet(source io.Reader) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return readError(err)
 	}
-	connector, err := duckdb.NewConnector("?memory_limit=512MB&threads=1", nil)
+	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("open a reader for Parquet: %w", err)
+		return fmt.Errorf("find the reader of Parquet: %w", err)
 	}
-	db := sql.OpenDB(connector)
-	defer db.Close()
-	rows, err := db.QueryContext(context.Background(), "SELECT CAST(to_json(p) AS VARCHAR) FROM read_parquet(?) p", file.Name())
+	complaint := &beginning{left: maxComplaint}
+	reader := &exec.Cmd{Path: self, Args: []string{parquetReader, file.Name()}, Stderr: complaint}
+	rows, err := reader.StdoutPipe()
+	if err == nil {
+		err = reader.Start()
+	}
 	if err != nil {
-		return &Error{Code: CodeInvalidBlob, Message: "The source is not a Parquet file: " + err.Error()}
+		return fmt.Errorf("start the reader of Parquet: %w", err)
 	}
-	defer rows.Close()
+	patience := time.AfterFunc(parquetPatience, func() { _ = reader.Process.Kill() })
+	err = r.rowsOfParquet(rows, patience)
+	patience.Stop()
+	if err != nil {
+		_ = reader.Process.Kill()
+	}
+	ended := reader.Wait()
+	switch {
+	case err != nil:
+		return err
+	case ended == nil:
+		return nil
+	case reader.ProcessState.ExitCode() == parquetInvalid:
+		return &Error{Code: CodeInvalidBlob, Message: "The source is not a valid Parquet file: " + complaint.String()}
+	}
+	return &Error{Code: CodeInvalidBlob, Message: fmt.Sprintf("The source is not a valid Parquet file: its reader ended by it (%v)", ended)}
+}
+
+// rowsOfParquet reads the rows that a reader writes.
+func (r *reading) rowsOfParquet(rows io.Reader, patience *time.Timer) error {
 	records := &recordReader{root: r.plan.root, row: r.row}
-	for rows.Next() {
-		var record []byte
-		if err := rows.Scan(&record); err != nil {
-			return fmt.Errorf("read a row of Parquet: %w", err)
+	w := &window{source: rows}
+	for {
+		record, err := w.line()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
+		if err != nil {
+			return err
+		}
+		if bytes.IndexByte(record, '{') != 0 || record[len(record)-1] != '}' {
+			return nil // cut off by the reader's end, of which the caller learns
+		}
+		patience.Reset(parquetPatience)
 		r.begin()
 		if end := records.read(record, 0); end < 0 {
 			return r.invalidRecord("it cannot be written as JSON")
@@ -48,8 +89,17 @@ func (r *reading) parquet(source io.Reader) (err error) {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return &Error{Code: CodeInvalidBlob, Message: "The source is not a valid Parquet file: " + err.Error()}
-	}
-	return nil
+}
+
+// beginning keeps the first bytes of what is written to it.
+type beginning struct {
+	bytes.Buffer
+	left int
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	n := min(len(p), b.left)
+	b.left -= n
+	b.Buffer.Write(p[:n])
+	return len(p), nil
 }

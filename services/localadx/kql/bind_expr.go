@@ -53,6 +53,7 @@ func (b *binder) bind(x node, env env) *expr {
 }
 
 func (b *binder) columnExpr(c column) *expr {
+	b.reads += max(c.weight, 1)
 	return &expr{sql: c.id, typ: c.typ, name: c.name, nullable: c.typ != value.String}
 }
 

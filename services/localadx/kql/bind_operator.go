@@ -177,7 +177,9 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 			}
 			continue
 		}
+		before := b.reads
 		e := b.scalar(it.X, env)
+		weight := b.reads - before
 		e.sql = clean(e.sql)
 		if len(e.parts) > 0 {
 			for j, p := range e.parts {
@@ -187,7 +189,7 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 				} else {
 					name = n.name(name)
 				}
-				out = append(out, item{sql: clean(p.sql), col: column{name: name, typ: p.typ, id: b.newID()}})
+				out = append(out, item{sql: clean(p.sql), col: column{name: name, typ: p.typ, id: b.newID(), weight: weight}})
 			}
 			continue
 		}
@@ -195,10 +197,10 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 			b.fail(it.X, codeArguments, "The expression yields one column but %d names are given", len(it.Names))
 		}
 		if len(it.Names) == 1 {
-			out = append(out, item{sql: e.sql, col: column{name: it.Names[0], typ: e.typ, id: b.newID()}})
+			out = append(out, item{sql: e.sql, col: column{name: it.Names[0], typ: e.typ, id: b.newID(), weight: weight}})
 			continue
 		}
-		out = append(out, item{sql: e.sql, col: column{name: n.name(e.name), typ: e.typ, id: b.newID()}})
+		out = append(out, item{sql: e.sql, col: column{name: n.name(e.name), typ: e.typ, id: b.newID(), weight: weight}})
 	}
 	return out
 }
@@ -225,7 +227,7 @@ func (b *binder) projectOperator(rel *relation, op projectOp, s *scope) *relatio
 		out.ingestion = nil
 	}
 	out.name = ""
-	return out
+	return out.settle()
 }
 
 func (b *binder) checkDuplicates(op operator, items []item) {
@@ -247,7 +249,7 @@ func (b *binder) extendOperator(rel *relation, op projectOp, s *scope) *relation
 	items := b.outputs(op.Items, env{scope: s, rel: rel, extra: &extra}, n)
 	b.checkDuplicates(op, items)
 	out := b.extend(b.layers(rel, extra), items)
-	return out.keep(replaceColumns(rel.cols, items))
+	return out.keep(replaceColumns(rel.cols, items)).settle()
 }
 
 // replaceColumns puts items in place of the columns of their names, and at the end where there are none.

@@ -68,7 +68,9 @@ func bindSlidingWindowCounts(b *binder, rel *relation, op evaluateOp, s *scope) 
 	dims := b.dimensions(op, args[6:])
 	at, count, dcount := b.newID(), b.newID(), b.newID()
 	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql, b.bin(op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
-	points := fmt.Sprintf("SELECT unnest(generate_series(%s, %s, %s)) AS %s", start.sql, end.sql, bin.sql, at)
+	last := fmt.Sprintf("CASE WHEN (%s - %s) / %s > %d THEN error('sliding_window_counts: there would be more than %d bins: make the bin larger') ELSE %s END",
+		end.sql, start.sql, bin.sql, maxPoints, maxPoints, end.sql)
+	points := fmt.Sprintf("SELECT unnest(generate_series(%s, %s, %s)) AS %s", start.sql, last, bin.sql, at)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
 	out.cols = append(out.cols, column{name: "Count", typ: value.Long, id: count}, column{name: "Dcount", typ: value.Long, id: dcount})

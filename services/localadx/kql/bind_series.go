@@ -10,6 +10,9 @@ import (
 // maxPoints bounds a series, as Kusto does.
 const maxPoints = 1 << 20
 
+// maxGrid bounds the points of all series of one make-series, since the database makes them at once.
+const maxGrid = 1 << 24
+
 // makeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
 // itself. An element without rows has the default.
 func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation {
@@ -161,7 +164,9 @@ func (b *binder) seriesRelation(g seriesGrid, axis *expr, axisItem item, step *e
 	if g.alone != "" {
 		groups = g.alone
 	}
-	grid := "SELECT * EXCLUDE (" + g.from + ", " + g.count + "), " + g.from + " AS f, unnest(range(" + g.count + ")) AS i FROM (" + groups + ")"
+	points = "CASE WHEN total > " + strconv.Itoa(maxGrid) + " THEN error('make-series: all series together would have more than " +
+		strconv.Itoa(maxGrid) + " points: make the step larger, or the groups fewer') ELSE " + g.count + " END"
+	grid := "SELECT * EXCLUDE (" + g.from + ", " + g.count + ", total), " + g.from + " AS f, unnest(range(" + points + ")) AS i FROM (SELECT *, sum(" + g.count + ") OVER () AS total FROM (" + groups + "))"
 
 	var selects []string
 	selects = append(selects, groupKeys...)

@@ -31,6 +31,7 @@ type binder struct {
 	ids     int
 	calls   int
 	work    int
+	reads   int    // columns that were read, each as often as it weighs
 	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements

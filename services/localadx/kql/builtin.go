@@ -91,7 +91,7 @@ strcat(text...) string = concat($*)
 isempty(text) bool = ($1 = '')
 isnotempty(text) bool = ($1 <> '')
 notempty(text) bool = ($1 <> '')
-replace_string(text, text, text) string = CASE WHEN $2 = '' THEN $1 ELSE replace($1, $2, $3) END
+replace_string(text, text, text) string = CASE WHEN $2 = '' THEN $1 WHEN strlen($1) // strlen($2) * strlen($3) > 268435456 THEN error('replace_string(): the result may have more than 256 MB') ELSE replace($1, $2, $3) END
 strcmp(text, text) long = CASE WHEN $1 < $2 THEN -1::BIGINT WHEN $1 = $2 THEN 0::BIGINT ELSE 1::BIGINT END
 new_guid() guid = uuid()
 -- time

@@ -4,6 +4,9 @@ package kql
 func nearest(name string, candidates []string) string {
 	best, distance := "", 3
 	for _, c := range candidates {
+		if shorter := len(name) - len(c); shorter >= distance || -shorter >= distance {
+			continue
+		}
 		if d := editDistance(name, c); d < distance {
 			best, distance = c, d
 		}

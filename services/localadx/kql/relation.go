@@ -2,6 +2,7 @@ package kql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,26 @@ type column struct {
 	name string
 	typ  Type
 	id   string
+	// weight is how many columns its expression reads once the expressions of those are put in their place, which the database does where a
+	// filter is moved ahead of them; 0 stands for 1.
+	weight int
+}
+
+// maxWeight bounds the weight of a column: an expression that reads another twice, and is itself read twice, doubles with each operator.
+const maxWeight = 1000
+
+// settle makes the columns of r light, if any of them is heavy: the database moves nothing ahead of a limit.
+func (r *relation) settle() *relation {
+	heavy := func(c column) bool { return c.weight > maxWeight }
+	if !slices.ContainsFunc(r.cols, heavy) {
+		return r
+	}
+	out := r.with("SELECT * FROM (" + r.sql + ") LIMIT 9223372036854775807")
+	out.cols = slices.Clone(r.cols)
+	for i := range out.cols {
+		out.cols[i].weight = 0
+	}
+	return out
 }
 
 // orderKey is one key of a relation's order, over a physical column.

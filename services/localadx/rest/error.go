@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
@@ -77,6 +78,7 @@ func classify(err error) oneAPIError {
 		denied   *likeness.Denied
 		lacking  *likeness.Unmanaged
 		policy   *store.UpdatePolicyError
+		ended    *command.CancelledError
 	)
 	bad := func(code, typeName string) oneAPIError {
 		return oneAPIError{status: http.StatusBadRequest, Code: code, Message: invalidRequest, Type: "Kusto.Data.Exceptions." + typeName, Detail: err.Error(), Permanent: true}
@@ -107,6 +109,9 @@ func classify(err error) oneAPIError {
 	case errors.As(err, &tooMany):
 		return oneAPIError{status: http.StatusBadRequest, Code: "LimitsExceeded", Message: "Request is invalid and cannot be executed.",
 			Type: "Kusto.Data.Exceptions.KustoServicePartialQueryFailureLimitsExceededException", Detail: tooMany.Error()}
+	case errors.As(err, &ended):
+		return oneAPIError{status: http.StatusBadRequest, Code: "Request_Canceled", Message: "The query was cancelled.", Type: "Kusto.Data.Exceptions.KustoRequestCanceledException",
+			Detail: ended.Error(), Permanent: true}
 	case errors.As(err, &run) && run.OfQuery:
 		return bad("General_BadRequest", "KustoBadRequestException")
 	case errors.Is(err, context.DeadlineExceeded):

@@ -29,8 +29,10 @@ func (h *Handler) query(x *exchange, write func(*exchange, *result) error) {
 	}
 	ctx, cancel := context.WithTimeout(x.Context(), q.timeout(queryTimeout))
 	defer cancel()
+	ctx, end := h.Commands.Journal.BeginQuery(ctx, command.Request{Database: q.Database, Statement: q.Statement, ClientID: x.clientID, User: x.user()}, x.started)
+	// A query that makes this process panic has ended too.
+	defer func() { end(err) }()
 	err = h.run(ctx, x, q, write)
-	h.Commands.Journal.RecordQuery(command.Request{Database: q.Database, Statement: q.Statement, ClientID: x.clientID, User: x.user()}, x.started, err)
 }
 
 // run compiles and runs the query and writes its answer; the error it returns has been told to the client.
@@ -65,7 +67,7 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 		if err := rows.Err(); err != nil {
 			return nil, err
 		}
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 	// The first row tells whether the query runs at all; until then an HTTP error is possible.
 	first, err := next()

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,25 @@ func (q *request) timeout(otherwise time.Duration) time.Duration {
 	return min(limit, maxTimeout)
 }
 
+// ordinaryBody is the size in bytes up to which any number of bodies may be in memory at once. Of larger ones maxLarge may be.
+const (
+	ordinaryBody = 1 << 20
+	maxLarge     = 1
+)
+
+var large = make(chan struct{}, maxLarge)
+
+// awaitLarge waits for a request's turn to have a large body; it is over when the request is.
+func awaitLarge(request context.Context) error {
+	select {
+	case large <- struct{}{}:
+		context.AfterFunc(request, func() { <-large })
+		return nil
+	case <-request.Done():
+		return request.Err()
+	}
+}
+
 // readBody reads a body, gzip or not, up to the limit.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	var body io.Reader = r.Body
@@ -173,7 +193,14 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		}
 		body = decompressor
 	}
-	content, err := io.ReadAll(io.LimitReader(body, limit+1))
+	content, err := io.ReadAll(io.LimitReader(body, min(limit, ordinaryBody)+1))
+	if err == nil && int64(len(content)) > ordinaryBody && limit > ordinaryBody {
+		if err = awaitLarge(r.Context()); err == nil {
+			rest := bytes.NewBuffer(content)
+			_, err = rest.ReadFrom(io.LimitReader(body, limit-ordinaryBody))
+			content = rest.Bytes()
+		}
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, &protocolError{status: http.StatusRequestTimeout, code: "RequestTimeout", message: "the client took too long to send the body"}
 	}

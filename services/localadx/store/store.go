@@ -59,6 +59,8 @@ type Store struct {
 	disk *disk.Guard
 	// reserved is Options.ReservedNames.
 	reserved bool
+	// memory is Options.MemoryLimit in bytes.
+	memory int64
 	// broken gets the error after which DuckDB refuses everything, once.
 	broken chan error
 
@@ -121,11 +123,10 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	defer conn.Close()
 	// Go functions are called with rows in any order; ingestion order is kept by the appender, not by queries.
-	limit, err := memoryLimit(ctx, conn)
-	if err != nil {
+	if s.memory, err = memoryLimit(ctx, conn); err != nil {
 		return err
 	}
-	if err := engine.Register(conn, engine.NewMemory(limit)); err != nil {
+	if err := engine.Register(conn, engine.NewMemory(s.memory)); err != nil {
 		return fmt.Errorf("register the query functions: %w", err)
 	}
 	if _, err := conn.ExecContext(ctx, systemTables); err != nil {
@@ -151,6 +152,9 @@ func memoryLimit(ctx context.Context, conn *sql.Conn) (int64, error) {
 	}
 	return int64(n * float64(int64(1)<<shift)), nil
 }
+
+// MemoryLimit is Options.MemoryLimit in bytes.
+func (s *Store) MemoryLimit() int64 { return s.memory }
 
 // load reads the catalog and the ingest-by tags.
 func (s *Store) load(ctx context.Context) error {

@@ -375,7 +375,11 @@ func repeat(a []any) any {
 	if n < 0 {
 		return nil
 	}
-	out := make([]any, min(n, maxRange))
+	n = min(n, maxRange)
+	if err := tooLong(int(n) * len(value.DynamicText(a[0]))); err != nil {
+		return err
+	}
+	out := make([]any, n)
 	for i := range out {
 		out[i] = a[0]
 	}

@@ -140,7 +140,18 @@ func (c *patternCache) replaceRegex(a []any) any {
 			template.WriteByte(c)
 		}
 	}
-	return re.ReplaceAllString(a[0].(string), template.String())
+	text, to := a[0].(string), template.String()
+	var out []byte
+	end := 0
+	for _, match := range re.FindAllStringSubmatchIndex(text, -1) {
+		out = append(out, text[end:match[0]]...)
+		out = re.ExpandString(out, to, text, match)
+		if err := tooLong(len(out)); err != nil {
+			return err
+		}
+		end = match[1]
+	}
+	return string(append(out, text[end:]...))
 }
 
 func (c *patternCache) indexOfRegex(a []any) any {

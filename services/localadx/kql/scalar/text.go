@@ -1,6 +1,7 @@
 package scalar
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -200,7 +201,30 @@ func strcatArray(a []any) any {
 	for i, v := range l {
 		texts[i] = value.DynamicText(v)
 	}
-	return strings.Join(texts, a[1].(string))
+	return join(texts, a[1].(string))
+}
+
+// maxText bounds what a function makes of texts that each are as long as allowed, in bytes.
+const maxText = 64 << 20
+
+// tooLong is the error of a text of so many bytes, or nil.
+func tooLong(bytes int) error {
+	if bytes > maxText {
+		return fmt.Errorf("the result would have %d MB, and a value may have %d MB", bytes>>20, maxText>>20)
+	}
+	return nil
+}
+
+// join is strings.Join, or the error of a text that would be too long.
+func join(texts []string, delimiter string) any {
+	size := len(texts) * len(delimiter)
+	for _, text := range texts {
+		size += len(text)
+	}
+	if err := tooLong(size); err != nil {
+		return err
+	}
+	return strings.Join(texts, delimiter)
 }
 
 // maxRepeat bounds strrep(), as Kusto does.
@@ -216,7 +240,7 @@ func strrep(a []any) any {
 	for i := range parts {
 		parts[i] = a[0].(string)
 	}
-	return strings.Join(parts, delimiter)
+	return join(parts, delimiter)
 }
 
 // replaceStrings replaces each text by its counterpart. An earlier text of the list takes its matches first; what has been
@@ -252,11 +276,11 @@ func replaceStrings(a []any) any {
 		}
 		pieces = next
 	}
-	var out strings.Builder
-	for _, p := range pieces {
-		out.WriteString(p.text)
+	texts := make([]string, len(pieces))
+	for i, p := range pieces {
+		texts[i] = p.text
 	}
-	return out.String()
+	return join(texts, "")
 }
 
 // translate replaces characters of the first list by those of the second; its last character serves the rest.

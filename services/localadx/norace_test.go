@@ -1,0 +1,5 @@
+//go:build !race
+
+package localadx_test
+
+const raceDetector = false
