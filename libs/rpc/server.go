@@ -123,7 +123,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
 	go func() {
 		defer close(ended)
-		if err := s.Server.Serve(listener); err != nil {
+		if err := s.Server.Serve(newCrowd(listener, maxConnections)); err != nil {
 			failed <- err
 		}
 	}()

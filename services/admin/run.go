@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
-	"golang.org/x/net/netutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -59,7 +58,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	listeners[0] = netutil.LimitListener(listeners[0], maxConnections)
 	within := newInside()
 	own, err := grpc.NewClient("passthrough:///inside", append(namingOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(within.dial),
@@ -125,9 +123,6 @@ func dialFleets(cfg Config) (fleets []*fleet, err error) {
 	}
 	return fleets, nil
 }
-
-// maxConnections bounds the connections of gRPC; those beyond wait.
-const maxConnections = 1000
 
 // listen opens all addresses or none.
 func listen(addresses []string) (listeners []net.Listener, err error) {
