@@ -34,7 +34,7 @@ type authorizer struct {
 	router   *router
 }
 
-// allow says who calls, or why they may not.
+// allow says who calls, and why they may not if so.
 func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 	need := required(method)
 	if a.users == nil || need == 0 {
@@ -45,7 +45,7 @@ func (a authorizer) allow(ctx context.Context, method string) (user, error) {
 		return user{}, authenticationError(err)
 	}
 	if caller.role < need {
-		return user{}, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
+		return caller, rpc.Error(codes.PermissionDenied, "ROLE_INSUFFICIENT", fmt.Sprintf("user %s may not call %s", caller.name, method))
 	}
 	return caller, nil
 }
@@ -96,6 +96,7 @@ func changes(method string) bool {
 func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	caller, err := a.allow(ctx, info.FullMethod)
 	if err != nil {
+		a.denied(ctx, caller, info.FullMethod, connectorOf(q), err)
 		return nil, err
 	}
 	if get, ok := q.(*connectorv1.GetConnectorRequest); ok && get.Reveal && caller.role < Admin {
@@ -121,7 +122,7 @@ func (a authorizer) note(ctx context.Context, caller user, method, connector, de
 	if err != nil {
 		event.Error = status.Convert(err).Message()
 	}
-	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", connector, "outcome", status.Code(err).String())
+	a.audit(ctx, caller, method, connector, err)
 	a.timeline.note(event)
 }
 
@@ -130,8 +131,22 @@ func ofConnect(call string) string { return "/calypso.connector.v1.ConnectorServ
 
 // allowHTTP is allow for what HTTP does before a call, or without one.
 func (a authorizer) allowHTTP(ctx context.Context, call string) error {
-	_, err := a.allow(incoming(ctx), ofConnect(call))
+	caller, err := a.allow(incoming(ctx), ofConnect(call))
+	if err != nil {
+		a.denied(ctx, caller, ofConnect(call), "", err)
+	}
 	return err
+}
+
+// denied logs that a caller tried to change what they may not. It is not in the timeline, which who may do nothing could fill.
+func (a authorizer) denied(ctx context.Context, caller user, method, connector string, err error) {
+	if status.Code(err) == codes.PermissionDenied && changes(method) {
+		a.audit(ctx, caller, method, connector, err)
+	}
+}
+
+func (a authorizer) audit(ctx context.Context, caller user, method, connector string, err error) {
+	a.log.InfoContext(ctx, "audit", "user", caller.name, "method", method, "connector", connector, "outcome", status.Code(err).String())
 }
 
 // noteHTTP notes what HTTP changed without a call.

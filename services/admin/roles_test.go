@@ -92,6 +92,26 @@ func TestWhoSwitchesTheLogOffIsInIt(t *testing.T) {
 	}
 }
 
+func TestWhoTriesWhatTheyMayNotIsInTheLog(t *testing.T) {
+	users := usersFile(t)
+	s := start(t, func(c *Config) { c.UsersFile = users })
+	for _, call := range []struct{ method, path, body string }{
+		{"DELETE", "/v1/connectors/src", ""}, {"PUT", "/admin/loggers/root", `{"level":"OFF"}`}, {"POST", "/v1/connectors/src:pause", "{}"}, {"GET", "/connectors", ""},
+	} {
+		s.request(t, call.method, call.path, call.body, "Content-Type: application/json", "Authorization: Bearer viewer-1:viewer-pw")
+	}
+	log := strings.ReplaceAll(s.log.String(), `"service":"admin",`, "")
+	for method, connector := range map[string]string{"DeleteConnector": "src", "SetLoggerLevel": "", "PauseConnector": "src"} {
+		want := `"msg":"audit","user":"viewer-1","method":"/calypso.connector.v1.ConnectorService/` + method + `","connector":"` + connector + `","outcome":"PermissionDenied"`
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s:\n%s", want, log)
+		}
+	}
+	if n := strings.Count(log, `"audit"`); n != 3 {
+		t.Errorf("%d lines of audit, want 3:\n%s", n, log)
+	}
+}
+
 func TestStrangersWhoSendHalfARequestAreSentAwayAndKeepNobodyOut(t *testing.T) {
 	users := usersFile(t)
 	s := start(t, func(c *Config) { c.UsersFile = users })
