@@ -111,7 +111,7 @@ func unzip(content io.ReadCloser) (io.ReadCloser, error) {
 			return nil, fmt.Errorf("keep an archive: %w", err)
 		}
 		os.Remove(temporary.Name())
-		_, err = io.Copy(temporary, content)
+		_, err = io.Copy(temporary, &bounded{content: content, left: maxSource})
 		content.Close()
 		if err != nil {
 			temporary.Close()
