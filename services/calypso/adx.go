@@ -22,7 +22,7 @@ const localBatchingTime = time.Second
 // of the same process.
 const (
 	localMemory  = "512MB"
-	besideMemory = 2 << 30
+	besideMemory = 3 << 30
 )
 
 // target is the Azure Data Explorer database that the orders go to.

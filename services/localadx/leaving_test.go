@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Each would compute for hours: in the database, in functions that are not its own, and where the operator asks for columns that depend on
@@ -50,15 +49,6 @@ func (r *running) state(id string) string {
 	return rows[0][0].(string)
 }
 
-func (r *running) wait(what string, holds func() bool) {
-	r.t.Helper()
-	for end := time.Now().Add(aWhile); !holds(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatalf("%s: not within %s", what, aWhile)
-		}
-	}
-}
-
 func TestAQueryEndsWhenItsClientLeaves(t *testing.T) {
 	r := start(t, t.TempDir())
 	for where, query := range endless {
@@ -66,10 +56,10 @@ func TestAQueryEndsWhenItsClientLeaves(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			ended := r.ask(ctx, where, query)
-			r.wait("the query runs", func() bool { return r.state(where) == "InProgress" })
+			r.eventually("the query runs", func() bool { return r.state(where) == "InProgress" })
 			leave()
 			<-ended
-			r.wait("the query ends", func() bool { return r.state(where) == "Failed" })
+			r.eventually("the query ends", func() bool { return r.state(where) == "Failed" })
 			if left := r.command(".show running queries"); len(left) > 0 {
 				t.Errorf("%v run still", left)
 			}
@@ -82,7 +72,7 @@ func TestAQueryIsCancelledByItsClientsNameForIt(t *testing.T) {
 	for where, query := range endless {
 		t.Run(where, func(t *testing.T) {
 			ended := r.ask(t.Context(), where, query)
-			r.wait("the query runs", func() bool { return r.state(where) == "InProgress" })
+			r.eventually("the query runs", func() bool { return r.state(where) == "InProgress" })
 			cancel := fmt.Sprintf(".cancel query '%s' with (reason='too long')", where)
 			if got := fmt.Sprint(r.command(cancel)); got != fmt.Sprintf("[[%s too long true]]", where) {
 				t.Errorf("the command says %s", got)

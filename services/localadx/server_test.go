@@ -36,6 +36,8 @@ type running struct {
 func start(t testing.TB, dir string, adjust ...func(*localadx.Config)) *running {
 	t.Helper()
 	config := localadx.Config{
+		// All tests are one process, in which the race detector takes much; memory_test.go has one of its own.
+		MemoryBeside: 16 << 30,
 		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
@@ -178,7 +180,7 @@ func (r *running) rows(table string) int {
 // eventually waits until the condition holds.
 func (r *running) eventually(what string, holds func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(aWhile); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("%s: did not come about; failures: %v", what, r.command(".show ingestion failures"))
 		}
