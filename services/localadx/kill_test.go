@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	server, err := localadx.New(ctx, localadx.Config{
 		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 50 * time.Millisecond,
 		MemoryLimit: os.Getenv(childMemory),
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Log:         slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

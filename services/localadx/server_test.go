@@ -38,7 +38,7 @@ func start(t testing.TB, dir string, adjust ...func(*localadx.Config)) *running 
 	config := localadx.Config{
 		// All tests are one process, in which the race detector takes much; memory_test.go has one of its own.
 		MemoryBeside: 16 << 30,
-		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
+		HTTPAddr:     "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	for _, f := range adjust {
