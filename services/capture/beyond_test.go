@@ -151,7 +151,17 @@ func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 		return err
 	})
 	config["offset.mismatch.strategy"] = "trust_slot"
-	start(t, config)
+	env := testEnv(servers.kafka.Bootstrap, config["name"])
+	told := make(chan string, 10)
+	env.Happened = func(action, detail string) { told <- action + ": " + detail }
+	task, err := makeTaskIn(env, config, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runTask(t, task)
+	if got := <-told; !strings.HasPrefix(got, "GapAccepted: ") || !strings.Contains(got, "trust_slot") {
+		t.Errorf("the timeline has %q", got)
+	}
 	got := await(t, topic, 2) // the transaction was passed over whole
 	if last := got[len(got)-1]; last.Op != "u" || last.After["y"] != "mended" {
 		t.Errorf("the last event is %+v", last)

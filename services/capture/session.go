@@ -411,6 +411,7 @@ func (s *session) reconcile(want pgrepl.SlotName, slot *pgrepl.SlotState, at pgr
 			at = pgrepl.Position{Commit: slot.ConfirmedFlush}
 		}
 		at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+		s.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", at, s.settings.mismatch, err))
 		return at, nil
 	}
 	if err == nil && s.settings.mismatch == "trust_slot" && slot.ConfirmedFlush < at.Commit {
