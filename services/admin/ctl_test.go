@@ -137,7 +137,7 @@ func TestAWatchShowsWhatIsWrongAndWhatToDoAboutIt(t *testing.T) {
 	ages := &latencyv1.Latency{Window: durationpb.New(time.Minute), Count: 1, P50: durationpb.New(1200 * time.Millisecond), P99: durationpb.New(time.Minute),
 		Buckets: []*latencyv1.LatencyBucket{{UpperBound: durationpb.New(1200 * time.Millisecond), Count: 1}}}
 	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, CommitToKafkaLatency: ages, Slot: &capturev1.Slot{Name: "debezium", Active: true, SafeWalBytes: -1}})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", RowsDeadLettered: 2, CommitToQueryableLatency: ages,
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2, CommitToQueryableLatency: ages,
 		Partitions: []*sinkv1.PartitionProgress{{Topic: "shop.retail.orders_info", TargetDatabase: "shop", TargetTable: "Orders", Committed: 1, End: 3, RowsIngested: 1}}})
 	for command, wanted := range map[string][]string{
 		"watch --times 2 --interval 500ms": {"degraded", "1.2s", "dead_letters", "2 rows of adx are dead letters", "calypsoctl dead-letters list adx"},

@@ -81,7 +81,7 @@ func TestAPipelineShowsWhereItsRecordsAre(t *testing.T) {
 	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
 	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING, ReceivedLsn: "0/150", DurableLsn: "0/120",
 		Slot: &capturev1.Slot{RestartLsn: "0/100", RetainedBytes: 0x80, SafeWalBytes: -1}, Snapshots: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 12}}})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", RowsDeadLettered: 2, Partitions: []*sinkv1.PartitionProgress{{End: 50, Position: 40, Committed: 10}}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsDeadLettered: 2, Partitions: []*sinkv1.PartitionProgress{{End: 50, Position: 40, Committed: 10}}})
 	r, err := adminv1.NewAdminServiceClient(s.connection).GetPipeline(t.Context(), &adminv1.GetPipelineRequest{Source: "src"})
 	if err != nil {
 		t.Fatal(err)

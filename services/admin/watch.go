@@ -39,9 +39,15 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest, out grpc.Serv
 			return err
 		}
 		if q.Source != "" {
-			all = slices.DeleteFunc(slices.Clone(all), func(p *adminv1.Pipeline) bool { return p.Source != q.Source })
-			if first && len(all) == 0 {
-				return noSource(q.Source)
+			all = only(q.Source, all)
+			if first && len(all) == 0 { // it may have been made since
+				now, err := s.views.within(ctx, 0)
+				if err != nil {
+					return err
+				}
+				if all = only(q.Source, now); len(all) == 0 {
+					return noSource(q.Source)
+				}
 			}
 		}
 		if answer := sent.changes(all); first || len(answer.Pipelines)+len(answer.Deleted) > 0 {
@@ -54,6 +60,11 @@ func (s *service) WatchPipelines(q *adminv1.WatchPipelinesRequest, out grpc.Serv
 			return status.FromContextError(ctx.Err()).Err()
 		}
 	}
+}
+
+// only is the pipeline of one source, if it is there.
+func only(source string, all []*adminv1.Pipeline) []*adminv1.Pipeline {
+	return slices.DeleteFunc(slices.Clone(all), func(p *adminv1.Pipeline) bool { return p.Source != source })
 }
 
 func watchInterval(d *durationpb.Duration) (time.Duration, error) {

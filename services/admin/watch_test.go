@@ -235,7 +235,7 @@ func TestTablesAreJoinedOverCaptureAndSinks(t *testing.T) {
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info,shop.retail.returns"})
 	s.captures.set(&capturev1.Capture{Connector: "src", Snapshots: []*capturev1.TableSnapshot{{Table: "retail.orders_info", RowsDone: 4}, {Table: "retail.customers", RowsDone: 2}}})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", Partitions: []*sinkv1.PartitionProgress{
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Partitions: []*sinkv1.PartitionProgress{
 		{Topic: "shop.retail.orders_info", Partition: 0, TargetDatabase: "shop", TargetTable: "Orders", Committed: 3, End: 5, RowsIngested: 3},
 		{Topic: "shop.retail.orders_info", Partition: 1, TargetDatabase: "shop", TargetTable: "Orders", Committed: -1, End: 7, RowsIngested: 0},
 		{Topic: "shop.retail.returns", Partition: 0, TargetDatabase: "shop", TargetTable: "Returns", Committed: 1, End: 1, RowsIngested: 1}}})

@@ -63,7 +63,7 @@ func TestAPipelineIsOneObjectWithAVerdictOverJSON(t *testing.T) {
 		s.await(t, name, connectorv1.State_STATE_RUNNING)
 	}
 	s.captures.set(&capturev1.Capture{Connector: "src", Phase: capturev1.Phase_PHASE_STREAMING})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", Partitions: []*sinkv1.PartitionProgress{{Committed: 3, End: 5}}})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Partitions: []*sinkv1.PartitionProgress{{Committed: 3, End: 5}}})
 
 	code, body, _ := s.request(t, "GET", "/v1/pipelines", "")
 	var list struct {
@@ -137,7 +137,7 @@ func TestAWorkerThatIsGoneDegradesItsFleetAndHidesNothing(t *testing.T) {
 	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
 	s.await(t, "src", connectorv1.State_STATE_RUNNING)
 	s.captures.set(&capturev1.Capture{Connector: "src", RowsDelivered: 7})
-	s.sinks.set(&sinkv1.Sink{Connector: "adx", RowsIngested: 5})
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", RowsIngested: 5})
 	for path, want := range map[string]string{
 		"/v1/captures": `"rowsDelivered":"7"`, "/v1/captures/src": `"rowsDelivered":"7"`,
 		"/v1/sinks": `"rowsIngested":"5"`, "/v1/sinks/adx": `"rowsIngested":"5"`, "/v1/health": "VERDICT_DEGRADED",
