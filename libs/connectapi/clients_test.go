@@ -315,6 +315,69 @@ func TestTerraformReadsTheSecretsItWroteWhereWorkersAllowIt(t *testing.T) {
 	}
 }
 
+// The calls are those of the provider's resources for a connector and its state, in the types that its client decodes them to: there every
+// value about the connector in a status is a text, and an absent connector a code.
+func TestTerraformMakesPausesRestartsAndImportsConnectors(t *testing.T) {
+	c := startCluster(t)
+	type connectorAnswer struct {
+		Name   string            `json:"name"`
+		Config map[string]string `json:"config"`
+		Tasks  []struct {
+			Connector string `json:"connector"`
+			TaskID    int    `json:"task"`
+		} `json:"tasks"`
+		ErrorCode int `json:"error_code"`
+	}
+	type statusAnswer struct {
+		Name      string            `json:"name"`
+		Connector map[string]string `json:"connector"`
+		Tasks     []struct {
+			ID                     int
+			State, Trace, WorkerID string
+		} `json:"tasks"`
+	}
+	config := map[string]string{"name": "tf2", "connector.class": "FileStreamSink", "file": "/data/tf2.txt", "tasks.max": "1", "topics": "t1"}
+	body, _ := json.Marshal(map[string]any{"name": "tf2", "config": config})
+	if made := decode[connectorAnswer](t, c.want(t, http.StatusCreated, "POST", "/connectors", string(body))); !maps.Equal(made.Config, config) {
+		t.Errorf("made with %v", made.Config)
+	}
+	state := func(want string) {
+		t.Helper()
+		deadline := time.Now().Add(patience)
+		for {
+			status := decode[statusAnswer](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2/status", ""))
+			if status.Connector["state"] == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the connector is %v, want %s", status.Connector, want)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	state("RUNNING")
+	c.want(t, http.StatusAccepted, "PUT", "/connectors/tf2/pause", "")
+	state("PAUSED")
+	c.want(t, http.StatusAccepted, "PUT", "/connectors/tf2/resume", "")
+	state("RUNNING")
+	c.want(t, http.StatusNoContent, "POST", "/connectors/tf2/restart", "")
+	state("RUNNING")
+	// An import reads what was made; an update that takes a key away is read back without it.
+	if read := decode[connectorAnswer](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2", "")); read.Name != "tf2" || !maps.Equal(read.Config, config) || len(read.Tasks) != 1 {
+		t.Errorf("imported as %+v", read)
+	}
+	delete(config, "tasks.max")
+	put, _ := json.Marshal(config)
+	c.want(t, http.StatusOK, "PUT", "/connectors/tf2/config", string(put))
+	if read := decode[map[string]string](t, c.want(t, http.StatusOK, "GET", "/connectors/tf2/config", "")); !maps.Equal(read, config) {
+		t.Errorf("updated to %v", read)
+	}
+	c.want(t, http.StatusNoContent, "DELETE", "/connectors/tf2", "")
+	if gone := decode[connectorAnswer](t, c.want(t, http.StatusNotFound, "GET", "/connectors/tf2", "")); gone.ErrorCode != http.StatusNotFound {
+		t.Errorf("gone: %+v", gone)
+	}
+}
+
 func TestAKeyThatResemblesAKnownOneIsNamedInTheAnswerOfPOST(t *testing.T) {
 	c := startCluster(t)
 	response, answer := c.send(t, "POST", "/connectors", "application/json", `{"name":"w","config":{"connector.class":"FileStreamSink","file":"/d","topics":"t1","topcs.regex":"a\u00e9","task.max":"1"}}`)

@@ -34,6 +34,9 @@ func (r *request) flag(name string, absent bool) (bool, error) {
 	return value, nil
 }
 
+// byteOrderMark begins files that editors of Windows write, and bodies that are sent of them; Kafka Connect passes over it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // object reads the body as a JSON object. Numbers keep their digits (json.Number).
 func (r *request) object() (map[string]any, error) {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -47,7 +50,7 @@ func (r *request) object() (map[string]any, error) {
 	if len(body) > maxBody {
 		return nil, &apiError{code: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("The body has more than the %d bytes that are allowed", maxBody)}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil {
