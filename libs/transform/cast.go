@@ -1,8 +1,12 @@
 package transform
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,7 +53,7 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 		return r, nil
 	}
 	if t.whole != "" {
-		out, err := castTo(v, t.whole)
+		out, err := castTo(s, v, t.whole)
 		if err != nil || s == nil {
 			return t.on.set(r, nil, out), err
 		}
@@ -60,15 +64,11 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i, e := range m {
-			name, _ := e.Key.(string)
-			if to, ok := t.fields[name]; ok {
-				if m[i].Value, err = castTo(e.Value, to); err != nil {
-					return nil, fmt.Errorf("cast field %s: %w", name, err)
-				}
-			}
+		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)), func(name string, v any) (any, error) { return castTo(nil, v, t.fields[name]) })
+		if err != nil {
+			return nil, fmt.Errorf("cast %w", err)
 		}
-		return r, nil
+		return t.on.set(r, nil, m), nil
 	}
 	old, err := requireStruct(v, "cast")
 	if err != nil {
@@ -79,7 +79,7 @@ func (t *cast) Apply(r *record.Record) (*record.Record, error) {
 	for i, f := range old.Schema.Fields {
 		out.Values[i] = field(old, i, t.orDefault)
 		if to, ok := t.fields[f.Name]; ok {
-			if out.Values[i], err = castTo(out.Values[i], to); err != nil {
+			if out.Values[i], err = castTo(f.Schema, out.Values[i], to); err != nil {
 				return nil, fmt.Errorf("cast field %s: %w", f.Name, err)
 			}
 		}
@@ -94,7 +94,7 @@ func (t *cast) derive(s *record.Schema) *record.Schema {
 		if to, ok := t.fields[f.Name]; ok {
 			c := optionalSchema(to, f.Schema.Optional)
 			if f.Schema.Default != nil {
-				if def, err := castTo(f.Schema.Default, to); err == nil {
+				if def, err := castTo(f.Schema, f.Schema.Default, to); err == nil {
 					c.Default = def
 				}
 			}
@@ -105,15 +105,18 @@ func (t *cast) derive(s *record.Schema) *record.Schema {
 	return d
 }
 
-// castTo converts a scalar.
-func castTo(v any, to record.Type) (any, error) {
-	if v == nil {
+// castTo converts a scalar of a schema, which may be nil, as Java converts the numbers: what is too large for an integer is cut to its
+// lowest bits, but a floating-point number to the nearest one first.
+func castTo(s *record.Schema, v any, to record.Type) (any, error) {
+	switch v.(type) {
+	case nil:
 		return nil, nil
+	case *record.StructValue, record.Map, []any:
+		return nil, fmt.Errorf("a %T cannot be cast: numbers, booleans, texts and bytes can", v)
 	}
-	text := string(record.HeaderBytes(nil, v))
 	switch to {
 	case record.String:
-		return text, nil
+		return string(record.HeaderBytes(s, v)), nil
 	case record.Boolean:
 		switch b := v.(type) {
 		case bool:
@@ -121,39 +124,97 @@ func castTo(v any, to record.Type) (any, error) {
 		case string:
 			return strings.EqualFold(b, "true"), nil
 		}
-		f, err := strconv.ParseFloat(text, 64)
-		return f != 0, err
-	}
-	if b, ok := v.(bool); ok {
-		text = "0"
-		if b {
-			text = "1"
-		}
-	}
-	if to == record.Float64 {
-		return strconv.ParseFloat(text, 64)
-	}
-	if to == record.Float32 {
-		f, err := strconv.ParseFloat(text, 64)
+		n, err := integer(v, 64)
+		return n != 0, err
+	case record.Float64:
+		return floating(v, 64)
+	case record.Float32:
+		f, err := floating(v, 32)
 		return float32(f), err
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		f, ferr := strconv.ParseFloat(text, 64)
-		if _, isText := v.(string); ferr != nil || isText {
-			return nil, fmt.Errorf("%q is no whole number", text)
-		}
-		n = int64(f)
-	}
-	switch to {
 	case record.Int8:
-		return int8(n), nil
+		n, err := integer(v, 8)
+		return int8(n), err
 	case record.Int16:
-		return int16(n), nil
+		n, err := integer(v, 16)
+		return int16(n), err
 	case record.Int32:
-		return int32(n), nil
+		n, err := integer(v, 32)
+		return int32(n), err
 	}
-	return n, nil
+	return integer(v, 64)
+}
+
+// integer is a scalar as an integer whose lowest bits count.
+func integer(v any, bits int) (int64, error) {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 1, nil
+		}
+		return 0, nil
+	case int8:
+		return int64(v), nil
+	case int16:
+		return int64(v), nil
+	case int32:
+		return int64(v), nil
+	case int64:
+		return v, nil
+	case float32:
+		return nearest(float64(v), bits), nil
+	case float64:
+		return nearest(v, bits), nil
+	case record.Decimal:
+		whole := new(big.Int).Quo(v.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(v.Scale, 0))), nil))
+		low := whole.Mod(whole, new(big.Int).Lsh(big.NewInt(1), 64))
+		return int64(low.Uint64()), nil
+	case string:
+		n, err := strconv.ParseInt(v, 10, bits)
+		if err != nil {
+			return 0, fmt.Errorf("%.200q is no whole number of %d bits", v, bits)
+		}
+		return n, nil
+	}
+	return 0, fmt.Errorf("a %T is no number", v)
+}
+
+// nearest is the integer nearest to zero from a floating-point number, of at least 32 bits; 0 for what is no number.
+func nearest(f float64, bits int) int64 {
+	least, most := int64(math.MinInt32), int64(math.MaxInt32)
+	if bits == 64 {
+		least, most = math.MinInt64, math.MaxInt64
+	}
+	switch {
+	case f != f:
+		return 0
+	case f >= float64(most):
+		return most
+	case f <= float64(least):
+		return least
+	}
+	return int64(f)
+}
+
+// floating is a scalar as a floating-point number.
+func floating(v any, bits int) (float64, error) {
+	switch v := v.(type) {
+	case float32:
+		return float64(v), nil
+	case float64:
+		return v, nil
+	case string, record.Decimal:
+		text := strings.TrimSpace(string(record.HeaderBytes(nil, v)))
+		f, err := strconv.ParseFloat(text, bits)
+		if err != nil && !errors.Is(err, strconv.ErrRange) {
+			return 0, fmt.Errorf("%.200q is no number", text)
+		}
+		return f, nil
+	}
+	n, err := integer(v, 64)
+	if bits == 32 {
+		return float64(float32(n)), err
+	}
+	return float64(n), err
 }
 
 // castText converts text to the type of the value that it replaces.
@@ -164,17 +225,17 @@ func castText(text string, like any) (any, error) {
 	case record.Decimal:
 		return record.ParseDecimal(text)
 	case int8:
-		return castTo(text, record.Int8)
+		return castTo(nil, text, record.Int8)
 	case int16:
-		return castTo(text, record.Int16)
+		return castTo(nil, text, record.Int16)
 	case int32:
-		return castTo(text, record.Int32)
+		return castTo(nil, text, record.Int32)
 	case int64:
-		return castTo(text, record.Int64)
+		return castTo(nil, text, record.Int64)
 	case float32:
-		return castTo(text, record.Float32)
+		return castTo(nil, text, record.Float32)
 	case float64:
-		return castTo(text, record.Float64)
+		return castTo(nil, text, record.Float64)
 	}
 	return nil, fmt.Errorf("text cannot stand for a %T", like)
 }

@@ -2,6 +2,8 @@ package transform
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -89,11 +91,14 @@ func (t *insertField) Apply(r *record.Record) (*record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	derived := t.schemas.get(old.Schema, func() *record.Schema {
+	derived, err := t.schemas.distinct(old.Schema, func() *record.Schema {
 		d := basics(old.Schema, record.Struct)
 		d.Fields = append(append([]record.Field(nil), old.Schema.Fields...), fields...)
 		return d
 	})
+	if err != nil {
+		return nil, err
+	}
 	out := record.NewStruct(derived)
 	for i := range old.Values {
 		out.Values[i] = field(old, i, t.orDefault)
@@ -166,7 +171,7 @@ func (t *replaceField) Apply(r *record.Record) (*record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	derived := t.schemas.get(old.Schema, func() *record.Schema {
+	derived, err := t.schemas.distinct(old.Schema, func() *record.Schema {
 		d := basics(old.Schema, record.Struct)
 		for _, f := range old.Schema.Fields {
 			if t.keeps(f.Name) {
@@ -175,6 +180,9 @@ func (t *replaceField) Apply(r *record.Record) (*record.Record, error) {
 		}
 		return d
 	})
+	if err != nil {
+		return nil, err
+	}
 	out := record.NewStruct(derived)
 	n := 0
 	for i, f := range old.Schema.Fields {
@@ -214,16 +222,11 @@ func (t *maskField) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i, e := range m {
-			if name, _ := e.Key.(string); t.fields[name] {
-				masked, err := t.masked(e.Value)
-				if err != nil {
-					return nil, fmt.Errorf("mask field %s: %w", name, err)
-				}
-				m[i].Value = masked
-			}
+		m, err = changed(m, slices.Sorted(maps.Keys(t.fields)), func(_ string, v any) (any, error) { return t.masked(nil, v) })
+		if err != nil {
+			return nil, fmt.Errorf("mask %w", err)
 		}
-		return r, nil
+		return t.on.set(r, nil, m), nil
 	}
 	old, err := requireStruct(v, "mask fields")
 	if err != nil {
@@ -232,7 +235,7 @@ func (t *maskField) Apply(r *record.Record) (*record.Record, error) {
 	out := record.NewStruct(old.Schema)
 	for i, f := range old.Schema.Fields {
 		if out.Values[i] = field(old, i, t.orDefault); t.fields[f.Name] {
-			if out.Values[i], err = t.masked(out.Values[i]); err != nil {
+			if out.Values[i], err = t.masked(f.Schema, out.Values[i]); err != nil {
 				return nil, fmt.Errorf("mask field %s: %w", f.Name, err)
 			}
 		}
@@ -240,13 +243,22 @@ func (t *maskField) Apply(r *record.Record) (*record.Record, error) {
 	return t.on.set(r, s, out), nil
 }
 
-func (t *maskField) masked(v any) (any, error) {
+func (t *maskField) masked(s *record.Schema, v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
 	if t.replacement != nil {
-		switch v.(type) {
-		case string, int8, int16, int32, int64, float32, float64, record.Decimal:
+		if s != nil && slices.Contains([]string{record.DateName, record.TimeName, record.TimestampName}, s.Name) {
+			return nil, fmt.Errorf("a time cannot have a replacement")
+		}
+		switch v := v.(type) {
+		case record.Decimal:
+			d, err := record.ParseDecimal(*t.replacement)
+			if err == nil && s != nil && d.Scale != v.Scale {
+				err = fmt.Errorf("the replacement %s has %d digits after the point, the field %d", *t.replacement, d.Scale, v.Scale)
+			}
+			return d, err
+		case string, int8, int16, int32, int64, float32, float64:
 			return castText(*t.replacement, v)
 		}
 		return nil, fmt.Errorf("a %T cannot have a replacement", v)
@@ -263,7 +275,7 @@ type valueToKey struct {
 
 func newValueToKey(o *options) (Transform, error) {
 	o.required("fields")
-	return &valueToKey{fields: o.list("fields"), orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}, o.err
+	return &valueToKey{fields: once(o.list("fields")), orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}, o.err
 }
 
 func (t *valueToKey) Apply(r *record.Record) (*record.Record, error) {
@@ -334,9 +346,44 @@ type extractField struct {
 func newExtractField(o *options, on part) (Transform, error) {
 	t := &extractField{on: on, path: []string{o.required("field")}, orDefault: o.flag("replace.null.with.default", true)}
 	if strings.EqualFold(o.text("field.syntax.version", "V1"), "V2") {
-		t.path = strings.Split(t.path[0], ".")
+		var err error
+		if t.path, err = fieldPath(t.path[0]); err != nil {
+			o.fail("field", err.Error())
+		}
 	}
 	return t, o.err
+}
+
+// fieldPath takes a path apart at its dots, but for those within backticks that begin a step (Kafka Connect's SingleFieldPath).
+func fieldPath(text string) ([]string, error) {
+	var path []string
+	for rest := text; ; {
+		if !strings.HasPrefix(rest, "`") {
+			step, after, more := strings.Cut(rest, ".")
+			if path = append(path, step); !more {
+				return path, nil
+			}
+			rest = after
+			continue
+		}
+		end := 1 + strings.Index(rest[1:], "`")
+		for end > 0 && end+1 < len(rest) && rest[end+1] != '.' { // a backtick within the name
+			next := strings.Index(rest[end+1:], "`")
+			if next < 0 {
+				end = 0
+				break
+			}
+			end += 1 + next
+		}
+		if end == 0 {
+			return nil, fmt.Errorf("a backtick in the path %s does not end", text)
+		}
+		path = append(path, rest[1:end])
+		if end+1 == len(rest) {
+			return path, nil
+		}
+		rest = rest[end+2:]
+	}
 }
 
 func (t *extractField) Apply(r *record.Record) (*record.Record, error) {
@@ -344,7 +391,7 @@ func (t *extractField) Apply(r *record.Record) (*record.Record, error) {
 	for _, name := range t.path {
 		if s == nil {
 			if v == nil {
-				return r, nil
+				break
 			}
 			m, err := requireMap(v, "extract field "+name)
 			if err != nil {
@@ -392,12 +439,30 @@ func (t *flatten) Apply(r *record.Record) (*record.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name := mapWithin(st.Schema); name != "" {
+		return nil, fmt.Errorf("flatten: the field %s is a map, whose entries the schema does not name", name)
+	}
 	derived := t.schemas.get(st.Schema, func() *record.Schema {
 		d := basics(st.Schema, record.Struct)
 		d.Fields = t.fields(nil, "", st.Schema, false)
 		return d
 	})
 	return t.on.set(r, derived, &record.StructValue{Schema: derived, Values: t.values(nil, st.Schema, st)}), nil
+}
+
+// mapWithin is the name of a field that is a map; empty if there is none.
+func mapWithin(s *record.Schema) string {
+	for _, f := range s.Fields {
+		switch f.Schema.Type {
+		case record.MapType:
+			return f.Name
+		case record.Struct:
+			if name := mapWithin(f.Schema); name != "" {
+				return f.Name + "." + name
+			}
+		}
+	}
+	return ""
 }
 
 func (t *flatten) join(prefix, name string) string {

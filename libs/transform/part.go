@@ -2,6 +2,7 @@ package transform
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
@@ -56,6 +57,18 @@ func (c schemaCache) get(s *record.Schema, derive func() *record.Schema) *record
 	return d
 }
 
+// distinct is get for schemas of which two fields may have one name, which is an error.
+func (c schemaCache) distinct(s *record.Schema, derive func() *record.Schema) (*record.Schema, error) {
+	var wrong error
+	if c[s] == nil {
+		d := derive()
+		if wrong = distinct(d); wrong == nil {
+			c.get(s, func() *record.Schema { return d })
+		}
+	}
+	return c[s], wrong
+}
+
 // requireStruct returns a value with schema as a struct, or says that it is none.
 func requireStruct(v any, purpose string) (*record.StructValue, error) {
 	s, ok := v.(*record.StructValue)
@@ -98,6 +111,18 @@ func put(m record.Map, name string, v any) record.Map {
 	return out
 }
 
+// changed is the map with other values of these entries, which are null where they are missing.
+func changed(m record.Map, names []string, change func(name string, v any) (any, error)) (record.Map, error) {
+	for _, name := range names {
+		v, err := change(name, lookup(m, name))
+		if err != nil {
+			return nil, fmt.Errorf("field %s: %w", name, err)
+		}
+		m = put(m, name, v)
+	}
+	return m, nil
+}
+
 func lookup(m record.Map, name string) any {
 	for _, e := range m {
 		if e.Key == name {
@@ -105,6 +130,33 @@ func lookup(m record.Map, name string) any {
 		}
 	}
 	return nil
+}
+
+// distinct fails if two fields of a schema have one name, as Kafka Connect does.
+func distinct(s *record.Schema) error {
+	for i, f := range s.Fields {
+		if s.Index(f.Name) != i {
+			return duplicate(f.Name)
+		}
+	}
+	return nil
+}
+
+// duplicate is the error of a field whose name another one has.
+func duplicate(name string) error {
+	//lint:ignore ST1005 Kafka Connect's words
+	return fmt.Errorf("Cannot create field because of field name duplication %s", name)
+}
+
+// once are the items of a list without those that were there before.
+func once(items []string) []string {
+	var kept []string
+	for _, item := range items {
+		if !slices.Contains(kept, item) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
 }
 
 func optionalSchema(t record.Type, optional bool) *record.Schema {

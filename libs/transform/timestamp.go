@@ -2,7 +2,6 @@ package transform
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -115,6 +114,9 @@ func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 	var millis int64
 	switch x := v.(type) {
 	case string:
+		if t.format == nil {
+			return nil, fmt.Errorf("a text is read as a time by its format, which is not set")
+		}
 		at, err := t.format.parse(x)
 		if err != nil {
 			return nil, err
@@ -179,62 +181,4 @@ func unixOf(millis int64, precision string) int64 {
 		return millis * 1e6
 	}
 	return millis
-}
-
-// dateFormat is a pattern of Java's SimpleDateFormat, in UTC.
-type dateFormat struct{ layout string }
-
-// patternLetters are the runs of letters that are understood, with Go's spelling.
-var patternLetters = map[string]string{
-	"yyyy": "2006", "yy": "06", "MMMM": "January", "MMM": "Jan", "MM": "01", "M": "1", "dd": "02", "d": "2", "HH": "15", "hh": "03",
-	"h": "3", "mm": "04", "m": "4", "ss": "05", "s": "5", "SSS": "000", "a": "PM", "EEE": "Mon", "EEEE": "Monday", "DDD": "002",
-	"z": "MST", "Z": "-0700", "X": "Z07", "XX": "Z0700", "XXX": "Z07:00",
-}
-
-func parseDateFormat(pattern string) (dateFormat, error) {
-	var layout strings.Builder
-	for i := 0; i < len(pattern); {
-		c := pattern[i]
-		switch {
-		case c == '\'':
-			end := strings.IndexByte(pattern[i+1:], '\'')
-			if end < 0 {
-				return dateFormat{}, fmt.Errorf("a quote in the date pattern %q does not end", pattern)
-			}
-			if end == 0 {
-				layout.WriteByte('\'')
-			}
-			layout.WriteString(pattern[i+1 : i+1+end])
-			i += end + 2
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			n := i
-			for n < len(pattern) && pattern[n] == c {
-				n++
-			}
-			letters, ok := patternLetters[pattern[i:n]]
-			if !ok {
-				return dateFormat{}, fmt.Errorf("%q in the date pattern %q is not supported", pattern[i:n], pattern)
-			}
-			// Go knows fractions of a second only after a point or comma.
-			if letters == "000" && !strings.HasSuffix(layout.String(), ".") && !strings.HasSuffix(layout.String(), ",") {
-				return dateFormat{}, fmt.Errorf("SSS in the date pattern %q must follow a point or comma", pattern)
-			}
-			layout.WriteString(letters)
-			i = n
-		default:
-			layout.WriteByte(c)
-			i++
-		}
-	}
-	return dateFormat{layout.String()}, nil
-}
-
-func (f dateFormat) format(t time.Time) string { return t.Format(f.layout) }
-
-func (f dateFormat) parse(text string) (time.Time, error) {
-	t, err := time.Parse(f.layout, text)
-	if err != nil {
-		return t, fmt.Errorf("the time %q does not fit the format", text)
-	}
-	return t, nil
 }

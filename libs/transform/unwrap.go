@@ -279,8 +279,7 @@ func (t *extractNewRecordState) add(row, envelope *record.StructValue) (*record.
 // unused fails if the schema has a field of this name already, as Kafka Connect does.
 func unused(s *record.Schema, name string) error {
 	if s.Index(name) >= 0 {
-		//lint:ignore ST1005 Kafka Connect's words
-		return fmt.Errorf("Cannot create field because of field name duplication %s", name)
+		return duplicate(name)
 	}
 	return nil
 }
