@@ -34,9 +34,6 @@ func TrySlot(ctx context.Context, conn *pgx.Conn, slot *SlotState, user string) 
 
 // Carriable returns why a slot of another plugin cannot be carried over to pgoutput with this publication without a gap; nil if it can.
 func (p Publication) Carriable(ctx context.Context, conn *pgx.Conn, server Server, slot *SlotState) error {
-	if slot.Failover {
-		return errors.New("a copy of a failover slot is none")
-	}
 	// A row of the catalog that is older than all that the slot reads the catalog for is the same for each of its changes.
 	rows := "SELECT p.oid AS of, p.xmin FROM pg_publication p UNION ALL SELECT prpubid, xmin FROM pg_publication_rel"
 	lists, root := "false", "false"

@@ -41,6 +41,7 @@ const (
 	ReasonPluginMissing   Reason = "PLUGIN_MISSING"
 	ReasonPluginRefused   Reason = "PLUGIN_REFUSED"
 	ReasonPooler          Reason = "POOLER_REFUSES"
+	ReasonStandby         Reason = "SERVER_IS_STANDBY"
 	ReasonUnreachable     Reason = "SERVER_UNREACHABLE"
 	ReasonTLS             Reason = "TLS_FAILED"
 )
@@ -91,7 +92,7 @@ func Transient(err error) bool {
 			pg.Code == "53300",                // too many connections
 			pg.Code == "55006",                // slot is active
 			pg.Code == "40001",                // serialization failure
-			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"): // a standby that is about to be promoted
+			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"): // a standby that is about to be promoted, or storage that is full
 			return true
 		}
 		return false
@@ -145,6 +146,9 @@ func connectError(c Config, err error) error {
 			return refused
 		}
 		switch {
+		case strings.HasPrefix(pg.Code, "28") && c.Token == nil && namesSingleServer(c):
+			user, _, _ := strings.Cut(c.User, "@")
+			return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Set database.user=%s: leave out @server, a form of Azure's single servers, which are gone; a flexible server takes it for a part of the name.", user)}
 		case pg.Code == "28000" && strings.Contains(pg.Message, "pg_hba.conf"):
 			return &Error{ReasonAuthentication, op, cause, "Add a line for this host, user and database to pg_hba.conf (or a firewall rule and database.sslmode=require on a managed server) and reload the server."}
 		case pg.Code == "28000" && strings.Contains(pg.Message, "certificate"):
@@ -170,6 +174,13 @@ func connectError(c Config, err error) error {
 	}
 	// pgconn's text names host, port and user, and masks the password.
 	return &Error{ReasonUnreachable, op, err, "Check database.hostname, database.port and database.sslmode and that the server runs; the connector keeps trying."}
+}
+
+// namesSingleServer says whether the user is given as user@server to a server of Azure's. What follows the @ in a name of Microsoft Entra
+// ID is a domain.
+func namesSingleServer(c Config) bool {
+	_, server, found := strings.Cut(c.User, "@")
+	return found && !strings.Contains(server, ".") && strings.Contains(c.Host, ".postgres.database.")
 }
 
 // poolerRemedy mends what a pooler does not take, which no waiting does: PgBouncer before 1.23 has no replication connections.
@@ -200,7 +211,7 @@ func tlsRemedy(err error) string {
 }
 
 func replicationRemedy(user string) string {
-	return fmt.Sprintf("Run ALTER ROLE %s REPLICATION; (on Amazon RDS GRANT rds_replication TO %[1]s; on Google Cloud SQL the same ALTER ROLE as cloudsqlsuperuser).", QuoteIdent(user))
+	return fmt.Sprintf("Run ALTER ROLE %s REPLICATION; as a role that may (on Azure the server's administrator, who needs it too; on Amazon RDS GRANT rds_replication TO %[1]s; on Google Cloud SQL the same ALTER ROLE as cloudsqlsuperuser).", QuoteIdent(user))
 }
 
 // QuoteIdent quotes an SQL identifier.

@@ -3,6 +3,7 @@ package pgrepl
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/jackc/pglogrepl"
@@ -26,7 +27,24 @@ type Position struct {
 	Timeline int32
 	Commit   LSN
 	Ordinal  uint64
+	// Delivered is a point of the log that has all of the transactions before it of which something was delivered; 0 if it is not known.
+	// Commit may be further, since it also moves over what others write.
+	Delivered LSN
 }
+
+// delivered is Delivered as far as it is known.
+func (p Position) delivered() LSN {
+	switch {
+	case p.Delivered != 0:
+		return p.Delivered
+	case p.Ordinal != 0:
+		return UnknownEnd
+	}
+	return p.Commit
+}
+
+// UnknownEnd is Delivered amid a transaction of which the output plugin does not tell where it commits.
+const UnknownEnd = LSN(math.MaxInt64)
 
 // Before says whether p is an earlier position than q of the same server history.
 func (p Position) Before(q Position) bool {
@@ -53,12 +71,14 @@ type positionJSON struct {
 	Ordinal  uint64 `json:"ordinal"`
 	SystemID string `json:"system_id,omitempty"`
 	Timeline int32  `json:"timeline,omitempty"`
+	// Delivered has no field of Debezium's.
+	Delivered uint64 `json:"lsn_delivered,omitempty"`
 }
 
 // MarshalJSON writes the position as the value of a source offset.
 func (p Position) MarshalJSON() ([]byte, error) {
 	c := uint64(p.Commit)
-	return json.Marshal(positionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline})
+	return json.Marshal(positionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline, Delivered: uint64(p.Delivered)})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote and also an offset of Debezium's, whose lsn_commit is a transaction
@@ -70,6 +90,8 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 		Ordinal  uint64       `json:"ordinal"`
 		SystemID string       `json:"system_id"`
 		Timeline int32        `json:"timeline"`
+		// Whoever sets a position by hand may leave out what is not to be known.
+		Delivered uint64 `json:"lsn_delivered"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
 		return fmt.Errorf("read position: %w", err)
@@ -85,6 +107,6 @@ func (p *Position) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("read position: lsn %q is not an unsigned integer", n)
 	}
-	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal}
+	*p = Position{SystemID: v.SystemID, Timeline: v.Timeline, Commit: LSN(lsn), Ordinal: v.Ordinal, Delivered: LSN(v.Delivered)}
 	return nil
 }

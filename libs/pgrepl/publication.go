@@ -36,6 +36,16 @@ type Publication struct {
 	ViaRoot bool
 	// Operations is the publish option (insert, update, …) of a publication that is created; empty for all.
 	Operations string
+	// OnStandby says that nothing can be made on the server, which gets the publication from its primary.
+	OnStandby bool
+}
+
+// where says where statements about the publication are to be run.
+func (p Publication) where() string {
+	if p.OnStandby {
+		return "Run on the primary, from which the standby gets it:"
+	}
+	return "Run"
 }
 
 // publishable are the captured tables that a publication can hold: PostgreSQL refuses unlogged ones.
@@ -68,9 +78,12 @@ func EnsurePublication(ctx context.Context, conn *pgx.Conn, p Publication) (note
 	if len(absent) == 0 {
 		return nil, nil
 	}
-	if p.Mode == PublishDisabled || p.Mode == PublishAll {
-		return []string{fmt.Sprintf("Publication %q does not hold %s: their changes do not arrive. Run ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.",
-			p.Name, names(absent), QuoteIdent(p.Name), quoted(absent))}, nil
+	if p.Mode == PublishDisabled || p.Mode == PublishAll || p.OnStandby {
+		note := fmt.Sprintf("Publication %q does not hold %s: their changes do not arrive. %s ALTER PUBLICATION %s ADD TABLE %s;", p.Name, names(absent), p.where(), QuoteIdent(p.Name), quoted(absent))
+		if !p.OnStandby {
+			note += " or set publication.autocreate.mode=filtered."
+		}
+		return []string{note}, nil
 	}
 	if err := p.exec(ctx, conn, op, fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE %s", QuoteIdent(p.Name), quoted(absent))); err != nil {
 		return nil, err
@@ -147,6 +160,10 @@ func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Se
 func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]string, error) {
 	head := "CREATE PUBLICATION " + QuoteIdent(p.Name)
 	tail := p.with()
+	if p.OnStandby {
+		return nil, &Error{ReasonPublication, op, errors.New("it does not exist, and a standby cannot make it"),
+			fmt.Sprintf("%s %s FOR TABLE %s%s;", p.where(), head, quoted(p.Tables), tail)}
+	}
 	switch p.Mode {
 	case PublishDisabled:
 		return nil, &Error{ReasonPublication, op, errors.New("it does not exist and publication.autocreate.mode is disabled"),

@@ -20,23 +20,21 @@ type Server struct {
 	InRecovery    bool
 	// Encoding is the database's, for instance UTF8.
 	Encoding string
-	// MayReplicate says whether the role has REPLICATION, or is a superuser, or a member of rds_replication or the like.
-	MayReplicate bool
 }
+
+// KeepsSlots says whether slots can be made there that standbys keep too.
+func (s Server) KeepsSlots() bool { return s.Major() >= 17 && !s.InRecovery }
 
 // Major is the major version, for instance 15.
 func (s Server) Major() int { return s.VersionNum / 10000 }
 
-// InspectServer reads version, settings and rights.
+// InspectServer reads version and settings.
 func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	var s Server
 	var num string
 	var timeoutMS int64
 	err := conn.QueryRow(ctx, `SELECT current_setting('server_version_num'), current_setting('wal_level'),
-		(SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), pg_is_in_recovery(),
-		(SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user) OR EXISTS (
-			SELECT 1 FROM pg_roles WHERE rolname IN ('rds_replication', 'rds_superuser', 'azure_pg_admin', 'cloudsqlsuperuser')
-			AND pg_has_role(current_user, oid, 'MEMBER'))`).Scan(&num, &s.WALLevel, &timeoutMS, &s.InRecovery, &s.MayReplicate)
+		(SELECT setting::bigint FROM pg_settings WHERE name = 'wal_sender_timeout'), pg_is_in_recovery()`).Scan(&num, &s.WALLevel, &timeoutMS, &s.InRecovery)
 	if err != nil {
 		return s, fmt.Errorf("read the server's settings: %w", err)
 	}
@@ -49,14 +47,6 @@ func InspectServer(ctx context.Context, conn *pgx.Conn) (Server, error) {
 	return s, nil
 }
 
-// Check returns the *Error that keeps this server from logical replication; nil if nothing does.
-func (s Server) Check(user string) error {
-	if err := s.CheckWAL(); err != nil {
-		return err
-	}
-	return s.CheckRole(user)
-}
-
 // CheckWAL returns the *Error of a server whose log holds too little for logical decoding.
 func (s Server) CheckWAL() error {
 	if s.WALLevel != "logical" {
@@ -65,13 +55,19 @@ func (s Server) CheckWAL() error {
 	return nil
 }
 
-// CheckRole returns the *Error of a role that may not replicate.
-func (s Server) CheckRole(user string) error {
-	if !s.MayReplicate {
-		return &Error{ReasonReplication, "check the rights of role " + QuoteIdent(user), errors.New("the role has no REPLICATION attribute"), replicationRemedy(user)}
+// CheckStandby returns the *Error of a standby that cannot be captured from; nil for a primary. The slot may be nil.
+func (s Server) CheckStandby(slot *SlotState) error {
+	const op = "capture from a standby"
+	switch {
+	case s.InRecovery && s.Major() < 16:
+		return &Error{ReasonStandby, op, fmt.Errorf("the server is in recovery, and PostgreSQL %d decodes its log on primaries only (standbys do from 16 on)", s.Major()), primaryRemedy}
+	case s.InRecovery && slot != nil && slot.Synced:
+		return &Error{ReasonStandby, op, fmt.Errorf("slot %q is the primary's, which this standby keeps for its promotion", slot.Name), primaryRemedy + " To capture the standby itself, set slot.name to a slot of its own."}
 	}
 	return nil
 }
+
+const primaryRemedy = "Set database.hostname to the primary: a name that follows it, or all servers separated by commas, of which the one that takes writes is taken."
 
 // SlotState is a row of pg_replication_slots.
 type SlotState struct {
@@ -90,6 +86,8 @@ type SlotState struct {
 	Retained int64
 	// Failover says that standbys keep the slot too (PostgreSQL 17).
 	Failover bool
+	// Synced says that this is a standby's copy of the primary's slot, or was before the promotion (PostgreSQL 17).
+	Synced bool
 	// Conflicting says that a standby invalidated the slot since it conflicted with recovery (PostgreSQL 16).
 	Conflicting bool
 	// InactiveSince is since when nobody reads the slot; zero while somebody does, and before PostgreSQL 17.
@@ -136,7 +134,7 @@ func InspectSlotStatistics(ctx context.Context, conn *pgx.Conn, server Server, n
 
 // InspectSlot reads a slot's state; nil if there is no such slot.
 func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string) (*SlotState, error) {
-	status, safe, failover, conflicting, inactive := "''", "-1", "false", "false", "NULL::timestamptz"
+	status, safe, failover, synced, conflicting, inactive := "''", "-1", "false", "false", "false", "NULL::timestamptz"
 	if server.Major() >= 13 {
 		status, safe = "coalesce(wal_status, '')", "coalesce(safe_wal_size, -1)"
 	}
@@ -144,7 +142,7 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 		conflicting = "coalesce(conflicting, false)"
 	}
 	if server.Major() >= 17 {
-		failover, inactive = "failover", "inactive_since"
+		failover, synced, inactive = "failover", "synced", "inactive_since"
 	}
 	now := "pg_current_wal_lsn()"
 	if server.InRecovery {
@@ -154,11 +152,11 @@ func InspectSlot(ctx context.Context, conn *pgx.Conn, server Server, name string
 	var restart, confirmed string
 	var since *time.Time
 	err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT slot_name::text, coalesce(plugin::text, ''), coalesce(database::text, ''), active, coalesce(active_pid, 0),
-		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s,
+		coalesce(restart_lsn::text, '0/0'), coalesce(confirmed_flush_lsn::text, '0/0'), %s, %s, coalesce(pg_wal_lsn_diff(%s, restart_lsn), 0)::bigint, %s, %s, %s, %s,
 		coalesce((SELECT a.wait_event_type || ':' || a.wait_event FROM pg_stat_activity a WHERE a.pid = active_pid), ''),
 		coalesce((SELECT concat_ws(' at ', nullif(a.application_name, ''), host(a.client_addr)) FROM pg_stat_activity a WHERE a.pid = active_pid), '')
-		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, conflicting, inactive), name).Scan(
-		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Conflicting, &since, &s.WaitEvent, &s.Reader)
+		FROM pg_replication_slots WHERE slot_name = $1`, status, safe, now, failover, synced, conflicting, inactive), name).Scan(
+		&s.Name, &s.Plugin, &s.Database, &s.Active, &s.ActivePID, &restart, &confirmed, &s.WALStatus, &s.SafeWAL, &s.Retained, &s.Failover, &s.Synced, &s.Conflicting, &since, &s.WaitEvent, &s.Reader)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -184,30 +182,61 @@ type SlotName struct {
 	Database string
 }
 
-// CheckSlot compares a slot and a server with the position reached before. It returns the *Error that says why streaming
-// from the slot would lose or repeat changes; nil if it would not. A nil slot is missing.
-func CheckSlot(want SlotName, slot *SlotState, system System, at Position) error {
+// Resume compares a slot and a server with the position reached before. It returns the position from which the stream goes on with nothing
+// lost or repeated, or the *Error that says why there is none. A nil slot is missing. timelines are the server's history where it is on
+// another timeline than the position.
+func Resume(want SlotName, slot *SlotState, system System, timelines Timelines, at Position) (Position, error) {
 	op := fmt.Sprintf("resume from slot %q at %s", want.Name, at)
 	if at.SystemID != "" && at.SystemID != system.ID {
-		return &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s", system.ID, at.SystemID),
+		return at, &Error{ReasonSystemID, op, fmt.Errorf("the server's system identifier is %s, the position belongs to %s", system.ID, at.SystemID),
 			"This is another server (restored, upgraded or swapped): point the connector back to the old one, or read all tables of this one: calypsoctl offsets reset <connector>."}
 	}
+	promoted := Promoted(system, at)
 	if slot == nil {
-		return slotMissing(op, want.Name, errors.New("there is no such slot"))
+		missing := slotMissing(op, want.Name, errors.New("there is no such slot"))
+		if promoted {
+			missing.Err = fmt.Errorf("there is no such slot since a standby was promoted (timeline %d, before %d)", system.Timeline, at.Timeline)
+			missing.Remedy += " Against a repetition let standbys keep the slot: " + failoverRemedy
+		}
+		return at, missing
 	}
 	if err := slot.check(op, want); err != nil {
-		return err
+		return at, err
+	}
+	if promoted {
+		fork, known := timelines.left(at.Timeline)
+		if !known {
+			return at, &Error{ReasonTimeline, op, fmt.Errorf("the server is on timeline %d, whose history has no timeline %d, which the position belongs to", system.Timeline, at.Timeline),
+				"The server was restored, or is a primary from before a promotion: point the connector to the one that goes on. To go on here set offset.mismatch.strategy=trust_slot, after which changes since the slot's position may come twice; or read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
+		}
+		if end := at.delivered(); end > fork {
+			cause := fmt.Errorf("a standby was promoted that had the log up to %s only (timeline %d, before %d), and changes up to %s were delivered", fork, system.Timeline, at.Timeline, end)
+			if end == UnknownEnd {
+				cause = fmt.Errorf("a standby was promoted (timeline %d, before %d), and of a transaction that was delivered in part it is not known whether it had it", system.Timeline, at.Timeline)
+			}
+			return at, &Error{ReasonTimeline, op, cause,
+				"What was delivered beyond it never happened for this server. To go on where the histories part, with nothing of this server lost or repeated, set offset.mismatch.strategy=trust_greater_lsn; the changes that the promotion undid stay in the topics (calypsoctl verify names the rows). " +
+					"Against a repetition set synchronized_standby_slots (PostgreSQL 17), which sends no change before the standby has it."}
+		}
+		at, _ = timelines.Common(at)
 	}
 	if slot.ConfirmedFlush > at.Commit {
-		return &Error{ReasonSlotAhead, op, fmt.Errorf("the slot is confirmed up to %s", slot.ConfirmedFlush),
-			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_slot; to read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
+		return at, &Error{ReasonSlotAhead, op, fmt.Errorf("the slot is confirmed up to %s", slot.ConfirmedFlush),
+			"Something else advanced or recreated the slot, so the changes in between can no longer be read. To accept the gap set offset.mismatch.strategy=trust_greater_lsn; to read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
 	}
-	if at.Timeline != 0 && at.Timeline != system.Timeline && !slot.Failover {
-		return &Error{ReasonTimeline, op, fmt.Errorf("the server is on timeline %d, the position belongs to timeline %d", system.Timeline, at.Timeline),
-			"A standby was promoted: changes near the switch may differ from what was delivered. Use failover slots (slot.failover=true, PostgreSQL 17), or accept with offset.mismatch.strategy=trust_slot, or read all tables again: calypsoctl offsets reset <connector>, which says first what comes twice."}
+	if at.Timeline != 0 && system.Timeline != 0 {
+		at.Timeline = system.Timeline
 	}
-	return nil
+	return at, nil
 }
+
+// Promoted says whether the server is on another timeline than the position, as far as both are known.
+func Promoted(system System, at Position) bool {
+	return at.Timeline != 0 && system.Timeline != 0 && at.Timeline != system.Timeline
+}
+
+// failoverRemedy says what lets a slot survive a promotion.
+const failoverRemedy = "from PostgreSQL 17 on slot.failover=true (the default) with sync_replication_slots and hot_standby_feedback on the standby, before it the extension pg_failover_slots or Patroni's permanent slots."
 
 // CheckUsable returns the *Error that keeps anybody from streaming from the slot for want; nil if nothing does.
 func (s *SlotState) CheckUsable(want SlotName) error {

@@ -22,7 +22,8 @@ type Session struct {
 // System identifies the history that LSNs belong to.
 type System struct {
 	// ID is pg_control's system identifier.
-	ID       string
+	ID string
+	// Timeline is the present one; 0 if it is not to be known.
 	Timeline int32
 	// WAL is the end of the write-ahead log that the server has flushed.
 	WAL LSN
@@ -69,8 +70,6 @@ type SlotOptions struct {
 	Plugin string
 	// Temporary slots vanish with the session.
 	Temporary bool
-	// Failover slots are synchronised to standbys (PostgreSQL 17 and later).
-	Failover bool
 }
 
 // CreateSlot creates a logical slot with CREATE_REPLICATION_SLOT and exports its snapshot. It waits for all transactions
@@ -81,12 +80,7 @@ func (s *Session) CreateSlot(ctx context.Context, name string, o SlotOptions) (N
 	if o.Temporary {
 		b.WriteString(" TEMPORARY")
 	}
-	fmt.Fprintf(&b, " LOGICAL %s", QuoteIdent(o.Plugin))
-	if o.Failover {
-		b.WriteString(" (SNAPSHOT 'export', FAILOVER)")
-	} else {
-		b.WriteString(" EXPORT_SNAPSHOT")
-	}
+	fmt.Fprintf(&b, " LOGICAL %s EXPORT_SNAPSHOT", QuoteIdent(o.Plugin))
 	r, err := pglogrepl.ParseCreateReplicationSlot(s.conn.Exec(ctx, b.String()))
 	if err != nil {
 		return NewSlot{}, slotError(fmt.Sprintf("create replication slot %q with plugin %s", name, o.Plugin), name, o.Plugin, s.cfg.User, err)
@@ -106,8 +100,16 @@ func (s *Session) DropSlot(ctx context.Context, name string) error {
 	return nil
 }
 
+// KeepOnStandbys makes a slot that nobody reads one that standbys with sync_replication_slots keep as well (PostgreSQL 17).
+func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
+	if err := s.conn.Exec(ctx, fmt.Sprintf("ALTER_REPLICATION_SLOT %s (FAILOVER true)", QuoteIdent(slot))).Close(); err != nil {
+		return slotError(fmt.Sprintf("have standbys keep replication slot %q", slot), slot, "", s.cfg.User, err)
+	}
+	return nil
+}
+
 // Start begins streaming from a slot at an LSN and turns the session into a Stream. The server starts at the slot's
-// confirmed position if that is later: compare before (CheckSlot).
+// confirmed position if that is later: compare before (Resume).
 func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []string) (*Stream, error) {
 	err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at, pglogrepl.StartReplicationOptions{
 		Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs,
@@ -167,7 +169,7 @@ func slotError(op, slot, plugin, user string, err error) error {
 	return fmt.Errorf("%s: %w", op, err)
 }
 
-func slotMissing(op, slot string, cause error) error {
+func slotMissing(op, slot string, cause error) *Error {
 	return &Error{ReasonSlotMissing, op, cause, fmt.Sprintf("The slot %q is gone and with it the record of which changes were not read yet. "+
 		"To accept the gap and read all tables again: calypsoctl offsets reset <connector> (DELETE /connectors/<name>/offsets of a stopped one), which says first what comes twice; snapshot.mode=when_needed does that by itself.", slot)}
 }

@@ -32,7 +32,8 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 		return append(out, preflight.Finding("server", "", err))
 	}
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
-		preflight.Finding("replication right", "role "+s.connection.User+" may replicate", server.CheckRole(s.connection.User)), checkReplication(ctx, s))
+		checkStandby(server))
+	out = append(out, checkReplication(ctx, s)...)
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
 	tables, err := catalog.Find(s.filter.captured)
 	// Without names every table is meant, also those that are still to come.
@@ -41,7 +42,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	}
 	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, v, s, tables))
 	if s.plugin == "pgoutput" {
-		out = append(out, checkPublication(ctx, conn, s, tables))
+		out = append(out, checkPublication(ctx, conn, server, s, tables))
 	}
 	if kept, err := findHidden(ctx, conn, server, s, s.plugin == "pgoutput", tables); err != nil {
 		out = append(out, preflight.Finding("publication filters", "", err))
@@ -60,6 +61,7 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	if c, needed := checkPlugin(ctx, conn, server, s, slot, tables); needed {
 		out = append(out, c)
 	}
+	out = append(out, checkPromotion(ctx, conn, server, s, slot))
 	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn), checkIdleSlots(ctx, conn, server, s.slot))
 }
 
@@ -144,20 +146,61 @@ func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, o
 	return c
 }
 
-// checkReplication opens a replication connection: a pooler may take the other connections and not this one.
-func checkReplication(ctx context.Context, s *settings) connector.Check {
+// checkReplication opens a replication connection, which tells whether the role may: providers have rights of their own for it, besides
+// REPLICATION. A pooler may take the other connections and not this one.
+func checkReplication(ctx context.Context, s *settings) []connector.Check {
 	repl, err := pgrepl.OpenSession(ctx, s.connection)
 	if err == nil {
 		defer repl.Close(context.WithoutCancel(ctx))
 		_, err = repl.Identify(ctx)
 	}
-	return preflight.Finding("replication connection", "connected for replication", err)
+	right := preflight.Finding("replication right", "role "+s.connection.User+" may replicate", err)
+	if err != nil && pgrepl.ReasonOf(err) != pgrepl.ReasonReplication {
+		right = preflight.Finding("replication right", "not known, since there is no replication connection", nil)
+	}
+	return []connector.Check{right, preflight.Finding("replication connection", "connected for replication", err)}
+}
+
+// checkStandby says what a standby as the source means.
+func checkStandby(server pgrepl.Server) connector.Check {
+	c := preflight.Finding("standby", "the server is a primary", server.CheckStandby(nil))
+	if c.OK && server.InRecovery {
+		c.Detail, c.Remedy = "the server is a standby: it gets the publication from its primary, whose removal of rows may end the slot",
+			"Make the publication on the primary, switch hot_standby_feedback on, and SELECT pg_log_standby_snapshot(); on the primary if the creation of the slot waits."
+	}
+	return c
+}
+
+// checkPromotion looks whether the slot survives the promotion of a standby.
+func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, slot *pgrepl.SlotState) connector.Check {
+	const name = "promotion"
+	standbys, err := pgrepl.InspectStandbys(ctx, conn)
+	c := preflight.Finding(name, "no standby is connected", err)
+	if err != nil || !standbys.Connected || server.InRecovery {
+		return c
+	}
+	switch {
+	case server.Major() < 17 && standbys.FailoverSlots:
+		c.Detail = "pg_failover_slots is loaded, which has standbys keep the slot"
+	case server.Major() < 17:
+		c.Detail = fmt.Sprintf("a standby is connected, and PostgreSQL %d does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)", server.Major())
+		c.Remedy = "Unless something else keeps the slot (Patroni's permanent slots): load pg_failover_slots (shared_preload_libraries) on all servers, with hot_standby_feedback = on; on Azure both are server parameters. From PostgreSQL 17 on the server does it by itself."
+	case !s.failover && (slot == nil || !slot.Failover):
+		c.Detail = "a standby is connected, and slot.failover=false does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)"
+		c.Remedy = "Take slot.failover=false out, and set sync_replication_slots = on and hot_standby_feedback = on on the standby; the next start alters the slot."
+	case standbys.Synchronised == "":
+		c.Detail = "standbys with sync_replication_slots = on and hot_standby_feedback = on keep the slot; a change may be delivered before any of them has it, and undone by a promotion after a crash (TIMELINE_CHANGED)"
+		c.Remedy = "To have changes sent only when a standby has them: ALTER SYSTEM SET synchronized_standby_slots = '<the standby's physical slot>'; SELECT pg_reload_conf(); capture then waits while that standby is away."
+	default:
+		c.Detail = fmt.Sprintf("standbys with sync_replication_slots = on and hot_standby_feedback = on keep the slot, and changes are sent when those of %s have them", standbys.Synchronised)
+	}
+	return c
 }
 
 // checkPublication looks whether the publication is there, or may be made at the first start.
-func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables []pgrepl.FoundTable) connector.Check {
+func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, tables []pgrepl.FoundTable) connector.Check {
 	p := s.publication
-	p.Tables = tables
+	p.Tables, p.OnStandby = tables, server.InRecovery
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1", p.Name).Scan(&exists); err != nil {
 		return preflight.Finding("publication", "", fmt.Errorf("look at publication %q: %w", p.Name, err))
@@ -168,9 +211,12 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, s *settings, tables [
 		return preflight.Finding("publication", "", err)
 	case exists && len(missing) == 0:
 		return preflight.Finding("publication", fmt.Sprintf("publication %q publishes the captured tables", p.Name), nil)
+	case p.OnStandby && !exists:
+		return preflight.Finding("publication", "", &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist, and a standby cannot make it"),
+			Remedy: fmt.Sprintf("Run on the primary: CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name))})
 	case p.Mode != pgrepl.PublishDisabled && !exists:
 		return preflight.Finding("publication", fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), nil)
-	case p.Mode == pgrepl.PublishFiltered:
+	case p.Mode == pgrepl.PublishFiltered && !p.OnStandby:
 		return preflight.Finding("publication", fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), nil)
 	}
 	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),

@@ -31,6 +31,8 @@ func changesPlugin(before, after catalogue.Values) bool {
 	return outputPlugin(before) != outputPlugin(after) && !keepsPgoutput(before, after)
 }
 
+func keepsSlotAsItIs(_, after catalogue.Values) bool { return !failover(after) }
+
 func readsPublication(_, after catalogue.Values) bool {
 	return outputPlugin(after) == "pgoutput" && streaming(after)
 }

@@ -204,6 +204,7 @@ func (r *reader) logical(b *batch, m *pgrepl.Message) error {
 	}
 	if !inTx {
 		r.lastCommit = m.LSN // as Debezium has it: the message is a transaction of its own
+		b.at.Delivered = max(b.at.Delivered, m.LSN+1)
 	}
 	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
 	if inTx {

@@ -363,15 +363,28 @@ func TestAWorkerThatWasFrozenIsFencedWhenItThaws(t *testing.T) {
 	s.verify(t, s.db+".public.ledger", 12)
 }
 
-func TestAFailoverSlotIsMadeWhereTheServerHasThem(t *testing.T) {
-	s := newSource(t)
-	if version := s.query(t, "SELECT current_setting('server_version_num')"); version < "170000" {
-		t.Skipf("left out: server version %s is older than 17; make pg-versions runs it", version)
-	}
-	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
-	start(t, s.config("c"+s.db, map[string]string{"slot.failover": "true"}))
-	s.awaitSlot(t)
-	if got := s.query(t, "SELECT failover::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); got != "true" {
-		t.Errorf("failover is %s", got)
+func TestStandbysKeepANewSlotAndOneThatExistsUnlessTheyShallNot(t *testing.T) {
+	for _, c := range []struct {
+		set, made, want string
+	}{{"", "", "true"}, {"true", "false", "true"}, {"", "false", "true"}, {"false", "", "false"}, {"false", "false", "false"}, {"false", "true", "true"}} {
+		t.Run(fmt.Sprintf("slot.failover=%s of a slot with %s", c.set, c.made), func(t *testing.T) {
+			s := newSource(t)
+			if version := s.query(t, "SELECT current_setting('server_version_num')"); version < "170000" {
+				t.Skipf("left out: server version %s is older than 17; make pg-versions runs it", version)
+			}
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE PUBLICATION "+s.db+" FOR TABLE a")
+			if c.made != "" {
+				s.exec(t, fmt.Sprintf("SELECT pg_create_logical_replication_slot('%s', 'pgoutput', false, false, %s)", s.db, c.made))
+			}
+			set := map[string]string{}
+			if c.set != "" {
+				set["slot.failover"] = c.set
+			}
+			start(t, s.config("c"+s.db, set))
+			s.awaitSlot(t)
+			if got := s.query(t, "SELECT failover::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); got != c.want {
+				t.Errorf("failover is %s, want %s", got, c.want)
+			}
+		})
 	}
 }

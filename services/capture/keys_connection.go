@@ -12,7 +12,7 @@ func connectionKeys() []catalogue.Key {
 			Doc:          "Port of the database server.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.PositionLost, Doc: "If the address is one of another server, its system identifier differs and the task stops (the reason is named): the position means nothing there. Reset the connector's offsets to read all tables of the new server. Another address of the same server changes nothing."}}},
 		{Name: "database.user", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: "CONNECTION", Width: catalogue.Short, DisplayName: "User",
-			Doc: "Role to connect as. It needs REPLICATION and SELECT on the captured tables. The form user@server of Azure's single server is accepted."},
+			Doc: "Role to connect as. It needs REPLICATION and SELECT on the captured tables. The form user@server of Azure's single servers is sent as given, and refused by flexible servers: leave out @server."},
 		{Name: "database.password", Type: catalogue.Password, Importance: catalogue.High, Group: "CONNECTION", Width: catalogue.Short, DisplayName: "Password",
 			Doc: "Password of the role. A reference such as ${file:/run/secrets/pg:password} keeps it out of the configuration."},
 		{Name: "database.dbname", Type: catalogue.String, Required: true, Importance: catalogue.High, Group: "CONNECTION", Width: catalogue.Middle, DisplayName: "Database",

@@ -48,6 +48,8 @@ type transaction struct {
 	commitTime int64
 	// ordinal counts the changes read, delivered before or not: with commit it identifies a change.
 	ordinal uint64
+	// end is a point of the log that has all of it, if what is before the point is part of the server's history.
+	end pgrepl.LSN
 	// skip says that all of it was delivered before; done is how many changes of it were.
 	skip bool
 	done uint64
@@ -196,13 +198,13 @@ func (r *reader) apply(b *batch, m *pgrepl.Message) error {
 // begin opens a transaction and finds out how much of it was delivered before.
 func (r *reader) begin(b *batch, m *pgrepl.Message) {
 	counts := r.tx.counts[:0]
-	commit := m.CommitLSN
+	commit, end := m.CommitLSN, m.CommitLSN+1
 	if commit == 0 {
 		// decoderbufs does not tell. What committed before the present position has come, so the transaction is the first
 		// that commits after it: that is its identity. A stream that resumes amid it begins at the same position.
-		commit = b.at.Commit
+		commit, end = b.at.Commit, pgrepl.UnknownEnd
 	}
-	r.tx = transaction{xid: m.XID, began: m.LSN, commit: commit, commitTime: m.CommitTime, counts: counts}
+	r.tx = transaction{xid: m.XID, began: m.LSN, commit: commit, end: end, commitTime: m.CommitTime, counts: counts}
 	switch {
 	case commit < r.resume.Commit:
 		r.tx.skip = true
@@ -216,7 +218,7 @@ func (r *reader) advance(b *batch) {
 	if r.tx.ordinal <= r.tx.done {
 		return // delivered before: the position is further already
 	}
-	b.at.Commit, b.at.Ordinal = r.tx.commit, r.tx.ordinal
+	b.at.Commit, b.at.Ordinal, b.at.Delivered = r.tx.commit, r.tx.ordinal, r.tx.end
 	b.whole = false
 }
 
@@ -241,6 +243,7 @@ func (r *reader) commit(b *batch, m *pgrepl.Message) error {
 	b.transactions++
 	b.txID, b.commitTime = tx.xid, tx.commitTime
 	if tx.ordinal > 0 {
+		b.at.Delivered = m.EndLSN
 		b.change(1, tx.commitTime, tx.commitTime)
 	}
 	r.dueWithoutRecords(b)

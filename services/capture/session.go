@@ -64,6 +64,9 @@ func (t *task) session(ctx context.Context) error {
 	if saved != nil {
 		s.board.saved(saved.at)
 	}
+	if err := s.checkStandby(ctx, saved); err != nil {
+		return err
+	}
 	if err := s.loadHistory(ctx); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (s *session) connect(ctx context.Context) error {
 	if s.server, err = pgrepl.InspectServer(ctx, s.conn); err != nil {
 		return err
 	}
-	if err := s.server.Check(s.settings.connection.User); err != nil {
+	if err := s.server.CheckWAL(); err != nil {
 		return err
 	}
 	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
@@ -129,6 +132,34 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	defer repl.Close(ctx)
 	s.system, err = repl.Identify(ctx)
+	if s.server.InRecovery {
+		// A standby follows promotions, and its own may come amid a stream, which goes on. What it sends it has replayed, so that positions
+		// need no timeline: they are part of its history.
+		s.system.Timeline = 0
+	}
+	return err
+}
+
+// errPromotion is what a connector that has come somewhere waits for where it finds a standby that it cannot go on at.
+const errPromotion = retry.Passing("if the standby is being promoted, the connector goes on with it")
+
+// checkStandby looks whether a standby can be captured from. One without the slot of a connector that has come somewhere may be on its way
+// to be the primary, which has the slot.
+func (s *session) checkStandby(ctx context.Context, saved *checkpoint) error {
+	if !s.server.InRecovery || !s.streams() {
+		return nil
+	}
+	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	if err != nil {
+		return err
+	}
+	err = s.server.CheckStandby(slot)
+	if err == nil && saved != nil && slot == nil {
+		_, err = pgrepl.Resume(pgrepl.SlotName{Name: s.settings.slot}, nil, s.system, nil, saved.at)
+	}
+	if err != nil && saved != nil {
+		err = fmt.Errorf("%w; %w", err, errPromotion)
+	}
 	return err
 }
 
@@ -188,7 +219,7 @@ func (s *session) publish(ctx context.Context) error {
 		return nil
 	}
 	p := s.settings.publication
-	p.Tables = s.tables
+	p.Tables, p.OnStandby = s.tables, s.server.InRecovery
 	if err := s.fillBack(ctx, p); err != nil {
 		return err
 	}
@@ -203,7 +234,7 @@ func (s *session) publish(ctx context.Context) error {
 // never came through the stream. The plan is durable before the publication changes.
 func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	saved := s.producer.saved
-	if p.Mode != pgrepl.PublishFiltered || saved.at.Commit == 0 || saved.snapshot != nil || s.settings.snapshot.mode == "no_data" {
+	if p.Mode != pgrepl.PublishFiltered || p.OnStandby || saved.at.Commit == 0 || saved.snapshot != nil || s.settings.snapshot.mode == "no_data" {
 		return nil
 	}
 	missing, err := p.Missing(ctx, s.conn)
@@ -236,7 +267,7 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 
 // marks says whether watermarks can be written that the stream brings back.
 func (s *session) marks() bool {
-	return s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 && s.plugin == "pgoutput" || s.plugin == "wal2json"
+	return !s.server.InRecovery && (s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 && s.plugin == "pgoutput" || s.plugin == "wal2json")
 }
 
 func (s *session) streams() bool { return s.settings.snapshot.streams() }
@@ -333,8 +364,11 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 		}
 	}
 	want := pgrepl.SlotName{Name: s.settings.slot, Plugin: s.plugin, Database: s.settings.connection.Database}
+	if s.streams() && slot != nil && !slot.Failover && slot.CheckUsable(want) == nil {
+		s.keepOnStandbys(ctx)
+	}
 	if saved != nil && s.streams() {
-		at, err := s.reconcile(want, slot, saved.at)
+		at, err := s.reconcile(ctx, want, slot, saved.at)
 		switch {
 		case err == nil:
 			saved.at = at
@@ -401,31 +435,59 @@ func (s *session) renew(err error) bool {
 }
 
 // reconcile checks a position against slot and server, as offset.mismatch.strategy says.
-func (s *session) reconcile(want pgrepl.SlotName, slot *pgrepl.SlotState, at pgrepl.Position) (pgrepl.Position, error) {
-	err := pgrepl.CheckSlot(want, slot, s.system, at)
-	reason := pgrepl.ReasonOf(err)
-	trusted := s.settings.mismatch == "trust_slot" || s.settings.mismatch == "trust_greater_lsn"
-	if err != nil && trusted && (reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline) {
-		s.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", s.settings.mismatch, "error", err)
-		if s.settings.mismatch == "trust_slot" || slot.ConfirmedFlush > at.Commit {
-			at = pgrepl.Position{Commit: slot.ConfirmedFlush}
+func (s *session) reconcile(ctx context.Context, want pgrepl.SlotName, slot *pgrepl.SlotState, at pgrepl.Position) (pgrepl.Position, error) {
+	var timelines pgrepl.Timelines
+	if pgrepl.Promoted(s.system, at) {
+		var err error
+		if timelines, err = s.timelines(ctx); err != nil {
+			return at, err
 		}
-		at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
-		s.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", at, s.settings.mismatch, err))
-		return at, nil
 	}
-	if err == nil && s.settings.mismatch == "trust_slot" && slot.ConfirmedFlush < at.Commit {
-		return pgrepl.Position{SystemID: at.SystemID, Timeline: at.Timeline, Commit: slot.ConfirmedFlush}, nil
+	next, err := pgrepl.Resume(want, slot, s.system, timelines, at)
+	reason := pgrepl.ReasonOf(err)
+	if trusted := s.settings.mismatch == "trust_slot" || s.settings.mismatch == "trust_greater_lsn"; err != nil && trusted && (reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline) {
+		s.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", s.settings.mismatch, "error", err)
+		if reason == pgrepl.ReasonTimeline {
+			// A position of another history says nothing about this one beyond where they part.
+			var known bool
+			if next, known = timelines.Common(at); !known {
+				next = pgrepl.Position{}
+			}
+		}
+		if s.settings.mismatch == "trust_slot" || slot.ConfirmedFlush > next.Commit {
+			next = pgrepl.Position{Commit: slot.ConfirmedFlush}
+		}
+		next.SystemID, next.Timeline, next.Delivered = s.system.ID, s.system.Timeline, 0
+		s.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", next, s.settings.mismatch, err))
+		return next, nil
 	}
-	if err == nil && at.Timeline != 0 {
-		at.Timeline = s.system.Timeline
+	if err != nil {
+		return at, err
 	}
-	return at, err
+	if s.settings.mismatch == "trust_slot" && slot.ConfirmedFlush < next.Commit {
+		return pgrepl.Position{SystemID: next.SystemID, Timeline: next.Timeline, Commit: slot.ConfirmedFlush}, nil
+	}
+	if pgrepl.Promoted(s.system, at) {
+		what := fmt.Sprintf("a standby was promoted: the server is on timeline %d, before on %d; all that was delivered, up to %s, is part of its history, and the slot goes on from there", next.Timeline, at.Timeline, next)
+		s.env.Logger.Warn("The connector goes on after a promotion", "what", what, "slot", slot.Name)
+		s.env.Happened("Promoted", what)
+	}
+	return next, nil
+}
+
+// timelines asks for the server's history.
+func (s *session) timelines(ctx context.Context) (pgrepl.Timelines, error) {
+	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	if err != nil {
+		return nil, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	return repl.Timelines(ctx, s.system)
 }
 
 // first makes at the position of a connector that has none yet.
 func (s *session) first(at pgrepl.Position) pgrepl.Position {
-	at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+	at.SystemID, at.Timeline, at.Delivered = s.system.ID, s.system.Timeline, at.Commit
 	s.producer.saved = checkpoint{at: at}
 	return at
 }
@@ -466,7 +528,7 @@ func (s *session) snapshotWithOldSlot(ctx context.Context, slot *pgrepl.SlotStat
 		if err := s.stream(ctx, saved.at, created.Start); err != nil || ctx.Err() != nil {
 			return at, err
 		}
-		at.SystemID, at.Timeline = s.system.ID, s.system.Timeline
+		at.SystemID, at.Timeline, at.Delivered = s.system.ID, s.system.Timeline, at.Commit
 		s.producer.saved.at = at
 	} else {
 		at = s.first(at)
@@ -510,13 +572,17 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	create, cancel := context.WithTimeout(ctx, s.settings.slotCreate)
 	defer cancel()
 	slow := s.after(5*time.Second, func() {
+		if s.server.InRecovery {
+			s.env.Logger.Warn("The creation of the slot waits for the primary to write down which transactions run", "slot", name, "remedy", standbySnapshot)
+			s.board.waits(fmt.Sprintf("The creation of slot %s waits for the primary to write down which transactions run. %s", name, standbySnapshot))
+		}
 		for _, h := range s.holders() {
 			s.env.Logger.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction", h.What, "since", h.Since, "remedy", h.Remedy)
 			s.board.waits(fmt.Sprintf("The creation of slot %s waits for the end of a %s. %s", name, h, h.Remedy))
 		}
 	})
 	defer slow.Stop()
-	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary, Failover: s.settings.failover && !temporary && s.server.Major() >= 17})
+	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary})
 	if err != nil {
 		repl.Close(context.WithoutCancel(ctx))
 		if unusable(err) && s.plugin != "pgoutput" {
@@ -529,6 +595,9 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 		}
 		if errors.Is(create.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 			held := "open transactions held it up"
+			if s.server.InRecovery {
+				held = "the primary wrote nothing that it could begin at. " + standbySnapshot
+			}
 			if all := s.holders(); len(all) > 0 {
 				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout", all[0], all[0].Remedy)
 			}
@@ -536,8 +605,29 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 		}
 		return nil, pgrepl.NewSlot{}, err
 	}
+	if !temporary {
+		s.keepOnStandbys(ctx)
+	}
 	return repl, created, nil
 }
+
+// keepOnStandbys lets standbys keep the slot, as slot.failover says. A server that refuses it is captured from all the same.
+func (s *session) keepOnStandbys(ctx context.Context) {
+	if !s.settings.failover || !s.server.KeepsSlots() {
+		return
+	}
+	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	if err == nil {
+		defer repl.Close(context.WithoutCancel(ctx))
+		err = repl.KeepOnStandbys(ctx, s.settings.slot)
+	}
+	if err != nil {
+		s.env.Logger.Warn("The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.", "slot", s.settings.slot, "error", err)
+	}
+}
+
+// standbySnapshot lets a standby begin to decode the log; a primary that is busy does so by itself, now and then.
+const standbySnapshot = "Run on the primary: SELECT pg_log_standby_snapshot();"
 
 // holders lists the transactions that hold up the creation of a slot; none if the server does not say.
 func (s *session) holders() []pgrepl.Holder {

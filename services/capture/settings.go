@@ -30,7 +30,7 @@ type settings struct {
 	slotTries      int
 	slotDelay      time.Duration
 	slotCreate     time.Duration // longest time to wait for the slot's creation
-	failover       bool
+	failover       bool          // whether standbys shall keep the slot, where the server has that
 	dropOnStop     bool
 	publication    pgrepl.Publication // without tables
 	identities     []identityRule
@@ -104,7 +104,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		prefix: v.String("topic.prefix"), filter: filter,
 		protocol: v.Int("replication.protocol"),
 		slot:     v.String("slot.name"), slotTries: v.Int("slot.max.retries"), slotDelay: v.Duration("slot.retry.delay.ms"),
-		slotCreate: v.Duration("internal.create.slot.command.timeout"), failover: v.Bool("slot.failover"), dropOnStop: v.Bool("slot.drop.on.stop"),
+		slotCreate: v.Duration("internal.create.slot.command.timeout"), failover: failover(v), dropOnStop: v.Bool("slot.drop.on.stop"),
 		publication: pgrepl.Publication{
 			Name: v.String("publication.name"), Mode: pgrepl.PublicationMode(strings.ToLower(v.String("publication.autocreate.mode"))),
 			ViaRoot: v.Bool("publish.via.partition.root"), Operations: publishedOperations(v),
@@ -189,6 +189,10 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 	}
 	return s, nil
 }
+
+// failover says whether standbys shall keep the slot: so it is unless somebody has said that it shall not. Debezium's default counts for
+// servers that have no such slots, too.
+func failover(v catalogue.Values) bool { return v.Bool("slot.failover") || !v.Has("slot.failover") }
 
 // outputPlugin is the plugin that is asked for: pgoutput, wal2json or decoderbufs.
 func outputPlugin(v catalogue.Values) string {

@@ -18,6 +18,9 @@ var errStopped = errors.New("the stream was stopped")
 // errReached ends a stream that was to be delivered up to a point only.
 var errReached = errors.New("the stream reached its end")
 
+// errOtherServer is mended by the next session, which compares anew.
+const errOtherServer = retry.Passing("the address leads to another server than a moment ago, or it was promoted since")
+
 // stopGrace is how long a batch that is being delivered may take after the task is told to stop.
 const stopGrace = 10 * time.Second
 
@@ -29,6 +32,12 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		return err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
+	// The position was compared with the server that the session found; this connection may have come to another one.
+	if system, err := repl.Identify(ctx); err != nil {
+		return err
+	} else if system.ID != s.system.ID || s.system.Timeline != 0 && system.Timeline != s.system.Timeline {
+		return errOtherServer
+	}
 	r := &reader{session: s, resume: at, until: until, encoders: newEncoders(s), aux: change.NewAuxiliary(&s.events), beats: change.NewAuxiliary(&s.events)}
 	defer r.close()
 	s.history.Rewind(at)

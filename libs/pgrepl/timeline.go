@@ -1,0 +1,87 @@
+package pgrepl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A promotion begins a new timeline: the log up to the end of what the standby had replayed is common to both, and what the old primary
+// wrote after it never happened for the new one. The LSNs go on from there, so that the same LSN means different changes on the two.
+
+// Timelines are those that a server's history has left, in its order.
+type Timelines []Timeline
+
+// Timeline is one that the history has left at End: what lies before End is part of the history, what that timeline has after it is not.
+type Timeline struct {
+	ID  int32
+	End LSN
+}
+
+// Timelines asks for the history of the server's timeline (TIMELINE_HISTORY). One that the server does not have, or does not tell, is
+// empty: nothing can be said then of a position of another timeline.
+func (s *Session) Timelines(ctx context.Context, system System) (Timelines, error) {
+	if system.Timeline <= 1 {
+		return nil, nil // the first one has no history
+	}
+	r, err := pglogrepl.TimelineHistory(ctx, s.conn, system.Timeline)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !Transient(pg) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the history of timeline %d: %w", system.Timeline, err)
+	}
+	return parseTimelines(r.Content)
+}
+
+// parseTimelines reads a history file: a line for each timeline that was left, with its number, where it was left, and why.
+func parseTimelines(file []byte) (out Timelines, err error) {
+	for line := range bytes.Lines(file) {
+		fields := bytes.Fields(line)
+		if len(fields) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		if len(fields) < 2 {
+			return nil, fmt.Errorf("read a timeline's history: line %.100q has no position", line)
+		}
+		id, err := strconv.ParseInt(string(fields[0]), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read a timeline's history: line %.100q: %w", line, err)
+		}
+		end, err := ParseLSN(string(fields[1]))
+		if err != nil {
+			return nil, fmt.Errorf("read a timeline's history: line %.100q: %w", line, err)
+		}
+		if n := len(out); n > 0 && (int32(id) <= out[n-1].ID || end < out[n-1].End) {
+			return nil, fmt.Errorf("read a timeline's history: line %.100q does not follow the one before", line)
+		}
+		out = append(out, Timeline{int32(id), end})
+	}
+	return out, nil
+}
+
+// left returns where the history has left a timeline; known is false if that is no part of it.
+func (t Timelines) left(id int32) (end LSN, known bool) {
+	for _, left := range t {
+		if left.ID == id {
+			return left.End, true
+		}
+	}
+	return 0, false
+}
+
+// Common returns how far a position reaches on this history: the position itself, or where the history has left the position's
+// timeline. known is false if that timeline is no part of the history.
+func (t Timelines) Common(at Position) (common Position, known bool) {
+	end, known := t.left(at.Timeline)
+	// Of a transaction whose commit record is not part of the history nothing is.
+	if known && at.Commit >= end {
+		at.Commit, at.Ordinal = end, 0
+	}
+	return at, known
+}
