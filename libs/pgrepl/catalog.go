@@ -62,6 +62,9 @@ type FoundTable struct {
 	Unlogged bool
 	// Readable says that the role may read all of the table; if not, it may still have rights to columns.
 	Readable bool
+	// Owner is the role that owns the table; Owned says that the connector's role may act for it.
+	Owner string
+	Owned bool
 	// Policies says that row level security keeps rows from the role.
 	Policies bool
 }
@@ -70,7 +73,8 @@ type FoundTable struct {
 func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	rows, err := c.query(c.ctx, `SELECT c.oid, n.nspname::text, c.relname::text, c.relreplident::text, c.relkind::text, c.relispartition,
 		c.reltuples::bigint, c.relpages::bigint, EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
-		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid)
+		c.relpersistence = 'u', has_table_privilege(c.oid, 'SELECT'), row_security_active(c.oid),
+		pg_get_userbyid(c.relowner)::text, pg_has_role(c.relowner, 'USAGE')
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\_toast%' AND n.nspname NOT LIKE 'pg\_temp%'
 		ORDER BY n.nspname, c.relname`)
@@ -80,7 +84,7 @@ func (c *Catalog) Find(match func(Table) bool) ([]FoundTable, error) {
 	var out []FoundTable
 	var t FoundTable
 	var identity, kind string
-	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &identity, &kind, &t.Partition, &t.RowEstimate, &t.Pages, &t.HasKey, &t.Unlogged, &t.Readable, &t.Policies, &t.Owner, &t.Owned}, func() error {
 		if match(t.Table) {
 			t.ReplicaIdentity, t.Kind = identity[0], kind[0]
 			out = append(out, t)

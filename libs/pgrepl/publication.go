@@ -212,14 +212,32 @@ func (p Publication) exec(ctx context.Context, conn *pgx.Conn, op, sql string) e
 		case "42710": // made by somebody else in between
 			return nil
 		case "42501":
-			return &Error{ReasonPublicationMake, op, serverError(pg),
-				fmt.Sprintf("Run as the tables' owner or a superuser: %s; and GRANT CREATE ON DATABASE to the connector's role if it shall create publications itself.", sql)}
+			return &Error{ReasonPublicationMake, op, serverError(pg), p.makeRemedy(conn.Config(), sql)}
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: run %q: %w", op, sql, err)
 	}
 	return nil
+}
+
+// makeRemedy says who may run a statement that makes or widens the publication, and how the role comes to that right.
+func (p Publication) makeRemedy(c *pgx.ConnConfig, sql string) string {
+	remedy := fmt.Sprintf("Run as the tables' owner or a superuser: %s; or let the role do it: GRANT CREATE ON DATABASE %s TO %s;", sql, QuoteIdent(c.Database), QuoteIdent(c.User))
+	for _, owner := range p.Owners() {
+		remedy += fmt.Sprintf(" GRANT %s TO %s;", QuoteIdent(owner), QuoteIdent(c.User))
+	}
+	return remedy
+}
+
+// Owners are the roles that own captured tables and that the connector's role may not act for. Only an owner may publish a table.
+func (p Publication) Owners() (out []string) {
+	for _, t := range p.publishable().Tables {
+		if !t.Owned && !slices.Contains(out, t.Owner) {
+			out = append(out, t.Owner)
+		}
+	}
+	return out
 }
 
 // absent are the captured tables that the publication does not hold, a partition counting as held by its ancestors.

@@ -215,9 +215,10 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 		return preflight.Finding("publication", "", &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist, and a standby cannot make it"),
 			Remedy: fmt.Sprintf("Run on the primary: CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name))})
 	case p.Mode != pgrepl.PublishDisabled && !exists:
-		return preflight.Finding("publication", fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), nil)
+		return checkOwners(p, s, fmt.Sprintf("publication %q does not exist yet; the first start creates it (publication.autocreate.mode=%s)", p.Name, p.Mode), fmt.Sprintf("CREATE PUBLICATION %s FOR TABLE …;", pgrepl.QuoteIdent(p.Name)))
 	case p.Mode == pgrepl.PublishFiltered && !p.OnStandby:
-		return preflight.Finding("publication", fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), nil)
+		p.Tables = missing
+		return checkOwners(p, s, fmt.Sprintf("publication %q lacks %d of the captured tables; the start adds them", p.Name, len(missing)), fmt.Sprintf("ALTER PUBLICATION %s ADD TABLE …;", pgrepl.QuoteIdent(p.Name)))
 	}
 	e := &pgrepl.Error{Reason: pgrepl.ReasonPublication, Op: fmt.Sprintf("check publication %q", p.Name), Err: errors.New("it does not exist and publication.autocreate.mode is disabled"),
 		Remedy: fmt.Sprintf("As the tables' owner: CREATE PUBLICATION %s FOR TABLE …; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name))}
@@ -226,6 +227,22 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 		e.Remedy = fmt.Sprintf("As the table's owner: ALTER PUBLICATION %s ADD TABLE %s; or set publication.autocreate.mode=filtered.", pgrepl.QuoteIdent(p.Name), missing[0].Table)
 	}
 	return preflight.Finding("publication", "", e)
+}
+
+// checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands a table's owner for it, of whom a
+// provider may see more in a role than the catalog says.
+func checkOwners(p pgrepl.Publication, s *settings, detail, statement string) connector.Check {
+	c := preflight.Finding("publication", detail, nil)
+	owners := p.Owners()
+	if len(owners) == 0 || p.Mode == pgrepl.PublishNone {
+		return c
+	}
+	c.Detail += fmt.Sprintf(", which fails unless role %s may act for their owner %s", s.connection.User, owners[0])
+	c.Remedy = "As the tables' owner: " + statement + " Or:"
+	for _, o := range owners {
+		c.Remedy += fmt.Sprintf(" GRANT %s TO %s;", pgrepl.QuoteIdent(o), pgrepl.QuoteIdent(s.connection.User))
+	}
+	return c
 }
 
 // checkPlugin looks whether the server lets the connector's output plugin be used, and goes on doing so when it is updated. It is not
