@@ -157,6 +157,19 @@ func (p Publication) Restrictions(ctx context.Context, conn *pgx.Conn, server Se
 	return tables, operations, nil
 }
 
+// SendsViaRoot says whether the publication sends, or once it is made will send, changes of partitions as their root's.
+func (p Publication) SendsViaRoot(ctx context.Context, conn *pgx.Conn, server Server) (bool, error) {
+	if server.Major() < 13 {
+		return false, nil
+	}
+	via := p.ViaRoot
+	err := conn.QueryRow(ctx, `SELECT pubviaroot FROM pg_publication WHERE pubname = $1`, p.Name).Scan(&via)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, fmt.Errorf("look at publication %q: %w", p.Name, err)
+	}
+	return via, nil
+}
+
 func (p Publication) create(ctx context.Context, conn *pgx.Conn, op string) ([]string, error) {
 	head := "CREATE PUBLICATION " + QuoteIdent(p.Name)
 	tail := p.with()

@@ -23,6 +23,10 @@ type hidden struct {
 	restrictions      map[uint32]pgrepl.Restriction
 	// operations are those that the publication does not send of any table.
 	operations []string
+	// heirs are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
+	heirs map[uint32][]pgrepl.Member
+	// viaRoot says that changes of partitions come as their root's.
+	viaRoot bool
 }
 
 // findHidden asks what is kept back of tables. What a publication keeps back matters only where one is read.
@@ -32,9 +36,37 @@ func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *se
 		h.tables[t.OID] = t
 	}
 	if publication {
-		h.restrictions, h.operations, err = s.publication.Restrictions(ctx, conn, server)
+		if h.restrictions, h.operations, err = s.publication.Restrictions(ctx, conn, server); err != nil {
+			return h, err
+		}
+		if h.viaRoot, err = s.publication.SendsViaRoot(ctx, conn, server); err != nil {
+			return h, err
+		}
 	}
-	return h, err
+	return h, h.findHeirs(ctx, conn, s, tables)
+}
+
+// findHeirs finds what snapshots read with the tables, and whose changes come under names that the filters do not match.
+func (h *hidden) findHeirs(ctx context.Context, conn *pgx.Conn, s *settings, tables []pgrepl.FoundTable) error {
+	oids := make([]uint32, len(tables))
+	for i, t := range tables {
+		oids[i] = t.OID
+	}
+	members, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read).Members(oids)
+	if err != nil {
+		return err
+	}
+	h.heirs = make(map[uint32][]pgrepl.Member)
+	for oid, all := range members {
+		if h.viaRoot && h.tables[oid].Kind == 'p' {
+			continue
+		}
+		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool { return m.Table == h.tables[oid].Table || s.filter.captured(m.Table) })
+		if len(all) > 0 {
+			h.heirs[oid] = all
+		}
+	}
+	return nil
 }
 
 // of says what is kept back of a table, each with what sends it, a sentence each.
@@ -43,7 +75,7 @@ func (h *hidden) of(rel *change.Relation) []string {
 	if !ok {
 		return nil
 	}
-	return append(append(h.unread(t), h.unsent(t)...), h.unstreamed(t)...)
+	return append(append(h.unread(t), h.unsent(t)...), append(h.unstreamed(t), h.renamed(t)...)...)
 }
 
 // unread says what snapshots and comparisons do not see.
@@ -93,6 +125,29 @@ func (h *hidden) unstreamed(t pgrepl.FoundTable) []string {
 	return []string{fmt.Sprintf("It is unlogged: its changes are not in PostgreSQL's log and never stream, only snapshots read it: ALTER TABLE %s SET LOGGED; makes them stream.", pgrepl.QuoteTable(t.Schema, t.Name))}
 }
 
+// timescaleChunks is the schema where TimescaleDB keeps the chunks of hypertables.
+const timescaleChunks = "_timescaledb_internal"
+
+// renamed says that changes of a table's rows come under other names than the table's.
+func (h *hidden) renamed(t pgrepl.FoundTable) []string {
+	heirs := h.heirs[t.OID]
+	if len(heirs) == 0 {
+		return nil
+	}
+	names := make([]string, len(heirs))
+	for i, m := range heirs {
+		names[i] = m.Table.String()
+	}
+	what := fmt.Sprintf("Its rows are stored in %s, under whose names their changes come; the filters do not match these, so that they never stream, while snapshots read the rows", few(names))
+	switch {
+	case heirs[0].Schema == timescaleChunks:
+		return []string{what + `: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
+	case t.Kind == 'p':
+		return []string{what + fmt.Sprintf(": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(h.publication))}
+	}
+	return []string{what + ": Add them to table.include.list."}
+}
+
 // checks names what is kept back, for a look at the source before the connector starts.
 func (h *hidden) checks() []connector.Check {
 	tables := make([]pgrepl.FoundTable, 0, len(h.tables))
@@ -108,6 +163,7 @@ func (h *hidden) checks() []connector.Check {
 		{"row level security", "no policy keeps rows from role " + h.role, h.unread},
 		{"publication filters", "the publication keeps nothing back", h.unsent},
 		{"unlogged tables", "the changes of all tables are in the log", h.unstreamed},
+		{"inherited rows", "changes come under the names of the captured tables", h.renamed},
 	} {
 		c := preflight.Finding(kind.name, kind.fine, nil)
 		var found []string
@@ -130,8 +186,10 @@ func (h *hidden) checks() []connector.Check {
 
 // splitRemedy takes the statements at the end of a sentence of hidden.of apart from what they mend.
 func splitRemedy(text string) (what, remedy string) {
-	if at := strings.LastIndex(text, ": ALTER "); at >= 0 {
-		return text[:at], text[at+2:]
+	for _, begin := range []string{": Set ", ": Add ", ": ALTER "} {
+		if at := strings.LastIndex(text, begin); at >= 0 {
+			return text[:at], text[at+2:]
+		}
 	}
 	return text, ""
 }

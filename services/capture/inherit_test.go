@@ -137,3 +137,45 @@ func TestARoleWithoutARightToTheChildrenReadsThemThroughTheirParent(t *testing.T
 		t.Errorf("events are %v", got)
 	}
 }
+
+// A hypertable of TimescaleDB is a table that its chunks inherit from, in a schema of the extension's and with names of its making.
+func TestRowsThatAreStoredUnderOtherNamesAreNamedBeforeTheirChangesAreMissed(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, `CREATE TABLE metrics (id int PRIMARY KEY, v int); CREATE SCHEMA _timescaledb_internal;
+		CREATE TABLE _timescaledb_internal._hyper_1_1_chunk (PRIMARY KEY (id)) INHERITS (metrics); INSERT INTO _timescaledb_internal._hyper_1_1_chunk VALUES (1, 1);
+		CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (PRIMARY KEY (id)) INHERITS (parent);
+		CREATE TABLE orders (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM (0) TO (100)`)
+	const check = "inherited rows"
+	for _, c := range []struct {
+		tables, remedy string
+		set            map[string]string
+	}{
+		{"public.metrics", "_timescaledb_internal", nil},
+		{"public.parent", "table.include.list", nil},
+		{"public.orders", "publish.via.partition.root=true", nil},
+		{"public.orders", "", map[string]string{"publish.via.partition.root": "true"}},
+		{"public.orders,public.orders_.*", "", nil},
+		{"public.parent,public.child", "", nil},
+		{`public.metrics,_timescaledb_internal\._hyper_.*`, "", nil},
+	} {
+		config := s.config("c"+s.db, map[string]string{"table.include.list": c.tables})
+		maps.Copy(config, c.set)
+		got := s.finding(t, check, config)
+		if !got.OK || !strings.Contains(got.Remedy, c.remedy) || (c.remedy == "") != (got.Remedy == "") {
+			t.Errorf("%s: %+v, want a remedy with %q", c.tables, got, c.remedy)
+		}
+	}
+	// The way that the remedy names.
+	start(t, s.config("c"+s.db, map[string]string{"table.include.list": `public.metrics,_timescaledb_internal\._hyper_.*`,
+		"transforms": "hyper", "transforms.hyper.type": "io.debezium.transforms.ByLogicalTableRouter", "transforms.hyper.topic.regex": `(.*)\._timescaledb_internal\._hyper_1_.*`, "transforms.hyper.topic.replacement": "$1.public.metrics_changes", "transforms.hyper.key.enforce.uniqueness": "false"}))
+	topic := s.db + ".public.metrics_changes"
+	await(t, s.db+".public.metrics", 1)
+	await(t, topic, 1)
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO _timescaledb_internal._hyper_1_1_chunk VALUES (2, 2)")
+	await(t, topic, 2)
+	s.exec(t, "CREATE TABLE _timescaledb_internal._hyper_1_2_chunk (PRIMARY KEY (id)) INHERITS (metrics); INSERT INTO _timescaledb_internal._hyper_1_2_chunk VALUES (3, 3); UPDATE metrics SET v = 4 WHERE id = 1")
+	if got := ops(await(t, topic, 4)); got != "rccu" {
+		t.Errorf("operations are %s", got)
+	}
+}
