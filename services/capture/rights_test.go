@@ -37,7 +37,7 @@ func TestTheAdministratorOfAManagedServerCapturesWhatItOwns(t *testing.T) {
 		CREATE TABLE signals (id text PRIMARY KEY, type text, data text); CREATE TABLE beats (id int PRIMARY KEY, n int); INSERT INTO beats VALUES (1, 0)`)
 	config := s.config("c"+s.db, map[string]string{"database.user": role, "database.password": "p", "table.include.list": "public.ledger", "signal.data.collection": "public.signals",
 		"heartbeat.interval.ms": "200", "heartbeat.action.query": "UPDATE beats SET n = n + 1"})
-	for _, name := range []string{"wal_level", "replication right", "replication connection", "read rights", "publication", "slot", "promotion", "open transactions", "idle slots"} {
+	for _, name := range []string{"wal_level", "replication right", "replication connection", "read rights", "publication", "slot", "promotion"} {
 		if c := s.finding(t, name, config); !c.OK || c.Remedy != "" {
 			t.Errorf("check %s: %+v", name, c)
 		}
