@@ -183,7 +183,7 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 }
 
 // doubled counts the rows of batches whose tag more than one extent has, as long as these are not merged: of rows that do not say of which
-// record they were made, nothing else does. nil where batches have no tags, or the identity may not see extents.
+// record they were made, nothing else does. nil where there are none, which says nothing of those that are merged.
 func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string) (*int64, error) {
 	if !r.s.exact {
 		return nil, nil
@@ -200,6 +200,9 @@ func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string)
 		return nil, fmt.Errorf("counting rows of batches that came more than once: %d rows answered", len(found.Rows))
 	}
 	n, err := strconv.ParseInt(found.Rows[0][0], 10, 64)
+	if n == 0 {
+		return nil, err
+	}
 	return &n, err
 }
 
