@@ -89,7 +89,7 @@ func (r References) read(provider, rest string) (string, error) {
 	if provider == "env" {
 		return r.readEnv(strings.TrimPrefix(rest, ":"))
 	}
-	path, key, ok := cutLast(rest, ":")
+	path, key, ok := strings.Cut(rest, ":") // a colon may stand in the key, as in Kafka Connect
 	if !ok || path == "" || key == "" {
 		return "", fmt.Errorf("want ${%s:/path:name}", provider)
 	}

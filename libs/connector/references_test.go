@@ -24,7 +24,7 @@ func write(t *testing.T, path, content string) string {
 
 func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 	secrets := t.TempDir()
-	properties := write(t, filepath.Join(secrets, "pg.properties"), "# comment\n! another\npassword = s3cret:with=signs \nuser:admin\nlong = a\\\n    b\nescaped\\ key=tab\\there\nempty\n")
+	properties := write(t, filepath.Join(secrets, "pg.properties"), "# comment\n! another\npassword = s3cret:with=signs \nuser:admin\nlong = a\\\n    b\nescaped\\ key=tab\\there\nempty\nwith\\:colon=c\n")
 	write(t, filepath.Join(secrets, "pg_password"), "from file\n")
 	references := References{Paths: []string{secrets}, Env: "PG_.*", LookupEnv: func(name string) (string, bool) {
 		return "from env", name == "PG_PASSWORD"
@@ -36,6 +36,7 @@ func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 		"${file:" + properties + ":long}":                         "ab",
 		"${file:" + properties + ":escaped key}":                  "tab\there",
 		"${file:" + properties + ":empty}":                        "",
+		"${file:" + properties + ":with:colon}":                   "c",
 		"${dir:" + secrets + ":pg_password}":                      "from file",
 		"${env:PG_PASSWORD}":                                      "from env",
 		"${env::PG_PASSWORD}":                                     "from env",
