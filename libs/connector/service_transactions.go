@@ -16,6 +16,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // defaultMaxTimeout is how long a transaction may last by the brokers' default of transaction.max.timeout.ms.
@@ -73,6 +74,9 @@ func (s *service) maxTransaction(ctx context.Context) time.Duration {
 }
 
 func (s *service) AbortHangingTransaction(ctx context.Context, request *connectorv1.AbortHangingTransactionRequest) (*connectorv1.AbortHangingTransactionResponse, error) {
+	if request.GetTopic() == "" {
+		return nil, rpc.InvalidField("topic", "topic is empty: name the topic whose partition holds the transaction, as calypsoctl transactions list shows it")
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.config.StoreTimeout)
 	defer cancel()
 	h, err := s.hanging(ctx, request)
