@@ -14,8 +14,10 @@ import (
 const (
 	// watchInterval is how often the process's memory is looked at: a query takes some hundred megabytes at most in that time.
 	watchInterval = 20 * time.Millisecond
-	// endGrace is what a query that was ended has to give its memory back before another is ended.
-	endGrace = 500 * time.Millisecond
+	// endGrace is what a query that was ended has to give its memory back before another is ended, unless the process takes endGrowth
+	// more meanwhile.
+	endGrace  = 10 * time.Second
+	endGrowth = 512 << 20
 )
 
 // Watch ends queries while the process has more than so many bytes of memory, the newest first, until ctx ends. The database keeps
@@ -46,10 +48,25 @@ func Watch(ctx context.Context, allowed int64) error {
 		if has, err = residentMemory(); err == nil && has <= allowed {
 			continue
 		}
-		endNewest(fmt.Errorf("%w (the process has %d MB)", errMemory, has>>20))
+		if endNewest(fmt.Errorf("%w (the process has %d MB)", errMemory, has>>20)) {
+			awaitLess(ctx, ticker.C, allowed, has+endGrowth)
+		}
+	}
+}
+
+// awaitLess waits until the process has no more memory than allowed, or more than too much, or had time enough.
+func awaitLess(ctx context.Context, ticks <-chan time.Time, allowed, tooMuch int64) {
+	enough := time.After(endGrace)
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(endGrace):
+			return
+		case <-enough:
+			return
+		case <-ticks:
+		}
+		if has, err := residentMemory(); err != nil || has <= allowed || has > tooMuch {
+			return
 		}
 	}
 }

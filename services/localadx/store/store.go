@@ -86,7 +86,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	path := filepath.Join(opts.Dir, fileName)
 	// DuckDB aggregates by columns of few values in an array that it lays out by the columns' statistics when it plans the query. Rows that are
 	// committed before it runs can lie outside, and it then fails ("Perfect hash aggregate: … exceeded total groups").
-	settings := fmt.Sprintf("?perfect_ht_threshold=0&memory_limit=%s&temp_directory=%s", withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
+	// The allocator's own threads give memory back to the system within seconds; else it keeps what a query had, and the next is ended for it.
+	settings := fmt.Sprintf("?perfect_ht_threshold=0&allocator_background_threads=true&memory_limit=%s&temp_directory=%s", withDefault(opts.MemoryLimit, "1GB"), filepath.Join(opts.Dir, "spill"))
 	if opts.Threads > 0 {
 		settings += fmt.Sprintf("&threads=%d", opts.Threads)
 	}
