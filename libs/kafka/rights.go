@@ -91,7 +91,10 @@ func (r *Rights) MissingOnTopic(ctx context.Context, topic string, operations ..
 	wanted.Topic = kmsg.StringPtr(topic)
 	req.Topics = append(req.Topics, wanted)
 	resp, err := req.RequestWith(ctx, r.client)
-	if err != nil || len(resp.Topics) != 1 {
+	if err == nil && len(resp.Topics) != 1 {
+		err = errors.New("the answer is not about it")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", topic, err)
 	}
 	found := resp.Topics[0]
