@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -80,17 +81,51 @@ func text0(v any) string {
 
 // Field returns the name of the top-level JSON field that a path names, and whether it names just that: $.a, $['a b'].
 func (m Mapped) Field() (string, bool) {
-	p := m.Path
-	if strings.HasPrefix(p, "$.") && !strings.ContainsAny(p[2:], ".[") {
-		return p[2:], len(p) > 2
+	steps, ok := m.Steps()
+	if !ok || len(steps) != 1 || steps[0].Name == "" {
+		return "", false
+	}
+	return steps[0].Name, true
+}
+
+// Step leads from a value into it: to an object's member, or where Name is empty to an array's element.
+type Step struct {
+	Name  string
+	Index int
+}
+
+// Steps takes a path apart: $.a.b, $['a b'][0]. It says false of paths that do not lead to one value, as those with wildcards.
+func (m Mapped) Steps() ([]Step, bool) {
+	rest, ok := strings.CutPrefix(m.Path, "$")
+	var steps []Step
+	for ok && rest != "" {
+		var step Step
+		step, rest, ok = nextStep(rest)
+		steps = append(steps, step)
+	}
+	return steps, ok
+}
+
+func nextStep(path string) (step Step, rest string, ok bool) {
+	if path[0] == '.' {
+		end := strings.IndexAny(path[1:], ".[") + 1
+		if end == 0 {
+			end = len(path)
+		}
+		step.Name = path[1:end]
+		return step, path[end:], step.Name != "" && step.Name != "*"
 	}
 	for _, quote := range []string{"'", `"`} {
-		if strings.HasPrefix(p, "$["+quote) && strings.HasSuffix(p, quote+"]") && len(p) > 5 {
-			name := p[3 : len(p)-2]
-			return name, !strings.Contains(name, quote)
+		if inner, quoted := strings.CutPrefix(path, "["+quote); quoted {
+			step.Name, rest, ok = strings.Cut(inner, quote+"]")
+			return step, rest, ok && step.Name != ""
 		}
 	}
-	return "", false
+	inner, bracket := strings.CutPrefix(path, "[")
+	text, rest, closed := strings.Cut(inner, "]")
+	n, err := strconv.ParseUint(text, 10, 31)
+	step.Index = int(n)
+	return step, rest, bracket && closed && err == nil
 }
 
 // JSON writes a json mapping as a command takes it.

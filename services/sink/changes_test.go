@@ -3,6 +3,7 @@ package sink
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,12 +11,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // changed is an event without a schema.
@@ -209,6 +212,99 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			task.recalling.Wait()
 			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, false)
 		})
+	}
+}
+
+// withVersions runs a task to which the versions of the source's tables are what versions gives.
+func (s *stage) withVersions(versions func(table string) [][]byte) *running {
+	s.t.Helper()
+	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.started++
+	_, table, _ := strings.Cut(s.topic, ".")
+	task.env.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{task: task, cancel: cancel, ended: make(chan error, 1)}
+	go func() { r.ended <- task.Run(ctx) }()
+	s.t.Cleanup(func() { _ = r.stop() })
+	return r
+}
+
+// Rows without a schema that are no change events may lack fields by right; the versions of the source's table decide.
+func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *testing.T) {
+	for name, lost := range map[string]bool{"renamed": true, "optional": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, 1, nil)
+			delete(s.config, "transforms")
+			delete(s.config, "transforms.unwrap.type")
+			var later atomic.Bool
+			asked := make(chan struct{}, 10)
+			r := s.withVersions(func(table string) [][]byte {
+				asked <- struct{}{}
+				all := [][]byte{fmt.Appendf(nil, `{"table":%q,"version":1,"from":{"time":"2026-01-01T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"city"},{"name":"purchase_time"}]}`, table)}
+				if later.Load() {
+					all = append(all, fmt.Appendf(nil, `{"table":%q,"version":2,"from":{"time":"2026-01-02T00:00:00Z"},"columns":[{"name":"orderid"},{"name":"custid"},{"name":"amount"},{"name":"town"},{"name":"purchase_time"}]}`, table))
+				}
+				return all
+			})
+			<-asked
+			s.send(&kgo.Record{Value: []byte(`{"orderid":1,"custid":1,"amount":5,"city":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
+			s.holds(2)
+			later.Store(lost)
+			s.send(&kgo.Record{Value: []byte(`{"orderid":2,"custid":1,"amount":5,"town":"Austin","purchase_time":"2026-01-02 03:04:05"}`)})
+			s.holds(3)
+			if <-asked; lost {
+				r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
+				return
+			}
+			r.task.recalling.Wait()
+			if n := r.task.board.noticed(); n != 0 {
+				t.Errorf("%d notices of a field that is optional", n)
+			}
+		})
+	}
+}
+
+func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.config["kusto.tables.topics.mapping"] = strings.Replace(s.config["kusto.tables.topics.mapping"], ", 'mapping':'M'", "", 1)
+	r := s.start()
+	s.produce(1, 2, 1)
+	s.holds(2)
+	id := 2
+	more := func(noticed bool) { // the table is looked at as rows come
+		t.Helper()
+		testenv.Eventually(t, 2*time.Minute, "what the task says of the column", func(context.Context) error {
+			s.produce(id, id+1, 1)
+			id++
+			if n := r.task.board.noticed(); n > 0 != noticed {
+				return fmt.Errorf("%d notices", n)
+			}
+			return nil
+		})
+	}
+	s.manage(".rename column " + s.table + ".city to town")
+	more(true)
+	if n := r.task.board.notices.all()[0]; n.Kind != sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN || n.Column != "city" {
+		t.Errorf("the notice is %v", n)
+	}
+	s.manage(".rename column " + s.table + ".town to city")
+	more(false)
+	s.manage(".drop column " + s.table + ".amount")
+	s.manage(".alter-merge table " + s.table + " (amount: guid)")
+	testenv.Eventually(t, 2*time.Minute, "a value that does not fit the column any more", func(ctx context.Context) error {
+		if len(r.ended) > 0 {
+			return nil
+		}
+		s.produce(id, id+1, 1)
+		id++
+		return errors.New("the task goes on")
+	})
+	if err := r.failure(t); !strings.Contains(err.Error(), "column amount") {
+		t.Error(err)
 	}
 }
 

@@ -32,8 +32,10 @@ type unfilled struct {
 	before map[string]bool
 	// added are columns that this task has added, for schemas that some partitions' rows have and those of others do not have yet.
 	added map[string]bool
-	// looked is when the mapping was last looked at for a notice to end.
-	looked time.Time
+	// untaken are fields that a column took until it was changed in the cluster, with that column.
+	untaken map[string]string
+	// looked is when the table was last looked at for what others changed, doubted when the versions were last asked.
+	looked, doubted time.Time
 }
 
 // begin makes the maps. The caller holds the lock.
@@ -45,11 +47,14 @@ func (u *unfilled) begin() {
 
 // follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
 func (t *task) follow(p *partition, r *kgo.Record) {
+	to := p.target
+	if lacking, changed := p.enc.Lacking(); changed {
+		to.doubt(lacking)
+	}
 	columns, changed := p.enc.Unfilled()
 	if !changed {
 		return
 	}
-	to := p.target
 	u := &to.unfilled
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -124,25 +129,90 @@ func unfilledNotice(to *target, column string, unmapped []string) *sinkv1.SinkNo
 	return n
 }
 
-// lookForRemedy looks whether somebody has mended the mapping or the table of a topic about whose columns there are notices.
-func (p *partition) lookForRemedy() {
-	if p.target == nil {
+// refresh looks from time to time whether somebody has changed the table or its mapping, sooner where there are notices about columns.
+func (p *partition) refresh() {
+	to := p.target
+	if to == nil {
 		return
 	}
-	u := &p.target.unfilled
+	u := &to.unfilled
 	u.mu.Lock()
-	due := len(u.told) > 0 && time.Since(u.looked) > lookAgain
+	pause := lookAnyway
+	if len(u.told)+len(u.untaken) > 0 {
+		pause = lookAgain
+	}
+	due := time.Since(u.looked) > pause
 	if due {
 		u.looked = time.Now()
 	}
 	u.mu.Unlock()
-	if !due {
-		return
+	if due {
+		ctx, cancel := context.WithTimeout(p.ctx, lookAgain)
+		defer cancel()
+		_ = to.look(ctx) // a table that is gone is noticed by the next batch
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, lookAgain)
-	defer cancel()
-	if p.target.look(ctx) == nil {
-		p.enc.Retarget(p.target.rows())
+	to.mu.Lock()
+	changed := to.version != p.fits
+	to.mu.Unlock()
+	if changed {
+		p.retarget()
+	}
+}
+
+// changed tells which fields lost the column of their name, and takes back what no longer holds.
+func (to *target) changed(before, now row.Target) {
+	t, u := to.tables.task, &to.unfilled
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.untaken == nil {
+		u.untaken = map[string]string{}
+	}
+	taken := now.Taken()
+	for field, column := range u.untaken {
+		if _, again := taken[field]; again {
+			delete(u.untaken, field)
+			t.board.withdraw(sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, to.route.Topic, column)
+		}
+	}
+	for field, column := range before.Taken() {
+		if now.Mapping != nil {
+			break // who changes a mapping says what goes where
+		}
+		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+column) {
+			continue // no row has the field, as far as the task has seen
+		}
+		u.untaken[field] = column
+		table := to.route.Database + "." + to.route.Table
+		t.tell(&sinkv1.SinkNotice{
+			Kind: sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, Topic: to.route.Topic, Table: table, Column: column,
+			Summary: fmt.Sprintf("%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field, to.route.Topic, column, table),
+			Remedy: fmt.Sprintf("If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",
+				to.route.Topic, column),
+		})
+	}
+	if len(u.last) == 0 && len(u.told) > 0 { // of rows that do not say themselves which fields they have
+		t.recalling.Go("recall of columns without a field", func() { t.recall([]string{to.route.Topic}) }, t.fail)
+	}
+}
+
+// doubt notes that rows lack fields for columns, which they may by right, and asks the versions of the source's table whether it lost
+// columns.
+func (to *target) doubt(columns []string) {
+	t, u, target := to.tables.task, &to.unfilled, to.rows()
+	u.mu.Lock()
+	u.begin()
+	if target.Schema != nil {
+		for _, c := range target.Schema.Columns {
+			u.filled[c.Name] = u.filled[c.Name] || !slices.Contains(columns, c.Name)
+		}
+	}
+	due := len(columns) > 0 && time.Since(u.doubted) > lookAnyway
+	if due {
+		u.doubted = time.Now()
+	}
+	u.mu.Unlock()
+	if due {
+		t.recalling.Go("recall of columns without a field", func() { t.recall([]string{to.route.Topic}) }, t.fail)
 	}
 }
 
@@ -249,13 +319,19 @@ func (to *target) recall(now, ever []string) {
 	t, u, target := to.tables.task, &to.unfilled, to.rows()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if target.Schema == nil || u.last != nil {
+	if target.Schema == nil || len(u.last) > 0 {
 		return
 	}
 	u.begin()
 	added := t.s.newRows(to.route).Extra
 	lacking, unmapped := row.Fit(now, target, added)
 	never, _ := row.Fit(ever, target, added)
+	for c := range u.told {
+		if !slices.Contains(lacking, c) {
+			delete(u.told, c)
+			t.board.withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+		}
+	}
 	for _, c := range lacking {
 		if !slices.Contains(never, c) && !slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
 			u.told[c] = true

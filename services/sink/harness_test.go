@@ -110,7 +110,25 @@ func runChild(file string) error {
 		_, err = service.ReplayDeadLetters(context.Background(), &sinkv1.ReplayDeadLettersRequest{Connector: config["name"], All: true})
 		return err
 	}
-	return t.Run(context.Background())
+	ended := make(chan error, 1)
+	for number := 1; number < tasksOf(config); number++ {
+		other, err := makeTaskOn(t.o.Board, os.Getenv(childBrokers), config, number, func(error) {})
+		if err != nil {
+			return err
+		}
+		go func() { ended <- other.Run(context.Background()) }()
+	}
+	go func() { ended <- t.Run(context.Background()) }()
+	return <-ended
+}
+
+// tasksOf is how many tasks a connector has.
+func tasksOf(config map[string]string) int {
+	n, err := strconv.Atoi(config["tasks.max"])
+	if err != nil {
+		return 1
+	}
+	return n
 }
 
 // internalTopic is a key of configurations that names a topic of the runtime's own.

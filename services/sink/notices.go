@@ -83,6 +83,7 @@ var happenings = map[sinkv1.SinkNotice_Kind]string{
 	sinkv1.SinkNotice_KIND_TABLE_CHANGING:       "TableChanging",
 	sinkv1.SinkNotice_KIND_TRANSACTION_HANGING:  "TransactionHanging",
 	sinkv1.SinkNotice_KIND_BATCH_DOUBLED:        "BatchDoubled",
+	sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN: "FieldWithoutColumn",
 }
 
 // truncated tells that the source's table was truncated, which a table of rows does not follow.

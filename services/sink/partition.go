@@ -36,7 +36,9 @@ type partition struct {
 	ledger *ledger.Ledger
 	target *target
 	enc    *row.Encoder
-	open   *batch
+	// fits is the version of the target that enc is made for.
+	fits int
+	open *batch
 	// shaped is the schema that the table was last made to fit, once it was.
 	shaped     *row.Schema
 	shapedOnce bool
@@ -343,7 +345,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		err = p.open.add(p.enc, r, &p.task.zippers)
 	}
 	if err != nil && p.target.evolved(p.ctx, err) {
-		p.enc.Retarget(p.target.rows())
+		p.retarget()
 		err = p.open.add(p.enc, r, &p.task.zippers)
 	}
 	if err != nil {
@@ -397,9 +399,18 @@ func (p *partition) aim(r *kgo.Record) error {
 		return err
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.newRows(t.route), t.rows())
+	p.enc = row.NewEncoder(p.task.s.newRows(t.route), row.Target{})
+	p.retarget()
 	p.task.board.aim(p.tp, t.route)
 	return nil
+}
+
+// retarget has the next rows checked against the table as it was last seen.
+func (p *partition) retarget() {
+	p.target.mu.Lock()
+	p.fits = p.target.version
+	p.target.mu.Unlock()
+	p.enc.Retarget(p.target.rows())
 }
 
 // readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
@@ -433,7 +444,7 @@ func (p *partition) shape(r *kgo.Record) error {
 		return err
 	}
 	if changed {
-		p.enc.Retarget(p.target.rows())
+		p.retarget()
 	}
 	p.shaped, p.shapedOnce = schema, true
 	return nil
@@ -690,6 +701,6 @@ func (p *partition) finish(d delivered) error {
 		p.task.board.committed(p.tp, p.ledger.Committed())
 	}
 	p.task.o.Failpoints.Pass("after_commit")
-	p.lookForRemedy()
+	p.refresh()
 	return nil
 }

@@ -35,6 +35,8 @@ type target struct {
 	mu      sync.Mutex
 	checked row.Target
 	looked  time.Time
+	// version counts how often checked has changed.
+	version int
 	// mapping is the ingestion mapping in use: the route's, or its present version where columns were added.
 	mapping string
 	// missing is set where the table or the mapping is to be made from the first record.
@@ -51,8 +53,12 @@ type target struct {
 // streamAgain is after how long streaming is tried again on a table that the cluster refused to stream into.
 const streamAgain = 5 * time.Minute
 
-// lookAgain is after how long a refused row makes the sink look whether the table has changed.
-const lookAgain = 5 * time.Second
+const (
+	// lookAgain is after how long a refused row, or a notice about columns, makes the sink look whether the table has changed.
+	lookAgain = 5 * time.Second
+	// lookAnyway is after how long it looks without a reason: a column that was renamed in the cluster gets null without a word.
+	lookAnyway = 30 * time.Second
+)
 
 // of returns a topic's table, looking it up the first time and waiting for the cluster if that must be.
 func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
@@ -227,8 +233,16 @@ func (t *target) look(ctx context.Context) error {
 		}
 	}
 	t.mu.Lock()
-	t.checked, t.looked = checked, time.Now()
+	before := t.checked
+	changed := before.Schema == nil || kusto.Declaration(before.Schema.Columns) != kusto.Declaration(schema.Columns) || !sameMapping(before.Mapping, checked.Mapping)
+	if t.looked = time.Now(); changed {
+		t.checked = checked
+		t.version++
+	}
 	t.mu.Unlock()
+	if changed && before.Schema != nil {
+		t.changed(before, checked)
+	}
 	return nil
 }
 
@@ -282,17 +296,14 @@ func (t *target) evolved(ctx context.Context, refused error) bool {
 		return false
 	}
 	t.mu.Lock()
-	recent, before := time.Since(t.looked) < lookAgain, t.checked
+	recent, before := time.Since(t.looked) < lookAgain, t.version
 	t.mu.Unlock()
 	if recent || t.look(ctx) != nil {
 		return false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if before.Schema == nil || t.checked.Schema == nil {
-		return true
-	}
-	return kusto.Declaration(before.Schema.Columns) != kusto.Declaration(t.checked.Schema.Columns) || !sameMapping(before.Mapping, t.checked.Mapping)
+	return t.version != before
 }
 
 func sameMapping(a, b *kusto.Mapping) bool {

@@ -191,6 +191,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
+		kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
 		kgo.AdjustFetchOffsetsFn(t.begins),
 		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
 		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),

@@ -103,6 +103,21 @@ func TestATopicThatIsDeletedAndMadeAgainIsTakenUpAnewWhileOthersGoOn(t *testing.
 	}
 }
 
+func TestPartitionsThatAreAddedToATopicAreRead(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.produce(1, 10, 1)
+	s.start()
+	s.holds(10)
+	if made, err := kadm.NewClient(s.kafka).CreatePartitions(t.Context(), 1, s.topic); err != nil || made.Error() != nil {
+		t.Fatal(err, made.Error())
+	}
+	testenv.Eventually(t, time.Minute, "the new partition to take a record", func(ctx context.Context) error {
+		s.kafka.ForceMetadataRefresh()
+		return s.kafka.ProduceSync(ctx, &kgo.Record{Partition: 1, Value: []byte(order(10))}).FirstErr()
+	})
+	s.holds(11) // which waits less than the five minutes after which clients look for partitions by themselves
+}
+
 func TestAPatternsTopicsAreDeletedMadeAgainAndMadeNewAtOnceAndEachRowArrivesOnce(t *testing.T) {
 	s := newStage(t, 2, map[string]string{"consumer.override.metadata.max.age.ms": "1000"})
 	b, tableB := s.second()

@@ -112,6 +112,8 @@ const (
 	SinkNotice_KIND_TRANSACTION_HANGING SinkNotice_Kind = 7
 	// A batch that was sent again under its tag, after a crash or a lost answer, is in the table more than once.
 	SinkNotice_KIND_BATCH_DOUBLED SinkNotice_Kind = 8
+	// A column that took a field was renamed or dropped in the target, or its mapping changed: the field's values are stored nowhere.
+	SinkNotice_KIND_FIELD_WITHOUT_COLUMN SinkNotice_Kind = 9
 )
 
 // Enum value maps for SinkNotice_Kind.
@@ -126,6 +128,7 @@ var (
 		6: "KIND_TABLE_CHANGING",
 		7: "KIND_TRANSACTION_HANGING",
 		8: "KIND_BATCH_DOUBLED",
+		9: "KIND_FIELD_WITHOUT_COLUMN",
 	}
 	SinkNotice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":          0,
@@ -137,6 +140,7 @@ var (
 		"KIND_TABLE_CHANGING":       6,
 		"KIND_TRANSACTION_HANGING":  7,
 		"KIND_BATCH_DOUBLED":        8,
+		"KIND_FIELD_WITHOUT_COLUMN": 9,
 	}
 )
 
@@ -1295,7 +1299,7 @@ type SinkNotice struct {
 	Topic string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
 	// database.table that rows of the topic go to; empty if it is not known.
 	Table string `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
-	// The column, for KIND_COLUMN_WITHOUT_FIELD.
+	// The column, for KIND_COLUMN_WITHOUT_FIELD and KIND_FIELD_WITHOUT_COLUMN.
 	Column        string                 `protobuf:"bytes,4,opt,name=column,proto3" json:"column,omitempty"`
 	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
 	Remedy        string                 `protobuf:"bytes,6,opt,name=remedy,proto3" json:"remedy,omitempty"`
@@ -1867,7 +1871,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x11open_dead_letters\x18\x14 \x01(\x03H\x00R\x0fopenDeadLetters\x88\x01\x01\x124\n" +
 	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
 	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytesB\x14\n" +
-	"\x12_open_dead_letters\"\xd7\x03\n" +
+	"\x12_open_dead_letters\"\xf6\x03\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
@@ -1876,7 +1880,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
 	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
 	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xec\x01\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x8b\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
@@ -1886,7 +1890,8 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x16KIND_SNAPSHOT_REPEATED\x10\x05\x12\x17\n" +
 	"\x13KIND_TABLE_CHANGING\x10\x06\x12\x1c\n" +
 	"\x18KIND_TRANSACTION_HANGING\x10\a\x12\x16\n" +
-	"\x12KIND_BATCH_DOUBLED\x10\b\"\xf7\x01\n" +
+	"\x12KIND_BATCH_DOUBLED\x10\b\x12\x1d\n" +
+	"\x19KIND_FIELD_WITHOUT_COLUMN\x10\t\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +

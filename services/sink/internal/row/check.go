@@ -19,6 +19,9 @@ func refusal(t kusto.ColumnType, v []byte) string {
 		return ""
 	}
 	if t == kusto.String || t == kusto.Dynamic {
+		if v[0] != '"' && v[0] != '{' && v[0] != '[' && !literal(v) {
+			return "it is no JSON"
+		}
 		return refusalOf(t, v, false)
 	}
 	text, quoted := v, false
@@ -242,7 +245,7 @@ func timespan(s []byte) bool {
 	if len(parts) < 2 || len(parts) > 3 {
 		return false
 	}
-	limits := []string{"24", "59", "59"}
+	limits := []string{"23", "59", "59"}
 	for i, part := range parts {
 		if i == 2 {
 			if whole, fraction, found := bytes.Cut(part, []byte(".")); found {

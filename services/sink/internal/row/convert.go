@@ -122,9 +122,11 @@ func appendDecimal(dst, twosComplement []byte, scale int, t kusto.ColumnType) ([
 	return append(dst, text...), refusal(t, text)
 }
 
+// The years 1 to 9999, in seconds since 1970.
+const minSecond, maxSecond = -62135596800, 253402300799
+
 // epoch reads a count of units since 1970-01-01 UTC.
 func epoch(unit time.Duration, dateOnly bool) conversion {
-	const minSecond, maxSecond = -62135596800, 253402300799 // years 1 to 9999
 	return func(dst, v []byte) ([]byte, string) {
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil {
@@ -155,6 +157,22 @@ func epoch(unit time.Duration, dateOnly bool) conversion {
 		}
 		return time.Unix(seconds, nanos).UTC().AppendFormat(dst, layout), ""
 	}
+}
+
+// countRefusal says why a mapping's transform would make no date of a count of units since 1970, which it takes as a number or as its
+// text; empty if it makes one.
+func countRefusal(unit time.Duration, v []byte) string {
+	if isNull(v) {
+		return ""
+	}
+	n, err := strconv.ParseFloat(string(plainText(v)), 64)
+	if err != nil {
+		return "it is no count of time since 1970"
+	}
+	if seconds := n * unit.Seconds(); seconds < minSecond || seconds > maxSecond+1 {
+		return "the date is not between the years 1 and 9999"
+	}
+	return ""
 }
 
 // span reads a count of units of mul/div ticks (a tick is 100 ns) as a time span.

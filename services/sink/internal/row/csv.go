@@ -53,7 +53,7 @@ func (w *csvWriter) rewrite(dst []byte, start int) ([]byte, error) {
 		if key == nil {
 			break
 		}
-		if at := slices.Index(w.order, string(key)); at >= 0 {
+		if at := slices.Index(w.order, string(name(key))); at >= 0 {
 			w.values[at] = object[value:next]
 		}
 		i = next

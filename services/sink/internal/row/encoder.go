@@ -233,19 +233,18 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 			planned = nil // the row is the envelope, whose own members are columns
 		}
 		p = compile(planned, e.target, e.cfg.Extra)
+		p.lenient = e.cfg.AllowNull
 		e.plans[schema] = p
 	}
 	start := len(dst)
 	dst, err = p.append(dst, object)
 	if err != nil {
-		if e.cfg.AllowNull && len(object) > 1 && object[0] == '{' && skipValue(object, 0) == len(object) {
-			e.Nulls++
-			dst = append(dst, object...)
-		} else {
-			return dst[:start], NoRow, err
-		}
+		return dst[:start], NoRow, err
 	}
-	if !deleted && err == nil {
+	if p.nulls {
+		e.Nulls++
+	}
+	if !deleted {
 		e.fields.note(p, object, isEnvelope, e.cfg.Extra)
 	}
 	if len(e.cfg.Extra) > 0 {

@@ -196,3 +196,121 @@ func BenchmarkARowWithSchema(b *testing.B) {
 		buf, _, _ = e.Append(buf[:0], r)
 	}
 }
+
+func mapped(columns, mapping string) Target {
+	t := orders(columns)
+	m, err := kusto.ParseMapping("m", "json", mapping)
+	if err != nil {
+		panic(err)
+	}
+	t.Mapping = m
+	return t
+}
+
+func TestValuesAreCheckedWhereverAMappingTakesThemFrom(t *testing.T) {
+	const columns = "id: int, amount: int, at: datetime, name: string, twice: string"
+	target := mapped(columns, `[{"column":"id","path":"$.after.id"},{"column":"amount","path":"$['after']['lines'][1].amount"},{"column":"at","path":"$.ms","transform":"DateTimeFromUnixMilliseconds"},{"column":"name","path":"$.after.name"},{"column":"twice","path":"$.*"}]`)
+	for value, column := range map[string]string{
+		`{"after":{"id":1,"lines":[{"amount":"x"},{"amount":5}],"name":"a"},"ms":1700000000000}`: "",
+		`{"after":{"id":"one"}}`:                                             "id",
+		` {"after" : {"lines" : [ {} , {"amount" : "x"} ] } } `:              "amount",
+		`{"after":{"l\u0069nes":[0,{"amount":1.5}]}}`:                        "amount",
+		`{"after":null,"ms":"1700000000000"}`:                                "",
+		`{"ms":"yesterday"}`:                                                 "at",
+		`{"ms":9999999999999999}`:                                            "at",
+		`{"after":{"name":` + `"` + strings.Repeat("x", maxString+1) + `"}}`: "name",
+		`{"after":[1],"ms":null}`:                                            "",
+	} {
+		e := NewEncoder(Config{}, target)
+		_, _, err := e.Append(nil, &kgo.Record{Value: []byte(value)})
+		var refused *Refused
+		if errors.As(err, &refused) != (column != "") || refused != nil && refused.Column != column {
+			t.Errorf("%.80s: %v, want column %q refused", value, err, column)
+		}
+	}
+}
+
+func TestNamesAreReadAsJSONWritesThem(t *testing.T) {
+	const value = `{"\u0061mount":%,"gr\u00f6\u00dfe":"é"}`
+	target := orders("amount: int, größe: string")
+	if _, _, err := NewEncoder(Config{}, target).Append(nil, &kgo.Record{Value: []byte(strings.Replace(value, "%", `"x"`, 1))}); err == nil || !strings.Contains(err.Error(), "column amount") {
+		t.Error(err)
+	}
+	out, _, err := NewEncoder(Config{CSV: true}, target).Append(nil, &kgo.Record{Value: []byte(strings.Replace(value, "%", `5`, 1))})
+	if err != nil || string(out) != "5,é\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	var parquet strings.Builder
+	if err := WriteParquet(&parquet, strings.NewReader(strings.Replace(value, "%", `5`, 1)+"\n"), []Column{{"größe", kusto.String}}); err != nil || !strings.Contains(parquet.String(), "é") {
+		t.Errorf("the file lacks the value: %v", err)
+	}
+}
+
+func TestASchemaMayStandBehindThePayload(t *testing.T) {
+	const schema = `{"type":"struct","fields":[{"field":"id","type":"int32"},{"field":"day","type":"int32","name":"io.debezium.time.Date"}]}`
+	for _, mode := range []SchemaMode{Detect, WithSchema} {
+		e := NewEncoder(Config{Schemas: mode}, orders("id: int, day: datetime"))
+		for range 2 {
+			if got, _ := encode(t, e, []byte(`{"payload":{"id":1,"day":19000},"schema":`+schema+`}`)); got != `{"id":1,"day":"2022-01-08T00:00:00Z"}`+"\n" {
+				t.Errorf("mode %d: %s", mode, got)
+			}
+		}
+		if len(e.plans) != 1 {
+			t.Errorf("%d plans were made for one schema", len(e.plans))
+		}
+	}
+}
+
+func TestWithNullsAllowedTheRowsOtherValuesAreKept(t *testing.T) {
+	const schema = `{"type":"struct","fields":[{"field":"id","type":"int64"},{"field":"price","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2"}},{"field":"day","type":"int32","name":"io.debezium.time.Date"},{"field":"amount","type":"int64"}]}`
+	e := NewEncoder(Config{AllowNull: true}, orders("id: long, price: decimal, day: datetime, amount: int"))
+	for payload, want := range map[string]string{
+		`{"id":1,"price":"AMk=","day":19000,"amount":99999999999}`: `{"id":1,"price":"2.01","day":"2022-01-08T00:00:00Z","amount":99999999999}`,
+		`{"id":1,"price":"?","day":9999999999,"amount":5}`:         `{"id":1,"price":null,"day":null,"amount":5}`,
+	} {
+		before := e.Nulls
+		if got, _ := encode(t, e, []byte(`{"schema":`+schema+`,"payload":`+payload+`}`)); got != want+"\n" || e.Nulls != before+1 {
+			t.Errorf("%s became %s, %d rows with nulls", payload, got, e.Nulls-before)
+		}
+	}
+}
+
+func TestWhatIsNoJSONObjectIsRefused(t *testing.T) {
+	e := NewEncoder(Config{}, orders("id: int, name: string"))
+	for value, readable := range map[string]bool{
+		" \n{ \"id\" : 3 }\t ": true, `{"id":1}{"id":2}`: false, `{"id":1} x`: false, `{"name":garbage}`: false, `{"name":01}`: false, `{"name":-1.5e+3}`: true, `{"name":TRUE}`: false, `[{"id":1}]`: false, `5`: false,
+	} {
+		if _, _, err := e.Append(nil, &kgo.Record{Value: []byte(value)}); (err == nil) != readable {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
+func TestAFieldWithinAChangeThatIsGoneIsNoticed(t *testing.T) {
+	e := NewEncoder(Config{}, mapped("id: int, amount: int, op: string", `[{"column":"id","path":"$.after.id"},{"column":"amount","path":"$.after.amount"},{"column":"op","path":"$.op"}]`))
+	change := func(after, op string) string { return envelope("null", after, op) }
+	for _, c := range []struct {
+		value    string
+		unfilled string
+		changed  bool
+	}{
+		{change(`{"id":1,"amount":null}`, "c"), "", true},
+		{change("null", "d"), "", false},
+		{change(`{"id":1,"total":5}`, "u"), "amount", true},
+		{change("null", "d"), "amount", false},
+		{change(`{"id":1,"amount":5}`, "u"), "", true},
+	} {
+		encode(t, e, []byte(c.value))
+		if unfilled, changed := e.Unfilled(); strings.Join(unfilled, ",") != c.unfilled || changed != c.changed {
+			t.Errorf("%s: unfilled %v changed %v", c.value, unfilled, changed)
+		}
+	}
+	plain := NewEncoder(Config{}, orders("id: int, amount: int"))
+	for value, doubted := range map[string]bool{`{"id":1,"amount":2}`: false, `{"id":1}`: true} {
+		encode(t, plain, []byte(value))
+		_, changed := plain.Unfilled()
+		if lacking, _ := plain.Lacking(); changed || len(lacking) > 0 != doubted {
+			t.Errorf("%s: changed %v", value, changed)
+		}
+	}
+}

@@ -12,6 +12,8 @@ import (
 type Schema struct {
 	// prefix is everything before the payload: values that begin with it have this schema.
 	prefix []byte
+	// text is the schema as it was written, where it stands behind the payload; prefix is empty then.
+	text []byte
 	// Envelope says that the schema is Debezium's change envelope.
 	Envelope bool
 	// Fields describes the row: the envelope's after block, or the value itself.
@@ -78,39 +80,58 @@ func (s *Splitter) Split(value []byte) (*Schema, []byte, error) {
 	if i >= len(value) || value[i] != '{' {
 		return plain()
 	}
-	key, at, next := member(value, i+1)
-	if next < 0 || string(key) != "schema" {
+	first, firstAt, next := member(value, i+1)
+	if next < 0 || string(first) != "schema" && string(first) != "payload" {
 		return plain()
 	}
-	text := value[at:next]
-	key, at, next = member(value, next)
-	if next < 0 || string(key) != "payload" {
+	firstEnd := next
+	second, at, next := member(value, next)
+	if next < 0 || string(second) != "schema" && string(second) != "payload" || string(first) == string(second) {
 		return plain()
 	}
-	payload := value[at:next]
 	if end := skipSpace(value, next); end >= len(value) || value[end] != '}' {
 		return plain()
 	}
+	text, payload := value[firstAt:firstEnd], value[at:next]
+	reversed := string(first) == "payload" // as Connect's own converter never writes it, but reads it
+	if reversed {
+		text, payload = payload, text
+	}
 	if isNull(text) {
 		return nil, payload, nil
+	}
+	if reversed {
+		for _, known := range s.known {
+			if bytes.Equal(known.text, text) {
+				return known, payload, nil
+			}
+		}
 	}
 	schema, err := parseSchema(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	if value[len(value)-1] == '}' && skipSpace(value, next) == len(value)-1 {
+	switch {
+	case reversed:
+		schema.text = bytes.Clone(text)
+		s.know(schema)
+	case value[len(value)-1] == '}' && skipSpace(value, next) == len(value)-1:
 		schema.prefix = bytes.Clone(value[:at])
-		if len(s.known) == maxKnownSchemas {
-			s.known = s.known[1:]
-		}
-		s.known = append(s.known, schema)
+		s.know(schema)
 		s.last = schema
 	}
 	return schema, payload, nil
 }
 
+func (s *Splitter) know(schema *Schema) {
+	if len(s.known) == maxKnownSchemas {
+		s.known = s.known[1:]
+	}
+	s.known = append(s.known, schema)
+}
+
 func hasSchema(value []byte, s *Schema) bool {
-	return len(value) > len(s.prefix) && value[len(value)-1] == '}' && bytes.HasPrefix(value, s.prefix)
+	return len(s.prefix) > 0 && len(value) > len(s.prefix) && value[len(value)-1] == '}' && bytes.HasPrefix(value, s.prefix)
 }
 
 type connectSchema struct {

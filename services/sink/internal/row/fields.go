@@ -1,28 +1,57 @@
 package row
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
-// fields follows which columns get values from the rows, to notice when a field was renamed or dropped at the source. It looks at rows
-// of which it is known that they have all their fields: those with a schema, and change events.
+// fields follows which columns get values from the rows, to notice when a field was renamed or dropped at the source. Of rows with a
+// schema and of change events it is known that they have all their fields; of others it is not, and that one lacks fields is a doubt.
 type fields struct {
 	last *plan
 	// found is the number of fields of the last row, by which another set of fields is noticed.
 	found    int
 	unfilled []string
 	wanted   int
+	noted    bool
 	changed  bool
+	// lacking is as unfilled, of the last row that may lack fields by right; other says that it was not so at the last call.
+	lacking []string
+	other   bool
 }
 
 func (f *fields) note(p *plan, object []byte, isEnvelope bool, added []Extra) {
-	if !p.fromSchema && !isEnvelope || p == f.last && (p.fromSchema || p.found == f.found) {
+	if p == f.last && (p.fromSchema || p.found == f.found) {
 		return
 	}
+	f.last, f.found = p, p.found
 	unfilled := p.unfilled
 	if !p.fromSchema {
-		unfilled = p.missing(object, added)
+		var sure bool
+		if unfilled, sure = p.missing(object, added); !sure {
+			return
+		}
+		if !isEnvelope && !isChange(object) {
+			f.lacking, f.other = unfilled, true
+			return
+		}
 	}
-	f.changed = f.changed || f.last == nil || f.wanted != p.wanted || !slices.Equal(f.unfilled, unfilled)
-	f.last, f.found, f.unfilled, f.wanted = p, p.found, unfilled, p.wanted
+	f.changed = f.changed || !f.noted || f.wanted != p.wanted || !slices.Equal(f.unfilled, unfilled)
+	f.noted, f.unfilled, f.wanted = true, unfilled, p.wanted
+}
+
+// isChange says whether a row is a whole change event.
+func isChange(object []byte) bool {
+	var e Envelope
+	is, err := e.parse(object, false)
+	return is && err == nil
+}
+
+// Lacking returns the columns that the last row had no field for, of rows that may lack fields by right. It says false where nothing
+// changed in that since the last call.
+func (e *Encoder) Lacking() (columns []string, changed bool) {
+	changed, e.fields.other = e.fields.other, false
+	return e.fields.lacking, changed
 }
 
 // Unfilled returns the columns that the last rows had no field for. changed says that others were so before, as of the last call.
@@ -42,7 +71,7 @@ func (e *Encoder) Unmapped(s *Schema) []string {
 func (p *plan) unmapped() []string {
 	var names []string
 	for _, f := range p.fields {
-		if !f.checked {
+		if !f.whole && len(f.within) == 0 {
 			names = append(names, string(f.name))
 		}
 	}
@@ -69,4 +98,26 @@ func (e *Encoder) Rereads() (snapshot, streamed bool) {
 		return false, true
 	}
 	return false, false
+}
+
+// Taken are the fields that columns take, or the paths into them, each with a column.
+func (t Target) Taken() map[string]string {
+	taken := map[string]string{}
+	for _, f := range t.takes() {
+		if f.whole {
+			taken["field "+string(f.name)] = f.column
+		}
+		for _, w := range f.within {
+			path := "field " + string(f.name)
+			for _, s := range w.steps {
+				if s.Name == "" {
+					path += fmt.Sprintf("[%d]", s.Index)
+					continue
+				}
+				path += "." + s.Name
+			}
+			taken[path] = w.column
+		}
+	}
+	return taken
 }

@@ -100,7 +100,7 @@ func eachRow(rows io.Reader, columns []Column, each func(values [][]byte) error)
 			if key == nil {
 				break
 			}
-			if c, ok := at[string(key)]; ok {
+			if c, ok := at[string(name(key))]; ok {
 				values[c] = line[value:next]
 			}
 			i = next

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
@@ -36,93 +37,171 @@ type plan struct {
 	byName map[string]int
 	// fromSchema says that the fields are those of a schema, so that what it lacks no row of it has.
 	fromSchema bool
-	// unfilled are columns whose field the schema lacks; wanted is how many fields columns take.
+	// lenient has values pass that Kusto would store as null or cut.
+	lenient bool
+	// unfilled are columns whose field the schema lacks; wanted is how many values columns take.
 	unfilled []string
 	wanted   int
-	// found is how many of them the last row had.
+	// found is how many of them the last row had; nulls says that it had values which passed by leniency.
 	found int
+	nulls bool
 }
 
-// planned is what a field's values are checked for or turned into. A field that no column takes has none.
+// planned is what a field's values are checked for or turned into.
 type planned struct {
-	name    []byte
-	column  string
-	kind    kusto.ColumnType
-	checked bool
+	name []byte
+	// whole says that a column takes the value as it is; destination is that column.
+	whole bool
+	destination
 	convert conversion
+	// within are the columns that take something within the value, or what the mapping makes of it.
+	within []inner
+}
+
+// destination is the column that a value goes to, and what it must be for that.
+type destination struct {
+	column string
+	kind   kusto.ColumnType
+	// unit is what the value counts, where the mapping makes a date of it; 0 elsewhere.
+	unit time.Duration
+}
+
+// inner is a value within a field's.
+type inner struct {
+	steps []kusto.Step
+	destination
+}
+
+func (d *destination) refusal(v []byte) string {
+	if d.unit != 0 {
+		return countRefusal(d.unit, v)
+	}
+	return refusal(d.kind, v)
+}
+
+func (d *destination) refused(reason string, v []byte) *Refused {
+	return &Refused{Column: d.column, Reason: reason, TooLarge: len(v) > maxString && (d.kind == kusto.String || d.kind == kusto.Dynamic)}
+}
+
+// units are the transforms of a mapping that make a date of a count since 1970.
+var units = map[string]time.Duration{
+	"DateTimeFromUnixSeconds": time.Second, "DateTimeFromUnixMilliseconds": time.Millisecond,
+	"DateTimeFromUnixMicroseconds": time.Microsecond, "DateTimeFromUnixNanoseconds": time.Nanosecond,
+}
+
+// takes are what the target's columns take from rows, by field, in the order of the columns.
+func (t Target) takes() (fields []planned) {
+	at := map[string]int{}
+	field := func(name string) *planned {
+		i, known := at[name]
+		if !known {
+			i = len(fields)
+			at[name], fields = i, append(fields, planned{name: []byte(name)})
+		}
+		return &fields[i]
+	}
+	take := func(name string, c kusto.Column) {
+		f := field(name)
+		if f.whole {
+			c.Type = kusto.String // two columns take the field: only what neither could keep is refused
+		}
+		f.whole, f.destination = true, destination{column: c.Name, kind: c.Type}
+	}
+	switch {
+	case t.Schema == nil:
+	case t.Mapping == nil || t.Mapping.Kind == "csv":
+		for _, c := range t.Schema.Columns {
+			take(c.Name, c)
+		}
+	default:
+		for _, m := range t.Mapping.Columns {
+			c, known := t.Schema.Find(m.Column)
+			steps, ok := m.Steps()
+			if !known || !ok || m.Const != "" || len(steps) == 0 || steps[0].Name == "" {
+				continue
+			}
+			if len(steps) == 1 && m.Transform == "" {
+				take(steps[0].Name, c)
+				continue
+			}
+			to := inner{steps[1:], destination{column: c.Name, kind: c.Type}}
+			if m.Transform != "" {
+				to.kind, to.unit = kusto.String, units[m.Transform]
+			}
+			f := field(steps[0].Name)
+			for i := range f.within {
+				if slices.Equal(f.within[i].steps, to.steps) { // as above
+					f.within[i].kind, f.within[i].unit, to.kind, to.unit = kusto.String, 0, kusto.String, 0
+				}
+			}
+			f.within = append(f.within, to)
+		}
+	}
+	return fields
 }
 
 // compile makes the plan of rows of a schema, nil where they carry none. added are members that do not come from the record.
 func compile(s *Schema, t Target, added []Extra) *plan {
-	columns := map[string]kusto.Column{} // field -> column that takes it as it is
-	var order []string
-	take := func(field string, c kusto.Column) {
-		if _, twice := columns[field]; twice {
-			c.Type = kusto.String // two columns take the field: only what neither could keep is refused
-		} else {
-			order = append(order, field)
-		}
-		columns[field] = c
-	}
-	switch {
-	case t.Schema == nil:
-	case t.Mapping != nil && t.Mapping.Kind != "csv":
-		for _, m := range t.Mapping.Columns {
-			if field, ok := m.Field(); ok && m.Transform == "" {
-				if c, ok := t.Schema.Find(m.Column); ok {
-					take(field, c)
-				}
-			}
-		}
-	default:
-		for _, c := range t.Schema.Columns {
-			take(c.Name, c)
-		}
-	}
 	p := &plan{byName: map[string]int{}, fromSchema: s != nil}
-	add := func(f Field) {
-		e := planned{name: []byte(f.Name)}
-		if c, ok := columns[f.Name]; ok {
-			e.column, e.kind, e.checked = c.Name, c.Type, true
-			e.convert = convert(f, c.Type)
-		}
-		p.byName[f.Name] = len(p.fields)
-		p.fields = append(p.fields, e)
-	}
 	if s != nil {
 		for _, f := range s.Fields {
-			add(f)
+			p.byName[f.Name] = len(p.fields)
+			p.fields = append(p.fields, planned{name: []byte(f.Name)})
 		}
 	}
-	for _, field := range order {
-		own := !slices.ContainsFunc(added, func(x Extra) bool { return x.Name == field })
+	for _, f := range t.takes() {
+		own := !slices.ContainsFunc(added, func(x Extra) bool { return x.Name == string(f.name) })
 		if own {
-			p.wanted++
-		}
-		if _, known := p.byName[field]; !known {
-			add(Field{Name: field})
-			if own {
-				p.unfilled = append(p.unfilled, columns[field].Name)
+			p.wanted += len(f.within)
+			if f.whole {
+				p.wanted++
 			}
+		}
+		if at, known := p.byName[string(f.name)]; known {
+			if f.whole {
+				f.convert = convert(s.Fields[at], f.kind)
+			}
+			p.fields[at] = f
+			continue
+		}
+		p.byName[string(f.name)] = len(p.fields)
+		p.fields = append(p.fields, f)
+		if own {
+			p.unfilled = append(p.unfilled, f.columns()...)
 		}
 	}
 	return p
 }
 
+// columns are those that take something of the field.
+func (f *planned) columns() (names []string) {
+	if f.whole {
+		names = append(names, f.column)
+	}
+	for _, w := range f.within {
+		names = append(names, w.column)
+	}
+	return names
+}
+
 // append appends the row's object to dst with its values checked and converted. Where nothing is converted that is a single copy.
 func (p *plan) append(dst, object []byte) ([]byte, error) {
-	if len(object) == 0 || object[0] != '{' {
+	begin := skipSpace(object, 0)
+	if begin >= len(object) || object[begin] != '{' {
 		return dst, &Refused{Reason: "the row is no JSON object"}
 	}
-	start, copied := len(dst), 0
+	start, copied := len(dst), begin
 	expect := 0
-	p.found = 0
-	for i := 1; ; {
+	p.found, p.nulls = 0, false
+	for i := begin + 1; ; {
 		key, value, next := member(object, i)
 		if next < 0 {
 			return dst[:start], &Refused{Reason: "the row is not JSON"}
 		}
 		if key == nil {
+			if skipSpace(object, next) != len(object) {
+				return dst[:start], &Refused{Reason: "something follows the row's JSON object"}
+			}
 			return append(dst, object[copied:next]...), nil
 		}
 		i = next
@@ -130,45 +209,102 @@ func (p *plan) append(dst, object []byte) ([]byte, error) {
 		if expect < len(p.fields) && bytes.Equal(p.fields[expect].name, key) {
 			f = &p.fields[expect]
 			expect++
-		} else if at, ok := p.byName[string(key)]; ok {
+		} else if at, ok := p.byName[string(name(key))]; ok {
 			f = &p.fields[at]
 			expect = at + 1
 		}
-		if f == nil || !f.checked {
+		if f == nil {
+			continue
+		}
+		v := object[value:next]
+		for k := range f.within {
+			if refused := p.within(&f.within[k], v); refused != nil {
+				return dst[:start], refused
+			}
+		}
+		if !f.whole {
 			continue
 		}
 		p.found++
-		v := object[value:next]
 		reason := ""
 		if f.convert != nil && !isNull(v) {
 			dst = append(dst, object[copied:value]...)
-			dst, reason = f.convert(dst, v)
 			copied = next
+			mark := len(dst)
+			if dst, reason = f.convert(dst, v); reason != "" && p.lenient {
+				dst = append(dst[:mark], "null"...)
+			}
 		} else {
 			reason = refusal(f.kind, v)
 		}
 		if reason != "" {
-			return dst[:start], &Refused{Column: f.column, Reason: reason, TooLarge: len(v) > maxString && (f.kind == kusto.String || f.kind == kusto.Dynamic)}
+			if !p.lenient {
+				return dst[:start], f.refused(reason, v)
+			}
+			p.nulls = true
 		}
 	}
 }
 
-// missing are the columns whose field an object lacks.
-func (p *plan) missing(object []byte, added []Extra) []string {
-	has := map[string]bool{}
-	for i := 1; ; {
-		key, _, next := member(object, i)
-		if next < 0 || key == nil {
-			break
-		}
-		has[string(key)] = true
-		i = next
+// within looks at a value within a field's.
+func (p *plan) within(w *inner, v []byte) *Refused {
+	v, there := descend(v, w.steps)
+	if !there {
+		return nil
 	}
-	var columns []string
+	p.found++
+	reason := w.refusal(v)
+	switch {
+	case reason == "":
+		return nil
+	case p.lenient:
+		p.nulls = true
+		return nil
+	}
+	return w.refused(reason, v)
+}
+
+// descend follows a path into a value.
+func descend(v []byte, steps []kusto.Step) (found []byte, there bool) {
+	for _, s := range steps {
+		if s.Name != "" {
+			v = find(v, s.Name)
+		} else {
+			v = element(v, s.Index)
+		}
+		if v == nil {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// missing are the columns whose field an object lacks. sure is false where an object that others are within is not there, so that
+// nothing can be said.
+func (p *plan) missing(object []byte, added []Extra) (columns []string, sure bool) {
 	for _, f := range p.fields {
-		if f.checked && !has[string(f.name)] && !slices.ContainsFunc(added, func(x Extra) bool { return x.Name == string(f.name) }) {
+		if slices.ContainsFunc(added, func(x Extra) bool { return x.Name == string(f.name) }) {
+			continue
+		}
+		v := find(object, string(f.name))
+		if f.whole && v == nil {
 			columns = append(columns, f.column)
 		}
+		for _, w := range f.within {
+			if len(w.steps) == 0 {
+				if v == nil {
+					columns = append(columns, w.column)
+				}
+				continue
+			}
+			around, there := descend(v, w.steps[:len(w.steps)-1])
+			if !there || isNull(around) {
+				return nil, false
+			}
+			if _, there := descend(around, w.steps[len(w.steps)-1:]); !there && around[0] == '{' {
+				columns = append(columns, w.column)
+			}
+		}
 	}
-	return columns
+	return columns, true
 }

@@ -125,21 +125,93 @@ func member(b []byte, i int) (key []byte, value, next int) {
 	return key, value, skipValue(b, value)
 }
 
+// name is the name that a member's key writes, as found in the text: most are written plainly.
+func name(key []byte) []byte {
+	if bytes.IndexByte(key, '\\') < 0 {
+		return key
+	}
+	quoted := append(append(append(make([]byte, 0, len(key)+2), '"'), key...), '"')
+	if plain, ok := unquote(quoted); ok {
+		return plain
+	}
+	return key
+}
+
 // find returns the raw value of an object's member, nil if there is none.
-func find(object []byte, name string) []byte {
-	if len(object) == 0 || object[0] != '{' {
+func find(object []byte, wanted string) []byte {
+	i := skipSpace(object, 0)
+	if i >= len(object) || object[i] != '{' {
 		return nil
 	}
-	for i := 1; ; {
+	for i++; ; {
 		key, value, next := member(object, i)
 		if next < 0 || key == nil {
 			return nil
 		}
-		if string(key) == name {
+		if string(key) == wanted || string(name(key)) == wanted {
 			return object[value:next]
 		}
 		i = next
 	}
+}
+
+// element returns the raw value of an array's element, nil if there is none.
+func element(array []byte, at int) []byte {
+	i := skipSpace(array, 0)
+	if i >= len(array) || array[i] != '[' {
+		return nil
+	}
+	for i = skipSpace(array, i+1); ; at-- {
+		next := skipValue(array, i)
+		if next < 0 {
+			return nil
+		}
+		if at == 0 {
+			return array[i:next]
+		}
+		if i = skipSpace(array, next); i >= len(array) || array[i] != ',' {
+			return nil
+		}
+		i = skipSpace(array, i+1)
+	}
+}
+
+// literal says whether a value that is no string, object or array is what JSON allows there: a number, true, false or null.
+func literal(v []byte) bool {
+	switch string(v) {
+	case "true", "false", "null":
+		return true
+	}
+	i := 0
+	digits := func() bool {
+		begun := i
+		for i < len(v) && v[i] >= '0' && v[i] <= '9' {
+			i++
+		}
+		return i > begun
+	}
+	if i < len(v) && v[i] == '-' {
+		i++
+	}
+	if i < len(v) && v[i] == '0' {
+		i++
+	} else if !digits() {
+		return false
+	}
+	if i < len(v) && v[i] == '.' {
+		if i++; !digits() {
+			return false
+		}
+	}
+	if i < len(v) && (v[i] == 'e' || v[i] == 'E') {
+		if i++; i < len(v) && (v[i] == '+' || v[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return i == len(v)
 }
 
 func isNull(v []byte) bool { return len(v) == 0 || len(v) == 4 && string(v) == "null" }

@@ -32,6 +32,30 @@ func (c *texts) check(value []byte) error {
 	if separator, ok := separators[c.format]; ok {
 		return c.checkLines(value, separator)
 	}
+	switch c.format {
+	case "txt":
+		for line := range bytes.SplitSeq(value, []byte("\n")) {
+			if err := c.checkWhole(line); err != nil {
+				return err
+			}
+		}
+	case "raw":
+		return c.checkWhole(value)
+	}
+	return nil
+}
+
+// checkWhole looks at a text that goes to the first column as it is.
+func (c *texts) checkWhole(text []byte) error {
+	if c.columns == nil {
+		c.columns = c.target.positions()
+	}
+	if len(c.columns) == 0 || len(text) == 0 {
+		return nil
+	}
+	if reason := refusalOf(c.columns[0].Type, text, true); reason != "" {
+		return &Refused{Column: c.columns[0].Name, Reason: reason, TooLarge: len(text) > maxString}
+	}
 	return nil
 }
 

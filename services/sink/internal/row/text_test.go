@@ -2,6 +2,7 @@ package row
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -38,17 +39,21 @@ func TestTextsThatKustoWouldStoreAsNullAreRefusedWithTheirColumn(t *testing.T) {
 		{"multijson", `[{"id":1}, {"id":2}]`, target, "", false},
 		{"json", `{"id":1`, target, "", true},
 		{"json", `no JSON`, target, "", true},
-		{"txt", `anything "at all`, target, "", false},
+		{"txt", `anything "at all`, orders("line: string"), "", false},
+		{"txt", "short\n" + strings.Repeat("x", maxString+1), orders("line: string"), "line", true},
+		{"txt", strings.Repeat("short\n", maxString/4), orders("line: string"), "", false},
+		{"raw", strings.Repeat("short\n", maxString/4), orders("text: string"), "text", true},
+		{"txt", "no number", target, "id", true},
 	} {
 		e := NewEncoder(Config{Converter: Text, Format: c.format}, c.target)
 		_, _, err := e.Append(nil, &kgo.Record{Value: []byte(c.value)})
 		var refused *Refused
 		if errors.As(err, &refused) != c.refused || c.refused && refused.Column != c.column {
-			t.Errorf("%s %q: %v, want column %q refused: %v", c.format, c.value, err, c.column, c.refused)
+			t.Errorf("%s %.100q: %v, want column %q refused: %v", c.format, c.value, err, c.column, c.refused)
 		}
 		lenient := NewEncoder(Config{Converter: Text, Format: c.format, AllowNull: true}, c.target)
 		if out, kind, err := lenient.Append(nil, &kgo.Record{Value: []byte(c.value)}); err != nil || kind != Row || string(out) != c.value+"\n" || (lenient.Nulls == 1) != c.refused {
-			t.Errorf("%s %q with values.check=null: %q, %v, %d nulls", c.format, c.value, out, err, lenient.Nulls)
+			t.Errorf("%s %.100q with values.check=null: %.100q, %v, %d nulls", c.format, c.value, out, err, lenient.Nulls)
 		}
 	}
 }
