@@ -21,6 +21,9 @@ type lifecycle struct {
 	wanted     map[string]wanted
 	tasks      map[taskID]*taskState
 	reported   map[string]State // of connectors
+	// asked are tasks that somebody wants restarted and that this worker does not hold: if it comes to hold them, its own quarantine, which
+	// is older than anything asked of this process, is lifted.
+	asked map[taskID]bool
 	// quarantined says why a task is not started with a configuration until somebody restarts it; empty if it may be.
 	quarantined func(id taskID, generation int64) string
 }
@@ -86,6 +89,7 @@ func newLifecycle(partitions int32) *lifecycle {
 		wanted:     map[string]wanted{},
 		tasks:      map[taskID]*taskState{},
 		reported:   map[string]State{},
+		asked:      map[taskID]bool{},
 
 		quarantined: func(taskID, int64) string { return "" },
 	}
@@ -147,6 +151,12 @@ func (l *lifecycle) restarted(request restart) []action {
 		}
 		task.restart = true
 		actions = append(actions, l.report(id, task, StateRestarting, task.trace))
+	}
+	for n := range want.tasks {
+		id := taskID{request.connector, n}
+		if (request.record.Task != nil && *request.record.Task == n || request.record.Task == nil && request.record.IncludeTasks) && !l.holds(id) {
+			l.asked[id] = true
+		}
 	}
 	return append(actions, l.reconcile()...)
 }
@@ -214,7 +224,8 @@ func (l *lifecycle) reconcile() []action {
 		for n := range want.tasks {
 			id := taskID{name, n}
 			if l.tasks[id] == nil && l.holds(id) {
-				l.tasks[id] = &taskState{}
+				l.tasks[id] = &taskState{restart: l.asked[id]}
+				delete(l.asked, id)
 			}
 		}
 	}
@@ -223,6 +234,7 @@ func (l *lifecycle) reconcile() []action {
 			delete(l.reported, name)
 		}
 	}
+	maps.DeleteFunc(l.asked, func(id taskID, _ bool) bool { return id.task >= l.wanted[id.connector].tasks })
 	for _, id := range l.sortedTasks() {
 		actions = append(actions, l.reconcileTask(id, l.tasks[id])...)
 	}

@@ -115,7 +115,7 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 }
 
 func describe(d digest.Description) *tablev1.Table {
-	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Envelope: d.Envelope, RepeatedRows: d.Repeated, Failure: d.Failure}
+	t := &tablev1.Table{Name: d.Name, Topic: d.Topic, Key: d.Key, Envelope: d.Envelope, RepeatedRows: d.Repeated, Removable: d.Removable, Failure: d.Failure}
 	for _, c := range d.Columns {
 		t.Columns = append(t.Columns, &tablev1.TableColumn{Name: c.Name, Type: c.Type, Field: c.Field,
 			Encoding: string(c.Encoding), Precision: int32(c.Precision), Scale: int32(c.Scale), Withheld: c.Withheld})
@@ -173,8 +173,41 @@ func answer(ctx context.Context, reader digest.Reader, request *tablev1.ReadTabl
 			result.Rows = append(result.Rows, &tablev1.RowsResult_Row{Place: r.Place, Key: r.Key, A: r.A, B: r.B})
 		}
 		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Rows{Rows: result}}, err
+	case *tablev1.ReadTablesRequest_Versions:
+		t, err := remover(table(q.Versions.GetSelection()))
+		if err != nil {
+			return nil, err
+		}
+		versions, err := t.Versions(ctx, q.Versions.GetPlaces(), q.Versions.GetKeys())
+		result := &tablev1.VersionsResult{}
+		for key, version := range versions {
+			result.Versions = append(result.Versions, &tablev1.KeyVersion{Key: key, Version: version})
+		}
+		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Versions{Versions: result}}, err
+	case *tablev1.ReadTablesRequest_Remove:
+		t, err := remover(table(q.Remove.GetSelection()))
+		if err != nil {
+			return nil, err
+		}
+		versions := map[string]int64{}
+		for _, v := range q.Remove.GetVersions() {
+			versions[v.GetKey()] = v.GetVersion()
+		}
+		n, err := t.Remove(ctx, q.Remove.GetPlaces(), versions)
+		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Remove{Remove: &tablev1.RemoveResult{Removed: n}}}, err
 	}
-	return nil, invalidField("REQUEST_INVALID", "request", "want extent, digests or rows")
+	return nil, invalidField("REQUEST_INVALID", "request", "want extent, digests, rows, versions or remove")
+}
+
+func remover(t digest.Table, err error) (digest.Remover, error) {
+	if err != nil {
+		return nil, err
+	}
+	r, ok := t.(digest.Remover)
+	if !ok {
+		return nil, invalidField("REQUEST_INVALID", "selection.table", "no row can be removed from this table's present state")
+	}
+	return r, nil
 }
 
 func rowsOf(ctx context.Context, t digest.Table, q *tablev1.Rows) ([]digest.Row, error) {

@@ -45,6 +45,8 @@ type store struct {
 	// connector would move to another partition.
 	partitions map[string]int32
 	restarts   []restart // not yet taken by the worker
+	// begun is when the process began to read: a restart that was asked for since then is about it, although other records are older.
+	begun time.Time
 	// configs counts the changes of configurations and of what they are to do.
 	configs  int64
 	changed  chan struct{}
@@ -78,6 +80,7 @@ func newStore(config WorkerConfig, reach *kafka.Reach) (*store, error) {
 		admin:    kadm.NewClient(client),
 		reach:    reach,
 		failure:  errNotRead,
+		begun:    time.Now(),
 		view:     newView(),
 		next:     map[string]map[int32]int64{},
 		changed:  make(chan struct{}),
@@ -290,7 +293,7 @@ func (s *store) apply(fetches kgo.Fetches) {
 			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, telemetry.Passing("offset", record.Offset), "err", err)
 			return
 		}
-		if request != nil && s.failure == nil {
+		if request != nil && (s.failure == nil || record.Timestamp.After(s.begun)) {
 			s.restarts = append(s.restarts, *request)
 		}
 		if name != "" {
