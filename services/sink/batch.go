@@ -3,10 +3,8 @@ package sink
 import (
 	"bytes"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
@@ -28,8 +26,7 @@ type batch struct {
 	cut ledger.Cut
 	// raw holds rows that are not compressed yet, gz what is.
 	raw  []byte
-	gz   bytes.Buffer
-	zip  *gzip.Writer
+	gz   zipped
 	size int64 // bytes of rows
 	rows int64
 	// streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags. Any other is tagged, where
@@ -74,20 +71,8 @@ type tracedRecord struct {
 	committed time.Time
 }
 
-// zippers keeps gzip writers, which are large, for reuse.
-type zippers struct{ pool sync.Pool }
-
-func (z *zippers) take(b *batch) {
-	w, ok := z.pool.Get().(*gzip.Writer)
-	if !ok {
-		w, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
-	}
-	w.Reset(&b.gz)
-	b.zip = w
-}
-
 // add makes a record's row part of the batch. An error says that the record is no row; it is not part of the batch then.
-func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
+func (b *batch) add(e *row.Encoder, r *kgo.Record) error {
 	if b.oldest.IsZero() {
 		b.oldest = time.Now()
 	}
@@ -117,7 +102,8 @@ func (b *batch) add(e *row.Encoder, r *kgo.Record, z *zippers) error {
 		b.truncates++
 	}
 	if len(b.raw) >= chunk {
-		b.compress(z)
+		b.gz.add(b.raw)
+		b.raw = b.raw[:0]
 	}
 	return nil
 }
@@ -137,35 +123,23 @@ func (b *batch) link(e *row.Encoder, r *kgo.Record) {
 	}
 }
 
-func (b *batch) compress(z *zippers) {
-	if b.zip == nil {
-		z.take(b)
-	}
-	_, _ = b.zip.Write(b.raw) // a bytes.Buffer takes everything
-	b.raw = b.raw[:0]
-}
-
 // close ends the compressed stream.
-func (b *batch) close(z *zippers) {
+func (b *batch) close() {
 	if b.rows == 0 {
 		return
 	}
-	if len(b.raw) > 0 || b.zip == nil {
-		b.compress(z)
+	if len(b.raw) > 0 {
+		b.gz.add(b.raw)
 	}
-	_ = b.zip.Close()
-	z.pool.Put(b.zip)
-	b.zip, b.raw = nil, nil
+	b.gz.end()
+	b.raw = nil
 }
 
 // memory is how many bytes the batch holds.
 func (b *batch) memory() int64 {
 	n := int64(b.gz.Cap() + cap(b.raw))
-	if b.zip != nil {
-		n += zipMemory
-	}
 	for _, r := range b.refused {
-		n += int64(len(r.record.Key)+len(r.record.Value)) + recordOverhead
+		n += sizeOf([]*kgo.Record{r.record})
 	}
 	return n
 }

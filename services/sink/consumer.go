@@ -24,6 +24,8 @@ type membership struct {
 	refresh time.Duration
 	// uncommitted has records read before their transactions have ended.
 	uncommitted bool
+	// fetchMax and partitionFetchMax bound what a fetch asks for besides the memory that there is; 0 if they are not set.
+	fetchMax, partitionFetchMax int32
 	// options are the settings of consumer.override.* that have a counterpart.
 	options []kgo.Opt
 }
@@ -98,9 +100,9 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 		case "fetch.min.bytes":
 			add(func(n int64) kgo.Opt { return kgo.FetchMinBytes(int32(n)) })
 		case "fetch.max.bytes":
-			add(func(n int64) kgo.Opt { return kgo.FetchMaxBytes(int32(n)) })
+			add(func(n int64) kgo.Opt { m.fetchMax = int32(n); return kgo.FetchMaxBytes(int32(n)) })
 		case "max.partition.fetch.bytes":
-			add(func(n int64) kgo.Opt { return kgo.FetchMaxPartitionBytes(int32(n)) })
+			add(func(n int64) kgo.Opt { m.partitionFetchMax = int32(n); return kgo.FetchMaxPartitionBytes(int32(n)) })
 		case "client.id":
 			m.options = append(m.options, kgo.ClientID(value))
 		case "client.rack":

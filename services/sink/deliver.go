@@ -131,7 +131,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 				return
 			}
 			before := b.rows
-			if b.add(enc, r, &t.zippers) == nil && b.rows > before {
+			if b.add(enc, r) == nil && b.rows > before {
 				if records = append(records, r); len(records) > 1 {
 					records = records[:1]
 				}
@@ -141,7 +141,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	if err := t.stillThere(ctx, client, tp.topic); err != nil {
 		return nil, nil, err
 	}
-	b.close(&t.zippers)
+	b.close()
 	return b, records, nil
 }
 
@@ -166,9 +166,13 @@ func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string)
 // ingest sends a batch, where delivery is exactly once under the tag that its offsets make. The topic's id is part of it, so a
 // topic that is deleted and made anew does not inherit the tags of the old one.
 func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
-	blob, err := t.blob(to, b)
+	blob, err := t.blob(ctx, to, b)
 	if err != nil {
 		return err
+	}
+	if blob.Plain {
+		t.hold(int64(cap(blob.Data)))
+		defer t.hold(-int64(cap(blob.Data)))
 	}
 	if t.s.exact && !b.streamed {
 		blob.Tag = fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
@@ -180,14 +184,17 @@ func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *bat
 }
 
 // blob is what is sent of a closed batch.
-func (t *task) blob(to *target, b *batch) (*kusto.Blob, error) {
+func (t *task) blob(ctx context.Context, to *target, b *batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
 		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
 		Data: b.gz.Bytes(), RawSize: b.size,
 	}
 	if isFile(to.route.Format) {
 		var err error
-		if blob.Data, err = to.file(b); err != nil {
+		if blob.Data, err = to.file(ctx, b); err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
 			return nil, &unmendable{fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err)}
 		}
 		blob.Plain = true
@@ -232,11 +239,13 @@ func (s *sending) once(ctx context.Context, stream bool) error {
 	case s.to.mode == modeInline && s.blob.Plain:
 		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format)}
 	case s.to.mode == modeInline:
-		text, err := unzip(s.blob.Data)
-		if err != nil {
-			return err
-		}
-		return s.client.Inline(ctx, s.blob, text)
+		return s.expand(ctx, inlineFactor*s.blob.RawSize, func() error {
+			text, err := unzip(s.blob.Data)
+			if err != nil {
+				return err
+			}
+			return s.client.Inline(ctx, s.blob, text)
+		})
 	case stream:
 		err := s.client.Stream(ctx, s.blob)
 		if kusto.QueueInstead(err) {

@@ -176,7 +176,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 			return refusal(d.env, codeOf(err), reasonUnusable, err)
 		}
 		b := &batch{}
-		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed, &d.zippers)
+		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed)
 		if err == nil && b.rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}

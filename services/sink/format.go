@@ -2,6 +2,7 @@ package sink
 
 import (
 	"bytes"
+	"context"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -38,7 +39,12 @@ func (s *settings) wholeFiles(r route.Route) bool {
 }
 
 // file makes the file of a batch: its one record, or its rows written as Avro or Parquet.
-func (t *target) file(b *batch) ([]byte, error) {
+func (t *target) file(ctx context.Context, b *batch) (data []byte, err error) {
+	err = t.tables.task.expand(ctx, fileFactor*b.size, func() (err error) { data, err = t.fileOf(b); return err })
+	return data, err
+}
+
+func (t *target) fileOf(b *batch) ([]byte, error) {
 	rows, err := gzip.NewReader(bytes.NewReader(b.gz.Bytes()))
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -98,7 +99,9 @@ func runChild(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	t, err := makeTask(os.Getenv(childBrokers), config, 0, func(error) {})
+	board := NewBoard()
+	board.memory.limited = func(bytes int64) { debug.SetMemoryLimit(HeapLimit(bytes)) }
+	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
 		return err
 	}

@@ -2,14 +2,16 @@ package sink
 
 import (
 	"context"
+	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// memory counts what the tasks of one process hold: records that were fetched, rows that are gathered, batches that are under way. All
-// share one limit. Half of it is for whoever comes first, the other half is divided evenly, so that a table that is away, and
+// memory counts what the tasks of one process hold: records that were fetched, rows that are gathered, batches that are under way, files
+// that are made of them. All share one limit. Half of it is for whoever comes first, the other half is divided evenly, so that a table that is away, and
 // whose rows fill the first half, leaves every other task room to go on.
 //
 // A task polls for records only while it has room, and one fetch is bounded, so the process holds the limit and a fetch of each task at
@@ -18,20 +20,27 @@ type memory struct {
 	used atomic.Int64
 	// limit is the largest buffer.memory.bytes of the tasks, tasks how many there are.
 	limit, tasks atomic.Int64
+	// files are what is expanded to be made a file of.
+	files turns
+	// limited is told the limit; nil tells nobody.
+	limited func(bytes int64)
 }
 
-// recordOverhead is what a fetched record takes besides its key and value.
+// recordOverhead is what a fetched record takes besides its key, value and headers.
 const recordOverhead = 256
-
-// zipMemory is what a gzip writer takes.
-const zipMemory = 768 << 10
 
 // enter counts a task in, leave out.
 func (m *memory) enter(limit int64) {
 	m.tasks.Add(1)
 	for {
 		now := m.limit.Load()
-		if limit <= now || m.limit.CompareAndSwap(now, limit) {
+		if limit <= now {
+			return
+		}
+		if m.limit.CompareAndSwap(now, limit) {
+			if m.limited != nil {
+				m.limited(limit)
+			}
 			return
 		}
 	}
@@ -99,16 +108,121 @@ const (
 	maxQueue = 12 << 20
 )
 
-// fetchSizes bound what a fetch brings, compressed: records take many times as much when they are read.
-func (m *memory) fetchSizes() (all, partition int32) {
-	all = int32(min(8<<20, max(512<<10, m.share()/8)))
-	return all, max(128<<10, all/8)
+// leastFetch is the least that a fetch asks for, in bytes as they are stored.
+const leastFetch = 64 << 10
+
+// fetchSizes bound what a fetch brings, as it is stored, where that becomes expansion times as much when it is read.
+func (m *memory) fetchSizes(expansion float64) (all, partition int32) {
+	room := float64(min(8<<20, max(512<<10, m.share()/8)))
+	all = int32(max(leastFetch, room/expansion))
+	return all, max(leastFetch, all/8)
+}
+
+// expansion is how many times as large batches are when they are read, as a task last saw it: it rises at once and falls slowly.
+type expansion struct{ bits atomic.Uint64 }
+
+// firstExpansion is assumed until a batch was read.
+const firstExpansion = 16
+
+func (e *expansion) now() float64 {
+	if seen := math.Float64frombits(e.bits.Load()); seen > 0 {
+		return seen
+	}
+	return firstExpansion
+}
+
+// OnFetchBatchRead implements kgo.HookFetchBatchRead.
+func (e *expansion) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, b kgo.FetchBatchMetrics) {
+	read := float64(b.UncompressedBytes+b.NumRecords*recordOverhead) / float64(max(1, b.CompressedBytes))
+	seen := math.Float64frombits(e.bits.Load())
+	e.bits.Store(math.Float64bits(max(1, read, seen*0.99))) // a lost update is made up by the next batch
+}
+
+// boundFetches has the next fetches ask for as much as has room.
+func (t *task) boundFetches() {
+	all, partition := t.o.Board.memory.fetchSizes(t.expansion.now())
+	t.consumer.UpdateFetchMaxBytes(least(all, t.s.member.fetchMax), least(partition, t.s.member.partitionFetchMax))
+}
+
+// least is the smaller of a bound and the user's, which is 0 if there is none.
+func least(bound, users int32) int32 {
+	if users > 0 {
+		return min(bound, users)
+	}
+	return bound
+}
+
+// turns lets what takes much memory for a moment happen one after the other, as far as it does not fit together.
+type turns struct {
+	mu    sync.Mutex
+	taken int64
+	ended chan struct{}
+}
+
+// take waits until bytes fit into the limit beside what others have, or until nobody else has any.
+func (w *turns) take(ctx context.Context, bytes, limit int64) error {
+	for {
+		w.mu.Lock()
+		if w.taken == 0 || w.taken+bytes <= limit {
+			w.taken += bytes
+			w.mu.Unlock()
+			return nil
+		}
+		if w.ended == nil {
+			w.ended = make(chan struct{})
+		}
+		ended := w.ended
+		w.mu.Unlock()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (w *turns) give(bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.taken -= bytes
+	if w.ended != nil {
+		close(w.ended)
+		w.ended = nil
+	}
+}
+
+const (
+	// fileFactor is how many times a batch's rows a file takes while it is made of them: its values by columns, and the file.
+	fileFactor = 3
+	// inlineFactor is how many times they take within a command: as text, within the command, and within the request.
+	inlineFactor = 3
+)
+
+// expand runs use, which takes bytes besides what is held already, when there is room for it.
+func (t *task) expand(ctx context.Context, bytes int64, use func() error) error {
+	m := &t.o.Board.memory
+	if err := m.files.take(ctx, bytes, m.limit.Load()/4); err != nil {
+		return err
+	}
+	t.hold(bytes)
+	defer func() { t.hold(-bytes); m.files.give(bytes) }()
+	return use()
 }
 
 // sizeOf is what fetched records take.
 func sizeOf(records []*kgo.Record) (bytes int64) {
 	for _, r := range records {
 		bytes += int64(len(r.Key)+len(r.Value)) + recordOverhead
+		for _, h := range r.Headers {
+			bytes += int64(len(h.Key)+len(h.Value)) + headerOverhead
+		}
 	}
 	return bytes
 }
+
+// headerOverhead is what a header takes besides its key and value.
+const headerOverhead = 40
+
+// HeapLimit is a soft limit of the Go heap for a process that does nothing but run sinks which hold so many bytes. Without it the heap
+// grows to twice what is held before it is collected.
+func HeapLimit(buffers int64) int64 { return buffers + 96<<20 }

@@ -336,17 +336,17 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	truncates := p.open.truncates
-	err := p.open.add(p.enc, r, &p.task.zippers)
+	err := p.open.add(p.enc, r)
 	for away := (*record.Unavailable)(nil); errors.As(err, &away); {
 		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
 		if err := p.task.persist(p.ctx, func(context.Context) error { return p.readable(r) }); err != nil {
 			return false, err
 		}
-		err = p.open.add(p.enc, r, &p.task.zippers)
+		err = p.open.add(p.enc, r)
 	}
 	if err != nil && p.target.evolved(p.ctx, err) {
 		p.retarget()
-		err = p.open.add(p.enc, r, &p.task.zippers)
+		err = p.open.add(p.enc, r)
 	}
 	if err != nil {
 		if p.task.letters == nil && !p.task.s.tolerate {
@@ -592,7 +592,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		}
 		return true, nil
 	}
-	b.close(&p.task.zippers)
+	b.close()
 	p.inFlight++
 	p.task.flying.Add(1)
 	p.target.budget.charge(time.Now(), b.size)

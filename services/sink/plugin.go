@@ -50,6 +50,8 @@ type Options struct {
 	CAFile string
 	// TrustedHosts are hosts that every connector may send to, besides Azure's and this machine.
 	TrustedHosts []string
+	// Limited is told how many bytes the sinks of the process may hold together, whenever that changes; nil tells nobody.
+	Limited func(bytes int64)
 	// Failpoints kill the process at named places, for tests.
 	Failpoints *failpoint.Set
 
@@ -69,6 +71,9 @@ func (o *Options) complete() (err error) {
 	}
 	if o.Tracer == nil {
 		o.Tracer = tracenoop.Tracer{}
+	}
+	if o.Limited != nil {
+		o.Board.memory.limited = o.Limited
 	}
 	o.meters, err = newMeters(o.Meter, o.Board)
 	return err

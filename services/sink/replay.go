@@ -112,7 +112,7 @@ func (r *replay) begin(ctx context.Context, group []letter, at int64) error {
 		if len(noted.Letters) > 0 && (rows.gz.Len()+len(rows.raw) > maxNoted || r.s.wholeFiles(to.route)) {
 			break
 		}
-		if err := rows.add(enc, one.record, &r.zippers); err != nil {
+		if err := rows.add(enc, one.record); err != nil {
 			unfit[one.id] = err
 			continue
 		}
@@ -121,7 +121,7 @@ func (r *replay) begin(ctx context.Context, group []letter, at int64) error {
 			noted.Edited = append(noted.Edited, one.id)
 		}
 	}
-	rows.close(&r.zippers)
+	rows.close()
 	for _, one := range r.take(func(one letter) bool { return unfit[one.id] != nil }) {
 		r.refuse([]letter{one}, unfit[one.id])
 	}
@@ -129,7 +129,7 @@ func (r *replay) begin(ctx context.Context, group []letter, at int64) error {
 		return nil
 	}
 	if rows.rows > 0 {
-		blob, err := r.blob(to, rows)
+		blob, err := r.blob(ctx, to, rows)
 		if err != nil {
 			return err
 		}

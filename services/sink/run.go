@@ -18,6 +18,8 @@ type Config struct {
 	// connectors may send to besides Azure's and this machine.
 	CAFile       string
 	TrustedHosts []string
+	// Limited is as in Options.
+	Limited func(bytes int64)
 }
 
 // Run runs a worker of the sink fleet until ctx ends; then it stops its tasks, commits what is in the tables and returns nil. It
@@ -29,7 +31,7 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	options := Options{
-		Board: NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts,
+		Board: NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
 	}
 	if err := options.complete(); err != nil {

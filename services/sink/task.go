@@ -39,11 +39,11 @@ type task struct {
 	commits  *committer
 	letters  *letters
 	tables   *tables
-	zippers  zippers
 	// unread is set while fetching fails; the poll loop owns it.
 	unread bool
 	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
 	held, flying atomic.Int64
+	expansion    expansion
 	// sent is the part of held that batches under way have.
 	sent atomic.Int64
 
@@ -183,7 +183,7 @@ func (t *task) prepare() error {
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
-	fetch, partition := t.o.Board.memory.fetchSizes()
+	fetch, partition := t.o.Board.memory.fetchSizes(t.expansion.now())
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(t.s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.member.start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
@@ -191,7 +191,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
-		kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
+		kgo.WithHooks(&t.expansion), kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
 		kgo.AdjustFetchOffsetsFn(t.begins),
 		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
 		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),
@@ -246,6 +246,7 @@ func (t *task) fetch() kgo.Fetches {
 	if t.awaitRoom(ctx); ctx.Err() != nil {
 		return nil
 	}
+	t.boundFetches()
 	return t.consumer.PollFetches(ctx)
 }
 

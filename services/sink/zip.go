@@ -1,0 +1,50 @@
+package sink
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// zipped is a gzip stream (RFC 1952) that is made piece by piece: each piece is compressed by itself and ends on a whole byte, so that a
+// compressor, which takes three quarters of a megabyte, is held for a piece only and not as long as its batch is open.
+type zipped struct {
+	bytes.Buffer
+	size, sum uint32
+}
+
+// compressors are those that nobody uses at present; no more are made than goroutines compress at once.
+var compressors = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is valid
+	return w
+}}
+
+// The header says deflate, no name, no time, fastest, unknown system.
+var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff}
+
+// add compresses a piece.
+func (z *zipped) add(piece []byte) {
+	if z.Len() == 0 {
+		z.Write(gzipHeader)
+	}
+	w := compressors.Get().(*flate.Writer)
+	w.Reset(&z.Buffer)
+	_, _ = w.Write(piece) // a bytes.Buffer takes everything
+	_ = w.Flush()
+	w.Reset(nil) // it is not to hold the buffer
+	compressors.Put(w)
+	z.size += uint32(len(piece))
+	z.sum = crc32.Update(z.sum, crc32.IEEETable, piece)
+}
+
+// end closes the stream.
+func (z *zipped) end() {
+	if z.Len() == 0 {
+		z.Write(gzipHeader)
+	}
+	z.Write([]byte{3, 0}) // an empty last block
+	z.Write(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, z.sum), z.size))
+}
