@@ -22,9 +22,10 @@ const (
 
 // Difference is a key whose rows differ.
 type Difference struct {
-	// Key is as in Row.
-	Key  string
-	Kind Kind
+	// Key and Place are as in Row.
+	Key   string
+	Place int64
+	Kind  Kind
 }
 
 // Options say how to compare.
@@ -313,7 +314,7 @@ func (c *comparison) again(ctx context.Context, keys []string) error {
 			c.pending[key] = next
 		case now.Sub(was.since) >= c.Patience:
 			delete(c.pending, key)
-			if err := c.found(Difference{key, kind}); err != nil || c.result.Truncated {
+			if err := c.found(Difference{key, was.place, kind}); err != nil || c.result.Truncated {
 				return err
 			}
 		}

@@ -97,14 +97,14 @@ func TestExactlyTheDifferingKeysAreFound(t *testing.T) {
 		want := map[Difference]bool{}
 		for key, value := range s {
 			if other, ok := tg[key]; !ok {
-				want[Difference{fmt.Sprint(key), Missing}] = true
+				want[Difference{Key: fmt.Sprint(key), Place: int64(key), Kind: Missing}] = true
 			} else if other != value {
-				want[Difference{fmt.Sprint(key), Different}] = true
+				want[Difference{Key: fmt.Sprint(key), Place: int64(key), Kind: Different}] = true
 			}
 		}
 		for key := range tg {
 			if _, ok := s[key]; !ok {
-				want[Difference{fmt.Sprint(key), Extra}] = true
+				want[Difference{Key: fmt.Sprint(key), Place: int64(key), Kind: Extra}] = true
 			}
 		}
 		got := map[Difference]bool{}
@@ -130,7 +130,7 @@ func TestOfALargeTableOnlyTheDifferingLeavesAreListed(t *testing.T) {
 		o := quick
 		o.Found = func(d Difference) error { found = append(found, d); return nil }
 		r, err := Compare(t.Context(), s, tg, o)
-		if err != nil || !slices.Equal(found, []Difference{{"77777", Different}}) || r.Equal() {
+		if err != nil || !slices.Equal(found, []Difference{{Key: "77777", Place: 77777, Kind: Different}}) || r.Equal() {
 			t.Errorf("%+v %v: %v", r, err, found)
 		}
 		if s.asked > leafRows || tg.asked > leafRows {

@@ -124,8 +124,19 @@ type Description struct {
 	// Repeated is how many rows of a copy are there besides the first of those that were made of one record; nil where rows do not
 	// say of which.
 	Repeated *int64
+	// Removable says of a copy that its tables are Removers.
+	Removable bool
 	// Failure says why the table cannot be read; empty if it can.
 	Failure string
+}
+
+// Remover is a copy that keeps the changes of rows, and takes a deletion more.
+type Remover interface {
+	// Versions are those of the present rows of keys at places; of keys without a row there are none.
+	Versions(ctx context.Context, places []int64, keys []string) (map[string]int64, error)
+	// Remove writes deletions of rows at places, each if the row has still the version that is given, and returns how many it wrote. A
+	// deletion's version is the row's and one.
+	Remove(ctx context.Context, places []int64, versions map[string]int64) (int64, error)
 }
 
 // DescribedColumn is a column and the field of the topic's rows that carries it: of a source, the field into which its values go

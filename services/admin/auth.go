@@ -241,7 +241,7 @@ func required(fullMethod string) Role {
 	case service == "calypso.orders.v1.OrdersService":
 		return Operator
 	case strings.HasPrefix(method, "Pause"), strings.HasPrefix(method, "Resume"), strings.HasPrefix(method, "Stop"),
-		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Plan"), strings.HasPrefix(method, "Verify"),
+		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Plan"), strings.HasPrefix(method, "Verify"), strings.HasPrefix(method, "Repair"),
 		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"):
 		return Operator
 	}

@@ -108,6 +108,26 @@ func (t remoteTable) rows(q *tablev1.Rows) ([]digest.Row, error) {
 	return rows, err
 }
 
+// Versions asks which versions the present rows of keys have.
+func (t remoteTable) Versions(keys []string, places []int64) (map[string]int64, error) {
+	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Versions{Versions: &tablev1.Versions{Selection: t.selection, Places: places, Keys: keys}}})
+	versions := map[string]int64{}
+	for _, v := range response.GetVersions().GetVersions() {
+		versions[v.Key] = v.Version
+	}
+	return versions, err
+}
+
+// Remove has the rows of keys removed, each if it has still its version, and returns how many were.
+func (t remoteTable) Remove(keys []string, places []int64, versions map[string]int64) (int64, error) {
+	q := &tablev1.Remove{Selection: t.selection, Places: places}
+	for _, key := range keys {
+		q.Versions = append(q.Versions, &tablev1.KeyVersion{Key: key, Version: versions[key]})
+	}
+	response, err := t.ask(&tablev1.ReadTablesRequest{Request: &tablev1.ReadTablesRequest_Remove{Remove: q}})
+	return response.GetRemove().GetRemoved(), err
+}
+
 func spanOf(s digest.Span) *tablev1.Span { return &tablev1.Span{Low: s.Low, High: s.High} }
 
 // selectBoth chooses what is compared of a table of the source and its copy: columns correspond where the copy holds the field

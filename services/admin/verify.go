@@ -37,24 +37,44 @@ type verification struct {
 	out      grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]
 	patience time.Duration
 	most     int
+	// note is told each difference, after each table that was compared; nil tells nobody.
+	note  func(digest.Difference)
+	after func(ctx context.Context, outcome *adminv1.TableVerification, from *tablev1.Table, source, target digest.Table, to *tablev1.Table) error
 	// compared counts the pairs of tables that were compared, different those that differ, failed those that could not be.
 	compared, different, failed int
+	// repeated counts the rows of copies that are there again, in so many tables.
+	repeated         int64
+	repeatedInTables int
 }
 
 // VerifyPipeline compares every captured table with its copy in every sink that reads it, one after the other.
 func (s *service) VerifyPipeline(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) error {
+	v, err := s.verification(q, out)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(out.Context())
+	defer cancel() // ends the connections to source and sinks
+	return v.run(ctx)
+}
+
+// verification checks what is asked for.
+func (s *service) verification(q *adminv1.VerifyPipelineRequest, out grpc.ServerStreamingServer[adminv1.VerifyPipelineResponse]) (*verification, error) {
 	v := &verification{service: s, q: q, out: out, patience: defaultPatience, most: cmp.Or(int(q.MaxDifferences), defaultDifferences)}
 	if q.Patience != nil {
 		v.patience = q.Patience.AsDuration()
 	}
 	if v.patience < 0 || v.patience > maxPatience || q.Patience.CheckValid() != nil && q.Patience != nil {
-		return rpc.InvalidField("patience", fmt.Sprintf("patience must be from 0 to %v", maxPatience))
+		return nil, rpc.InvalidField("patience", fmt.Sprintf("patience must be from 0 to %v", maxPatience))
 	}
 	if v.most < 1 || v.most > maxDifferences {
-		return rpc.InvalidField("max_differences", fmt.Sprintf("max_differences must be from 1 to %d", maxDifferences))
+		return nil, rpc.InvalidField("max_differences", fmt.Sprintf("max_differences must be from 1 to %d", maxDifferences))
 	}
-	ctx, cancel := context.WithCancel(out.Context())
-	defer cancel() // ends the connections to source and sinks
+	return v, nil
+}
+
+func (v *verification) run(ctx context.Context) error {
+	s, q := v.service, v.q
 	all, err := s.router.ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
 	if err != nil {
 		return err
@@ -163,6 +183,10 @@ func (v *verification) sink(ctx context.Context, sink string, source *remoteTabl
 			}
 		}
 		v.compared++
+		if n := outcome.GetRepeatedRows(); n > 0 {
+			v.repeated += n
+			v.repeatedInTables++
+		}
 		switch {
 		case outcome.Failure != "":
 			v.failed++
@@ -191,13 +215,17 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	for _, c := range append(slices.Clone(s.Key), s.Columns...) {
 		outcome.ColumnsCompared = append(outcome.ColumnsCompared, c.Name)
 	}
-	r, err := digest.Compare(ctx, source.table(from.Name, s), target.table(to.Name, t), digest.Options{
+	original, copied := source.table(from.Name, s), target.table(to.Name, t)
+	r, err := digest.Compare(ctx, original, copied, digest.Options{
 		Patience: v.patience, Interval: settleInterval, MaxDifferences: v.most,
 		Progress: func(p digest.Progress) error {
 			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Progress{Progress: &adminv1.VerifyProgress{
 				Table: from.Name, Sink: outcome.Sink, RowsCompared: p.Rows, RowsTotal: p.Total, Pending: int32(p.Pending), Differences: int32(p.Differences)}}})
 		},
 		Found: func(d digest.Difference) error {
+			if v.note != nil {
+				v.note(d)
+			}
 			return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Difference{Difference: &adminv1.RowDifference{
 				Table: from.Name, Sink: outcome.Sink, Key: strings.Split(d.Key, "\x1f"), Kind: kindOf(d.Kind)}}})
 		},
@@ -207,6 +235,9 @@ func (v *verification) table(ctx context.Context, outcome *adminv1.TableVerifica
 	}
 	outcome.Equal, outcome.Differences, outcome.Truncated, outcome.Unsettled = r.Equal(), int32(r.Differences), r.Truncated, int32(r.Unsettled)
 	outcome.SourceExtent, outcome.TargetExtent = extentOf(r.Source), extentOf(r.Target)
+	if v.after != nil {
+		return v.after(ctx, outcome, from, original, copied, to)
+	}
 	return nil
 }
 
@@ -221,7 +252,7 @@ func extentOf(e digest.Extent) *adminv1.TableExtent {
 }
 
 func (v *verification) summary() error {
-	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed)}
+	s := &adminv1.VerifySummary{Equal: v.different == 0 && v.failed == 0, Failures: int32(v.failed), RepeatedRows: v.repeated}
 	switch {
 	case s.Equal:
 		s.Reason = checks.Plural(v.compared, "table is equal to its copy", "tables are equal to their copies")
@@ -229,6 +260,9 @@ func (v *verification) summary() error {
 		s.Reason = fmt.Sprintf("%d of %s could not be compared, %s", v.failed, checks.Plural(v.compared, "table", "tables"), checks.Plural(v.different, "differs", "differ"))
 	default:
 		s.Reason = fmt.Sprintf("%d of %s", v.different, checks.Plural(v.compared, "table differs from its copy", "tables differ from their copies"))
+	}
+	if v.repeated > 0 {
+		s.Reason += fmt.Sprintf(" by the latest row of each key, but %s of %s came more than once", checks.Plural(int(v.repeated), "row", "rows"), checks.Plural(v.repeatedInTables, "table", "tables"))
 	}
 	return v.out.Send(&adminv1.VerifyPipelineResponse{Event: &adminv1.VerifyPipelineResponse_Summary{Summary: s}})
 }

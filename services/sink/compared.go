@@ -30,6 +30,8 @@ type tableReader struct {
 // ingestion, which is the same for the rows of one batch.
 type currentRows struct {
 	database, source, latest, present string
+	// changes is how the table takes deletions; nil of a table that takes none.
+	changes *adxdigest.Changes
 }
 
 func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description, o Options) (digest.Reader, error) {
@@ -142,13 +144,54 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 		}
 		d.Columns = append(d.Columns, column)
 	}
-	if r.current[d.Name], err = r.present(ctx, to, written); err == nil {
+	var current currentRows
+	if current, err = r.present(ctx, to, written); err == nil {
+		current.changes = r.changes(schema, written)
+		r.current[d.Name], d.Removable = current, current.changes != nil
 		d.Repeated, err = r.repeated(ctx, to, source.Topic, written, source.Key)
 	}
 	if err != nil {
 		d.Failure = err.Error()
 	}
 	return d
+}
+
+// changes says how a table of changes takes the deletion of a row: with the next _seq, which no other change of the key has as long as the
+// sink has brought in all that the partition had at that offset.
+func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.DescribedColumn) *adxdigest.Changes {
+	if !r.s.changes {
+		return nil
+	}
+	named := func(field, kind string) string {
+		for _, c := range columns {
+			if c.Field == field && c.Type == kind {
+				return c.Name
+			}
+		}
+		return ""
+	}
+	version, deleted := named("_seq", string(kusto.Long)), named("_deleted", string(kusto.Bool))
+	if version == "" || deleted == "" {
+		return nil
+	}
+	c := &adxdigest.Changes{Into: schema.Table, Version: version, Values: map[string]string{version: kusto.QuoteName(version) + " + 1", deleted: "true"}}
+	if op := named("_op", string(kusto.String)); op != "" {
+		c.Values[op] = "'d'"
+	}
+	if at := named("_ts", string(kusto.DateTime)); at != "" {
+		c.Values[at] = "now()"
+	}
+	if tx := named("_tx", string(kusto.Long)); tx != "" {
+		c.Values[tx] = "long(null)"
+	}
+	if offset := named("_offset", string(kusto.Long)); offset != "" {
+		c.Values[offset] = "long(null)" // it is of no record
+	}
+	for _, column := range schema.Columns {
+		c.Columns = append(c.Columns, column.Name)
+	}
+	c.Raw = &adxdigest.Table{Source: kusto.QuoteName(schema.Table), Latest: kusto.QuoteName(version), Present: "not(coalesce(" + kusto.QuoteName(deleted) + ", false))"}
+	return c
 }
 
 // repeated counts rows that were made of a record of which there is a row already. Which record that is a row says by the record's
@@ -171,7 +214,7 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 	if identity == nil {
 		return r.doubled(ctx, to, topic)
 	}
-	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | summarize n=count() by "+strings.Join(identity, ", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
+	found, err := r.client.Query(ctx, to.Database, kusto.QuoteName(to.Table)+" | where isnotnull("+identity[len(identity)-1]+") | summarize n=count() by "+strings.Join(identity, ", ")+" | where n > 1 | summarize tolong(coalesce(sum(n - 1), 0))")
 	if err != nil {
 		return nil, fmt.Errorf("counting rows that came more than once: %w", err)
 	}
@@ -250,12 +293,25 @@ func (r *tableReader) Table(name string, selection digest.Selection) (digest.Tab
 	if !ok {
 		return nil, fmt.Errorf("records of the connector's topics do not go to table %.300s", name)
 	}
-	return &adxdigest.Table{
-		Query: func(ctx context.Context, text string) (*kusto.Table, error) {
-			return r.client.Query(ctx, c.database, text)
-		},
-		Source: c.source, Latest: c.latest, Present: c.present, Selection: selection,
-	}, nil
+	query := func(ctx context.Context, text string) (*kusto.Table, error) {
+		return r.client.Query(ctx, c.database, text)
+	}
+	table := &adxdigest.Table{Query: query, Source: c.source, Latest: c.latest, Present: c.present, Selection: selection}
+	if c.changes == nil {
+		return table, nil
+	}
+	changes, raw := *c.changes, *c.changes.Raw
+	raw.Query, raw.Selection = query, selection
+	changes.Raw, changes.Manage = &raw, func(ctx context.Context, text string) (*kusto.Table, error) {
+		return r.client.Manage(ctx, c.database, text)
+	}
+	return changedTable{table, &changes}, nil
+}
+
+// changedTable is a table of changes, whose present rows are compared.
+type changedTable struct {
+	*adxdigest.Table
+	*adxdigest.Changes
 }
 
 func (r *tableReader) Close() { _ = r.client.Close() }

@@ -30,9 +30,9 @@ const separator = `"\u001f"`
 // strcat takes at most 64 arguments.
 const maxArguments = 30
 
-// rows is the query of the rows whose place meets a condition, with place, key and the hash's parts. The places of all rows of
-// a key are equal, so the condition may come before the choice of the latest.
-func (k *Table) rows(where string) string {
+// latest is the query of the latest present rows of keys whose place meets a condition, with all their columns, place and place_key. The
+// places of all rows of a key are equal, so the condition may come before the choice of the latest.
+func (k *Table) latest(where string) string {
 	place := `tolong(strcat("0x", substring(hash_md5(place_key), 0, 15)))`
 	if k.Selection.NumericKey() {
 		// A key that is no number has the empty text, at place 0.
@@ -50,6 +50,13 @@ func (k *Table) rows(where string) string {
 	if k.Present != "" {
 		q.WriteString("\n| where " + k.Present)
 	}
+	return q.String()
+}
+
+// rows is the query of the rows whose place meets a condition, with place, key and the hash's parts.
+func (k *Table) rows(where string) string {
+	var q strings.Builder
+	q.WriteString(k.latest(where))
 	whole := "place_key"
 	if len(k.Selection.Columns) > 0 {
 		steps, columns := join(k.Selection.Columns, "digest_")

@@ -36,6 +36,9 @@ calypsoctl watch pg-orders-source --interval 5s`,
 # the sink of the use case waits 30 s for a batch, and ADX 30 s more
 calypsoctl verify pg-orders-source --patience 90s
 calypsoctl verify pg-orders-source --table retail.orders_info -o json`,
+	"repair": `
+calypsoctl repair pg-orders-source --table retail.orders_info
+calypsoctl repair pg-orders-source --table retail.orders_info --write`,
 	"pause": `
 calypsoctl pause adx-orders-sink`,
 	"resume": `

@@ -105,20 +105,23 @@ func showTable(out io.Writer, t *adminv1.TableVerification) {
 		return
 	}
 	outcome := "equal"
+	if t.GetRepeatedRows() > 0 {
+		outcome = "equal in the latest row of each key"
+	}
 	switch {
 	case !t.Equal && t.Truncated:
 		outcome = "at least " + checks.Plural(int(t.Differences), "key differs", "keys differ")
 	case !t.Equal:
 		outcome = checks.Plural(int(t.Differences), "key differs", "keys differ")
 	case t.Unsettled > 0:
-		outcome = fmt.Sprintf("equal but for %s all the time", checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
+		outcome += fmt.Sprintf(" but for %s all the time", checks.Plural(int(t.Unsettled), "row that changed", "rows that changed"))
+	}
+	if t.GetRepeatedRows() > 0 {
+		outcome += ", and " + checks.Plural(int(t.GetRepeatedRows()), "row came", "rows came") + " more than once"
 	}
 	fmt.Fprintf(out, "%s and %s of %s: %s\n", t.Table, t.Target, t.Sink, outcome)
 	fmt.Fprintf(out, "  PostgreSQL had %s, Azure Data Explorer %s, when the comparison began; what was on its way is compared too\n", extent(t.SourceExtent), extent(t.TargetExtent))
 	fmt.Fprintf(out, "  compared: %s\n", strings.Join(t.ColumnsCompared, ", "))
-	if t.GetRepeatedRows() > 0 {
-		fmt.Fprintf(out, "  %d rows of %s are there again, since their records were ingested more than once\n", t.GetRepeatedRows(), t.Target)
-	}
 	for _, left := range t.ColumnsLeftOut {
 		fmt.Fprintf(out, "  left out: %s\n", left)
 	}

@@ -2171,7 +2171,9 @@ type VerifySummary struct {
 	// One sentence.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Tables that could not be compared.
-	Failures      int32 `protobuf:"varint,3,opt,name=failures,proto3" json:"failures,omitempty"`
+	Failures int32 `protobuf:"varint,3,opt,name=failures,proto3" json:"failures,omitempty"`
+	// Rows of the copies that are there twice or more often, besides the first (TableVerification.repeated_rows).
+	RepeatedRows  int64 `protobuf:"varint,4,opt,name=repeated_rows,json=repeatedRows,proto3" json:"repeated_rows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2225,6 +2227,470 @@ func (x *VerifySummary) GetFailures() int32 {
 		return x.Failures
 	}
 	return 0
+}
+
+func (x *VerifySummary) GetRepeatedRows() int64 {
+	if x != nil {
+		return x.RepeatedRows
+	}
+	return 0
+}
+
+type RepairPipelineRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Source string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Only this sink connector; all that read the source's topics if empty.
+	Sink string `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// Only these tables (schema.table); all that are captured if empty.
+	Tables []string `protobuf:"bytes,3,rep,name=tables,proto3" json:"tables,omitempty"`
+	// As in VerifyPipelineRequest; it is also how long the sink may take to bring in what its topics have.
+	Patience *durationpb.Duration `protobuf:"bytes,4,opt,name=patience,proto3" json:"patience,omitempty"`
+	// As in VerifyPipelineRequest.
+	MaxDifferences int32 `protobuf:"varint,5,opt,name=max_differences,json=maxDifferences,proto3" json:"max_differences,omitempty"`
+	// Write the deletions; else they are only shown.
+	Write         bool `protobuf:"varint,6,opt,name=write,proto3" json:"write,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairPipelineRequest) Reset() {
+	*x = RepairPipelineRequest{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairPipelineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairPipelineRequest) ProtoMessage() {}
+
+func (x *RepairPipelineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairPipelineRequest.ProtoReflect.Descriptor instead.
+func (*RepairPipelineRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RepairPipelineRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RepairPipelineRequest) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *RepairPipelineRequest) GetTables() []string {
+	if x != nil {
+		return x.Tables
+	}
+	return nil
+}
+
+func (x *RepairPipelineRequest) GetPatience() *durationpb.Duration {
+	if x != nil {
+		return x.Patience
+	}
+	return nil
+}
+
+func (x *RepairPipelineRequest) GetMaxDifferences() int32 {
+	if x != nil {
+		return x.MaxDifferences
+	}
+	return 0
+}
+
+func (x *RepairPipelineRequest) GetWrite() bool {
+	if x != nil {
+		return x.Write
+	}
+	return false
+}
+
+type RepairPipelineResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*RepairPipelineResponse_Comparison
+	//	*RepairPipelineResponse_Removal
+	//	*RepairPipelineResponse_Table
+	//	*RepairPipelineResponse_Summary
+	Event         isRepairPipelineResponse_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairPipelineResponse) Reset() {
+	*x = RepairPipelineResponse{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairPipelineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairPipelineResponse) ProtoMessage() {}
+
+func (x *RepairPipelineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairPipelineResponse.ProtoReflect.Descriptor instead.
+func (*RepairPipelineResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RepairPipelineResponse) GetEvent() isRepairPipelineResponse_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *RepairPipelineResponse) GetComparison() *VerifyPipelineResponse {
+	if x != nil {
+		if x, ok := x.Event.(*RepairPipelineResponse_Comparison); ok {
+			return x.Comparison
+		}
+	}
+	return nil
+}
+
+func (x *RepairPipelineResponse) GetRemoval() *RowRemoval {
+	if x != nil {
+		if x, ok := x.Event.(*RepairPipelineResponse_Removal); ok {
+			return x.Removal
+		}
+	}
+	return nil
+}
+
+func (x *RepairPipelineResponse) GetTable() *TableRepair {
+	if x != nil {
+		if x, ok := x.Event.(*RepairPipelineResponse_Table); ok {
+			return x.Table
+		}
+	}
+	return nil
+}
+
+func (x *RepairPipelineResponse) GetSummary() *RepairSummary {
+	if x != nil {
+		if x, ok := x.Event.(*RepairPipelineResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+type isRepairPipelineResponse_Event interface {
+	isRepairPipelineResponse_Event()
+}
+
+type RepairPipelineResponse_Comparison struct {
+	// What the comparison says.
+	Comparison *VerifyPipelineResponse `protobuf:"bytes,1,opt,name=comparison,proto3,oneof"`
+}
+
+type RepairPipelineResponse_Removal struct {
+	Removal *RowRemoval `protobuf:"bytes,2,opt,name=removal,proto3,oneof"`
+}
+
+type RepairPipelineResponse_Table struct {
+	Table *TableRepair `protobuf:"bytes,3,opt,name=table,proto3,oneof"`
+}
+
+type RepairPipelineResponse_Summary struct {
+	Summary *RepairSummary `protobuf:"bytes,4,opt,name=summary,proto3,oneof"`
+}
+
+func (*RepairPipelineResponse_Comparison) isRepairPipelineResponse_Event() {}
+
+func (*RepairPipelineResponse_Removal) isRepairPipelineResponse_Event() {}
+
+func (*RepairPipelineResponse_Table) isRepairPipelineResponse_Event() {}
+
+func (*RepairPipelineResponse_Summary) isRepairPipelineResponse_Event() {}
+
+// RowRemoval is the deletion of a row, as a change (_op=d, _deleted=true) with the values that the row had.
+type RowRemoval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Table string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Sink  string                 `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	// database.table
+	Target string `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	// Values of the key's columns.
+	Key []string `protobuf:"bytes,4,rep,name=key,proto3" json:"key,omitempty"`
+	// The present row's _seq, and the deletion's.
+	Version         int64 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`
+	DeletionVersion int64 `protobuf:"varint,6,opt,name=deletion_version,json=deletionVersion,proto3" json:"deletion_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *RowRemoval) Reset() {
+	*x = RowRemoval{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowRemoval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowRemoval) ProtoMessage() {}
+
+func (x *RowRemoval) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowRemoval.ProtoReflect.Descriptor instead.
+func (*RowRemoval) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RowRemoval) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *RowRemoval) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *RowRemoval) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *RowRemoval) GetKey() []string {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RowRemoval) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RowRemoval) GetDeletionVersion() int64 {
+	if x != nil {
+		return x.DeletionVersion
+	}
+	return 0
+}
+
+// TableRepair is the outcome for one table and one sink.
+type TableRepair struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Table  string                 `protobuf:"bytes,1,opt,name=table,proto3" json:"table,omitempty"`
+	Sink   string                 `protobuf:"bytes,2,opt,name=sink,proto3" json:"sink,omitempty"`
+	Target string                 `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	// Deletions that were written, or would be.
+	Removals int64 `protobuf:"varint,4,opt,name=removals,proto3" json:"removals,omitempty"`
+	// Rows only in the target that are left, and why they, or the whole table, are.
+	Left   int64  `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Rows only in the source, and the command that brings them.
+	Missing       int64  `protobuf:"varint,7,opt,name=missing,proto3" json:"missing,omitempty"`
+	Refill        string `protobuf:"bytes,8,opt,name=refill,proto3" json:"refill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TableRepair) Reset() {
+	*x = TableRepair{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TableRepair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TableRepair) ProtoMessage() {}
+
+func (x *TableRepair) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TableRepair.ProtoReflect.Descriptor instead.
+func (*TableRepair) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *TableRepair) GetTable() string {
+	if x != nil {
+		return x.Table
+	}
+	return ""
+}
+
+func (x *TableRepair) GetSink() string {
+	if x != nil {
+		return x.Sink
+	}
+	return ""
+}
+
+func (x *TableRepair) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *TableRepair) GetRemovals() int64 {
+	if x != nil {
+		return x.Removals
+	}
+	return 0
+}
+
+func (x *TableRepair) GetLeft() int64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *TableRepair) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *TableRepair) GetMissing() int64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *TableRepair) GetRefill() string {
+	if x != nil {
+		return x.Refill
+	}
+	return ""
+}
+
+type RepairSummary struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Written  bool                   `protobuf:"varint,1,opt,name=written,proto3" json:"written,omitempty"`
+	Removals int64                  `protobuf:"varint,2,opt,name=removals,proto3" json:"removals,omitempty"`
+	// One sentence.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairSummary) Reset() {
+	*x = RepairSummary{}
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairSummary) ProtoMessage() {}
+
+func (x *RepairSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_admin_v1_admin_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairSummary.ProtoReflect.Descriptor instead.
+func (*RepairSummary) Descriptor() ([]byte, []int) {
+	return file_calypso_admin_v1_admin_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *RepairSummary) GetWritten() bool {
+	if x != nil {
+		return x.Written
+	}
+	return false
+}
+
+func (x *RepairSummary) GetRemovals() int64 {
+	if x != nil {
+		return x.Removals
+	}
+	return 0
+}
+
+func (x *RepairSummary) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 var File_calypso_admin_v1_admin_proto protoreflect.FileDescriptor
@@ -2376,11 +2842,48 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\vTableExtent\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x17\n" +
 	"\alow_key\x18\x02 \x01(\tR\x06lowKey\x12\x19\n" +
-	"\bhigh_key\x18\x03 \x01(\tR\ahighKey\"Y\n" +
+	"\bhigh_key\x18\x03 \x01(\tR\ahighKey\"~\n" +
 	"\rVerifySummary\x12\x14\n" +
 	"\x05equal\x18\x01 \x01(\bR\x05equal\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x1a\n" +
-	"\bfailures\x18\x03 \x01(\x05R\bfailures*\x8f\x01\n" +
+	"\bfailures\x18\x03 \x01(\x05R\bfailures\x12#\n" +
+	"\rrepeated_rows\x18\x04 \x01(\x03R\frepeatedRows\"\xd1\x01\n" +
+	"\x15RepairPipelineRequest\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06tables\x18\x03 \x03(\tR\x06tables\x125\n" +
+	"\bpatience\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\bpatience\x12'\n" +
+	"\x0fmax_differences\x18\x05 \x01(\x05R\x0emaxDifferences\x12\x14\n" +
+	"\x05write\x18\x06 \x01(\bR\x05write\"\x9b\x02\n" +
+	"\x16RepairPipelineResponse\x12J\n" +
+	"\n" +
+	"comparison\x18\x01 \x01(\v2(.calypso.admin.v1.VerifyPipelineResponseH\x00R\n" +
+	"comparison\x128\n" +
+	"\aremoval\x18\x02 \x01(\v2\x1c.calypso.admin.v1.RowRemovalH\x00R\aremoval\x125\n" +
+	"\x05table\x18\x03 \x01(\v2\x1d.calypso.admin.v1.TableRepairH\x00R\x05table\x12;\n" +
+	"\asummary\x18\x04 \x01(\v2\x1f.calypso.admin.v1.RepairSummaryH\x00R\asummaryB\a\n" +
+	"\x05event\"\xa5\x01\n" +
+	"\n" +
+	"RowRemoval\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x10\n" +
+	"\x03key\x18\x04 \x03(\tR\x03key\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion\x12)\n" +
+	"\x10deletion_version\x18\x06 \x01(\x03R\x0fdeletionVersion\"\xc9\x01\n" +
+	"\vTableRepair\x12\x14\n" +
+	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
+	"\x04sink\x18\x02 \x01(\tR\x04sink\x12\x16\n" +
+	"\x06target\x18\x03 \x01(\tR\x06target\x12\x1a\n" +
+	"\bremovals\x18\x04 \x01(\x03R\bremovals\x12\x12\n" +
+	"\x04left\x18\x05 \x01(\x03R\x04left\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
+	"\amissing\x18\a \x01(\x03R\amissing\x12\x16\n" +
+	"\x06refill\x18\b \x01(\tR\x06refill\"]\n" +
+	"\rRepairSummary\x12\x18\n" +
+	"\awritten\x18\x01 \x01(\bR\awritten\x12\x1a\n" +
+	"\bremovals\x18\x02 \x01(\x03R\bremovals\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason*\x8f\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_HEALTHY\x10\x01\x12\x18\n" +
@@ -2394,7 +2897,7 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x0eCHECK_STATE_OK\x10\x01\x12\x16\n" +
 	"\x12CHECK_STATE_NOTICE\x10\x02\x12\x17\n" +
 	"\x13CHECK_STATE_WARNING\x10\x03\x12\x15\n" +
-	"\x11CHECK_STATE_ERROR\x10\x042\x95\b\n" +
+	"\x11CHECK_STATE_ERROR\x10\x042\xa7\t\n" +
 	"\fAdminService\x12h\n" +
 	"\tGetHealth\x12\".calypso.admin.v1.GetHealthRequest\x1a#.calypso.admin.v1.GetHealthResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/health\x12w\n" +
@@ -2402,7 +2905,8 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\vGetPipeline\x12$.calypso.admin.v1.GetPipelineRequest\x1a%.calypso.admin.v1.GetPipelineResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/pipelines/{source}\x12\x82\x01\n" +
 	"\x0eWatchPipelines\x12'.calypso.admin.v1.WatchPipelinesRequest\x1a(.calypso.admin.v1.WatchPipelinesResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/pipelines:watch0\x01\x12\x96\x01\n" +
 	"\x12ListPipelineTables\x12+.calypso.admin.v1.ListPipelineTablesRequest\x1a,.calypso.admin.v1.ListPipelineTablesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/pipelines/{source}/tables\x12\x8f\x01\n" +
-	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01\x12o\n" +
+	"\x0eVerifyPipeline\x12'.calypso.admin.v1.VerifyPipelineRequest\x1a(.calypso.admin.v1.VerifyPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:verify0\x01\x12\x8f\x01\n" +
+	"\x0eRepairPipeline\x12'.calypso.admin.v1.RepairPipelineRequest\x1a(.calypso.admin.v1.RepairPipelineResponse\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/pipelines/{source}:repair0\x01\x12o\n" +
 	"\vListLoggers\x12$.calypso.admin.v1.ListLoggersRequest\x1a%.calypso.admin.v1.ListLoggersResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/loggers\x12\x84\x01\n" +
 	"\x0eSetLoggerLevel\x12'.calypso.admin.v1.SetLoggerLevelRequest\x1a(.calypso.admin.v1.SetLoggerLevelResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\x1a\x14/v1/loggers/{logger}B\xc1\x01\n" +
 	"\x14com.calypso.admin.v1B\n" +
@@ -2421,7 +2925,7 @@ func file_calypso_admin_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_calypso_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_calypso_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(Verdict)(0),                       // 0: calypso.admin.v1.Verdict
 	(CheckState)(0),                    // 1: calypso.admin.v1.CheckState
@@ -2456,50 +2960,55 @@ var file_calypso_admin_v1_admin_proto_goTypes = []any{
 	(*TableVerification)(nil),          // 30: calypso.admin.v1.TableVerification
 	(*TableExtent)(nil),                // 31: calypso.admin.v1.TableExtent
 	(*VerifySummary)(nil),              // 32: calypso.admin.v1.VerifySummary
-	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
-	(*v1.ConnectorStatus)(nil),         // 34: calypso.connector.v1.ConnectorStatus
-	(*v11.Capture)(nil),                // 35: calypso.capture.v1.Capture
-	(*v1.Offset)(nil),                  // 36: calypso.connector.v1.Offset
-	(*v12.Sink)(nil),                   // 37: calypso.sink.v1.Sink
-	(*durationpb.Duration)(nil),        // 38: google.protobuf.Duration
-	(*v11.TableSnapshot)(nil),          // 39: calypso.capture.v1.TableSnapshot
-	(*v11.CapturedTable)(nil),          // 40: calypso.capture.v1.CapturedTable
-	(*v12.PartitionProgress)(nil),      // 41: calypso.sink.v1.PartitionProgress
+	(*RepairPipelineRequest)(nil),      // 33: calypso.admin.v1.RepairPipelineRequest
+	(*RepairPipelineResponse)(nil),     // 34: calypso.admin.v1.RepairPipelineResponse
+	(*RowRemoval)(nil),                 // 35: calypso.admin.v1.RowRemoval
+	(*TableRepair)(nil),                // 36: calypso.admin.v1.TableRepair
+	(*RepairSummary)(nil),              // 37: calypso.admin.v1.RepairSummary
+	(*timestamppb.Timestamp)(nil),      // 38: google.protobuf.Timestamp
+	(*v1.ConnectorStatus)(nil),         // 39: calypso.connector.v1.ConnectorStatus
+	(*v11.Capture)(nil),                // 40: calypso.capture.v1.Capture
+	(*v1.Offset)(nil),                  // 41: calypso.connector.v1.Offset
+	(*v12.Sink)(nil),                   // 42: calypso.sink.v1.Sink
+	(*durationpb.Duration)(nil),        // 43: google.protobuf.Duration
+	(*v11.TableSnapshot)(nil),          // 44: calypso.capture.v1.TableSnapshot
+	(*v11.CapturedTable)(nil),          // 45: calypso.capture.v1.CapturedTable
+	(*v12.PartitionProgress)(nil),      // 46: calypso.sink.v1.PartitionProgress
 }
 var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	5,  // 0: calypso.admin.v1.ListLoggersResponse.loggers:type_name -> calypso.admin.v1.Logger
-	33, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
+	38, // 1: calypso.admin.v1.Logger.set_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.admin.v1.GetHealthResponse.verdict:type_name -> calypso.admin.v1.Verdict
 	8,  // 3: calypso.admin.v1.GetHealthResponse.services:type_name -> calypso.admin.v1.ServiceHealth
 	1,  // 4: calypso.admin.v1.HealthCheck.state:type_name -> calypso.admin.v1.CheckState
-	33, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
+	38, // 5: calypso.admin.v1.HealthCheck.since:type_name -> google.protobuf.Timestamp
 	0,  // 6: calypso.admin.v1.Pipeline.verdict:type_name -> calypso.admin.v1.Verdict
-	34, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
-	35, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
+	39, // 7: calypso.admin.v1.Pipeline.source_status:type_name -> calypso.connector.v1.ConnectorStatus
+	40, // 8: calypso.admin.v1.Pipeline.capture:type_name -> calypso.capture.v1.Capture
 	13, // 9: calypso.admin.v1.Pipeline.sinks:type_name -> calypso.admin.v1.PipelineSink
 	14, // 10: calypso.admin.v1.Pipeline.commit_to_capture:type_name -> calypso.admin.v1.Lag
 	14, // 11: calypso.admin.v1.Pipeline.capture_to_kafka:type_name -> calypso.admin.v1.Lag
 	15, // 12: calypso.admin.v1.Pipeline.slot_forecast:type_name -> calypso.admin.v1.SlotForecast
-	36, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
+	41, // 13: calypso.admin.v1.Pipeline.offsets:type_name -> calypso.connector.v1.Offset
 	11, // 14: calypso.admin.v1.Pipeline.checks:type_name -> calypso.admin.v1.HealthCheck
-	34, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
-	37, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
+	39, // 15: calypso.admin.v1.PipelineSink.status:type_name -> calypso.connector.v1.ConnectorStatus
+	42, // 16: calypso.admin.v1.PipelineSink.sink:type_name -> calypso.sink.v1.Sink
 	14, // 17: calypso.admin.v1.PipelineSink.kafka_to_sink:type_name -> calypso.admin.v1.Lag
 	14, // 18: calypso.admin.v1.PipelineSink.sink_to_queryable:type_name -> calypso.admin.v1.Lag
-	38, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
-	38, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
+	43, // 19: calypso.admin.v1.Lag.time:type_name -> google.protobuf.Duration
+	43, // 20: calypso.admin.v1.SlotForecast.time_to_full:type_name -> google.protobuf.Duration
 	12, // 21: calypso.admin.v1.ListPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
 	12, // 22: calypso.admin.v1.GetPipelineResponse.pipeline:type_name -> calypso.admin.v1.Pipeline
-	38, // 23: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
+	43, // 23: calypso.admin.v1.WatchPipelinesRequest.interval:type_name -> google.protobuf.Duration
 	12, // 24: calypso.admin.v1.WatchPipelinesResponse.pipelines:type_name -> calypso.admin.v1.Pipeline
-	33, // 25: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
+	38, // 25: calypso.admin.v1.WatchPipelinesResponse.time:type_name -> google.protobuf.Timestamp
 	24, // 26: calypso.admin.v1.ListPipelineTablesResponse.tables:type_name -> calypso.admin.v1.PipelineTable
-	39, // 27: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
-	40, // 28: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
+	44, // 27: calypso.admin.v1.PipelineTable.snapshot:type_name -> calypso.capture.v1.TableSnapshot
+	45, // 28: calypso.admin.v1.PipelineTable.captured:type_name -> calypso.capture.v1.CapturedTable
 	25, // 29: calypso.admin.v1.PipelineTable.sinks:type_name -> calypso.admin.v1.PipelineTableSink
-	41, // 30: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	33, // 31: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
-	38, // 32: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
+	46, // 30: calypso.admin.v1.PipelineTableSink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	38, // 31: calypso.admin.v1.PipelineTableSink.last_ingested_time:type_name -> google.protobuf.Timestamp
+	43, // 32: calypso.admin.v1.VerifyPipelineRequest.patience:type_name -> google.protobuf.Duration
 	28, // 33: calypso.admin.v1.VerifyPipelineResponse.progress:type_name -> calypso.admin.v1.VerifyProgress
 	29, // 34: calypso.admin.v1.VerifyPipelineResponse.difference:type_name -> calypso.admin.v1.RowDifference
 	30, // 35: calypso.admin.v1.VerifyPipelineResponse.table:type_name -> calypso.admin.v1.TableVerification
@@ -2507,27 +3016,34 @@ var file_calypso_admin_v1_admin_proto_depIdxs = []int32{
 	2,  // 37: calypso.admin.v1.RowDifference.kind:type_name -> calypso.admin.v1.RowDifference.Kind
 	31, // 38: calypso.admin.v1.TableVerification.source_extent:type_name -> calypso.admin.v1.TableExtent
 	31, // 39: calypso.admin.v1.TableVerification.target_extent:type_name -> calypso.admin.v1.TableExtent
-	9,  // 40: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
-	16, // 41: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
-	18, // 42: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
-	20, // 43: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
-	22, // 44: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
-	26, // 45: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
-	3,  // 46: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
-	6,  // 47: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
-	10, // 48: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
-	17, // 49: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
-	19, // 50: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
-	21, // 51: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
-	23, // 52: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
-	27, // 53: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
-	4,  // 54: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
-	7,  // 55: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
-	48, // [48:56] is the sub-list for method output_type
-	40, // [40:48] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	43, // 40: calypso.admin.v1.RepairPipelineRequest.patience:type_name -> google.protobuf.Duration
+	27, // 41: calypso.admin.v1.RepairPipelineResponse.comparison:type_name -> calypso.admin.v1.VerifyPipelineResponse
+	35, // 42: calypso.admin.v1.RepairPipelineResponse.removal:type_name -> calypso.admin.v1.RowRemoval
+	36, // 43: calypso.admin.v1.RepairPipelineResponse.table:type_name -> calypso.admin.v1.TableRepair
+	37, // 44: calypso.admin.v1.RepairPipelineResponse.summary:type_name -> calypso.admin.v1.RepairSummary
+	9,  // 45: calypso.admin.v1.AdminService.GetHealth:input_type -> calypso.admin.v1.GetHealthRequest
+	16, // 46: calypso.admin.v1.AdminService.ListPipelines:input_type -> calypso.admin.v1.ListPipelinesRequest
+	18, // 47: calypso.admin.v1.AdminService.GetPipeline:input_type -> calypso.admin.v1.GetPipelineRequest
+	20, // 48: calypso.admin.v1.AdminService.WatchPipelines:input_type -> calypso.admin.v1.WatchPipelinesRequest
+	22, // 49: calypso.admin.v1.AdminService.ListPipelineTables:input_type -> calypso.admin.v1.ListPipelineTablesRequest
+	26, // 50: calypso.admin.v1.AdminService.VerifyPipeline:input_type -> calypso.admin.v1.VerifyPipelineRequest
+	33, // 51: calypso.admin.v1.AdminService.RepairPipeline:input_type -> calypso.admin.v1.RepairPipelineRequest
+	3,  // 52: calypso.admin.v1.AdminService.ListLoggers:input_type -> calypso.admin.v1.ListLoggersRequest
+	6,  // 53: calypso.admin.v1.AdminService.SetLoggerLevel:input_type -> calypso.admin.v1.SetLoggerLevelRequest
+	10, // 54: calypso.admin.v1.AdminService.GetHealth:output_type -> calypso.admin.v1.GetHealthResponse
+	17, // 55: calypso.admin.v1.AdminService.ListPipelines:output_type -> calypso.admin.v1.ListPipelinesResponse
+	19, // 56: calypso.admin.v1.AdminService.GetPipeline:output_type -> calypso.admin.v1.GetPipelineResponse
+	21, // 57: calypso.admin.v1.AdminService.WatchPipelines:output_type -> calypso.admin.v1.WatchPipelinesResponse
+	23, // 58: calypso.admin.v1.AdminService.ListPipelineTables:output_type -> calypso.admin.v1.ListPipelineTablesResponse
+	27, // 59: calypso.admin.v1.AdminService.VerifyPipeline:output_type -> calypso.admin.v1.VerifyPipelineResponse
+	34, // 60: calypso.admin.v1.AdminService.RepairPipeline:output_type -> calypso.admin.v1.RepairPipelineResponse
+	4,  // 61: calypso.admin.v1.AdminService.ListLoggers:output_type -> calypso.admin.v1.ListLoggersResponse
+	7,  // 62: calypso.admin.v1.AdminService.SetLoggerLevel:output_type -> calypso.admin.v1.SetLoggerLevelResponse
+	54, // [54:63] is the sub-list for method output_type
+	45, // [45:54] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_calypso_admin_v1_admin_proto_init() }
@@ -2542,13 +3058,19 @@ func file_calypso_admin_v1_admin_proto_init() {
 		(*VerifyPipelineResponse_Summary)(nil),
 	}
 	file_calypso_admin_v1_admin_proto_msgTypes[27].OneofWrappers = []any{}
+	file_calypso_admin_v1_admin_proto_msgTypes[31].OneofWrappers = []any{
+		(*RepairPipelineResponse_Comparison)(nil),
+		(*RepairPipelineResponse_Removal)(nil),
+		(*RepairPipelineResponse_Table)(nil),
+		(*RepairPipelineResponse_Summary)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_admin_v1_admin_proto_rawDesc), len(file_calypso_admin_v1_admin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   30,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	AdminService_WatchPipelines_FullMethodName     = "/calypso.admin.v1.AdminService/WatchPipelines"
 	AdminService_ListPipelineTables_FullMethodName = "/calypso.admin.v1.AdminService/ListPipelineTables"
 	AdminService_VerifyPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/VerifyPipeline"
+	AdminService_RepairPipeline_FullMethodName     = "/calypso.admin.v1.AdminService/RepairPipeline"
 	AdminService_ListLoggers_FullMethodName        = "/calypso.admin.v1.AdminService/ListLoggers"
 	AdminService_SetLoggerLevel_FullMethodName     = "/calypso.admin.v1.AdminService/SetLoggerLevel"
 )
@@ -54,6 +55,11 @@ type AdminServiceClient interface {
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
 	VerifyPipeline(ctx context.Context, in *VerifyPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyPipelineResponse], error)
+	// RepairPipeline compares as VerifyPipeline does and removes from the present state of tables of changes (table.form=changes) the rows
+	// whose keys the source no longer has, as after a second snapshot: changes that nobody read have no deletes in the topic. Each removal is
+	// a deletion of the very version that was compared, so a row that comes back meanwhile stays. Without write it only says what would be
+	// written. Rows that are missing in the target, and tables to which rows are appended, are left alone. The errors are those of VerifyPipeline.
+	RepairPipeline(ctx context.Context, in *RepairPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RepairPipelineResponse], error)
 	// ListLoggers returns admin's loggers with their levels, as Kafka Connect's GET /admin/loggers does.
 	ListLoggers(ctx context.Context, in *ListLoggersRequest, opts ...grpc.CallOption) (*ListLoggersResponse, error)
 	// SetLoggerLevel changes a logger of admin and all below it until admin ends, as Kafka Connect's PUT /admin/loggers/{name} does.
@@ -147,6 +153,25 @@ func (c *adminServiceClient) VerifyPipeline(ctx context.Context, in *VerifyPipel
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_VerifyPipelineClient = grpc.ServerStreamingClient[VerifyPipelineResponse]
 
+func (c *adminServiceClient) RepairPipeline(ctx context.Context, in *RepairPipelineRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RepairPipelineResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[2], AdminService_RepairPipeline_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RepairPipelineRequest, RepairPipelineResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_RepairPipelineClient = grpc.ServerStreamingClient[RepairPipelineResponse]
+
 func (c *adminServiceClient) ListLoggers(ctx context.Context, in *ListLoggersRequest, opts ...grpc.CallOption) (*ListLoggersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListLoggersResponse)
@@ -190,6 +215,11 @@ type AdminServiceServer interface {
 	// keys, and checksums over ranges of keys, down to the keys that differ. It streams what it finds; the last message is the
 	// summary. NOT_FOUND if there is no such pipeline, table or sink, FAILED_PRECONDITION if it has no sink.
 	VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error
+	// RepairPipeline compares as VerifyPipeline does and removes from the present state of tables of changes (table.form=changes) the rows
+	// whose keys the source no longer has, as after a second snapshot: changes that nobody read have no deletes in the topic. Each removal is
+	// a deletion of the very version that was compared, so a row that comes back meanwhile stays. Without write it only says what would be
+	// written. Rows that are missing in the target, and tables to which rows are appended, are left alone. The errors are those of VerifyPipeline.
+	RepairPipeline(*RepairPipelineRequest, grpc.ServerStreamingServer[RepairPipelineResponse]) error
 	// ListLoggers returns admin's loggers with their levels, as Kafka Connect's GET /admin/loggers does.
 	ListLoggers(context.Context, *ListLoggersRequest) (*ListLoggersResponse, error)
 	// SetLoggerLevel changes a logger of admin and all below it until admin ends, as Kafka Connect's PUT /admin/loggers/{name} does.
@@ -222,6 +252,9 @@ func (UnimplementedAdminServiceServer) ListPipelineTables(context.Context, *List
 }
 func (UnimplementedAdminServiceServer) VerifyPipeline(*VerifyPipelineRequest, grpc.ServerStreamingServer[VerifyPipelineResponse]) error {
 	return status.Error(codes.Unimplemented, "method VerifyPipeline not implemented")
+}
+func (UnimplementedAdminServiceServer) RepairPipeline(*RepairPipelineRequest, grpc.ServerStreamingServer[RepairPipelineResponse]) error {
+	return status.Error(codes.Unimplemented, "method RepairPipeline not implemented")
 }
 func (UnimplementedAdminServiceServer) ListLoggers(context.Context, *ListLoggersRequest) (*ListLoggersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLoggers not implemented")
@@ -344,6 +377,17 @@ func _AdminService_VerifyPipeline_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_VerifyPipelineServer = grpc.ServerStreamingServer[VerifyPipelineResponse]
 
+func _AdminService_RepairPipeline_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RepairPipelineRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AdminServiceServer).RepairPipeline(m, &grpc.GenericServerStream[RepairPipelineRequest, RepairPipelineResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AdminService_RepairPipelineServer = grpc.ServerStreamingServer[RepairPipelineResponse]
+
 func _AdminService_ListLoggers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListLoggersRequest)
 	if err := dec(in); err != nil {
@@ -421,6 +465,11 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "VerifyPipeline",
 			Handler:       _AdminService_VerifyPipeline_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "RepairPipeline",
+			Handler:       _AdminService_RepairPipeline_Handler,
 			ServerStreams: true,
 		},
 	},

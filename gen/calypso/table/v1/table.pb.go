@@ -32,6 +32,8 @@ type ReadTablesRequest struct {
 	//	*ReadTablesRequest_Extent
 	//	*ReadTablesRequest_Digests
 	//	*ReadTablesRequest_Rows
+	//	*ReadTablesRequest_Versions
+	//	*ReadTablesRequest_Remove
 	Request       isReadTablesRequest_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -110,6 +112,24 @@ func (x *ReadTablesRequest) GetRows() *Rows {
 	return nil
 }
 
+func (x *ReadTablesRequest) GetVersions() *Versions {
+	if x != nil {
+		if x, ok := x.Request.(*ReadTablesRequest_Versions); ok {
+			return x.Versions
+		}
+	}
+	return nil
+}
+
+func (x *ReadTablesRequest) GetRemove() *Remove {
+	if x != nil {
+		if x, ok := x.Request.(*ReadTablesRequest_Remove); ok {
+			return x.Remove
+		}
+	}
+	return nil
+}
+
 type isReadTablesRequest_Request interface {
 	isReadTablesRequest_Request()
 }
@@ -131,6 +151,15 @@ type ReadTablesRequest_Rows struct {
 	Rows *Rows `protobuf:"bytes,4,opt,name=rows,proto3,oneof"`
 }
 
+type ReadTablesRequest_Versions struct {
+	// The following are about a target whose rows are removable.
+	Versions *Versions `protobuf:"bytes,5,opt,name=versions,proto3,oneof"`
+}
+
+type ReadTablesRequest_Remove struct {
+	Remove *Remove `protobuf:"bytes,6,opt,name=remove,proto3,oneof"`
+}
+
 func (*ReadTablesRequest_Open) isReadTablesRequest_Request() {}
 
 func (*ReadTablesRequest_Extent) isReadTablesRequest_Request() {}
@@ -138,6 +167,10 @@ func (*ReadTablesRequest_Extent) isReadTablesRequest_Request() {}
 func (*ReadTablesRequest_Digests) isReadTablesRequest_Request() {}
 
 func (*ReadTablesRequest_Rows) isReadTablesRequest_Request() {}
+
+func (*ReadTablesRequest_Versions) isReadTablesRequest_Request() {}
+
+func (*ReadTablesRequest_Remove) isReadTablesRequest_Request() {}
 
 type ReadTablesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -147,6 +180,8 @@ type ReadTablesResponse struct {
 	//	*ReadTablesResponse_Extent
 	//	*ReadTablesResponse_Digests
 	//	*ReadTablesResponse_Rows
+	//	*ReadTablesResponse_Versions
+	//	*ReadTablesResponse_Remove
 	Response      isReadTablesResponse_Response `protobuf_oneof:"response"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -225,6 +260,24 @@ func (x *ReadTablesResponse) GetRows() *RowsResult {
 	return nil
 }
 
+func (x *ReadTablesResponse) GetVersions() *VersionsResult {
+	if x != nil {
+		if x, ok := x.Response.(*ReadTablesResponse_Versions); ok {
+			return x.Versions
+		}
+	}
+	return nil
+}
+
+func (x *ReadTablesResponse) GetRemove() *RemoveResult {
+	if x != nil {
+		if x, ok := x.Response.(*ReadTablesResponse_Remove); ok {
+			return x.Remove
+		}
+	}
+	return nil
+}
+
 type isReadTablesResponse_Response interface {
 	isReadTablesResponse_Response()
 }
@@ -245,6 +298,14 @@ type ReadTablesResponse_Rows struct {
 	Rows *RowsResult `protobuf:"bytes,4,opt,name=rows,proto3,oneof"`
 }
 
+type ReadTablesResponse_Versions struct {
+	Versions *VersionsResult `protobuf:"bytes,5,opt,name=versions,proto3,oneof"`
+}
+
+type ReadTablesResponse_Remove struct {
+	Remove *RemoveResult `protobuf:"bytes,6,opt,name=remove,proto3,oneof"`
+}
+
 func (*ReadTablesResponse_Open) isReadTablesResponse_Response() {}
 
 func (*ReadTablesResponse_Extent) isReadTablesResponse_Response() {}
@@ -252,6 +313,10 @@ func (*ReadTablesResponse_Extent) isReadTablesResponse_Response() {}
 func (*ReadTablesResponse_Digests) isReadTablesResponse_Response() {}
 
 func (*ReadTablesResponse_Rows) isReadTablesResponse_Response() {}
+
+func (*ReadTablesResponse_Versions) isReadTablesResponse_Response() {}
+
+func (*ReadTablesResponse_Remove) isReadTablesResponse_Response() {}
 
 type Open struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -365,7 +430,9 @@ type Table struct {
 	Envelope bool `protobuf:"varint,6,opt,name=envelope,proto3" json:"envelope,omitempty"`
 	// Of a target, how many rows are there besides the first of those that were made of one record; unset where rows do not say of
 	// which record they were made.
-	RepeatedRows  *int64 `protobuf:"varint,7,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
+	RepeatedRows *int64 `protobuf:"varint,7,opt,name=repeated_rows,json=repeatedRows,proto3,oneof" json:"repeated_rows,omitempty"`
+	// Of a target: it is a table of changes, from whose present state a row is removed by a change more.
+	Removable     bool `protobuf:"varint,8,opt,name=removable,proto3" json:"removable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +516,278 @@ func (x *Table) GetRepeatedRows() int64 {
 	return 0
 }
 
+func (x *Table) GetRemovable() bool {
+	if x != nil {
+		return x.Removable
+	}
+	return false
+}
+
+// Versions asks which version the present row of each key has; keys without one are left out.
+type Versions struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Selection *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
+	// The places of the keys.
+	Places        []int64  `protobuf:"varint,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	Keys          []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Versions) Reset() {
+	*x = Versions{}
+	mi := &file_calypso_table_v1_table_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Versions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Versions) ProtoMessage() {}
+
+func (x *Versions) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_table_v1_table_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Versions.ProtoReflect.Descriptor instead.
+func (*Versions) Descriptor() ([]byte, []int) {
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Versions) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *Versions) GetPlaces() []int64 {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *Versions) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// KeyVersion is a version of a key's row: the place of its change among all changes of the key.
+type KeyVersion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyVersion) Reset() {
+	*x = KeyVersion{}
+	mi := &file_calypso_table_v1_table_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyVersion) ProtoMessage() {}
+
+func (x *KeyVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_table_v1_table_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyVersion.ProtoReflect.Descriptor instead.
+func (*KeyVersion) Descriptor() ([]byte, []int) {
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *KeyVersion) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *KeyVersion) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type VersionsResult struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*KeyVersion          `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VersionsResult) Reset() {
+	*x = VersionsResult{}
+	mi := &file_calypso_table_v1_table_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VersionsResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VersionsResult) ProtoMessage() {}
+
+func (x *VersionsResult) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_table_v1_table_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VersionsResult.ProtoReflect.Descriptor instead.
+func (*VersionsResult) Descriptor() ([]byte, []int) {
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *VersionsResult) GetVersions() []*KeyVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+// Remove writes the deletion of rows, each only if it has still the version that is given.
+type Remove struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Selection     *Selection             `protobuf:"bytes,1,opt,name=selection,proto3" json:"selection,omitempty"`
+	Places        []int64                `protobuf:"varint,2,rep,packed,name=places,proto3" json:"places,omitempty"`
+	Versions      []*KeyVersion          `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Remove) Reset() {
+	*x = Remove{}
+	mi := &file_calypso_table_v1_table_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Remove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Remove) ProtoMessage() {}
+
+func (x *Remove) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_table_v1_table_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Remove.ProtoReflect.Descriptor instead.
+func (*Remove) Descriptor() ([]byte, []int) {
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Remove) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *Remove) GetPlaces() []int64 {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *Remove) GetVersions() []*KeyVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+type RemoveResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rows that were removed.
+	Removed       int64 `protobuf:"varint,1,opt,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveResult) Reset() {
+	*x = RemoveResult{}
+	mi := &file_calypso_table_v1_table_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveResult) ProtoMessage() {}
+
+func (x *RemoveResult) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_table_v1_table_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveResult.ProtoReflect.Descriptor instead.
+func (*RemoveResult) Descriptor() ([]byte, []int) {
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RemoveResult) GetRemoved() int64 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
 type TableColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -470,7 +809,7 @@ type TableColumn struct {
 
 func (x *TableColumn) Reset() {
 	*x = TableColumn{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[5]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -482,7 +821,7 @@ func (x *TableColumn) String() string {
 func (*TableColumn) ProtoMessage() {}
 
 func (x *TableColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[5]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -495,7 +834,7 @@ func (x *TableColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TableColumn.ProtoReflect.Descriptor instead.
 func (*TableColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{5}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TableColumn) GetName() string {
@@ -559,7 +898,7 @@ type Selection struct {
 
 func (x *Selection) Reset() {
 	*x = Selection{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[6]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +910,7 @@ func (x *Selection) String() string {
 func (*Selection) ProtoMessage() {}
 
 func (x *Selection) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[6]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +923,7 @@ func (x *Selection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Selection.ProtoReflect.Descriptor instead.
 func (*Selection) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{6}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Selection) GetTable() string {
@@ -623,7 +962,7 @@ type SelectedColumn struct {
 
 func (x *SelectedColumn) Reset() {
 	*x = SelectedColumn{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[7]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -635,7 +974,7 @@ func (x *SelectedColumn) String() string {
 func (*SelectedColumn) ProtoMessage() {}
 
 func (x *SelectedColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[7]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -648,7 +987,7 @@ func (x *SelectedColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelectedColumn.ProtoReflect.Descriptor instead.
 func (*SelectedColumn) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{7}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SelectedColumn) GetName() string {
@@ -697,7 +1036,7 @@ type Span struct {
 
 func (x *Span) Reset() {
 	*x = Span{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[8]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +1048,7 @@ func (x *Span) String() string {
 func (*Span) ProtoMessage() {}
 
 func (x *Span) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[8]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +1061,7 @@ func (x *Span) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Span.ProtoReflect.Descriptor instead.
 func (*Span) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{8}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Span) GetLow() int64 {
@@ -748,7 +1087,7 @@ type Extent struct {
 
 func (x *Extent) Reset() {
 	*x = Extent{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[9]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +1099,7 @@ func (x *Extent) String() string {
 func (*Extent) ProtoMessage() {}
 
 func (x *Extent) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[9]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +1112,7 @@ func (x *Extent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Extent.ProtoReflect.Descriptor instead.
 func (*Extent) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{9}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Extent) GetSelection() *Selection {
@@ -795,7 +1134,7 @@ type ExtentResult struct {
 
 func (x *ExtentResult) Reset() {
 	*x = ExtentResult{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[10]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +1146,7 @@ func (x *ExtentResult) String() string {
 func (*ExtentResult) ProtoMessage() {}
 
 func (x *ExtentResult) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[10]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +1159,7 @@ func (x *ExtentResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtentResult.ProtoReflect.Descriptor instead.
 func (*ExtentResult) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{10}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExtentResult) GetRows() int64 {
@@ -861,7 +1200,7 @@ type Digests struct {
 
 func (x *Digests) Reset() {
 	*x = Digests{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[11]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1212,7 @@ func (x *Digests) String() string {
 func (*Digests) ProtoMessage() {}
 
 func (x *Digests) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[11]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1225,7 @@ func (x *Digests) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digests.ProtoReflect.Descriptor instead.
 func (*Digests) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{11}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Digests) GetSelection() *Selection {
@@ -912,7 +1251,7 @@ type DigestsResult struct {
 
 func (x *DigestsResult) Reset() {
 	*x = DigestsResult{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[12]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1263,7 @@ func (x *DigestsResult) String() string {
 func (*DigestsResult) ProtoMessage() {}
 
 func (x *DigestsResult) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[12]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1276,7 @@ func (x *DigestsResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestsResult.ProtoReflect.Descriptor instead.
 func (*DigestsResult) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{12}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DigestsResult) GetDigests() []*DigestsResult_Digest {
@@ -959,7 +1298,7 @@ type Rows struct {
 
 func (x *Rows) Reset() {
 	*x = Rows{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[13]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1310,7 @@ func (x *Rows) String() string {
 func (*Rows) ProtoMessage() {}
 
 func (x *Rows) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[13]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1323,7 @@ func (x *Rows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rows.ProtoReflect.Descriptor instead.
 func (*Rows) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{13}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Rows) GetSelection() *Selection {
@@ -1017,7 +1356,7 @@ type RowsResult struct {
 
 func (x *RowsResult) Reset() {
 	*x = RowsResult{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[14]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1368,7 @@ func (x *RowsResult) String() string {
 func (*RowsResult) ProtoMessage() {}
 
 func (x *RowsResult) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[14]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1381,7 @@ func (x *RowsResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowsResult.ProtoReflect.Descriptor instead.
 func (*RowsResult) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{14}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RowsResult) GetRows() []*RowsResult_Row {
@@ -1064,7 +1403,7 @@ type DigestsResult_Digest struct {
 
 func (x *DigestsResult_Digest) Reset() {
 	*x = DigestsResult_Digest{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[15]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1415,7 @@ func (x *DigestsResult_Digest) String() string {
 func (*DigestsResult_Digest) ProtoMessage() {}
 
 func (x *DigestsResult_Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[15]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1428,7 @@ func (x *DigestsResult_Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DigestsResult_Digest.ProtoReflect.Descriptor instead.
 func (*DigestsResult_Digest) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{12, 0}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{17, 0}
 }
 
 func (x *DigestsResult_Digest) GetBucket() int64 {
@@ -1132,7 +1471,7 @@ type RowsResult_Row struct {
 
 func (x *RowsResult_Row) Reset() {
 	*x = RowsResult_Row{}
-	mi := &file_calypso_table_v1_table_proto_msgTypes[16]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1483,7 @@ func (x *RowsResult_Row) String() string {
 func (*RowsResult_Row) ProtoMessage() {}
 
 func (x *RowsResult_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_table_v1_table_proto_msgTypes[16]
+	mi := &file_calypso_table_v1_table_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1496,7 @@ func (x *RowsResult_Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowsResult_Row.ProtoReflect.Descriptor instead.
 func (*RowsResult_Row) Descriptor() ([]byte, []int) {
-	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{14, 0}
+	return file_calypso_table_v1_table_proto_rawDescGZIP(), []int{19, 0}
 }
 
 func (x *RowsResult_Row) GetPlace() int64 {
@@ -1192,18 +1531,22 @@ var File_calypso_table_v1_table_proto protoreflect.FileDescriptor
 
 const file_calypso_table_v1_table_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccalypso/table/v1/table.proto\x12\x10calypso.table.v1\"\xe5\x01\n" +
+	"\x1ccalypso/table/v1/table.proto\x12\x10calypso.table.v1\"\xd3\x02\n" +
 	"\x11ReadTablesRequest\x12,\n" +
 	"\x04open\x18\x01 \x01(\v2\x16.calypso.table.v1.OpenH\x00R\x04open\x122\n" +
 	"\x06extent\x18\x02 \x01(\v2\x18.calypso.table.v1.ExtentH\x00R\x06extent\x125\n" +
 	"\adigests\x18\x03 \x01(\v2\x19.calypso.table.v1.DigestsH\x00R\adigests\x12,\n" +
-	"\x04rows\x18\x04 \x01(\v2\x16.calypso.table.v1.RowsH\x00R\x04rowsB\t\n" +
-	"\arequest\"\xff\x01\n" +
+	"\x04rows\x18\x04 \x01(\v2\x16.calypso.table.v1.RowsH\x00R\x04rows\x128\n" +
+	"\bversions\x18\x05 \x01(\v2\x1a.calypso.table.v1.VersionsH\x00R\bversions\x122\n" +
+	"\x06remove\x18\x06 \x01(\v2\x18.calypso.table.v1.RemoveH\x00R\x06removeB\t\n" +
+	"\arequest\"\xf9\x02\n" +
 	"\x12ReadTablesResponse\x122\n" +
 	"\x04open\x18\x01 \x01(\v2\x1c.calypso.table.v1.OpenResultH\x00R\x04open\x128\n" +
 	"\x06extent\x18\x02 \x01(\v2\x1e.calypso.table.v1.ExtentResultH\x00R\x06extent\x12;\n" +
 	"\adigests\x18\x03 \x01(\v2\x1f.calypso.table.v1.DigestsResultH\x00R\adigests\x122\n" +
-	"\x04rows\x18\x04 \x01(\v2\x1c.calypso.table.v1.RowsResultH\x00R\x04rowsB\n" +
+	"\x04rows\x18\x04 \x01(\v2\x1c.calypso.table.v1.RowsResultH\x00R\x04rows\x12>\n" +
+	"\bversions\x18\x05 \x01(\v2 .calypso.table.v1.VersionsResultH\x00R\bversions\x128\n" +
+	"\x06remove\x18\x06 \x01(\v2\x1e.calypso.table.v1.RemoveResultH\x00R\x06removeB\n" +
 	"\n" +
 	"\bresponse\"e\n" +
 	"\x04Open\x12\x1c\n" +
@@ -1211,7 +1554,7 @@ const file_calypso_table_v1_table_proto_rawDesc = "" +
 	"\asources\x18\x03 \x03(\v2\x17.calypso.table.v1.TableR\asourcesJ\x04\b\x02\x10\x03R\x06topics\"=\n" +
 	"\n" +
 	"OpenResult\x12/\n" +
-	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\xee\x01\n" +
+	"\x06tables\x18\x01 \x03(\v2\x17.calypso.table.v1.TableR\x06tables\"\x8c\x02\n" +
 	"\x05Table\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x127\n" +
@@ -1219,8 +1562,25 @@ const file_calypso_table_v1_table_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x03(\tR\x03key\x12\x18\n" +
 	"\afailure\x18\x05 \x01(\tR\afailure\x12\x1a\n" +
 	"\benvelope\x18\x06 \x01(\bR\benvelope\x12(\n" +
-	"\rrepeated_rows\x18\a \x01(\x03H\x00R\frepeatedRows\x88\x01\x01B\x10\n" +
-	"\x0e_repeated_rows\"\xb7\x01\n" +
+	"\rrepeated_rows\x18\a \x01(\x03H\x00R\frepeatedRows\x88\x01\x01\x12\x1c\n" +
+	"\tremovable\x18\b \x01(\bR\tremovableB\x10\n" +
+	"\x0e_repeated_rows\"q\n" +
+	"\bVersions\x129\n" +
+	"\tselection\x18\x01 \x01(\v2\x1b.calypso.table.v1.SelectionR\tselection\x12\x16\n" +
+	"\x06places\x18\x02 \x03(\x03R\x06places\x12\x12\n" +
+	"\x04keys\x18\x03 \x03(\tR\x04keys\"8\n" +
+	"\n" +
+	"KeyVersion\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"J\n" +
+	"\x0eVersionsResult\x128\n" +
+	"\bversions\x18\x01 \x03(\v2\x1c.calypso.table.v1.KeyVersionR\bversions\"\x95\x01\n" +
+	"\x06Remove\x129\n" +
+	"\tselection\x18\x01 \x01(\v2\x1b.calypso.table.v1.SelectionR\tselection\x12\x16\n" +
+	"\x06places\x18\x02 \x03(\x03R\x06places\x128\n" +
+	"\bversions\x18\x03 \x03(\v2\x1c.calypso.table.v1.KeyVersionR\bversions\"(\n" +
+	"\fRemoveResult\x12\x18\n" +
+	"\aremoved\x18\x01 \x01(\x03R\aremoved\"\xb7\x01\n" +
 	"\vTableColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -1289,55 +1649,68 @@ func file_calypso_table_v1_table_proto_rawDescGZIP() []byte {
 	return file_calypso_table_v1_table_proto_rawDescData
 }
 
-var file_calypso_table_v1_table_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_calypso_table_v1_table_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_calypso_table_v1_table_proto_goTypes = []any{
 	(*ReadTablesRequest)(nil),    // 0: calypso.table.v1.ReadTablesRequest
 	(*ReadTablesResponse)(nil),   // 1: calypso.table.v1.ReadTablesResponse
 	(*Open)(nil),                 // 2: calypso.table.v1.Open
 	(*OpenResult)(nil),           // 3: calypso.table.v1.OpenResult
 	(*Table)(nil),                // 4: calypso.table.v1.Table
-	(*TableColumn)(nil),          // 5: calypso.table.v1.TableColumn
-	(*Selection)(nil),            // 6: calypso.table.v1.Selection
-	(*SelectedColumn)(nil),       // 7: calypso.table.v1.SelectedColumn
-	(*Span)(nil),                 // 8: calypso.table.v1.Span
-	(*Extent)(nil),               // 9: calypso.table.v1.Extent
-	(*ExtentResult)(nil),         // 10: calypso.table.v1.ExtentResult
-	(*Digests)(nil),              // 11: calypso.table.v1.Digests
-	(*DigestsResult)(nil),        // 12: calypso.table.v1.DigestsResult
-	(*Rows)(nil),                 // 13: calypso.table.v1.Rows
-	(*RowsResult)(nil),           // 14: calypso.table.v1.RowsResult
-	(*DigestsResult_Digest)(nil), // 15: calypso.table.v1.DigestsResult.Digest
-	(*RowsResult_Row)(nil),       // 16: calypso.table.v1.RowsResult.Row
+	(*Versions)(nil),             // 5: calypso.table.v1.Versions
+	(*KeyVersion)(nil),           // 6: calypso.table.v1.KeyVersion
+	(*VersionsResult)(nil),       // 7: calypso.table.v1.VersionsResult
+	(*Remove)(nil),               // 8: calypso.table.v1.Remove
+	(*RemoveResult)(nil),         // 9: calypso.table.v1.RemoveResult
+	(*TableColumn)(nil),          // 10: calypso.table.v1.TableColumn
+	(*Selection)(nil),            // 11: calypso.table.v1.Selection
+	(*SelectedColumn)(nil),       // 12: calypso.table.v1.SelectedColumn
+	(*Span)(nil),                 // 13: calypso.table.v1.Span
+	(*Extent)(nil),               // 14: calypso.table.v1.Extent
+	(*ExtentResult)(nil),         // 15: calypso.table.v1.ExtentResult
+	(*Digests)(nil),              // 16: calypso.table.v1.Digests
+	(*DigestsResult)(nil),        // 17: calypso.table.v1.DigestsResult
+	(*Rows)(nil),                 // 18: calypso.table.v1.Rows
+	(*RowsResult)(nil),           // 19: calypso.table.v1.RowsResult
+	(*DigestsResult_Digest)(nil), // 20: calypso.table.v1.DigestsResult.Digest
+	(*RowsResult_Row)(nil),       // 21: calypso.table.v1.RowsResult.Row
 }
 var file_calypso_table_v1_table_proto_depIdxs = []int32{
 	2,  // 0: calypso.table.v1.ReadTablesRequest.open:type_name -> calypso.table.v1.Open
-	9,  // 1: calypso.table.v1.ReadTablesRequest.extent:type_name -> calypso.table.v1.Extent
-	11, // 2: calypso.table.v1.ReadTablesRequest.digests:type_name -> calypso.table.v1.Digests
-	13, // 3: calypso.table.v1.ReadTablesRequest.rows:type_name -> calypso.table.v1.Rows
-	3,  // 4: calypso.table.v1.ReadTablesResponse.open:type_name -> calypso.table.v1.OpenResult
-	10, // 5: calypso.table.v1.ReadTablesResponse.extent:type_name -> calypso.table.v1.ExtentResult
-	12, // 6: calypso.table.v1.ReadTablesResponse.digests:type_name -> calypso.table.v1.DigestsResult
-	14, // 7: calypso.table.v1.ReadTablesResponse.rows:type_name -> calypso.table.v1.RowsResult
-	4,  // 8: calypso.table.v1.Open.sources:type_name -> calypso.table.v1.Table
-	4,  // 9: calypso.table.v1.OpenResult.tables:type_name -> calypso.table.v1.Table
-	5,  // 10: calypso.table.v1.Table.columns:type_name -> calypso.table.v1.TableColumn
-	7,  // 11: calypso.table.v1.Selection.key:type_name -> calypso.table.v1.SelectedColumn
-	7,  // 12: calypso.table.v1.Selection.columns:type_name -> calypso.table.v1.SelectedColumn
-	6,  // 13: calypso.table.v1.Extent.selection:type_name -> calypso.table.v1.Selection
-	8,  // 14: calypso.table.v1.ExtentResult.span:type_name -> calypso.table.v1.Span
-	6,  // 15: calypso.table.v1.Digests.selection:type_name -> calypso.table.v1.Selection
-	8,  // 16: calypso.table.v1.Digests.span:type_name -> calypso.table.v1.Span
-	15, // 17: calypso.table.v1.DigestsResult.digests:type_name -> calypso.table.v1.DigestsResult.Digest
-	6,  // 18: calypso.table.v1.Rows.selection:type_name -> calypso.table.v1.Selection
-	8,  // 19: calypso.table.v1.Rows.span:type_name -> calypso.table.v1.Span
-	16, // 20: calypso.table.v1.RowsResult.rows:type_name -> calypso.table.v1.RowsResult.Row
-	0,  // 21: calypso.table.v1.TableService.ReadTables:input_type -> calypso.table.v1.ReadTablesRequest
-	1,  // 22: calypso.table.v1.TableService.ReadTables:output_type -> calypso.table.v1.ReadTablesResponse
-	22, // [22:23] is the sub-list for method output_type
-	21, // [21:22] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	14, // 1: calypso.table.v1.ReadTablesRequest.extent:type_name -> calypso.table.v1.Extent
+	16, // 2: calypso.table.v1.ReadTablesRequest.digests:type_name -> calypso.table.v1.Digests
+	18, // 3: calypso.table.v1.ReadTablesRequest.rows:type_name -> calypso.table.v1.Rows
+	5,  // 4: calypso.table.v1.ReadTablesRequest.versions:type_name -> calypso.table.v1.Versions
+	8,  // 5: calypso.table.v1.ReadTablesRequest.remove:type_name -> calypso.table.v1.Remove
+	3,  // 6: calypso.table.v1.ReadTablesResponse.open:type_name -> calypso.table.v1.OpenResult
+	15, // 7: calypso.table.v1.ReadTablesResponse.extent:type_name -> calypso.table.v1.ExtentResult
+	17, // 8: calypso.table.v1.ReadTablesResponse.digests:type_name -> calypso.table.v1.DigestsResult
+	19, // 9: calypso.table.v1.ReadTablesResponse.rows:type_name -> calypso.table.v1.RowsResult
+	7,  // 10: calypso.table.v1.ReadTablesResponse.versions:type_name -> calypso.table.v1.VersionsResult
+	9,  // 11: calypso.table.v1.ReadTablesResponse.remove:type_name -> calypso.table.v1.RemoveResult
+	4,  // 12: calypso.table.v1.Open.sources:type_name -> calypso.table.v1.Table
+	4,  // 13: calypso.table.v1.OpenResult.tables:type_name -> calypso.table.v1.Table
+	10, // 14: calypso.table.v1.Table.columns:type_name -> calypso.table.v1.TableColumn
+	11, // 15: calypso.table.v1.Versions.selection:type_name -> calypso.table.v1.Selection
+	6,  // 16: calypso.table.v1.VersionsResult.versions:type_name -> calypso.table.v1.KeyVersion
+	11, // 17: calypso.table.v1.Remove.selection:type_name -> calypso.table.v1.Selection
+	6,  // 18: calypso.table.v1.Remove.versions:type_name -> calypso.table.v1.KeyVersion
+	12, // 19: calypso.table.v1.Selection.key:type_name -> calypso.table.v1.SelectedColumn
+	12, // 20: calypso.table.v1.Selection.columns:type_name -> calypso.table.v1.SelectedColumn
+	11, // 21: calypso.table.v1.Extent.selection:type_name -> calypso.table.v1.Selection
+	13, // 22: calypso.table.v1.ExtentResult.span:type_name -> calypso.table.v1.Span
+	11, // 23: calypso.table.v1.Digests.selection:type_name -> calypso.table.v1.Selection
+	13, // 24: calypso.table.v1.Digests.span:type_name -> calypso.table.v1.Span
+	20, // 25: calypso.table.v1.DigestsResult.digests:type_name -> calypso.table.v1.DigestsResult.Digest
+	11, // 26: calypso.table.v1.Rows.selection:type_name -> calypso.table.v1.Selection
+	13, // 27: calypso.table.v1.Rows.span:type_name -> calypso.table.v1.Span
+	21, // 28: calypso.table.v1.RowsResult.rows:type_name -> calypso.table.v1.RowsResult.Row
+	0,  // 29: calypso.table.v1.TableService.ReadTables:input_type -> calypso.table.v1.ReadTablesRequest
+	1,  // 30: calypso.table.v1.TableService.ReadTables:output_type -> calypso.table.v1.ReadTablesResponse
+	30, // [30:31] is the sub-list for method output_type
+	29, // [29:30] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_calypso_table_v1_table_proto_init() }
@@ -1350,12 +1723,16 @@ func file_calypso_table_v1_table_proto_init() {
 		(*ReadTablesRequest_Extent)(nil),
 		(*ReadTablesRequest_Digests)(nil),
 		(*ReadTablesRequest_Rows)(nil),
+		(*ReadTablesRequest_Versions)(nil),
+		(*ReadTablesRequest_Remove)(nil),
 	}
 	file_calypso_table_v1_table_proto_msgTypes[1].OneofWrappers = []any{
 		(*ReadTablesResponse_Open)(nil),
 		(*ReadTablesResponse_Extent)(nil),
 		(*ReadTablesResponse_Digests)(nil),
 		(*ReadTablesResponse_Rows)(nil),
+		(*ReadTablesResponse_Versions)(nil),
+		(*ReadTablesResponse_Remove)(nil),
 	}
 	file_calypso_table_v1_table_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
@@ -1364,7 +1741,7 @@ func file_calypso_table_v1_table_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_table_v1_table_proto_rawDesc), len(file_calypso_table_v1_table_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

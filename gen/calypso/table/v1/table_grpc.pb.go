@@ -29,7 +29,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// TableService reads the tables of a connector's source or target with the connector's own credentials.
+// TableService reads the tables of a connector's source or target with the connector's own credentials, and removes rows from the present
+// state of a target that AdminService.RepairPipeline found to be gone from the source.
 type TableServiceClient interface {
 	// ReadTables answers each request in turn, over one connection to the source or target that ends with the stream. The first
 	// request must be open.
@@ -61,7 +62,8 @@ type TableService_ReadTablesClient = grpc.BidiStreamingClient[ReadTablesRequest,
 // All implementations must embed UnimplementedTableServiceServer
 // for forward compatibility.
 //
-// TableService reads the tables of a connector's source or target with the connector's own credentials.
+// TableService reads the tables of a connector's source or target with the connector's own credentials, and removes rows from the present
+// state of a target that AdminService.RepairPipeline found to be gone from the source.
 type TableServiceServer interface {
 	// ReadTables answers each request in turn, over one connection to the source or target that ends with the stream. The first
 	// request must be open.

@@ -1,0 +1,83 @@
+package ctl
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
+)
+
+// repair removes from a pipeline's copies the rows that the source no longer has. As JSON it prints each message of the stream on a line.
+func (s *session) repair() *cobra.Command {
+	q := &adminv1.RepairPipelineRequest{}
+	var patience time.Duration
+	repair := &cobra.Command{
+		Use: "repair PIPELINE", Short: "Remove rows that the source no longer has from the present state of tables of changes, as after a lost slot; shows what it would write unless --write is given",
+		Args: exactly(1), ValidArgsFunction: s.names,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q.Source, q.Patience = args[0], durationpb.New(patience)
+			stream, err := s.admin().RepairPipeline(cmd.Context(), q)
+			if err != nil {
+				return unsure(err)
+			}
+			for {
+				event, err := stream.Recv()
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				if err != nil {
+					return unsure(err)
+				}
+				if err := s.showRepair(event); err != nil {
+					return unsure(err)
+				}
+			}
+		},
+	}
+	flags := repair.Flags()
+	flags.StringVar(&q.Sink, "sink", "", "only this sink connector")
+	flags.StringSliceVar(&q.Tables, "table", nil, "only this table (schema.table); may be given more than once")
+	flags.DurationVar(&patience, "patience", 30*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
+	flags.Int32Var(&q.MaxDifferences, "max", 10_000, "end a table's comparison after so many differing keys")
+	flags.BoolVar(&q.Write, "write", false, "write the deletions; else they are only shown")
+	return repair
+}
+
+func (s *session) showRepair(event *adminv1.RepairPipelineResponse) error {
+	if s.output == "json" {
+		text, err := protojson.Marshal(event)
+		if err != nil {
+			return fmt.Errorf("writing JSON: %w", err)
+		}
+		_, err = fmt.Fprintf(s.out, "%s\n", text)
+		return err
+	}
+	switch e := event.Event.(type) {
+	case *adminv1.RepairPipelineResponse_Comparison:
+		if e.Comparison.GetDifference() == nil && e.Comparison.GetSummary() == nil {
+			return s.showVerification(e.Comparison)
+		}
+	case *adminv1.RepairPipelineResponse_Removal:
+		r := e.Removal
+		fmt.Fprintf(s.out, "%s, key %s: a deletion of version %d as version %d into %s\n", r.Table, strings.Join(r.Key, ", "), r.Version, r.DeletionVersion, r.Target)
+	case *adminv1.RepairPipelineResponse_Table:
+		t := e.Table
+		if t.Left > 0 {
+			fmt.Fprintf(s.out, "%s: %s only in %s are left: %s\n", t.Table, checks.Plural(int(t.Left), "row", "rows"), t.Target, t.Reason)
+		}
+		if t.Missing > 0 {
+			fmt.Fprintf(s.out, "%s: %s missing in %s come with: %s\n", t.Table, checks.Plural(int(t.Missing), "row", "rows"), t.Target, t.Refill)
+		}
+	case *adminv1.RepairPipelineResponse_Summary:
+		fmt.Fprintln(s.out, e.Summary.Reason)
+	}
+	return nil
+}
