@@ -104,7 +104,7 @@ func batchKeys() []catalogue.Key {
 		{Name: "max.in.flight.batches", Type: catalogue.Int, Default: catalogue.Default("4"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupBatches,
 			Doc: "How many batches of one partition may be under way at once. Offsets are committed in order all the same."},
 		{Name: "buffer.memory.bytes", Type: catalogue.Long, Default: catalogue.Default("134217728"), Check: catalogue.AtLeast(1 << 20), Importance: catalogue.Low, Group: groupBatches,
-			Doc: "Bytes of fetched records, gathered rows and batches under way that all sink tasks of a process hold together; the largest value of its connectors counts. Half of it is divided evenly among the tasks, the other half is for whoever comes first. At the limit no more is fetched until batches are through; one fetch of each task comes on top."},
+			Doc: "Bytes of fetched records, gathered rows and batches under way that all sink tasks of a process hold together; the largest value of its connectors counts. Half of it is divided evenly among the tasks, the other half is for whoever comes first. At the limit no more is fetched until batches are through; one fetch of each task comes on top, bounded by what its records become when they are read. A sink worker also bounds its heap by it, to this and 96 MiB, unless GOMEMLIMIT says another bound; of calypso up the bound is its own."},
 		{Name: "tempdir.path", Type: catalogue.String, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupBatches, Doc: "Directory of buffer files.",
 			Unsupported: "there are no temporary files: batches are compressed in memory, which buffer.memory.bytes bounds."},
 	}

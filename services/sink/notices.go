@@ -103,6 +103,6 @@ func (t *task) readAnew(to *target, r *kgo.Record) {
 	t.tell(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.route.Topic, Table: table,
 		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "calypsoctl verify names them (only in Azure Data Explorer). Where they matter, empty the table when the snapshot has ended and have it read once more: .clear table ['" + to.route.Table + "'] data, then an incremental snapshot. Restart the sink's task to take this notice back",
+		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. Restart the sink's task to take this notice back",
 	})
 }

@@ -1,0 +1,133 @@
+package sink
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
+)
+
+// process is a sink in a process of its own, of which nothing else takes memory.
+type process struct {
+	command *exec.Cmd
+	log     string
+}
+
+func (s *stage) process() *process {
+	s.t.Helper()
+	text, err := json.Marshal(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	dir := s.t.TempDir()
+	file := filepath.Join(dir, "config.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	p := &process{command: exec.Command(os.Args[0]), log: filepath.Join(dir, "log")}
+	log, err := os.Create(p.log)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	p.command.Env = append(os.Environ(), childConfig+"="+file, childBrokers+"="+s.brokers)
+	p.command.Stdout, p.command.Stderr = log, log
+	if err := p.command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		_ = p.command.Process.Kill()
+		_ = p.command.Wait()
+	})
+	return p
+}
+
+// peak is the most memory that the process had (VmHWM), in bytes.
+func (p *process) peak(t *testing.T) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		t.Skip("memory of a process cannot be read:", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	log, _ := os.ReadFile(p.log)
+	t.Fatalf("the process has ended: %s", log)
+	return 0
+}
+
+func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRead(t *testing.T) {
+	const limit, partitions, tasks, rows = 32 << 20, 96, 3, 120_000
+	for _, format := range []string{"json", "parquet"} {
+		t.Run(format, func(t *testing.T) {
+			s := newStage(t, partitions, map[string]string{
+				"tasks.max": strconv.Itoa(tasks), "buffer.memory.bytes": strconv.Itoa(limit), "flush.size.bytes": "1048576", "flush.interval.ms": "5000", "flush.max.bytes": "33554432",
+			})
+			s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'%s'}]", s.topic, s.table, format)
+			// Values of two kilobytes, of which batches of a megabyte are a few kilobytes as they are stored.
+			schema := `{"schema":{"type":"struct","fields":[{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"before"},{"type":"struct","fields":[{"type":"int32","field":"orderid"}],"name":"s.Value","field":"after"},{"type":"string","field":"pad","doc":"` + strings.Repeat("documentation ", 130) + `"}],"name":"s.Envelope"},"payload":`
+			producer, err := kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic), kgo.ProducerBatchCompression(kgo.Lz4Compression()), kgo.ProducerLinger(50*time.Millisecond))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer producer.Close()
+			for id := 1; id <= rows; id++ {
+				producer.Produce(t.Context(), &kgo.Record{Partition: int32(id % partitions), Value: []byte(schema + order(id) + "}")}, nil)
+			}
+			if err := producer.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var away atomic.Bool
+			var refused atomic.Int64
+			away.Store(true)
+			servers.adx.inject(t, func(r *http.Request) fault {
+				if away.Load() && r.Method == http.MethodPut {
+					refused.Add(1)
+					return refuse
+				}
+				return pass
+			})
+			p := s.process()
+			testenv.Eventually(t, 3*time.Minute, "an outage in which the process holds all that it may", func(context.Context) error {
+				p.peak(t) // it lives
+				if n := refused.Load(); n < 500 {
+					return fmt.Errorf("%d requests were refused", n)
+				}
+				return nil
+			})
+			away.Store(false)
+			testenv.Eventually(t, 5*time.Minute, "all rows", func(ctx context.Context) error {
+				got, err := servers.adx.client.Query(ctx, "shop", s.table+" | count")
+				if err == nil && got.Rows[0][0] != strconv.Itoa(rows) {
+					err = fmt.Errorf("%s of %d, at %d MiB", got.Rows[0][0], rows, p.peak(t)>>20)
+				}
+				return err
+			})
+			// Besides the heap there are the program, its stacks and what the allocator keeps.
+			if peak, most := p.peak(t), HeapLimit(limit)+32<<20; peak > most {
+				t.Errorf("the process had %d MiB, want %d at most", peak>>20, most>>20)
+			} else {
+				t.Logf("the process had %d MiB", peak>>20)
+			}
+		})
+	}
+}
