@@ -80,7 +80,7 @@ func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest, out grpc.Serv
 	if err := v.run(ctx); err != nil {
 		return err
 	}
-	summary := &adminv1.RepairSummary{Written: q.Write, Removals: r.removals}
+	summary := &adminv1.RepairSummary{Written: q.Write, Removals: r.removals, Failures: int32(v.failed)}
 	rows := checks.Plural(int(r.removals), "row", "rows")
 	switch {
 	case r.removals == 0:
@@ -89,6 +89,9 @@ func (s *service) RepairPipeline(q *adminv1.RepairPipelineRequest, out grpc.Serv
 		summary.Reason = rows + " that the source no longer has were removed from the present state"
 	default:
 		summary.Reason = rows + " would be removed from the present state; nothing was written"
+	}
+	if v.failed > 0 {
+		summary.Reason += fmt.Sprintf("; %s could not be compared, or not repaired", checks.Plural(v.failed, "table", "tables"))
 	}
 	return out.Send(&adminv1.RepairPipelineResponse{Event: &adminv1.RepairPipelineResponse_Summary{Summary: summary}})
 }

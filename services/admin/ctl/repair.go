@@ -39,6 +39,9 @@ func (s *session) repair() *cobra.Command {
 				if err := s.showRepair(event); err != nil {
 					return unsure(err)
 				}
+				if event.GetSummary().GetFailures() > 0 {
+					return fmt.Errorf("%w: %s", errUnsure, event.GetSummary().Reason)
+				}
 			}
 		},
 	}

@@ -2637,7 +2637,9 @@ type RepairSummary struct {
 	Written  bool                   `protobuf:"varint,1,opt,name=written,proto3" json:"written,omitempty"`
 	Removals int64                  `protobuf:"varint,2,opt,name=removals,proto3" json:"removals,omitempty"`
 	// One sentence.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Tables that could not be compared, or not repaired.
+	Failures      int32 `protobuf:"varint,4,opt,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2691,6 +2693,13 @@ func (x *RepairSummary) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *RepairSummary) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
 }
 
 var File_calypso_admin_v1_admin_proto protoreflect.FileDescriptor
@@ -2879,11 +2888,12 @@ const file_calypso_admin_v1_admin_proto_rawDesc = "" +
 	"\x04left\x18\x05 \x01(\x03R\x04left\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x18\n" +
 	"\amissing\x18\a \x01(\x03R\amissing\x12\x16\n" +
-	"\x06refill\x18\b \x01(\tR\x06refill\"]\n" +
+	"\x06refill\x18\b \x01(\tR\x06refill\"y\n" +
 	"\rRepairSummary\x12\x18\n" +
 	"\awritten\x18\x01 \x01(\bR\awritten\x12\x1a\n" +
 	"\bremovals\x18\x02 \x01(\x03R\bremovals\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason*\x8f\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1a\n" +
+	"\bfailures\x18\x04 \x01(\x05R\bfailures*\x8f\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_HEALTHY\x10\x01\x12\x18\n" +
