@@ -47,6 +47,7 @@ func TestTheStatementsOfThePagesAboutManagedServersRunAsTheyStand(t *testing.T) 
 	defer conn.Close(context.WithoutCancel(ctx))
 	s := &source{pg, db, conn}
 	s.exec(t, "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (1)")
+	s.exec(t, "SELECT pg_create_physical_replication_slot('"+testenv.StandbySlot+"')")
 	major := s.query(t, "SELECT current_setting('server_version_num')::int / 10000 || ''")
 	ran := 0
 	for _, page := range []string{"managed-postgresql.md", "azure-postgresql.md", "amazon-rds.md", "neon-supabase.md"} {
