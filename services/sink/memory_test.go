@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -80,4 +81,28 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	if left := board.memory.used.Load(); left != 0 {
 		t.Errorf("%d bytes are counted as held by nobody", left)
 	}
+}
+
+// A batch waits for more rows for as long as flush.interval.ms says, but not where it takes the room that records need to be read at all.
+func TestBatchesThatWaitGiveWayWhereMemoryIsUsedUp(t *testing.T) {
+	const partitions = 6
+	s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(24 << 20), "flush.size.bytes": "33554432", "flush.max.bytes": "33554432", "flush.interval.ms": "3600000"})
+	for n := range 32 { // 3.2 MB for each partition, which gzip makes half of: together more than half of the memory, and no batch more than a quarter
+		var records []*kgo.Record
+		for id := range partitions * 50 {
+			text := make([]byte, 1000)
+			_, _ = rand.Read(text)
+			records = append(records, &kgo.Record{Partition: int32(id % partitions), Value: fmt.Appendf(nil, `{"orderid":%d,"custid":"%s"}`, n*partitions*50+id, hex.EncodeToString(text))})
+		}
+		s.send(records...)
+	}
+	s.start()
+	testenv.Eventually(t, time.Minute, "a batch before its time", func(ctx context.Context) error {
+		for p := range int32(partitions) {
+			if at, err := s.committed(ctx, p); err != nil || at > 0 {
+				return err
+			}
+		}
+		return errors.New("nothing is committed")
+	})
 }
