@@ -193,7 +193,7 @@ func run(t *testing.T, name string, args ...string) (string, error) {
 
 // faultMetrics count what a healthy system does not do; the suites that break it look at them.
 var faultMetrics = []string{
-	"cdc_capture_decode_errors_total", "cdc_sink_refused_records_total", "cdc_sink_ingest_skips_total", "cdc_sink_ingest_failures_total",
+	"cdc_capture_decode_errors_total", "cdc_sink_refused_records_total", "cdc_sink_ingest_skips_total", "cdc_sink_doubled_batches_total", "cdc_sink_ingest_failures_total",
 	// Kafka keeps up with the embedded server, which decodes these transactions in memory.
 	"cdc_orders_errors_total", "cdc_capture_backpressure_seconds_total", "cdc_capture_spill_bytes_total",
 	// The embedded server sets no max_slot_wal_keep_size.
