@@ -21,7 +21,9 @@ import (
 // session is one attempt of a task: from connecting to the first failure or the task's end.
 type session struct {
 	*task
-	conn     *pgx.Conn // for catalog queries, by the goroutine that runs the session and later the stream's reader
+	conn *pgx.Conn // for catalog queries, by the goroutine that runs the session and later the stream's reader
+	// repl is the replication connection that the session began with, for what needs one first; nil once that took it.
+	repl     *pgrepl.Session
 	server   pgrepl.Server
 	system   pgrepl.System
 	catalog  *pgrepl.Catalog
@@ -47,11 +49,7 @@ func (t *task) session(ctx context.Context) error {
 	s := &session{task: t}
 	defer s.close()
 	t.board.connecting()
-	if err := s.connect(ctx); err != nil {
-		return err
-	}
-	var err error
-	if s.producer, err = newProducer(ctx, t); err != nil {
+	if err := s.open(ctx); err != nil {
 		return err
 	}
 	if o := t.settings.oversized; o.mode != "stop" {
@@ -102,7 +100,44 @@ func (s *session) untold(err error) {
 	s.env.Logger.Error("What takes long, or ends, could not be told", "error", err)
 }
 
+// open connects to the server and to the brokers, at the same time: of many connectors that start at once each waits long for both.
+// What the server says counts first.
+func (s *session) open(ctx context.Context) error {
+	producing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var unproduced error
+	var opening contain.Waiting
+	opening.Go("opening of the producer", func() { s.producer, unproduced = newProducer(producing, s.task) }, func(err error) { unproduced = err })
+	err := s.connect(ctx)
+	if err != nil {
+		cancel()
+	}
+	opening.Wait()
+	if err != nil {
+		return err
+	}
+	return unproduced
+}
+
+// replication is a replication connection, the one that the session began with if it is there still.
+func (s *session) replication(ctx context.Context) (*pgrepl.Session, error) {
+	if repl := s.repl; repl != nil {
+		s.repl = nil
+		return repl, nil
+	}
+	return pgrepl.OpenSession(ctx, s.settings.connection)
+}
+
+// closeReplication ends that connection where it will not be needed soon: the server has few.
+func (s *session) closeReplication(ctx context.Context) {
+	if s.repl != nil {
+		s.repl.Close(context.WithoutCancel(ctx))
+		s.repl = nil
+	}
+}
+
 func (s *session) close() {
+	s.closeReplication(context.Background())
 	if s.producer != nil {
 		s.producer.Close()
 	}
@@ -126,12 +161,10 @@ func (s *session) connect(ctx context.Context) error {
 	if err := s.server.CheckWAL(); err != nil {
 		return err
 	}
-	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
-	if err != nil {
+	if s.repl, err = pgrepl.OpenSession(ctx, s.settings.connection); err != nil {
 		return err
 	}
-	defer repl.Close(ctx)
-	s.system, err = repl.Identify(ctx)
+	s.system, err = s.repl.Identify(ctx)
 	if s.server.InRecovery {
 		// A standby follows promotions, and its own may come amid a stream, which goes on. What it sends it has replayed, so that positions
 		// need no timeline: they are part of its history.
@@ -392,6 +425,9 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 		}
 	}
 	read := s.reads(saved)
+	if read && slot != nil || !s.streams() {
+		s.closeReplication(ctx)
+	}
 	switch {
 	case !s.streams():
 		if !read {
@@ -565,7 +601,7 @@ func (s *session) snapshotAlone(ctx context.Context, saved *checkpoint) (pgrepl.
 
 // createSlot creates a slot and says what holds it up where it takes too long.
 func (s *session) createSlot(ctx context.Context, name string, temporary bool) (*pgrepl.Session, pgrepl.NewSlot, error) {
-	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	repl, err := s.replication(ctx)
 	if err != nil {
 		return nil, pgrepl.NewSlot{}, err
 	}

@@ -27,7 +27,7 @@ const stopGrace = 10 * time.Second
 // stream delivers the slot's changes from a position on: for ever, or until all transactions that committed before until
 // are durable. It returns nil when ctx ends.
 func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.LSN) error {
-	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	repl, err := s.replication(ctx)
 	if err != nil {
 		return err
 	}
