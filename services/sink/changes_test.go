@@ -381,8 +381,8 @@ func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.
 		t.Errorf("%v rows are said to be there twice, want 2", n)
 	}
 	// Where nothing is known of keys only batches that came again are known, by their tags.
-	if n := repeated(digest.Description{Topic: s.topic}); n == nil || *n != 0 {
-		t.Errorf("%v rows are said to be of batches that came twice", n)
+	if n := repeated(digest.Description{Topic: s.topic}); n != nil && *n != 0 {
+		t.Errorf("%d rows are said to be of batches that came twice", *n)
 	}
 }
 
