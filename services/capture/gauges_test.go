@@ -161,7 +161,7 @@ func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 			return err
 		}
 		slot := got.Capture.Slot
-		if !slot.GetActive() || fmt.Sprint(slot.ActivePid) != pid || slot.Failover || slot.Conflicting || slot.InactiveSince != nil {
+		if !slot.GetActive() || fmt.Sprint(slot.ActivePid) != pid || slot.Failover != (version >= "170000") || slot.Conflicting || slot.InactiveSince != nil {
 			return fmt.Errorf("slot %v, want process %s", slot, pid)
 		}
 		if version < "140000" {
