@@ -83,7 +83,7 @@ func TestEveryFieldRefusesWrongValuesByName(t *testing.T) {
 // segments are parts of a path, escaped, that are the name of nothing.
 var segments = map[string]string{
 	"space": "%20", "zero": "a%00b", "parent": "%2e%2e", "slash": "a%2Fb", "newline": "a%0D%0AX-Injected:%201", "markup": "%3Cscript%3E", "statement": "'%3B%20DROP%20TABLE%20x%3B%20--",
-	"not UTF-8": "%ff%fe", "direction": "%E2%80%AE", "reference": "$%7Benv:PATH%7D", "format": "%25s%25n", "number": "-9223372036854775809", "huge": strings.Repeat("n", 5000),
+	"not UTF-8": "%ff%fe", "direction": "%E2%80%AE", "reference": "$%7Benv:PATH%7D", "format": "%25s%25n", "number": "-9223372036854775809", "huge": strings.Repeat("n", 5000), "padded": "%20there%20",
 }
 
 // The topics of a connector that is not there are none, in Kafka Connect as here; see the recorded exchanges.

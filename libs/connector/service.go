@@ -32,7 +32,7 @@ func (s *service) ours(name string) (snapshot, Plugin, error) {
 	if err := s.store.usable(); err != nil {
 		return snapshot{}, Plugin{}, storeUnavailable(err)
 	}
-	connector, ok := s.store.get(strings.TrimSpace(name))
+	connector, ok := s.store.get(name)
 	if !ok {
 		return snapshot{}, Plugin{}, connectorNotFound(name)
 	}

@@ -249,7 +249,7 @@ func (s *store) countPartitions(ctx context.Context, topics []string) (map[strin
 
 func (s *store) makeTopic(ctx context.Context, topic string) error {
 	compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
-	_, err := s.admin.CreateTopic(ctx, s.config.Partitions, s.config.ReplicationFactor, compacted, topic)
+	_, err := kafka.MakeTopic(ctx, s.admin, topic, s.config.Partitions, s.config.ReplicationFactor, compacted)
 	switch {
 	case errors.Is(err, kerr.TopicAlreadyExists):
 		return nil

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -84,10 +85,10 @@ func clip(text string) string {
 
 func (w *Worker) makeTimeline(ctx context.Context) error {
 	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"), "retention.ms": kadm.StringPtr(timelineRetention)}
-	_, err := w.store.admin.CreateTopic(ctx, 1, w.config.ReplicationFactor, kept, w.config.TimelineTopic)
+	_, err := kafka.MakeTopic(ctx, w.store.admin, w.config.TimelineTopic, 1, w.config.ReplicationFactor, kept)
 	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
 		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps events for as long as it keeps anything.
-		_, err = w.store.admin.CreateTopic(ctx, 1, w.config.ReplicationFactor, nil, w.config.TimelineTopic)
+		_, err = kafka.MakeTopic(ctx, w.store.admin, w.config.TimelineTopic, 1, w.config.ReplicationFactor, nil)
 	}
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("make the topic %s: %w", w.config.TimelineTopic, err)

@@ -14,6 +14,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -31,7 +32,7 @@ func (l *schemaLog) make(ctx context.Context) error {
 		return fmt.Errorf("make a Kafka client: %w", err)
 	}
 	defer client.Close()
-	_, err = kadm.NewClient(client).CreateTopic(ctx, 1, l.env.ReplicationFactor, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, l.env.SchemasTopic)
+	_, err = kafka.MakeTopic(ctx, kadm.NewClient(client), l.env.SchemasTopic, 1, l.env.ReplicationFactor, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")})
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("make the compacted topic %s: %w", l.env.SchemasTopic, err)
 	}

@@ -82,10 +82,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	made, err := kadm.NewClient(client).CreateTopic(ctx, 1, replication, settings, topic)
-	if err == nil {
-		err = made.Err
-	}
+	_, err := kafka.MakeTopic(ctx, kadm.NewClient(client), topic, 1, replication, settings)
 	switch {
 	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		return nil

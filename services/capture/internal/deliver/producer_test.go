@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,4 +141,23 @@ func forgotten(ctx context.Context, bootstrap string) error {
 		return fmt.Errorf("transactional id calypso-c is %s", state.State)
 	}
 	return nil
+}
+
+func TestATopicWhoseNameIsTooLikeAnothersIsRefusedWithBothNamesAndTheWayOut(t *testing.T) {
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	makeTopic(t, kafka.Bootstrap, "offsets")
+	makeTopic(t, kafka.Bootstrap, "shop_orders")
+	p, err := open(t, kafka.Bootstrap, deliver.Settings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Write(t.Context(), []kgo.Record{{Topic: "shop.orders", Value: []byte("v")}}, []byte("key"), []byte("{}"))
+	if err == nil || retry.KafkaTransient(err) {
+		t.Fatalf("got %v, want a lasting error", err)
+	}
+	for _, want := range []string{`"shop.orders"`, "shop_orders", "RegexRouter"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %s", err, want)
+		}
+	}
 }
