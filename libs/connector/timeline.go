@@ -62,13 +62,17 @@ func (w *Worker) appendEvent(ctx context.Context, event *connectorv1.Event) erro
 	if err != nil {
 		return fmt.Errorf("write an event: %w", err)
 	}
+	// A producer asks for a topic that is not there for about as long as an event may take, so that is found out before.
+	if err := w.makeTimeline(ctx); err != nil {
+		return err
+	}
 	record := &kgo.Record{Topic: w.config.TimelineTopic, Key: []byte(event.Connector), Value: value}
 	err = w.store.client.ProduceSync(ctx, record).FirstErr()
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		if err := w.makeTimeline(ctx); err != nil {
-			return err
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
+		w.timelineThere.Store(false)
+		if err = w.makeTimeline(ctx); err == nil {
+			err = w.store.client.ProduceSync(ctx, record).FirstErr()
 		}
-		err = w.store.client.ProduceSync(ctx, record).FirstErr()
 	}
 	if err != nil {
 		return fmt.Errorf("append to topic %s: %w", w.config.TimelineTopic, err)
@@ -83,9 +87,21 @@ func clip(text string) string {
 	return secretValues(nil).scrub(text) // makes it valid UTF-8
 }
 
+// makeTimeline makes the topic unless it is there.
 func (w *Worker) makeTimeline(ctx context.Context) error {
+	if w.timelineThere.Load() {
+		return nil
+	}
+	topics, err := w.store.admin.ListTopics(ctx, w.config.TimelineTopic)
+	if err != nil {
+		return fmt.Errorf("look for the topic %s: %w", w.config.TimelineTopic, err)
+	}
+	if found, asked := topics[w.config.TimelineTopic]; asked && found.Err == nil {
+		w.timelineThere.Store(true)
+		return nil
+	}
 	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"), "retention.ms": kadm.StringPtr(timelineRetention)}
-	_, err := kafka.MakeTopic(ctx, w.store.admin, w.config.TimelineTopic, 1, w.config.ReplicationFactor, kept)
+	_, err = kafka.MakeTopic(ctx, w.store.admin, w.config.TimelineTopic, 1, w.config.ReplicationFactor, kept)
 	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
 		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps events for as long as it keeps anything.
 		_, err = kafka.MakeTopic(ctx, w.store.admin, w.config.TimelineTopic, 1, w.config.ReplicationFactor, nil)
@@ -94,6 +110,7 @@ func (w *Worker) makeTimeline(ctx context.Context) error {
 		return fmt.Errorf("make the topic %s: %w", w.config.TimelineTopic, err)
 	}
 	w.store.client.ForceMetadataRefresh()
+	w.timelineThere.Store(true)
 	return nil
 }
 

@@ -61,6 +61,8 @@ type Worker struct {
 
 	// noted are the events that are being added to the timeline.
 	noted contain.Waiting
+	// timelineThere says that the timeline's topic was seen or made by this process.
+	timelineThere atomic.Bool
 }
 
 // handover waits for the tasks of partitions to end.
