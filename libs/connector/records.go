@@ -6,6 +6,9 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 // State is Kafka Connect's state of a connector or a task.
@@ -91,6 +94,17 @@ func (t target) record() targetRecord {
 	return targetRecord{State: t, StateV2: t}
 }
 
+// target is the state that a record asks for. Where state.v2 is one that is not known, state says what comes nearest.
+func (r targetRecord) target() (target, bool) {
+	for _, t := range []target{r.StateV2, r.State} {
+		switch t {
+		case targetStarted, targetPaused, targetStopped:
+			return t, true
+		}
+	}
+	return "", false
+}
+
 // restartRecord is the value of "restart-connector-<name>" and, with Task set, of "restart-task-<name>". It is acted
 // on when it is read live and has no meaning after that.
 type restartRecord struct {
@@ -157,6 +171,24 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 		return record, fmt.Errorf("record %s is not what a worker writes: %w", key, err)
 	}
 	return record, nil
+}
+
+// decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers do work for each task.
+func decodeConfig(key string, value []byte) (configRecord, error) {
+	record, err := decodeRecord[configRecord](key, value)
+	if err == nil && (record.Tasks < 0 || record.Tasks > catalogue.MaxTasks || record.Version < 0 || record.Version > exactInteger) {
+		err = fmt.Errorf("record %s is not what a worker writes: it has %d tasks and version %d; a connector has at most %d tasks", key, record.Tasks, record.Version, catalogue.MaxTasks)
+	}
+	return record, err
+}
+
+// decodeStatus reads a status.
+func decodeStatus(key string, value []byte) (statusRecord, error) {
+	record, err := decodeRecord[statusRecord](key, value)
+	if err == nil && record.State.message() == connectorv1.State_STATE_UNSPECIFIED {
+		err = fmt.Errorf("record %s has state %.100q, which no connector or task has", key, record.State)
+	}
+	return record, err
 }
 
 // cutPrefixes finds which of several prefixes a key has.

@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -56,9 +58,12 @@ func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (c
 			delete(v.connectors, name)
 			return name, nil, nil
 		}
-		record, err := decodeRecord[configRecord](key, value)
+		record, err := decodeConfig(key, value)
 		if err != nil {
 			return "", nil, err
+		}
+		if name == "" || record.Properties == nil {
+			return "", nil, fmt.Errorf("record %s names no connector or has no configuration", key)
 		}
 		v.connectors[name] = &stored{name: name, generation: offset, configured: timestamp, config: record.Properties, tasks: record.Tasks, record: record}
 	case targetKey:
@@ -70,9 +75,9 @@ func (v *view) applyConfig(offset, timestamp int64, key string, value []byte) (c
 		if err != nil {
 			return "", nil, err
 		}
-		wanted := record.StateV2
-		if wanted == "" {
-			wanted = record.State
+		wanted, ok := record.target()
+		if !ok {
+			return "", nil, fmt.Errorf("record %s asks for state %.100q, which is none of %s, %s and %s", key, cmp.Or(record.StateV2, record.State), targetStarted, targetPaused, targetStopped)
 		}
 		v.targets[name] = wanted
 	case restartKey, restartTaskKey:
@@ -108,7 +113,7 @@ func (v *view) applyVersion(key, rest string, value []byte) error {
 		}
 		return nil
 	}
-	record, err := decodeRecord[configRecord](key, value)
+	record, err := decodeConfig(key, value)
 	if err != nil {
 		return err
 	}
@@ -130,9 +135,11 @@ func (v *view) applyStatus(key string, value []byte) (changed string, err error)
 			v.forgetEmpty(rest)
 			return rest, nil
 		}
-		record, err := decodeRecord[statusRecord](key, value)
-		if err != nil {
-			return "", err
+		record, err := decodeStatus(key, value)
+		if err != nil { // the worker that runs it says it again
+			statuses.connector = nil
+			v.forgetEmpty(rest)
+			return rest, err
 		}
 		statuses.connector = &record
 		return rest, nil
@@ -146,9 +153,11 @@ func (v *view) applyStatus(key string, value []byte) (changed string, err error)
 			v.forgetEmpty(id.connector)
 			return id.connector, nil
 		}
-		record, err := decodeRecord[statusRecord](key, value)
+		record, err := decodeStatus(key, value)
 		if err != nil {
-			return "", err
+			delete(v.statusesOf(id.connector).tasks, id.task)
+			v.forgetEmpty(id.connector)
+			return id.connector, err
 		}
 		v.statusesOf(id.connector).tasks[id.task] = record
 		return id.connector, nil

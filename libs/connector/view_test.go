@@ -2,7 +2,10 @@ package connector
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
@@ -96,9 +99,50 @@ func TestVersionsOutliveCompactionAndEndWithTheConnector(t *testing.T) {
 	}
 }
 
+func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
+	for name, c := range map[string]struct{ key, value, says string }{
+		"no JSON":                             {"connector-a", "\x00\xff", "connector-a"},
+		"properties that are no texts":        {"connector-a", `{"properties":{"a":{"b":1}}}`, "connector-a"},
+		"a connector without a name":          {"connector-", `{"properties":{"a":"b"}}`, "names no connector"},
+		"a connector without configuration":   {"connector-a", `null`, "no configuration"},
+		"more tasks than a connector has":     {"connector-a", `{"properties":{"a":"b"},"tasks":4611686018427387904}`, "4611686018427387904 tasks"},
+		"fewer tasks than none":               {"connector-a", `{"properties":{"a":"b"},"tasks":-1}`, "-1 tasks"},
+		"a version after which there is none": {"connector-a", `{"properties":{},"version":9223372036854775807}`, "version 9223372036854775807"},
+		"such an earlier version":             {"config-version-3-a", `{"properties":{},"version":-7}`, "version -7"},
+		"a target that there is not":          {"target-state-a", `{"state":"EXPLODED"}`, "EXPLODED"},
+		"no target":                           {"target-state-a", `{}`, "STARTED, PAUSED and STOPPED"},
+		"a restart of a task by text":         {"restart-task-a-1", `{"connector":"a","task":"one"}`, "restart-task-a-1"},
+	} {
+		v := newView()
+		_, request, err := v.applyConfig(1, 2, c.key, []byte(c.value))
+		if err == nil || !strings.Contains(err.Error(), c.says) || request != nil {
+			t.Errorf("%s: %v %v", name, request, err)
+		}
+		if len(v.connectors)+len(v.targets)+len(v.earlier) > 0 {
+			t.Errorf("%s leaves %+v", name, v)
+		}
+	}
+	v := newView()
+	if _, _, err := v.applyConfig(1, 2, "target-state-a", []byte(`{"state":"PAUSED","state.v2":"OF_LATER_WORKERS"}`)); err != nil || v.targetOf("a") != targetPaused {
+		t.Errorf("a state of later workers, with the nearest that is known: %s %v", v.targetOf("a"), err)
+	}
+	for _, key := range []string{"status-connector-a", "status-task-a-0"} {
+		for _, value := range []string{`{"state":"EXPLODED"}`, `{}`, "garbage", `[]`} {
+			v := newView()
+			if _, err := v.applyStatus(key, []byte(`{"state":"RUNNING"}`)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.applyStatus(key, []byte(value)); err == nil || !strings.Contains(err.Error(), key) || len(v.statuses) > 0 {
+				t.Errorf("%s of %s: %v, %v", value, key, err, v.statuses)
+			}
+		}
+	}
+}
+
 func FuzzRecordsAreReadWithoutPanic(f *testing.F) {
 	f.Add("connector-a", []byte(`{"properties":{"a":"b"},"tasks":2}`))
 	f.Add("config-version-3-a", []byte(`{"properties":{"a":"b"},"version":3,"changed":["a"]}`))
+	f.Add("connector-a", []byte(`{"properties":{"a":"b"},"tasks":4611686018427387904,"version":-1}`))
 	f.Add("target-state-a", []byte(`{"state":"X"}`))
 	f.Add("restart-task-a-1", []byte(`{"connector":"a","task":1}`))
 	f.Add("status-task-a-99999999999999999999", []byte(`{}`))
@@ -108,6 +152,11 @@ func FuzzRecordsAreReadWithoutPanic(f *testing.F) {
 		for _, content := range [][]byte{value, nil} {
 			_, _, _ = v.applyConfig(1, 2, key, content)
 			_, _ = v.applyStatus(key, content)
+			for name, connector := range v.connectors {
+				if name == "" || connector.tasks < 0 || connector.tasks > catalogue.MaxTasks {
+					t.Errorf("connector %q has %d tasks", name, connector.tasks)
+				}
+			}
 		}
 	})
 }

@@ -120,8 +120,8 @@ func common() []Key {
 			DisplayName: "Connector class", Doc: "Name or alias of the connector's class."},
 		{Name: "connector.plugin.version", Type: String, Importance: Medium, Group: groupCommon, Width: Middle,
 			DisplayName: "Connector version", Doc: "Version of the connector.", Unsupported: onePlugin},
-		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: AtLeast(1), Importance: High, Group: groupCommon, Width: Short,
-			DisplayName: "Tasks max", Doc: "Largest number of tasks of this connector, at least 1."},
+		{Name: "tasks.max", Type: Int, Default: Default("1"), Check: Between(1, MaxTasks), Importance: High, Group: groupCommon, Width: Short,
+			DisplayName: "Tasks max", Doc: fmt.Sprintf("Largest number of tasks of this connector, from 1 to %d.", MaxTasks)},
 		{Name: "tasks.max.enforce", Type: Boolean, Default: Default("true"), Importance: Low, Group: groupCommon, Width: Short,
 			DisplayName: "Enforce tasks max", Doc: "Whether tasks.max is respected.", Unsupported: "tasks.max is always respected."},
 		{Name: "key.converter", Type: Class, Check: converter, Default: Default("org.apache.kafka.connect.json.JsonConverter"), Importance: Low,
@@ -226,6 +226,23 @@ func ConnectorName(name string) error {
 		return Fault("String may not contain control sequences but had the following ASCII chars: " + strings.Join(control, ", "))
 	}
 	return nil
+}
+
+// MaxTasks is how many tasks a connector may have. Every worker counts them all, whichever it runs.
+const MaxTasks = 1000
+
+// Between makes the Check of a key whose number must be from least to most.
+func Between(least, most int64) func(string) error {
+	low := AtLeast(least)
+	return func(value string) error {
+		if err := low(value); err != nil {
+			return err
+		}
+		if n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64); n > most {
+			return Fault(fmt.Sprintf("Value must be no more than %d", most))
+		}
+		return nil
+	}
 }
 
 // AtLeast makes the Check of a key whose number must not be below least.
