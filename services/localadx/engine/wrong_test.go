@@ -9,6 +9,11 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		// classes of regular expressions are Unicode's
 		{`print extract(@'(\w+)', 1, 'Müller'), extract(@'^(\D+)', 1, 'a٣'), replace_regex('a b', @'\s', '_'), 'é' matches regex @'^\w$', extract_all(@'([\w]+)', 'Ä-ö')`, `[["Müller","a","a_b",true,["Ä","ö"]]]`},
 		{`print extract(@'([\]\w]+)', 1, '-]é-'), extract(@'([]a]+)', 1, '-]a-'), extract(@'(\\w)', 1, @'a\w'), extract(@'([[:alpha:]\d]+)', 1, '-a1-'), extract(@'\Q\w\E(.)', 1, @'\wx')`, `[["]é","]a","\\w","a1","x"]]`},
+		{`print extract(@'\b(\w+)\b', 1, 'über x'), replace_regex('Müller müll', @'\bm\w*', 'X'), extract_all(@'\b(x)\b', 'éx x xé'), countof('äx x x', @'\bx', 'regex')`, `[["über","Müller X",["x"],2]]`},
+		{`print 'éx' matches regex @'\bx\b', 'é x' matches regex @'\bx\b', indexof_regex('aé é', @'\Bé'), trim(@'\b\w+\b', 'äa b cä')`, `[[false,true,1," b "]]`},
+		{`print extract_all(@'([^\W\d]+)', 'Ä1ö2'), extract(@'([\W]+)', 1, 'ä-ö'), extract(@'([\D]+)', 1, '٣x4'), extract_all(@'([\S]+)', 'a\u00a0b'), extract(@'\u{e9}', 0, 'é')`, `[[["Ä","ö"],"-","x",["a","b"],"é"]]`},
+		{`print x = 'aé1' | parse kind=regex x with @'\w*\B' y:long`, `[["aé1",1]]`},
+		{`print x = 'é b' | parse kind=regex x with '.' a:string @'\b' b:string`, `[["é b"," b",""]]`},
 		// before 1970
 		{`print dayofmonth(endofmonth(datetime(1900-03-15))), getyear(datetime(1969-12-31 23:59:59.9999999)), monthofyear(datetime(1899-12-31 23:59:59.9999999)), dayofyear(datetime(0001-12-31 23:59:59.9999999))`, `[[31,1969,12,365]]`},
 		{`print startofmonth(datetime(1900-03-15 00:00:00.0000001)), startofyear(datetime(1600-12-31 23:59:59.9999999)), endofyear(datetime(1600-01-01))`,
@@ -44,6 +49,8 @@ func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
 	h := newHarness(t)
 	for _, query := range []string{
 		"print floor(1.5)", "print bin(1.5)", "print format_timespan(1h, 'q')", "print format_timespan(1h, 'Ü')", "print format_datetime(now(), 'Ünï')", "print strcat()",
+		`print extract(@'\b{start}a', 0, 'a')`, `print extract(@'\<a', 0, 'a')`, "print extract('[a-z&&[^aeiou]]', 0, 'a')", "print replace_regex('a', '[a[b]]', '')", "print trim('(', 'a')",
+		"datatable(p:string)['('] | extend z = extract(p, 0, 'a')", "print x='a' | parse kind=regex flags=z x with 'a' y:string",
 		"print x=1 | render nochart", "print x=1 | render timechart with (nothing=1)",
 		"datatable(x:long)[1,2] | where x > 0 | summarize count() by x | extend row_number()",
 	} {

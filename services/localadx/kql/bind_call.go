@@ -194,6 +194,7 @@ func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
 	if specifiers, ok := timeSpecifiers[x.Name]; ok {
 		b.checkTimeFormat(x, args[1], specifiers)
 	}
+	b.checkPattern(x, args)
 	return b.apply(&overloads[best], args, x)
 }
 

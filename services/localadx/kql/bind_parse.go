@@ -63,7 +63,7 @@ func (b *binder) parseOperator(rel *relation, op parseOp, s *scope) *relation {
 // numberPatterns capture the types whose text ends by itself: for columns that a '*' follows, and all columns of kind=regex. The
 // groups of columns are named, so that groups inside a regular expression of the user do not count.
 var numberPatterns = map[Type]string{
-	value.Int: `(?P<kql>[-+]?\d+)`, value.Long: `(?P<kql>[-+]?\d+)`, value.Real: `(?P<kql>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)`, value.Decimal: `(?P<kql>[-+]?\d*\.?\d+)`,
+	value.Int: `(?P<kql>[-+]?[0-9]+)`, value.Long: `(?P<kql>[-+]?[0-9]+)`, value.Real: `(?P<kql>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)`, value.Decimal: `(?P<kql>[-+]?[0-9]*\.?[0-9]+)`,
 }
 
 // parsePattern builds the regular expression of a pattern.
@@ -71,10 +71,8 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 	var out strings.Builder
 	any, capture, last := `[\s\S]*?`, `(?P<kql>[\s\S]*?)`, `(?P<kql>[\s\S]*)`
 	if op.Kind == "regex" {
-		flags := op.Flags
-		out.WriteString("(?" + strings.Map(regexFlag, flags) + ")")
-		if strings.Map(regexFlag, flags) == "" {
-			out.Reset()
+		if op.Flags != "" {
+			out.WriteString("(?" + op.Flags + ")")
 		}
 		any, capture, last = `.*?`, `(?P<kql>.*)`, `(?P<kql>.*)`
 	} else {
@@ -114,14 +112,6 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 		pattern = strings.Replace(pattern, "(?P<kql>", fmt.Sprintf("(?P<kql%d>", i), 1)
 	}
 	return pattern, columns
-}
-
-// regexFlag keeps the flags that Go's regular expressions know.
-func regexFlag(r rune) rune {
-	if strings.ContainsRune("imsU", r) {
-		return r
-	}
-	return -1
 }
 
 // parseKV binds parse-kv: named values of a text such as "a=1 b=2".

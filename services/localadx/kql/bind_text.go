@@ -65,10 +65,14 @@ func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
 		if !ok {
 			return goCall("matches", value.Bool, l.sql, r.sql)
 		}
-		if _, err := regexp.Compile(pattern); err != nil {
+		parsed, err := scalar.ParsePattern(pattern)
+		if err != nil {
 			b.fail(x.R, codeArguments, "The regular expression is invalid: %v", err)
 		}
-		return call("regexp_matches", l.sql, quoteSQL(scalar.UnicodePattern(pattern)))
+		if parsed.Boundaries {
+			return goCall("matches", value.Bool, l.sql, r.sql)
+		}
+		return call("regexp_matches", l.sql, quoteSQL(parsed.RE2))
 	case "like":
 		return "(" + lowered(l) + " LIKE " + lowered(r) + ")"
 	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":
@@ -174,10 +178,27 @@ func constantTerms(e *expr) ([]string, bool) {
 	return terms, true
 }
 
-// validRegex tells what is wrong with a pattern in RE2 syntax.
+// validRegex tells what is wrong with a pattern.
 func validRegex(pattern string) error {
-	_, err := regexp.Compile(pattern)
+	_, err := scalar.ParsePattern(pattern)
 	return err
+}
+
+// patternArguments are the arguments of functions that are regular expressions.
+var patternArguments = map[string]int{"extract_all": 0, "extractall": 0, "replace_regex": 1, "replace": 1, "indexof_regex": 1, "trim": 0, "trim_start": 0, "trim_end": 0}
+
+// checkPattern refuses a constant regular expression that is invalid, or that would be read as another one.
+func (b *binder) checkPattern(x callNode, args []*expr) {
+	i, ok := patternArguments[x.Name]
+	if x.Name == "countof" && len(args) == 3 && args[2].konst == "regex" {
+		i, ok = 1, true
+	}
+	if !ok {
+		return
+	}
+	if pattern, ok := args[i].konst.(string); ok && args[i].typ == value.String {
+		b.checkRegex(x.Args[i].X, pattern)
+	}
 }
 
 // timeSpecifiers are the letters of format_datetime by how often they may repeat, and its delimiters, from its manual page.

@@ -1,6 +1,7 @@
 package scalar
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,34 +15,40 @@ const maxPatterns = 256
 // patternCache holds compiled patterns: rows of a query repeat the same one. Safe for concurrent use.
 type patternCache struct {
 	mu       sync.Mutex
-	compiled map[string]*regexp.Regexp // nil for an invalid pattern
+	compiled map[string]*matcher
 }
 
-// compile returns a compiled pattern, nil if it is invalid.
-func (c *patternCache) compile(pattern string) *regexp.Regexp {
+// compile returns a compiled pattern.
+func (c *patternCache) compile(pattern string) (*matcher, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if re, ok := c.compiled[pattern]; ok {
-		return re
+	if m, ok := c.compiled[pattern]; ok {
+		return m, nil
 	}
-	re, err := regexp.Compile(UnicodePattern(pattern))
+	m, err := newMatcher(pattern)
 	if err != nil {
-		re = nil
+		return nil, fmt.Errorf("the regular expression %q is invalid: %w", pattern, err)
 	}
 	if len(c.compiled) >= maxPatterns {
 		clear(c.compiled)
 	}
-	c.compiled[pattern] = re
-	return re
+	c.compiled[pattern] = m
+	return m, nil
 }
 
 // regexes are the functions that take regular expressions, in RE2 syntax as Kusto's are.
 func regexes() []Function {
-	c := &patternCache{compiled: map[string]*regexp.Regexp{}}
+	c := &patternCache{compiled: map[string]*matcher{}}
 	return []Function{
 		define("matches(string, string) bool", func(a []any) any {
-			re := c.compile(a[1].(string))
-			return re != nil && re.MatchString(a[0].(string))
+			m, err := c.compile(a[1].(string))
+			if err != nil {
+				return err
+			}
+			if m.program == nil {
+				return m.re.MatchString(a[0].(string))
+			}
+			return m.find(a[0].(string)) != nil
 		}),
 		define("extract(string, long, text) string", c.extract),
 		define("extract_all(string, text) dynamic", func(a []any) any { return c.extractAll(a[0].(string), nil, a[1].(string)) }),
@@ -63,35 +70,35 @@ func regexes() []Function {
 }
 
 func (c *patternCache) extract(a []any) any {
-	re := c.compile(a[0].(string))
-	group := int(a[1].(int64))
-	if re == nil || group < 0 {
+	m, err := c.compile(a[0].(string))
+	if err != nil {
+		return err
+	}
+	text, group := a[2].(string), a[1].(int64)
+	found := groups(text, m.find(text))
+	if group < 0 || group >= int64(len(found)) {
 		return ""
 	}
-	m := re.FindStringSubmatch(a[2].(string))
-	if group >= len(m) {
-		return ""
-	}
-	return m[group]
+	return found[group]
 }
 
 // extractAll returns the matches: texts if there is one group, else arrays of the groups asked for by number or name.
-func (c *patternCache) extractAll(pattern string, groups []any, text string) any {
-	re := c.compile(pattern)
-	if re == nil {
-		return nil
+func (c *patternCache) extractAll(pattern string, which []any, text string) any {
+	re, err := c.compile(pattern)
+	if err != nil {
+		return err
 	}
 	var wanted []int
-	for _, g := range groups {
+	for _, g := range which {
 		switch g := g.(type) {
 		case int64:
 			wanted = append(wanted, int(g))
 		case string:
-			wanted = append(wanted, re.SubexpIndex(g))
+			wanted = append(wanted, re.re.SubexpIndex(g))
 		}
 	}
-	if groups == nil {
-		for i := 1; i <= re.NumSubexp(); i++ {
+	if which == nil {
+		for i := 1; i <= re.re.NumSubexp(); i++ {
 			wanted = append(wanted, i)
 		}
 		if len(wanted) == 0 {
@@ -99,8 +106,8 @@ func (c *patternCache) extractAll(pattern string, groups []any, text string) any
 		}
 	}
 	out := []any{}
-	for _, m := range re.FindAllStringSubmatch(text, -1) {
-		row := []any{}
+	for _, match := range re.all(text) {
+		m, row := groups(text, match), []any{}
 		for _, i := range wanted {
 			if i >= 0 && i < len(m) {
 				row = append(row, m[i])
@@ -120,9 +127,9 @@ func (c *patternCache) extractAll(pattern string, groups []any, text string) any
 
 // replaceRegex replaces matches; \1 in the rewrite is a group.
 func (c *patternCache) replaceRegex(a []any) any {
-	re := c.compile(a[1].(string))
-	if re == nil {
-		return a[0]
+	re, err := c.compile(a[1].(string))
+	if err != nil {
+		return err
 	}
 	rewrite := a[2].(string)
 	var template strings.Builder
@@ -143,9 +150,9 @@ func (c *patternCache) replaceRegex(a []any) any {
 	text, to := a[0].(string), template.String()
 	var out []byte
 	end := 0
-	for _, match := range re.FindAllStringSubmatchIndex(text, -1) {
+	for _, match := range re.all(text) {
 		out = append(out, text[end:match[0]]...)
-		out = re.ExpandString(out, to, text, match)
+		out = re.re.ExpandString(out, to, text, match)
 		if err := tooLong(len(out)); err != nil {
 			return err
 		}
@@ -160,12 +167,15 @@ func (c *patternCache) indexOfRegex(a []any) any {
 		return nil
 	}
 	start, end, occurrence, ok := searchRange(a, 2, int64(len(text)))
-	re := c.compile(a[1].(string))
-	if !ok || re == nil || occurrence < 1 {
+	re, err := c.compile(a[1].(string))
+	if err != nil {
+		return err
+	}
+	if !ok || occurrence < 1 {
 		return int64(-1)
 	}
 	part := string(text[start:end])
-	for _, m := range re.FindAllStringIndex(part, -1) {
+	for _, m := range re.all(part) {
 		if occurrence--; occurrence == 0 {
 			return start + int64(len([]rune(part[:m[0]])))
 		}
@@ -177,15 +187,21 @@ func (c *patternCache) indexOfRegex(a []any) any {
 func (c *patternCache) trim(a []any, start, end bool) any {
 	text := a[1].(string)
 	if start {
-		if re := c.compile("^(?:" + a[0].(string) + ")"); re != nil {
-			text = text[len(re.FindString(text)):]
+		re, err := c.compile("^(?:" + a[0].(string) + ")")
+		if err != nil {
+			return err
+		}
+		if m := re.find(text); m != nil {
+			text = text[m[1]:]
 		}
 	}
 	if end {
-		if re := c.compile("(?:" + a[0].(string) + ")$"); re != nil {
-			if m := re.FindStringIndex(text); m != nil {
-				text = text[:m[0]]
-			}
+		re, err := c.compile("(?:" + a[0].(string) + ")$")
+		if err != nil {
+			return err
+		}
+		if m := re.find(text); m != nil {
+			text = text[:m[0]]
 		}
 	}
 	return text
@@ -193,16 +209,16 @@ func (c *patternCache) trim(a []any, start, end bool) any {
 
 // captures returns the groups named kql… of a match, for the parse operator; nil if there is no match.
 func (c *patternCache) captures(a []any) any {
-	re := c.compile(a[0].(string))
-	if re == nil {
-		return nil
+	re, err := c.compile(a[0].(string))
+	if err != nil {
+		return err
 	}
-	m := re.FindStringSubmatch(a[1].(string))
+	m := groups(a[1].(string), re.find(a[1].(string)))
 	if m == nil {
 		return nil
 	}
 	out := []any{}
-	for i, name := range re.SubexpNames() {
+	for i, name := range re.re.SubexpNames() {
 		if strings.HasPrefix(name, "kql") {
 			out = append(out, m[i])
 		}
@@ -214,11 +230,11 @@ func (c *patternCache) captures(a []any) any {
 func (c *patternCache) countOf(a []any) any {
 	text, needle := a[0].(string), a[1].(string)
 	if len(a) > 2 && a[2].(string) == "regex" {
-		re := c.compile(needle)
-		if re == nil {
-			return nil
+		re, err := c.compile(needle)
+		if err != nil {
+			return err
 		}
-		return int64(len(re.FindAllStringIndex(text, -1)))
+		return int64(len(re.all(text)))
 	}
 	if needle == "" {
 		return int64(0)
