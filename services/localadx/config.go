@@ -55,6 +55,8 @@ type Config struct {
 	StorageURL string
 	// Like is what of Azure's service the server takes over beyond what a local one needs, for clients to be tried against.
 	Like likeness.Set
+	// StorageLife is how long the server hands out the same names of storage where Like has it rotate; 0 is two hours.
+	StorageLife time.Duration
 	// Emulator has the server answer as Kusto's emulator, which takes no queued and no streaming ingestion.
 	Emulator likeness.Emulator
 	// Roles are those that all clients have; nil is all roles.
@@ -83,6 +85,9 @@ func (c Config) withDefaults() Config {
 	if c.MemoryBeside == 0 {
 		c.MemoryBeside = 256 << 20
 	}
+	if c.StorageLife == 0 {
+		c.StorageLife = 2 * time.Hour // SDKs ask for the names every hour
+	}
 	if c.DiskReserve == 0 {
 		c.DiskReserve = 256 << 20
 	}
@@ -109,6 +114,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxBatchingTime < 0 {
 		problems = append(problems, fmt.Errorf("the longest batching time is %s and cannot be negative", c.MaxBatchingTime))
+	}
+	if c.StorageLife < 0 {
+		problems = append(problems, fmt.Errorf("the life of storage is %s and cannot be negative", c.StorageLife))
 	}
 	if c.Threads < 0 {
 		problems = append(problems, fmt.Errorf("the number of threads is %d and cannot be negative", c.Threads))

@@ -11,9 +11,6 @@ import (
 // signatureLife is how long storage URLs are good for; SDKs ask for new ones every hour.
 const signatureLife = 7 * 24 * time.Hour
 
-// rotation is how long storage stays where it is, where it rotates.
-const rotation = 30 * time.Second
-
 // resources hands out signed storage URLs.
 type resources struct {
 	signer  *azstorage.Signer

@@ -160,7 +160,7 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 	}
 	var rotates azstorage.Rotation
 	if s.config.Like.Has(likeness.RotatingStorage) {
-		rotates.Every = rotation
+		rotates.Every = s.config.StorageLife
 	}
 	runner := &query.Runner{Store: s.store}
 	s.commands = command.New(command.Config{

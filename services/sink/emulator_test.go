@@ -7,25 +7,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-// emulated runs the test against a server without data management, as Kusto's emulator is, in one of the ways in which it says so.
-func emulated(t *testing.T, way string) {
-	t.Helper()
-	emulator, err := startADX(t.Context(), "--emulator", way)
-	if err != nil {
-		t.Fatal(err)
-	}
-	usual := servers.adx
-	servers.adx = emulator
-	t.Cleanup(func() {
-		servers.adx = usual
-		emulator.close()
-	})
-}
-
 func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
 		t.Run(way, func(t *testing.T) {
-			emulated(t, way)
+			instead(t, "--emulator", way)
 			s := newStage(t, 1, nil)
 			s.produce(1, 30, 1)
 			s.child("before_commit")
@@ -58,7 +43,7 @@ func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
 // The query endpoint of a cluster refuses to say where to queue as the emulator does. Rows are not to go within commands there.
 func TestAQueryEndpointInThePlaceOfTheIngestionEndpointIsNamedAndNotTakenForTheEmulator(t *testing.T) {
 	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
-		emulated(t, way)
+		instead(t, "--emulator", way)
 		s := newStage(t, 1, map[string]string{"kusto.query.url": servers.adx.https.URL, "kusto.ingestion.url": servers.adx.https.URL})
 		delete(s.config, "kusto.url")
 		if err := s.start().failure(t); !strings.Contains(err.Error(), "kusto.ingestion.url") || !strings.Contains(err.Error(), "https://ingest-") {

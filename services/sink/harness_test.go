@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -187,6 +188,7 @@ type adx struct {
 
 	mu    sync.Mutex
 	fault func(r *http.Request) fault
+	kept  []func()
 }
 
 // fault is what happens to a request.
@@ -204,6 +206,8 @@ const (
 	hang
 	// forbid answers as ADX does where a role is missing.
 	forbid
+	// keep answers as a queue does that has taken a message, which comes out of it when the test releases it.
+	keep
 )
 
 func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
@@ -233,7 +237,7 @@ func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
 	a.process, err = testenv.StartProcess(testenv.Command{Path: binary, Log: filepath.Join(a.dir, "log"), Args: append([]string{
 		"--http", fmt.Sprintf("localhost:%d", plain), "--https", fmt.Sprintf("localhost:%d", secure), "--data", filepath.Join(a.dir, "data"),
 		"--database", "shop", "--max-batching-time", "300ms", "--storage-url", a.https.URL, "--log-level", "warn",
-		"--like-adx", os.Getenv(testenv.LikeADX), // read here so that results are cached by it
+		"--like-adx", os.Getenv(testenv.LikeADX), "--storage-life", "15s", // the variable is read here so that results are cached by it
 	}, more...)})
 	if err != nil {
 		return nil, err
@@ -272,6 +276,33 @@ func (a *adx) inject(t *testing.T, f func(*http.Request) fault) {
 	t.Cleanup(func() { set(nil) })
 }
 
+// release passes on the messages that were kept and returns how many they were.
+func (a *adx) release() int {
+	a.mu.Lock()
+	kept := a.kept
+	a.kept = nil
+	a.mu.Unlock()
+	for _, pass := range kept {
+		pass()
+	}
+	return len(kept)
+}
+
+// instead has the test use a localadx of its own, started with these arguments.
+func instead(t *testing.T, arguments ...string) {
+	t.Helper()
+	other, err := startADX(t.Context(), arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := servers.adx
+	servers.adx = other
+	t.Cleanup(func() {
+		servers.adx = usual
+		other.close()
+	})
+}
+
 func (a *adx) proxy(port int) http.Handler {
 	to := &url.URL{Scheme: "http", Host: "localhost:" + strconv.Itoa(port)}
 	forward := &httputil.ReverseProxy{
@@ -300,6 +331,18 @@ func (a *adx) proxy(port int) http.Handler {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"error":{"code":"Forbidden","message":"Caller is not authorized to perform this action","@permanent":true}}`)
+		case keep:
+			body, _ := io.ReadAll(r.Body)
+			message := r.Clone(context.Background())
+			a.mu.Lock()
+			a.kept = append(a.kept, func() {
+				message.Body = io.NopCloser(bytes.NewReader(body))
+				forward.ServeHTTP(httptest.NewRecorder(), message)
+			})
+			a.mu.Unlock()
+			w.Header().Set("Content-Type", "application/xml")
+			w.WriteHeader(http.StatusCreated)
+			_, _ = io.WriteString(w, "<QueueMessagesList><QueueMessage><MessageId>kept</MessageId></QueueMessage></QueueMessagesList>")
 		case hang:
 			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that its client left
 			<-r.Context().Done()

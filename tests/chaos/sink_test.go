@@ -43,7 +43,7 @@ func newSinkRig(t *testing.T) *sinkRig {
 func newSinkRigOf(t *testing.T, workers int) *sinkRig {
 	t.Helper()
 	r := &sinkRig{captureRig: newRigWith(t, stack.Options{Sink: true, Workers: workers, ADX: true, ADXProxied: true,
-		ADXEnv: []string{"LOCALADX_DATABASE=" + database, "LOCALADX_MAX_BATCHING_TIME=1s"}})}
+		ADXEnv: []string{"LOCALADX_DATABASE=" + database, "LOCALADX_MAX_BATCHING_TIME=1s", "LOCALADX_STORAGE_LIFE=15s"}})}
 	r.fromStart = true
 	r.captureRig.create(t, nil)
 	var err error

@@ -231,6 +231,25 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
+func TestStorageThatRotatesIsThereUnderANameAsLongAfterItWasHandedOutAsBefore(t *testing.T) {
+	const every = 1000 * time.Hour
+	now := time.Now().UnixNano() / int64(every)
+	rotation := azstorage.Rotation{Every: every}
+	for age, want := range map[int64]bool{-1: false, 0: true, 1: true, 2: false} {
+		if name := fmt.Sprintf("%sr0%d", azstorage.Container, now-age); rotation.Has(name) != want {
+			t.Errorf("storage answers to a name of %d lives ago: %t, want %t", age, !want, want)
+		}
+	}
+	if name := rotation.Name(azstorage.StatusTable); !rotation.Has(name) {
+		t.Errorf("storage does not answer to %s, which it hands out", name)
+	}
+	for name, want := range map[string]bool{azstorage.Container: true, azstorage.Container + "r01": false} {
+		if (azstorage.Rotation{}).Has(name) != want {
+			t.Errorf("storage that stays answers to %s: %t, want %t", name, !want, want)
+		}
+	}
+}
+
 func TestStorageThatRotatesIsGoneUnderItsEarlierNames(t *testing.T) {
 	s := newService(t)
 	s.handler.Rotates = azstorage.Rotation{Every: 20 * time.Millisecond}

@@ -141,7 +141,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	resource := Lasting(name)
-	if name != h.Rotates.Name(resource) {
+	if !h.Rotates.Has(name) {
 		h.gone(w, resource)
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Rotation has the service's storage move: the names of containers, queues and tables end in a number that changes, and those with an
-// earlier one are gone. The zero Rotation stays where it is.
+// Rotation has the service's storage move: the names of containers, queues and tables end in a number that changes. A name is answered
+// to while it is handed out and for as long again; then it is gone. The zero Rotation stays where it is.
 type Rotation struct {
 	Every time.Duration
 }
@@ -20,7 +20,20 @@ func (r Rotation) Name(resource string) string {
 	if r.Every == 0 {
 		return resource
 	}
-	return resource + generation + strconv.FormatInt(time.Now().UnixNano()/int64(r.Every), 10)
+	return resource + generation + strconv.FormatInt(r.now(), 10)
+}
+
+func (r Rotation) now() int64 { return time.Now().UnixNano() / int64(r.Every) }
+
+// Has reports whether a name is answered to: that which is handed out and the one before.
+func (r Rotation) Has(name string) bool {
+	resource := Lasting(name)
+	if r.Every == 0 {
+		return name == resource
+	}
+	number, err := strconv.ParseInt(strings.TrimPrefix(name, resource+generation), 10, 64)
+	age := r.now() - number
+	return err == nil && (age == 0 || age == 1)
 }
 
 // Lasting is the resource that a name was given for at some time.

@@ -41,7 +41,7 @@ func Traits() []Description {
 		{ReservedNames, "refuses names of tables and columns that begin or end with two underscores"},
 		{ViewsFromCreation, "makes a materialized view without `backfill` of the rows alone that come after it"},
 		{TwoQueues, "hands out two queues for requests to ingest"},
-		{RotatingStorage, "has other containers, queues and status tables every thirty seconds; requests to the earlier ones end as `ContainerNotFound`, `QueueNotFound` and `TableNotFound`"},
+		{RotatingStorage, "hands out other containers, queues and status tables every two hours, or every `--storage-life`; the earlier ones are there for as long again, then requests to them end as `ContainerNotFound`, `QueueNotFound` and `TableNotFound`"},
 	}
 }
 

@@ -92,6 +92,7 @@ func parse(args []string) (localadx.Config, error) {
 	flags.StringVar(&config.StorageURL, "storage-url", "", "URL at which clients reach the https address when it is not the host they use, as behind a port mapping")
 	flags.StringVar(&traits, "like-adx", "", "what of Azure's service to take over beyond what a local one needs, for clients to be tried against, separated by commas: "+
 		likeness.Names()+"; all is all of them, and - before a name takes it away again")
+	flags.DurationVar(&config.StorageLife, "storage-life", 0, "how long names of storage are handed out where "+string(likeness.RotatingStorage)+" has them change, and then still answered; 0 is two hours, as clients ask for them every hour")
 	flags.StringVar(&emulator, "emulator", "", "answer as Kusto's emulator (kustainer), which takes neither queued nor streaming ingestion: syntax-error or wrong-endpoint, as it refuses to say where to queue")
 	flags.StringVar(&roles, "roles", "", "roles that clients have, separated by commas: ingestor, viewer, user, table-admin, database-admin; empty is all")
 	flags.Int64Var(&config.StatusOperations, "status-operations", 0, "requests a day that the status table takes before it asks clients to wait; 0 is any number")
