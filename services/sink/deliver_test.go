@@ -139,8 +139,11 @@ func TestATableWithoutStreamingPolicyTakesStreamedTopicsQueued(t *testing.T) {
 	s.manage(".alter table " + s.table + " policy streamingingestion disable")
 	s.produce(1, 50, 1)
 	s.start()
-	s.holds(50)
 	s.commits(0, 49)
+	// They are delivered at least once: what is queued of them has no tag by which the service would drop what it ingests again.
+	if got := s.query(s.table + " | distinct orderid | count"); got != "49" {
+		t.Errorf("%s of 49 orders are in the table", got)
+	}
 }
 
 const withKey = `{"type":"struct","name":"s.retail.items.Envelope","fields":[{"field":"after","type":"struct","fields":[{"field":"id","type":"int32"},{"field":"name","type":"string"},{"field":"price","type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"2","connect.decimal.precision":"10"}},{"field":"day","type":"int32","name":"io.debezium.time.Date"}%s]}]}`
@@ -397,6 +400,42 @@ func TestABatchThatCameInAfterItWasGivenUpIsNotSentAgain(t *testing.T) {
 	s.commits(0, 9)
 	if n := uploads.Load(); n != 1 && os.Getenv(testenv.LikeADX) == "" {
 		t.Errorf("the batch was uploaded %d times", n)
+	}
+}
+
+func TestABatchThatIsStillQueuedWhenAnotherWorkerSendsItAgainIsInTheTableOnce(t *testing.T) {
+	for _, form := range []string{"all", "all,-skipped-as-failed"} {
+		for _, overtaken := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, overtaken: %t", form, overtaken), func(t *testing.T) {
+				instead(t, "--like-adx", form)
+				s := newStage(t, 1, nil)
+				var messages, released atomic.Int64
+				servers.adx.inject(t, func(r *http.Request) fault {
+					if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/messages") {
+						return pass
+					}
+					switch n := messages.Add(1); {
+					case n == 1:
+						return keep
+					case n == 2 && !overtaken:
+						go func() { released.Add(int64(servers.adx.release())) }()
+					}
+					return pass
+				})
+				s.produce(1, 100, 1)
+				s.child("after_enqueue")
+				s.produce(100, 200, 1)
+				s.start()
+				s.holds(200)
+				released.Add(int64(servers.adx.release()))
+				s.produce(200, 300, 1)
+				s.holds(300)
+				s.commits(0, 299)
+				if released.Load() != 1 {
+					t.Errorf("%d messages were released, want the killed worker's", released.Load())
+				}
+			})
+		}
 	}
 }
 
