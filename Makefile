@@ -66,7 +66,7 @@ ui-test: ## Drive localadx's web page in Chromium; pictures are left in bin/ui (
 	cd services/localadx/web && npm ci && UI_TEST_ARGS="$(CURDIR)/bin/localadx $(CURDIR)/bin/ui $(or $(CHROMIUM),/usr/bin/chromium)" npm run test:ui
 
 .PHONY: sdk-compat
-sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx (LIKE_ADX=skipped-as-failed,two-queues); packages are kept in .tools/sdk
+sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against localadx (LIKE_ADX=all); packages are kept in .tools/sdk
 	CALYPSO_SDK_COMPAT=$(CURDIR)/.tools/sdk $(GO) test -count=1 -timeout 20m -v ./services/localadx/sdkcompat
 
 .PHONY: kql

@@ -11,10 +11,12 @@ import com.microsoft.azure.kusto.ingest.IngestionProperties;
 import com.microsoft.azure.kusto.ingest.ManagedStreamingIngestClient;
 import com.microsoft.azure.kusto.ingest.StreamingIngestClient;
 import com.microsoft.azure.kusto.ingest.result.IngestionResult;
+import com.microsoft.azure.kusto.ingest.result.IngestionStatus;
 import com.microsoft.azure.kusto.ingest.result.OperationStatus;
 import com.microsoft.azure.kusto.ingest.source.StreamSourceInfo;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 
@@ -72,22 +74,40 @@ public class Suite {
         return properties;
     }
 
+    /** The service may ingest a message twice, and may fail one whose rows it has. With a tag it drops what it has. */
+    static IngestionProperties once(String tag) {
+        IngestionProperties properties = properties();
+        properties.setIngestByTags(List.of(tag));
+        properties.setIngestIfNotExists(List.of(tag));
+        return properties;
+    }
+
+    static IngestionStatus ended(IngestionResult result) throws Exception {
+        eventually("the status table says how it ended", () -> result.getIngestionStatusCollection().get(0).status != OperationStatus.Pending);
+        return result.getIngestionStatusCollection().get(0);
+    }
+
     public static void main(String[] args) throws Exception {
         client = ClientFactory.createClient(connection());
         client.executeMgmt(DATABASE, ".create table " + TABLE + " (id: long, name: string)");
         client.executeMgmt(DATABASE, ".create table " + TABLE + " ingestion json mapping 'm' '[{\"column\":\"id\",\"Properties\":{\"Path\":\"$.id\"}},{\"column\":\"name\",\"Properties\":{\"Path\":\"$.name\"}}]'");
         client.executeMgmt(DATABASE, ".alter table " + TABLE + " policy streamingingestion enable");
+        client.executeMgmt(DATABASE, ".clear table " + TABLE + " cache streamingingestion schema");
 
         try (IngestClient queued = IngestClientFactory.createClient(connection())) {
-            queued.ingestFromStream(data(0, 10), properties());
+            queued.ingestFromStream(data(0, 10), once("first"));
             eventually("queued rows arrive", () -> count() == 10);
 
-            IngestionProperties tracked = properties();
+            IngestionProperties tracked = once("tracked");
             tracked.setReportLevel(IngestionProperties.IngestionReportLevel.FAILURES_AND_SUCCESSES);
             tracked.setReportMethod(IngestionProperties.IngestionReportMethod.TABLE);
-            IngestionResult result = queued.ingestFromStream(data(10, 10), tracked);
-            eventually("the status table says how it ended", () -> result.getIngestionStatusCollection().get(0).status != OperationStatus.Pending);
-            equal("the status", result.getIngestionStatusCollection().get(0).status, OperationStatus.Succeeded);
+            IngestionStatus end = ended(queued.ingestFromStream(data(10, 10), tracked));
+            for (int tries = 0; "General_RetryAttemptsExceeded".equals(end.errorCodeString) && tries < 5; tries++) {
+                end = ended(queued.ingestFromStream(data(10, 10), tracked));
+            }
+            if (end.status != OperationStatus.Succeeded && end.status != OperationStatus.Skipped && !"Skipped_IngestByTagAlreadyExists".equals(end.errorCodeString)) {
+                throw new AssertionError("the status: " + end.status + ", " + end.errorCodeString);
+            }
         }
         try (StreamingIngestClient streaming = IngestClientFactory.createStreamingIngestClient(connection())) {
             streaming.ingestFromStream(data(20, 10), properties());

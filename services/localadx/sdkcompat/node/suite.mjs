@@ -34,22 +34,27 @@ const count = async () => (await rows(`${table} | count`))[0].Count;
 await client.execute(database, `.create table ${table} (id: long, name: string)`);
 await client.execute(database, `.create table ${table} ingestion json mapping 'm' '[{"column":"id","Properties":{"Path":"$.id"}},{"column":"name","Properties":{"Path":"$.name"}}]'`);
 await client.execute(database, `.alter table ${table} policy streamingingestion enable`);
+await client.execute(database, `.clear table ${table} cache streamingingestion schema`);
 
 const properties = (extra) => new IngestionProperties({ database, table, format: DataFormat.JSON, ingestionMappingReference: "m", ...extra });
+// The service may ingest a message twice, and may fail one whose rows it has. With a tag it drops what it has.
+const once = (tag, extra) => properties({ ingestByTags: [tag], ingestIfNotExists: [tag], ...extra });
 
 // The queued client's factories want the host ingest-…; the constructor takes any.
 const queued = new IngestClient(connection(), properties());
-await queued.ingestFromStream(data(0, 10), properties());
+await queued.ingestFromStream(data(0, 10), once("first"));
 await eventually("queued rows arrive", async () => (await count()) === 10);
 
-const tracked = await queued.ingestFromStream(data(10, 10), properties({ reportLevel: ReportLevel.FailuresAndSuccesses, reportMethod: ReportMethod.Table }));
-let state;
-await eventually("the status table says how it ended", async () => {
-    const status = await tracked.getIngestionStatusCollection();
-    state = status.Status ?? status[0]?.Status;
-    return state !== "Pending";
-});
-equal("the status", state, "Succeeded");
+let state, code, tries = 0;
+do {
+    const tracked = await queued.ingestFromStream(data(10, 10), once("tracked", { reportLevel: ReportLevel.FailuresAndSuccesses, reportMethod: ReportMethod.Table }));
+    await eventually("the status table says how it ended", async () => {
+        const status = await tracked.getIngestionStatusCollection();
+        ({ Status: state, ErrorCode: code } = status[0] ?? status);
+        return state !== "Pending";
+    });
+} while (code === "General_RetryAttemptsExceeded" && ++tries < 5);
+if (state !== "Succeeded" && state !== "Skipped" && code !== "Skipped_IngestByTagAlreadyExists") throw new Error(`the status: ${state}, ${code}`);
 
 const streaming = new StreamingIngestClient(connection(), properties());
 await streaming.ingestFromStream(data(20, 10), properties());

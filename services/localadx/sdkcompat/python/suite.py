@@ -57,23 +57,39 @@ def count():
 client.execute(DATABASE, f".create table {TABLE} (id: long, name: string)")
 client.execute(DATABASE, f""".create table {TABLE} ingestion json mapping 'm' '[{{"column":"id","Properties":{{"Path":"$.id"}}}},{{"column":"name","Properties":{{"Path":"$.name"}}}}]'""")
 client.execute(DATABASE, f".alter table {TABLE} policy streamingingestion enable")
-properties = IngestionProperties(
-    DATABASE, TABLE, data_format=DataFormat.JSON, ingestion_mapping_reference="m",
-    report_level=ReportLevel.FailuresAndSuccesses, report_method=ReportMethod.Queue,
+client.execute(DATABASE, f".clear table {TABLE} cache streamingingestion schema")
+reported = dict(report_level=ReportLevel.FailuresAndSuccesses, report_method=ReportMethod.Queue)
+properties = IngestionProperties(DATABASE, TABLE, data_format=DataFormat.JSON, ingestion_mapping_reference="m", **reported)
+# The service may ingest a message twice, and may fail one whose rows it has. With a tag it drops what it has.
+once = IngestionProperties(
+    DATABASE, TABLE, data_format=DataFormat.JSON, ingestion_mapping_reference="m", ingest_by_tags=["first"], ingest_if_not_exists=["first"], **reported,
 )
 
 queued = QueuedIngestClient(connection)
-queued.ingest_from_stream(data(0, 10), properties)
-eventually("queued rows arrive", lambda: count() == 10)
 statuses = KustoIngestStatusQueues(queued)
-eventually("the success is reported", lambda: not statuses.success.is_empty())
-message = statuses.success.pop()[0]
-equal("the reported table", message.Table, TABLE)
 
-broken = IngestionProperties(DATABASE, TABLE, data_format=DataFormat.MULTIJSON, report_level=ReportLevel.FailuresAndSuccesses, report_method=ReportMethod.Queue)
+
+def code():
+    """Waits for a report of how an ingestion ended; the error's code, None for success."""
+    eventually("the end is reported", lambda: not statuses.success.is_empty() or not statuses.failure.is_empty())
+    succeeded = not statuses.success.is_empty()
+    message = (statuses.success if succeeded else statuses.failure).pop()[0]
+    equal("the reported table", message.Table, TABLE)
+    return None if succeeded else message.ErrorCode
+
+
+for tries in range(5):
+    queued.ingest_from_stream(data(0, 10), once)
+    eventually("queued rows arrive", lambda: count() == 10)
+    end = code()
+    if end != "General_RetryAttemptsExceeded":
+        break
+if end not in (None, "Skipped_IngestByTagAlreadyExists"):
+    raise SystemExit(f"the reported end is {end}")
+
+broken = IngestionProperties(DATABASE, TABLE, data_format=DataFormat.MULTIJSON, **reported)
 queued.ingest_from_stream(io.BytesIO(b'{"id":1}{'), broken)
-eventually("the failure is reported", lambda: not statuses.failure.is_empty())
-equal("the reported error", statuses.failure.pop()[0].ErrorCode, "BadRequest_InvalidBlob")
+equal("the reported error", code(), "BadRequest_InvalidBlob")
 
 streaming = KustoStreamingIngestClient(connection)
 streaming.ingest_from_stream(data(10, 10), properties)
