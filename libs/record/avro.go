@@ -26,7 +26,7 @@ type Avro struct {
 
 	mu      sync.Mutex
 	ids     map[subjectSchema]int
-	written map[int]*avroType
+	written remembered[int, *avroType]
 }
 
 type subjectSchema struct {
@@ -90,8 +90,12 @@ func (c *Avro) id(subject string, s *Schema) (int, error) {
 	return id, nil
 }
 
-// maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect).
-const maxSchemas = 1000
+// maxSchemas is how many schemas a converter remembers (schemas.cache.size of Kafka Connect), and maxSchemaBytes how many bytes their
+// texts may have: who writes the records also writes their schemas.
+const (
+	maxSchemas     = 1000
+	maxSchemaBytes = 16 << 20
+)
 
 // avroNamer names records, and refers to those that it has defined.
 type avroNamer struct {

@@ -52,25 +52,18 @@ func (c *Avro) Decode(topic string, data []byte) (*Schema, any, error) {
 }
 
 func (c *Avro) schemaOf(id int) (*avroType, error) {
-	c.mu.Lock()
-	t := c.written[id]
-	c.mu.Unlock()
-	if t != nil {
+	if t, known := c.written.get(id); known {
 		return t, nil
 	}
 	text, err := c.Registry.Schema(context.Background(), id)
 	if err != nil {
 		return nil, fmt.Errorf("get schema %d from the registry: %w", id, err)
 	}
-	if t, err = parseAvro(text); err != nil {
+	t, err := parseAvro(text)
+	if err != nil {
 		return nil, fmt.Errorf("schema %d: %w", id, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.written == nil || len(c.written) > maxSchemas {
-		c.written = map[int]*avroType{}
-	}
-	c.written[id] = t
+	c.written.put(id, t, len(text))
 	return t, nil
 }
 
@@ -332,10 +325,15 @@ func logicalReader(t *avroType) func(*avroInput) any {
 		return t.read
 	}
 	text, _ := t.connect.Param("scale")
-	scale, _ := strconv.Atoi(text)
+	scale, wrong := strconv.Atoi(text)
 	return func(in *avroInput) any {
 		in.begin()
-		return Decimal{Value: FromTwosComplement(in.bytes()), Scale: scale}
+		d, err := DecimalOf(in.bytes(), scale)
+		if err = errors.Join(wrong, err); err != nil {
+			in.fail(fmt.Errorf("a decimal of scale %.20q: %w", text, err))
+			return nil
+		}
+		return d
 	}
 }
 

@@ -66,6 +66,14 @@ func TestAHostileAvroRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 		"a number of eleven bytes":                {`"long"`, wire([]byte(strings.Repeat("\xff", 11))...)},
 		"an int of 40 bits":                       {`"int"`, wire(long(1 << 40)...)},
 		"a number too large for its Connect type": {`{"type":"int","connect.type":"int8"}`, wire(long(1000)...)},
+		"a decimal of scale 2^31":                 {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2147483648"}}`, wire(2, 1)},
+		"a decimal of scale -2^31":                {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"-2147483648"}}`, wire(2, 1)},
+		"a decimal whose scale is no number":      {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"many"}}`, wire(2, 1)},
+		"a decimal of a million bytes":            {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"0"}}`, wire(append(long(1_000_000), make([]byte, 1_000_000)...)...)},
+		"a union of unions":                       {`["null",["null","int"]]`, wire(2, 2, 2)},
+		"a union of many types":                   {`["null","int","string"]`, wire(2, 2)},
+		"a name that nothing has":                 {`"Nobody"`, wire(2)},
+		"no schema at all":                        {``, wire(2)},
 		"a record that ends early":                {`{"type":"record","name":"R","fields":[{"name":"a","type":"double"},{"name":"b","type":"string"}]}`, wire(1, 2, 3, 4, 5, 6, 7, 8, 20, 'x')},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -87,25 +87,18 @@ var errNoEnvelope = errors.New("read JSON with schema: it needs exactly the memb
 
 // schemaOf reads a schema, or finds it among those read before.
 func (c *JSON) schemaOf(text []byte) (*Schema, error) {
-	c.mu.Lock()
-	s := c.known[string(text)]
-	c.mu.Unlock()
-	if s != nil {
+	if s, known := c.known.get(string(text)); known {
 		return s, nil
 	}
 	tree, err := parseJSON(text)
 	if err != nil {
 		return nil, err
 	}
-	if s, err = decodeSchema(tree); err != nil {
+	s, err := decodeSchema(tree)
+	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= maxSchemas {
-		c.known = map[string]*Schema{}
-	}
-	c.known[string(text)] = s
+	c.known.put(string(text), s, len(text))
 	return s, nil
 }
 
@@ -242,7 +235,10 @@ func typedText(s *Schema, text string) (any, error) {
 		if s.Name == DecimalName {
 			scale, _ := s.Param("scale")
 			n, err := strconv.Atoi(scale)
-			return Decimal{Value: FromTwosComplement(b), Scale: n}, err
+			if err != nil {
+				return nil, fmt.Errorf("read JSON: the scale %.20q of a decimal is no number", scale)
+			}
+			return DecimalOf(b, n)
 		}
 		return b, nil
 	case Float64:
@@ -278,13 +274,14 @@ func typedPairs(s *Schema, pairs []any) (any, error) {
 // typedStruct reads the members in the order of the fields; what it does not find is null.
 func typedStruct(s *Schema, m Map) (any, error) {
 	v := NewStruct(s)
+	found := members{all: m}
 	for i := range s.Fields {
 		f := &s.Fields[i]
 		var tree any
 		if i < len(m) && m[i].Key == f.Name {
 			tree = m[i].Value
-		} else {
-			tree = m.get(f.Name)
+		} else if at := found.place(f.Name); at >= 0 {
+			tree = m[at].Value
 		}
 		// A struct keeps null apart from the default; only a converter replaces one by the other.
 		if tree == nil && f.Schema.Default != nil {

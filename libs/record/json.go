@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
-	"sync"
 )
 
 // DecimalFormat is decimal.format of the JSON converter.
@@ -27,8 +26,7 @@ type JSON struct {
 
 	// known holds the schemas that Decode has read, by their JSON: a topic's records repeat few schemas, and who gets the
 	// same schema again knows it by its address.
-	mu    sync.Mutex
-	known map[string]*Schema
+	known remembered[string, *Schema]
 }
 
 // Encode appends the JSON of value to dst.

@@ -74,14 +74,31 @@ func appendZeros(dst []byte, n int) []byte {
 
 func (d Decimal) String() string { return string(d.Append(nil)) }
 
-// maxExponent bounds the exponents of decimal numbers, which cost a digit each where they are written out: PostgreSQL's
-// numeric has no greater ones.
-const maxExponent = 1 << 17
+// Bounds of decimal numbers, which are written out digit by digit: PostgreSQL's numeric has no greater exponents, and fewer digits.
+const (
+	maxExponent = 1 << 17
+	maxDigits   = 1 << 18
+	maxUnscaled = maxDigits / 2 // bytes
+)
+
+// DecimalOf makes the decimal number whose unscaled value is given in two's complement.
+func DecimalOf(unscaled []byte, scale int) (Decimal, error) {
+	if len(unscaled) > maxUnscaled {
+		return Decimal{}, fmt.Errorf("read a decimal number: its unscaled value has %d bytes; the limit is %d", len(unscaled), maxUnscaled)
+	}
+	if scale > maxExponent || scale < -maxExponent {
+		return Decimal{}, fmt.Errorf("read a decimal number: its scale %d is no number from -%d to %d", scale, maxExponent, maxExponent)
+	}
+	return Decimal{Value: FromTwosComplement(unscaled), Scale: scale}, nil
+}
 
 // ParseDecimal reads a decimal number, with an exponent or without.
 func ParseDecimal(text string) (Decimal, error) {
 	digits, scale := make([]byte, 0, len(text)), 0
 	point := false
+	if len(text) > maxDigits {
+		return Decimal{}, fmt.Errorf("read the decimal number %.50q…: it has %d characters; the limit is %d", text, len(text), maxDigits)
+	}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case (c == 'e' || c == 'E') && len(digits) > 0:

@@ -179,10 +179,10 @@ func (p *parser) object() (any, error) {
 		return nil, err
 	}
 	defer func() { p.depth-- }()
-	m := Map{}
+	m := members{all: Map{}}
 	if p.peek() == '}' {
 		p.pos++
-		return m, nil
+		return m.all, nil
 	}
 	for {
 		if p.space(); p.peek() != '"' {
@@ -200,9 +200,9 @@ func (p *parser) object() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		m = append(m, Entry{Key: name, Value: v})
+		m.set(name, v)
 		if done, err := p.next('}'); done || err != nil {
-			return m, err
+			return m.all, err
 		}
 	}
 }

@@ -89,9 +89,15 @@ func variableDecimal(t kusto.ColumnType) conversion {
 // maxScale bounds what a hostile scale can make of a few bytes; PostgreSQL's numeric has at most 16383 digits after the point.
 const maxScale = 16383
 
+// maxUnscaled is how many bytes the unscaled value of a decimal may have: more digits than PostgreSQL's numeric has.
+const maxUnscaled = 64 << 10
+
 func appendDecimal(dst, twosComplement []byte, scale int, t kusto.ColumnType) ([]byte, string) {
 	if scale < -maxScale || scale > maxScale {
 		return dst, "its scale is out of range"
+	}
+	if len(twosComplement) > maxUnscaled {
+		return dst, "it has more digits than a decimal can have"
 	}
 	n := new(big.Int).SetBytes(twosComplement)
 	if twosComplement[0]&0x80 != 0 {

@@ -1,0 +1,45 @@
+package record
+
+// members finds an object's members by their names, in an index where there are many: their number and order are up to who writes the
+// record.
+type members struct {
+	all    Map
+	places map[string]int
+}
+
+// fewMembers are looked through one by one.
+const fewMembers = 16
+
+// place is where a member stands; -1 if there is none.
+func (m *members) place(name string) int {
+	if len(m.all) <= fewMembers {
+		for i := range m.all {
+			if m.all[i].Key == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if m.places == nil {
+		m.places = make(map[string]int, len(m.all))
+		for i := range m.all {
+			m.places[m.all[i].Key.(string)] = i
+		}
+	}
+	if i, ok := m.places[name]; ok {
+		return i
+	}
+	return -1
+}
+
+// set adds a member. One that comes twice stays where it was and has the last value, as in Kafka Connect.
+func (m *members) set(name string, value any) {
+	if i := m.place(name); i >= 0 {
+		m.all[i].Value = value
+		return
+	}
+	if m.places != nil {
+		m.places[name] = len(m.all)
+	}
+	m.all = append(m.all, Entry{Key: name, Value: value})
+}
