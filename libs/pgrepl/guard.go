@@ -10,8 +10,9 @@ import (
 // Bounds of what a server may send besides data, in bytes: the driver allocates a message as large as its header says, and keeps every
 // parameter that the server reports.
 const (
-	maxGreeting   = 1 << 20 // one message before the server is ready for the first query
-	maxParameters = 1 << 20 // names and values of all parameters reported
+	maxGreeting   = 1 << 20  // one message before the server is ready for the first query
+	maxParameters = 1 << 20  // names and values of all parameters reported
+	maxNotice     = 16 << 20 // any message that is no row
 )
 
 // guard is what a connection is read through. It follows the frames of PostgreSQL's protocol and ends a connection whose server exceeds
@@ -70,6 +71,8 @@ func (g *guard) follow(b []byte) []byte {
 		g.err = fmt.Errorf("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
 	case !g.ready && g.left > maxGreeting:
 		g.err = fmt.Errorf("the server sent a message of %d bytes before it was ready for a query; the limit is %d", g.left, maxGreeting)
+	case g.head[0] != 'D' && g.head[0] != 'd' && g.left > maxNotice:
+		g.err = fmt.Errorf("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0], g.left, maxNotice)
 	case g.head[0] == 'S' && g.left > maxParameters:
 		g.err = fmt.Errorf("the server reported a parameter of %d bytes; the limit is %d for all", g.left, maxParameters)
 	case g.left == 0:

@@ -113,11 +113,14 @@ func (s *Stream) fill() error {
 	}
 	if need := s.frameSize(); s.off+need > len(s.buf) {
 		into := s.buf
-		if need > len(into) {
-			into = make([]byte, need)
+		// Beyond what is cheap the buffer grows with the bytes that have come, not by what their header claims.
+		if grown := min(need, max(2*len(into), claimedFrameSize)); grown > len(into) && (need <= claimedFrameSize || 2*(s.end-s.off) > len(into)) {
+			into = make([]byte, grown)
 		}
-		s.end = copy(into, s.buf[s.off:s.end])
-		s.off, s.buf = 0, into
+		if s.off > 0 || len(into) > len(s.buf) {
+			s.end = copy(into, s.buf[s.off:s.end])
+			s.off, s.buf = 0, into
+		}
 	}
 	now := time.Now()
 	s.waiting.Store(now.UnixNano())

@@ -1,10 +1,12 @@
 package pgrepl
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -69,6 +71,58 @@ func TestStatusesFlowWhileNobodyReadsTheStream(t *testing.T) {
 	_, server := pipe(t, StatusTimes{Interval: 10 * time.Millisecond})
 	for range 3 {
 		status(t, server)
+	}
+}
+
+func TestWhatAHeaderClaimsIsNotAllocatedBeforeItComes(t *testing.T) {
+	s, server := pipe(t, StatusTimes{Interval: time.Hour})
+	ended := make(chan error, 1)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() { ended <- s.Next(new(Frame)) }()
+	for _, part := range [][]byte{message("d").u32(maxFrameSize), {'w'}} { // what comes second is read into the room made for the first
+		if _, err := server.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 2*claimedFrameSize {
+		t.Errorf("a header took %d bytes", took)
+	}
+	server.Close()
+	if err := <-ended; err == nil {
+		t.Error("half a frame was read")
+	}
+}
+
+func TestAFrameLargerThanTheRoomThatIsMadeForClaimsComesWhole(t *testing.T) {
+	s, server := pipe(t, StatusTimes{Interval: time.Hour})
+	const size = 3*claimedFrameSize + 12345
+	sent := make(chan error, 1)
+	go func() {
+		_, err := server.Write(append(xlogData(1, 2, bytes.Repeat([]byte("0123456789abcdef"), size/16)), xlogData(3, 4, []byte("next"))...))
+		sent <- err
+	}()
+	var f Frame
+	if err := s.Next(&f); err != nil || len(f.Data) != size/16*16 || !bytes.HasSuffix(f.Data, []byte("abcdef")) || f.End != 2 {
+		t.Errorf("%d bytes up to %s: %v", len(f.Data), f.End, err)
+	}
+	if err := s.Next(&f); err != nil || string(f.Data) != "next" {
+		t.Errorf("%.20q: %v", f.Data, err)
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOnlyDataMayBeLarge(t *testing.T) {
+	for _, kind := range []string{"E", "N", "S", "C", "Z", "A", "c"} {
+		if _, _, err := parseFrame(message(kind).u32(maxNotice+1), new(Frame)); err == nil {
+			t.Errorf("a message of type %s may have %d bytes", kind, maxNotice+1)
+		}
+	}
+	if _, _, err := parseFrame(message("d").u32(maxNotice+1), new(Frame)); err != nil {
+		t.Error(err)
 	}
 }
 

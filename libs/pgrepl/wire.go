@@ -65,6 +65,8 @@ type Frame struct {
 const (
 	readBufferSize = 256 << 10
 	maxFrameSize   = 1 << 30
+	// claimedFrameSize is the room that is made for a frame before its bytes have come.
+	claimedFrameSize = 16 << 20
 )
 
 // postgresEpoch is 2000-01-01 in microseconds since the Unix epoch: timestamps of the protocol count from it.
@@ -80,7 +82,7 @@ func parseFrame(b []byte, f *Frame) (size int, filled bool, err error) {
 		return 0, false, nil
 	}
 	n := int(binary.BigEndian.Uint32(b[1:5]))
-	if n < 4 || n > maxFrameSize {
+	if n < 4 || n > maxFrameSize || n > maxNotice && b[0] != 'd' {
 		return 0, false, fmt.Errorf("protocol message %q with length %d", b[0], n)
 	}
 	size = n + 1
