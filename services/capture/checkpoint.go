@@ -50,6 +50,24 @@ type tableProgress struct {
 	Members map[string]*tableProgress `json:"members,omitempty"`
 }
 
+// whole says that no part of what was read is missing.
+func (p *tableProgress) whole() bool {
+	if p == nil {
+		return false
+	}
+	for _, open := range p.Open {
+		if open == nil {
+			return false
+		}
+	}
+	for _, member := range p.Members {
+		if !member.whole() {
+			return false
+		}
+	}
+	return true
+}
+
 // of is the progress of a part of the table; nil if it was not begun.
 func (p *tableProgress) of(t *snapshotTable, part *tablePart) *tableProgress {
 	if part.Table == t.Table {
@@ -105,6 +123,11 @@ func (c *checkpoint) UnmarshalJSON(b []byte) error {
 		c.snapshot = new(snapshotProgress)
 		if err := json.Unmarshal(v.Snapshot, c.snapshot); err != nil {
 			return fmt.Errorf("read checkpoint: snapshot: %w", err)
+		}
+		for table, progress := range c.snapshot.Tables {
+			if !progress.whole() {
+				return fmt.Errorf("read checkpoint: snapshot: the progress of table %s has null where a table or a range belongs", table)
+			}
 		}
 	} else if v.Completed != nil && !*v.Completed || len(v.Snapshot) > 0 && v.Completed == nil {
 		// Debezium was amid a snapshot, which it would begin anew.
