@@ -1,10 +1,14 @@
 package kusto
 
 import (
+	"cmp"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/Azure/azure-kusto-go/azkustodata"
+
+	"github.com/calypso-cdc/calypso/libs/config"
 )
 
 // Strategy is how a client proves who it is.
@@ -85,7 +89,14 @@ func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder,
 	switch a.Strategy {
 	case Application:
 		if a.CertificateFile != "" {
-			return k.WithAppCertificatePath(a.AppID, a.CertificateFile, []byte(a.CertificatePassword), true, a.Authority), nil
+			certificate, err := config.ReadFile(a.CertificateFile)
+			if err == nil && len(certificate) == 0 {
+				err = fmt.Errorf("%s is empty", a.CertificateFile)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("aad.auth.certificate.file: %w", err)
+			}
+			return k.WithAppCertificateBytes(a.AppID, certificate, []byte(a.CertificatePassword), true, a.Authority), nil
 		}
 		return k.WithAadAppKey(a.AppID, a.AppKey, a.Authority), nil
 	case ManagedIdentity:
@@ -94,6 +105,12 @@ func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder,
 		}
 		return k.WithUserAssignedIdentityClientId(a.AppID), nil
 	case WorkloadIdentity:
+		// The library reads it again for every token, without bounds.
+		if file := cmp.Or(a.TokenFile, os.Getenv("AZURE_FEDERATED_TOKEN_FILE")); file != "" {
+			if _, err := config.ReadFile(file); err != nil {
+				return nil, fmt.Errorf("aad.auth.token.file: %w", err)
+			}
+		}
 		return k.WithKubernetesWorkloadIdentity(a.AppID, a.TokenFile, a.Authority), nil
 	case AzureCLI:
 		return k.WithAzCli(), nil
