@@ -14,6 +14,17 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`print extract_all(@'([^\W\d]+)', 'Ä1ö2'), extract(@'([\W]+)', 1, 'ä-ö'), extract(@'([\D]+)', 1, '٣x4'), extract_all(@'([\S]+)', 'a\u00a0b'), extract(@'\u{e9}', 0, 'é')`, `[[["Ä","ö"],"-","x",["a","b"],"é"]]`},
 		{`print x = 'aé1' | parse kind=regex x with @'\w*\B' y:long`, `[["aé1",1]]`},
 		{`print x = 'é b' | parse kind=regex x with '.' a:string @'\b' b:string`, `[["é b"," b",""]]`},
+		// lists, sets and bags
+		{`datatable(d:dynamic)[dynamic(null), dynamic(1), dynamic([2, 3])] | summarize make_list(d), make_list_with_nulls(d)`, `[[[null,1,2,3],[null,1,2,3]]]`},
+		{`range x from 1 to 1100000 step 1 | summarize l = make_list(x), s = make_set(x), f = make_list(x, 2000000) | project array_length(l), array_length(s), array_length(f)`, `[[1048576,1048576,1048576]]`},
+		{`range x from 1 to 300 step 1 | summarize l = makelist(x), s = makeset(x), d = make_dictionary(bag_pack(tostring(x), x)) | project array_length(l), array_length(s), array_length(bag_keys(d))`, `[[128,128,128]]`},
+		{`datatable(d:dynamic)[dynamic({"a":1}), dynamic({"a":1,"b":3}), dynamic([1])] | summarize make_bag(d), make_bag(d, 1), make_bag_if(d, true, 1)`, `[[{"a":1,"b":3},{"a":1},{"a":1}]]`},
+		{`print s = 'src=1 "event time"=2021-01-01T10:00:54' | parse-kv s as (['event time']:datetime, src:string) with (pair_delimiter=' ', kv_delimiter='=', quote='"') | project-away s`, `[["2021-01-01T10:00:54Z","1"]]`},
+		{`print s = 'a (event time)=(x y) b = z ' | parse-kv s as (['event time']:string) with (pair_delimiter=' ', kv_delimiter='=', quote='()') | project-away s`, `[["x y"]]`},
+		{`datatable(x:long, d:dynamic)[1, dynamic({"b":1,"c":"s"})] | evaluate bag_unpack(d) : (b:long)`, `[[1]]`},
+		{`datatable(x:long, d:dynamic)[7, dynamic({"b":1,"c":"s"})] | evaluate bag_unpack(d) : (b:long, x:long, c:string)`, `[[1,7,"s"]]`},
+		{`datatable(d:dynamic)[dynamic({"b":1.5}), dynamic({"b":1})] | evaluate bag_unpack(d)`, `[[1.5],[1]]`},
+		{`datatable(d:dynamic)[dynamic({"b":1.5})] | evaluate bag_unpack(d) | getschema | project ColumnType`, `[["real"]]`},
 		// before 1970
 		{`print dayofmonth(endofmonth(datetime(1900-03-15))), getyear(datetime(1969-12-31 23:59:59.9999999)), monthofyear(datetime(1899-12-31 23:59:59.9999999)), dayofyear(datetime(0001-12-31 23:59:59.9999999))`, `[[31,1969,12,365]]`},
 		{`print startofmonth(datetime(1900-03-15 00:00:00.0000001)), startofyear(datetime(1600-12-31 23:59:59.9999999)), endofyear(datetime(1600-01-01))`,
@@ -51,6 +62,9 @@ func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
 		"print floor(1.5)", "print bin(1.5)", "print format_timespan(1h, 'q')", "print format_timespan(1h, 'Ü')", "print format_datetime(now(), 'Ünï')", "print strcat()",
 		`print extract(@'\b{start}a', 0, 'a')`, `print extract(@'\<a', 0, 'a')`, "print extract('[a-z&&[^aeiou]]', 0, 'a')", "print replace_regex('a', '[a[b]]', '')", "print trim('(', 'a')",
 		"datatable(p:string)['('] | extend z = extract(p, 0, 'a')", "print x='a' | parse kind=regex flags=z x with 'a' y:string",
+		"print d=dynamic([1]) | summarize make_list(d, 0)", "print d=dynamic([1]) | summarize make_set(d, -1)", "print x=1 | summarize make_list(x, x)",
+		"print s='a=b c' | parse-kv s as (a:string) with (pair_delimiter=' ', kv_delimiter='=', greedy=true)", "print s='a=b c' | parse-kv s as (a:string)",
+		`print x=1, d=dynamic({"d":1,"a":2}) | evaluate bag_unpack(d)`, `print d=dynamic({"a":2}) | evaluate bag_unpack(d, columnsConflict='none')`, `print x=1, d=dynamic({"a":2}) | evaluate bag_unpack(d) : (x:string, a:long)`,
 		"print x=1 | render nochart", "print x=1 | render timechart with (nothing=1)",
 		"datatable(x:long)[1,2] | where x > 0 | summarize count() by x | extend row_number()",
 	} {

@@ -222,8 +222,29 @@ func aggBits(function string) aggregate {
 
 type listOptions struct{ distinct, predicate, nulls bool }
 
-// aggList makes make_list and make_set. Null values are left out (make_list_with_nulls keeps them); the elements of arrays are
-// taken one by one. The order is that of the rows, when they have one.
+// maxElements is how many elements a list, set or bag has at most, and has by default.
+const maxElements = 1048576
+
+// oldElements is how many a list, set or bag has by default that a deprecated function makes.
+var oldElements = map[string]int64{"makelist": 128, "makeset": 128, "make_dictionary": 128}
+
+// maxSize reads the argument that bounds a list, set or bag.
+func (b *binder) maxSize(x callNode, at int, env env) int64 {
+	if len(x.Args) <= at {
+		if n, ok := oldElements[x.Name]; ok {
+			return n
+		}
+		return maxElements
+	}
+	n, ok := b.constantValue(b.coerce(b.scalar(x.Args[at].X, env.bare(env.scope)), value.Long), "maxSize").(int64)
+	if !ok || n < 1 {
+		b.failHint(x.Args[at].X, codeArguments, "give a number from 1 to "+strconv.Itoa(maxElements), "%s(): maxSize must be a positive number", x.Name)
+	}
+	return min(n, maxElements)
+}
+
+// aggList makes make_list and make_set. Null values are left out, but for lists of dynamic (make_list_with_nulls keeps them all); the
+// elements of arrays are taken one by one. The order is that of the rows, when they have one.
 func aggList(o listOptions) aggregate {
 	return func(b *binder, x callNode, env env) *expr {
 		max := 2
@@ -242,10 +263,10 @@ func aggList(o listOptions) aggregate {
 			filters = append(filters, b.boolean(x.Args[1].X, env.plain()).filterSQL())
 			limitArg = 2
 		}
-		switch {
-		case o.nulls:
+		if o.nulls || arg.typ == value.Dynamic && !o.distinct {
 			element = "coalesce(" + element + ", 'null')"
-		case arg.typ == value.Dynamic:
+		}
+		if arg.typ == value.Dynamic {
 			element = "nullif(CASE WHEN starts_with(" + element + ", '[') THEN substr(" + element + ", 2, length(" + element + ") - 2) ELSE " + element + " END, '')"
 		}
 		order := ""
@@ -257,15 +278,12 @@ func aggList(o listOptions) aggregate {
 			filter = " FILTER (WHERE " + strings.Join(filters, " AND ") + ")"
 		}
 		sql := "('[' || coalesce(string_agg(" + element + ", ','" + order + ")" + filter + ", '') || ']')"
-		limit := literalSQL(value.Long, nil)
-		if len(x.Args) > limitArg {
-			limit = b.coerce(b.scalar(x.Args[limitArg].X, env.plain()), value.Long).sql
-		}
-		switch {
-		case o.distinct:
-			sql = goCall("array_distinct", value.Dynamic, sql, limit)
-		case len(x.Args) > limitArg:
-			sql = goCall("array_take", value.Dynamic, sql, limit)
+		limit := b.maxSize(x, limitArg, env)
+		if o.distinct {
+			sql = goCall("array_distinct", value.Dynamic, sql, literalSQL(value.Long, limit))
+		} else {
+			// Each element has a character and a comma: shorter lists need not be read.
+			sql = "CASE WHEN strlen(" + sql + ") > " + strconv.FormatInt(2*limit+2, 10) + " THEN " + goCall("array_take", value.Dynamic, sql, literalSQL(value.Long, limit)) + " ELSE " + sql + " END"
 		}
 		return &expr{sql: sql, typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
@@ -278,15 +296,17 @@ func aggBag(predicate bool) aggregate {
 		if arg.typ != value.Dynamic {
 			b.fail(x, codeArguments, "%s(): the argument must be dynamic", x.Name)
 		}
-		filter := ""
+		filter, limitArg := "", 1
 		if predicate {
+			b.arity(x, 2, 3)
+			limitArg = 2
 			filter = " FILTER (WHERE " + b.boolean(x.Args[1].X, env.plain()).filterSQL() + ")"
 		}
 		order := ""
 		if env.rel != nil {
 			order = env.rel.orderBy()
 		}
-		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'"),
+		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'", literalSQL(value.Long, b.maxSize(x, limitArg, env))),
 			typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
 }

@@ -118,14 +118,28 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 func (b *binder) parseKV(rel *relation, op parseKVOp, s *scope) *relation {
 	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
 	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "", "greedy": "", "regex": ""}
+	given := map[string]bool{}
 	for _, p := range op.Properties {
 		if _, ok := options[p.Name]; !ok {
 			b.fail(op, codeSyntax, "parse-kv: the property '%s' is not known", p.Name)
 		}
+		if given[p.Name] {
+			b.fail(op, codeUnsupported, "parse-kv: '%s' more than once is not supported", p.Name)
+		}
+		given[p.Name] = true
 		options[p.Name] = value.DynamicText(b.constantValue(b.scalar(p.X, env{scope: s}), p.Name))
 	}
 	if options["regex"] != "" || options["escape"] != "" {
 		b.fail(op, codeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
+	}
+	if greedy := strings.ToLower(options["greedy"]); greedy != "" && greedy != "false" {
+		b.failHint(op, codeUnsupported, "use parse or extract()", "parse-kv: 'greedy' is not supported")
+	}
+	if !given["pair_delimiter"] || !given["kv_delimiter"] || options["kv_delimiter"] == "" || options["pair_delimiter"] == "" {
+		b.failHint(op, codeUnsupported, "give pair_delimiter and kv_delimiter", "parse-kv without delimiters is not supported")
+	}
+	if len([]rune(options["quote"])) > 2 || len(options["quote"]) != len([]rune(options["quote"])) {
+		b.fail(op, codeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
 	}
 	bag := b.newID()
 	rel = b.extend(rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),

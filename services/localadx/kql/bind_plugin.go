@@ -174,6 +174,9 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 		case "OutputColumnPrefix":
 			prefix = v
 		case "columnsConflict":
+			if v != "error" && v != "keep_source" && v != "replace_source" {
+				b.fail(a.X, codeArguments, "bag_unpack: columnsConflict must be 'error', 'replace_source' or 'keep_source' but is '%s'", v)
+			}
 			conflict = v
 		case "ignoredProperties":
 			decoded, _ := value.DecodeDynamic(v)
@@ -196,9 +199,12 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 	}
 	var items []item
 	cols := make([]column, 0, len(rel.cols))
+	own := ""
 	for _, c := range rel.cols {
 		if c.id != bag.sql {
 			cols = append(cols, c)
+		} else {
+			own = c.name
 		}
 	}
 	for _, p := range props {
@@ -206,6 +212,9 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 			continue
 		}
 		name := prefix + p.Name
+		if name == own && op.Schema == nil && (len(cols) > 0 || len(props) > 1) {
+			b.failHint(op, codeUnsupported, "rename the column before", "bag_unpack: a property with the name of the unpacked column, '%s', is not supported: where its column stands is not known", name)
+		}
 		if indexOf(cols, name) >= 0 {
 			switch conflict {
 			case "keep_source":
@@ -217,7 +226,19 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 		e := b.coerce(b.property(bag, p.Name), p.Type)
 		items = append(items, item{sql: e.sql, col: column{name: name, typ: p.Type, id: b.newID()}})
 	}
-	return b.extend(rel, items).keep(replaceColumns(cols, items))
+	cols = replaceColumns(cols, items)
+	if op.Schema != nil {
+		// Only the columns of the schema are returned, in its order.
+		for i, c := range op.Schema {
+			at := indexOf(cols, c.Name)
+			if at < i || cols[at].typ != c.Type {
+				b.failHint(op, codeUnsupported, "name the columns of the input with their types, and properties without a prefix", "bag_unpack: the column '%s' of the output schema is not supported", c.Name)
+			}
+			cols[i], cols[at] = cols[at], cols[i]
+		}
+		return b.extend(rel, items).keep(cols[:len(op.Schema)])
+	}
+	return b.extend(rel, items).keep(cols)
 }
 
 // bagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
@@ -241,8 +262,6 @@ func (b *binder) bagProperties(rel *relation, bag *expr, op evaluateOp) []Column
 			case out[n-1].Type == value.Unknown:
 				out[n-1].Type = t
 			case t == value.Unknown:
-			case out[n-1].Type.Numeric() && t.Numeric():
-				out[n-1].Type = promote(out[n-1].Type, t)
 			default:
 				out[n-1].Type = value.Dynamic
 			}

@@ -17,7 +17,13 @@ func dynamics() []Function {
 		defineNulls("bag_pack_nonempty(json...) dynamic", bagPack(true)),
 		define("bag_elements(dynamic, bool) dynamic", bagElements),
 		define("bag_types(dynamic) dynamic", bagTypes),
-		define("bag_union(dynamic) dynamic", func(a []any) any { return mergeBags(list(a[0])) }),
+		define("bag_union(dynamic, long) dynamic", func(a []any) any {
+			bag := mergeBags(list(a[0])).(*value.Bag)
+			if n := a[1].(int64); int64(len(bag.Keys)) > n {
+				bag.Keys, bag.Values = bag.Keys[:n], bag.Values[:n]
+			}
+			return bag
+		}),
 		defineNulls("bag_merge(dynamic, dynamic...) dynamic", someOf(mergeBags)),
 		define("bag_keys(dynamic) dynamic", bagKeys),
 		define("bag_has_key(dynamic, string) bool", bagHasKey),
@@ -110,7 +116,7 @@ func bagTypes(a []any) any {
 	}
 	out := make([]any, len(bag.Keys))
 	for i, k := range bag.Keys {
-		t := map[string]string{"bool": "bool", "long": "long", "real": "real", "string": "string", "array": "dynamic", "dictionary": "dynamic"}[typeName(bag.Values[i])]
+		t := map[string]string{"bool": "bool", "long": "long", "double": "real", "string": "string", "array": "dynamic", "dictionary": "dynamic"}[typeName(bag.Values[i])]
 		if s, ok := bag.Values[i].(string); ok && looksLikeDatetime(s) {
 			t = "datetime"
 		}

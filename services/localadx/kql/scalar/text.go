@@ -419,8 +419,14 @@ func parseKV(a []any) any {
 		if i < 0 {
 			break
 		}
-		key := text[:i]
-		if j := strings.LastIndex(key, pair); pair != "" && j >= 0 {
+		key := strings.TrimSpace(text[:i])
+		opening := -1
+		if quote != "" && len(key) > 1 && strings.HasSuffix(key, quote[len(quote)-1:]) {
+			opening = strings.LastIndex(key[:len(key)-1], quote[:1])
+		}
+		if opening >= 0 {
+			key = key[opening+1 : len(key)-1]
+		} else if j := strings.LastIndex(key, pair); pair != "" && j >= 0 {
 			key = key[j+len(pair):]
 		}
 		text = text[i+len(kv):]
@@ -438,7 +444,7 @@ func parseKV(a []any) any {
 		} else {
 			v, text = text, ""
 		}
-		setFirst(bag, strings.TrimSpace(key), v)
+		setFirst(bag, strings.TrimSpace(key), strings.TrimSpace(v))
 	}
 	return bag
 }
