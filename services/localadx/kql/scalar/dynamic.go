@@ -19,7 +19,7 @@ func dynamics() []Function {
 		define("bag_types(dynamic) dynamic", bagTypes),
 		define("bag_union(dynamic, long) dynamic", func(a []any) any {
 			bag := mergeBags(list(a[0])).(*value.Bag)
-			if n := a[1].(int64); int64(len(bag.Keys)) > n {
+			if n := max(a[1].(int64), 0); int64(len(bag.Keys)) > n {
 				bag.Keys, bag.Values = bag.Keys[:n], bag.Values[:n]
 			}
 			return bag
