@@ -243,7 +243,7 @@ func bagRemoveKeys(a []any) any {
 
 func remove(v any, path []string) any {
 	bag, ok := v.(*value.Bag)
-	if !ok {
+	if !ok || len(path) == 0 { // "$" names the bag itself, which is no property
 		return v
 	}
 	out := bag.Clone()

@@ -108,7 +108,7 @@ func drawDynamic(t *rapid.T, depth int) any {
 	case 1:
 		return rapid.Float64().Draw(t, "real")
 	case 2:
-		return rapid.StringN(0, 8, -1).Draw(t, "string")
+		return rapid.OneOf(rapid.StringN(0, 8, -1), rapid.SampledFrom([]string{"$", "$.", "$.a", "$[0]"})).Draw(t, "string")
 	case 3:
 		return rapid.SampledFrom([]any{nil, true, false}).Draw(t, "constant")
 	case 4:
@@ -143,7 +143,7 @@ func drawValue(t *rapid.T, typ value.Type) any {
 	case value.GUID:
 		return "74be27de-1e4e-49d9-b579-fe0b331d3642"
 	}
-	return rapid.OneOf(rapid.StringN(0, 12, -1), rapid.SampledFrom([]string{"", "(", "year", "10.0.0.1/8", "a,b", "%zz", "-", "::1", "xn--a", "$.a.b", "windows"})).Draw(t, "string")
+	return rapid.OneOf(rapid.StringN(0, 12, -1), rapid.SampledFrom([]string{"", "(", "year", "10.0.0.1/8", "a,b", "%zz", "-", "::1", "xn--a", "$", "$.a.b", "windows"})).Draw(t, "string")
 }
 
 func TestNoArgumentsMakeAFunctionPanic(t *testing.T) {

@@ -429,12 +429,12 @@ func seriesIIR(ended func() bool, a []any) any {
 // seriesSeasonal gives each element the median of the elements of its phase.
 func seriesSeasonal(a []any) any {
 	x, ok := reals(a[0])
-	period := int(a[1].(int64))
-	if !ok || period <= 0 {
+	if !ok || a[1].(int64) <= 0 {
 		return nil
 	}
+	period := int(min(a[1].(int64), int64(len(x))))
 	out := make([]float64, len(x))
-	for phase := range min(period, len(x)) {
+	for phase := range period {
 		var values []float64
 		for i := phase; i < len(x); i += period {
 			values = append(values, x[i])

@@ -128,7 +128,7 @@ func searchRange(a []any, at int, n int64) (start, end, occurrence int64, ok boo
 		return 0, 0, 0, false
 	}
 	if len(a) > at+1 {
-		if length := a[at+1].(int64); length >= 0 && start+length < n {
+		if length := a[at+1].(int64); length >= 0 && length < n-start {
 			end = start + length
 		}
 	}
