@@ -170,6 +170,13 @@ func (q *Queued) Ended() bool { return q.ended }
 type Result struct {
 	// Skipped says that the table had the blob's tag already.
 	Skipped bool
+	// Ending is what the service wrote of the end.
+	Ending Ending
+}
+
+// Ending is the end of a queued ingestion in the service's own words; what it did not say is empty.
+type Ending struct {
+	Status, Code, FailureStatus, Details string
 }
 
 // Enqueue uploads a blob and queues its ingestion. When it returns without error the service has accepted the blob; whether
@@ -237,7 +244,7 @@ const (
 	unreadable   = 5
 )
 
-// Wait returns when the service has finished the ingestion. VerdictOf tells what an error means. A drop because of the tag comes as the status
+// Wait returns when the service has finished the ingestion; the result has the service's words also where there is an error. VerdictOf tells what an error means. A drop because of the tag comes as the status
 // Skipped, or as Failed with a code of its own: the service does both (Azure/azure-kusto-spark, FinalizeHelper.scala).
 //
 // The table of statuses is not made for many requests (learn.microsoft.com/kusto/api/netfx/kusto-ingest-client-status), so the longer an
@@ -313,22 +320,34 @@ var errSucceeded = errors.New("succeeded")
 func (q *Queued) final(record error) (Result, error) {
 	q.ended = true
 	if record == errSucceeded {
-		return Result{}, nil
+		return Result{Ending: Ending{Status: string(azkustoingest.Succeeded)}}, nil
 	}
 	status, _ := azkustoingest.GetIngestionStatus(record)
 	code, _ := azkustoingest.GetErrorCode(record)
+	failure, _ := azkustoingest.GetIngestionFailureStatus(record)
+	result := Result{Ending: Ending{Status: string(status), Code: said(code), FailureStatus: said(string(failure)), Details: said(redact(detailsOf(record)))}}
 	switch status {
 	case azkustoingest.Skipped:
-		return Result{Skipped: true}, nil
+		result.Skipped = true
+		return result, nil
 	case azkustoingest.PartiallySucceeded:
 		// Some of the rows are in the table, so that neither halves of them nor another tag may be sent.
 		code = string(azkustoingest.PartiallySucceeded)
 	}
 	failed := &Error{Op: q.op, Code: code, Message: fmt.Sprintf("the service ended the ingestion as %s: %s", status, redact(detailsOf(record)))}
 	if VerdictOf(failed) == Present {
-		return Result{Skipped: true}, nil
+		result.Skipped = true
+		return result, nil
 	}
-	return Result{}, ofIngestion(failed)
+	return result, ofIngestion(failed)
+}
+
+// said is a field of the status without the words that the SDK has for none.
+func said(text string) string {
+	if text == "Unknown" || text == "Undefined" {
+		return ""
+	}
+	return text
 }
 
 // detailsOf finds the service's sentence in the SDK's printed status record, which has no accessor for it.

@@ -181,7 +181,7 @@ func (s *session) root(version string) *cobra.Command {
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
-	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.rollback(), s.watch(), s.wait(), s.verify(), s.repair(), s.snapshot(), s.offsets(), s.deadLetters(), s.transactions(), s.logs(), s.ordersCommand())
+	root.AddCommand(s.get(), s.describe(), s.apply(), s.diff(), s.export(), s.rollback(), s.watch(), s.wait(), s.verify(), s.repair(), s.snapshot(), s.offsets(), s.deadLetters(), s.transactions(), s.logs(), s.probe(version), s.ordersCommand())
 	root.AddCommand(s.changes()...)
 	root.AddCommand(s.deleteConnector())
 	for _, command := range root.Commands() {

@@ -120,6 +120,17 @@ calypsoctl logs levels`,
 calypsoctl logs set root DEBUG
 calypsoctl logs set root INFO`,
 
+	"probe adx": `
+# with the account of az login, and a report that can be attached to an issue
+calypsoctl probe adx --url https://mycluster.westeurope.kusto.windows.net --database retail --auth AZ_CLI --report probe-adx.md
+# as the application that the sink connector is
+calypsoctl probe adx --url https://mycluster.westeurope.kusto.windows.net --database retail --app-id 1234 --tenant 5678 --app-key-file key.txt`,
+
+	"probe kafka": `
+calypsoctl probe kafka --bootstrap-servers localhost:9092
+# a namespace of Event Hubs, whose connection string is in a file
+calypsoctl probe kafka --bootstrap-servers mynamespace.servicebus.windows.net:9093 --kafka-tls --kafka-sasl-mechanism PLAIN --kafka-sasl-username '$ConnectionString' --kafka-sasl-password-file connection.txt --report probe-kafka.md`,
+
 	"orders get": `
 calypsoctl orders get`,
 	"orders rate": `

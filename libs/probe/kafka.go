@@ -1,0 +1,196 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
+)
+
+// Kafka says which brokers to probe.
+type Kafka struct {
+	// Connect makes a client of the brokers.
+	Connect func(...kgo.Opt) (*kgo.Client, error)
+	// Target names them.
+	Target string
+	// Compacted are the topics that workers keep their state in.
+	Compacted []string
+	// TransactionalPrefix is what connectors' transactional ids begin with.
+	TransactionalPrefix string
+}
+
+// brokers is a probe of Kafka.
+type brokers struct {
+	*lab
+	Kafka
+	client *kgo.Client
+	admin  *kadm.Client
+	// name is that of the topic, the group and, after the prefix, the transactional id of the probe.
+	name string
+}
+
+// Probe probes the brokers. The error says that no client can be made.
+func (k Kafka) Probe(ctx context.Context, o Options) (*Report, error) {
+	client, err := k.Connect(kgo.RequestRetries(2), kgo.RetryTimeout(answerPatience))
+	if err != nil {
+		return nil, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	p := &brokers{Kafka: k, client: client, admin: kadm.NewClient(client), name: "calypso-probe-" + unique(), lab: o.lab("Kafka", k.Target)}
+	return p.run(ctx, p.experiments()), nil
+}
+
+// answerPatience is how long one answer of the brokers is waited for.
+const answerPatience = 20 * time.Second
+
+func (p *brokers) experiments() []experiment {
+	all := []experiment{{"making a topic", "a compacted topic is made as one", p.topic}}
+	for _, c := range []struct {
+		name  string
+		codec kgo.CompressionCodec
+	}{{"no", kgo.NoCompression()}, {"gzip", kgo.GzipCompression()}, {"snappy", kgo.SnappyCompression()}, {"lz4", kgo.Lz4Compression()}, {"zstd", kgo.ZstdCompression()}} {
+		all = append(all, experiment{"a batch with " + c.name + " compression", "taken", func(ctx context.Context) (outcome, error) { return p.compressed(ctx, c.name, c.codec) }})
+	}
+	for _, n := range []int{1024, 3900} {
+		all = append(all, experiment{fmt.Sprintf("a commit with %d bytes of metadata", n), "taken", func(ctx context.Context) (outcome, error) { return p.commit(ctx, n) }})
+	}
+	all = append(all,
+		experiment{"transactions", "the brokers offer them, name a coordinator and give a producer id to a transactional id that begins with " + p.TransactionalPrefix, p.transactions},
+	)
+	for _, topic := range p.Compacted {
+		all = append(all, experiment{"topic " + topic, "it is not there yet, or has cleanup.policy=compact", func(ctx context.Context) (outcome, error) { return p.policy(ctx, topic) }})
+	}
+	return all
+}
+
+func (p *brokers) topic(ctx context.Context) (outcome, error) {
+	p.remember("topic "+p.name+": kafka-topics.sh --bootstrap-server <brokers> --delete --topic "+p.name, func(ctx context.Context) error {
+		gone, err := p.admin.DeleteTopic(ctx, p.name)
+		if err = errors.Join(err, gone.Err); errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return nil
+		}
+		return err
+	})
+	compact := "compact"
+	if made, err := p.admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": &compact}, p.name); err != nil || made.Err != nil {
+		return outcome{}, fmt.Errorf("make topic %s: %w", p.name, errors.Join(err, made.Err))
+	}
+	return p.policy(ctx, p.name)
+}
+
+// policy looks how a topic is cleaned up.
+func (p *brokers) policy(ctx context.Context, topic string) (outcome, error) {
+	described, err := p.admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return outcome{}, fmt.Errorf("look at the configuration of topic %s: %w", topic, err)
+	}
+	found, err := described.On(topic, nil)
+	if err = errors.Join(err, found.Err); errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return expected("it is not there"), nil
+	}
+	if err != nil {
+		return outcome{}, fmt.Errorf("look at the configuration of topic %s: %w", topic, err)
+	}
+	at := slices.IndexFunc(found.Configs, func(c kadm.Config) bool { return c.Key == "cleanup.policy" })
+	if at < 0 {
+		return outcome{}, errors.New("the brokers do not tell the topic's cleanup.policy")
+	}
+	policy := found.Configs[at].MaybeValue()
+	o := expected("cleanup.policy=%s", policy)
+	if policy != "compact" {
+		o.verdict, o.follows = Otherwise, "Connectors and positions that are kept in such a topic vanish with its retention: set cleanup.policy=compact."
+	}
+	return o, nil
+}
+
+func (p *brokers) compressed(ctx context.Context, name string, codec kgo.CompressionCodec) (outcome, error) {
+	client, err := p.Connect(kgo.ProducerBatchCompression(codec), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience))
+	if err != nil {
+		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	// A batch that does not get smaller is sent as it is.
+	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"), Value: bytes.Repeat([]byte{' '}, 512)}).FirstErr()
+	switch {
+	case err == nil:
+		return expected("taken"), nil
+	case errors.Is(err, kerr.UnsupportedForMessageFormat), errors.Is(err, kerr.UnsupportedCompressionType):
+		o := outcome{fmt.Sprintf("refused: %v", err), Otherwise, "Calypso finds this out when a worker starts, and writes without compression."}
+		if codec == kgo.NoCompression() {
+			o.follows = "Nothing can be written here. Please attach this report to an issue."
+		}
+		return o, nil
+	}
+	return outcome{}, fmt.Errorf("write a batch with %s compression: %w", name, err)
+}
+
+func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
+	p.remember("group "+p.name+": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group "+p.name, func(ctx context.Context) error {
+		gone, err := p.admin.DeleteGroup(ctx, p.name)
+		if err = errors.Join(err, gone.Err); errors.Is(err, kerr.GroupIDNotFound) {
+			return nil
+		}
+		return err
+	})
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: p.name, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: strings.Repeat("x", size)})
+	responses, err := p.admin.CommitOffsets(ctx, p.name, offsets)
+	switch err = errors.Join(err, responses.Error()); {
+	case err == nil:
+		return expected("taken"), nil
+	case errors.Is(err, kerr.OffsetMetadataTooLarge):
+		return outcome{fmt.Sprintf("refused: %v", err), Otherwise, "A sink keeps to what the brokers take. A partition has fewer batches under way beside one that is halved for a bad record."}, nil
+	}
+	return outcome{}, fmt.Errorf("commit an offset of group %s: %w", p.name, err)
+}
+
+func (p *brokers) transactions(ctx context.Context) (outcome, error) {
+	without := func(format string, args ...any) (outcome, error) {
+		return outcome{fmt.Sprintf(format, args...), Otherwise, "PostgreSQL → Kafka is at least once here: after a crash the last batch may be written again. Connectors with exactly.once.support=required do not start."}, nil
+	}
+	versions, err := p.admin.ApiVersions(ctx)
+	if err != nil {
+		return outcome{}, fmt.Errorf("ask what the brokers offer: %w", err)
+	}
+	for _, broker := range versions.Sorted() {
+		if broker.Err != nil {
+			return outcome{}, fmt.Errorf("ask what broker %d offers: %w", broker.NodeID, broker.Err)
+		}
+		if !kafka.Transactions(broker) {
+			return without("broker %d offers no transactions", broker.NodeID)
+		}
+	}
+	id := p.TransactionalPrefix + p.name
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorType, find.CoordinatorKey, find.CoordinatorKeys = 1, id, []string{id}
+	found, err := find.RequestWith(ctx, p.client)
+	if err == nil {
+		err = kerr.ErrorForCode(found.ErrorCode)
+		for _, c := range found.Coordinators {
+			err = errors.Join(err, kerr.ErrorForCode(c.ErrorCode))
+		}
+	}
+	if err != nil {
+		return without("FindCoordinator: %v", err)
+	}
+	begin := kmsg.NewPtrInitProducerIDRequest()
+	begin.TransactionalID, begin.TransactionTimeoutMillis = &id, int32(answerPatience.Milliseconds())
+	given, err := begin.RequestWith(ctx, p.client)
+	if err == nil {
+		err = kerr.ErrorForCode(given.ErrorCode)
+	}
+	if err != nil {
+		return without("InitProducerID: %v", err)
+	}
+	return expected("all %d brokers offer them; InitProducerID gave an id", len(versions)), nil
+}

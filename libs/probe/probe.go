@@ -1,0 +1,169 @@
+// Package probe tries on a user's own services what Calypso takes for true of them and could not be verified: by small experiments in
+// names of their own, which are removed at the end.
+//
+// Model. A probe of a service is a list of experiments. Each becomes a Finding: what Calypso expects, what was seen, and what follows. An experiment
+// that cannot be made says why and stops no other. Findings are data; Report writes them.
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/contain"
+)
+
+// Verdict compares what was seen with what Calypso expects.
+type Verdict string
+
+// The verdicts.
+const (
+	AsExpected Verdict = "as expected"
+	Otherwise  Verdict = "otherwise"
+	Untried    Verdict = "could not be tried"
+)
+
+// Finding is what an experiment found.
+type Finding struct {
+	Name     string  `json:"name"`
+	Expected string  `json:"expected"`
+	Seen     string  `json:"seen"`
+	Verdict  Verdict `json:"verdict"`
+	// Follows says what it means for the user.
+	Follows string `json:"follows"`
+}
+
+// Report is all that the probe of one service found.
+type Report struct {
+	// Service is what was probed, and Target where it is.
+	Service string    `json:"service"`
+	Target  string    `json:"target"`
+	Begun   time.Time `json:"begun"`
+	// Version is that of Calypso.
+	Version  string    `json:"version"`
+	Findings []Finding `json:"findings"`
+	// Left is what the probe made and could not remove, each with what to do.
+	Left []string `json:"left,omitempty"`
+}
+
+// Count is how many findings have a verdict.
+func (r *Report) Count(v Verdict) (n int) {
+	for _, f := range r.Findings {
+		if f.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+// outcome is what an experiment saw. An error in its place says why it could not be made.
+type outcome struct {
+	seen    string
+	verdict Verdict
+	follows string
+}
+
+// nothing is what follows where Calypso works as it is documented.
+const nothing = "Nothing: Calypso works as documented."
+
+func expected(format string, args ...any) outcome {
+	return outcome{fmt.Sprintf(format, args...), AsExpected, nothing}
+}
+
+type experiment struct {
+	name, expected string
+	try            func(context.Context) (outcome, error)
+}
+
+// Options are what all probes share.
+type Options struct {
+	// Version is that of Calypso.
+	Version string
+	// Secrets are what must not be in a report, whoever writes it into an answer.
+	Secrets []string
+	// Told is called with each finding as it comes.
+	Told func(Finding)
+}
+
+func (o Options) lab(service, target string) *lab {
+	return &lab{options: o, report: Report{Service: service, Target: target, Version: o.Version, Begun: time.Now()}}
+}
+
+// hide takes the secrets out of a text.
+func (o Options) hide(text string) string {
+	for _, secret := range o.Secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[hidden]")
+		}
+	}
+	return text
+}
+
+// unique is an end for names that nothing has yet.
+func unique() string { return strings.ToLower(rand.Text()[:10]) }
+
+// lab makes the experiments of one service and removes what they made.
+type lab struct {
+	options Options
+	report  Report
+	// made are what is to be removed, in the order in which it was made.
+	made []made
+}
+
+type made struct {
+	// what names it and says how to remove it by hand.
+	what   string
+	remove func(context.Context) error
+}
+
+// remember has something removed at the end. It is to be called before the thing is made: whether it was is not known where the answer is lost.
+func (l *lab) remember(what string, remove func(context.Context) error) {
+	l.made = append(l.made, made{what, remove})
+}
+
+// cleanPatience bounds the removal of all that the experiments made.
+const cleanPatience = time.Minute
+
+// run makes the experiments in turn, and removes what they made also where ctx has ended.
+func (l *lab) run(ctx context.Context, experiments []experiment) *Report {
+	for _, e := range experiments {
+		l.note(e.find(ctx))
+	}
+	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanPatience)
+	defer cancel()
+	for i := len(l.made) - 1; i >= 0; i-- {
+		if err := l.made[i].remove(cleaning); err != nil {
+			l.report.Left = append(l.report.Left, l.options.hide(fmt.Sprintf("%s (%v)", l.made[i].what, err)))
+		}
+	}
+	return &l.report
+}
+
+func (l *lab) note(f Finding) {
+	f.Seen = l.options.hide(f.Seen)
+	l.report.Findings = append(l.report.Findings, f)
+	l.options.Told(f)
+}
+
+func (e experiment) find(ctx context.Context) Finding {
+	f := Finding{Name: e.name, Expected: e.expected}
+	if ctx.Err() != nil {
+		f.Seen, f.Verdict, f.Follows = "the probe was ended before", Untried, untold
+		return f
+	}
+	var o outcome
+	err := contain.Call("experiment "+e.name, func() (err error) {
+		o, err = e.try(ctx)
+		return err
+	})
+	if err != nil {
+		o = outcome{err.Error(), Untried, untold}
+	}
+	f.Seen, f.Verdict, f.Follows = o.seen, o.verdict, o.follows
+	return f
+}
+
+// untold is what follows from an experiment that could not be made.
+const untold = "It is still not known. Mend the cause, as by giving the identity the role or right that is named, and probe again."

@@ -1,0 +1,194 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/probe"
+)
+
+// probe tries on the user's own services what Calypso takes for true of them. It asks no admin.
+func (s *session) probe(version string) *cobra.Command {
+	root := &cobra.Command{Use: "probe", Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
+	root.AddCommand(s.probeADX(version), s.probeKafka(version))
+	return root
+}
+
+// adxTarget says which cluster to probe, and as whom.
+type adxTarget struct {
+	URL       string `name:"url" env:"CALYPSO_ADX_URL" help:"Address of the cluster, as https://<cluster>.<region>.kusto.windows.net."`
+	IngestURL string `name:"ingest-url" help:"Address of its data management service; follows from --url for a cluster of Azure."`
+	Database  string `name:"database" help:"Database in which the probe makes tables named calypso_probe_…, which it drops at the end."`
+
+	Strategy            string        `name:"auth" default:"APPLICATION" help:"How to prove who one is, as aad.auth.strategy of the sink: APPLICATION, MANAGED_IDENTITY, WORKLOAD_IDENTITY, AZ_CLI, AZ_DEV_TOKEN, DEFAULT or NONE."`
+	AppID               string        `name:"app-id" env:"AZURE_CLIENT_ID" help:"Id of the application or of the managed identity."`
+	Tenant              string        `name:"tenant" env:"AZURE_TENANT_ID" help:"Id of the tenant."`
+	AppKey              config.Secret `name:"app-key" env:"AZURE_CLIENT_SECRET" help:"Secret of the application."`
+	CertificateFile     string        `name:"certificate" help:"File with the application's certificate and key, in place of a secret."`
+	CertificatePassword config.Secret `name:"certificate-password" help:"Password of that file."`
+	AccessToken         config.Secret `name:"access-token" help:"Token of AZ_DEV_TOKEN."`
+	TrustedHosts        []string      `name:"trusted-hosts" help:"Hosts outside Azure that may be sent credentials, separated by commas."`
+	CAFile              string        `name:"ca-file" help:"File of PEM certificates to trust besides the system's."`
+}
+
+// Validate says what is missing.
+func (t adxTarget) Validate() error {
+	if t.URL == "" || t.Database == "" {
+		return errors.New("--url and --database are needed")
+	}
+	return nil
+}
+
+func (s *session) probeADX(version string) *cobra.Command {
+	var t adxTarget
+	return s.probing("adx", "Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
+		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
+			endpoints, err := kusto.DeriveEndpoints(t.URL, t.IngestURL)
+			if err != nil {
+				return nil, err
+			}
+			client, err := kusto.New(kusto.Config{
+				Endpoints: endpoints, TrustedHosts: t.TrustedHosts, CAFile: t.CAFile, Application: "calypso-probe",
+				Auth: kusto.Auth{
+					Strategy: kusto.Strategy(strings.ToUpper(t.Strategy)), AppID: t.AppID, Authority: t.Tenant, AppKey: t.AppKey.Reveal(),
+					CertificateFile: t.CertificateFile, CertificatePassword: t.CertificatePassword.Reveal(), AccessToken: t.AccessToken.Reveal(),
+				},
+			})
+			if err != nil {
+				return nil, err
+			}
+			defer client.Close()
+			return probe.ADX(ctx, client, t.Database, probe.Options{Version: version, Told: told, Secrets: []string{t.AppKey.Reveal(), t.CertificatePassword.Reveal(), t.AccessToken.Reveal()}}), nil
+		})
+}
+
+// kafkaTarget says which brokers to probe, as a worker's settings do.
+type kafkaTarget struct {
+	Kafka  kafka.Config
+	Topics []string `name:"compacted-topics" default:"calypso-configs,calypso-status,calypso-offsets,calypso-schemas" help:"Topics that workers keep their state in, separated by commas, to look at their cleanup.policy."`
+}
+
+func (s *session) probeKafka(version string) *cobra.Command {
+	var t kafkaTarget
+	return s.probing("kafka", "Try which compression, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
+		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
+			base, err := t.Kafka.Options("calypso-probe", nil)
+			if err != nil {
+				return nil, err
+			}
+			return probe.Kafka{
+				Target: strings.Join(t.Kafka.Brokers, ", "), Compacted: t.Topics, TransactionalPrefix: connector.TransactionalID(""),
+				Connect: func(more ...kgo.Opt) (*kgo.Client, error) { return kgo.NewClient(slices.Concat(base, more)...) },
+			}.Probe(ctx, probe.Options{Version: version, Told: told, Secrets: []string{t.Kafka.Password.Reveal(), t.Kafka.ClientSecret.Reveal()}})
+		})
+}
+
+// probing is the command that probes one service. settings is a pointer to a struct of settings as package config has them.
+func (s *session) probing(name, short string, settings any, run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{Use: name, Short: short, Args: exactly(0)}
+	load := settingsOf(cmd, settings)
+	cmd.Flags().StringVar(&path, "report", "", "also write what was found to this file, as JSON if its name ends with .json, else as Markdown. It names the service's address, tables and roles, and holds no secrets")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := load(); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		var file *os.File
+		if path != "" { // before the probe, which takes its time
+			var err error
+			if file, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); err != nil {
+				return fmt.Errorf("%w: --report: %w", errUsage, err)
+			}
+			defer file.Close()
+		}
+		report, err := run(cmd.Context(), s.showFinding)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		return s.conclude(report, file)
+	}
+	return cmd
+}
+
+// settingsOf gives a command the flags of settings. What it returns fills the settings once the command line is parsed.
+func settingsOf(cmd *cobra.Command, settings any) (load func() error) {
+	flags := cmd.Flags()
+	names := map[string]bool{}
+	for _, f := range config.Flags(settings) {
+		names[f.Name] = true
+		help := fmt.Sprintf("%s (%s)", strings.TrimSuffix(f.Help, "."), strings.Join(f.Variables, ", "))
+		if f.Alone {
+			flags.Bool(f.Name, false, help)
+		} else {
+			flags.String(f.Name, f.Default, help)
+		}
+	}
+	return func() error {
+		var args []string
+		for name := range names {
+			if f := flags.Lookup(name); f.Changed {
+				args = append(args, "--"+name+"="+f.Value.String())
+			}
+		}
+		_, err := config.Program{Name: cmd.CommandPath()}.Load(settings, args)
+		return err
+	}
+}
+
+func (s *session) showFinding(f probe.Finding) {
+	if s.output == "json" {
+		return
+	}
+	t := newTable(s.out)
+	t.row(strings.ToUpper(string(f.Verdict)), f.Name)
+	t.wrapped("  expected", f.Expected)
+	t.wrapped("  seen", f.Seen)
+	t.wrapped("  follows", f.Follows)
+	t.row()
+	_ = t.flush() // a terminal that is gone must not end the probe, which has to remove what it made
+}
+
+// conclude prints and writes the report. Its error is that of the exit status: something is otherwise, or nothing could be tried.
+func (s *session) conclude(r *probe.Report, file *os.File) error {
+	text, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	if s.output == "json" {
+		if _, err := s.out.Write(text); err != nil {
+			return err
+		}
+	} else {
+		for _, l := range r.Left {
+			fmt.Fprintf(s.out, "LEFT BEHIND: %s\n", l)
+		}
+	}
+	if file != nil {
+		if !strings.EqualFold(filepath.Ext(file.Name()), ".json") {
+			text = r.Markdown()
+		}
+		_, err := file.Write(text)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	switch other, untried := r.Count(probe.Otherwise), r.Count(probe.Untried); {
+	case untried == len(r.Findings):
+		return fmt.Errorf("%w: no experiment could be made", errUnsure)
+	case other > 0:
+		return fmt.Errorf("%w: %d of %d findings are otherwise than Calypso expects", errDifferent, other, len(r.Findings))
+	}
+	return nil
+}
