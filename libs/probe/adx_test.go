@@ -90,7 +90,7 @@ func TestAProbeOfADXTellsTheFormsOfTheServiceApart(t *testing.T) {
 		want      map[string]want
 	}{
 		"as it runs locally": {nil, map[string]want{
-			twice: {probe.AsExpected, "the second as Skipped after"}, once: {probe.AsExpected, "5 pairs ended (5 as Skipped, 5 as Succeeded); rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
+			twice: {probe.AsExpected, "the second as Skipped, details"}, once: {probe.AsExpected, "5 pairs ended (5 as Skipped, 5 as Succeeded); rows: 5, of which different: 5"}, times: {probe.AsExpected, "12 ingestions"},
 			before: {probe.AsExpected, "10 of 10 rows have"}, after: {probe.AsExpected, "10 of 10 rows have"},
 			reserved: {probe.Otherwise, "made the table"}, dollar: {probe.AsExpected, "may not contain"},
 			late: {probe.Otherwise, "it has 4, of which later: 1"}, whole: {probe.AsExpected, "it has 4, of which later: 1"},

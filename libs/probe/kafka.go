@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,17 +76,32 @@ func (p *brokers) experiments() []experiment {
 
 func (p *brokers) topic(ctx context.Context) (outcome, error) {
 	p.remember("topic "+p.name+": kafka-topics.sh --bootstrap-server <brokers> --delete --topic "+p.name, func(ctx context.Context) error {
-		gone, err := p.admin.DeleteTopic(ctx, p.name)
-		if err = errors.Join(err, gone.Err); errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return nil
-		}
-		return err
+		return p.deleteTopic(ctx)
 	})
 	compact := "compact"
 	if made, err := p.admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": &compact}, p.name); err != nil || made.Err != nil {
 		return outcome{}, fmt.Errorf("make topic %s: %w", p.name, errors.Join(err, made.Err))
 	}
 	return p.policy(ctx, p.name)
+}
+
+// deleteTopic returns when the brokers do not tell of the topic any more, which may be some time after they have taken the deletion.
+func (p *brokers) deleteTopic(ctx context.Context) error {
+	for {
+		gone, err := p.admin.DeleteTopic(ctx, p.name)
+		if err = cmp.Or(err, gone.Err); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return err
+		}
+		listed, err := p.admin.ListTopics(ctx, p.name)
+		if err != nil || !listed.Has(p.name) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("it is still there")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // policy looks how a topic is cleaned up.
@@ -173,24 +189,55 @@ func (p *brokers) transactions(ctx context.Context) (outcome, error) {
 	id := p.TransactionalPrefix + p.name
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorType, find.CoordinatorKey, find.CoordinatorKeys = 1, id, []string{id}
-	found, err := find.RequestWith(ctx, p.client)
-	if err == nil {
-		err = kerr.ErrorForCode(found.ErrorCode)
-		for _, c := range found.Coordinators {
-			err = errors.Join(err, kerr.ErrorForCode(c.ErrorCode))
-		}
-	}
-	if err != nil {
-		return without("FindCoordinator: %v", err)
-	}
 	begin := kmsg.NewPtrInitProducerIDRequest()
 	begin.TransactionalID, begin.TransactionTimeoutMillis = &id, int32(answerPatience.Milliseconds())
-	given, err := begin.RequestWith(ctx, p.client)
-	if err == nil {
-		err = kerr.ErrorForCode(given.ErrorCode)
-	}
-	if err != nil {
-		return without("InitProducerID: %v", err)
+	for _, step := range []struct {
+		name string
+		ask  func(context.Context) error
+	}{
+		{"FindCoordinator", func(ctx context.Context) error {
+			found, err := find.RequestWith(ctx, p.client)
+			if err != nil {
+				return err
+			}
+			err = kerr.ErrorForCode(found.ErrorCode)
+			for _, c := range found.Coordinators {
+				err = cmp.Or(err, kerr.ErrorForCode(c.ErrorCode))
+			}
+			return err
+		}},
+		{"InitProducerID", func(ctx context.Context) error {
+			given, err := begin.RequestWith(ctx, p.client)
+			if err != nil {
+				return err
+			}
+			return kerr.ErrorForCode(given.ErrorCode)
+		}},
+	} {
+		switch err := patiently(ctx, step.ask); {
+		case err == nil:
+		case ctx.Err() != nil, kerr.IsRetriable(err):
+			return outcome{}, fmt.Errorf("%s: %w", step.name, err)
+		default:
+			return without("%s: %v", step.name, err)
+		}
 	}
 	return expected("all %d brokers offer them; InitProducerID gave an id", len(versions)), nil
+}
+
+// patiently asks again while the answer is that a later one may be another: the first transaction makes brokers make a topic for them.
+func patiently(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if !kerr.IsRetriable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }

@@ -131,6 +131,10 @@ calypsoctl probe kafka --bootstrap-servers localhost:9092
 # a namespace of Event Hubs, whose connection string is in a file
 calypsoctl probe kafka --bootstrap-servers mynamespace.servicebus.windows.net:9093 --kafka-tls --kafka-sasl-mechanism PLAIN --kafka-sasl-username '$ConnectionString' --kafka-sasl-password-file connection.txt --report probe-kafka.md`,
 
+	"probe postgres": `
+calypsoctl probe postgres --host localhost --database shop --user debezium --password-file password.txt
+calypsoctl probe postgres --host myserver.postgres.database.azure.com --database shop --user debezium --password-file password.txt --sslmode verify-full --report probe-postgres.json`,
+
 	"orders get": `
 calypsoctl orders get`,
 	"orders rate": `

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,14 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/probe"
 )
 
 // probe tries on the user's own services what Calypso takes for true of them. It asks no admin.
 func (s *session) probe(version string) *cobra.Command {
 	root := &cobra.Command{Use: "probe", Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
-	root.AddCommand(s.probeADX(version), s.probeKafka(version))
+	root.AddCommand(s.probeADX(version), s.probeKafka(version), s.probePostgreSQL(version))
 	return root
 }
 
@@ -92,6 +94,41 @@ func (s *session) probeKafka(version string) *cobra.Command {
 				Target: strings.Join(t.Kafka.Brokers, ", "), Compacted: t.Topics, TransactionalPrefix: connector.TransactionalID(""),
 				Connect: func(more ...kgo.Opt) (*kgo.Client, error) { return kgo.NewClient(slices.Concat(base, more)...) },
 			}.Probe(ctx, probe.Options{Version: version, Told: told, Secrets: []string{t.Kafka.Password.Reveal(), t.Kafka.ClientSecret.Reveal()}})
+		})
+}
+
+// postgresTarget says which server to probe, and as whom. The variables are those of libpq.
+type postgresTarget struct {
+	Host        string        `name:"host" env:"PGHOST" help:"Host of the server, as database.hostname."`
+	Port        int32         `name:"port" env:"PGPORT" default:"5432" help:"Its port."`
+	Database    string        `name:"database" env:"PGDATABASE" default:"postgres" help:"Database to be captured."`
+	User        string        `name:"user" env:"PGUSER" default:"postgres" help:"Role to connect as, that of the source connector."`
+	Password    config.Secret `name:"password" env:"PGPASSWORD" help:"Its password."`
+	SSLMode     string        `name:"sslmode" env:"PGSSLMODE" default:"prefer" help:"disable, allow, prefer, require, verify-ca or verify-full."`
+	SSLRootCert string        `name:"sslrootcert" env:"PGSSLROOTCERT" help:"File of PEM certificates that sign the server's."`
+	SSLCert     string        `name:"sslcert" env:"PGSSLCERT" help:"File of this client's certificate."`
+	SSLKey      string        `name:"sslkey" env:"PGSSLKEY" help:"File of its key."`
+}
+
+// Validate says what is missing.
+func (t postgresTarget) Validate() error {
+	if t.Host == "" {
+		return errors.New("--host is needed")
+	}
+	if t.Port < 1 || t.Port > math.MaxUint16 {
+		return fmt.Errorf("--port: %d is no port", t.Port)
+	}
+	return nil
+}
+
+func (s *session) probePostgreSQL(version string) *cobra.Command {
+	var t postgresTarget
+	return s.probing("postgres", "Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
+		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
+			return probe.PostgreSQL(ctx, pgrepl.Config{
+				Host: t.Host, Port: uint16(t.Port), User: t.User, Password: t.Password.Reveal(), Database: t.Database,
+				SSLMode: t.SSLMode, SSLRootCert: t.SSLRootCert, SSLCert: t.SSLCert, SSLKey: t.SSLKey, ApplicationName: "calypso-probe",
+			}, probe.Options{Version: version, Told: told, Secrets: []string{t.Password.Reveal()}}), nil
 		})
 }
 
