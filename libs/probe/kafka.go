@@ -160,8 +160,11 @@ func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
 	})
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: p.name, Partition: 0, At: 1, LeaderEpoch: -1, Metadata: strings.Repeat("x", size)})
-	responses, err := p.admin.CommitOffsets(ctx, p.name, offsets)
-	switch err = errors.Join(err, responses.Error()); {
+	err := patiently(ctx, func(ctx context.Context) error {
+		responses, err := p.admin.CommitOffsets(ctx, p.name, offsets)
+		return cmp.Or(err, responses.Error())
+	})
+	switch {
 	case err == nil:
 		return expected("taken"), nil
 	case errors.Is(err, kerr.OffsetMetadataTooLarge):
@@ -225,7 +228,7 @@ func (p *brokers) transactions(ctx context.Context) (outcome, error) {
 	return expected("all %d brokers offer them; InitProducerID gave an id", len(versions)), nil
 }
 
-// patiently asks again while the answer is that a later one may be another: the first transaction makes brokers make a topic for them.
+// patiently asks again while the answer is that a later one may be another: the first transaction, or group, has brokers make a topic and load it.
 func patiently(ctx context.Context, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
