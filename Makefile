@@ -36,6 +36,10 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 test: ## Run unit and integration tests with the race detector; says what was left out and why
 	$(GO) test -race -timeout 60m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report
 
+.PHONY: memory
+memory: ## Bound the memory of processes whatever they are sent or asked, which the race detector would multiply
+	$(GO) test -count=1 -timeout 20m -json -run 'TestTheMemoryOfTheProcess|TestASinksProcessKeepsWithinItsMemory' ./services/localadx ./services/sink | $(GO) run ./tests/report ./services/localadx ./services/sink
+
 .PHONY: conformance
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka; RUN=orders for one case)
 	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(if $(findstring /,$(RUN))$(filter Test%,$(RUN)),$(RUN),/$(RUN))' ./tests/conformance | $(GO) run ./tests/report ./tests/conformance

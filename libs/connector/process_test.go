@@ -286,7 +286,7 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 	if stopped := strings.Count(survivor.Log(), "task stopped"); stopped > 0 && strings.Contains(survivor.Log(), "tasks stop, since others may take them over") {
 		t.Errorf("the survivor stopped %d tasks", stopped)
 	}
-	if err != nil || peak > 512<<20 && !raceDetector {
+	if err != nil || peak > 512<<20 && !testenv.RaceDetector {
 		t.Errorf("the survivor took %d MB: %v", peak>>20, err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // aWhile is for a machine that does much else.
@@ -33,8 +35,8 @@ func (c *child) peak() int {
 // Whatever is asked, the process stays within its memory limit, what it may have beside that (256 MB), and what a query takes before it is
 // noticed.
 func TestTheMemoryOfTheProcessIsBoundedWhateverIsAsked(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector takes several times the memory")
+	if testenv.RaceDetector {
+		t.Skip("the race detector takes several times the memory: make memory")
 	}
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("this system does not tell how much memory a process has had")

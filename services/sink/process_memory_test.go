@@ -76,6 +76,9 @@ func (p *process) peak(t *testing.T) int64 {
 }
 
 func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRead(t *testing.T) {
+	if testenv.RaceDetector {
+		t.Skip("the race detector takes several times the memory: make memory")
+	}
 	const limit, partitions, tasks, rows = 32 << 20, 96, 3, 120_000
 	for _, format := range []string{"json", "parquet"} {
 		t.Run(format, func(t *testing.T) {

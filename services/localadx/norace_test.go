@@ -1,5 +1,0 @@
-//go:build !race
-
-package localadx_test
-
-const raceDetector = false
