@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
@@ -187,16 +186,11 @@ func (p *adx) atOnce(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	var wait sync.WaitGroup
+	var wait contain.Waiting
 	ends, errs := make([]ended, 2*pairs), make([]error, 2*pairs)
 	for i := range ends {
 		key := fmt.Sprint(i / 2)
-		wait.Go(func() {
-			errs[i] = contain.Call("a blob of the probe", func() (err error) {
-				ends[i], err = p.queue(ctx, table, "probe-"+key, key)
-				return err
-			})
-		})
+		wait.Go("a blob of the probe", func() { ends[i], errs[i] = p.queue(ctx, table, "probe-"+key, key) }, func(err error) { errs[i] = err })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
