@@ -115,44 +115,46 @@ func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	return p
 }
 
-// offer hands fetched records over. It reports whether the partition should be paused now, since more than high bytes wait.
-func (p *partition) offer(f fetched, high int64) (pause bool) {
+// offer hands fetched records over, and pauses the partition if more than high bytes wait. That is done under the inbox's lock, as the
+// resuming is: a pause that came after it would last for ever.
+func (p *partition) offer(f fetched, high int64) {
 	p.in.mu.Lock()
 	if p.in.closed {
 		p.in.mu.Unlock()
 		p.task.hold(-f.bytes)
-		return false
+		return
 	}
 	p.quiet.Store(false)
 	p.in.fetches = append(p.in.fetches, f)
 	p.in.bytes += f.bytes
-	if pause = p.in.bytes > high && !p.in.paused; pause {
+	if p.in.bytes > high && !p.in.paused {
 		p.in.paused, p.in.low = true, high/2
+		p.task.pause(p.tp)
 	}
 	p.in.mu.Unlock()
 	select {
 	case p.in.signal <- struct{}{}:
 	default:
 	}
-	return pause
 }
 
-// take returns the next fetched records; resume says that the partition should be fetched again.
-func (p *partition) take() (f fetched, ok, resume bool) {
+// take returns the next fetched records, and has the partition fetched again when few are left.
+func (p *partition) take() (f fetched, ok bool) {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	if len(p.in.fetches) == 0 {
 		p.quiet.Store(p.open == nil && p.inFlight == 0 && len(p.pending) == 0)
-		return fetched{}, false, false
+		return fetched{}, false
 	}
 	f = p.in.fetches[0]
 	p.in.fetches[0] = fetched{} // its records are not to be held by the queue
 	p.in.fetches = p.in.fetches[1:]
 	p.in.bytes -= f.bytes
-	if resume = p.in.paused && p.in.bytes <= p.in.low; resume {
+	if p.in.paused && p.in.bytes <= p.in.low {
 		p.in.paused = false
+		p.task.resume(p.tp)
 	}
-	return f, true, resume
+	return f, true
 }
 
 // stop ends the partition and returns when it has.
@@ -270,10 +272,7 @@ func (p *partition) work() error {
 			p.pending = p.pending[1:]
 		}
 		p.account(0)
-		f, ok, resume := p.take()
-		if resume {
-			p.task.resume(p.tp)
-		}
+		f, ok := p.take()
 		if !ok {
 			break
 		}

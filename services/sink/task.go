@@ -227,9 +227,7 @@ func (t *task) poll() {
 			}
 			bytes := sizeOf(f.Records)
 			t.hold(bytes)
-			if p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.queueHigh()) {
-				t.consumer.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
-			}
+			p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.queueHigh())
 		})
 		t.consumer.AllowRebalance()
 		if t.look(); t.renewable() {
@@ -271,6 +269,10 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 		t.board.retrying(f.Err)
 		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
 	}
+}
+
+func (t *task) pause(tp topicPartition) {
+	t.consumer.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
 }
 
 func (t *task) resume(tp topicPartition) {
