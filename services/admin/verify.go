@@ -23,7 +23,7 @@ import (
 
 // Limits and defaults of VerifyPipeline.
 const (
-	defaultPatience    = 30 * time.Second
+	defaultPatience    = 90 * time.Second // longer than a sink's flush.interval.ms unless that is set, and its ingestion
 	maxPatience        = time.Hour
 	defaultDifferences = 100
 	maxDifferences     = 10_000

@@ -46,10 +46,7 @@ func (s *session) repair() *cobra.Command {
 		},
 	}
 	flags := repair.Flags()
-	flags.StringVar(&q.Sink, "sink", "", "only this sink connector")
-	flags.StringSliceVar(&q.Tables, "table", nil, "only this table (schema.table); may be given more than once")
-	flags.DurationVar(&patience, "patience", 30*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
-	flags.Int32Var(&q.MaxDifferences, "max", 10_000, "end a table's comparison after so many differing keys")
+	compared(repair, &q.Sink, &q.Tables, &patience, &q.MaxDifferences, 10_000)
 	flags.BoolVar(&q.Write, "write", false, "write the deletions; else they are only shown")
 	return repair
 }

@@ -46,12 +46,17 @@ func (s *session) verify() *cobra.Command {
 			}
 		},
 	}
-	flags := verify.Flags()
-	flags.StringVar(&q.Sink, "sink", "", "only this sink connector")
-	flags.StringSliceVar(&q.Tables, "table", nil, "only this table (schema.table); may be given more than once")
-	flags.DurationVar(&patience, "patience", 90*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
-	flags.Int32Var(&q.MaxDifferences, "max", 100, "end a table's comparison after so many differing keys")
+	compared(verify, &q.Sink, &q.Tables, &patience, &q.MaxDifferences, 100)
 	return verify
+}
+
+// compared are the flags of what a comparison looks at.
+func compared(command *cobra.Command, sink *string, tables *[]string, patience *time.Duration, most *int32, mostUnlessSet int32) {
+	flags := command.Flags()
+	flags.StringVar(sink, "sink", "", "only this sink connector")
+	flags.StringSliceVar(tables, "table", nil, "only this table (schema.table); may be given more than once")
+	flags.DurationVar(patience, "patience", 90*time.Second, "how long a change may take to arrive; longer than the sink's flush.interval.ms")
+	flags.Int32Var(most, "max", mostUnlessSet, "end a table's comparison after so many differing keys")
 }
 
 func unsure(err error) error {

@@ -1,0 +1,30 @@
+package sink
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
+	client, err := kgo.NewClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	p := &partition{task: &task{consumer: client}, tp: topicPartition{"orders", 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	for range 20_000 {
+		var both sync.WaitGroup
+		both.Go(func() { p.offer(fetched{bytes: 2}, 1) })
+		both.Go(func() {
+			for ok := false; !ok; {
+				_, ok = p.take()
+			}
+		})
+		both.Wait()
+		if paused := client.PauseFetchPartitions(nil); len(paused) > 0 {
+			t.Fatalf("nothing waits, and %v are paused", paused)
+		}
+	}
+}
