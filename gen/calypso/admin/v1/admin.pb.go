@@ -1611,7 +1611,7 @@ type VerifyPipelineRequest struct {
 	// Only these tables (schema.table); all that are captured if empty.
 	Tables []string `protobuf:"bytes,3,rep,name=tables,proto3" json:"tables,omitempty"`
 	// How long a change may take to arrive: a row that differs counts only if it still does after this time, in which the source
-	// did not change it. Default 30 s, one hour at most; it should be longer than the sink's flush.interval.ms.
+	// did not change it. Default 90 s, one hour at most; it should be longer than the sink's flush.interval.ms.
 	Patience *durationpb.Duration `protobuf:"bytes,4,opt,name=patience,proto3" json:"patience,omitempty"`
 	// A table's comparison ends when so many keys differ; default 100, 10000 at most.
 	MaxDifferences int32 `protobuf:"varint,5,opt,name=max_differences,json=maxDifferences,proto3" json:"max_differences,omitempty"`
