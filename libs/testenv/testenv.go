@@ -13,28 +13,12 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
-
-// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago. It is a random one below those that Linux gives to
-// outgoing connections (ip_local_port_range), so that no connection takes it before the server that it is meant for does.
-func FreePort() (int, error) {
-	var err error
-	for range 100 {
-		port := 10000 + rand.IntN(22000)
-		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, fmt.Errorf("find a free port: %w", err)
-}
 
 // Port is FreePort for a test.
 func Port(t testing.TB) int {

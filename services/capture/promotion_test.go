@@ -67,8 +67,9 @@ func (p *pair) copySlot(t testing.TB) {
 	if err := p.standby.Stop(testenv.Fast); err != nil {
 		t.Fatal(err)
 	}
-	from, to := filepath.Join(p.Dir, "pg_replslot", p.db), filepath.Join(p.standby.Dir, "pg_replslot")
-	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+	// Only the state, which the server replaces in one step: other files come and go while it runs.
+	from, to := filepath.Join(p.Dir, "pg_replslot", p.db), filepath.Join(p.standby.Dir, "pg_replslot", p.db)
+	if out, err := exec.Command("sh", "-c", `mkdir "$2" && cp -a "$1/state" "$2/" && chown --reference="$1" "$2" && chmod --reference="$1" "$2"`, "sh", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if err := p.standby.Start(t.Context()); err != nil {

@@ -208,11 +208,14 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
 			v.Source["skipped.operations"] = "u"
 		}, Truncates, ok, isHealthy, "", ""},
-		"rows passed over":        {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
-		"an error a moment ago":   {func(v view) { fail(sink(v), "connection reset", time.Second) }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
-		"an error long ago":       {func(v view) { fail(sink(v), "connection reset", time.Hour) }, Flow, ok, isHealthy, "", ""},
-		"throttling":              {func(v view) { fail(sink(v), "429: Request was throttled", time.Second) }, Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
-		"no right to ingest":      {func(v view) { fail(sink(v), "403 Forbidden", time.Second) }, Ingestion, warning, isDegraded, "403", ".add database"},
+		"rows passed over":      {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
+		"an error a moment ago": {func(v view) { fail(sink(v), "connection reset", time.Second) }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
+		"an error long ago":     {func(v view) { fail(sink(v), "connection reset", time.Hour) }, Flow, ok, isHealthy, "", ""},
+		"throttling":            {func(v view) { fail(sink(v), "429: Request was throttled", time.Second) }, Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
+		"no right to ingest":    {func(v view) { fail(sink(v), "403 Forbidden", time.Second) }, Ingestion, warning, isDegraded, "403", ".add database"},
+		"digits of 429 in a port": {func(v view) {
+			fail(sink(v), `Post "https://10.0.4.29:44297/x-429-y": EOF`, time.Second)
+		}, Ingestion, warning, isDegraded, "adx tries again", "az kusto cluster show"},
 		"a missing table":         {func(v view) { fail(sink(v), "table not found", time.Second) }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
 		"capture falls behind":    {func(v view) { v.Trends.Growth[written] = 90 * time.Second }, LagGrowth, warning, isDegraded, "1s behind, and 1m30s more than 10m0s ago", "split the tables"},
 		"a little behind":         {func(v view) { v.Trends.Growth[written] = 30 * time.Second }, Flow, ok, isHealthy, "", ""},

@@ -3,6 +3,7 @@ package checks
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	return f
 }
 
+// httpStatus finds a refusing status in the text of an error: a number of its own, not digits of a port, an address or an id.
+var httpStatus = regexp.MustCompile(`(?:^|[^-\w:.])(40[134]|429)(?:$|[^-\w.]|\.\s|\.$)`)
+
 // judgeIngestion looks at whether attempts to ingest fail now.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 	if s.LastErrorTime == nil || now.Sub(s.LastErrorTime.AsTime()) > recent {
@@ -45,16 +49,20 @@ func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
 		}
 		return false
 	}
+	status := ""
+	if m := httpStatus.FindStringSubmatch(text); m != nil {
+		status = m[1]
+	}
 	way := remedyOf(text, "kusto.tls.ca.file")
 	switch {
-	case has("throttl", "429", "toomanyrequests", "too many requests"):
+	case status == "429", has("throttl", "toomanyrequests", "too many requests"):
 		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(s.LastError)),
 			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
 	case way != "":
 		remedy = way
-	case has("401", "403", "unauthorized", "forbidden", "aadsts"):
+	case status == "401", status == "403", has("unauthorized", "forbidden", "aadsts"):
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
-	case has("404", "not found", "notfound"):
+	case status == "404", has("not found", "notfound"):
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
 	}
 	return finding{warning, fmt.Sprintf("%s tries again: %s", name, Sentence(s.LastError)), remedy}
