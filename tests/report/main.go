@@ -1,11 +1,17 @@
 // Command report reads the output of `go test -json` and prints what a person wants of it: a line for each package, all
 // output of what failed, and at the end every test that was left out, with its reason. It exits with 1 if anything failed.
+//
+// With -again "-race", a few tests that failed among the others are run three times more each, alone and with these flags
+// of go test. Those that pass all three are named as unsteady in the end and do not fail the run: what fails on a change
+// that has nothing to do with it is to be looked into, but must not hold the change up. What cannot come from a busy
+// machine, a data race or a panic, is never excused.
 package main
 
 import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -36,10 +42,14 @@ type summary struct {
 	output                  map[name][]string
 	passed, failed, skipped []name
 	reasons                 map[name]string
+	// crashed holds the packages with output that no busy machine causes.
+	crashed map[string]bool
 }
 
 func main() {
-	s := summary{output: map[name][]string{}, reasons: map[name]string{}}
+	again := flag.String("again", "", "run a few failed tests again with these `flags` of go test")
+	flag.Parse()
+	s := newSummary()
 	start := time.Now()
 	if err := s.read(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
@@ -47,11 +57,15 @@ func main() {
 	}
 	s.print(os.Stdout, time.Since(start))
 	if len(s.passed)+len(s.failed)+len(s.skipped) == 0 {
-		fmt.Println(nothing(os.Args[1:]))
+		fmt.Println(nothing(flag.Args()))
 	}
-	if len(s.failed) > 0 || len(s.passed) == 0 {
+	if len(s.passed) == 0 || len(s.failed) > 0 && (*again == "" || !s.unsteady(os.Stdout, strings.Fields(*again))) {
 		os.Exit(1)
 	}
+}
+
+func newSummary() *summary {
+	return &summary{output: map[name][]string{}, reasons: map[name]string{}, crashed: map[string]bool{}}
 }
 
 // nothing says that no test has the name that was asked for, and which names there are in packages.
@@ -98,6 +112,9 @@ func (s *summary) take(e event, w io.Writer) {
 	case "build-output":
 		fmt.Fprint(w, e.Output)
 	case "output":
+		if strings.HasPrefix(e.Output, "WARNING: DATA RACE") || strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: ") {
+			s.crashed[e.Package] = true
+		}
 		s.output[n] = append(s.output[n], e.Output)
 		// What a package says of itself before its first test.
 		if why, out := strings.CutPrefix(e.Output, "left out: "); out && e.Test == "" {
