@@ -11,7 +11,10 @@ TOOLS := $(CURDIR)/.tools/bin
 SERVICES := $(patsubst %/go.mod,./%/...,$(wildcard services/*/go.mod))
 MODULES := ./examples/... ./gen/... ./libs/... $(SERVICES) ./tests/...
 # Conformance, chaos and measurements have targets of their own.
-TESTED ?= ./examples/... ./libs/... $(SERVICES) ./tests/usecase/... ./tests/report/... ./tests/reference/...
+# The packages that take longest come first.
+TESTED ?= ./services/sink/... ./services/capture/... ./tests/usecase/... $(SERVICES) ./libs/... ./examples/... ./tests/report/... ./tests/reference/...
+# Packages that are tested at a time: more than there are cores, since tests with real servers wait most of the time.
+TESTED_AT_ONCE ?= 4
 # Given to every `go test`, for example TESTFLAGS='-run Snapshot -count=5'.
 TESTFLAGS ?=
 # AGAIN=1 runs a few tests that failed again, alone, and names those that pass then as unsteady (tests/report).
@@ -36,7 +39,7 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 
 .PHONY: test
 test: ## Run unit and integration tests with the race detector; says what was left out and why
-	$(GO) test -race -timeout 60m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
+	$(GO) test -race -p $(TESTED_AT_ONCE) -timeout 60m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
 
 .PHONY: memory
 memory: ## Bound the memory of processes whatever they are sent or asked, which the race detector would multiply
