@@ -35,8 +35,10 @@ type crash struct {
 	// Run is the run to blame (see runOf); empty if none can be. Named is set if the crash's own text names it.
 	Run   string `json:"run,omitempty"`
 	Named bool   `json:"named,omitempty"`
-	// Said is the first line and the top of the stack.
+	// Said is the first line and the top of the stack, or how memory was used.
 	Said string `json:"said"`
+	// Killed is set if the kernel ended the process for want of memory, which left no text.
+	Killed bool `json:"killed,omitempty"`
 }
 
 // plan is how a worker starts its tasks after what happened to the processes before it.
@@ -66,6 +68,9 @@ func planAfter(history []crash, crashed bool) plan {
 
 // runOf names the runs of a task with one configuration.
 func runOf(id taskID, generation int64) string { return fmt.Sprintf("%s@%d", id, generation) }
+
+// taskOfRun is the task of a run.
+func taskOfRun(run string) string { return run[:max(0, strings.LastIndexByte(run, '@'))] }
 
 var labelled = regexp.MustCompile(`^goroutine .* labels:\{.*"` + regexp.QuoteMeta(runLabel) + `": ("(?:[^"\\]|\\.)*")`)
 
@@ -126,6 +131,9 @@ type crashes struct {
 	dir    string
 	logger *slog.Logger
 
+	// readings are of the memory of this process; nil where nothing says what it is.
+	readings *readings
+
 	mu     sync.Mutex
 	ledger ledger
 	plan   plan
@@ -160,9 +168,12 @@ func openCrashes(dir string, logger *slog.Logger) (c *crashes, close func(), err
 	if said != "" {
 		last = crashOf(said, c.ledger.Alone, time.Now())
 	}
+	if outOfMemory := c.openReadings(); outOfMemory != nil && said == "" {
+		last = outOfMemory.outOf(c.ledger.Alone, time.Now())
+	}
 	if last != nil {
 		c.ledger.Crashes = append(c.ledger.Crashes, *last)
-		logger.Error("the last process of this worker ended by itself", "run", last.Run, "err", last.Said, "file", c.text()+".last")
+		logger.Error("the last process of this worker did not end in good order", "run", last.Run, "err", last.Said)
 	}
 	c.ledger.Crashes = slices.DeleteFunc(c.ledger.Crashes, func(one crash) bool { return time.Since(one.At) > crashMemory })
 	c.ledger.Crashes = c.ledger.Crashes[max(0, len(c.ledger.Crashes)-maxCrashes):]
@@ -215,9 +226,12 @@ func (c *crashes) verdict(run string) string {
 	if !ok {
 		return ""
 	}
+	more := fmt.Sprintf("The whole text is in %s.last. Change or delete the connector;", c.text())
+	if crash.Killed {
+		more = "Change or delete the connector, or give the worker more memory;"
+	}
 	return fmt.Sprintf("not started again, since the worker's process ended %d times within %s when the task ran, the last time with: %s\n"+
-		"The whole text is in %s.last. Change or delete the connector; to try again as it is, restart it with POST …/restart?includeTasks=true.",
-		crashesToQuarantine, crashMemory, crash.Said, c.text())
+		"%s to try again as it is, restart it with POST …/restart?includeTasks=true.", crashesToQuarantine, crashMemory, crash.Said, more)
 }
 
 // lift forgets what a run did that somebody starts nevertheless.

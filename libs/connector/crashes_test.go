@@ -1,9 +1,14 @@
 package connector
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/memory"
 )
 
 func TestWhoIsQuarantinedFollowsFromTheCrashes(t *testing.T) {
@@ -70,3 +75,63 @@ func TestACrashIsReadFromWhatTheRuntimeWrites(t *testing.T) {
 		t.Errorf("a dump that was asked for is taken for %+v", got)
 	}
 }
+
+func TestOfMemoryThatRanOutWhoeverHadMostIsBlamedOrWhoStartedAlone(t *testing.T) {
+	const mega = 1 << 20
+	for name, c := range map[string]struct {
+		held  []held
+		alone string
+		want  string
+	}{
+		"nobody counts":                        {nil, "", ""},
+		"nobody counts, one starts alone":      {nil, "x-0@1", "x-0@1"},
+		"one has most":                         {[]held{{"y-0@1", 60 * mega}, {"z-0@1", 20 * mega}}, "", "y-0@1"},
+		"one has most while another starts":    {[]held{{"y-0@1", 60 * mega}}, "x-0@1", "y-0@1"},
+		"all have the same":                    {[]held{{"y-0@1", 30 * mega}, {"z-0@1", 30 * mega}, {"x-0@1", 30 * mega}}, "", ""},
+		"none has much of it":                  {[]held{{"y-0@1", 20 * mega}}, "", ""},
+		"none has much of it, one starts then": {[]held{{"y-0@1", 20 * mega}}, "x-0@1", "x-0@1"},
+	} {
+		last := lastReading{Reading: memory.Reading{Used: 90 * mega, Limit: 100 * mega}, Held: c.held}
+		got := last.outOf(c.alone, time.Time{})
+		if got.Run != c.want || got.Named || !got.Killed || !strings.Contains(got.Said, "of 100 MB that the process may have, as a container or machine, 90 MB were used") {
+			t.Errorf("%s: %+v, want %q", name, got, c.want)
+		}
+		if len(c.held) > 0 && !strings.Contains(got.Said, "task y-0 held") {
+			t.Errorf("%s: %s", name, got.Said)
+		}
+	}
+}
+
+func TestAReadingOfMemoryThatWasWrittenOverALongerOneIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory.json")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r := readings{holders: map[string]Holder{"x-0@1": holding(7), "y-0@1": holding(9)}}
+	for _, used := range []int64{90, 40} { // near the limit, and far from it
+		if err := r.write(file, memory.Reading{Boot: "b", Used: used, Limit: 100}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := takeReading(path); got == nil || got.Used != 40 || got.Held != nil {
+		t.Errorf("%+v", got)
+	}
+	if got := takeReading(path); got != nil {
+		t.Errorf("it is read twice: %+v", got)
+	}
+	for _, text := range []string{"", "{", "[]", `{"used":"x"}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := takeReading(path); got != nil {
+			t.Errorf("%q is %+v", text, got)
+		}
+	}
+}
+
+type holding int64
+
+func (h holding) Holds() int64              { return int64(h) }
+func (h holding) Run(context.Context) error { return nil }

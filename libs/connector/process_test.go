@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +37,7 @@ const (
 	brokersVariable = "CALYPSO_TEST_FLEET_BROKERS"
 	locksVariable   = "CALYPSO_TEST_FLEET_LOCKS"
 	crashVariable   = "CALYPSO_TEST_FLEET_CRASHES"
+	memoryVariable  = "CALYPSO_TEST_FLEET_MEMORY"
 )
 
 // lockTask holds a lock on a file while it runs. The operating system releases the lock of a process that is killed,
@@ -82,6 +86,28 @@ func (task deadlyTask) Run(ctx context.Context) error {
 	return nil
 }
 
+// growingTask takes memory without end, and counts it.
+type growingTask struct{ holds atomic.Int64 }
+
+func (task *growingTask) Holds() int64 { return task.holds.Load() }
+
+func (task *growingTask) Run(ctx context.Context) error {
+	select {
+	case <-time.After(5 * time.Second): // longer than its start is watched
+	case <-ctx.Done():
+		return nil
+	}
+	var taken [][]byte
+	for ctx.Err() == nil {
+		const piece = 4 << 20
+		taken = append(taken, bytes.Repeat([]byte{1}, piece))
+		task.holds.Add(piece)
+		time.Sleep(10 * time.Millisecond)
+	}
+	runtime.KeepAlive(taken)
+	return nil
+}
+
 // overflow never returns; its stack grows by what it keeps.
 //
 //lint:ignore SA5007 it is to end the process
@@ -92,20 +118,26 @@ func runWorkerProcess() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	address := os.Getenv(workerVariable)
+	if join := os.Getenv(memoryVariable); join != "" {
+		if err := os.WriteFile(join, []byte("0"), 0); err != nil {
+			panic(err)
+		}
+	}
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	keys, err := catalogue.New(catalogue.SourceFramework())
 	if err != nil {
 		panic(err)
 	}
 	debug.SetMaxStack(1 << 20)
-	deadly := func(class string, end func()) connector.Plugin {
+	plugin := func(class string, task func(connector.TaskEnv) connector.Task) connector.Plugin {
 		return connector.Plugin{
 			Class: class, Type: connector.Source, Version: "1", Catalogue: keys,
-			Tasks: func(catalogue.Values) (int, error) { return 1, nil },
-			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
-				return deadlyTask{env, end}, nil
-			},
+			Tasks:   func(catalogue.Values) (int, error) { return 1, nil },
+			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) { return task(env), nil },
 		}
+	}
+	deadly := func(class string, end func()) connector.Plugin {
+		return plugin(class, func(env connector.TaskEnv) connector.Task { return deadlyTask{env, end} })
 	}
 	worker, err := connector.NewWorker(connector.WorkerConfig{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
@@ -114,13 +146,18 @@ func runWorkerProcess() {
 			// as a library's goroutine that was not started for this task
 			pprof.SetGoroutineLabels(context.Background())
 			panic("a fault of a library, with password=hidden1234")
-		}), {
-			Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
-			Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
-			NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
-				return lockTask{env, os.Getenv(locksVariable)}, nil
-			},
-		}},
+		}),
+			deadly("test.BurstSourceConnector", func() { runtime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }), // as for one hostile record
+			plugin("test.GrowingSourceConnector", func(env connector.TaskEnv) connector.Task {
+				env.Started()
+				return new(growingTask)
+			}), {
+				Class: "test.LockSourceConnector", Type: connector.Source, Version: "1", Catalogue: keys,
+				Tasks: func(values catalogue.Values) (int, error) { return values.Int("tasks.max"), nil },
+				NewTask: func(env connector.TaskEnv, _ catalogue.Values) (connector.Task, error) {
+					return lockTask{env, os.Getenv(locksVariable)}, nil
+				},
+			}},
 	})
 	if err != nil {
 		panic(err)
@@ -144,6 +181,8 @@ type processFleet struct {
 	kafka, locks string
 	// crashes is where the workers keep what their processes end of.
 	crashes string
+	// memory is what they join to have less memory; empty if they have what there is.
+	memory string
 }
 
 func (f processFleet) start(t *testing.T) (*testenv.Process, string) {
@@ -156,7 +195,7 @@ func (f processFleet) startAt(t *testing.T, address string) *testenv.Process {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "worker.log")
 	process, err := testenv.StartProcess(testenv.Command{Path: os.Args[0], Log: log,
-		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks, crashVariable + "=" + f.crashes}})
+		Env: []string{workerVariable + "=" + address, brokersVariable + "=" + f.kafka, locksVariable + "=" + f.locks, crashVariable + "=" + f.crashes, memoryVariable + "=" + f.memory}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +256,7 @@ func TestAWorkerTakesFiveHundredTasksOfAnotherAndGoesOnWithItsOwn(t *testing.T) 
 		t.Skip("left out by -short: starts a Kafka broker")
 	}
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-	fleet := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}
+	fleet := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}
 	victim, gone := fleet.start(t)
 	survivor, address := fleet.start(t)
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -297,7 +336,7 @@ func TestThreeWorkerProcessesReplaceWhicheverIsKilled(t *testing.T) {
 	}
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
 	t.Log(kafka.Notice)
-	fleet := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}
+	fleet := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}
 	type member struct {
 		process *testenv.Process
 		address string

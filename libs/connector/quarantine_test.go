@@ -73,14 +73,14 @@ func (s *supervised) state(ctx context.Context, name string) (state, trace strin
 	return tasks[0].GetState().String(), tasks[0].GetTrace(), nil
 }
 
-func (s *supervised) awaitQuarantine(t *testing.T, guilty, says string, healthy ...string) {
+func (s *supervised) awaitQuarantine(t *testing.T, guilty string, says []string, healthy ...string) {
 	t.Helper()
 	s.eventually(t, guilty+" is quarantined, the others run", func(ctx context.Context) error {
 		state, trace, err := s.state(ctx, guilty)
 		if err != nil {
 			return err
 		}
-		for _, part := range []string{"ended 2 times", says, "process_test.go", "crash.txt.last", "restart"} {
+		for _, part := range append(says, "ended 2 times", "restart") {
 			if !strings.HasSuffix(state, "FAILED") || !strings.Contains(trace, part) {
 				return fmt.Errorf("%s, without %q: %s", state, part, trace)
 			}
@@ -116,16 +116,17 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 	} {
 		t.Run(c.class, func(t *testing.T) {
 			kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-			worker := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}.supervise(t)
+			says := []string{c.says, "process_test.go", "crash.txt.last"}
+			worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
 			worker.create(t, "a", "LockSource")
 			worker.create(t, "z", "LockSource")
 			worker.create(t, "guilty", c.class)
-			worker.awaitQuarantine(t, "guilty", c.says, "a", "z")
+			worker.awaitQuarantine(t, "guilty", says, "a", "z")
 			t.Logf("%d starts of the process", worker.starts)
 
 			// It is kept to after the process was killed for another reason, ends with a restart by hand, and comes again.
 			worker.process.Kill()
-			worker.awaitQuarantine(t, "guilty", c.says, "a", "z")
+			worker.awaitQuarantine(t, "guilty", says, "a", "z")
 			before := worker.starts
 			if _, err := worker.client.RestartConnector(t.Context(), &connectorv1.RestartConnectorRequest{Name: "guilty", IncludeTasks: true, OnlyFailed: true}); err != nil {
 				t.Fatal(err)
@@ -136,7 +137,7 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 				}
 				return nil
 			})
-			worker.awaitQuarantine(t, "guilty", c.says, "a", "z")
+			worker.awaitQuarantine(t, "guilty", says, "a", "z")
 
 			worker.eventually(t, "the timeline has it", func(ctx context.Context) error {
 				events, err := worker.client.ListEvents(ctx, &connectorv1.ListEventsRequest{Connectors: []string{"guilty"}})
@@ -167,12 +168,38 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 	}
 }
 
+func TestAConnectorThatUsesUpTheMemoryAgainAndAgainIsQuarantined(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: starts a Kafka broker")
+	}
+	memory := int64(256 << 20)
+	if testenv.RaceDetector {
+		memory *= 3
+	}
+	for _, c := range []struct{ class, says string }{
+		{"BurstSource", "killed by the kernel"},                         // found by starts alone
+		{"GrowingSource", "killed by the kernel.*; task guilty-0 held"}, // found by what it counts, long after its start
+	} {
+		t.Run(c.class, func(t *testing.T) {
+			t.Parallel()
+			join := testenv.MemoryGroup(t, memory)
+			kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
+			worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir(), memory: join}.supervise(t)
+			worker.create(t, "a", "LockSource")
+			worker.create(t, "z", "LockSource")
+			worker.create(t, "guilty", c.class)
+			worker.awaitQuarantine(t, "guilty", strings.Split(c.says, ".*"), "a", "z")
+			t.Logf("%d starts of the process: %s", worker.starts, worker.process.Tail(3))
+		})
+	}
+}
+
 func TestAWorkerThatIsKilledAgainAndAgainQuarantinesNobody(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: starts a Kafka broker")
 	}
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{})
-	worker := processFleet{kafka.Bootstrap, t.TempDir(), t.TempDir()}.supervise(t)
+	worker := processFleet{kafka: kafka.Bootstrap, locks: t.TempDir(), crashes: t.TempDir()}.supervise(t)
 	names := []string{"a", "z"}
 	for _, name := range names {
 		worker.create(t, name, "LockSource")
@@ -186,7 +213,7 @@ func TestAWorkerThatIsKilledAgainAndAgainQuarantinesNobody(t *testing.T) {
 		worker.process.Kill()
 	}
 	run()
-	if log := worker.process.Log(); strings.Contains(log, "quarantined") || strings.Contains(log, "ended by itself") {
+	if log := worker.process.Log(); strings.Contains(log, "quarantined") || strings.Contains(log, "did not end in good order") {
 		t.Errorf("the worker takes being killed for a crash:\n%s", log)
 	}
 }

@@ -56,6 +56,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 		if err != nil {
 			return err
 		}
+		defer w.crashes.readings.holds(run, task)()
 		return task.Run(ctx)
 	})
 	switch {

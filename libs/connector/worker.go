@@ -120,6 +120,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer forget()
 	w.crashes = crashes
+	// Once the worker stops, whoever kills it does so because that takes long, and not for want of memory.
+	working, stopReading := context.WithCancel(ctx)
+	var reader contain.Waiting
+	reader.Go("readings of memory", func() { crashes.readings.keep(working) }, func(err error) {
+		w.logger.Error("a connector that uses up the memory will not be found any more", "err", err)
+	})
+	defer reader.Wait()
+	defer stopReading()
 	// The store outlives ctx: the last statuses are written through it.
 	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
 	var follower contain.Waiting

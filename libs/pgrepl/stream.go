@@ -32,6 +32,8 @@ type Stream struct {
 	received  atomic.Uint64
 	// bytes counts what came from the socket.
 	bytes atomic.Uint64
+	// room is the size of buf.
+	room atomic.Int64
 	// waiting is since when the reader waits for the socket, in nanoseconds since the Unix epoch; 0 while it does not.
 	waiting atomic.Int64
 	// asked is since when a status that asks for a reply has none, likewise.
@@ -59,6 +61,7 @@ func newStream(conn net.Conn, r io.Reader, at LSN) *Stream {
 	s := &Stream{conn: conn, r: r, gather: newGatherer(conn), buf: make([]byte, readBufferSize), status: make(chan struct{}, 1), done: make(chan struct{})}
 	s.confirmed.Store(uint64(at))
 	s.received.Store(uint64(at))
+	s.room.Store(readBufferSize)
 	return s
 }
 
@@ -109,6 +112,7 @@ func (s *Stream) fill() error {
 		s.off, s.end = 0, 0
 		if len(s.buf) > readBufferSize {
 			s.buf = make([]byte, readBufferSize)
+			s.room.Store(readBufferSize)
 		}
 	}
 	if need := s.frameSize(); s.off+need > len(s.buf) {
@@ -120,6 +124,7 @@ func (s *Stream) fill() error {
 		if s.off > 0 || len(into) > len(s.buf) {
 			s.end = copy(into, s.buf[s.off:s.end])
 			s.off, s.buf = 0, into
+			s.room.Store(int64(len(into)))
 		}
 	}
 	now := time.Now()
@@ -175,6 +180,9 @@ func (s *Stream) Received() LSN { return LSN(s.received.Load()) }
 
 // Bytes is how many bytes of the replication protocol have come.
 func (s *Stream) Bytes() uint64 { return s.bytes.Load() }
+
+// Holds is how many bytes the Stream has room for: a row is in memory whole.
+func (s *Stream) Holds() int64 { return s.room.Load() }
 
 // Interrupt makes a waiting or the next Next fail with os.ErrDeadlineExceeded; statuses go on. Resume undoes it.
 func (s *Stream) Interrupt() { s.conn.SetReadDeadline(time.Unix(1, 0)) }

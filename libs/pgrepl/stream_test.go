@@ -107,6 +107,9 @@ func TestAFrameLargerThanTheRoomThatIsMadeForClaimsComesWhole(t *testing.T) {
 	if err := s.Next(&f); err != nil || len(f.Data) != size/16*16 || !bytes.HasSuffix(f.Data, []byte("abcdef")) || f.End != 2 {
 		t.Errorf("%d bytes up to %s: %v", len(f.Data), f.End, err)
 	}
+	if held := s.Holds(); held < size {
+		t.Errorf("it holds %d bytes of %d, by its own count", held, size)
+	}
 	if err := s.Next(&f); err != nil || string(f.Data) != "next" {
 		t.Errorf("%.20q: %v", f.Data, err)
 	}

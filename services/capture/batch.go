@@ -2,6 +2,7 @@ package capture
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/change"
@@ -164,6 +165,8 @@ type stage struct {
 	tickets []pgrepl.Ticket
 	// taken counts the transactions of those batches.
 	taken int
+	// held is what the stage held when it was last looked at.
+	held atomic.Int64
 	// waiting are those that fill holds up now, since blocked; waited is for how long others were held up before.
 	waiting int
 	blocked time.Time
@@ -274,6 +277,16 @@ func (s *stage) load() stageLoad {
 		l.waited += time.Since(s.blocked)
 	}
 	return l
+}
+
+// holds is how many bytes the stage holds, or held before the event that is being encoded now: it never waits.
+func (s *stage) holds() int64 {
+	if s.mu.TryLock() {
+		defer s.mu.Unlock()
+		_, n := s.ring.InFlight()
+		s.held.Store(int64(n + s.open.Size))
+	}
+	return s.held.Load()
 }
 
 // close wakes both sides; what was not taken is given up.

@@ -145,6 +145,25 @@ func TestAStageKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *test
 	}
 }
 
+func TestWhatAStageHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.T) {
+	s := newStage(pgrepl.Position{}, 2, 1000)
+	put(s, 1, true)
+	s.open.Size = 50
+	held := s.holds()
+	if held != int64(s.load().bytes) || held == 0 {
+		t.Errorf("it holds %d bytes, and tells %d", s.load().bytes, held)
+	}
+	b := s.fill()
+	b.Size += 100
+	if got := s.holds(); got != held {
+		t.Errorf("%d, want the %d before the event that is being encoded", got, held)
+	}
+	s.unlock()
+	if got := s.holds(); got != held+100 {
+		t.Errorf("%d, want %d", got, held+100)
+	}
+}
+
 func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text)")

@@ -66,6 +66,14 @@ func (t *task) Run(ctx context.Context) error {
 	return err
 }
 
+// Holds implements connector.Holder: of the stream, which alone may have to hold much. Ranges of a snapshot are read by rows.
+func (t *task) Holds() int64 {
+	if r := t.board.streamReader(); r != nil {
+		return r.conn.Holds() + r.stage.holds()
+	}
+	return 0
+}
+
 // errSnapshotGone says that the session that exported a snapshot ended before everybody had imported it; the next one
 // exports another.
 const errSnapshotGone = retry.Passing("the exporting connection may have ended")

@@ -61,6 +61,9 @@ func (t *task) hold(bytes int64) {
 	t.o.Board.memory.used.Add(bytes)
 }
 
+// Holds implements connector.Holder.
+func (t *task) Holds() int64 { return t.held.Load() }
+
 // roomy says whether the task may hold more.
 func (t *task) roomy() bool {
 	m := &t.o.Board.memory

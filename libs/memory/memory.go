@@ -1,0 +1,182 @@
+// Package memory reads how much memory this process has of what it may have, and whether the kernel has ended processes for want of
+// memory: a process that the kernel ends can say nothing itself.
+package memory
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+)
+
+// Reading is a moment of a process.
+type Reading struct {
+	// Boot names the time since the machine was started.
+	Boot string `json:"boot"`
+	// Kills is how many processes of the machine the kernel has ended since then for want of memory, be it the machine's or that of a
+	// group of processes (a container).
+	Kills int64 `json:"kills"`
+	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
+	Used  int64 `json:"used"`
+	Limit int64 `json:"limit"`
+}
+
+// Near says whether so little was left that memory may have run out between this reading and a next one.
+func (r Reading) Near() bool { return r.Used > r.Limit/2 }
+
+// RanOut says whether the kernel may have ended, for want of memory, a process of which last was the last reading, and that another
+// one succeeds.
+func (r Reading) RanOut(last Reading) bool {
+	return last.Near() && last.Boot == r.Boot && last.Kills < r.Kills
+}
+
+// Source reads the files of a machine. The zero value is of no machine; see Find.
+type Source struct {
+	root   string
+	boot   string
+	groups []group
+}
+
+// group is a group of processes whose memory is limited.
+type group struct {
+	limit int64
+	// used is the file with what it has, stat the one which says what part of that, under the name of idle, goes as soon as it is needed.
+	used, stat, idle string
+}
+
+// Find finds what limits the memory of this process. root is "/", or where a test keeps such files.
+func Find(root string) (*Source, error) {
+	s := &Source{root: root}
+	boot, err := s.read("proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("find out what limits the memory of this process: %w", err)
+	}
+	s.boot = boot
+	if _, err := s.Read(); err != nil { // on machines that do not say it
+		return nil, fmt.Errorf("find out what limits the memory of this process: %w", err)
+	}
+	groups, err := s.read("proc/self/cgroup")
+	if err != nil {
+		return s, nil
+	}
+	for line := range strings.Lines(groups) {
+		// hierarchy:controllers:path
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		switch {
+		case parts[1] == "":
+			s.find(parts[2], "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+		case parts[1] == "memory":
+			s.find(parts[2], "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+		}
+	}
+	return s, nil
+}
+
+// find adds the groups from the one at a path up to the root. In a container the path may be the machine's, which is not there: then
+// the root is the container's.
+func (s *Source) find(path, mount, limit, used, idle string) {
+	for at := filepath.Join("/", path); ; at = filepath.Dir(at) {
+		dir := filepath.Join(mount, at)
+		if text, err := s.read(filepath.Join(dir, limit)); err == nil {
+			// "max", or a number beyond all memory, is no limit.
+			if most, err := strconv.ParseInt(text, 10, 64); err == nil && most > 0 && most < math.MaxInt64>>12 {
+				s.groups = append(s.groups, group{most, filepath.Join(dir, used), filepath.Join(dir, "memory.stat"), idle})
+			}
+		}
+		if at == "/" {
+			return
+		}
+	}
+}
+
+// Read reads the present moment.
+func (s *Source) Read() (Reading, error) {
+	r := Reading{Boot: s.boot}
+	var err error
+	if r.Kills, err = s.number("proc/vmstat", "oom_kill"); err != nil {
+		return r, err
+	}
+	total, err := s.number("proc/meminfo", "MemTotal:")
+	if err != nil {
+		return r, err
+	}
+	available, err := s.number("proc/meminfo", "MemAvailable:")
+	if err != nil {
+		return r, err
+	}
+	asked := askedFor(s.root)
+	r.Used, r.Limit = (total-available)<<10+asked, total<<10
+	for _, g := range s.groups {
+		used, err := s.used(g)
+		if err != nil {
+			return r, err
+		}
+		if used += asked; float64(used)/float64(g.limit) > float64(r.Used)/float64(r.Limit) {
+			r.Used, r.Limit = used, g.limit
+		}
+	}
+	return r, nil
+}
+
+// used is what a group has and cannot give back at once.
+func (s *Source) used(g group) (int64, error) {
+	text, err := s.read(g.used)
+	if err != nil {
+		return 0, err
+	}
+	used, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || used < g.limit/2 {
+		return used, err
+	}
+	idle, err := s.number(g.stat, g.idle)
+	return used - idle, err
+}
+
+// askedFor is what this process has asked the system for and not touched yet: a large piece of memory is filled faster than it is looked at.
+func askedFor(root string) int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(sample)
+	asked := int64(sample[0].Value.Uint64() - sample[1].Value.Uint64() - sample[2].Value.Uint64())
+	text, err := os.ReadFile(filepath.Join(root, "proc/self/statm"))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	resident, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(0, asked-resident*int64(os.Getpagesize()))
+}
+
+// number reads the number behind a name at the beginning of a line.
+func (s *Source) number(path, name string) (int64, error) {
+	text, err := os.ReadFile(filepath.Join(s.root, path))
+	if err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) >= 2 && fields[0] == name {
+			return strconv.ParseInt(fields[1], 10, 64)
+		}
+	}
+	return 0, errors.Join(fmt.Errorf("%s does not say %s", path, name), lines.Err())
+}
+
+func (s *Source) read(path string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.root, path))
+	return strings.TrimSpace(string(text)), err
+}
