@@ -17,6 +17,8 @@ type Error struct {
 	Code string
 	// Status is the HTTP status, 0 if no answer came.
 	Status int
+	// Silent is the host that gave no answer, if none came.
+	Silent string
 	// Permanent says that the same request will fail again.
 	Permanent bool
 	// RetryAfter is how long the service asks to wait, 0 if it does not say.
@@ -68,6 +70,15 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// SilentHost is the host that gave no answer, which err tells of; empty if one came.
+func SilentHost(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Silent
+	}
+	return ""
 }
 
 // NotFound says that a database, table, mapping or policy does not exist.
@@ -126,6 +137,9 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
 	}
 	e := &Error{Op: op, Err: err}
+	if why != nil {
+		e.Silent = o.silentHost()
+	}
 	if o != nil && why == nil { // else the status is an earlier exchange's
 		status, code, message, permanent, known, after := o.last()
 		e.Status, e.Code, e.RetryAfter = status, code, after

@@ -2,6 +2,7 @@ package kusto
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -36,6 +37,9 @@ type outcome struct {
 	// asking is whose answer is waited for, since when; empty if nobody's.
 	asking string
 	since  time.Time
+	// silent is the host of that exchange; watch is told of hosts that answer, unless it is nil.
+	silent string
+	watch  *Watch
 	// read, if it is set before the call, is called when the caller has read an answer that is no failure.
 	read func()
 }
@@ -46,6 +50,7 @@ type requestIDKey struct{}
 func withOutcome(ctx context.Context) (context.Context, *outcome) {
 	o := &outcome{}
 	if w, ok := ctx.Value(watchKey{}).(*Watch); ok {
+		o.watch = w
 		w.current.Store(o)
 	}
 	return context.WithValue(ctx, outcomeKey{}, o), o
@@ -141,15 +146,21 @@ func (o *outcome) asks(r *http.Request) {
 func (o *outcome) answered(r *http.Request, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.asking, o.unanswered = "", err
+	o.asking, o.silent, o.unanswered = "", "", err
 	if err != nil {
-		o.unanswered = fmt.Errorf("%s: %w", r.URL.Host, err)
+		o.silent, o.unanswered = r.URL.Host, fmt.Errorf("%s: %w", r.URL.Host, err)
+	} else if o.watch != nil {
+		o.watch.hosts.Store(r.URL.Host, true)
 	}
 }
 
 // Watch sees what the calls under a context wait for while they have not returned: within one call the SDK tries again for up to
 // 40 s and says nothing.
-type Watch struct{ current atomic.Pointer[outcome] }
+type Watch struct {
+	current atomic.Pointer[outcome]
+	// hosts are those that answered.
+	hosts sync.Map
+}
 
 type watchKey struct{}
 
@@ -177,6 +188,12 @@ func (w *Watch) Unanswered(patience time.Duration) error {
 	return nil
 }
 
+// Answered says whether a host has answered.
+func (w *Watch) Answered(host string) bool {
+	_, ok := w.hosts.Load(host)
+	return ok
+}
+
 // why says why the last exchange had no answer; nil if it had one.
 func (o *outcome) why() error {
 	o.mu.Lock()
@@ -185,6 +202,13 @@ func (o *outcome) why() error {
 		return fmt.Errorf("%s has not answered for %s", o.asking, time.Since(o.since).Round(time.Second))
 	}
 	return o.unanswered
+}
+
+// silentHost is who gave no answer in the last exchange, or has not yet.
+func (o *outcome) silentHost() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return cmp.Or(o.asking, o.silent)
 }
 
 func (o *outcome) note(resp *http.Response, body []byte) {

@@ -173,6 +173,7 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		total.Tombstones += s.Tombstones
 		total.RecentTraces = append(total.RecentTraces, s.RecentTraces...)
 		total.Retries += s.Retries
+		total.TryingAgain = cmp.Or(total.TryingAgain, s.TryingAgain)
 		if s.GetLastErrorTime().AsTime().After(total.GetLastErrorTime().AsTime()) {
 			total.LastError, total.LastErrorTime = s.LastError, s.LastErrorTime
 		}

@@ -1,11 +1,13 @@
 package sink
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
@@ -77,10 +79,9 @@ type progress struct {
 	traces     recentTraces
 	lastError  string
 	lastTime   time.Time
+	troubles   map[*trouble]bool
 	// hidden takes secrets out of what is shown.
-	hidden func(string) string
-	// waiting says that lastError is what a call waits for that has not returned yet.
-	waiting bool
+	hidden  func(string) string
 	latency time.Duration
 	ages    ages
 	notices notices
@@ -104,7 +105,7 @@ type partitionProgress struct {
 }
 
 func newProgress(hidden func(string) string) *progress {
-	return &progress{partitions: map[topicPartition]*partitionProgress{}, hidden: hidden}
+	return &progress{partitions: map[topicPartition]*partitionProgress{}, troubles: map[*trouble]bool{}, hidden: hidden}
 }
 
 func (p *progress) partition(tp topicPartition) *partitionProgress {
@@ -174,28 +175,63 @@ func (p *progress) setAside(n int, dead bool) {
 	}
 }
 
-func (p *progress) retrying(err error) {
+// trouble is something that is tried again, or that waits for an answer, for as long as that lasts.
+type trouble struct {
+	said string
+	at   time.Time
+	// silent is the host that could not be reached, which is over as soon as it answers anybody; empty if that is not known.
+	silent string
+}
+
+// retrying notes an attempt that failed and is repeated.
+func (p *progress) retrying(of *trouble, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts.retries++
-	p.waiting = false
-	p.lastError, p.lastTime = strings.ToValidUTF8(p.hidden(err.Error()), "\uFFFD"), time.Now()
+	p.have(of, err, kusto.SilentHost(err))
+	p.lastError, p.lastTime = of.said, of.at
+}
+
+// waits notes what a call waits for before it has returned.
+func (p *progress) waits(of *trouble, why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.have(of, why, "")
+}
+
+// have notes a trouble; p.mu is held.
+func (p *progress) have(of *trouble, why error, silent string) {
+	*of = trouble{strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), silent}
+	p.troubles[of] = true
+}
+
+// over ends a trouble, if there was one.
+func (p *progress) over(of *trouble) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.troubles, of)
+}
+
+// answered ends the troubles of all whose host has answered since, though they will try again only later.
+func (p *progress) answered(by *kusto.Watch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.troubles, func(of *trouble, _ bool) bool { return of.silent != "" && by.Answered(of.silent) })
+}
+
+// latest is the trouble that came last; nil without any. p.mu is held.
+func (p *progress) latest() *trouble {
+	var latest *trouble
+	for of := range p.troubles {
+		if latest == nil || of.at.After(latest.at) {
+			latest = of
+		}
+	}
+	return latest
 }
 
 func (p *progress) open(letters int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.openLetters = &letters
-}
-
-// waits notes what a call waits for before it has returned; nil once it has succeeded.
-func (p *progress) waits(why error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case why != nil:
-		p.lastError, p.lastTime, p.waiting = strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), true
-	case p.waiting:
-		p.lastError, p.lastTime, p.waiting = "", time.Time{}, false
-	}
 }

@@ -307,6 +307,8 @@ func (s *sending) await(ctx context.Context, q *kusto.Queued, patience time.Dura
 func (t *task) persist(ctx context.Context, call func(context.Context) error) error {
 	var since time.Time
 	pause := 100 * time.Millisecond
+	failing := new(trouble)
+	defer t.board.over(failing)
 	for {
 		err := t.attempt(ctx, call)
 		var mine *unmendable
@@ -327,7 +329,7 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 		if t.s.retryLimit > 0 && time.Since(since) > t.s.retryLimit {
 			return &unmendable{fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", t.s.retryLimit, err)}
 		}
-		t.board.retrying(err)
+		t.board.retrying(failing, err)
 		t.env.Retrying(err)
 		wait := max(pause/2+rand.N(pause/2+1), kusto.RetryAfter(err))
 		select {
@@ -351,7 +353,8 @@ func (t *task) attempt(ctx context.Context, call func(context.Context) error) er
 	ctx, watch := kusto.WithWatch(ctx)
 	returned := make(chan struct{})
 	var watcher contain.Waiting
-	waited := false
+	waiting, waited := new(trouble), false
+	defer t.board.over(waiting)
 	watcher.Go("watch of a call", func() {
 		ticker := time.NewTicker(watchInterval)
 		defer ticker.Stop()
@@ -363,7 +366,7 @@ func (t *task) attempt(ctx context.Context, call func(context.Context) error) er
 			}
 			if why := watch.Unanswered(answerPatience); why != nil {
 				waited = true
-				t.board.waits(why)
+				t.board.waits(waiting, why)
 				t.env.Retrying(why)
 			}
 		}
@@ -371,8 +374,8 @@ func (t *task) attempt(ctx context.Context, call func(context.Context) error) er
 	err := call(ctx)
 	close(returned)
 	watcher.Wait()
+	t.board.answered(watch)
 	if waited && err == nil {
-		t.board.waits(nil)
 		t.env.Retrying(nil)
 	}
 	return err

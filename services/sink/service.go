@@ -90,6 +90,9 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
 			out.LastError, out.LastErrorTime = p.lastError, timestamppb.New(p.lastTime)
 		}
+		if of := p.latest(); of != nil {
+			out.TryingAgain = of.said
+		}
 		if p.latency > out.GetProduceToIngested().AsDuration() {
 			out.ProduceToIngested = durationpb.New(p.latency)
 		}

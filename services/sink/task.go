@@ -39,8 +39,9 @@ type task struct {
 	commits  *committer
 	letters  *letters
 	tables   *tables
-	// unread is set while fetching fails; the poll loop owns it.
-	unread bool
+	// unread is set while fetching fails, which failing says; the poll loop owns both.
+	unread  bool
+	failing trouble
 	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
 	held, flying atomic.Int64
 	expansion    expansion
@@ -216,6 +217,7 @@ func (t *task) poll() {
 			}
 			if t.unread {
 				t.unread = false
+				t.board.over(&t.failing)
 				t.env.Retrying(nil)
 			}
 			tp := topicPartition{f.Topic, f.Partition}
@@ -266,7 +268,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 		t.fail(&unmendable{gone})
 	default:
 		t.unread = true
-		t.board.retrying(f.Err)
+		t.board.retrying(&t.failing, f.Err)
 		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
 	}
 }

@@ -58,15 +58,38 @@ func remedyWithin(text string) string {
 	return strings.TrimSuffix(strings.TrimSpace(found[1]), ".")
 }
 
+var (
+	// names are parts of an error that somebody else has chosen, whose words tell nothing: quoted texts, addresses, names of several
+	// parts, and what follows the word for its kind.
+	names = regexp.MustCompile(`"[^"]*"|(?:^|[\s(=:\[])'[^']*'|` + "`[^`]*`" + `|\S*://\S*|\b(?:topic|table|column|database|group|connector|user|role|slot|publication)s? [^\s:,;]+|` +
+		`[^\s:,;()]*[^\s:,;().][-_./@\\][^\s:,;()]+|[^\s:,;()]+:\d+`)
+	// unnamed are matches that are no names: sentences about a kind, and the service's own codes.
+	unnamed = regexp.MustCompile(`^\w+ (?:not|is|was|has|have|does|cannot|could|of|in|for|and|or)$|^(?:badrequest|general|forbidden|stream|internal)_\w+$`)
+)
+
+// says reports whether one of the words stands in an error in small letters, outside of names.
+func says(text string, words ...string) bool {
+	text = names.ReplaceAllStringFunc(text, func(name string) string {
+		if unnamed.MatchString(name) {
+			return name
+		}
+		return " "
+	})
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
 // remedyOf says what to do about an error, by its deepest cause; empty if it says none that is known here. authority names the
 // setting for the certificates of authorities.
 func remedyOf(text, authority string) string {
 	text = strings.ToLower(text)
 	for _, w := range ways {
-		for _, words := range w.words {
-			if strings.Contains(text, words) {
-				return strings.ReplaceAll(w.remedy, "{authority}", authority)
-			}
+		if says(text, w.words...) {
+			return strings.ReplaceAll(w.remedy, "{authority}", authority)
 		}
 	}
 	return ""

@@ -15,7 +15,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -113,7 +112,7 @@ func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.
 				}
 				text := fmt.Sprintf("do what was to be done:\n\t%v", err)
 				sink := healthy()
-				sink.Pipeline.Sinks[0].Sink.LastError, sink.Pipeline.Sinks[0].Sink.LastErrorTime = text, timestamppb.New(now)
+				sink.Pipeline.Sinks[0].Sink.TryingAgain = text
 				source := healthy()
 				source.Pipeline.Capture.Phase, source.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, text
 				for _, v := range []View{sink, source} {
@@ -132,6 +131,38 @@ func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestWhatSomebodyNamedChoosesNoRemedy gives what the words of remedies stand in to ports, hosts, tables and the like.
+func TestWhatSomebodyNamedChoosesNoRemedy(t *testing.T) {
+	const other = "az kusto cluster show"
+	for text, remedy := range map[string]string{
+		`Post "https://10.0.4.29:44297/x-429-y": EOF`:                              other,
+		`look at shop.orders: Post "https://throttle-1.kusto.windows.net/v1": EOF`: other,
+		`throttle-1.westeurope.kusto.windows.net: connection reset by peer`:        other,
+		`forbidden:443: connection reset by peer`:                                  other,
+		`ingest into shop.unauthorized: connection reset by peer`:                  other,
+		`ingest into Forbidden.AADSTS: EOF [HTTP 500]`:                             other,
+		`reading topic throttled: EOF`:                                             other,
+		`reading topic shop.connection.refused: EOF`:                               other,
+		`look at table 'not found': row 403 is odd [HTTP 500]`:                     other,
+		`[::1]:40403: EOF`:                          other,
+		`ingest into shop.timeout: id 429-401: EOF`: other,
+		`ingest into shop.unauthorized: dial tcp 10.0.0.1:443: connect: connection refused`:                                 "nothing listens",
+		`Post "https://throttle-1/": x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs`: "a name that it has",
+		`look up throttled.example: no such host`:                                                                           "DNS",
+		`read tcp 10.0.0.1:40404->10.0.0.2:443: i/o timeout`:                                                                "in time",
+		`the table orders was not found [HTTP 400]`:                                                                         "calypsoctl describe",
+		`sign in: AADSTS7000222: the client secret has expired [HTTP 401]`:                                                  "ad app credential",
+	} {
+		v := healthy()
+		v.Pipeline.Sinks[0].Sink.TryingAgain = text
+		for _, c := range Run(now, v) {
+			if c.Name == Ingestion && !strings.Contains(c.Remedy, remedy) {
+				t.Errorf("%s\nhas the remedy %q, want %q", text, c.Remedy, remedy)
+			}
 		}
 	}
 }

@@ -208,15 +208,22 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			v.Sinks["adx"]["table.form"], v.Sinks["adx"]["current.state"] = "changes", "true"
 			v.Source["skipped.operations"] = "u"
 		}, Truncates, ok, isHealthy, "", ""},
-		"rows passed over":      {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
-		"an error a moment ago": {func(v view) { fail(sink(v), "connection reset", time.Second) }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
-		"an error long ago":     {func(v view) { fail(sink(v), "connection reset", time.Hour) }, Flow, ok, isHealthy, "", ""},
-		"throttling":            {func(v view) { fail(sink(v), "429: Request was throttled", time.Second) }, Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
-		"no right to ingest":    {func(v view) { fail(sink(v), "403 Forbidden", time.Second) }, Ingestion, warning, isDegraded, "403", ".add database"},
-		"digits of 429 in a port": {func(v view) {
-			fail(sink(v), `Post "https://10.0.4.29:44297/x-429-y": EOF`, time.Second)
-		}, Ingestion, warning, isDegraded, "adx tries again", "az kusto cluster show"},
-		"a missing table":         {func(v view) { fail(sink(v), "table not found", time.Second) }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
+		"rows passed over":             {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
+		"an error that is tried again": {func(v view) { fail(sink(v), "connection reset") }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
+		"an error a moment ago":        {func(v view) { succeed(sink(v), "dial tcp 127.0.0.1:8080: connect: connection refused") }, Flow, ok, isHealthy, "", ""},
+		"throttling": {func(v view) {
+			fail(sink(v), "ingest into shop.orders: Request was throttled (General_ThrottledIngestion) [HTTP 429]")
+		},
+			Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
+		"throttling between the attempts": {func(v view) {
+			succeed(sink(v), "ingest into shop.orders: wait (General_ThrottledIngestion) [HTTP 429]")
+		},
+			Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
+		"no right to ingest": {func(v view) { fail(sink(v), "ingest into shop.orders: no [HTTP 403]") }, Ingestion, warning, isDegraded, "403", ".add database"},
+		"a missing table":    {func(v view) { fail(sink(v), "table not found") }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
+		"a missing entity": {func(v view) {
+			fail(sink(v), "look at shop.orders: BadRequest_EntityNotFound: no such entity [HTTP 400]")
+		}, Ingestion, warning, isDegraded, "no such", "calypsoctl describe adx"},
 		"capture falls behind":    {func(v view) { v.Trends.Growth[written] = 90 * time.Second }, LagGrowth, warning, isDegraded, "1s behind, and 1m30s more than 10m0s ago", "split the tables"},
 		"a little behind":         {func(v view) { v.Trends.Growth[written] = 30 * time.Second }, Flow, ok, isHealthy, "", ""},
 		"a sink of large batches": {func(v view) { late(v, 90*time.Second, "60000") }, Flow, ok, isHealthy, "", ""},
@@ -276,8 +283,15 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 	}
 }
 
-func fail(s *sinkv1.Sink, text string, ago time.Duration) {
-	s.LastError, s.LastErrorTime = text, timestamppb.New(now.Add(-ago))
+// fail has an attempt have failed that is tried again.
+func fail(s *sinkv1.Sink, text string) {
+	succeed(s, text)
+	s.TryingAgain = text
+}
+
+// succeed has an attempt have failed that has succeeded since.
+func succeed(s *sinkv1.Sink, text string) {
+	s.LastError, s.LastErrorTime = text, timestamppb.New(now.Add(-time.Second))
 }
 
 // late has the sink fall behind while its batches wait for as long as flush says, in milliseconds.

@@ -12,7 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/lag"
 )
 
-// recent is for how long an attempt that failed counts as trouble: longer than the longest pause between two.
+// recent is for how long a cluster counts as throttling: longer than the longest pause between two attempts.
 const recent = 2 * time.Minute
 
 // Idle says that no task of a sink runs: then all that is known of it is what waits in its topics.
@@ -31,41 +31,44 @@ func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	return f
 }
 
-// httpStatus finds a refusing status in the text of an error: a number of its own, not digits of a port, an address or an id.
-var httpStatus = regexp.MustCompile(`(?:^|[^-\w:.])(40[134]|429)(?:$|[^-\w.]|\.\s|\.$)`)
+// httpStatus finds the status of the answer, as errors of Azure Data Explorer say it.
+var httpStatus = regexp.MustCompile(`\[http (\d{3})\]`)
+
+// throttled says whether the cluster takes no more for now. That is trouble also between the attempts.
+func throttled(text string) bool {
+	text = strings.ToLower(text)
+	m := httpStatus.FindStringSubmatch(text)
+	return m != nil && m[1] == "429" || says(text, "throttl", "toomanyrequests", "too many requests")
+}
 
 // judgeIngestion looks at whether attempts to ingest fail now.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
-	if s.LastErrorTime == nil || now.Sub(s.LastErrorTime.AsTime()) > recent {
+	why := s.TryingAgain
+	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent && throttled(s.LastError) {
+		why = s.LastError
+	}
+	if why == "" {
 		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", Plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
 	}
-	text := strings.ToLower(s.LastError)
-	remedy := "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state"
-	has := func(words ...string) bool {
-		for _, w := range words {
-			if strings.Contains(text, w) {
-				return true
-			}
-		}
-		return false
-	}
+	text := strings.ToLower(why)
 	status := ""
 	if m := httpStatus.FindStringSubmatch(text); m != nil {
 		status = m[1]
 	}
+	remedy := "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state"
 	way := remedyOf(text, "kusto.tls.ca.file")
 	switch {
-	case status == "429", has("throttl", "toomanyrequests", "too many requests"):
-		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(s.LastError)),
-			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
 	case way != "":
 		remedy = way
-	case status == "401", status == "403", has("unauthorized", "forbidden", "aadsts"):
+	case throttled(text):
+		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(why)),
+			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
+	case status == "401", status == "403", says(text, "unauthorized", "forbidden", "aadsts"):
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
-	case status == "404", has("not found", "notfound"):
+	case status == "404", says(text, "not found", "notfound"):
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
 	}
-	return finding{warning, fmt.Sprintf("%s tries again: %s", name, Sentence(s.LastError)), remedy}
+	return finding{warning, fmt.Sprintf("%s tries again: %s", name, Sentence(why)), remedy}
 }
 
 // judgeLetters looks at records that were set aside.

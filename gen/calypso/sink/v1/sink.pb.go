@@ -1072,18 +1072,19 @@ type Sink struct {
 	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
 	// Whether a row can appear twice in the target, and why. Empty if no task runs, since the connector is paused, stopped or failed: then
 	// only the offsets of partitions are known.
-	Guarantee        string                 `protobuf:"bytes,2,opt,name=guarantee,proto3" json:"guarantee,omitempty"`
-	Partitions       []*PartitionProgress   `protobuf:"bytes,3,rep,name=partitions,proto3" json:"partitions,omitempty"`
-	RowsIngested     int64                  `protobuf:"varint,4,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
-	BytesIngested    int64                  `protobuf:"varint,5,opt,name=bytes_ingested,json=bytesIngested,proto3" json:"bytes_ingested,omitempty"`
-	BatchesIngested  int64                  `protobuf:"varint,6,opt,name=batches_ingested,json=batchesIngested,proto3" json:"batches_ingested,omitempty"`
-	BatchesInFlight  int64                  `protobuf:"varint,7,opt,name=batches_in_flight,json=batchesInFlight,proto3" json:"batches_in_flight,omitempty"`
-	BufferedBytes    int64                  `protobuf:"varint,8,opt,name=buffered_bytes,json=bufferedBytes,proto3" json:"buffered_bytes,omitempty"`
-	RowsDeadLettered int64                  `protobuf:"varint,9,opt,name=rows_dead_lettered,json=rowsDeadLettered,proto3" json:"rows_dead_lettered,omitempty"`
-	Tombstones       int64                  `protobuf:"varint,10,opt,name=tombstones,proto3" json:"tombstones,omitempty"`
-	Retries          int64                  `protobuf:"varint,11,opt,name=retries,proto3" json:"retries,omitempty"`
-	LastError        string                 `protobuf:"bytes,12,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
-	LastErrorTime    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=last_error_time,json=lastErrorTime,proto3" json:"last_error_time,omitempty"`
+	Guarantee        string               `protobuf:"bytes,2,opt,name=guarantee,proto3" json:"guarantee,omitempty"`
+	Partitions       []*PartitionProgress `protobuf:"bytes,3,rep,name=partitions,proto3" json:"partitions,omitempty"`
+	RowsIngested     int64                `protobuf:"varint,4,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
+	BytesIngested    int64                `protobuf:"varint,5,opt,name=bytes_ingested,json=bytesIngested,proto3" json:"bytes_ingested,omitempty"`
+	BatchesIngested  int64                `protobuf:"varint,6,opt,name=batches_ingested,json=batchesIngested,proto3" json:"batches_ingested,omitempty"`
+	BatchesInFlight  int64                `protobuf:"varint,7,opt,name=batches_in_flight,json=batchesInFlight,proto3" json:"batches_in_flight,omitempty"`
+	BufferedBytes    int64                `protobuf:"varint,8,opt,name=buffered_bytes,json=bufferedBytes,proto3" json:"buffered_bytes,omitempty"`
+	RowsDeadLettered int64                `protobuf:"varint,9,opt,name=rows_dead_lettered,json=rowsDeadLettered,proto3" json:"rows_dead_lettered,omitempty"`
+	Tombstones       int64                `protobuf:"varint,10,opt,name=tombstones,proto3" json:"tombstones,omitempty"`
+	Retries          int64                `protobuf:"varint,11,opt,name=retries,proto3" json:"retries,omitempty"`
+	// The last attempt that failed, whatever came of it.
+	LastError     string                 `protobuf:"bytes,12,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastErrorTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=last_error_time,json=lastErrorTime,proto3" json:"last_error_time,omitempty"`
 	// Produce time of the newest record of the last ingested batch to its ingestion.
 	ProduceToIngested *durationpb.Duration `protobuf:"bytes,14,opt,name=produce_to_ingested,json=produceToIngested,proto3" json:"produce_to_ingested,omitempty"`
 	// Age of the rows that became queryable in the last five minutes, when the sink knew that they were: from the commit of their
@@ -1104,8 +1105,10 @@ type Sink struct {
 	// Bytes of records, rows and batches that all sinks of the worker hold (on admin: of all its workers), and how many they may.
 	ProcessBufferedBytes    int64 `protobuf:"varint,21,opt,name=process_buffered_bytes,json=processBufferedBytes,proto3" json:"process_buffered_bytes,omitempty"`
 	ProcessBufferLimitBytes int64 `protobuf:"varint,22,opt,name=process_buffer_limit_bytes,json=processBufferLimitBytes,proto3" json:"process_buffer_limit_bytes,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// Why something is being tried again now, or waits for an answer; empty as soon as it has succeeded.
+	TryingAgain   string `protobuf:"bytes,23,opt,name=trying_again,json=tryingAgain,proto3" json:"trying_again,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sink) Reset() {
@@ -1290,6 +1293,13 @@ func (x *Sink) GetProcessBufferLimitBytes() int64 {
 		return x.ProcessBufferLimitBytes
 	}
 	return 0
+}
+
+func (x *Sink) GetTryingAgain() string {
+	if x != nil {
+		return x.TryingAgain
+	}
+	return ""
 }
 
 // SinkNotice is something about a topic or table that the sink cannot mend by itself.
@@ -1841,7 +1851,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
 	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
-	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\x81\t\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xa4\t\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -1870,7 +1880,8 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\anotices\x18\x13 \x03(\v2\x1b.calypso.sink.v1.SinkNoticeR\anotices\x12/\n" +
 	"\x11open_dead_letters\x18\x14 \x01(\x03H\x00R\x0fopenDeadLetters\x88\x01\x01\x124\n" +
 	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
-	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytesB\x14\n" +
+	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytes\x12!\n" +
+	"\ftrying_again\x18\x17 \x01(\tR\vtryingAgainB\x14\n" +
 	"\x12_open_dead_letters\"\xf6\x03\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
