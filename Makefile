@@ -59,6 +59,10 @@ conformance-random: ## Compare capture with the real Debezium on random tables, 
 conformance-beside: ## Run cases of a folder on capture and the real Debezium side by side (CASES=folder; see tests/conformance/beside_test.go)
 	$(GO) test -count=1 -timeout 60m -parallel 8 -v -run GivenCases ./tests/conformance -beside $(abspath $(CASES))
 
+.PHONY: transforms-record
+transforms-record: ## Ask the transforms of Kafka Connect and Debezium again, which Maven fetches, and record their answers (needs Java 17)
+	$(GO) test -count=1 -timeout 20m -run TransformsGive ./libs/transform -record
+
 .PHONY: pg-versions
 pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binaries that Maven fetches (VERSIONS="12 17")
 	tests/pg-versions

@@ -55,15 +55,6 @@ const (
 	HStoreMap  HStoreMode = "map"
 )
 
-// Adjustment is schema.name.adjustment.mode and field.name.adjustment.mode.
-type Adjustment string
-
-const (
-	AdjustNone        Adjustment = "none"
-	AdjustAvro        Adjustment = "avro"
-	AdjustAvroUnicode Adjustment = "avro_unicode"
-)
-
 // CompatibleVersion is the version of the Debezium format that the encoders follow.
 const CompatibleVersion = "3.6.3.Final"
 
@@ -99,8 +90,8 @@ type Config struct {
 	SkipUnchanged        bool // skip.messages.without.change
 	TransactionMetadata  bool // provide.transaction.metadata
 	ExtendedHeaders      bool // extended.headers.enabled
-	SchemaNameAdjustment Adjustment
-	FieldNameAdjustment  Adjustment
+	SchemaNameAdjustment record.Adjustment
+	FieldNameAdjustment  record.Adjustment
 
 	// ListUnchanged gives the envelope a last field "unchanged", the names of the columns whose TOASTed values PostgreSQL
 	// did not send, and null instead of a placeholder in their place.

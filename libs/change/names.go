@@ -1,7 +1,6 @@
 package change
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf16"
 )
@@ -73,38 +72,4 @@ func validTopicByte(c byte) bool {
 
 func isAlphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-}
-
-// schemaName adjusts the name of a schema (schema.name.adjustment.mode). Dots separate its parts and stay.
-func (a Adjustment) schemaName(name string) string { return a.adjust(name, true) }
-
-// fieldName adjusts the name of a field (field.name.adjustment.mode).
-func (a Adjustment) fieldName(name string) string { return a.adjust(name, false) }
-
-func (a Adjustment) adjust(name string, dots bool) string {
-	if a == AdjustNone || a == "" || name == "" {
-		return name
-	}
-	var b strings.Builder
-	for i, u := range utf16.Encode([]rune(name)) {
-		c := byte(u)
-		letter := u < 0x80 && (isAlphanumeric(c) || c == '_' && a == AdjustAvro || c == '.' && dots)
-		digit := u < 0x80 && c >= '0' && c <= '9'
-		switch {
-		case letter && !(i == 0 && (digit || c == '.')):
-			b.WriteByte(c)
-		case a == AdjustAvroUnicode:
-			hex := strconv.FormatUint(uint64(u), 16)
-			if len(hex) <= 2 {
-				hex = "00" + hex
-			}
-			b.WriteString("_u" + hex)
-		default:
-			b.WriteByte('_')
-			if i == 0 && digit {
-				b.WriteByte(c)
-			}
-		}
-	}
-	return b.String()
 }

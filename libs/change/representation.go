@@ -28,7 +28,7 @@ func (e *Encoder) Representations() []Representation {
 	all := make([]Representation, len(e.rel.Columns))
 	for i := range e.rel.Columns {
 		c := &e.rel.Columns[i]
-		r := Representation{Column: c, Field: e.cfg.FieldNameAdjustment.fieldName(c.Name)}
+		r := Representation{Column: c, Field: e.cfg.FieldNameAdjustment.FieldName(c.Name)}
 		r.Base, r.TypeMod = resolveDomain(c.Type, c.TypeMod)
 		p := planned[i]
 		switch {

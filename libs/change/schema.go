@@ -41,7 +41,7 @@ func transactionSchema() *record.Schema {
 }
 
 func (e *Encoder) envelopeSchema() *record.Schema {
-	s := &record.Schema{Type: record.Struct, Version: 2, Name: e.cfg.SchemaNameAdjustment.schemaName(e.topic + ".Envelope"),
+	s := &record.Schema{Type: record.Struct, Version: 2, Name: e.cfg.SchemaNameAdjustment.SchemaName(e.topic + ".Envelope"),
 		Fields: []record.Field{
 			field("before", e.schemas.before), field("after", e.schemas.row), field("source", sourceSchema()),
 			field("transaction", transactionSchema()), field("op", record.Of(stringType)),
@@ -74,7 +74,7 @@ func (e *Encoder) compile() error {
 	}
 	var err error
 	adjust := e.cfg.SchemaNameAdjustment
-	if e.row, e.schemas.row, err = e.plan(all, adjust.schemaName(e.topic+".Value"), valueJSON, true); err != nil {
+	if e.row, e.schemas.row, err = e.plan(all, adjust.SchemaName(e.topic+".Value"), valueJSON, true); err != nil {
 		return err
 	}
 	e.schemas.row = e.schemas.row.AsOptional(true)
@@ -87,7 +87,7 @@ func (e *Encoder) compile() error {
 		e.schemas.before = uncertain(e.schemas.row)
 	}
 	if key := e.cfg.KeyColumns.keyColumns(e.rel); len(key) > 0 {
-		if e.key, e.schemas.key, err = e.plan(key, adjust.schemaName(e.topic+".Key"), keyJSON, false); err != nil {
+		if e.key, e.schemas.key, err = e.plan(key, adjust.SchemaName(e.topic+".Key"), keyJSON, false); err != nil {
 			return err
 		}
 		if len(e.key.columns) == 0 {
@@ -155,7 +155,7 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 		}
 		codec.schema = codec.schema.AsOptional(!c.NotNull).WithDefault(def)
 		cp := columnPlan{column: c, index: i, codec: codec}
-		fieldName := e.cfg.FieldNameAdjustment.fieldName(c.Name)
+		fieldName := e.cfg.FieldNameAdjustment.FieldName(c.Name)
 		cp.name = append(record.AppendString(nil, []byte(fieldName)), ':')
 		var err error
 		if cp.null, err = nullOf(&codec, json); err != nil {

@@ -122,8 +122,12 @@ func (p *parser) number() (any, error) {
 	if p.peek() == '-' {
 		p.pos++
 	}
+	first := p.pos
 	if err := digits(); err != nil {
 		return nil, err
+	}
+	if p.data[first] == '0' && p.pos > first+1 {
+		return nil, fmt.Errorf("a number begins with a zero")
 	}
 	if p.peek() == '.' {
 		p.pos++

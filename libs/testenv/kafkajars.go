@@ -37,6 +37,17 @@ func KafkaJars(ctx context.Context) (string, error) {
 	return jars, nil
 }
 
+// debezium is the Maven project of a Kafka Connect worker with its transforms and Debezium's PostgreSQL connector: one place for the
+// versions that recorded answers are of.
+//
+//go:embed debezium.xml
+var debezium []byte
+
+// DebeziumJars returns a folder in the user's cache with the jars of a Kafka Connect worker and Debezium, which Maven fills the first time.
+func DebeziumJars(ctx context.Context) (string, error) {
+	return MavenJars(ctx, "debezium-3.6.3", debezium)
+}
+
 // MavenJars returns the folder of this name in the user's cache, which holds the jars that a Maven project depends on. The
 // first time Maven fetches them.
 func MavenJars(ctx context.Context, name string, pom []byte) (string, error) {

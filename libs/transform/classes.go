@@ -39,10 +39,12 @@ var partTransforms = map[string]func(*options, part) (Transform, error){
 	apache + "Cast":               newCast,
 	apache + "ExtractField":       newExtractField,
 	apache + "Flatten":            newFlatten,
+	apache + "HeaderFrom":         newHeaderFrom,
 	apache + "HoistField":         newHoistField,
 	apache + "InsertField":        newInsertField,
 	apache + "MaskField":          newMaskField,
 	apache + "ReplaceField":       newReplaceField,
+	apache + "SetSchemaMetadata":  newSetSchemaMetadata,
 	apache + "TimestampConverter": newTimestampConverter,
 
 	confluent + "Drop":         newDrop,
@@ -64,8 +66,6 @@ func init() {
 
 // instead says what to do where a class that users have is not there.
 var instead = map[string]string{
-	apache + "HeaderFrom":                      "",
-	apache + "SetSchemaMetadata":               "",
 	debezium + "Filter":                        "it runs scripts: take " + apache + "Filter with a predicate",
 	debezium + "ContentBasedRouter":            "it runs scripts: take " + apache + "RegexRouter with a predicate",
 	confluent + "Filter":                       "take " + apache + "Filter with a predicate, or a row filter of the publication",
@@ -105,6 +105,7 @@ func newTransform(o *options) (Transform, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
+	o.verbatim = strings.HasPrefix(full, debezium)
 	return transforms[full](o)
 }
 

@@ -1,9 +1,11 @@
 package transform
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -509,4 +511,52 @@ func (t *flatten) values(out []any, s *record.Schema, v *record.StructValue) []a
 		out = append(out, inner)
 	}
 	return out
+}
+
+// setSchemaMetadata is SetSchemaMetadata: another name or version for the schema of a struct.
+type setSchemaMetadata struct {
+	on        part
+	name      string
+	version   int
+	orDefault bool
+	schemas   schemaCache
+}
+
+func newSetSchemaMetadata(o *options, on part) (Transform, error) {
+	t := &setSchemaMetadata{on: on, name: o.text("schema.name", ""), orDefault: o.flag("replace.null.with.default", true), schemas: schemaCache{}}
+	if !o.has("schema.name") && !o.has("schema.version") {
+		return nil, fmt.Errorf("neither schema.name nor schema.version is configured")
+	}
+	if o.has("schema.version") {
+		n, err := strconv.ParseInt(o.text("schema.version", ""), 10, 32)
+		if err != nil {
+			o.fail("schema.version", "Not a number of type INT")
+		}
+		t.version = int(n)
+	}
+	return t, o.err
+}
+
+func (t *setSchemaMetadata) Apply(r *record.Record) (*record.Record, error) {
+	s, v := t.on.get(r)
+	switch {
+	case s == nil && v == nil:
+		return r, nil
+	case s == nil || s.Type != record.Struct:
+		return nil, fmt.Errorf("set a schema's name or version: only structs with a schema are supported, the value is a %T", v)
+	}
+	derived := t.schemas.get(s, func() *record.Schema {
+		d := *s
+		d.Name, d.Version = cmp.Or(t.name, s.Name), cmp.Or(t.version, s.Version)
+		return &d
+	})
+	row, _ := v.(*record.StructValue)
+	if row == nil {
+		return t.on.set(r, derived, nil), nil
+	}
+	out := record.NewStruct(derived)
+	for i := range row.Values {
+		out.Values[i] = field(row, i, t.orDefault)
+	}
+	return t.on.set(r, derived, out), nil
 }

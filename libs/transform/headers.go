@@ -1,13 +1,96 @@
 package transform
 
-import "github.com/calypso-cdc/calypso/libs/record"
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"time"
 
-// insertHeader is InsertHeader: a header with a fixed text.
+	"github.com/calypso-cdc/calypso/libs/record"
+)
+
+// insertHeader is InsertHeader: a header with a fixed value.
 type insertHeader struct{ header record.Header }
 
 func newInsertHeader(o *options) (Transform, error) {
-	h := record.Header{Key: o.required("header"), Schema: record.Of(record.String), Value: o.text("value.literal", "")}
+	h := record.Header{Key: o.required("header")}
+	h.Schema, h.Value = literal(o.required("value.literal"))
 	return &insertHeader{h}, o.err
+}
+
+// literal is what Kafka Connect takes a text for (its Values.parseString): null, a boolean, a number of the least type that holds it, a
+// date or time, else text. Lists and maps stay text, which is what most converters of headers write of them.
+func literal(text string) (*record.Schema, any) {
+	switch text {
+	case "null":
+		return nil, nil
+	case "true", "false":
+		return record.Of(record.Boolean), text == "true"
+	}
+	for _, form := range []struct {
+		layout string
+		schema record.Schema
+		value  func(time.Time) any
+	}{
+		{"2006-01-02", record.Schema{Type: record.Int32, Name: record.DateName, Version: 1}, func(t time.Time) any { return int32(t.Unix() / 86400) }},
+		{"15:04:05.000Z", record.Schema{Type: record.Int32, Name: record.TimeName, Version: 1}, func(t time.Time) any { return int32(t.Sub(t.Truncate(24 * time.Hour)).Milliseconds()) }},
+		{"2006-01-02T15:04:05.000Z", record.Schema{Type: record.Int64, Name: record.TimestampName, Version: 1}, func(t time.Time) any { return t.UnixMilli() }},
+	} {
+		if at, err := time.Parse(form.layout, text); err == nil {
+			return &form.schema, form.value(at)
+		}
+	}
+	if s, v := numeric(text); s != nil {
+		return s, v
+	}
+	return record.Of(record.String), text
+}
+
+// aNumber is what begins with a digit or a sign, as Kafka Connect's parser has it. Its length bounds what the digits of an exponent could make.
+var aNumber = regexp.MustCompile(`^([0-9]+\.?[0-9]*|[+-]([0-9]+\.?[0-9]*|\.[0-9]+))([eE][+-]?[0-9]{1,4})?$`)
+
+func numeric(text string) (*record.Schema, any) {
+	if !aNumber.MatchString(text) {
+		return nil, nil
+	}
+	d, err := record.ParseDecimal(text)
+	if err != nil {
+		return nil, nil
+	}
+	if n, ok := wholeNumber(d); ok {
+		switch {
+		case n == int64(int8(n)):
+			return record.Of(record.Int8), int8(n)
+		case n == int64(int16(n)):
+			return record.Of(record.Int16), int16(n)
+		case n == int64(int32(n)):
+			return record.Of(record.Int32), int32(n)
+		}
+		return record.Of(record.Int64), n
+	}
+	if d.Scale != 0 {
+		if f, err := strconv.ParseFloat(text, 32); err == nil && !math.IsInf(f, 0) {
+			return record.Of(record.Float32), float32(f)
+		}
+		if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(f, 0) {
+			return record.Of(record.Float64), f
+		}
+	}
+	return &record.Schema{Type: record.Bytes, Name: record.DecimalName, Version: 1, Params: []record.Param{{Name: "scale", Value: strconv.Itoa(d.Scale)}}}, d
+}
+
+// wholeNumber is a decimal as a number of 64 bits, if it is one.
+func wholeNumber(d record.Decimal) (int64, bool) {
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(d.Scale, -d.Scale))), nil)
+	whole, rest := new(big.Int), new(big.Int)
+	if d.Scale > 0 {
+		whole.QuoRem(d.Value, power, rest)
+	} else {
+		whole.Mul(d.Value, power)
+	}
+	return whole.Int64(), rest.Sign() == 0 && whole.IsInt64()
 }
 
 func (t *insertHeader) Apply(r *record.Record) (*record.Record, error) {
@@ -19,9 +102,8 @@ func (t *insertHeader) Apply(r *record.Record) (*record.Record, error) {
 type dropHeaders struct{ names map[string]bool }
 
 func newDropHeaders(o *options) (Transform, error) {
-	o.required("headers")
 	t := &dropHeaders{names: map[string]bool{}}
-	for _, n := range o.list("headers") {
+	for _, n := range o.someOf("headers") {
 		t.names[n] = true
 	}
 	return t, o.err
@@ -36,4 +118,69 @@ func (t *dropHeaders) Apply(r *record.Record) (*record.Record, error) {
 	}
 	r.Headers = kept
 	return r, nil
+}
+
+// headerFrom is HeaderFrom: it copies or moves fields of the key or value into headers.
+type headerFrom struct {
+	on             part
+	fields, header []string
+	move           bool
+	orDefault      bool
+	rest           *replaceField
+}
+
+func newHeaderFrom(o *options, on part) (Transform, error) {
+	t := &headerFrom{on: on, fields: o.someOf("fields"), header: o.someOf("headers"), orDefault: o.flag("replace.null.with.default", true)}
+	switch o.required("operation") {
+	case "move":
+		t.move = true
+	case "copy":
+	default:
+		o.fail("operation", "String must be one of: move, copy")
+	}
+	if len(t.fields) != len(t.header) {
+		o.keep(KeyError(fmt.Sprintf("'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix)))
+	}
+	t.rest = &replaceField{on: on, exclude: map[string]bool{}, orDefault: t.orDefault, schemas: schemaCache{}}
+	for _, name := range t.fields {
+		t.rest.exclude[name] = true
+	}
+	return t, o.err
+}
+
+func (t *headerFrom) Apply(r *record.Record) (*record.Record, error) {
+	s, v := t.on.get(r)
+	var find func(name string) (*record.Schema, any, error)
+	if s == nil {
+		m, err := requireMap(v, "make headers of fields")
+		if err != nil {
+			return nil, err
+		}
+		find = func(name string) (*record.Schema, any, error) { return nil, lookup(m, name), nil }
+	} else {
+		row, err := requireStruct(v, "make headers of fields")
+		if err != nil {
+			return nil, err
+		}
+		find = func(name string) (*record.Schema, any, error) {
+			i := row.Schema.Index(name)
+			if i < 0 {
+				return nil, nil, fmt.Errorf("make headers of fields: there is no field %s", name)
+			}
+			return row.Schema.Fields[i].Schema, field(row, i, t.orDefault), nil
+		}
+	}
+	out := *r
+	out.Headers = append([]record.Header(nil), r.Headers...)
+	for i, name := range t.fields {
+		fs, fv, err := find(name)
+		if err != nil {
+			return nil, err
+		}
+		out.Headers = append(out.Headers, record.Header{Key: t.header[i], Schema: fs, Value: fv})
+	}
+	if t.move {
+		return t.rest.Apply(&out)
+	}
+	return &out, nil
 }

@@ -11,7 +11,9 @@ import (
 type options struct {
 	prefix string
 	given  map[string]string
-	err    error
+	// verbatim leaves texts their white space, as Debezium does; Kafka Connect trims them.
+	verbatim bool
+	err      error
 }
 
 // KeyError is an error in the very words of Kafka Connect, which begin with a capital letter and name the key.
@@ -38,10 +40,14 @@ func (o *options) keep(err error) {
 func (o *options) has(name string) bool { _, ok := o.given[o.prefix+name]; return ok }
 
 func (o *options) text(name, def string) string {
-	if v, ok := o.given[o.prefix+name]; ok {
-		return strings.TrimSpace(v)
+	v, ok := o.given[o.prefix+name]
+	switch {
+	case !ok:
+		return def
+	case o.verbatim:
+		return v
 	}
-	return def
+	return strings.TrimSpace(v)
 }
 
 // required is text that must be given; it may be empty.
@@ -63,6 +69,16 @@ func (o *options) flag(name string, def bool) bool {
 	}
 	o.fail(name, "it must be true or false")
 	return def
+}
+
+// someOf is a list that must not be empty.
+func (o *options) someOf(name string) []string {
+	o.required(name)
+	items := o.list(name)
+	if len(items) == 0 {
+		o.fail(name, "Empty list")
+	}
+	return items
 }
 
 func (o *options) list(name string) []string { return splitList(o.text(name, "")) }

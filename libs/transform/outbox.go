@@ -45,9 +45,10 @@ func newEventRouter(o *options) (Transform, error) {
 		nullsAsBytes:     o.choice("table.json.payload.null.behavior", "ignore", "optional_bytes") == "optional_bytes",
 		tombstoneOnEmpty: o.flag("route.tombstone.on.empty.payload", false),
 		failOnUpdate:     o.choice("table.op.invalid.behavior", "warn", "error", "fatal") == "fatal",
-		topic:            o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement", o.text("route.topic.replacement", "outbox.event.${routedByValue}")),
 		byPayload:        map[string]*record.Schema{}, byVersion: map[int32]*record.Schema{},
 	}
+	o.verbatim = false // the topic is made by Kafka Connect's RegexRouter
+	t.topic = o.renaming("route.topic.regex", "(?<routedByValue>.*)", "route.topic.replacement", o.text("route.topic.replacement", "outbox.event.${routedByValue}"))
 	for _, item := range o.list("table.fields.additional.placement") {
 		parts := strings.Split(item, ":")
 		if len(parts) < 2 || len(parts) > 3 {
@@ -101,14 +102,17 @@ func (t *eventRouter) Apply(r *record.Record) (*record.Record, error) {
 func column(row *record.StructValue, name string) (*record.Schema, any, error) {
 	i := row.Schema.Index(name)
 	if i < 0 {
-		return nil, nil, fmt.Errorf("the outbox table has no column %s", name)
+		return nil, nil, missingColumn(name)
 	}
 	return row.Schema.Fields[i].Schema, field(row, i, true), nil
 }
 
+func missingColumn(name string) error { return fmt.Errorf("the outbox table has no column %s", name) }
+
 // event makes the event of a row.
 func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue) (*record.Record, error) {
 	out := *r
+	out.Partition = -1
 	idSchema, id, err := column(row, t.id)
 	if err != nil {
 		return nil, err
@@ -121,11 +125,11 @@ func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue)
 	if text, ok := payload.(string); ok && t.expandJSON {
 		payloadSchema, payload = t.expanded(payloadSchema, text)
 	}
-	_, by, err := column(row, t.routeBy)
-	if err != nil {
-		return nil, err
+	i := row.Schema.Index(t.routeBy)
+	if i < 0 {
+		return nil, missingColumn(t.routeBy)
 	}
-	topic, ok := by.(string)
+	topic, ok := row.Values[i].(string)
 	if !ok {
 		return nil, fmt.Errorf("the column %s, by which events are routed, holds no text", t.routeBy)
 	}
@@ -136,7 +140,7 @@ func (t *eventRouter) event(r *record.Record, envelope, row *record.StructValue)
 		out.ValueSchema, out.Value = nil, nil
 	}
 	out.KeySchema, out.Key = record.Of(record.String), nil
-	if i := row.Schema.Index(t.key); i >= 0 {
+	if i = row.Schema.Index(t.key); i >= 0 {
 		out.KeySchema, out.Key = row.Schema.Fields[i].Schema, field(row, i, true)
 	}
 	if out.Timestamp, err = t.time(envelope, row); err != nil {
@@ -246,16 +250,12 @@ func (t *eventRouter) time(envelope, row *record.StructValue) (int64, error) {
 		return 0, err
 	}
 	n, ok := v.(int64)
-	if v == nil {
+	unit := map[string]int64{"io.debezium.time.Timestamp": 1, "io.debezium.time.MicroTimestamp": 1e3, "io.debezium.time.NanoTimestamp": 1e6}[s.Name]
+	switch {
+	case unit != 0 && v == nil:
 		return processed, nil
-	}
-	switch s.Name {
-	case "io.debezium.time.Timestamp":
-		return n, nil
-	case "io.debezium.time.MicroTimestamp":
-		return n / 1000, nil
-	case "io.debezium.time.NanoTimestamp":
-		return n / 1e6, nil
+	case unit != 0:
+		return n / unit, nil
 	}
 	return 0, fmt.Errorf("the column %s, which holds the event's time, must be a timestamp without time zone (its schema is %q, a number: %t)", t.timestamp, s.Name, ok)
 }
@@ -294,6 +294,9 @@ func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 		s := &record.Schema{Type: record.Struct, Name: name, Optional: true}
 		for _, e := range v {
 			field, _ := e.Key.(string)
+			if field == "" {
+				return nil, fmt.Errorf("a member of %s has no name", name)
+			}
 			fs, err := t.infer(name+"."+field, e.Value)
 			if err != nil {
 				return nil, err
@@ -309,45 +312,68 @@ func (t *eventRouter) infer(name string, tree any) (*record.Schema, error) {
 		if t.nullsAsBytes {
 			return record.OptionalOf(record.Bytes), nil
 		}
+		return nil, nil
 	}
-	return nil, nil
+	return nil, fmt.Errorf("%s holds a %T", name, tree)
 }
 
-// inferArray takes the schema of the elements, which must agree; those of objects that differ are merged.
+// inferArray takes the schema of the elements, which must agree; those of objects are merged.
 func (t *eventRouter) inferArray(name string, items []any) (*record.Schema, error) {
 	var of *record.Schema
-	seen := map[string]bool{}
 	for _, item := range items {
 		s, err := t.infer(name, item)
-		if err != nil {
-			return nil, err
-		}
-		if item == nil || s == nil {
-			continue
-		}
-		text, err := schemaText(s)
-		if err != nil {
-			return nil, err
-		}
 		switch {
+		case err != nil:
+			return nil, err
+		case item == nil:
+			continue
+		case s == nil:
+			return nil, fmt.Errorf("an element of array %s has no type", name)
 		case of == nil:
 			of = s
-		case of.Type != s.Type:
-			return nil, fmt.Errorf("the elements of array %s have different types", name)
-		case s.Type == record.Struct && !seen[text]:
-			of.Optional = false // a merged schema is made anew
-			for _, f := range s.Fields {
-				if of.Index(f.Name) < 0 {
-					of.Fields = append(of.Fields, f)
-				}
-			}
+			continue
 		}
-		seen[text] = true
+		if of, err = merged(name, of, s); err != nil {
+			return nil, err
+		}
 	}
 	if of == nil {
 		return nil, nil
 	}
 	return record.ArrayOf(of).AsOptional(true), nil
+}
+
+// merged is a schema for the values of both.
+func merged(name string, a, b *record.Schema) (*record.Schema, error) {
+	var err error
+	switch {
+	case a.Type != b.Type:
+		return nil, fmt.Errorf("elements of array %s have different types", name)
+	case a.Type == record.Array:
+		m := *a
+		m.Items, err = merged(name, a.Items, b.Items)
+		return &m, err
+	case a.Type != record.Struct || same(a, b):
+		return a, nil
+	}
+	m := *a
+	m.Optional = false // a merged schema is made anew
+	m.Fields = append([]record.Field(nil), a.Fields...)
+	for _, f := range b.Fields {
+		if i := m.Index(f.Name); i < 0 {
+			m.Fields = append(m.Fields, f)
+		} else if m.Fields[i].Schema, err = merged(name+"."+f.Name, m.Fields[i].Schema, f.Schema); err != nil {
+			return nil, err
+		}
+	}
+	return &m, nil
+}
+
+// same is whether two schemas are equal in all that is written of them.
+func same(a, b *record.Schema) bool {
+	one, err := schemaText(a)
+	other, err2 := schemaText(b)
+	return err == nil && err2 == nil && one == other
 }
 
 // fit gives JSON the Go types of the schema.

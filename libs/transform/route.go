@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"regexp"
 	"strings"
 	"time"
 
@@ -88,7 +87,7 @@ type logicalRouter struct {
 	topic     *renaming
 	keyField  string // empty: keys are left as they are
 	keyName   *renaming
-	adjust    bool
+	adjust    string                 // schema.name.adjustment.mode
 	keys      map[string]schemaCache // by new topic
 	envelopes map[string]schemaCache
 }
@@ -96,12 +95,19 @@ type logicalRouter struct {
 func newLogicalRouter(o *options, keyField string) (Transform, error) {
 	t := &logicalRouter{
 		topic:     o.renaming("topic.regex", "", "topic.replacement", o.required("topic.replacement")),
-		adjust:    o.choice("schema.name.adjustment.mode", "none", "avro", "avro_unicode") != "none",
+		adjust:    o.choice("schema.name.adjustment.mode", "none", "avro", "avro_unicode"),
 		keys:      map[string]schemaCache{},
 		envelopes: map[string]schemaCache{},
 	}
 	if o.flag("key.enforce.uniqueness", true) {
-		t.keyField = o.text("key.field.name", keyField)
+		if t.keyField = o.text("key.field.name", keyField); t.keyField == "" {
+			o.fail("key.field.name", "String must be non-empty")
+		}
+	}
+	for _, name := range []string{"topic.regex", "topic.replacement"} {
+		if o.has(name) && o.text(name, "") == "" {
+			o.fail(name, "String must be non-empty")
+		}
 	}
 	if strings.TrimSpace(o.text("key.field.regex", "")) != "" {
 		t.keyName = o.renaming("key.field.regex", "", "key.field.replacement", o.required("key.field.replacement"))
@@ -121,7 +127,10 @@ func (t *logicalRouter) Apply(r *record.Record) (*record.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := cacheFor(t.keys, topic).get(old.Schema, func() *record.Schema { return t.keySchema(old.Schema, topic) })
+		s, err := cacheFor(t.keys, topic).distinct(old.Schema, func() *record.Schema { return t.keySchema(old.Schema, topic) })
+		if err != nil {
+			return nil, err
+		}
 		k := record.NewStruct(s)
 		n := copy(k.Values, old.Values)
 		if t.keyField != "" {
@@ -187,16 +196,4 @@ func (t *logicalRouter) envelopeSchema(old *record.Schema, topic string) *record
 	return &s
 }
 
-// notAvro are the characters that an Avro name cannot have.
-var notAvro = regexp.MustCompile(`[^A-Za-z0-9_.]`)
-
-func (t *logicalRouter) name(name string) string {
-	if !t.adjust {
-		return name
-	}
-	name = notAvro.ReplaceAllString(name, "_")
-	if name != "" && name[0] >= '0' && name[0] <= '9' {
-		return "_" + name
-	}
-	return name
-}
+func (t *logicalRouter) name(name string) string { return record.Adjustment(t.adjust).SchemaName(name) }

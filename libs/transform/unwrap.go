@@ -80,6 +80,8 @@ func parseReferences(list []string, prefix string) ([]fieldReference, error) {
 	for _, text := range list {
 		path, as, renamed := strings.Cut(text, ":")
 		block, name, qualified := strings.Cut(path, ".")
+		name, _, _ = strings.Cut(name, ".") // what follows is not looked at
+		renamed, qualified = renamed && as != "", qualified && name != ""
 		if !qualified {
 			name = block
 			switch name {
@@ -161,8 +163,10 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 			r.AddHeader(record.Header{Key: t.headers[i].as, Schema: optionalBasics(s), Value: v})
 		}
 	}
-	after, _ := envelope.Get("after").(*record.StructValue)
-	before, _ := envelope.Get("before").(*record.StructValue)
+	after, before, err := rows(envelope)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case after == nil && before == nil: // truncate
 		return nil, nil
@@ -185,6 +189,18 @@ func (t *extractNewRecordState) Apply(r *record.Record) (*record.Record, error) 
 	return t.finish(r, row)
 }
 
+// rows are the new and the old row of an envelope.
+func rows(envelope *record.StructValue) (after, before *record.StructValue, err error) {
+	for _, name := range []string{"after", "before"} {
+		if envelope.Schema.Index(name) < 0 {
+			return nil, nil, fmt.Errorf("unwrap a change event: its envelope has no field %s", name)
+		}
+	}
+	after, _ = envelope.Get("after").(*record.StructValue)
+	before, _ = envelope.Get("before").(*record.StructValue)
+	return after, before, nil
+}
+
 // deleted turns a delete into what the mode says.
 func (t *extractNewRecordState) deleted(r *record.Record, envelope, before *record.StructValue) (*record.Record, error) {
 	if t.deletes == deleteDrop {
@@ -198,6 +214,13 @@ func (t *extractNewRecordState) deleted(r *record.Record, envelope, before *reco
 	case deleteToTombstone:
 		return value.set(routed, nil, nil), nil
 	case deleteToNull, deletePass:
+		names, err := t.dropped(routed)
+		if err != nil {
+			return nil, err
+		}
+		if routed, err = t.dropFromKeyOf(routed, names); err != nil {
+			return nil, err
+		}
 		s := envelope.Schema.Fields[envelope.Schema.Index("after")].Schema
 		return value.set(routed, s, nil), nil
 	}
@@ -215,10 +238,11 @@ func (t *extractNewRecordState) route(r *record.Record, row *record.StructValue)
 	if t.routeByField == "" {
 		return r, nil
 	}
-	topic, ok := row.Get(t.routeByField).(string)
-	if !ok {
+	i := row.Schema.Index(t.routeByField)
+	if i < 0 || row.Schema.Fields[i].Schema.Type != record.String {
 		return nil, fmt.Errorf("route by field %s: the row has no such text", t.routeByField)
 	}
+	topic, _ := row.Values[i].(string)
 	if strings.TrimSpace(topic) == "" {
 		return r, nil
 	}
@@ -287,29 +311,42 @@ func unused(s *record.Schema, name string) error {
 // finish sets the row as the record's value and drops the fields that the record's header names.
 func (t *extractNewRecordState) finish(r *record.Record, row *record.StructValue) (*record.Record, error) {
 	r = value.set(r, row.Schema, row)
-	if t.dropHeader == "" {
-		return r, nil
+	names, err := t.dropped(r)
+	if err != nil || names == nil {
+		return r, err
 	}
-	h, ok := r.Header(t.dropHeader)
-	names, isList := h.Value.([]any)
-	if !ok || !isList {
-		return r, nil
-	}
-	var err error
-	if t.dropFromKey && r.Key != nil {
-		if r, err = t.dropFields(r, key, names); err != nil {
-			return nil, err
-		}
+	if r, err = t.dropFromKeyOf(r, names); err != nil {
+		return nil, err
 	}
 	return t.dropFields(r, value, names)
+}
+
+// dropped are the fields that the record's header names.
+func (t *extractNewRecordState) dropped(r *record.Record) ([]any, error) {
+	if t.dropHeader == "" {
+		return nil, nil
+	}
+	h, _ := r.Header(t.dropHeader)
+	names, isList := h.Value.([]any)
+	if !isList && h.Value != nil {
+		return nil, fmt.Errorf("drop fields: the header %s holds no list of their names but a %T", t.dropHeader, h.Value)
+	}
+	return names, nil
+}
+
+func (t *extractNewRecordState) dropFromKeyOf(r *record.Record, names []any) (*record.Record, error) {
+	if !t.dropFromKey || r.Key == nil || len(names) == 0 {
+		return r, nil
+	}
+	return t.dropFields(r, key, names)
 }
 
 func (t *extractNewRecordState) dropFields(r *record.Record, p part, names []any) (*record.Record, error) {
 	s, _ := p.get(r)
 	exclude := map[string]bool{}
 	for _, n := range names {
-		name, _ := n.(string)
-		if i := s.Index(name); i >= 0 && (!t.keepSchema || s.Fields[i].Schema.Optional) {
+		name := fmt.Sprint(n)
+		if i := s.Index(name); !t.keepSchema || i >= 0 && s.Fields[i].Schema.Optional {
 			exclude[name] = true
 		}
 	}

@@ -3,7 +3,6 @@ package debezium
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,11 +15,6 @@ import (
 	"github.com/calypso-cdc/calypso/tests/internal/connect"
 )
 
-// pom names the worker's and the connector's version: those that the recorded cases were made with.
-//
-//go:embed pom.xml
-var pom []byte
-
 // Run starts a worker on a broker for a test. It skips the test where Java or the jars are not to be had.
 func Run(t testing.TB, brokers string) connect.Client {
 	t.Helper()
@@ -28,7 +22,7 @@ func Run(t testing.TB, brokers string) connect.Client {
 	if err != nil {
 		t.Skip("no Debezium to compare with: install a Java 17 runtime or newer")
 	}
-	jars, err := testenv.MavenJars(t.Context(), "debezium-3.6.3", pom)
+	jars, err := testenv.DebeziumJars(t.Context())
 	if err != nil {
 		t.Skipf("no Debezium to compare with: %v", err)
 	}
