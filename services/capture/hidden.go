@@ -25,13 +25,13 @@ type hidden struct {
 	operations []string
 	// heirs are the tables that inherit from captured ones and are not captured themselves, by the ancestor's oid.
 	heirs map[uint32][]pgrepl.Member
-	// viaRoot says that changes of partitions come as their root's.
-	viaRoot bool
+	// viaRoot says that changes of partitions come as their root's, mayViaRoot that the server can send them so.
+	viaRoot, mayViaRoot bool
 }
 
 // findHidden asks what is kept back of tables. What a publication keeps back matters only where one is read.
 func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, publication bool, tables []pgrepl.FoundTable) (h hidden, err error) {
-	h = hidden{role: s.connection.User, publication: s.publication.Name, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
+	h = hidden{role: s.connection.User, publication: s.publication.Name, mayViaRoot: server.Major() >= 13, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
 	for _, t := range tables {
 		h.tables[t.OID] = t
 	}
@@ -142,7 +142,7 @@ func (h *hidden) renamed(t pgrepl.FoundTable) []string {
 	switch {
 	case heirs[0].Schema == timescaleChunks:
 		return []string{what + `: Add _timescaledb_internal\._hyper_.* to table.include.list, with a publication FOR ALL TABLES, or from PostgreSQL 15 on FOR TABLES IN SCHEMA _timescaledb_internal, so that chunks to come are in it; ByLogicalTableRouter brings the chunks' topics together.`}
-	case t.Kind == 'p':
+	case t.Kind == 'p' && h.mayViaRoot:
 		return []string{what + fmt.Sprintf(": Set publish.via.partition.root=true (where the publication exists already, ALTER PUBLICATION %s SET (publish_via_partition_root = true);), or add the partitions to table.include.list.", pgrepl.QuoteIdent(h.publication))}
 	}
 	return []string{what + ": Add them to table.include.list."}
