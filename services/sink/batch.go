@@ -29,8 +29,7 @@ type batch struct {
 	gz   zipped
 	size int64 // bytes of rows
 	rows int64
-	// streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags. Any other is tagged, where
-	// delivery is exactly once.
+	// streamed is set when the batch is closed: it goes by streaming ingestion, which has no tags.
 	streamed bool
 	// recorded is set when the batch is closed: its cut was made before this task read it, so that it may have been sent before.
 	recorded bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"time"
 
@@ -76,7 +77,7 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	if err := r.divide(c, middle); err != nil {
 		return err
 	}
-	for _, half := range []ledger.Cut{{First: c.First, End: middle}, {First: middle, End: c.End}} {
+	for _, half := range []ledger.Cut{{First: c.First, End: middle, Bare: c.Bare}, {First: middle, End: c.End, Bare: c.Bare}} {
 		part, _, err := r.reread(ctx, r.to, r.tp, half)
 		if err != nil {
 			return err
@@ -163,8 +164,7 @@ func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string)
 	})
 }
 
-// ingest sends a batch, where delivery is exactly once under the tag that its offsets make. The topic's id is part of it, so a
-// topic that is deleted and made anew does not inherit the tags of the old one.
+// ingest sends a batch, where delivery is exactly once under its tag.
 func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
 	blob, err := t.blob(ctx, to, b)
 	if err != nil {
@@ -174,13 +174,24 @@ func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *bat
 		t.hold(int64(cap(blob.Data)))
 		defer t.hold(-int64(cap(blob.Data)))
 	}
-	if t.s.exact && !b.streamed {
-		blob.Tag = fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, b.cut)
-		if id := t.topicID(tp.topic); id != "" {
-			blob.Tag += "@" + id
-		}
+	if t.s.exact {
+		blob.Tag = t.tag(tp, b.cut)
 	}
 	return (&sending{task: t, to: to, blob: blob, stream: b.streamed, doubtful: b.recorded}).run(ctx)
+}
+
+// tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is deleted and made anew does not inherit
+// the tags of the old one; and the consumer group, so that of two connectors which bring one topic into one table each has its own. A
+// batch that is streamed has one for the case that it must be queued.
+func (t *task) tag(tp topicPartition, c ledger.Cut) string {
+	tag := fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, c)
+	if id := t.topicID(tp.topic); id != "" {
+		tag += "@" + id
+	}
+	if !c.Bare {
+		tag += "/" + url.PathEscape(t.s.group)
+	}
+	return tag
 }
 
 // blob is what is sent of a closed batch.

@@ -362,10 +362,14 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 	}
 	p.next = r.Offset + 1
 	if limit, recorded := p.ledger.Limit(); recorded {
-		if p.next == limit {
+		switch {
+		case p.next == limit:
 			if done, err := p.closeBatch(limit); err != nil || !done {
 				return err == nil, err
 			}
+		case p.gathered > p.task.o.Board.memory.limit.Load():
+			return false, fmt.Errorf("partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
+				p.tp.partition, p.tp.topic, p.ledger.First(), limit, p.task.s.bufferMemory, p.task.forget())
 		}
 		return true, nil
 	}

@@ -259,18 +259,22 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	case topicLost(f.Err) && t.topicID(f.Topic) != "":
 		t.watched.doubted = true
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
-		gone := fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector)
-		if t.s.missingStopsTopic {
-			t.stands(f.Topic, gone)
-			return
-		}
-		t.fail(&unmendable{gone})
+		t.astray(f.Topic, fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
+			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector))
 	default:
 		t.unread = true
 		t.board.retrying(&t.failing, f.Err)
 		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
 	}
+}
+
+// astray deals with a topic of which it is not known where to go on: it stops the task, or the topic alone where the user wants that.
+func (t *task) astray(topic string, why error) {
+	if t.s.missingStopsTopic {
+		t.stands(topic, why)
+		return
+	}
+	t.fail(&unmendable{why})
 }
 
 func (t *task) pause(tp topicPartition) {
@@ -328,6 +332,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		t.fail(fmt.Errorf("reading the offsets of group %s: %w", t.s.group, err))
 		return
 	}
+	noted := map[*partition]note{}
 	for topic, partitions := range added {
 		if err := t.env.UsedTopic(topic); err != nil {
 			t.fail(err)
@@ -337,10 +342,13 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			tp := topicPartition{topic, number}
 			l, err := t.restore(tp, committed)
 			if err != nil {
-				t.fail(fmt.Errorf("partition %d of %s: %w", number, topic, err))
-				return
+				t.astray(topic, err)
+				continue
 			}
 			p := newPartition(t, tp, l)
+			if l.End() > l.Committed() {
+				noted[p] = note{l.Committed(), l.End()}
+			}
 			t.board.committed(tp, l.Committed())
 			t.mu.Lock()
 			t.partitions[tp] = p
@@ -350,6 +358,9 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	}
 	topics := slices.Collect(maps.Keys(added))
 	t.warnOfStatuses(client)
+	if len(noted) > 0 {
+		t.recalling.Go("look for the records of noted batches", func() { t.prove(client, noted) }, t.fail)
+	}
 	t.recalling.Go("recall of columns without a field", func() { t.recall(topics) }, t.fail)
 }
 
@@ -384,6 +395,7 @@ func (t *task) restore(tp topicPartition, committed kadm.OffsetResponses) (*ledg
 	id := t.topicID(tp.topic)
 	o, ok := committed.Lookup(tp.topic, tp.partition)
 	known := ok && o.Err == nil && o.At >= 0
+	// Nothing is known of what a later version has noted, nor of what cannot be read: Restore refuses both.
 	old := known && id != "" && ledger.TopicOf(o.Metadata) != "" && ledger.TopicOf(o.Metadata) != id
 	t.mu.Lock()
 	if t.anew[tp] = old || !known && t.renewed[tp.topic]; old {
@@ -393,7 +405,11 @@ func (t *task) restore(tp topicPartition, committed kadm.OffsetResponses) (*ledg
 	if !known || old {
 		return ledger.New(id), nil
 	}
-	return ledger.Restore(id, o.At, o.Metadata)
+	l, err := ledger.Restore(id, o.At, o.Metadata)
+	if err != nil {
+		err = fmt.Errorf("partition %d of %s: %w. %s", tp.partition, tp.topic, err, t.forget())
+	}
+	return l, err
 }
 
 // owns says whether a partition's life at this member goes on.

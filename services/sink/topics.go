@@ -159,7 +159,7 @@ func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset
 	return offsets, nil
 }
 
-// stands has a topic stand still whose next records are gone, while others go on. The poll loop calls it.
+// stands has a topic stand still whose next records are gone, while others go on.
 func (t *task) stands(topic string, err error) {
 	t.consumer.PauseFetchTopics(topic)
 	t.tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: t.tableOf(topic), Summary: err.Error() + ". The topic stands still; others go on (records.missing=topic)",

@@ -12,6 +12,7 @@
 package ledger
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ import (
 type Cut struct {
 	First int64
 	End   int64
+	// Bare says that the cut was recorded when names did not say whose cut it is. It keeps the name that it may have been sent under.
+	Bare bool
 }
 
 func (c Cut) String() string { return fmt.Sprintf("%d-%d", c.First, c.End-1) }
@@ -50,58 +53,107 @@ type state struct {
 // New starts without knowledge: the first record's offset becomes the beginning. topic is the id of the topic.
 func New(topic string) *Ledger { return &Ledger{topic: topic, committed: -1} }
 
-// Metadata is "calypso1:<lengths of cuts>", or "calypso2:<topic id>:<lengths of cuts>".
+// Metadata is "calypso3:<topic id>:<lengths of cuts>", where the length of a bare cut has a minus before it. In the versions before, all
+// cuts were bare: "calypso2:<topic id>:<lengths>", and "calypso1:<lengths>" where topics have no ids.
 const (
-	version     = "calypso1:"
-	withTopicID = "calypso2:"
+	signature = "calypso"
+	latest    = 3
 )
+
+// content is what metadata of ours says; version is 0 of metadata of other origin.
+type content struct {
+	version     int
+	topic, cuts string
+	// whole says that nothing is missing that the version has.
+	whole bool
+}
+
+func contentOf(metadata string) (c content) {
+	rest, ours := strings.CutPrefix(metadata, signature)
+	number, rest, whole := strings.Cut(rest, ":")
+	n, err := strconv.ParseUint(number, 10, 31)
+	switch {
+	case !ours || err != nil || n == 0:
+		return content{}
+	case n == 1:
+		return content{1, "", rest, whole}
+	}
+	c.version = int(n)
+	if n <= latest {
+		c.topic, c.cuts, c.whole = strings.Cut(rest, ":")
+		c.whole = c.whole && (c.topic == "" || isID(c.topic))
+	}
+	return c
+}
+
+// isID says whether text may be a topic's id: 16 bytes in base64.
+func isID(text string) bool {
+	id, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && len(id) == 16
+}
 
 // TopicOf is the id of the topic that metadata was committed for; empty if it does not say.
 func TopicOf(metadata string) string {
-	rest, ok := strings.CutPrefix(metadata, withTopicID)
-	if !ok {
-		return ""
+	if c := contentOf(metadata); c.whole {
+		return c.topic
 	}
-	id, _, _ := strings.Cut(rest, ":")
-	return id
+	return ""
 }
 
-// Restore starts from a committed offset and the metadata that was committed with it. Metadata of other origin holds no cuts.
+// Restore starts from a committed offset and the metadata that was committed with it. Metadata of other origin holds no cuts. What cannot be
+// read, or a later version has written, is refused: rows of cuts that are forgotten may come twice.
 func Restore(topic string, committed int64, metadata string) (*Ledger, error) {
 	l := &Ledger{topic: topic, committed: committed}
-	list, ok := strings.CutPrefix(metadata, version)
-	if rest, identified := strings.CutPrefix(metadata, withTopicID); identified {
-		_, list, ok = strings.Cut(rest, ":")
+	c := contentOf(metadata)
+	if c.version > latest {
+		return nil, fmt.Errorf("a later version of Calypso has noted its batches with offset %d: %.100q", committed, metadata)
 	}
-	if !ok || list == "" {
+	unreadable := fmt.Errorf("the batches that are noted with offset %d cannot be read: %.100q", committed, metadata)
+	switch {
+	case c.version == 0:
+		return l, nil
+	case !c.whole:
+		return nil, unreadable
+	case c.cuts == "":
 		return l, nil
 	}
 	first := committed
-	for part := range strings.SplitSeq(list, ",") {
-		n, err := strconv.ParseInt(part, 36, 64)
-		if err != nil || n <= 0 || first+n < first {
-			return nil, fmt.Errorf("the recorded cuts %q of the partition committed at %d cannot be read: reset the group's offset of this partition to the same value to forget them", metadata, committed)
+	for length := range strings.SplitSeq(c.cuts, ",") {
+		bare := c.version < 3
+		if !bare {
+			length, bare = strings.CutPrefix(length, "-")
 		}
-		l.cuts = append(l.cuts, state{Cut: Cut{first, first + n}})
-		first += n
+		n, err := strconv.ParseUint(length, 36, 63)
+		if err != nil || n == 0 || first+int64(n) < first {
+			return nil, unreadable
+		}
+		l.cuts = append(l.cuts, state{Cut: Cut{first, first + int64(n), bare}})
+		first += int64(n)
 	}
 	return l, nil
 }
 
+// End is the offset after the last cut that is recorded or closed; the committed offset if there is none.
+func (l *Ledger) End() int64 {
+	if n := len(l.cuts); n > 0 {
+		return l.cuts[n-1].End
+	}
+	return l.committed
+}
+
 // Metadata writes the topic's id and the cuts beyond the committed offset, to be committed with it; empty if there are none.
 func (l *Ledger) Metadata() string {
-	var b strings.Builder
-	switch {
-	case l.topic != "":
-		b.WriteString(withTopicID + l.topic + ":")
-	case len(l.cuts) == 0:
+	if l.topic == "" && len(l.cuts) == 0 {
 		return ""
-	default:
-		b.WriteString(version)
 	}
+	var b strings.Builder
+	b.WriteString(signature + strconv.Itoa(latest) + ":" + l.topic + ":")
 	for i, c := range l.cuts {
 		if i > 0 {
 			b.WriteByte(',')
+		}
+		if c.Bare {
+			b.WriteByte('-')
 		}
 		b.WriteString(strconv.FormatInt(c.End-c.First, 36))
 	}
@@ -155,7 +207,7 @@ func (l *Ledger) Close(end int64) (Cut, error) {
 	if end <= l.First() {
 		return Cut{}, fmt.Errorf("range from %d cannot end before %d", l.First(), end)
 	}
-	c := Cut{l.First(), end}
+	c := Cut{First: l.First(), End: end}
 	l.cuts = append(l.cuts, state{Cut: c})
 	l.open++
 	return c, nil
@@ -170,7 +222,7 @@ func (l *Ledger) Split(c Cut, middle int64) bool {
 	for i := range l.open {
 		if l.cuts[i].Cut == c && !l.cuts[i].done {
 			l.cuts[i].End = middle
-			l.cuts = slices.Insert(l.cuts, i+1, state{Cut: Cut{middle, c.End}})
+			l.cuts = slices.Insert(l.cuts, i+1, state{Cut: Cut{middle, c.End, c.Bare}})
 			l.open++
 			return true
 		}

@@ -2,10 +2,13 @@ package ledger
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 )
+
+const id = "AAECAwQFBgcICQoLDA0ODw=="
 
 func TestARestartMakesTheSameCuts(t *testing.T) {
 	l := New("")
@@ -15,7 +18,7 @@ func TestARestartMakesTheSameCuts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !l.Done(Cut{100, 150}) {
+	if !l.Done(Cut{First: 100, End: 150}) {
 		t.Fatal("the first cut is done and nothing holds it back")
 	}
 	r, err := Restore("", l.Committed(), l.Metadata())
@@ -25,7 +28,7 @@ func TestARestartMakesTheSameCuts(t *testing.T) {
 	if r.First() != 150 {
 		t.Fatalf("begins at %d, want 150", r.First())
 	}
-	for _, want := range []Cut{{150, 151}, {151, 4000}} {
+	for _, want := range []Cut{{First: 150, End: 151}, {First: 151, End: 4000}} {
 		limit, recorded := r.Limit()
 		if !recorded || limit != want.End {
 			t.Fatalf("limit %d %v, want %d", limit, recorded, want.End)
@@ -57,14 +60,47 @@ func TestTheCommittedOffsetWaitsForTheOldestCut(t *testing.T) {
 }
 
 func TestMetadataOfOthersHoldsNoCuts(t *testing.T) {
-	for _, metadata := range []string{"", "NO_METADATA", "kafka-ui"} {
+	for _, metadata := range []string{"", "NO_METADATA", "kafka-ui", "calypso", "calypso-ui:3", "calypso0:5"} {
 		l, err := Restore("", 7, metadata)
-		if err != nil || l.First() != 7 {
+		if err != nil || l.First() != 7 || l.End() != 7 {
 			t.Fatalf("%q: first %d, %v", metadata, l.First(), err)
 		}
 	}
-	if _, err := Restore("", 7, "calypso1:zz,-1"); err == nil {
-		t.Fatal("unreadable cuts were forgotten without a word")
+}
+
+func TestMetadataThatCannotBeReadOrIsOfALaterVersionIsRefusedWithWhatItSays(t *testing.T) {
+	for _, metadata := range []string{"calypso1:zz,-1", "calypso1:5,", "calypso1", "calypso2:" + id, "calypso2:id:5", "calypso2:" + id + ":-5", "calypso3:" + id + ":--5", "calypso3:" + id + ":+5", "calypso3:" + id + ":0",
+		"calypso1:" + strings.Repeat("z", 13), "calypso4:" + id + ":5", "calypso999:", "calypso4"} {
+		if _, err := Restore("", 7, metadata); err == nil || !strings.Contains(err.Error(), metadata[:8]) {
+			t.Errorf("%q: %v", metadata, err)
+		}
+		if of := TopicOf(metadata); of != "" && of != id {
+			t.Errorf("%q is of topic %q", metadata, of)
+		}
+	}
+}
+
+func TestCutsOfEarlierVersionsKeepTheirNamesAndLaterOnesHaveTheirs(t *testing.T) {
+	for _, metadata := range []string{"calypso1:5,a", "calypso2:" + id + ":5,a", "calypso3:" + id + ":-5,-a"} {
+		l, err := Restore(id, 100, metadata)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _ := l.Close(105)
+		if !l.Split(first, 102) || l.End() != 115 {
+			t.Fatal(l.Metadata(), l.End())
+		}
+		_, _ = l.Close(115)
+		if _, err := l.Close(120); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Metadata(); got != "calypso3:"+id+":-2,-3,-a,5" {
+			t.Errorf("%s became %s", metadata, got)
+		}
+		again, err := Restore(id, l.Committed(), l.Metadata())
+		if err != nil || again.Metadata() != l.Metadata() {
+			t.Error(again, err)
+		}
 	}
 }
 
@@ -111,7 +147,7 @@ func TestCutsNeverChangeOverCrashes(t *testing.T) {
 				if done[c] || !l.Split(c, middle) {
 					continue
 				}
-				first, second := Cut{c.First, middle}, Cut{middle, c.End}
+				first, second := Cut{c.First, middle, c.Bare}, Cut{middle, c.End, c.Bare}
 				cutOf[first.First], cutOf[second.First] = first, second
 				closed = append(append(closed[:i:i], first, second), closed[i+1:]...)
 				recordedAt, recordedMeta = l.Committed(), l.Metadata()
@@ -139,6 +175,9 @@ func TestCutsNeverChangeOverCrashes(t *testing.T) {
 func FuzzRestore(f *testing.F) {
 	f.Add(int64(0), "calypso1:a,b")
 	f.Add(rand.Int64(), "calypso1:,")
+	f.Add(int64(7), "calypso2:"+id+":5,a")
+	f.Add(int64(7), "calypso3:"+id+":-5,a")
+	f.Add(int64(7), "calypso4:"+id+":5")
 	f.Fuzz(func(t *testing.T, committed int64, metadata string) {
 		l, err := Restore("", committed, metadata)
 		if err != nil {
@@ -147,6 +186,14 @@ func FuzzRestore(f *testing.F) {
 		again, err := Restore("", l.Committed(), l.Metadata())
 		if err != nil || again.Metadata() != l.Metadata() {
 			t.Fatalf("%q became %q: %v", metadata, l.Metadata(), err)
+		}
+		for end, recorded := l.Limit(); recorded; end, recorded = l.Limit() {
+			if end <= l.First() || end > l.End() {
+				t.Fatalf("%q has a cut from %d to %d, of all to %d", metadata, l.First(), end, l.End())
+			}
+			if _, err := l.Close(end); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }
