@@ -16,6 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -79,7 +80,7 @@ func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
 
 // ListDeadLetters returns dead letters.
 func (s *Service) ListDeadLetters(ctx context.Context, r *sinkv1.ListDeadLettersRequest) (*sinkv1.ListDeadLettersResponse, error) {
-	if _, _, ok := parseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
+	if _, _, ok := marks.ParseID(r.GetPageToken()); !ok && r.GetPageToken() != "" {
 		return nil, rpc.InvalidField("page_token", "page_token is none that an answer had")
 	}
 	if n := r.GetPageSize(); n < 0 || n > maxLetters {
@@ -236,7 +237,7 @@ func (s *Service) choose(ctx context.Context, connector string, f *sinkv1.DeadLe
 // checkFilter refuses what no letter can match.
 func checkFilter(f *sinkv1.DeadLetterFilter) error {
 	for i, id := range f.GetIds() {
-		if _, _, ok := parseID(id); !ok {
+		if _, _, ok := marks.ParseID(id); !ok {
 			return rpc.InvalidField(fmt.Sprintf("filter.ids[%d]", i), fmt.Sprintf("filter.ids[%d] is %.100q, want partition and offset in the dead letter topic, such as 0/17", i, id))
 		}
 	}

@@ -47,20 +47,19 @@ func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	}
 	var found []*letter
 	byPosition := map[string]*letter{}
-	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) error {
+	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
 		one := parseLetter(r)
 		if one.connector != l.connector || known.Done(one.id) {
-			return nil
+			return
 		}
 		position := fmt.Sprintf("%s/%d/%d", one.record.Topic, one.record.Partition, one.record.Offset)
 		first := byPosition[position]
 		if first != nil && bytes.Equal(first.record.Value, one.record.Value) && bytes.Equal(first.record.Key, one.record.Key) {
 			first.copies = append(first.copies, one.id)
-			return nil
+			return
 		}
 		byPosition[position] = &one
 		found = append(found, &one)
-		return nil
 	})
 	if err != nil {
 		return nil, nil, err
@@ -75,14 +74,14 @@ func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	return matching, known, nil
 }
 
-// count says how many of the connector's letters are not done with, each record once.
-func (l *letters) count(ctx context.Context) (int64, error) {
+// count says how many of the connector's letters are not done with, each record once, and which records are no marks where marks are.
+func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
 	known, err := l.marks(ctx)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	seed, open := maphash.MakeSeed(), map[uint64]struct{}{}
-	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) error {
+	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
 		one := parseLetter(r)
 		if one.connector == l.connector && !known.Done(one.id) {
 			var h maphash.Hash
@@ -92,9 +91,8 @@ func (l *letters) count(ctx context.Context) (int64, error) {
 			h.Write(one.record.Value)
 			open[h.Sum64()] = struct{}{}
 		}
-		return nil
 	})
-	return int64(len(open)), err
+	return int64(len(open)), known.Foreign(), err
 }
 
 // ends says where the topics of letters and of marks end now, to tell whether there is anything new.
@@ -132,20 +130,37 @@ func (t *task) countLetters(ctx context.Context) {
 			continue
 		}
 		begun := time.Now()
-		if n, err := t.letters.count(ctx); err == nil {
+		if n, foreign, err := t.letters.count(ctx); err == nil {
 			t.board.open(n)
+			t.foreign(foreign)
 			counted = ends
 		}
 		wait = max(wait, countRest*time.Since(begun))
 	}
 }
 
+// foreign tells of records that are no marks where marks are, and takes that back when they are gone.
+func (t *task) foreign(found []marks.Foreign) {
+	topic := markTopic(t.letters.topic)
+	if len(found) == 0 {
+		t.board.withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
+		return
+	}
+	var where []string
+	for _, f := range found {
+		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition, f.Key, f.Reason))
+	}
+	t.tell(&sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_MARK_FOREIGN, Topic: topic,
+		Summary: fmt.Sprintf("topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s", topic, strings.Join(where, "; ")),
+		Remedy:  "Find out who writes there. A record without a value under the same key in the same partition removes one; dead letters can be replayed and discarded meanwhile",
+	})
+}
+
 // marks reads what became of letters.
 func (l *letters) marks(ctx context.Context) (*marks.Marks, error) {
 	known := &marks.Marks{}
-	ends, err := l.scan(ctx, markTopic(l.topic), func(r *kgo.Record) error {
-		return known.Read(r.Partition, r.Offset, r.Key, r.Value)
-	})
+	ends, err := l.scan(ctx, markTopic(l.topic), func(r *kgo.Record) { known.Read(r.Partition, r.Offset, r.Key, r.Value) })
 	if err != nil {
 		return nil, err
 	}
@@ -199,18 +214,10 @@ func parseLetter(r *kgo.Record) letter {
 
 func letterID(partition int32, offset int64) string { return fmt.Sprintf("%d/%d", partition, offset) }
 
-// parseID reads an id. ok is false if it is none.
-func parseID(id string) (partition int32, offset int64, ok bool) {
-	first, second, _ := strings.Cut(id, "/")
-	p, err := strconv.ParseInt(first, 10, 32)
-	offset, err2 := strconv.ParseInt(second, 10, 64)
-	return int32(p), offset, err == nil && err2 == nil && p >= 0 && offset >= 0
-}
-
 // compareIDs orders ids as their topic does.
 func compareIDs(a, b string) int {
-	ap, ao, _ := parseID(a)
-	bp, bo, _ := parseID(b)
+	ap, ao, _ := marks.ParseID(a)
+	bp, bo, _ := marks.ParseID(b)
 	return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ao, bo))
 }
 
@@ -224,7 +231,7 @@ func (one *letter) matches(f *sinkv1.DeadLetterFilter) bool {
 
 // scan reads a topic from its beginning to its present end, and returns where each partition ends. A topic that does not exist has
 // no records.
-func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record) error) (map[int32]int64, error) {
+func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
 	ends, err := kadm.NewClient(l.client).ListEndOffsets(ctx, topic)
 	if err != nil {
 		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
@@ -264,15 +271,12 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if end, ok := left[r.Partition]; ok && r.Offset < end {
-				err = errors.Join(err, each(r))
+				each(r)
 				if r.Offset == end-1 {
 					delete(left, r.Partition)
 				}
 			}
 		})
-		if err != nil {
-			return nil, err
-		}
 	}
 	return until, nil
 }

@@ -84,6 +84,7 @@ var happenings = map[sinkv1.SinkNotice_Kind]string{
 	sinkv1.SinkNotice_KIND_TRANSACTION_HANGING:  "TransactionHanging",
 	sinkv1.SinkNotice_KIND_BATCH_DOUBLED:        "BatchDoubled",
 	sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN: "FieldWithoutColumn",
+	sinkv1.SinkNotice_KIND_MARK_FOREIGN:         "MarkForeign",
 }
 
 // truncated tells that the source's table was truncated, which a table of rows does not follow.

@@ -14,11 +14,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
 func TestDeadLettersAreListedReplayedOnceMendedAndDiscarded(t *testing.T) {
@@ -438,4 +440,63 @@ func TestDeadLettersOfWhatIsNoSinkAreNotFoundAsASinksAre(t *testing.T) {
 	if status.Code(err) != codes.NotFound || status.Convert(err).Message() != "Sink connector pg-orders-source not found" {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
+	s, r := lettersIn(t, nil, 1, 4)
+	topic := s.config["errors.deadletterqueue.topic.name"] + "-resolved"
+	s.mend()
+	list := func() []*sinkv1.DeadLetter {
+		out, err := s.service(r).ListDeadLetters(t.Context(), &sinkv1.ListDeadLettersRequest{Connector: s.name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.GetLetters()
+	}
+	if out, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, Filter: &sinkv1.DeadLetterFilter{Ids: []string{list()[0].GetId()}}}); err != nil || out.GetDiscarded() != 1 {
+		t.Fatal(out, err)
+	}
+	garbage := []*kgo.Record{
+		{Topic: topic, Key: []byte("batch/garbage"), Value: []byte(`{"offset":`)},
+		{Topic: topic, Key: []byte("batch/later"), Value: []byte(`{"offset":2,"letters":{"v":2}}`)},
+		{Topic: topic, Key: []byte("batch/bare"), Value: []byte(`{"offset":3,"letters":["0/1"],"rows":"AAAA"}`)},
+		{Topic: topic, Key: []byte("someone's"), Value: []byte("x")},
+	}
+	s.send(garbage...)
+	r.notices(t, sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, true)
+	r.task.board.mu.Lock()
+	said := r.task.board.notices.all()[0].Summary
+	r.task.board.mu.Unlock()
+	for _, record := range garbage {
+		if text := fmt.Sprintf("offset %d of partition 0 with key %q", record.Offset, record.Key); !strings.Contains(said, text) {
+			t.Errorf("%q does not say %q", said, text)
+		}
+	}
+	if out, err := s.service(r).ReplayDeadLetters(t.Context(), &sinkv1.ReplayDeadLettersRequest{Connector: s.name, All: true}); err != nil || out.GetReplayed() != 2 {
+		t.Fatal(out, err)
+	}
+	if left := list(); len(left) != 0 {
+		t.Errorf("%v are left", left)
+	}
+	for _, record := range garbage {
+		s.send(&kgo.Record{Topic: topic, Key: record.Key})
+	}
+	r.notices(t, sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, false)
+}
+
+func FuzzParseLetter(f *testing.F) {
+	f.Add("3", "17", "s.retail.orders", "REFUSED", []byte("v"))
+	f.Add("-1", "99999999999999999999", "", "", []byte(nil))
+	f.Fuzz(func(t *testing.T, partition, offset, topic, class string, value []byte) {
+		one := parseLetter(&kgo.Record{Partition: 2, Offset: 5, Key: value, Value: value, Headers: []kgo.RecordHeader{
+			{Key: "own", Value: value}, {Key: headerTopic, Value: []byte(topic)}, {Key: headerPartition, Value: []byte(partition)}, {Key: headerOffset, Value: []byte(offset)},
+			{Key: headerClass, Value: []byte(class)}, {Key: headerConnector, Value: value}, {Key: headerTask, Value: []byte(offset)}, {Key: headerMessage, Value: value}}})
+		if len(one.record.Headers) != 1 || one.id != "2/5" || one.record.Topic != topic {
+			t.Fatalf("%v", one)
+		}
+		shown := one.show(&decoder{rows: row.NewEncoder(row.Config{}, row.Target{})})
+		if _, err := proto.Marshal(shown); err != nil {
+			t.Fatal(err)
+		}
+	})
 }

@@ -114,21 +114,24 @@ const (
 	SinkNotice_KIND_BATCH_DOUBLED SinkNotice_Kind = 8
 	// A column that took a field was renamed or dropped in the target, or its mapping changed: the field's values are stored nowhere.
 	SinkNotice_KIND_FIELD_WITHOUT_COLUMN SinkNotice_Kind = 9
+	// The topic in which the sink notes what became of dead letters has a record that is no such note; it is passed over.
+	SinkNotice_KIND_MARK_FOREIGN SinkNotice_Kind = 10
 )
 
 // Enum value maps for SinkNotice_Kind.
 var (
 	SinkNotice_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_TOPIC_DELETED",
-		2: "KIND_RECORDS_MISSING",
-		3: "KIND_COLUMN_WITHOUT_FIELD",
-		4: "KIND_TRUNCATED",
-		5: "KIND_SNAPSHOT_REPEATED",
-		6: "KIND_TABLE_CHANGING",
-		7: "KIND_TRANSACTION_HANGING",
-		8: "KIND_BATCH_DOUBLED",
-		9: "KIND_FIELD_WITHOUT_COLUMN",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_TOPIC_DELETED",
+		2:  "KIND_RECORDS_MISSING",
+		3:  "KIND_COLUMN_WITHOUT_FIELD",
+		4:  "KIND_TRUNCATED",
+		5:  "KIND_SNAPSHOT_REPEATED",
+		6:  "KIND_TABLE_CHANGING",
+		7:  "KIND_TRANSACTION_HANGING",
+		8:  "KIND_BATCH_DOUBLED",
+		9:  "KIND_FIELD_WITHOUT_COLUMN",
+		10: "KIND_MARK_FOREIGN",
 	}
 	SinkNotice_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":          0,
@@ -141,6 +144,7 @@ var (
 		"KIND_TRANSACTION_HANGING":  7,
 		"KIND_BATCH_DOUBLED":        8,
 		"KIND_FIELD_WITHOUT_COLUMN": 9,
+		"KIND_MARK_FOREIGN":         10,
 	}
 )
 
@@ -1882,7 +1886,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
 	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytes\x12!\n" +
 	"\ftrying_again\x18\x17 \x01(\tR\vtryingAgainB\x14\n" +
-	"\x12_open_dead_letters\"\xf6\x03\n" +
+	"\x12_open_dead_letters\"\x8d\x04\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
@@ -1891,7 +1895,7 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\tR\x06column\x12\x18\n" +
 	"\asummary\x18\x05 \x01(\tR\asummary\x12\x16\n" +
 	"\x06remedy\x18\x06 \x01(\tR\x06remedy\x12.\n" +
-	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x8b\x02\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa2\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12KIND_TOPIC_DELETED\x10\x01\x12\x18\n" +
@@ -1902,7 +1906,9 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x13KIND_TABLE_CHANGING\x10\x06\x12\x1c\n" +
 	"\x18KIND_TRANSACTION_HANGING\x10\a\x12\x16\n" +
 	"\x12KIND_BATCH_DOUBLED\x10\b\x12\x1d\n" +
-	"\x19KIND_FIELD_WITHOUT_COLUMN\x10\t\"\xf7\x01\n" +
+	"\x19KIND_FIELD_WITHOUT_COLUMN\x10\t\x12\x15\n" +
+	"\x11KIND_MARK_FOREIGN\x10\n" +
+	"\"\xf7\x01\n" +
 	"\x0eDeliveredTrace\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x1c\n" +

@@ -9,13 +9,18 @@
 // that did not reads on and finds the other's batch. Whether a batch counts follows from its own record alone, so that compaction
 // changes no answer.
 //
+// A record that no writer of marks has written, such as one that cannot be read, counts as none and is told by its position.
+//
 // Guarantee. A letter is in one open batch at most. Whoever sends an open batch sends the same rows under the same tag, so a target
 // that knows tags takes them once.
 package marks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -60,40 +65,126 @@ type Marks struct {
 	open     map[string]*Batch
 	byLetter map[string]*Batch
 	next     int64
+	foreign  []Foreign
 }
 
+// Foreign is a record of the log that is no mark.
+type Foreign struct {
+	Partition int32
+	Offset    int64
+	Key       string
+	Reason    string
+}
+
+// maxForeign is how many foreign records are told, longestKey how many bytes of their keys.
+const (
+	maxForeign = 20
+	longestKey = 100
+)
+
 // Read takes the next record of a partition of the log.
-func (m *Marks) Read(partition int32, offset int64, key, value []byte) error {
+func (m *Marks) Read(partition int32, offset int64, key, value []byte) {
 	id, isBatch := strings.CutPrefix(string(key), batchPrefix)
 	switch {
 	case !isBatch:
+		m.mark(partition, offset, string(key), value)
+	case value == nil:
+		m.forgive(partition, string(key))
+		if partition == Partition {
+			m.close(id)
+		}
+	case partition != Partition:
+	default:
+		m.note(&Batch{ID: id}, offset, value)
+	}
+}
+
+// mark takes what says that a letter is done with, or takes that back.
+func (m *Marks) mark(partition int32, offset int64, letter string, value []byte) {
+	switch {
+	case !isLetter(letter) && value == nil:
+		m.forgive(partition, letter)
+	case !isLetter(letter):
+		m.pass(partition, offset, letter, "the key is neither a letter's nor a batch's")
+	case value == nil:
+		delete(m.done, letter)
+	default:
 		if m.done == nil {
 			m.done = map[string]bool{}
 		}
-		m.done[string(key)] = true
-		return nil
-	case partition != Partition:
-		return nil
-	case value == nil:
-		m.close(id)
-		return nil
+		m.done[letter] = true
 	}
-	b := &Batch{ID: id}
-	if err := json.Unmarshal(value, b); err != nil {
-		return fmt.Errorf("the batch of dead letters noted at offset %d cannot be read: %w", offset, err)
+}
+
+// note takes a batch. What does not say that it stands where it expected to is none.
+func (m *Marks) note(b *Batch, offset int64, value []byte) {
+	err := json.Unmarshal(value, b)
+	switch {
+	case err != nil:
+	case b.At != offset:
+		return
+	default:
+		err = b.validate()
 	}
-	if b.At != offset {
-		return nil
+	if err != nil {
+		m.pass(Partition, offset, string(b.Key()), err.Error())
+		return
 	}
 	if m.open == nil {
 		m.open, m.byLetter = map[string]*Batch{}, map[string]*Batch{}
 	}
-	m.open[id] = b
+	m.close(b.ID) // of the records of one key the last counts, as after compaction
+	m.open[b.ID] = b
 	for _, letter := range b.Letters {
 		m.byLetter[letter] = b
 	}
+}
+
+// validate says what a batch lacks that can be sent.
+func (b *Batch) validate() error {
+	letters := slices.Concat(b.Letters, b.Copies, b.Edited)
+	i := slices.IndexFunc(letters, func(id string) bool { return !isLetter(id) })
+	switch {
+	case b.ID == "":
+		return errors.New("the batch has no id")
+	case len(b.Letters) == 0:
+		return errors.New("the batch has no letters")
+	case i >= 0:
+		return fmt.Errorf("the batch has a letter %.100q", letters[i])
+	case len(b.Rows) > 0 && (b.Database == "" || b.Table == "" || b.Format == "" || b.RawSize <= 0):
+		return errors.New("the batch has rows, and does not say of which size, for which table or in which format")
+	}
 	return nil
 }
+
+// ParseID reads a letter's id: its partition and offset in the topic of letters. ok is false if it is none.
+func ParseID(id string) (partition int32, offset int64, ok bool) {
+	first, second, _ := strings.Cut(id, "/")
+	p, err := strconv.ParseUint(first, 10, 31)
+	o, err2 := strconv.ParseUint(second, 10, 63)
+	return int32(p), int64(o), err == nil && err2 == nil
+}
+
+func isLetter(id string) bool {
+	_, _, ok := ParseID(id)
+	return ok
+}
+
+func (m *Marks) pass(partition int32, offset int64, key, reason string) {
+	if len(m.foreign) < maxForeign {
+		m.foreign = append(m.foreign, Foreign{partition, offset, strings.Clone(shortened(key)), reason})
+	}
+}
+
+// forgive forgets foreign records of a key that was deleted.
+func (m *Marks) forgive(partition int32, key string) {
+	m.foreign = slices.DeleteFunc(m.foreign, func(f Foreign) bool { return f.Partition == partition && f.Key == shortened(key) })
+}
+
+func shortened(key string) string { return key[:min(longestKey, len(key))] }
+
+// Foreign are the first records of the log that are no marks and whose keys were not deleted.
+func (m *Marks) Foreign() []Foreign { return m.foreign }
 
 func (m *Marks) close(id string) {
 	b := m.open[id]

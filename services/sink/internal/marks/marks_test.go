@@ -3,6 +3,7 @@ package marks_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -16,12 +17,10 @@ type entry struct {
 	key, value []byte
 }
 
-func read(t interface{ Fatal(...any) }, log []entry, end int64) *marks.Marks {
+func read(log []entry, end int64) *marks.Marks {
 	m := &marks.Marks{}
 	for _, e := range log {
-		if err := m.Read(marks.Partition, e.offset, e.key, e.value); err != nil {
-			t.Fatal(err)
-		}
+		m.Read(marks.Partition, e.offset, e.key, e.value)
 	}
 	m.Ended(end)
 	return m
@@ -39,19 +38,86 @@ func note(t interface{ Fatal(...any) }, id string, at int64, letters ...string) 
 func TestABatchCountsOnlyWhereItsWriterExpectedIt(t *testing.T) {
 	first, second := note(t, "a", 0, "0/1", "0/2"), note(t, "b", 0, "0/2", "0/3") // both have read an empty log
 	second.offset = 1
-	m := read(t, []entry{first, second}, 2)
+	m := read([]entry{first, second}, 2)
 	if b := m.Open("0/2"); b == nil || b.ID != "a" || m.Open("0/3") != nil {
 		t.Errorf("letter 0/2 is in %v, 0/3 in %v", b, m.Open("0/3"))
 	}
-	if err := m.Read(marks.Partition, 2, []byte("batch/a"), nil); err != nil || m.Open("0/1") != nil || m.Done("0/1") {
-		t.Errorf("a deleted batch is open, or its letters are done with: %v", err)
+	m.Read(marks.Partition, 2, []byte("batch/a"), nil)
+	if m.Open("0/1") != nil || m.Done("0/1") {
+		t.Error("a deleted batch is open, or its letters are done with")
 	}
-	if err := m.Read(1, 0, []byte("0/1"), []byte("{}")); err != nil || !m.Done("0/1") {
-		t.Errorf("a mark of another partition does not count: %v", err)
+	m.Read(1, 0, []byte("0/1"), []byte("{}"))
+	if !m.Done("0/1") {
+		t.Error("a mark of another partition does not count")
 	}
-	if err := m.Read(marks.Partition, 3, []byte("batch/x"), []byte("{")); err == nil {
-		t.Error("a batch that cannot be read is passed over")
+	m.Read(1, 1, []byte("0/1"), nil) // as compaction does, which removes the mark and then this
+	if m.Done("0/1") {
+		t.Error("a mark that was deleted counts")
 	}
+	if f := m.Foreign(); len(f) > 0 {
+		t.Errorf("%v was passed over", f)
+	}
+}
+
+func TestWhatIsNoMarkIsPassedOverAndTold(t *testing.T) {
+	whole := note(t, "a", 0, "0/1")
+	for name, e := range map[string]entry{
+		"no JSON":               {key: []byte("batch/x"), value: []byte("{")},
+		"cut off":               {key: []byte("batch/x"), value: whole.value[:len(whole.value)-5]},
+		"another type":          {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":"0/1"}`)},
+		"nothing":               {key: []byte("batch/x"), value: []byte{}},
+		"null":                  {key: []byte("batch/x"), value: []byte(`{"offset":1}`)},
+		"no letters":            {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":[]}`)},
+		"no letter's id":        {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1","x"]}`)},
+		"a negative offset":     {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/-1"]}`)},
+		"rows without a table":  {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1"],"database":"d","format":"json","rawSize":1,"rows":"AA=="}`)},
+		"rows of negative size": {key: []byte("batch/x"), value: []byte(`{"offset":1,"letters":["0/1"],"database":"d","table":"t","format":"json","rawSize":-1,"rows":"AA=="}`)},
+		"no id":                 {key: []byte("batch/"), value: []byte(`{"offset":1,"letters":["0/1"]}`)},
+		"another's key":         {key: []byte("kafka-ui"), value: []byte("{}")},
+		"no key":                {value: []byte("{}")},
+		"a partition of 2^31":   {key: []byte("2147483648/0"), value: []byte("{}")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.offset = 1
+			m := read([]entry{whole, e}, 2)
+			if f := m.Foreign(); len(f) != 1 || f[0].Offset != 1 || f[0].Key != string(e.key) || f[0].Reason == "" {
+				t.Errorf("passed over was %v", f)
+			}
+			if b := m.Open("0/1"); b == nil || b.ID != "a" {
+				t.Errorf("the batch beside it is %v", b)
+			}
+			if m.Read(0, 2, e.key, nil); len(m.Foreign()) > 0 {
+				t.Errorf("what was deleted is told: %v", m.Foreign())
+			}
+		})
+	}
+	many := &marks.Marks{}
+	for offset := range int64(1000) {
+		many.Read(0, offset, []byte(strings.Repeat("k", 1000)), []byte("x"))
+	}
+	if f := many.Foreign(); len(f) == 0 || len(f) > 50 || len(f[0].Key) > 200 {
+		t.Errorf("%d records were kept", len(f))
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	whole := note(f, "a", 0, "0/1", "0/2")
+	f.Add(int32(0), int64(0), whole.key, whole.value)
+	f.Add(int32(0), int64(1), []byte("batch/b"), []byte(`{"offset":1,"letters":["0/3"],"rows":"AA=="}`))
+	f.Add(int32(1), int64(0), []byte("0/1"), []byte("{}"))
+	f.Fuzz(func(t *testing.T, partition int32, offset int64, key, value []byte) {
+		m := read([]entry{whole}, 1)
+		m.Read(partition, offset, key, value)
+		for _, letter := range []string{"0/1", "0/2", "0/3"} {
+			b := m.Open(letter)
+			if b == nil {
+				continue
+			}
+			if b.At != offset && b.ID != "a" || !slices.Contains(b.Letters, letter) || len(b.Rows) > 0 && (b.Table == "" || b.RawSize <= 0) {
+				t.Fatalf("letter %s is in %v", letter, b)
+			}
+		}
+	})
 }
 
 // Writers read the log up to anywhere, as if they were slow, and note batches of letters that they find free. At no time is a letter in
@@ -64,7 +130,7 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 			if rapid.Bool().Draw(t, "up to date") {
 				seen = len(log)
 			}
-			known := read(t, log[:seen], int64(seen))
+			known := read(log[:seen], int64(seen))
 			letters := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"0/0", "0/1", "0/2", "0/3"}), 1, 3, rapid.ID[string]).Draw(t, "letters")
 			letters = slices.DeleteFunc(letters, known.Done)
 			if len(letters) == 0 {
@@ -87,7 +153,7 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 			e.offset = int64(len(log))
 			log = append(log, e)
 		}
-		whole := read(t, log, int64(len(log)))
+		whole := read(log, int64(len(log)))
 		var compacted []entry
 		for i, e := range log {
 			replaced := slices.ContainsFunc(log[i+1:], func(later entry) bool { return string(later.key) == string(e.key) })
@@ -95,7 +161,7 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 				compacted = append(compacted, e)
 			}
 		}
-		rest := read(t, compacted, int64(len(log)))
+		rest := read(compacted, int64(len(log)))
 		for _, letter := range []string{"0/0", "0/1", "0/2", "0/3"} {
 			a, b := whole.Open(letter), rest.Open(letter)
 			if (a == nil) != (b == nil) || a != nil && a.ID != b.ID || whole.Done(letter) != rest.Done(letter) {
