@@ -26,7 +26,7 @@ type Avro struct {
 
 	mu      sync.Mutex
 	ids     map[subjectSchema]int
-	written remembered[int, *avroType]
+	written asked[int, *avroType]
 }
 
 type subjectSchema struct {
@@ -194,7 +194,7 @@ func connectProperties(m map[string]any, s *Schema) {
 		scale, _ := s.Param("scale")
 		precision, ok := s.Param("connect.decimal.precision")
 		if !ok {
-			precision = "64"
+			precision = strconv.Itoa(defaultPrecision)
 		}
 		m["logicalType"], m["scale"], m["precision"] = "decimal", json.Number(scale), json.Number(precision)
 	case DateName:

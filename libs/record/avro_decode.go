@@ -52,19 +52,17 @@ func (c *Avro) Decode(topic string, data []byte) (*Schema, any, error) {
 }
 
 func (c *Avro) schemaOf(id int) (*avroType, error) {
-	if t, known := c.written.get(id); known {
-		return t, nil
-	}
-	text, err := c.Registry.Schema(context.Background(), id)
-	if err != nil {
-		return nil, fmt.Errorf("get schema %d from the registry: %w", id, err)
-	}
-	t, err := parseAvro(text)
-	if err != nil {
-		return nil, fmt.Errorf("schema %d: %w", id, err)
-	}
-	c.written.put(id, t, len(text))
-	return t, nil
+	return c.written.get(id, func() (*avroType, int, error) {
+		text, err := c.Registry.Schema(context.Background(), id)
+		if err != nil {
+			return nil, 0, fmt.Errorf("get schema %d from the registry: %w", id, err)
+		}
+		t, err := parseAvro(text)
+		if err != nil {
+			return nil, 0, fmt.Errorf("schema %d: %w", id, err)
+		}
+		return t, len(text), nil
+	})
 }
 
 // parseAvro reads a schema's text.
@@ -110,7 +108,7 @@ func (p *avroParser) node(n *avro.SchemaNode, namespace string) (t *avroType, er
 		if t = fromPrimitive(n); t == nil {
 			return p.reference(n.Type, namespace)
 		}
-		t.read = logicalReader(t)
+		t, err = annotated(n, t)
 	}
 	if err != nil {
 		return nil, err
@@ -165,11 +163,13 @@ func (p *avroParser) enum(n *avro.SchemaNode) (*avroType, error) {
 
 func (p *avroParser) fixed(n *avro.SchemaNode) (*avroType, error) {
 	size := int64(n.Size)
-	t := &avroType{connect: &Schema{Type: Bytes}, read: func(in *avroInput) any {
+	t, err := annotated(n, &avroType{connect: &Schema{Type: Bytes}, read: func(in *avroInput) any {
 		in.begin()
 		return append([]byte{}, in.take(size)...)
-	}}
-	withConnectProperties(t.connect, n.Props)
+	}})
+	if err != nil {
+		return nil, err
+	}
 	p.named[fullName(n)] = t
 	return t, nil
 }
@@ -295,7 +295,6 @@ func fromPrimitive(n *avro.SchemaNode) *avroType {
 	default:
 		return nil
 	}
-	withConnectProperties(t.connect, n.Props)
 	return t
 }
 
@@ -319,16 +318,62 @@ func fromInt(t *avroType, connectType any) {
 	}
 }
 
-// logicalReader makes Decimals of bytes.
-func logicalReader(t *avroType) func(*avroInput) any {
-	if t.connect.Name != DecimalName || t.connect.Type != Bytes {
-		return t.read
+// annotated gives a type what its schema says of it besides: its name in Connect, which Avro's logical types have as well, as far as the
+// converter of Confluent knows them (AvroData, toConnectSchema): others, such as microseconds, are the numbers that they are made of.
+func annotated(n *avro.SchemaNode, t *avroType) (*avroType, error) {
+	withConnectProperties(t.connect, n.Props)
+	if logical := logicalOf(n, t.connect); logical != "" {
+		if t.connect.Name != "" && t.connect.Name != logical {
+			return nil, fmt.Errorf("its logical type is %s, and its connect.name %.200s", logical, t.connect.Name)
+		}
+		t.connect.Name, t.connect.Version = logical, 1
 	}
+	if t.connect.Name == DecimalName && t.connect.Type == Bytes {
+		t.read = decimalReader(t)
+	}
+	return t, nil
+}
+
+// logicalOf finds the name that Connect has for a type's logical type, and notes what a Decimal has besides; empty if it has none.
+func logicalOf(n *avro.SchemaNode, s *Schema) string {
+	switch logical := strings.ToLower(n.LogicalType); {
+	case s.Type == Bytes && logical == "decimal":
+		scale, precision := int64(n.Scale), int64(n.Precision)
+		if n.LogicalType != logical { // properties like others, to who knows decimal in small letters only
+			scale, _ = n.Props["scale"].(int64)
+			precision, _ = n.Props["precision"].(int64)
+		}
+		if _, said := s.Param("scale"); !said {
+			s.Params = slices.Insert(s.Params, 0, Param{"scale", strconv.FormatInt(scale, 10)})
+		}
+		if _, said := s.Param("connect.decimal.precision"); !said && precision != 0 && precision != defaultPrecision {
+			s.Params = slices.Insert(s.Params, 1, Param{"connect.decimal.precision", strconv.FormatInt(precision, 10)})
+		}
+		return DecimalName
+	case s.Type == Int32 && logical == "date":
+		return DateName
+	case s.Type == Int32 && logical == "time-millis":
+		return TimeName
+	case s.Type == Int64 && logical == "timestamp-millis":
+		return TimestampName
+	}
+	return ""
+}
+
+// defaultPrecision is that of decimals whose source has none; it is no parameter.
+const defaultPrecision = 64
+
+// decimalReader makes Decimals of bytes.
+func decimalReader(t *avroType) func(*avroInput) any {
 	text, _ := t.connect.Param("scale")
 	scale, wrong := strconv.Atoi(text)
+	bytes := t.read
 	return func(in *avroInput) any {
-		in.begin()
-		d, err := DecimalOf(in.bytes(), scale)
+		unscaled, _ := bytes(in).([]byte)
+		if in.err != nil {
+			return nil
+		}
+		d, err := DecimalOf(unscaled, scale)
 		if err = errors.Join(wrong, err); err != nil {
 			in.fail(fmt.Errorf("a decimal of scale %.20q: %w", text, err))
 			return nil

@@ -137,7 +137,7 @@ func TestARegistryThatDoesNotAnswerIsToldFromOneThatRefuses(t *testing.T) {
 		t.Errorf("404: %v", err)
 	}
 	server.Close()
-	if _, _, err := converter.Decode("topic", wire(0)); !errors.As(err, &away) {
+	if _, _, err := (&Avro{Registry: client}).Decode("topic", wire(0)); !errors.As(err, &away) {
 		t.Errorf("a closed server: %v", err)
 	}
 }

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/avro"
@@ -156,5 +159,148 @@ func TestAvroOfAnUnknownSchemaOrFormatIsAnError(t *testing.T) {
 		if _, _, err := c.Decode("topic", data); err == nil {
 			t.Errorf("decoded %v", data)
 		}
+	}
+}
+
+// What AvroData of Confluent's schema registry makes of a schema without connect.name (toConnectSchema): decimal, date, time-millis and
+// timestamp-millis are types of Connect, whatever their case, and all others are what they are made of.
+func TestAvrosLogicalTypesAreThoseThatConfluentsConverterKnows(t *testing.T) {
+	decimal := func(more ...Param) []Param { return append([]Param{{"scale", "2"}}, more...) }
+	for avroType, want := range map[string]struct {
+		wire   []byte
+		typ    Type
+		name   string
+		params []Param
+		value  string
+	}{
+		`{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}`:                                            {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
+		`{"type":"bytes","logicalType":"decimal","precision":64,"scale":2}`:                                            {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
+		`{"type":"fixed","name":"f","size":3,"logicalType":"DECIMAL","precision":6,"scale":2}`:                         {[]byte{0xff, 0xff, 0xfe}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "6"}), `"/g=="`},
+		`["null",{"type":"bytes","logicalType":"decimal","precision":10,"scale":2}]`:                                   {[]byte{2, 4, 0x30, 0x39}, Bytes, DecimalName, decimal(Param{"connect.decimal.precision", "10"}), `"MDk="`},
+		`{"type":"int","logicalType":"date"}`:                                                                          {[]byte{4}, Int32, DateName, nil, `2`},
+		`{"type":"int","logicalType":"Time-Millis"}`:                                                                   {[]byte{4}, Int32, TimeName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-millis"}`:                                                             {[]byte{4}, Int64, TimestampName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-millis","connect.name":"` + TimestampName + `"}`:                      {[]byte{4}, Int64, TimestampName, nil, `2`},
+		`{"type":"long","logicalType":"timestamp-micros"}`:                                                             {[]byte{4}, Int64, "", nil, `2`},
+		`{"type":"long","logicalType":"local-timestamp-millis"}`:                                                       {[]byte{4}, Int64, "", nil, `2`},
+		`{"type":"long","logicalType":"time-micros"}`:                                                                  {[]byte{4}, Int64, "", nil, `2`},
+		`{"type":"string","logicalType":"uuid"}`:                                                                       {[]byte{2, 'x'}, String, "", nil, `"x"`},
+		`{"type":"long","logicalType":"date"}`:                                                                         {[]byte{4}, Int64, "", nil, `2`},
+		`{"type":"int","logicalType":"timestamp-millis"}`:                                                              {[]byte{4}, Int32, "", nil, `2`},
+		`{"type":"int","logicalType":"something"}`:                                                                     {[]byte{4}, Int32, "", nil, `2`},
+		`{"type":"long","connect.name":"io.debezium.time.MicroTimestamp","connect.version":1}`:                         {[]byte{4}, Int64, "io.debezium.time.MicroTimestamp", nil, `2`},
+		`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2"}}`:                     {[]byte{4, 0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
+		`{"type":"fixed","name":"d","size":2,"connect.name":"` + DecimalName + `","connect.parameters":{"scale":"2"}}`: {[]byte{0x30, 0x39}, Bytes, DecimalName, decimal(), `"MDk="`},
+	} {
+		got, err := parseAvro(avroType)
+		if err != nil {
+			t.Errorf("%s: %v", avroType, err)
+			continue
+		}
+		in := newAvroInput(want.wire)
+		value := got.read(in)
+		text, err := (&JSON{}).AppendValue(nil, got.connect, value)
+		if in.err != nil || err != nil || string(text) != want.value {
+			t.Errorf("%s: read %s, want %s: %v %v", avroType, text, want.value, in.err, err)
+		}
+		version := 0
+		if want.name != "" && (strings.HasPrefix(want.name, "org") && strings.Contains(avroType, "logicalType") || strings.Contains(avroType, "version")) {
+			version = 1
+		}
+		if c := got.connect; c.Type != want.typ || c.Name != want.name || !reflect.DeepEqual(c.Params, want.params) || c.Version != version {
+			t.Errorf("%s became %+v", avroType, *c)
+		}
+	}
+	for _, avroType := range []string{`{"type":"int","logicalType":"date","connect.name":"io.debezium.time.Date"}`, `{"type":"bytes","logicalType":"decimal","precision":4,"scale":2,"connect.name":"x"}`} {
+		if _, err := parseAvro(avroType); err == nil || !strings.Contains(err.Error(), "connect.name") {
+			t.Errorf("%s: %v", avroType, err) // which AvroData refuses as mismatched names
+		}
+	}
+}
+
+func TestARegistryIsAskedOnceForASchemaThatManyWantAndForOneThatItDoesNotHave(t *testing.T) {
+	var questions atomic.Int32
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		questions.Add(1)
+		<-release
+		if strings.HasSuffix(r.URL.Path, "/1") {
+			fmt.Fprint(w, `{"schema":"\"long\""}`)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"error_code":40403,"message":"Schema not found"}`)
+	}))
+	defer server.Close()
+	client, err := NewRegistry(server.URL, server.Client(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Avro{Registry: client}
+	var readers sync.WaitGroup
+	for i := range 100 {
+		readers.Go(func() {
+			id := byte(1 + i%2)
+			_, value, err := c.Decode("t", []byte{0, 0, 0, 0, id, 14})
+			if id == 1 && (err != nil || value != int64(7)) || id == 2 && (err == nil || !strings.Contains(err.Error(), "Schema not found")) {
+				t.Errorf("schema %d: %v, %v", id, value, err)
+			}
+		})
+	}
+	close(release)
+	readers.Wait()
+	for range 1000 {
+		if _, _, err := c.Decode("t", []byte{0, 0, 0, 0, 2, 14}); err == nil {
+			t.Fatal("a schema that is not there was read")
+		}
+	}
+	if n := questions.Load(); n > 4 { // one of each, and more only where this takes longer than a refusal is remembered
+		t.Errorf("the registry was asked %d times", n)
+	}
+	for id := range 5 * maxSchemas {
+		_, _, _ = c.Decode("t", binary.BigEndian.AppendUint32([]byte{0}, uint32(100+id)))
+	}
+	if n := len(c.written.refused); n > maxSchemas {
+		t.Errorf("%d refusals are remembered", n)
+	}
+}
+
+func TestWhatIsNoAnswerOfARegistrySaysNothingOfTheRecord(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		away   bool
+	}{
+		"no such schema":         {404, `{"error_code":40403,"message":"Schema not found"}`, false},
+		"another type":           {200, `{"schemaType":"PROTOBUF","schema":"syntax = \"proto3\";"}`, false},
+		"a schema that is none":  {200, `{"schema":"{"}`, false},
+		"a page not found":       {404, `<html>nginx</html>`, true},
+		"a page":                 {200, `<html>Welcome</html>`, true},
+		"an answer cut off":      {200, `{"schema":"\"lo`, true},
+		"an empty answer":        {200, ``, true},
+		"an answer of others":    {200, `{}`, true},
+		"a password wanted":      {401, `{"error_code":401,"message":"Unauthorized"}`, true},
+		"no rights":              {403, `{"error_code":40301,"message":"User is denied operation Read"}`, true},
+		"elsewhere":              {302, ``, true},
+		"an error of its own":    {500, `{"error_code":50001,"message":"Error in the backend data store"}`, true},
+		"overloaded":             {429, ``, true},
+		"a gateway without one":  {502, `<html>`, true},
+		"a gateway that gave up": {504, `<html>`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, c.body)
+			}))
+			defer server.Close()
+			client, err := NewRegistry(server.URL, server.Client(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = (&Avro{Registry: client}).Decode("t", []byte{0, 0, 0, 0, 1, 14})
+			if away := (*Unavailable)(nil); err == nil || errors.As(err, &away) != c.away {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

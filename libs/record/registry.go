@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +21,8 @@ type Registry struct {
 
 // maxRegistryAnswer is how many bytes an answer of a registry may have.
 const maxRegistryAnswer = 4 << 20
+
+var errTooLarge = fmt.Errorf("the registry's answer has more than %d bytes", maxRegistryAnswer)
 
 // NewRegistry makes a client of the registry at an address. user and password may be empty.
 func NewRegistry(address string, client *http.Client, user, password string) (*Registry, error) {
@@ -43,17 +46,24 @@ type Unavailable struct{ error }
 
 func (e *Unavailable) Unwrap() error { return e.error }
 
-// Schema returns the text of the schema with an id.
+// Schema returns the text of the schema with an id. That there is none is for the registry to say, in its own form: whatever else answers in its
+// place, such as a proxy or a page that asks for a password, says nothing of the id, so it is Unavailable.
 func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	var answer struct {
 		Schema     string `json:"schema"`
 		SchemaType string `json:"schemaType"`
 	}
-	if err := r.call(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &answer); err != nil {
+	err := r.call(ctx, http.MethodGet, fmt.Sprintf("/schemas/ids/%d", id), nil, &answer)
+	var said *registryRefusal
+	switch {
+	case errors.As(err, &said) && said.status == http.StatusNotFound && said.message != "", errors.Is(err, errTooLarge):
 		return "", err
-	}
-	if answer.SchemaType != "" && answer.SchemaType != "AVRO" {
+	case err != nil:
+		return "", &Unavailable{err}
+	case answer.SchemaType != "" && answer.SchemaType != "AVRO":
 		return "", fmt.Errorf("it is a schema of type %.20s, not AVRO", answer.SchemaType)
+	case answer.Schema == "":
+		return "", &Unavailable{errors.New("the registry's answer has no schema")}
 	}
 	return answer.Schema, nil
 }
@@ -107,7 +117,7 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	case err != nil:
 		return &Unavailable{fmt.Errorf("reading the registry's answer: %w", err)}
 	case len(text) > maxRegistryAnswer:
-		return fmt.Errorf("the registry's answer has more than %d bytes", maxRegistryAnswer)
+		return errTooLarge
 	case response.StatusCode >= 300:
 		err := refusalOf(response.StatusCode, text)
 		if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests || response.StatusCode == http.StatusRequestTimeout {
@@ -121,13 +131,26 @@ func (r *Registry) call(ctx context.Context, method, path string, body, answer a
 	return nil
 }
 
+// registryRefusal is an answer of a registry, or of what is in its place, that is no success.
+type registryRefusal struct {
+	status int
+	// message is what the registry says in its own form; empty if it says nothing in that.
+	message string
+}
+
+func (e *registryRefusal) Error() string {
+	said := e.message
+	if said == "" {
+		said = http.StatusText(e.status)
+	}
+	return fmt.Sprintf("the registry answered %d: %.500s", e.status, said)
+}
+
 // refusalOf reads a registry's error.
 func refusalOf(status int, text []byte) error {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(text, &said) != nil || said.Message == "" {
-		said.Message = http.StatusText(status)
-	}
-	return fmt.Errorf("the registry answered %d: %.500s", status, said.Message)
+	_ = json.Unmarshal(text, &said) // what is no JSON says nothing
+	return &registryRefusal{status, said.Message}
 }

@@ -270,7 +270,10 @@ func (s *settings) rowsOf(v catalogue.Values) error {
 			return fmt.Errorf("table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
 		}
 		s.rows.Schemas = row.WithSchema
-		s.newTransform = func() (*converted, error) { return convertedFrom(v) }
+		var err error
+		if s.newTransform, err = conversions(v); err != nil {
+			return err
+		}
 		c, err := s.newTransform()
 		if err != nil {
 			return err

@@ -14,13 +14,26 @@ import (
 
 // converted takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
 // transforms other than ExtractNewRecordState. The value comes out as JSON with a schema, which the encoder reads like any other.
-// Chains keep caches and belong to one goroutine, so each encoder has one of its own.
+// Converters remember schemas and are shared by all of a task. Chains keep caches and belong to one goroutine, so each encoder has one of its own.
 type converted struct {
 	key, value, out record.Converter
 	chain           *transform.Chain
 }
 
-// convertedFrom makes the long way that a configuration asks for.
+// conversions makes the long ways that a configuration asks for.
+func conversions(v catalogue.Values) (func() (*converted, error), error) {
+	shared, err := convertedFrom(v)
+	if err != nil {
+		return nil, err
+	}
+	return func() (*converted, error) {
+		own := *shared
+		var err error
+		own.chain, err = transform.FromSettings(v.Raw())
+		return &own, err
+	}, nil
+}
+
 func convertedFrom(v catalogue.Values) (*converted, error) {
 	settings := v.Raw()
 	c := &converted{out: &record.JSON{Schemas: true, KeepNull: true}}
