@@ -114,11 +114,12 @@ const (
 // leastFetch is the least that a fetch asks for, in bytes as they are stored.
 const leastFetch = 64 << 10
 
-// fetchSizes bound what a fetch brings, as it is stored, where that becomes expansion times as much when it is read.
-func (m *memory) fetchSizes(expansion float64) (all, partition int32) {
+// fetchSizes bound what a fetch brings, as it is stored, where that becomes expansion times as much when it is read. Each of a few partitions
+// may bring its part of that, and one of many an eighth, so that those whose turn it is have more than a sip each.
+func (m *memory) fetchSizes(expansion float64, partitions int) (all, partition int32) {
 	room := float64(min(8<<20, max(512<<10, m.share()/8)))
 	all = int32(max(leastFetch, room/expansion))
-	return all, max(leastFetch, all/8)
+	return all, max(leastFetch, all/int32(min(8, max(1, partitions))))
 }
 
 // expansion is how many times as large batches are when they are read, as a task last saw it: it rises at once and falls slowly.
@@ -143,7 +144,10 @@ func (e *expansion) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, b 
 
 // boundFetches has the next fetches ask for as much as has room.
 func (t *task) boundFetches() {
-	all, partition := t.o.Board.memory.fetchSizes(t.expansion.now())
+	t.mu.Lock()
+	partitions := len(t.partitions)
+	t.mu.Unlock()
+	all, partition := t.o.Board.memory.fetchSizes(t.expansion.now(), partitions)
 	t.consumer.UpdateFetchMaxBytes(least(all, t.s.member.fetchMax), least(partition, t.s.member.partitionFetchMax))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -184,7 +185,7 @@ func (t *task) prepare() error {
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
-	fetch, partition := t.o.Board.memory.fetchSizes(t.expansion.now())
+	fetch, partition := t.o.Board.memory.fetchSizes(t.expansion.now(), math.MaxInt)
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(t.s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.member.start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
