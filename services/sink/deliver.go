@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
@@ -113,7 +114,7 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 	var records []*kgo.Record
 	last := c.First - 1
 	for last < c.End-1 {
-		wait, cancel := context.WithTimeout(ctx, 10*time.Second)
+		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)
 		cancel()
 		if ctx.Err() != nil {
@@ -124,8 +125,17 @@ func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledg
 				return nil, nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, tp.partition, tp.topic, f.Err)
 			}
 		}
-		if fetches.NumRecords() == 0 && last >= c.First {
-			break // the rest of the range holds no records any more
+		if fetches.NumRecords() == 0 {
+			empty, err := kafka.Empty(ctx, client, tp.topic, tp.partition, last+1, c.End)
+			if err == nil && empty {
+				break // compaction has taken the rest of the range
+			}
+			if err != nil {
+				if err := t.stillThere(ctx, client, tp.topic); err != nil {
+					return nil, nil, err
+				}
+			}
+			continue // what is late is waited for
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if last = r.Offset; r.Offset >= c.End {

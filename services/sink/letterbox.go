@@ -237,7 +237,7 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
 	}
 	starts := map[int32]kgo.Offset{}
-	until, left := map[int32]int64{}, map[int32]int64{}
+	until, left, next := map[int32]int64{}, map[int32]int64{}, map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
 		switch {
 		case o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition):
@@ -255,7 +255,7 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 	}
 	defer client.Close()
 	for len(left) > 0 {
-		wait, cancel := context.WithTimeout(ctx, 5*time.Second)
+		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)
 		cancel()
 		if ctx.Err() != nil {
@@ -267,9 +267,22 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 					return nil, fmt.Errorf("reading topic %s: %w", topic, f.Err)
 				}
 			}
-			return until, nil // the last offsets hold no records any more
+			begins, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
+			if err != nil {
+				continue
+			}
+			for partition, end := range left {
+				if begin, ok := begins.Lookup(topic, partition); ok && begin.Err == nil {
+					next[partition] = max(next[partition], begin.Offset) // retention may have taken what was before
+				}
+				if empty, err := kafka.Empty(ctx, client, topic, partition, next[partition], end); err == nil && empty {
+					delete(left, partition) // compaction has taken the rest
+				}
+			}
+			continue // what is late is waited for
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
+			next[r.Partition] = r.Offset + 1
 			if end, ok := left[r.Partition]; ok && r.Offset < end {
 				each(r)
 				if r.Offset == end-1 {

@@ -199,3 +199,15 @@ func TestANotedBatchThatIsLargerThanTheMemoryStopsTheTaskBeforeItTakesMore(t *te
 		t.Error(err)
 	}
 }
+
+// The end of the log says nothing of what was read of it: a batch that was closed as soon as the log went beyond it lost what came later.
+func TestANotedBatchIsNotClosedBeforeItsRecordsAreRead(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000", "consumer.override.max.partition.fetch.bytes": "70000"})
+	for id := 1; id <= 3000; id += 100 { // each is a fetch of its own
+		s.produce(id, id+100, 1)
+	}
+	s.note(0, "calypso1:"+strconv.FormatInt(3000, 36))
+	s.start()
+	s.holds(3001)
+	s.commits(0, 3000)
+}

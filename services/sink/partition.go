@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -551,14 +552,14 @@ func (p *partition) closeIfDue() error {
 	}
 	due := time.Since(p.open.oldest) >= p.patience()
 	if limit, recorded := p.ledger.Limit(); recorded {
-		// The range's last offsets may hold no records any more; once the log goes beyond them none will come.
-		if due && p.logEnd >= limit {
+		if !due {
+			return nil
+		}
+		if p.logEnd >= limit && p.exhausted(limit) {
 			_, err := p.closeBatch(limit)
 			return err
 		}
-		if due {
-			p.open.oldest = time.Now()
-		}
+		p.open.oldest = time.Now()
 		return nil
 	}
 	if due || p.full() {
@@ -566,6 +567,18 @@ func (p *partition) closeIfDue() error {
 		return err
 	}
 	return nil
+}
+
+// exhausted says that the range before limit, where the open batch must end, has no more records than were taken: its last ones may have been
+// compacted, and may as well be on their way.
+func (p *partition) exhausted(limit int64) bool {
+	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
+	defer cancel()
+	empty, err := kafka.Empty(ctx, p.task.consumer, p.tp.topic, p.tp.partition, p.next, limit)
+	if err != nil {
+		p.task.env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.tp.topic, "partition", p.tp.partition, "err", err)
+	}
+	return empty
 }
 
 // closeBatch ends the open range before end and sends it on its way. It reports false if the range cannot be sent now.
