@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -86,6 +87,8 @@ const maxErrorBody = 64 << 10 // bytes of an error's body that are looked at
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
+	r, end := lend(r)
+	defer end()
 	if id, ok := ctx.Value(requestIDKey{}).(string); ok {
 		r = r.Clone(ctx)
 		r.Header.Set("x-ms-client-request-id", id)
@@ -114,6 +117,55 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}{io.MultiReader(bytes.NewReader(body), errReader{readErr}, resp.Body), resp.Body}
 	o.note(resp, body)
 	return resp, nil
+}
+
+// loan is what a request's body is given to http's transport on: until RoundTrip returns. The transport may go on reading later, as after an
+// answer that came before all was sent or a context that has ended, but the SDK takes its body back then: it sends it anew, and unmaps its
+// memory (azblob, UploadStream), of which a read ends the process.
+type loan struct {
+	mu    sync.Mutex
+	ended bool
+}
+
+// lentBody is a body on loan. It is in memory, so that reading it does not block.
+type lentBody struct {
+	io.ReadCloser
+	loan *loan
+}
+
+var errLoanEnded = errors.New("the request has ended")
+
+func (b *lentBody) Read(p []byte) (int, error) {
+	b.loan.mu.Lock()
+	defer b.loan.mu.Unlock()
+	if b.loan.ended {
+		return 0, errLoanEnded
+	}
+	return b.ReadCloser.Read(p)
+}
+
+// lend puts the body of a request on loan until end is called.
+func lend(r *http.Request) (lent *http.Request, end func()) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r, func() {}
+	}
+	l := &loan{}
+	lent = r.WithContext(r.Context())
+	lent.Body = &lentBody{r.Body, l}
+	if r.GetBody != nil {
+		lent.GetBody = func() (io.ReadCloser, error) {
+			again, err := r.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			return &lentBody{again, l}, nil
+		}
+	}
+	return lent, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.ended = true
+	}
 }
 
 // readBody tells when a body is closed.

@@ -54,8 +54,8 @@ var byCode = []struct {
 	code string
 	meaning
 }{
-	{"Skipped_IngestByTagAlreadyExists", meaning{Present, false}},
-	{"BlobAlreadyReceived_BlobAlreadyFoundInBatch", meaning{Present, false}},
+	{"Skipped_IngestByTagAlreadyExists", meaning{Present, true}}, // of a streamed request, which has no tag, it says nothing,
+	{"BlobAlreadyReceived_BlobAlreadyFoundInBatch", meaning{Present, true}},
 	{"BadRequest_InvalidBlob", meaning{RowsRefused, false}},
 	{"BadRequest_EmptyBlob", meaning{RowsRefused, false}},
 	{"BadRequest_EmptyArchive", meaning{RowsRefused, false}},
@@ -96,7 +96,7 @@ var byCode = []struct {
 	{"*QuerySchemaDoesNotMatchTableSchema*", meaning{TargetRefused, true}},
 	{"*FileTooLarge*", meaning{RowsRefused, true}},
 	{"*InputStreamTooLarge*", meaning{RowsRefused, true}},
-	{"Skipped_*", meaning{Present, false}},
+	{"Skipped_*", meaning{Present, true}},
 	{"Stream_*", meaning{RowsRefused, false}},
 	{"ContainerNotFound", meaning{StorageMoved, false}},
 	{"ContainerBeingDeleted", meaning{StorageMoved, false}},
