@@ -24,6 +24,8 @@ const (
 	uploadBlock = 4 << 20
 	// uploadParallel is how many blocks of one blob are under way at once.
 	uploadParallel = 2
+	// UploadMemory is how many bytes of a blob the SDK has a copy of at most while it is uploaded.
+	UploadMemory = uploadBlock * uploadParallel
 )
 
 // Blob is rows ready to be ingested.

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// asked are values that somebody else is asked for: at most once at a time for each key, however many want it. An answer that something is not
-// to be had is remembered for refusalLife, so that a topic full of records that name it does not ask as often; that the other is Unavailable is
-// not, since it is asked again anyway. The zero value is empty, and safe for concurrent use.
+// asked are values that somebody else is asked for: at most once at a time for each key, however many want it. That something is not to be had is
+// remembered for refusalLife, so that a topic full of records that name it does not ask as often, and that the other is Unavailable for
+// awayLife, so that a list of such records does not wait as often. The zero value is empty, and safe for concurrent use.
 type asked[K comparable, V any] struct {
 	remembered[K, V]
 
@@ -29,7 +29,10 @@ type refusal struct {
 }
 
 // refusalLife is short enough for a value that a registry's replica learns of a little late.
-const refusalLife = 5 * time.Second
+const (
+	refusalLife = 5 * time.Second
+	awayLife    = time.Second
+)
 
 // get returns what is remembered for a key, or else what ask says, with the bytes that it counts for.
 func (a *asked[K, V]) get(key K, ask func() (V, int, error)) (V, error) {
@@ -67,11 +70,15 @@ func (a *asked[K, V]) settle(key K, q *question[V]) {
 	defer a.mu.Unlock()
 	delete(a.asking, key)
 	delete(a.refused, key)
-	if away := (*Unavailable)(nil); q.err != nil && !errors.As(q.err, &away) {
+	if q.err != nil {
 		if a.refused == nil || len(a.refused) >= maxSchemas {
 			a.refused = map[K]refusal{}
 		}
-		a.refused[key] = refusal{q.err, time.Now().Add(refusalLife)}
+		life := refusalLife
+		if away := (*Unavailable)(nil); errors.As(q.err, &away) {
+			life = awayLife
+		}
+		a.refused[key] = refusal{q.err, time.Now().Add(life)}
 	}
 	close(q.answered)
 }

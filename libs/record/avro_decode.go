@@ -240,15 +240,82 @@ func (p *avroParser) record(n *avro.SchemaNode) (*avroType, error) {
 	return t, nil
 }
 
-// union reads unions of null and one type, which are optional values.
+// union reads unions: one of null and one type is an optional value, any other a struct that has a member for each type, as Confluent's
+// converter makes of it (AvroData, toConnectSchema).
 func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, error) {
-	nullable := func(i int) bool { return len(n.Branches) == 2 && n.Branches[i].Type == "null" }
+	if len(n.Branches) == 2 && (n.Branches[0].Type == "null") != (n.Branches[1].Type == "null") {
+		return p.optional(n, namespace)
+	}
+	before := p.types
+	t := &avroType{connect: &Schema{Type: Struct, Name: "io.confluent.connect.avro.Union"}}
+	readers := make([]func(*avroInput) any, len(n.Branches)) // nil for null
+	at := make([]int, len(n.Branches))
+	for i := range n.Branches {
+		branch := &n.Branches[i]
+		if branch.Type == "null" {
+			t.connect.Optional = true
+			continue
+		}
+		inner, err := p.node(branch, namespace)
+		if err != nil {
+			return nil, err
+		}
+		name := memberOf(branch)
+		if slices.ContainsFunc(t.connect.Fields, func(f Field) bool { return f.Name == name }) {
+			return nil, fmt.Errorf("a union has two types that are both called %.200s", name)
+		}
+		at[i], readers[i] = len(t.connect.Fields), inner.read
+		t.connect.Fields = append(t.connect.Fields, Field{Name: name, Schema: inner.connect.AsOptional(true)})
+	}
+	t.types = p.types - before
+	t.read = func(in *avroInput) any {
+		in.begin()
+		branch := in.long()
+		if branch < 0 || branch >= int64(len(readers)) {
+			in.fail(fmt.Errorf("a union of %d types says that it holds number %d", len(readers), branch))
+			return nil
+		}
+		if readers[branch] == nil {
+			return nil
+		}
+		for range t.connect.Fields { // what takes no bytes is counted
+			if !in.begin() {
+				return nil
+			}
+		}
+		field := at[branch]
+		out := NewStruct(t.connect)
+		out.Values[field] = asOf(t.connect.Fields[field].Schema, readers[branch](in))
+		return out
+	}
+	return t, nil
+}
+
+// memberOf is what the member for a type is called in the struct of its union: a record and an enum by their name without the namespace, all
+// others by their type.
+func memberOf(n *avro.SchemaNode) string {
+	switch n.Type {
+	case "record", "error", "enum":
+		return n.Name[strings.LastIndexByte(n.Name, '.')+1:]
+	case "array", "map", "fixed", "string", "bytes", "boolean", "int", "long", "float", "double":
+		return n.Type
+	}
+	return n.Type[strings.LastIndexByte(n.Type, '.')+1:] // a reference
+}
+
+// asOf gives a struct the schema that differs from its own in that it is optional.
+func asOf(s *Schema, value any) any {
+	if st, ok := value.(*StructValue); ok {
+		return &StructValue{Schema: s, Values: st.Values}
+	}
+	return value
+}
+
+// optional reads a union of null and one type.
+func (p *avroParser) optional(n *avro.SchemaNode, namespace string) (*avroType, error) {
 	some := 0
-	switch {
-	case nullable(0):
+	if n.Branches[0].Type == "null" {
 		some = 1
-	case !nullable(1):
-		return nil, errors.New("a union of other than null and one type cannot be read")
 	}
 	inner, err := p.node(&n.Branches[some], namespace)
 	if err != nil {
@@ -265,11 +332,7 @@ func (p *avroParser) union(n *avro.SchemaNode, namespace string) (*avroType, err
 			in.fail(fmt.Errorf("a union of two types says that it holds number %d", branch))
 			return nil
 		}
-		value := inner.read(in)
-		if st, ok := value.(*StructValue); ok {
-			return &StructValue{Schema: t.connect, Values: st.Values}
-		}
-		return value
+		return asOf(t.connect, inner.read(in))
 	}
 	return t, nil
 }

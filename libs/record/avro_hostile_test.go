@@ -71,7 +71,7 @@ func TestAHostileAvroRecordIsAnErrorAndTakesNoMoreMemoryThanItsBytes(t *testing.
 		"a decimal whose scale is no number":      {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"many"}}`, wire(2, 1)},
 		"a decimal of a million bytes":            {`{"type":"bytes","connect.name":"` + DecimalName + `","connect.parameters":{"scale":"0"}}`, wire(append(long(1_000_000), make([]byte, 1_000_000)...)...)},
 		"a union of unions":                       {`["null",["null","int"]]`, wire(2, 2, 2)},
-		"a union of many types":                   {`["null","int","string"]`, wire(2, 2)},
+		"many values of a union of many types":    {`{"type":"array","items":[` + manyRecords(5000) + `]}`, wire(append(append(long(1000), make([]byte, 1000)...), 0)...)},
 		"a name that nothing has":                 {`"Nobody"`, wire(2)},
 		"no schema at all":                        {``, wire(2)},
 		"a record that ends early":                {`{"type":"record","name":"R","fields":[{"name":"a","type":"double"},{"name":"b","type":"string"}]}`, wire(1, 2, 3, 4, 5, 6, 7, 8, 20, 'x')},
@@ -133,13 +133,22 @@ func TestARegistryThatDoesNotAnswerIsToldFromOneThatRefuses(t *testing.T) {
 		t.Errorf("503: %v", err)
 	}
 	status = http.StatusNotFound
-	if _, _, err := converter.Decode("topic", wire(0)); err == nil || errors.As(err, &away) {
+	if _, _, err := (&Avro{Registry: client}).Decode("topic", wire(0)); err == nil || errors.As(err, &away) {
 		t.Errorf("404: %v", err)
 	}
 	server.Close()
 	if _, _, err := (&Avro{Registry: client}).Decode("topic", wire(0)); !errors.As(err, &away) {
 		t.Errorf("a closed server: %v", err)
 	}
+}
+
+// manyRecords are n types of their own, without fields.
+func manyRecords(n int) string {
+	var types []string
+	for i := range n {
+		types = append(types, fmt.Sprintf(`{"type":"record","name":"R%d","fields":[]}`, i))
+	}
+	return strings.Join(types, ",")
 }
 
 // FuzzAvro reads any bytes by any schema.

@@ -304,3 +304,34 @@ func TestWhatIsNoAnswerOfARegistrySaysNothingOfTheRecord(t *testing.T) {
 		})
 	}
 }
+
+func TestAUnionOfSeveralTypesIsAStructWithAMemberForEachAsConfluentsConverterMakesIt(t *testing.T) {
+	const union = `{"type":"record","name":"R","fields":[{"name":"u","type":["null","string","long",{"type":"record","name":"a.b.In","fields":[{"name":"x","type":"int"}]},{"type":"array","items":"int"}]},{"name":"v","type":["int","string"]},{"name":"again","type":["a.b.In","string"]}]}`
+	got, err := parseAvro(union)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := got.connect.Fields[0].Schema; u.Name != "io.confluent.connect.avro.Union" || !u.Optional || len(u.Fields) != 4 || !u.Fields[0].Schema.Optional {
+		t.Errorf("%+v", u)
+	}
+	for wire, want := range map[string]string{
+		"\x00\x00\x02\x02\x02z":            `{"u":null,"v":{"int":1,"string":null},"again":{"In":null,"string":"z"}}`,
+		"\x02\x02y\x02\x02w\x00\x08":       `{"u":{"string":"y","long":null,"In":null,"array":null},"v":{"int":null,"string":"w"},"again":{"In":{"x":4},"string":null}}`,
+		"\x04\x06\x00\x02\x00\x08":         `{"u":{"string":null,"long":3,"In":null,"array":null},"v":{"int":1,"string":null},"again":{"In":{"x":4},"string":null}}`,
+		"\x06\x0a\x00\x02\x00\x08":         `{"u":{"string":null,"long":null,"In":{"x":5},"array":null},"v":{"int":1,"string":null},"again":{"In":{"x":4},"string":null}}`,
+		"\x08\x02\x06\x00\x00\x02\x00\x08": `{"u":{"string":null,"long":null,"In":null,"array":[3]},"v":{"int":1,"string":null},"again":{"In":{"x":4},"string":null}}`,
+	} {
+		in := newAvroInput([]byte(wire))
+		text, err := (&JSON{KeepNull: true}).AppendValue(nil, got.connect, got.read(in))
+		if in.err != nil || err != nil || string(text) != want {
+			t.Errorf("%q: read %s, want %s: %v %v", wire, text, want, in.err, err)
+		}
+	}
+	in := newAvroInput([]byte("\x0c"))
+	if got.read(in); in.err == nil {
+		t.Error("a branch that the union does not have was read")
+	}
+	if _, err := parseAvro(`["string",{"type":"record","name":"a.S","fields":[]},{"type":"record","name":"b.S","fields":[]}]`); err == nil || !strings.Contains(err.Error(), "both called S") {
+		t.Errorf("%v", err) // as AvroData
+	}
+}

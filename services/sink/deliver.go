@@ -285,7 +285,10 @@ func (s *sending) queue(ctx context.Context) error {
 	if ended, err := s.earlier(ctx); ended {
 		return err
 	}
+	copied := min(int64(len(s.blob.Data)), kusto.UploadMemory)
+	s.hold(copied)
 	q, err := s.client.Enqueue(ctx, s.blob)
+	s.hold(-copied)
 	if err != nil {
 		return err
 	}

@@ -229,6 +229,9 @@ func (one *letter) matches(f *sinkv1.DeadLetterFilter) bool {
 		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
 }
 
+// scanPatience is for how long a scan waits for brokers that answer nothing.
+const scanPatience = 30 * time.Second
+
 // scan reads a topic from its beginning to its present end, and returns where each partition ends. A topic that does not exist has
 // no records.
 func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
@@ -254,7 +257,7 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 		return nil, err
 	}
 	defer client.Close()
-	for len(left) > 0 {
+	for heard := time.Now(); len(left) > 0; {
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)
 		cancel()
@@ -268,19 +271,21 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 				}
 			}
 			begins, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
-			if err != nil {
-				continue
-			}
 			for partition, end := range left {
 				if begin, ok := begins.Lookup(topic, partition); ok && begin.Err == nil {
 					next[partition] = max(next[partition], begin.Offset) // retention may have taken what was before
 				}
-				if empty, err := kafka.Empty(ctx, client, topic, partition, next[partition], end); err == nil && empty {
+				var empty bool
+				if empty, err = kafka.Empty(ctx, client, topic, partition, next[partition], end); err == nil && empty {
 					delete(left, partition) // compaction has taken the rest
 				}
 			}
+			if err != nil && time.Since(heard) > scanPatience {
+				return nil, fmt.Errorf("reading topic %s: %w", topic, err)
+			}
 			continue // what is late is waited for
 		}
+		heard = time.Now()
 		fetches.EachRecord(func(r *kgo.Record) {
 			next[r.Partition] = r.Offset + 1
 			if end, ok := left[r.Partition]; ok && r.Offset < end {

@@ -102,16 +102,7 @@ func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.
 // A leader that was just elected may say for a while that its partition ends before what its followers have.
 func TestANotedBatchIsKeptWhileTheEndOfItsPartitionLagsBehind(t *testing.T) {
 	s := newStage(t, 1, nil)
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, s.topic))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cluster.Close()
-	s.brokers = strings.Join(cluster.ListenAddrs(), ",")
-	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic)); err != nil {
-		t.Fatal(err)
-	}
-	defer s.kafka.Close()
+	cluster := s.instead()
 	s.produce(1, 10, 1)
 	s.note(0, "calypso3:"+s.topicID()+":3,6")
 	var lags atomic.Int32
@@ -203,11 +194,33 @@ func TestANotedBatchThatIsLargerThanTheMemoryStopsTheTaskBeforeItTakesMore(t *te
 // The end of the log says nothing of what was read of it: a batch that was closed as soon as the log went beyond it lost what came later.
 func TestANotedBatchIsNotClosedBeforeItsRecordsAreRead(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"flush.interval.ms": "10", "consumer.override.fetch.max.bytes": "70000", "consumer.override.max.partition.fetch.bytes": "70000"})
-	for id := 1; id <= 3000; id += 100 { // each is a fetch of its own
+	cluster := s.instead()
+	for id := 1; id <= 3000; id += 100 {
 		s.produce(id, id+100, 1)
 	}
 	s.note(0, "calypso1:"+strconv.FormatInt(3000, 36))
+	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		time.Sleep(50 * time.Millisecond) // longer than a batch waits for rows
+		return nil, nil, false
+	})
 	s.start()
 	s.holds(3001)
 	s.commits(0, 3000)
+}
+
+// instead has the stage use brokers of its own that can be told what to answer.
+func (s *stage) instead() *kfake.Cluster {
+	s.t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, s.topic))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(cluster.Close)
+	s.brokers = strings.Join(cluster.ListenAddrs(), ",")
+	if s.kafka, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(s.topic)); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.kafka.Close)
+	return cluster
 }
