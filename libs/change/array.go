@@ -47,7 +47,7 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 			optional = false
 		}
 		c = e
-		optional = optional && element.Name != "tsvector"
+		optional = optional && element.Name != "tsvector" && !isVector(element)
 	}
 	encode := c.encode
 	if c.snapshot != nil {
@@ -66,7 +66,7 @@ func (k *compiler) array(t *Type, mod int32) (codec, bool) {
 		encode = encodeSQLTimestamptz(encode)
 	}
 	nulls := optional && element.Name != "ltree" // which Debezium cannot convert if one is null
-	a := arrayEncoder{encode: encode, nulls: nulls, text: c.schema.Type == record.String}
+	a := arrayEncoder{encode: encode, nulls: nulls, text: c.schema.Type == record.String, delimiter: element.delimiter()}
 	out := codec{schema: record.ArrayOf(c.schema.AsOptional(optional)), encode: a.append, fallback: []any{}}
 	out.unchanged = k.unchangedArray(element.Name, c.schema)
 	return out, true
@@ -117,10 +117,12 @@ type arrayEncoder struct {
 	// text says that elements are strings: an inner array of a multi-dimensional one becomes the string of its text, where
 	// one of another type becomes null.
 	text bool
+	// delimiter stands between elements.
+	delimiter byte
 }
 
 func (a *arrayEncoder) append(dst, text []byte) ([]byte, error) {
-	elements, err := openArray(text)
+	elements, err := openArray(text, a.delimiter)
 	if err != nil {
 		return dst, err
 	}
@@ -154,8 +156,9 @@ func (a *arrayEncoder) append(dst, text []byte) ([]byte, error) {
 
 // arrayReader walks over the elements of the outermost dimension.
 type arrayReader struct {
-	rest    []byte
-	started bool
+	rest      []byte
+	delimiter byte
+	started   bool
 }
 
 type arrayElement struct {
@@ -164,7 +167,7 @@ type arrayElement struct {
 }
 
 // openArray begins to read "{…}", before which the bounds may stand ("[0:1]={…}").
-func openArray(text []byte) (arrayReader, error) {
+func openArray(text []byte, delimiter byte) (arrayReader, error) {
 	if len(text) > 0 && text[0] == '[' {
 		if i := bytes.IndexByte(text, '='); i > 0 {
 			text = text[i+1:]
@@ -173,7 +176,7 @@ func openArray(text []byte) (arrayReader, error) {
 	if len(text) < 2 || text[0] != '{' || text[len(text)-1] != '}' {
 		return arrayReader{}, fmt.Errorf("%q is no array", text)
 	}
-	return arrayReader{rest: text[1:]}, nil
+	return arrayReader{rest: text[1:], delimiter: delimiter}, nil
 }
 
 // next returns the next element; false after the last.
@@ -185,8 +188,8 @@ func (r *arrayReader) next() (arrayElement, bool, error) {
 		if len(r.rest) == 1 && r.rest[0] == '}' {
 			return arrayElement{}, false, nil
 		}
-		if len(r.rest) == 0 || r.rest[0] != ',' {
-			return arrayElement{}, false, fmt.Errorf("',' is missing in an array")
+		if len(r.rest) == 0 || r.rest[0] != r.delimiter {
+			return arrayElement{}, false, fmt.Errorf("%q is missing in an array", r.delimiter)
 		}
 		r.rest = r.rest[1:]
 	}
@@ -211,8 +214,11 @@ func (r *arrayReader) next() (arrayElement, bool, error) {
 		r.rest = r.rest[n:]
 		return e, true, nil
 	}
-	n := bytes.IndexAny(r.rest, ",}")
-	if n <= 0 {
+	n := 0
+	for n < len(r.rest) && r.rest[n] != r.delimiter && r.rest[n] != '}' {
+		n++
+	}
+	if n == 0 || n == len(r.rest) {
 		return arrayElement{}, false, fmt.Errorf("an array element is empty or does not end")
 	}
 	e := arrayElement{text: r.rest[:n]}

@@ -289,3 +289,15 @@ func BenchmarkAppendInsert(b *testing.B) {
 		})
 	}
 }
+
+// Debezium has the schema, and an empty list or null as value.
+func TestVectorsOfIntegersAreListsOfThem(t *testing.T) {
+	numbers, ids := baseType("int2vector"), baseType("oidvector")
+	rel := &Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Columns: []Column{
+		{Name: "n", Type: numbers, TypeMod: -1, NotNull: true}, {Name: "o", Type: ids, TypeMod: -1}, {Name: "l", Type: &Type{Name: "_int2vector", Kind: ArrayType, Elem: numbers}, TypeMod: -1}}}
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("1 -2 3", "4294967295 7", `{"1 2",3}`)}),
+		` {"before":null,"after":{"n":[1,-2,3],"o":[4294967295,7],"l":[[1,2],[3]]}`)
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: Tuple{{Kind: Text}, {Kind: Null}, {Kind: Null}}}), ` {"before":null,"after":{"n":[],"o":null,"l":null}`)
+	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Absent}, {Kind: Absent}, {Kind: Absent}}}, "tombstones.on.delete", "false"),
+		` {"before":{"n":[],"o":null,"l":null},"after":null`)
+}

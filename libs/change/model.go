@@ -56,8 +56,17 @@ type Type struct {
 	TypeMod int32
 	// Labels are an enum's labels in sort order.
 	Labels []string
+	// Delimiter is what stands between values of the type in an array; 0 means a comma.
+	Delimiter byte
 	// OffPath says that the type's schema is not in the search path of the connector's role.
 	OffPath bool
+}
+
+func (t *Type) delimiter() byte {
+	if t.Delimiter == 0 {
+		return ','
+	}
+	return t.Delimiter
 }
 
 // Column is one column of a Relation.

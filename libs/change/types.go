@@ -1,6 +1,7 @@
 package change
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -76,6 +77,10 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 		return codec{schema: record.Of(record.Int32), encode: intEncoder(32), fallback: int32(0)}, true
 	case "int8", "oid":
 		return codec{schema: record.Of(record.Int64), encode: intEncoder(64), fallback: int64(0)}, true
+	case "int2vector":
+		return integers(record.Int16, 16), true
+	case "oidvector":
+		return integers(record.Int64, 64), true
 	case "float4":
 		return codec{schema: record.Of(record.Float32), encode: encodeFloat32, fallback: float32(0)}, true
 	case "float8":
@@ -178,6 +183,26 @@ func intEncoder(bits int) encodeFunc {
 		}
 		return append(dst, text...), nil
 	}
+}
+
+// isVector says whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
+func isVector(t *Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
+
+// integers is the codec of such a list. Debezium has the schema, but takes the text for an array's, of which nothing is left.
+func integers(element record.Type, bits int) codec {
+	encode := intEncoder(bits)
+	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{}, encode: func(dst, text []byte) (_ []byte, err error) {
+		dst = append(dst, '[')
+		for i, number := range bytes.Fields(text) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			if dst, err = encode(dst, number); err != nil {
+				return dst, err
+			}
+		}
+		return append(dst, ']'), nil
+	}}
 }
 
 func encodeBool(dst, text []byte) ([]byte, error) {

@@ -302,7 +302,7 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 				CASE WHEN e.typarray = t.oid THEN 'A' ELSE t.typtype::text END, t.typtypmod,
 				coalesce(CASE WHEN e.typarray = t.oid THEN t.typelem WHEN t.typtype = 'd' THEN t.typbasetype WHEN t.typtype = 'r' THEN r.rngsubtype END, 0)::oid,
 				coalesce((SELECT array_agg(l.enumlabel::text ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = t.oid), '{}'),
-				n.nspname <> ALL (current_schemas(true))
+				n.nspname <> ALL (current_schemas(true)), t.typdelim::text
 			FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 			LEFT JOIN pg_type e ON e.oid = t.typelem LEFT JOIN pg_range r ON r.rngtypid = t.oid
 			WHERE t.oid = ANY($1::oid[])`, oidArray(oids))
@@ -314,11 +314,11 @@ func (c *Catalog) loadTypes(oids []uint32) error {
 		}
 		oids = nil
 		var t change.Type
-		var kind string
+		var kind, delimiter string
 		var elem uint32
-		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&t.OID, &t.Schema, &t.Name, &kind, &t.TypeMod, &elem, &t.Labels, &t.OffPath, &delimiter}, func() error {
 			n := t
-			n.Kind, n.Labels = change.TypeKind(kind[0]), slices.Clone(t.Labels)
+			n.Kind, n.Labels, n.Delimiter = change.TypeKind(kind[0]), slices.Clone(t.Labels), delimiter[0]
 			if n.Kind == 'p' { // a pseudo-type cannot be a column's
 				n.Kind = change.BaseType
 			}
