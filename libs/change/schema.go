@@ -140,6 +140,11 @@ func (e *Encoder) plan(columns []int, name string, json *record.JSON, mapped boo
 	s := &record.Schema{Type: record.Struct, Name: name}
 	for _, i := range columns {
 		c := &e.rel.Columns[i]
+		if !mapped && e.rel.Streamed && !e.cfg.Columns.includes(e.rel.Schema+"."+e.rel.Name+"."+c.Name) {
+			unread := *c // Debezium does not read from the catalog what it knows of a column that is left out
+			unread.NotNull, unread.Default = false, ""
+			c = &unread
+		}
 		k := compiler{cfg: e.cfg, json: json}
 		codec, ok := k.column(c)
 		if !ok {

@@ -1,0 +1,1 @@
+create table t (id int, k int not null default 7, v text, primary key (id, k)); create table u (id int primary key, x int); create table w (a text not null, b int, c int); create unique index on w (a);
