@@ -95,7 +95,7 @@ func (a *Auxiliary) AppendEnd(b *Batch, xid, lsn uint64, commitTime int64, count
 	total := int64(0)
 	item := a.transactionValue.Fields[a.transactionValue.Index("data_collections")].Schema.Items
 	list := make([]any, 0, len(counts))
-	for _, c := range hashMapOrder(counts) {
+	for _, c := range hashMapOrder(counts, func(c CollectionCount) string { return c.Collection }) {
 		total += c.Events
 		list = append(list, structOf(item, c.Collection, c.Events))
 	}
@@ -103,21 +103,21 @@ func (a *Auxiliary) AppendEnd(b *Batch, xid, lsn uint64, commitTime int64, count
 }
 
 // hashMapOrder sorts as java.util.HashMap does that was filled in the given order: by bucket.
-func hashMapOrder(counts []CollectionCount) []CollectionCount {
+func hashMapOrder[T any](all []T, key func(T) string) []T {
 	buckets := uint32(16)
-	for len(counts) > int(buckets/4*3) {
+	for len(all) > int(buckets/4*3) {
 		buckets *= 2
 	}
-	bucket := func(c CollectionCount) uint32 {
+	bucket := func(item T) uint32 {
 		hash := uint32(0)
-		for _, unit := range utf16.Encode([]rune(c.Collection)) {
+		for _, unit := range utf16.Encode([]rune(key(item))) {
 			hash = 31*hash + uint32(unit)
 		}
 		return (hash ^ hash>>16) % buckets
 	}
-	counts = slices.Clone(counts)
-	slices.SortStableFunc(counts, func(a, b CollectionCount) int { return cmp.Compare(bucket(a), bucket(b)) })
-	return counts
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return all
 }
 
 func (a *Auxiliary) appendBoundary(b *Batch, status, id string, count, collections any, commitTime int64) error {

@@ -64,9 +64,12 @@ func (r *round) followCase(t *testing.T, dir string) {
 		t.Fatalf("%s: %v", dir, err)
 	}
 	p.start(t)
-	if !strings.Contains(p.settings["snapshot.mode"], "only") {
-		p.await(t)
+	begun := func() {
+		if !strings.Contains(p.settings["snapshot.mode"], "only") {
+			p.await(t)
+		}
 	}
+	begun()
 	steps, err := filepath.Glob(filepath.Join(dir, "[0-9]*"))
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +101,7 @@ func (r *round) followCase(t *testing.T, dir string) {
 					t.Fatal(err)
 				}
 			}
-			p.await(t)
+			begun()
 		case ".signals":
 			for _, w := range p.sides() {
 				w.send(t, strings.ReplaceAll(contents(t, step), "$prefix", p.prefix))

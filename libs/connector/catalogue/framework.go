@@ -46,9 +46,9 @@ func SourceFramework() []Key {
 		Key{Name: "exactly.once.support", Type: String, Default: Default("requested"), Allowed: []string{"REQUESTED", "REQUIRED"},
 			Importance: Medium, Group: groupExactlyOnce, Order: 2, Width: Short, DisplayName: "Exactly once support",
 			Doc: "required refuses to start where exactly-once delivery cannot be given; requested uses it where it can."},
-		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"POLL", "INTERVAL", "CONNECTOR"},
+		Key{Name: "transaction.boundary", Type: String, Default: Default("poll"), Allowed: []string{"POLL", "INTERVAL", "CONNECTOR"}, Check: connectorsBoundary,
 			Importance: Medium, Group: groupExactlyOnce, Order: 3, Width: Short, DisplayName: "Transaction Boundary",
-			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides)."},
+			Doc: "When the Kafka transaction that holds produced records is committed: poll (after each batch), interval, or connector (as the connector decides), which no connector here does."},
 		Key{Name: "transaction.boundary.interval.ms", Type: Long, Check: AtLeast(0), Importance: Low, Group: groupExactlyOnce, Order: 4,
 			Width: Short, DisplayName: "Transaction boundary interval", Doc: "Time between commits in milliseconds when transaction.boundary is interval."},
 		Key{Name: "offsets.storage.topic", Type: String, Check: notEmpty, Importance: Low, Group: groupOffsets, Width: Wide,
@@ -161,6 +161,14 @@ func common() []Key {
 		{Name: "errors.log.include.messages", Type: Boolean, Default: Default("false"), Importance: Medium, Group: groupErrors, Width: Short,
 			DisplayName: "Log Error Details", Doc: "Whether the log of an error names the record's topic, partition, offset and timestamp."},
 	}
+}
+
+// connectorsBoundary refuses boundaries that the connector would have to define.
+func connectorsBoundary(value string) error {
+	if strings.EqualFold(value, "connector") {
+		return Fault("The connector does not support connector-defined transaction boundaries with the given configuration. Please reconfigure it to use a different transaction boundary definition.")
+	}
+	return nil
 }
 
 // aliases checks a list of names of transformations, predicates or groups of topics.

@@ -104,8 +104,16 @@ func (k Key) missing() string {
 	return fmt.Sprintf("Missing required configuration \"%s\" which has no default value.", k.Name)
 }
 
+// isDefault reports whether a value asks for nothing: the default, and where there is none nothing at all.
 func (k Key) isDefault(value string) bool {
-	return k.Default != nil && strings.EqualFold(strings.TrimSpace(value), *k.Default)
+	value = strings.TrimSpace(value)
+	switch {
+	case k.Default == nil:
+		return value == ""
+	case k.Type == Class:
+		return value == *k.Default
+	}
+	return strings.EqualFold(value, *k.Default)
 }
 
 // invalid words a bad value as Kafka's ConfigException or Debezium's Field does, without showing secrets.
