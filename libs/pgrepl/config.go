@@ -146,13 +146,13 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, err
 	}
-	connected := c.dialer(&cfg.Config)
+	c.dialer(&cfg.Config)
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend { return pgproto3.NewFrontend(newGuard(r), w) }
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, connectError(c, err)
 	}
-	connected()
+	connected(conn.PgConn().Conn())
 	if err := liftLimits(ctx, conn.PgConn()); err != nil {
 		conn.Close(ctx)
 		return nil, err
@@ -188,7 +188,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if cfg.Password, err = c.password(ctx); err != nil {
 		return nil, nil, err
 	}
-	connected := c.dialer(cfg)
+	c.dialer(cfg)
 	var frames *frameReader
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frames = &frameReader{r: r}
@@ -198,7 +198,7 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 	if err != nil {
 		return nil, nil, connectError(c, err)
 	}
-	connected()
+	connected(conn.Conn())
 	err = liftLimits(ctx, conn)
 	if err == nil {
 		err = setText(ctx, conn)

@@ -4,50 +4,90 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
-// dialer makes cfg dial as c says. The function that it returns is called when the connection stands.
-func (c Config) dialer(cfg *pgconn.Config) (connected func()) {
+// dialer makes cfg dial as c says.
+func (c Config) dialer(cfg *pgconn.Config) {
 	d := &net.Dialer{KeepAlive: -1, Timeout: cfg.ConnectTimeout, Control: egress.Control}
 	if c.KeepAlive {
 		d.KeepAlive = 30 * time.Second
 	}
-	var greeting *greetingConn
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := d.DialContext(ctx, network, address)
-		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
-			greeting = &greetingConn{TCPConn: tcp}
-			return greeting, nil
+		if err != nil {
+			return nil, err
 		}
-		return conn, err
-	}
-	return func() {
-		if greeting != nil {
-			greeting.connected = true
-		}
+		return &serverConn{Conn: conn}, nil
 	}
 }
 
-// greetingConn lets a server have the last word while a connection is made. One that refuses a client says why and closes the connection,
-// for instance after it has seen the client's certificate, which with TLS 1.3 is after the client's side of the handshake. A client that
-// writes only then finds the connection reset, though the reason has come and waits to be read. So that it is read, such a write
-// succeeds: nothing that is written is known to arrive anyhow.
-type greetingConn struct {
-	*net.TCPConn
+// dialed is what DialFunc made, which TLS may surround; nil if it did not make the connection.
+func dialed(c net.Conn) *serverConn {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	s, _ := c.(*serverConn)
+	return s
+}
+
+// connected notes that the connection stands.
+func connected(c net.Conn) {
+	if s := dialed(c); s != nil {
+		s.connected = true
+	}
+}
+
+// serverConn is a connection to a server, which it lets have the last word while the connection is made. One that refuses a client says
+// why and closes the connection, for instance after it has seen the client's certificate, which with TLS 1.3 is after the client's side of
+// the handshake. A client that writes only then finds the connection reset, though the reason has come and waits to be read. So that it
+// is read, such a write succeeds: nothing that is written is known to arrive anyhow.
+type serverConn struct {
+	net.Conn
 	connected bool // set once, before anything else than the one who connects uses it
+	// reading is since when a read has waited for the server, in nanoseconds since 1970; 0 while none does.
+	reading atomic.Int64
 }
 
 // Write implements net.Conn.
-func (c *greetingConn) Write(p []byte) (int, error) {
-	n, err := c.TCPConn.Write(p)
+func (c *serverConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
 	if err != nil && !c.connected && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)) {
 		return len(p), nil
 	}
 	return n, err
+}
+
+// Read implements net.Conn.
+func (c *serverConn) Read(p []byte) (int, error) {
+	c.reading.Store(time.Now().UnixNano())
+	n, err := c.Conn.Read(p)
+	c.reading.Store(0)
+	return n, err
+}
+
+// SyscallConn implements syscall.Conn, which TCP's and Unix's connections do.
+func (c *serverConn) SyscallConn() (syscall.RawConn, error) {
+	raw, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return raw.SyscallConn()
+}
+
+// WaitsSince is since when a connection that Connect opened has waited for the server; zero while it does not, as where nothing was asked.
+func WaitsSince(conn *pgx.Conn) time.Time {
+	if s := dialed(conn.PgConn().Conn()); s != nil {
+		if at := s.reading.Load(); at != 0 {
+			return time.Unix(0, at)
+		}
+	}
+	return time.Time{}
 }

@@ -29,7 +29,7 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 		gone <- err
 	}()
 	var cfg pgconn.Config
-	connected := Config{}.dialer(&cfg)
+	Config{}.dialer(&cfg)
 	c, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestAServersLastWordIsReadAlthoughItHasResetTheConnection(t *testing.T) {
 	if n, err := c.Read(word); string(word[:n]) != "refused" {
 		t.Errorf("read %q: %v", word[:n], err)
 	}
-	connected()
+	connected(c)
 	if _, err := io.WriteString(c, "more"); err == nil {
 		t.Error("a connection that stood is reset, and writing succeeds")
 	}

@@ -24,6 +24,8 @@ type Proxy struct {
 	// changed is closed and replaced whenever fault changes, to wake stalled copies.
 	changed chan struct{}
 	closed  bool
+	// accepted counts the connections; the first abandoned of them move no byte any more.
+	accepted, abandoned int
 }
 
 // fault is what is wrong at the moment.
@@ -74,6 +76,16 @@ func (p *Proxy) Cut() {
 
 // Stall lets connections open but moves no byte until Heal, as a half-open network does.
 func (p *Proxy) Stall() { p.set(fault{stall: true, budget: -1}) }
+
+// Abandon lets the connections that are open stay so but moves no byte over them any more, as something on the way does that forgot them;
+// new ones work.
+func (p *Proxy) Abandon() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.abandoned = p.accepted
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
 
 // Slow delays each chunk by latency and passes at most chunk bytes at once (0: any number).
 func (p *Proxy) Slow(latency time.Duration, chunk int) {
@@ -139,12 +151,16 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.remove(server)
+	p.mu.Lock()
+	p.accepted++
+	number := p.accepted
+	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.copy(server, client, false)
+		p.copy(server, client, number, false)
 	}()
-	p.copy(client, server, true)
+	p.copy(client, server, number, true)
 	<-done
 }
 
@@ -167,15 +183,15 @@ func (p *Proxy) remove(c net.Conn) {
 	c.Close()
 }
 
-// copy moves bytes from src to dst under the present fault; answer says that src is the target's side.
-func (p *Proxy) copy(dst, src net.Conn, answer bool) {
+// copy moves bytes of a connection from src to dst under the present fault; answer says that src is the target's side.
+func (p *Proxy) copy(dst, src net.Conn, number int, answer bool) {
 	defer abort(dst)
 	defer abort(src)
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := src.Read(buf)
 		for b := buf[:n]; len(b) > 0; {
-			f, pass := p.admit(len(b), answer)
+			f, pass := p.admit(len(b), number, answer)
 			if pass == 0 {
 				p.Reset()
 				return
@@ -195,10 +211,10 @@ func (p *Proxy) copy(dst, src net.Conn, answer bool) {
 }
 
 // admit waits out a stall and says how many of n bytes may pass now; 0 if the byte budget is spent, which it renews.
-func (p *Proxy) admit(n int, answer bool) (fault, int) {
+func (p *Proxy) admit(n, number int, answer bool) (fault, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.fault.stall && !p.closed {
+	for (p.fault.stall || number <= p.abandoned) && !p.closed {
 		changed := p.changed
 		p.mu.Unlock()
 		<-changed
