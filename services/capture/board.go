@@ -38,7 +38,7 @@ type entry struct {
 
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
-	smooth *shownPhase        // guarded by mu; what the state was before trouble with the broker; nil without
+	smooth *shownPhase        // guarded by mu; what the state was before trouble with server or broker; nil without
 	reader *reader            // guarded by mu; nil unless streaming
 	ages   latency.Window     // guarded by mu; of transactions when they were durable in Kafka
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
@@ -157,10 +157,25 @@ func (e *entry) phases() int {
 	return e.turn
 }
 
-// slow shows trouble with the broker while the capture goes on; nil ends it.
+// held shows what the capture waits for while it goes on; nil ends it.
+func (e *entry) held(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	phase := e.state.Phase
+	if e.smooth != nil {
+		phase = e.smooth.phase
+	}
+	e.disturb(phase, err)
+}
+
+// slow shows trouble with server or broker while the capture goes on; nil ends it.
 func (e *entry) slow(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.disturb(capturev1.Phase_PHASE_RETRYING, err)
+}
+
+func (e *entry) disturb(phase capturev1.Phase, err error) {
 	switch {
 	case err == nil && e.smooth != nil:
 		e.state.Phase, e.state.Reason = e.smooth.phase, e.smooth.reason
@@ -169,7 +184,7 @@ func (e *entry) slow(err error) {
 		if e.smooth == nil {
 			e.smooth = &shownPhase{e.state.Phase, e.state.Reason}
 		}
-		e.state.Phase, e.state.Reason = capturev1.Phase_PHASE_RETRYING, e.hidden(err.Error())
+		e.state.Phase, e.state.Reason = phase, e.hidden(err.Error())
 	}
 }
 

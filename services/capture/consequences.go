@@ -46,10 +46,14 @@ func leavesPublication(before, after catalogue.Values) bool { return !becomesFil
 
 func dropsSlot(_, after catalogue.Values) bool { return after.Bool("slot.drop.on.stop") }
 
-// streaming says whether a configuration streams changes.
-func streaming(v catalogue.Values) bool {
-	return snapshotSettings{mode: snapshotMode(v.String("snapshot.mode")), stream: v.Bool("snapshot.mode.configuration.based.start.stream")}.streams()
+// modeOf is what a configuration says of when tables are read.
+func modeOf(v catalogue.Values) snapshotSettings {
+	const based = "snapshot.mode.configuration.based."
+	return snapshotSettings{mode: snapshotMode(v.String("snapshot.mode")), data: v.Bool(based + "snapshot.data"), stream: v.Bool(based + "start.stream")}
 }
+
+// streaming says whether a configuration streams changes.
+func streaming(v catalogue.Values) bool { return modeOf(v).streams() }
 
 func stopsStreaming(before, after catalogue.Values) bool {
 	return streaming(before) && !streaming(after)
@@ -60,7 +64,7 @@ func startsStreaming(before, after catalogue.Values) bool {
 }
 
 func readsAlways(_, after catalogue.Values) bool {
-	return snapshotMode(after.String("snapshot.mode")) == "always"
+	return modeOf(after).readsAlways()
 }
 
 func countsLater(before, after catalogue.Values) bool {

@@ -21,9 +21,7 @@ func (s *session) beat(ctx context.Context, r *reader) error {
 			if err := r.heartbeat(now); err != nil {
 				return err
 			}
-			if err := s.heartbeatQuery(ctx); err != nil {
-				return err
-			}
+			s.heartbeatQuery(ctx)
 		}
 	}
 }
@@ -42,17 +40,17 @@ func (r *reader) heartbeat(now time.Time) error {
 	return nil
 }
 
-func (s *session) heartbeatQuery(ctx context.Context) error {
+// heartbeatQuery runs heartbeat.action.query. As with Debezium the stream goes on where it fails.
+func (s *session) heartbeatQuery(ctx context.Context) {
 	if s.settings.heartbeatQuery == "" {
-		return nil
+		return
 	}
-	conn, err := s.settings.connection.Connect(ctx)
-	if err != nil {
-		return err
+	conn, err := s.dial(ctx, "run heartbeat.action.query")
+	if err == nil {
+		defer conn.hangUp()
+		_, err = conn.Exec(ctx, s.settings.heartbeatQuery)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, s.settings.heartbeatQuery); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("run heartbeat.action.query: %w", err)
+	if err != nil && ctx.Err() == nil {
+		s.env.Logger.Error("heartbeat.action.query failed; the next heartbeat runs it again", "error", err, "remedy", "Correct the statement, or let the connector's role run it.")
 	}
-	return nil
 }

@@ -27,6 +27,8 @@ type incrementalProgress struct {
 	Max  keyValues `json:"max,omitempty"`
 	// Rows counts the rows read of the first table.
 	Rows int64 `json:"rows,omitempty"`
+	// Signal is the id of the last signal that asked for tables.
+	Signal string `json:"signal,omitempty"`
 	// Paused says that no chunk is read until a resume-snapshot signal.
 	Paused bool `json:"paused,omitempty"`
 	// ended are the tables that ended since the stream began, those of the snapshots under way only.
@@ -181,6 +183,9 @@ func (r *reader) closeWindow(b *batch, id string) error {
 		if c.err == nil {
 			r.env.Logger.Info("An incremental snapshot finished a table", "table", p.Collections[0].Table.String())
 		}
+		if err := r.scanned(b, &p, c); err != nil {
+			return err
+		}
 		p.end(0, false, c.err)
 	default:
 		if err := r.deliverChunk(b, c, w); err != nil {
@@ -188,6 +193,9 @@ func (r *reader) closeWindow(b *batch, id string) error {
 		}
 		p.Last, p.Max = c.last, c.max
 		p.Rows += int64(len(c.lines))
+		if err := r.tell(b, &p, notifyInProgress, "current_collection_in_progress", p.Collections[0].Table.String(), "maximum_key", p.Max.text(), "last_processed_key", p.Last.text(), "data_collections", p.collections()); err != nil {
+			return err
+		}
 	}
 	n.update(b, p)
 	n.next()
@@ -226,12 +234,8 @@ func (r *reader) deliverChunk(b *batch, c *chunk, w *window) error {
 
 // runChunks reads chunks as they are asked for.
 func (n *incremental) runChunks(ctx context.Context) error {
-	var conn *pgx.Conn
-	defer func() {
-		if conn != nil {
-			conn.Close(context.WithoutCancel(ctx))
-		}
-	}()
+	var conn *watched
+	defer func() { conn.hangUp() }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -239,11 +243,12 @@ func (n *incremental) runChunks(ctx context.Context) error {
 		case req := <-n.requests:
 			var err error
 			if conn == nil {
-				if conn, err = n.session.settings.connection.Connect(ctx); err != nil {
+				if conn, err = n.session.dial(ctx, "begin an incremental snapshot"); err != nil {
 					return err
 				}
 			}
-			if err := n.runChunk(ctx, conn, req); err != nil {
+			conn.uses("read a chunk of table " + req.Table.String() + ", or take a watermark of it")
+			if err := n.runChunk(ctx, conn.Conn, req); err != nil {
 				if ctx.Err() != nil {
 					return nil
 				}
@@ -307,11 +312,13 @@ var (
 	errNotIncremental = errors.New("the table cannot be read in chunks")
 	errCondition      = errors.New("the condition is refused")
 	errSurrogateKey   = errors.New("the surrogate-key is refused")
+	errNoTable        = errors.New("it does not exist")
+	errNoKey          = errors.New("has no primary key")
 )
 
 // read reads a chunk of a table.
 func (n *incremental) read(ctx context.Context, conn *pgx.Conn, req chunkRequest) (*chunk, error) {
-	rel, key, err := req.resolve(ctx, conn)
+	rel, key, err := n.session.resolve(ctx, conn, &req.collection)
 	if err != nil {
 		return nil, err
 	}
@@ -379,19 +386,44 @@ func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change
 	return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s", selection(rel, wanted), from, condition, by))
 }
 
-// resolve finds the table with the columns that it is read by, and refuses what cannot be read in chunks.
-func (c *collection) resolve(ctx context.Context, conn *pgx.Conn) (rel *change.Relation, key []int, err error) {
+// resolve finds a table with the columns that it is read by, and refuses what cannot be read in chunks.
+func (s *session) resolve(ctx context.Context, conn *pgx.Conn, c *collection) (rel *change.Relation, key []int, err error) {
 	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), func(pgrepl.Table) bool { return true })
 	if rel, err = catalog.Named(c.Table.Schema, c.Table.Name, true); err != nil {
 		return nil, nil, err
 	}
 	if rel == nil {
-		return nil, nil, fmt.Errorf("%w: it does not exist", errNotIncremental)
+		return nil, nil, fmt.Errorf("%w: %w", errNotIncremental, errNoTable)
+	}
+	if s.plugin == "pgoutput" {
+		rel = withoutGenerated(rel)
 	}
 	if key, err = keyColumns(rel, c.Key); err != nil {
 		return nil, nil, err
 	}
 	return rel, key, c.checkFilter(ctx, conn)
+}
+
+// withoutGenerated is a table as pgoutput describes it, which leaves generated columns out: events of one table have the same columns
+// wherever they come from. Debezium does the same.
+func withoutGenerated(rel *change.Relation) *change.Relation {
+	out := *rel
+	out.Columns, out.Key = nil, nil
+	places := make([]int, len(rel.Columns))
+	for i, c := range rel.Columns {
+		if places[i] = -1; !c.Generated {
+			places[i] = len(out.Columns)
+			out.Columns = append(out.Columns, c)
+		}
+	}
+	for _, k := range rel.Key {
+		if places[k] < 0 {
+			out.Key = nil
+			break
+		}
+		out.Key = append(out.Key, places[k])
+	}
+	return &out
 }
 
 // checkFilter refuses a condition that is not one expression. Chunks are read by COPY, whose protocol takes several statements at
@@ -425,7 +457,7 @@ func (c *collection) checkOrder(ctx context.Context, conn *pgx.Conn, rel *change
 func keyColumns(rel *change.Relation, surrogate string) ([]int, error) {
 	if surrogate == "" {
 		if len(rel.Key) == 0 {
-			return nil, fmt.Errorf("%w: %s.%s has no primary key; name a unique column to read it by (surrogate-key in a signal, --surrogate-key of calypsoctl snapshot start), or leave it out", errNotIncremental, rel.Schema, rel.Name)
+			return nil, fmt.Errorf("%w: %s.%s %w; name a unique column to read it by (surrogate-key in a signal, --surrogate-key of calypsoctl snapshot start), or leave it out", errNotIncremental, rel.Schema, rel.Name, errNoKey)
 		}
 		return rel.Key, nil
 	}

@@ -1,6 +1,9 @@
 package capture
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -64,7 +67,7 @@ func eventKeys() []catalogue.Key {
 		{Name: "unavailable.value.placeholder", Type: catalogue.String, Aliases: []string{"toasted.value.placeholder"}, Default: catalogue.Default("__debezium_unavailable_value"), Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Middle, DisplayName: "Unavailable value placeholder",
 			Doc:          "Value that stands for an unchanged TOASTed value; hex:… gives its bytes.",
 			Consequences: valuesChange()},
-		{Name: "skipped.operations", Type: catalogue.List, Default: catalogue.Default("t"), Importance: catalogue.Low, Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "Skipped Operations",
+		{Name: "skipped.operations", Type: catalogue.List, Default: catalogue.Default("t"), Check: operations, Importance: catalogue.Low, Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "Skipped Operations",
 			Doc:          "Operations to leave out: c, u, d, t (truncate), separated by commas, or none.",
 			Consequences: rowsChange()},
 		{Name: "unchanged.columns.list", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: "CONNECTOR", Width: catalogue.Short, DisplayName: "List Unchanged TOASTed Columns",
@@ -107,10 +110,9 @@ func eventKeys() []catalogue.Key {
 		{Name: "signal.enabled.channels", Type: catalogue.List, Default: catalogue.Default("source"), Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Enabled channels names",
 			Doc: "Channels that signals come from: source (the signal table) and kafka."},
 		{Name: "notification.enabled.channels", Type: catalogue.List, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Enabled notification channels names",
-			Doc: "Channels that notifications of snapshots go to: log."},
+			Doc: "Channels that notifications of snapshots go to: sink (the topic of notification.sink.topic.name) and log. Debezium's jmx and http are refused."},
 		{Name: "notification.sink.topic.name", Type: catalogue.String, Importance: catalogue.High, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Notification topic name",
-			Doc:         "Topic of the sink channel of notifications.",
-			Unsupported: "Progress is shown by CaptureService and metrics."},
+			Doc: "Topic of the channel sink of notifications: how initial and incremental snapshots begin, go on and end, as Debezium writes it."},
 		{Name: "notification.http.url", Type: catalogue.String, Importance: catalogue.High, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "HTTP notification endpoint URL",
 			Doc:         "Setting of the http channel of notifications.",
 			Unsupported: "Progress is shown by CaptureService and metrics."},
@@ -126,7 +128,7 @@ func eventKeys() []catalogue.Key {
 		{Name: "transaction.metadata.factory", Type: catalogue.Class, Default: catalogue.Default("io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory"), Importance: catalogue.Low, Group: "CONNECTOR_ADVANCED", Width: catalogue.Middle, DisplayName: "Factory class to create transaction context & transaction struct maker classes",
 			Doc:         "Java class that makes transaction metadata.",
 			Unsupported: "It names a Java class.", ChangesData: true},
-		{Name: "message.key.columns", Type: catalogue.String, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Columns PK mapping",
+		{Name: "message.key.columns", Type: catalogue.String, Check: notEmpty, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Columns PK mapping",
 			Doc:          "Columns that make the key instead of the primary key: schema.table:column,column, separated by semicolons; the table is a regular expression.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.KeysChange, Doc: "Records of a row get another key from now on, and so may go to another partition: their order across the change is not kept, and compaction keeps the last record under the old key."}}},
 		{Name: "column.mask.hash.*", Pattern: "column.mask.hash.([^.]+).with.salt.(.+)", Type: catalogue.String, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Mask Columns Using Hash and Salt",
@@ -150,7 +152,7 @@ func eventKeys() []catalogue.Key {
 		{Name: "memory.management.tables.class", Type: catalogue.Class, Default: catalogue.Default("io.debezium.relational.ConcurrentMapTableMappingStorage"), Importance: catalogue.Low, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Table storage class",
 			Doc:         "Debezium's setting memory.management.tables.class.",
 			Unsupported: "It names a Java class."},
-		{Name: "schema.refresh.mode", Type: catalogue.String, Default: catalogue.Default("columns_diff"), Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Short, DisplayName: "Schema refresh mode",
+		{Name: "schema.refresh.mode", Type: catalogue.String, Default: catalogue.Default("columns_diff"), Allowed: []string{"columns_diff", "columns_diff_exclude_unchanged_toast"}, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Short, DisplayName: "Schema refresh mode",
 			Doc:         "When the table's schema is refreshed.",
 			Unsupported: "The stream itself says when a table changes."},
 		{Name: "include.unknown.datatypes", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Short, DisplayName: "Include unknown datatypes",
@@ -177,4 +179,20 @@ func eventKeys() []catalogue.Key {
 			Doc:         "File of the file channel of signals.",
 			Unsupported: "Workers are equal and have no files of their own; use the signal table or topic."},
 	}
+}
+
+// operations refuses what skipped.operations cannot name, in Debezium's words.
+func operations(list string) error {
+	names := catalogue.Items(list)
+	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains([]string{"c", "u", "d", "t", "r", "m", "none"}, name) }) {
+		return catalogue.Fault("Invalid operation")
+	}
+	return nil
+}
+
+func notEmpty(value string) error {
+	if strings.TrimSpace(value) == "" {
+		return catalogue.Fault("Must not be empty")
+	}
+	return nil
 }

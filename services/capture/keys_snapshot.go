@@ -17,7 +17,7 @@ func snapshotKeys() []catalogue.Key {
 			Doc:         "Java class of a snapshot mode.",
 			Unsupported: "It names a Java class.", ChangesData: true},
 		{Name: "snapshot.mode.configuration.based.snapshot.data", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Middle, DisplayName: "Snapshot mode property based snapshot data",
-			Doc: "With snapshot.mode=configuration_based: whether tables are read."},
+			Doc: "With snapshot.mode=configuration_based: whether tables are read, at each start."},
 		{Name: "snapshot.mode.configuration.based.snapshot.schema", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Middle, DisplayName: "Snapshot mode property based snapshot schema",
 			Doc: "With snapshot.mode=configuration_based: whether table structure is read; it always is."},
 		{Name: "snapshot.mode.configuration.based.start.stream", Type: catalogue.Boolean, Default: catalogue.Default("false"), Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Middle, DisplayName: "Snapshot mode property based start stream",
@@ -55,7 +55,7 @@ func snapshotKeys() []catalogue.Key {
 		{Name: "snapshot.tables.order.by.row.count", Type: catalogue.String, Default: catalogue.Default("disabled"), Allowed: []string{"disabled", "ascending", "descending"}, Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", DisplayName: "Initial snapshot tables order by row count",
 			Doc: "Order in which tables are read: ascending or descending by estimated rows, or disabled (by name)."},
 		{Name: "snapshot.mode", Type: catalogue.String, Default: catalogue.Default("initial"), Allowed: []string{"always", "initial", "initial_only", "no_data", "never", "exported", "when_needed", "configuration_based", "custom"}, Importance: catalogue.Medium, Group: "CONNECTOR_SNAPSHOT", Width: catalogue.Short, DisplayName: "Snapshot mode",
-			Doc: "When tables are read: initial (at the first start), initial_only (and then no streaming), always (each start), no_data (never; also never), when_needed (also when the slot or its log is gone), configuration_based.",
+			Doc: "When tables are read: initial (at the first start), initial_only (and then no streaming), always (each start: what changed since the last position comes as the rows that it led to, and deletes have no event), no_data (never; also never), when_needed (also when the slot or its log is gone), configuration_based.",
 			Consequences: []catalogue.Consequence{
 				{Effect: catalogue.StreamStops, When: stopsStreaming, Doc: "Nothing is streamed any more from the restart on, while the slot, if there is one, holds the write-ahead log."},
 				{Effect: catalogue.PositionLost, When: startsStreaming, Doc: "The position is that of a snapshot without a slot: the task stops, since no slot has the changes after it, or with snapshot.mode=when_needed reads all tables again. Reset the connector's offsets to begin anew."},

@@ -17,10 +17,10 @@ func unusable(err error) bool {
 // choosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it, or because the slot can be read with
 // pgoutput only from now on.
 func (s *session) choosePlugin(ctx context.Context) (string, error) {
-	if err := pgrepl.ResumeCarrying(ctx, s.conn, s.settings.slot); err != nil {
+	if err := pgrepl.ResumeCarrying(ctx, s.conn.Conn, s.settings.slot); err != nil {
 		return "", err
 	}
-	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
 	if err != nil || slot == nil || !s.streams() {
 		return s.settings.plugin, err
 	}
@@ -34,7 +34,7 @@ func (s *session) choosePlugin(ctx context.Context) (string, error) {
 	}
 	refusal := slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: s.settings.plugin, Database: slot.Database})
 	if own {
-		refusal = pgrepl.TrySlot(ctx, s.conn, slot, s.settings.connection.User)
+		refusal = pgrepl.TrySlot(ctx, s.conn.Conn, slot, s.settings.connection.User)
 	}
 	if refusal == nil {
 		return s.settings.plugin, nil
@@ -53,10 +53,10 @@ func (s *session) carry(ctx context.Context, slot *pgrepl.SlotState) error {
 	}
 	p := s.settings.publication
 	p.Tables = s.tables
-	if err := p.Carriable(ctx, s.conn, s.server, slot); err != nil {
+	if err := p.Carriable(ctx, s.conn.Conn, s.server, slot); err != nil {
 		return err
 	}
-	return pgrepl.CarrySlot(ctx, s.conn, slot.Name)
+	return pgrepl.CarrySlot(ctx, s.conn.Conn, slot.Name)
 }
 
 // publishAhead makes the publication that the slot can be carried over with once the server refuses its plugin, where
@@ -72,7 +72,7 @@ func (s *session) publishAhead(ctx context.Context) {
 			p.Tables = append(p.Tables, t)
 		}
 	}
-	notes, err := pgrepl.EnsurePublication(ctx, s.conn, p)
+	notes, err := pgrepl.EnsurePublication(ctx, s.conn.Conn, p)
 	for _, n := range notes {
 		s.env.Logger.Info(n)
 	}

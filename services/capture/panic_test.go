@@ -16,7 +16,7 @@ import (
 var goroutines = []string{
 	"session of a capture", "reader of a snapshot", "end of a snapshot", "holder of an exported snapshot", "deliverer of a snapshot",
 	"reader of the stream", "deliverer of the stream", "heartbeat", "incremental snapshot", "signal topic", "writer of statuses",
-	"watch of the server", "opening of the producer",
+	"watch of the server", "watch of statements", "opening of the producer",
 }
 
 // aside are those whose panic leaves the task alone.

@@ -160,6 +160,66 @@ func TestAPromotionLosesAndRepeatsNothingWhereTheSlotSurvives(t *testing.T) {
 	}
 }
 
+func TestAPromotionAmidASnapshotReadsTheRestFromTheNewServer(t *testing.T) {
+	for _, plugin := range []string{"pgoutput", "wal2json"} {
+		t.Run(plugin, func(t *testing.T) {
+			const rows = 3000
+			p := newPair(t)
+			p.exec(t, fmt.Sprintf("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 60) FROM generate_series(1, %d) g", rows))
+			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", p.Host, p.Port))
+			config := p.config("c"+p.db, map[string]string{"plugin.name": plugin, "max.batch.size": "10", "slot.retry.delay.ms": "200", "slot.max.retries": "300", "retriable.restart.connector.wait.ms": "500"})
+			config["database.hostname"] = fmt.Sprintf("%s,%s:%d", proxy.Addr, p.standby.Host, p.standby.Port)
+			proxy.Slow(10*time.Millisecond, 4<<10)
+			topic := p.db + ".public.a"
+			start(t, config)
+			eventually(t, "rows come", func() error {
+				if len(records(t, topic)) == 0 {
+					return errors.New("none has come")
+				}
+				return nil
+			})
+			p.copySlot(t)
+			p.exec(t, "UPDATE a SET x = 'new' WHERE id % 100 = 0; DELETE FROM a WHERE id % 100 = 50; INSERT INTO a VALUES (10000, 'x')")
+			p.caughtUp(t)
+			if n := len(records(t, topic)); n >= rows {
+				t.Fatalf("the snapshot was over after %d rows", n)
+			}
+			p.promote(t, testenv.Immediate)
+			p.exec(t, "UPDATE a SET x = 'newer' WHERE id % 100 = 1")
+			p.awaitSlot(t)
+			p.exec(t, "INSERT INTO a VALUES (10001, 'end')")
+			state := make(map[string]string)
+			eventually(t, "the last change comes", func() error {
+				clear(state)
+				for _, e := range events(t, topic) {
+					if e.After != nil {
+						state[fmt.Sprint(e.After["id"])] = fmt.Sprint(e.After["x"])
+					} else if !e.tombstone {
+						delete(state, fmt.Sprint(e.Before["id"]))
+					}
+				}
+				if state["10001"] == "" {
+					return fmt.Errorf("%d rows have come", len(state))
+				}
+				return nil
+			})
+			want := make(map[string]string)
+			for pair := range strings.FieldsSeq(p.query(t, "SELECT string_agg(id || '=' || x, ' ') FROM a")) {
+				id, x, _ := strings.Cut(pair, "=")
+				want[id] = x
+			}
+			for id, x := range want {
+				if state[id] != x {
+					t.Errorf("row %s is %.20q, want %.20q", id, state[id], x)
+				}
+			}
+			if len(state) != len(want) {
+				t.Errorf("%d rows are there, want %d", len(state), len(want))
+			}
+		})
+	}
+}
+
 func TestAPromotionWithoutTheSlotStopsTheConnector(t *testing.T) {
 	p := newPair(t)
 	p.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text)")

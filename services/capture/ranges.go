@@ -22,8 +22,10 @@ type snapshotTable struct {
 	// left counts the ranges that are not finished, among them those not handed out; only the last one to finish may
 	// carry the mark of the table's last row.
 	left int
-	// begun says that a row of the table was sent.
-	begun bool
+	// begun says that a row of the table was sent, opened that a worker has begun to read it.
+	begun, opened bool
+	// rows counts those of the ranges that are finished.
+	rows int64
 }
 
 // tablePart is a table that holds rows of a snapshot's table.
@@ -195,12 +197,22 @@ func (q *rangeQueue) begin(t *snapshotTable) position {
 	return p
 }
 
-// finish notes that a range has no more rows, and says whether its table has none.
-func (q *rangeQueue) finish(t *snapshotTable) (last bool) {
+// open notes that a worker begins to read a table, and says whether it is the first.
+func (q *rangeQueue) open(t *snapshotTable) (first bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	first = !t.opened
+	t.opened = true
+	return first
+}
+
+// finish notes that a range has no more rows than those that were read, and says whether its table has none, and how many it had.
+func (q *rangeQueue) finish(t *snapshotTable, read int64) (last bool, rows int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	t.left--
-	return t.left == 0
+	t.rows += read
+	return t.left == 0, t.rows
 }
 
 // retire notes that a worker has read all that it will, and waits until all have. It says whether the row that the worker holds, if

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/calypso-cdc/calypso/libs/change"
@@ -21,7 +20,9 @@ import (
 // session is one attempt of a task: from connecting to the first failure or the task's end.
 type session struct {
 	*task
-	conn *pgx.Conn // for catalog queries, by the goroutine that runs the session and later the stream's reader
+	conn *watched // for catalog queries, by the goroutine that runs the session and later the stream's reader
+	// waits are the connections whose statements are watched.
+	waits waits
 	// repl is the replication connection that the session began with, for what needs one first; nil once that took it.
 	repl     *pgrepl.Session
 	server   pgrepl.Server
@@ -38,6 +39,8 @@ type session struct {
 	relations map[uint32]*change.Relation
 	// hidden is what the server keeps from the connector, as of the session's start.
 	hidden hidden
+	// read says that the session began with a snapshot.
+	read bool
 	// again says why all tables are read once more after changes were lost; empty otherwise.
 	again string
 	// history is the versions of the tables: the start of the session reads it, then the snapshot adds to it before it runs, then
@@ -47,6 +50,20 @@ type session struct {
 
 func (t *task) session(ctx context.Context) error {
 	s := &session{task: t}
+	watched, end := context.WithCancelCause(ctx)
+	var watch contain.Waiting
+	defer watch.Wait()
+	defer end(nil)
+	watch.Go("watch of statements", func() { s.watchStatements(watched, end) }, end)
+	err := s.run(watched)
+	if cause := context.Cause(watched); cause != nil && ctx.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+func (s *session) run(ctx context.Context) error {
+	t := s.task
 	defer s.close()
 	t.board.connecting()
 	if err := s.open(ctx); err != nil {
@@ -141,13 +158,13 @@ func (s *session) close() {
 	if s.producer != nil {
 		s.producer.Close()
 	}
-	pgrepl.Disconnect(s.conn)
+	s.conn.hangUp()
 }
 
 // connect checks that the server can be captured from at all.
 func (s *session) connect(ctx context.Context) error {
 	var err error
-	if s.conn, err = s.settings.connection.Connect(ctx); err != nil {
+	if s.conn, err = s.dial(ctx, "answer a query of its catalog"); err != nil {
 		return err
 	}
 	if s.settings.queryTimeout > 0 {
@@ -155,7 +172,7 @@ func (s *session) connect(ctx context.Context) error {
 			return fmt.Errorf("set statement_timeout: %w", err)
 		}
 	}
-	if s.server, err = pgrepl.InspectServer(ctx, s.conn); err != nil {
+	if s.server, err = pgrepl.InspectServer(ctx, s.conn.Conn); err != nil {
 		return err
 	}
 	if err := s.server.CheckWAL(); err != nil {
@@ -182,7 +199,7 @@ func (s *session) checkStandby(ctx context.Context, saved *checkpoint) error {
 	if !s.server.InRecovery || !s.streams() {
 		return nil
 	}
-	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
 	if err != nil {
 		return err
 	}
@@ -198,7 +215,7 @@ func (s *session) checkStandby(ctx context.Context, saved *checkpoint) error {
 
 // prepare finds the tables and sets identities and the publication up.
 func (s *session) prepare(ctx context.Context) error {
-	s.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.settings.filter.read)
+	s.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn.Conn), s.settings.filter.read)
 	var err error
 	if s.tables, err = s.catalog.Find(s.settings.filter.read); err != nil {
 		return err
@@ -228,7 +245,7 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.publish(ctx); err != nil {
 		return err
 	}
-	if s.hidden, err = findHidden(ctx, s.conn, s.server, s.settings, s.plugin == "pgoutput" && s.streams(), s.tables); err != nil {
+	if s.hidden, err = findHidden(ctx, s.conn.Conn, s.server, s.settings, s.plugin == "pgoutput" && s.streams(), s.tables); err != nil {
 		return err
 	}
 	for _, t := range s.tables {
@@ -256,7 +273,7 @@ func (s *session) publish(ctx context.Context) error {
 	if err := s.fillBack(ctx, p); err != nil {
 		return err
 	}
-	notes, err := pgrepl.EnsurePublication(ctx, s.conn, p)
+	notes, err := pgrepl.EnsurePublication(ctx, s.conn.Conn, p)
 	for _, n := range notes {
 		s.env.Logger.Info(n)
 	}
@@ -270,7 +287,7 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	if p.Mode != pgrepl.PublishFiltered || p.OnStandby || saved.at.Commit == 0 || saved.snapshot != nil || s.settings.snapshot.mode == "no_data" {
 		return nil
 	}
-	missing, err := p.Missing(ctx, s.conn)
+	missing, err := p.Missing(ctx, s.conn.Conn)
 	if err != nil {
 		return err
 	}
@@ -387,7 +404,7 @@ func (s *session) unidentified(t pgrepl.Table) {
 
 // start compares checkpoint and slot, runs the snapshot if one is called for, and returns where streaming begins.
 func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position, error) {
-	slot, err := pgrepl.InspectSlot(ctx, s.conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
@@ -425,6 +442,7 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 		}
 	}
 	read := s.reads(saved)
+	s.read = read
 	if read && slot != nil || !s.streams() {
 		s.closeReplication(ctx)
 	}
@@ -444,21 +462,30 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 	return saved.at, nil
 }
 
+// deletesUntold is what a snapshot that takes the place of changes leaves out.
+const deletesUntold = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
+
 // readAgain tells that changes after a position are lost and that a snapshot takes their place, which brings no deletes.
 func (s *session) readAgain(after pgrepl.Position, lost error) {
-	const remedy = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
-	s.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost, "remedy", remedy)
+	s.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost, "remedy", deletesUntold)
 	s.again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, pgrepl.ReasonOf(lost))
-	s.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", s.again, lost, remedy))
+	s.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", s.again, lost, deletesUntold))
+}
+
+// passOver tells that the settings have a snapshot take the place of the changes between two positions.
+func (s *session) passOver(after, to pgrepl.Position) {
+	s.again = fmt.Sprintf("all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to", s.settings.snapshot.mode, after, to)
+	s.env.Logger.Info("All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after", after.String(), "to", to.String(), "remedy", deletesUntold)
+	s.env.Happened("ReadAgain", fmt.Sprintf("%s. %s", s.again, deletesUntold))
 }
 
 // reads says whether a snapshot is called for.
 func (s *session) reads(saved *checkpoint) bool {
-	mode := s.settings.snapshot.mode
-	if mode == "no_data" || mode == "configuration_based" && !s.settings.snapshot.data {
+	mode := s.settings.snapshot
+	if mode.mode == "no_data" || mode.mode == "configuration_based" && !mode.data {
 		return false
 	}
-	return saved == nil || saved.snapshot != nil || mode == "always"
+	return saved == nil || saved.snapshot != nil || mode.readsAlways()
 }
 
 // renew says whether a lost slot leads to a new snapshot instead of an error.
@@ -542,10 +569,10 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, read bool) (pgrepl.Po
 	return at, s.snapshot(ctx, created.Snapshot, at, new(snapshotProgress), func() { repl.Close(context.WithoutCancel(ctx)) })
 }
 
-// snapshotWithOldSlot reads tables while a slot exists already: after a crash amid a snapshot, with snapshot.mode=always, or
-// with a slot that somebody else made. A temporary slot exports a snapshot; the stream is delivered up to the point that
-// the snapshot shows, then the tables are read, then the stream goes on from there: no gap, and rows come in the order in
-// which they were true.
+// snapshotWithOldSlot reads tables while a slot exists already: after a crash amid a snapshot, with a slot that somebody else made, or
+// where the settings have it at each start. A temporary slot exports a snapshot, from which the stream goes on once the tables are
+// read. What is left of a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the order in
+// which they were true. A whole new one takes the place of the stream up to there, as with Debezium.
 func (s *session) snapshotWithOldSlot(ctx context.Context, slot *pgrepl.SlotState, saved *checkpoint) (pgrepl.Position, error) {
 	const suffix = "_snapshot"
 	name := s.settings.slot
@@ -554,31 +581,31 @@ func (s *session) snapshotWithOldSlot(ctx context.Context, slot *pgrepl.SlotStat
 		return pgrepl.Position{}, err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
-	at := pgrepl.Position{Commit: created.Start}
+	at := pgrepl.Position{SystemID: s.system.ID, Timeline: s.system.Timeline, Commit: created.Start, Delivered: created.Start}
 	progress := new(snapshotProgress)
-	if saved != nil {
-		if saved.snapshot != nil {
-			progress = saved.snapshot
-		}
-		s.producer.saved.snapshot = progress
+	switch {
+	case saved == nil:
+		at = s.first(at)
+	case saved.snapshot != nil:
+		progress = saved.snapshot
 		if err := s.stream(ctx, saved.at, created.Start); err != nil || ctx.Err() != nil {
 			return at, err
 		}
-		at.SystemID, at.Timeline, at.Delivered = s.system.ID, s.system.Timeline, at.Commit
 		s.producer.saved.at = at
-	} else {
-		at = s.first(at)
+	default:
+		s.passOver(saved.at, at)
+		s.producer.saved.at = at
 	}
 	return at, s.snapshot(ctx, created.Snapshot, at, progress, func() { repl.Close(context.WithoutCancel(ctx)) })
 }
 
 // snapshotAlone reads the tables without a slot: nothing follows.
 func (s *session) snapshotAlone(ctx context.Context, saved *checkpoint) (pgrepl.Position, error) {
-	holder, err := s.settings.connection.Connect(ctx)
+	holder, err := s.dial(ctx, "export a snapshot")
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
-	release := func() { holder.Close(context.WithoutCancel(ctx)) }
+	release := holder.hangUp
 	defer release()
 	var name, lsn string
 	if _, err := holder.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
@@ -718,9 +745,12 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	}
 	done := s.producer.saved
 	done.at, done.snapshot = at, nil
-	last := new(batch)
+	last, aux := new(batch), change.NewAuxiliary(&s.events)
+	if err := s.notify(aux, last, change.InitialSnapshot, notifyCompleted, ""); err != nil {
+		return err
+	}
 	if s.settings.heartbeat > 0 {
-		if err := change.NewAuxiliary(&s.events).AppendHeartbeat(&last.Batch, time.Now().UnixNano()); err != nil {
+		if err := aux.AppendHeartbeat(&last.Batch, time.Now().UnixNano()); err != nil {
 			return fmt.Errorf("write the heartbeat that ends a snapshot: %w", err)
 		}
 	}
@@ -748,12 +778,12 @@ func (s *session) readable() (out []pgrepl.FoundTable) {
 
 // snapshotFacts asks what all rows of the snapshot have in common.
 func (s *session) snapshotFacts(ctx context.Context, name string) (change.Source, uint64, error) {
-	conn, err := s.settings.connection.Connect(ctx)
+	conn, err := s.dial(ctx, "look at a snapshot")
 	if err != nil {
 		return change.Source{}, 0, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if err := importSnapshot(ctx, conn, name); err != nil {
+	defer conn.hangUp()
+	if err := importSnapshot(ctx, conn.Conn, name); err != nil {
 		return change.Source{}, 0, err
 	}
 	var now time.Time

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,6 +54,7 @@ type settings struct {
 	skipFailures   string // event.processing.failure.handling.mode
 	oversized      oversizedSettings
 	signals        signalSettings
+	notifications  notificationSettings
 }
 
 type snapshotSettings struct {
@@ -160,6 +162,18 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		}
 		s.snapshot.overrides[t] = strings.TrimRight(strings.TrimSpace(sql), "; \n\t")
 	}
+	for _, c := range v.List("notification.enabled.channels") {
+		switch c {
+		case "log":
+			s.notifications.log = true
+		case "sink":
+			if s.notifications.topic = v.String("notification.sink.topic.name"); s.notifications.topic == "" {
+				return nil, errors.New("notification.sink.topic.name is missing: the channel sink of notification.enabled.channels writes to it")
+			}
+		default:
+			return nil, fmt.Errorf("notification.enabled.channels: %q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots", c)
+		}
+	}
 	for _, c := range v.List("signal.enabled.channels") {
 		switch c {
 		case "source":
@@ -213,6 +227,11 @@ func confirms(v catalogue.Values) bool {
 // streams says whether changes are streamed, or tables are only read.
 func (s snapshotSettings) streams() bool {
 	return s.mode != "initial_only" && (s.mode != "configuration_based" || s.stream)
+}
+
+// readsAlways says whether tables are read at each start, also where there is a position.
+func (s snapshotSettings) readsAlways() bool {
+	return s.mode == "always" || s.mode == "configuration_based" && s.data
 }
 
 // snapshotMode gives older names their present meaning.

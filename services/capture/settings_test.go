@@ -129,7 +129,7 @@ func TestAPublicationLeavesOutWhatSkippedOperationsNames(t *testing.T) {
 		{"", "", ""},
 		{"none", "", "insert, update, delete, truncate"},
 		{"t", "", "insert, update, delete"},
-		{"U, d", "", "insert, truncate"},
+		{"u, d", "", "insert, truncate"},
 		{"c", "", "update, delete, truncate"},
 		{"c", "public.signals", "insert, update, delete, truncate"},
 	} {

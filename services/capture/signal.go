@@ -41,6 +41,8 @@ type signalData struct {
 type signalCondition struct {
 	Collection string `json:"data-collection"`
 	Filter     string `json:"filter"`
+	// of is Collection's expression, which unlike those of data-collections takes no account of case.
+	of *javaregex.Pattern
 }
 
 // Mistakes in signals. A row or record that makes one is logged and left out: it must not stop the capture.
@@ -91,8 +93,11 @@ func (r *reader) signal(b *batch, s signal) error {
 	if err != nil {
 		return err
 	}
-	r.enact(b, a)
-	return nil
+	if a.kind == pauseSnapshot && len(r.incremental.progress.Collections) == 0 {
+		r.env.Logger.Info("A signal to pause has no effect, since no incremental snapshot is under way", "signal", a.id)
+		return nil // as with Debezium; a call pauses what is asked for later, too
+	}
+	return r.enact(b, a)
 }
 
 // snapshotAction is a signal with its tables found.
@@ -113,6 +118,14 @@ func (r *reader) plan(ctx context.Context, s signal) (a snapshotAction, err erro
 	}
 	switch s.kind {
 	case executeSnapshot:
+		for i := range a.Conditions {
+			if err := a.Conditions[i].read(); err != nil {
+				return a, err
+			}
+		}
+		if !isSnapshotType(a.Type) {
+			return a, fmt.Errorf("%w: %q is no type of snapshot: incremental and blocking are", errSignalInvalid, a.Type)
+		}
 		if !r.marks() {
 			return a, errNoMarks
 		}
@@ -128,10 +141,27 @@ func (r *reader) plan(ctx context.Context, s signal) (a snapshotAction, err erro
 	return a, err
 }
 
+// read compiles the expression of a condition. Without a filter it is none, and not one that all rows fulfil.
+func (c *signalCondition) read() (err error) {
+	if c.Filter == "" {
+		return fmt.Errorf("%w: the additional condition of %q has no filter", errSignalInvalid, c.Collection)
+	}
+	if c.of, err = javaregex.CompileFold(c.Collection); err != nil {
+		return fmt.Errorf("%w: additional-conditions: %q is not a regular expression: %w", errSignalInvalid, c.Collection, err)
+	}
+	return nil
+}
+
+// isSnapshotType says whether snapshots of a type can be asked for; the empty one is incremental.
+func isSnapshotType(name string) bool {
+	return name == "" || strings.EqualFold(name, "incremental") || strings.EqualFold(name, "blocking")
+}
+
 // enact does what a planned signal asks for. The caller holds the stage's lock.
-func (r *reader) enact(b *batch, a snapshotAction) {
+func (r *reader) enact(b *batch, a snapshotAction) error {
 	n := r.incremental
 	p := *n.progress
+	var told error
 	switch a.kind {
 	case executeSnapshot:
 		if strings.EqualFold(a.Type, "blocking") {
@@ -140,28 +170,47 @@ func (r *reader) enact(b *batch, a snapshotAction) {
 		if len(p.Collections) == 0 {
 			p.ended = nil
 		}
-		p.Collections = append(slices.Clone(p.Collections), a.found...)
+		begins := len(p.Collections) == 0
+		p.Collections, p.Signal = append(slices.Clone(p.Collections), a.found...), a.id
+		if begins {
+			told = r.tell(b, &p, notifyStarted, "data_collections", p.collections())
+		}
 		r.env.Logger.Info("An incremental snapshot begins", "signal", a.id, "tables", len(a.found))
 	case stopSnapshot:
+		var stopped []string
 		for i := len(p.Collections) - 1; i >= 0; i-- {
 			if len(a.Collections) > 0 && !a.dropped.Match(p.Collections[i].Table.String()) {
 				continue
 			}
+			stopped = append([]string{p.Collections[i].Table.String()}, stopped...)
 			p.end(i, true, nil)
 			if i == 0 { // a chunk under way is given up when its close mark comes
 				n.window, n.asked = nil, ""
 			}
 		}
+		switch {
+		case len(stopped) > 0 && len(a.Collections) > 0:
+			told = r.tell(b, &p, notifyAborted, "data_collections", strings.Join(stopped, ","))
+		case len(stopped) > 0:
+			told = r.tell(b, &p, notifyAborted)
+		}
 	case pauseSnapshot:
+		if !p.Paused && len(p.Collections) > 0 {
+			told = r.tell(b, &p, notifyPaused, "data_collections", p.collections())
+		}
 		p.Paused = true
 	case resumeSnapshot:
+		if p.Paused && len(p.Collections) > 0 {
+			told = r.tell(b, &p, notifyResumed, "data_collections", p.collections())
+		}
 		p.Paused = false
 	case "log":
 		r.env.Logger.Info(strings.ReplaceAll(a.Message, "{}", b.at.String()), "signal", a.id)
-		return
+		return nil
 	}
 	n.update(b, p)
 	n.next()
+	return told
 }
 
 // request acts on a signal that came as a call, and returns the progress with it once that is durable.
@@ -179,7 +228,10 @@ func (r *reader) request(ctx context.Context, s signal) (*incrementalProgress, e
 		r.stage.unlock()
 		return nil, errStopped
 	}
-	r.enact(b, a)
+	if err := r.enact(b, a); err != nil {
+		r.stage.unlock()
+		return nil, err
+	}
 	b.due, b.awaited = true, append(b.awaited, durable)
 	p := r.incremental.progress
 	r.stage.unlock()
@@ -205,7 +257,7 @@ func (r *reader) checkAsked(ctx context.Context, found []collection) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for _, c := range found {
-		rel, key, err := c.resolve(ctx, conn)
+		rel, key, err := r.resolve(ctx, conn, &c)
 		if err == nil {
 			err = c.checkOrder(ctx, conn, rel, key)
 		}
@@ -253,14 +305,8 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 		}
 		for _, t := range found {
 			c := collection{Table: t.Table, Filter: d.Condition, Key: d.SurrogateKey, Estimate: t.RowEstimate}
-			for _, cond := range d.Conditions {
-				q, err := patternsOf([]string{cond.Collection})
-				if err != nil {
-					return nil, err
-				}
-				if q.Match(t.String()) {
-					c.Filter = cond.Filter
-				}
+			if i := slices.IndexFunc(d.Conditions, func(cond signalCondition) bool { return cond.of.Matches(t.String()) }); i >= 0 {
+				c.Filter = d.Conditions[i].Filter
 			}
 			out = append(out, c)
 		}

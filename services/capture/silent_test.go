@@ -1,10 +1,16 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -53,5 +59,166 @@ func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *test
 	}
 	if c := all.Captures[0]; c.Slot != nil || !strings.Contains(c.Reason, "cannot be looked at") || !strings.Contains(c.Reason, "connection refused") {
 		t.Errorf("the capture is %v", c)
+	}
+}
+
+// Nothing ends a statement that takes long, as one may; but what is waited for is said, and where nothing will come the capture begins
+// again where it was.
+func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *testing.T) {
+	const rows = 2000
+	for name, c := range map[string]struct {
+		freeze, thaw func(*testing.T, *testenv.Proxy, *source, int)
+		phase        capturev1.Phase
+		words        string // empty where the capture begins again at once
+	}{
+		"the network drops all": {
+			func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Stall() }, func(_ *testing.T, p *testenv.Proxy, _ *source, _ int) { p.Heal() },
+			capturev1.Phase_PHASE_RETRYING, "it does not answer either",
+		},
+		"the server's process is frozen": {
+			func(t *testing.T, p *testenv.Proxy, _ *source, pid int) {
+				send(t, pid, syscall.SIGSTOP)
+				t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+				p.Heal()
+			},
+			func(t *testing.T, _ *testenv.Proxy, _ *source, pid int) { send(t, pid, syscall.SIGCONT) },
+			capturev1.Phase_PHASE_SNAPSHOTTING, "the server answers others, and its process ",
+		},
+		"the server's process ended unseen": {
+			func(t *testing.T, p *testenv.Proxy, s *source, pid int) {
+				p.Abandon()
+				p.Heal()
+				s.exec(t, fmt.Sprintf("SELECT pg_terminate_backend(%d)", pid))
+			},
+			func(*testing.T, *testenv.Proxy, *source, int) {}, capturev1.Phase_PHASE_UNSPECIFIED, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t)
+			s.exec(t, fmt.Sprintf("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 120) FROM generate_series(1, %d) g", rows))
+			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
+			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "max.batch.size": "10", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
+			board := NewBoard()
+			running := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+			pid := 0
+			eventually(t, "the table is being read", func() error {
+				proxy.Slow(10*time.Millisecond, 4<<10) // once the capture has begun: a snapshot of minutes unless it is healed
+				text := s.query(t, "SELECT min(pid)::text FROM pg_stat_activity WHERE datname = '"+s.db+"' AND query LIKE '%COPY (SELECT ctid%' AND state = 'active' AND pid <> pg_backend_pid()")
+				if text == "" {
+					return errors.New("it is not")
+				}
+				var err error
+				pid, err = strconv.Atoi(text)
+				return err
+			})
+			eventually(t, "rows come", func() error {
+				if len(records(t, s.db+".public.a")) == 0 {
+					return errors.New("none has come")
+				}
+				return nil
+			})
+			c.freeze(t, proxy, s, pid)
+			if c.words != "" {
+				eventually(t, "it is said what is waited for", func() error {
+					at := board.find(config["name"]).snapshot()
+					if at.Phase != c.phase || !strings.Contains(at.Reason, "wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") || !strings.Contains(at.Reason, c.words) {
+						return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
+					}
+					return nil
+				})
+			}
+			c.thaw(t, proxy, s, pid)
+			s.awaitSlot(t)
+			seen := make(map[string]bool)
+			for _, e := range await(t, s.db+".public.a", rows) {
+				seen[fmt.Sprint(e.After["id"])] = true
+			}
+			if len(seen) != rows {
+				t.Errorf("%d of %d rows came", len(seen), rows)
+			}
+			if c.words == "" {
+				running.mu.Lock()
+				defer running.mu.Unlock()
+				if text := fmt.Sprint(running.retries); !strings.Contains(text, "the server's process has ended") {
+					t.Errorf("the capture tried again because of %s", text)
+				}
+			}
+		})
+	}
+}
+
+func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))")
+	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "table.include.list": "public.a"})
+	board := NewBoard()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	s.awaitSlot(t)
+	s.exec(t, `BEGIN; INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"]}')`)
+	other, err := pgx.Connect(t.Context(), s.URL(s.db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close(t.Context())
+	locked := make(chan error, 1)
+	go func() { // after the signal, before the watermark
+		_, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE sig IN ACCESS EXCLUSIVE MODE")
+		locked <- err
+	}()
+	eventually(t, "the lock is asked for", func() error {
+		if s.query(t, "SELECT count(*)::text FROM pg_locks WHERE relation = 'sig'::regclass AND NOT granted") == "0" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	s.exec(t, "COMMIT")
+	if err := <-locked; err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is said who holds the watermark up", func() error {
+		at := board.find(config["name"]).snapshot()
+		if at.Phase != capturev1.Phase_PHASE_STREAMING || !strings.Contains(at.Reason, "to read a chunk of table public.a, or take a watermark of it") || !strings.Contains(at.Reason, "held up by a lock of process") {
+			return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
+		}
+		return nil
+	})
+	if _, err := other.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s.db+".public.a", 1)
+}
+
+// As with Debezium, whose stream goes on where heartbeat.action.query fails.
+func TestAHeartbeatStatementThatFailsLeavesTheStreamAlone(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY)")
+	running := start(t, s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "heartbeat.interval.ms": "20", "heartbeat.action.query": "INSERT INTO beats SELECT count(*) FROM beats"}))
+	s.awaitSlot(t)
+	eventually(t, "heartbeats come", func() error {
+		if len(records(t, "__debezium-heartbeat."+s.db)) < 3 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	s.exec(t, "INSERT INTO a VALUES (1)")
+	await(t, s.db+".public.a", 1)
+	running.mu.Lock()
+	if len(running.retries) > 0 {
+		t.Errorf("the capture tried again: %v", running.retries)
+	}
+	running.mu.Unlock()
+	s.exec(t, "CREATE TABLE beats (n int)")
+	eventually(t, "the statement runs", func() error {
+		if s.query(t, "SELECT count(*)::text FROM beats") == "0" {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+func send(t *testing.T, pid int, sig syscall.Signal) {
+	if err := syscall.Kill(pid, sig); err != nil {
+		t.Skipf("left out: a process of the server cannot be frozen: %v", err)
 	}
 }

@@ -109,6 +109,9 @@ func (s *settings) orderTables(tables []*snapshotTable) {
 
 // run reads everything and returns when all of it is durable.
 func (n *snapshot) run(ctx context.Context) error {
+	if err := n.begins(ctx); err != nil {
+		return err
+	}
 	if len(n.queue.tables) == 0 {
 		n.release()
 		return nil
@@ -165,6 +168,10 @@ type snapshotWorker struct {
 	ctid  []byte
 	clock eventClock
 	ev    change.Event
+	// lines counts the rows of the range being read; done are tables that are read to their end, of which nobody was told yet.
+	lines int64
+	done  []readTable
+	aux   *change.Auxiliary
 }
 
 // heldRow is a row that is not sent yet; there is none if its line is empty.
@@ -177,16 +184,16 @@ type heldRow struct {
 }
 
 func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
-	conn, err := n.settings.connection.Connect(ctx)
+	conn, err := n.dial(ctx, "take part in a snapshot")
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if err := importSnapshot(ctx, conn, n.name); err != nil {
+	defer conn.hangUp()
+	if err := importSnapshot(ctx, conn.Conn, n.name); err != nil {
 		return err
 	}
 	imported <- struct{}{}
-	w := &snapshotWorker{snapshot: n, ctx: ctx, b: <-n.free}
+	w := &snapshotWorker{snapshot: n, ctx: ctx, b: <-n.free, aux: change.NewAuxiliary(&n.events)}
 	w.ev = change.Event{Op: change.Read, Source: n.source}
 	for {
 		r, ok := n.queue.take()
@@ -194,11 +201,15 @@ func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 			break
 		}
 		if w.of.table != r.table {
-			if err := w.open(ctx, conn, r.table); err != nil {
+			conn.uses("read table " + r.table.String())
+			if err := w.open(ctx, conn.Conn, r.table); err != nil {
+				return err
+			}
+			if err := w.begun(r.table); err != nil {
 				return err
 			}
 		}
-		if err := w.read(ctx, conn, r); err != nil {
+		if err := w.read(ctx, conn.Conn, r); err != nil {
 			return fmt.Errorf("snapshot of table %s: %w", r.table, changedMeanwhile(err))
 		}
 		if ctx.Err() != nil {
@@ -288,11 +299,14 @@ func (w *snapshotWorker) query(r pageRange) string {
 }
 
 func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) error {
-	w.of = r
+	w.of, w.lines = r, 0
 	if err := pgrepl.Copy(ctx, conn.PgConn(), w, w.query(r)); err != nil {
 		return readError(w.enc.rel, w.enc.sent, w.server.Encoding, err)
 	}
-	last := w.queue.finish(r.table)
+	last, rows := w.queue.finish(r.table, w.lines)
+	if last {
+		w.done = append(w.done, readTable{r.table, rows})
+	}
 	if len(w.held.line) > 0 && w.held.of == r {
 		w.held.ended = true
 	} else {
@@ -301,12 +315,16 @@ func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) 
 	if w.held.of.table == r.table {
 		w.held.last = last
 	}
+	if len(w.held.line) == 0 {
+		return w.ended()
+	}
 	return nil
 }
 
 // Write takes one row from COPY.
 func (w *snapshotWorker) Write(line []byte) (int, error) {
 	first := w.held.of != w.of
+	w.lines++
 	if err := w.emit(change.SnapshotTrue); err != nil {
 		return 0, err
 	}
@@ -342,6 +360,11 @@ func (w *snapshotWorker) emit(end change.SnapshotMark) error {
 	step.rows++
 	step.done = held.ended
 	held.line = held.line[:0]
+	if len(w.done) > 0 {
+		if err := w.ended(); err != nil {
+			return err
+		}
+	}
 	if len(w.b.Records) < w.settings.delivery.BatchEvents && w.b.Size < w.settings.delivery.BatchBytes {
 		return nil
 	}

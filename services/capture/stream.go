@@ -64,6 +64,11 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
 	r.incremental.next()
 
+	if until == 0 && !s.read {
+		if err := r.skips(); err != nil {
+			return err
+		}
+	}
 	g, gctx := contain.WithContext(ctx)
 	r.ctx = gctx
 	s.board.streaming(r, at)

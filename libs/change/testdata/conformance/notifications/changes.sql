@@ -1,0 +1,10 @@
+insert into sig values ('s1', 'execute-snapshot', '{"data-collections": ["public.a", "public.b", "public.c"], "type": "incremental"}');
+select pg_sleep(5);
+insert into sig values ('s2', 'execute-snapshot', '{"data-collections": ["public.keyless", "public.a"], "type": "nonsense"}');
+insert into sig values ('s3', 'execute-snapshot', '{"data-collections": ["public.keyless", "public.a"], "type": "INCREMENTAL"}');
+select pg_sleep(4);
+insert into sig values ('s4', 'pause-snapshot', '{"type": "incremental"}'), ('s5', 'stop-snapshot', '{"data-collections": ["public.a"], "type": "incremental"}');
+select pg_sleep(1);
+insert into sig values ('s6', 'execute-snapshot', '{"data-collections": ["public.b"], "type": "incremental"}');
+select pg_sleep(3);
+insert into a values (10, 'end');
