@@ -307,6 +307,9 @@ func (b *binder) apply(o *builtin, args []*expr, x callNode) *expr {
 		}
 	} else {
 		e.sql = expandTemplate(o.sql, sqls)
+		if sum, ok := strings.CutPrefix(e.sql, "^"); ok {
+			e.sql = withinYears(sum)
+		}
 		if o.Result == value.String && (anyNull || strings.HasPrefix(o.sql, "!")) {
 			e.sql = notNullString(strings.TrimPrefix(e.sql, "!"))
 		}

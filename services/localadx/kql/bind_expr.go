@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -257,9 +258,9 @@ func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
 	case lt == value.Datetime && rt == value.Datetime && x.Op == "-":
 		return typed(value.Timespan, "(%s - %s)", l.sql, r.sql)
 	case lt == value.Datetime && rt == value.Timespan && (x.Op == "+" || x.Op == "-"):
-		return typed(value.Datetime, "(%s %s %s)", l.sql, x.Op, r.sql)
+		return b.moved(x.Op, l, r)
 	case lt == value.Timespan && rt == value.Datetime && x.Op == "+":
-		return typed(value.Datetime, "(%s + %s)", l.sql, r.sql)
+		return b.moved(x.Op, r, l)
 	case lt == value.Datetime && rt == value.Timespan && x.Op == "%":
 		return typed(value.Timespan, "%s", modulo(l, r, true))
 	case lt == value.Timespan && rt == value.Timespan:
@@ -278,6 +279,29 @@ func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
 	}
 	fail()
 	return nil
+}
+
+// moved adds a timespan to a datetime or takes it off. What leaves the years 1 to 9999 is null.
+func (b *binder) moved(op string, from, by *expr) *expr {
+	ticks, ok := from.konst.(int64)
+	span, ok2 := by.konst.(int64)
+	if ok && ok2 {
+		if op == "-" {
+			span = -span
+		}
+		if sum := ticks + span; sum >= 0 && sum <= value.MaxDatetime {
+			return constant(value.Datetime, sum, nil)
+		}
+		return constant(value.Datetime, nil, nil)
+	}
+	return &expr{sql: withinYears("CAST(" + from.sql + " AS HUGEINT) " + op + " " + by.sql), typ: value.Datetime, nullable: true}
+}
+
+// withinYears makes ticks null that are no datetime. The operand is written once: a sum of many would otherwise double with each. A number
+// beyond the last tick is one beyond 64 bits when what is left of these is added to it, and one before the first has a sign.
+func withinYears(ticks string) string {
+	rest := strconv.FormatInt(math.MaxInt64-value.MaxDatetime, 10)
+	return "CAST(TRY_CAST(TRY_CAST(CAST(" + ticks + " AS HUGEINT) + " + rest + " AS BIGINT) - " + rest + " AS UBIGINT) AS BIGINT)"
 }
 
 // dynamicOperand converts a dynamic operand of arithmetic to a type that fits the other one.
@@ -415,20 +439,25 @@ func (b *binder) compare(x node, op string, l, r *expr) *expr {
 		switch {
 		case !l.nullable && !r.nullable:
 			e.sql = plain
-		case op == "==" && (l.nullable && r.nullable):
-			e.sql = "CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE (" + l.sql + ") IS NOT DISTINCT FROM (" + r.sql + ") END"
-			e.predicate, e.nullable = plain, true
 		case op == "==":
 			e.sql, e.predicate = "coalesce("+plain+", FALSE)", plain
-		case l.nullable && r.nullable:
-			e.sql = "CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE (" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") END"
-			e.predicate, e.nullable = "(("+l.sql+") IS DISTINCT FROM ("+r.sql+"))", true
 		default:
 			e.sql = "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + "))"
+			e.predicate = e.sql
 		}
+		e.unlessBothNull(l, r)
 	default:
 		e.sql = "(" + l.sql + " " + op + " " + r.sql + ")"
 		e.nullable = l.nullable || r.nullable
+	}
+	return e
+}
+
+// unlessBothNull makes the result of == or != null where both operands are, which keeps the rows that the predicate keeps.
+func (e *expr) unlessBothNull(l, r *expr) *expr {
+	if l.nullable && r.nullable {
+		e.sql = "(CASE WHEN (" + l.sql + ") IS NULL AND (" + r.sql + ") IS NULL THEN NULL ELSE " + e.sql + " END)"
+		e.nullable = true
 	}
 	return e
 }
@@ -445,11 +474,16 @@ func (b *binder) compareReal(op string, l, r *expr) *expr {
 	plain := "(" + l.sql + " " + map[string]string{"==": "=", "!=": "<>"}[op] + " " + r.sql + ")"
 	switch op {
 	case "==":
-		return &expr{typ: value.Bool, sql: "coalesce(" + plain + " AND NOT " + nan + ", FALSE)", predicate: "(" + plain + " AND NOT " + nan + ")"}
+		e := &expr{typ: value.Bool, sql: "coalesce(" + plain + " AND NOT " + nan + ", FALSE)", predicate: "(" + plain + " AND NOT " + nan + ")"}
+		return e.unlessBothNull(l, r)
 	case "!=":
-		return &expr{typ: value.Bool, sql: "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") OR " + nan + ")"}
+		e := &expr{typ: value.Bool, sql: "((" + l.sql + ") IS DISTINCT FROM (" + r.sql + ") OR " + nan + ")"}
+		e.predicate = e.sql
+		return e.unlessBothNull(l, r)
 	}
-	return &expr{typ: value.Bool, sql: "((" + l.sql + " " + op + " " + r.sql + ") AND NOT " + nan + ")", nullable: true}
+	test := "(" + l.sql + " " + op + " " + r.sql + ")"
+	return &expr{typ: value.Bool, sql: "(CASE WHEN NOT " + nan + " THEN " + test + " WHEN (" + l.sql + ") IS NOT NULL AND (" + r.sql + ") IS NOT NULL THEN FALSE END)",
+		predicate: "(" + test + " AND NOT " + nan + ")", nullable: true}
 }
 
 func (b *binder) between(x betweenNode, env env) *expr {
@@ -463,7 +497,7 @@ func (b *binder) between(x betweenNode, env env) *expr {
 	if x.Not {
 		return &expr{sql: "(NOT " + sql + ")", typ: value.Bool, nullable: true}
 	}
-	return &expr{sql: sql, typ: value.Bool, nullable: true}
+	return &expr{sql: sql, predicate: "(" + from.filterSQL() + " AND " + to.filterSQL() + ")", typ: value.Bool, nullable: true}
 }
 
 // member binds x.name: a property of a dynamic.

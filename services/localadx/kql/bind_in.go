@@ -18,8 +18,7 @@ func (b *binder) in(x inNode, env env) *expr {
 		v = b.coerce(v, value.String)
 		v = &expr{sql: "lower(" + v.sql + ")", typ: value.String}
 	}
-	var tests []string
-	var listed []string
+	var tests, listed, nulls []string
 	for _, entry := range x.List {
 		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
 			tests = append(tests, b.inTable(x, v, entry, env, folded))
@@ -31,8 +30,11 @@ func (b *binder) in(x inNode, env env) *expr {
 			continue
 		}
 		left, right := b.comparable(entry, v, e)
-		if left != v {
-			tests = append(tests, "("+left.sql+" = "+right.sql+")")
+		if right.nullable {
+			nulls = append(nulls, "("+right.sql+") IS NULL")
+		}
+		if left != v || left.typ == value.Real {
+			tests = append(tests, b.compare(x, "==", left, right).filterSQL())
 			continue
 		}
 		sql := right.sql
@@ -49,6 +51,11 @@ func (b *binder) in(x inNode, env env) *expr {
 	}
 	plain := "(" + strings.Join(tests, " OR ") + ")"
 	e := &expr{sql: "coalesce(" + plain + ", FALSE)", predicate: plain, typ: value.Bool}
+	if v.nullable && len(nulls) > 0 {
+		// in is an 'or' of equalities, and two nulls are neither equal nor not.
+		e.sql = "CASE WHEN (" + v.sql + ") IS NULL AND (" + strings.Join(nulls, " OR ") + ") THEN NULL ELSE " + e.sql + " END"
+		e.nullable = true
+	}
 	if not {
 		e.sql, e.predicate = "(NOT "+e.sql+")", ""
 	}

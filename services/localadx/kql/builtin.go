@@ -40,7 +40,7 @@ var functionAliases = map[string]string{
 
 // sqlFunctions are the functions DuckDB can compute by itself, one overload a line. $1 … are the arguments, of the
 // parameter types; a result of type string is wrapped so that it is never null when an argument may be, or always when the template
-// starts with '!'.
+// starts with '!'. One that starts with '^' may leave the years 1 to 9999.
 const sqlFunctions = `
 -- numbers
 abs(long) long@ = abs($1)
@@ -98,18 +98,18 @@ new_guid() guid = uuid()
 hourofday(datetime) long = ($1 // 36000000000 % 24)
 dayofweek(datetime) timespan = (($1 // 864000000000 + 1) % 7 * 864000000000)
 startofday(datetime) datetime@ = ($1 // 864000000000 * 864000000000)
-startofday(datetime, long) datetime@ = (($1 // 864000000000 + $2) * 864000000000)
+startofday(datetime, long) datetime@ = ^(($1 // 864000000000 + $2) * 864000000000)
 endofday(datetime) datetime@ = (($1 // 864000000000 + 1) * 864000000000 - 1)
-endofday(datetime, long) datetime@ = (($1 // 864000000000 + 1 + $2) * 864000000000 - 1)
-startofweek(datetime) datetime@ = (($1 // 864000000000 - ($1 // 864000000000 + 1) % 7) * 864000000000)
-startofweek(datetime, long) datetime@ = (($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7 * $2) * 864000000000)
-endofweek(datetime) datetime@ = (($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7) * 864000000000 - 1)
-endofweek(datetime, long) datetime@ = (($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7 + 7 * $2) * 864000000000 - 1)
-unixtime_seconds_todatetime(real) datetime = (621355968000000000 + CAST(round($1 * 10000000) AS BIGINT))
-unixtime_seconds_todatetime(long) datetime = (621355968000000000 + $1 * 10000000)
-unixtime_milliseconds_todatetime(real) datetime = (621355968000000000 + CAST(round($1 * 10000) AS BIGINT))
-unixtime_milliseconds_todatetime(long) datetime = (621355968000000000 + $1 * 10000)
-unixtime_microseconds_todatetime(long) datetime = (621355968000000000 + $1 * 10)
+endofday(datetime, long) datetime@ = ^(($1 // 864000000000 + 1 + $2) * 864000000000 - 1)
+startofweek(datetime) datetime@ = ^(($1 // 864000000000 - ($1 // 864000000000 + 1) % 7) * 864000000000)
+startofweek(datetime, long) datetime@ = ^(($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7 * $2) * 864000000000)
+endofweek(datetime) datetime@ = ^(($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7) * 864000000000 - 1)
+endofweek(datetime, long) datetime@ = ^(($1 // 864000000000 - ($1 // 864000000000 + 1) % 7 + 7 + 7 * $2) * 864000000000 - 1)
+unixtime_seconds_todatetime(real) datetime = ^(621355968000000000 + TRY_CAST(round($1 * 10000000) AS HUGEINT))
+unixtime_seconds_todatetime(long) datetime = ^(621355968000000000 + CAST($1 AS HUGEINT) * 10000000)
+unixtime_milliseconds_todatetime(real) datetime = ^(621355968000000000 + TRY_CAST(round($1 * 10000) AS HUGEINT))
+unixtime_milliseconds_todatetime(long) datetime = ^(621355968000000000 + CAST($1 AS HUGEINT) * 10000)
+unixtime_microseconds_todatetime(long) datetime = ^(621355968000000000 + CAST($1 AS HUGEINT) * 10)
 unixtime_nanoseconds_todatetime(long) datetime = (621355968000000000 + $1 // 100)
 around(datetime, datetime, timespan) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
 around(timespan, timespan, timespan) bool = ($1 BETWEEN $2 - $3 AND $2 + $3)
@@ -120,13 +120,13 @@ monthofyear(datetime) long = CAST(month(make_timestamp($1 // 10 - 62135596800000
 dayofmonth(datetime) long = CAST(day(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
 dayofyear(datetime) long = CAST(dayofyear(make_timestamp($1 // 10 - 62135596800000000)) AS BIGINT)
 startofmonth(datetime) datetime@ = (epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000))) * 10 + 621355968000000000)
-startofmonth(datetime, long) datetime@ = (epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
+startofmonth(datetime, long) datetime@ = ^(epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
 endofmonth(datetime) datetime@ = ((epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(1)) * 10 + 621355968000000000) - 1)
-endofmonth(datetime, long) datetime@ = ((epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
+endofmonth(datetime, long) datetime@ = ^((epoch_us(date_trunc('month', make_timestamp($1 // 10 - 62135596800000000)) + to_months(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
 startofyear(datetime) datetime@ = (epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000))) * 10 + 621355968000000000)
-startofyear(datetime, long) datetime@ = (epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
+startofyear(datetime, long) datetime@ = ^(epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(CAST($2 AS INTEGER))) * 10 + 621355968000000000)
 endofyear(datetime) datetime@ = ((epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(1)) * 10 + 621355968000000000) - 1)
-endofyear(datetime, long) datetime@ = ((epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
+endofyear(datetime, long) datetime@ = ^((epoch_us(date_trunc('year', make_timestamp($1 // 10 - 62135596800000000)) + to_years(1 + CAST($2 AS INTEGER))) * 10 + 621355968000000000) - 1)
 -- dynamic
 array_length(dynamic) long = CASE WHEN starts_with($1, '[') THEN CAST(json_array_length($1) AS BIGINT) END
 `
