@@ -57,6 +57,10 @@ func TestTheMemoryOfTheProcessIsBoundedWhateverIsAsked(t *testing.T) {
 	}}
 	for name, query := range map[string]string{
 		"a set":          "range x from 1 to 3000000 step 1 | summarize make_set(tostring(x))",
+		"a large set":    "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) | project array_length(s)",
+		"a large list":   "range x from 1 to 12000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
+		"sets":           "range x from 1 to 12000000 step 1 | summarize s = make_set(tostring(x)) by x % 10 | summarize sum(array_length(s))",
+		"a set of many":  "range x from 1 to 12000000 step 1 | summarize count(), make_set(tostring(x))",
 		"a list":         "range x from 1 to 5000000 step 1 | summarize l = make_list(tostring(x)) | project array_length(l)",
 		"a bag":          "range x from 1 to 3000000 step 1 | summarize make_bag(bag_pack(tostring(x), x))",
 		"a schema":       "range x from 1 to 3000000 step 1 | summarize buildschema(bag_pack('a', x))",

@@ -21,7 +21,9 @@ type Rows struct {
 }
 
 func newRows(ctx context.Context, rows *sql.Rows, end func(), columns []kql.Column, limit int64) *Rows {
-	r := &Rows{ctx: ctx, rows: rows, end: end, columns: columns, limit: limit, values: make([]any, len(columns)), targets: make([]any, len(columns))}
+	// SQL has a column at least; a result of Kusto may have none.
+	width := max(len(columns), 1)
+	r := &Rows{ctx: ctx, rows: rows, end: end, columns: columns, limit: limit, values: make([]any, width), targets: make([]any, width)}
 	for i := range r.values {
 		r.targets[i] = &r.values[i]
 	}
@@ -46,7 +48,7 @@ func (r *Rows) Next() bool {
 }
 
 // Values returns the row, one value a column, in the Go types value.AppendJSON takes. The slice is reused by Next.
-func (r *Rows) Values() []any { return r.values }
+func (r *Rows) Values() []any { return r.values[:len(r.columns)] }
 
 // Err returns what ended the rows early, or nil.
 func (r *Rows) Err() error {

@@ -25,6 +25,16 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`datatable(x:long, d:dynamic)[7, dynamic({"b":1,"c":"s"})] | evaluate bag_unpack(d) : (b:long, x:long, c:string)`, `[[1,7,"s"]]`},
 		{`datatable(d:dynamic)[dynamic({"b":1.5}), dynamic({"b":1})] | evaluate bag_unpack(d)`, `[[1.5],[1]]`},
 		{`datatable(d:dynamic)[dynamic({"b":1.5})] | evaluate bag_unpack(d) | getschema | project ColumnType`, `[["real"]]`},
+		// lists and sets alone in a summarize, whose rows are cut before they are gathered
+		{`datatable(k:string, v:string)["a", "y", "b", "x", "a", "x", "a", "y", "a", ""] | summarize make_set(v) by k | sort by k asc`, `[["a",["y","x",""]],["b",["x"]]]`},
+		{`datatable(v:int)[3, 1, int(null), 3, 2] | sort by v desc | summarize s = make_set(v, 2), l = make_list(v)`, `[[[3,2],[3,3,2,1]]]`},
+		{`datatable(v:int)[3, 1, int(null), 3, 2] | sort by v desc | summarize make_set(v, 2)`, `[[[3,2]]]`},
+		{`datatable(v:int)[3, 1, int(null), 3, 2] | summarize make_set_if(v + 1, v > 1, 5)`, `[[[4,3]]]`},
+		{`datatable(v:int)[3, 1, int(null), 3, 2] | summarize make_list(v, 2)`, `[[[3,1]]]`},
+		{`datatable(v:int)[3, 1, int(null), 3, 2] | summarize make_list_with_nulls(v, 3)`, `[[[3,1,null]]]`},
+		{`datatable(v:int)[] | summarize make_set(v)`, `[[[]]]`},
+		{`datatable(v:int)[] | summarize make_set(v) by v | count`, `[[0]]`},
+		{`datatable(v:int)[1, int(null)] | summarize make_set(v) by v | sort by v asc`, `[[null,[]],[1,[1]]]`},
 		// before 1970
 		{`print dayofmonth(endofmonth(datetime(1900-03-15))), getyear(datetime(1969-12-31 23:59:59.9999999)), monthofyear(datetime(1899-12-31 23:59:59.9999999)), dayofyear(datetime(0001-12-31 23:59:59.9999999))`, `[[31,1969,12,365]]`},
 		{`print startofmonth(datetime(1900-03-15 00:00:00.0000001)), startofyear(datetime(1600-12-31 23:59:59.9999999)), endofyear(datetime(1600-01-01))`,
@@ -37,6 +47,24 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`print array_concat(dynamic([1]), dynamic(null)), bag_merge(dynamic(null), dynamic({"a":1})), array_concat(dynamic(null), dynamic(null))`, `[[[1],{"a":1},null]]`},
 		{`print todouble(dynamic(true)), todouble(dynamic("1.5")), todouble(dynamic(2)), gettype(dynamic(1.5)), gettype(1.5), gettype(rand(10))`, `[[1,1.5,2,"double","real","real"]]`},
 		{`print y = dynamic([2, 5, 6]) | extend (a, b) = series_stats(y) | project a, b`, `[[2,0]]`},
+		// one name for a function of several columns
+		{`print y = dynamic([2, 5, 6]) | extend st = series_stats(y) | project-away y`, `[[2]]`},
+		{`print st = series_stats(dynamic([2, 5, 6]))`, `[[2]]`},
+		// rows without columns
+		{`print x = 1 | project-away x`, `[[]]`},
+		{`datatable(d:dynamic)[dynamic(null), dynamic({})] | evaluate bag_unpack(d)`, `[[],[]]`},
+		{`datatable(a:string)["x y", "z"] | search not("x") | project a`, `[["z"]]`},
+		// "Null values": in is an 'or' of equalities, and !in an 'and' of inequalities
+		{`print int(null) in (1), int(null) in (1, int(null)), 1 in (int(null)), int(null) !in (1), int(null) !in (1, int(null)), real(nan) in (real(nan)), real(nan) !in (real(nan), 1)`,
+			`[[false,null,false,true,null,false,true]]`},
+		{`datatable(a:int)[1, int(null)] | where a !in (2, int(null)) | project a`, `[[1]]`},
+		{`print real(null) == real(null), real(null) != real(null), real(null) < real(nan), real(null) == real(nan), real(null) != real(nan), real(nan) between (real(null) .. 1.0)`,
+			`[[null,null,null,false,true,false]]`},
+		// what leaves the years 1 to 9999 is null to the functions behind it too
+		{`datatable(a:datetime, b:timespan)[datetime(9999-12-31), 1d] | project isnull(a + b), tostring(b + a), a + b > a, isnull(startofyear(a, 1)), isnull(datetime(0001-01-01) - b), datetime_diff('day', a + b, a)`,
+			`[[true,"",null,true,true,null]]`},
+		{`print unixtime_seconds_todatetime(9223372036854775807), unixtime_milliseconds_todatetime(-9223372036854775807), unixtime_seconds_todatetime(1e300), unixtime_microseconds_todatetime(0)`,
+			`[[null,null,null,"1970-01-01T00:00:00Z"]]`},
 	})
 }
 
@@ -66,7 +94,8 @@ func TestQueriesThatTheEngineRefusesAreRefused(t *testing.T) {
 		"print s='a=b c' | parse-kv s as (a:string) with (pair_delimiter=' ', kv_delimiter='=', greedy=true)", "print s='a=b c' | parse-kv s as (a:string)",
 		`print x=1, d=dynamic({"d":1,"a":2}) | evaluate bag_unpack(d)`, `print d=dynamic({"a":2}) | evaluate bag_unpack(d, columnsConflict='none')`, `print x=1, d=dynamic({"a":2}) | evaluate bag_unpack(d) : (x:string, a:long)`,
 		"print x=1 | render nochart", "print x=1 | render timechart with (nothing=1)",
-		"datatable(x:long)[1,2] | where x > 0 | summarize count() by x | extend row_number()",
+		"datatable(x:long)[1,2] | where x > 0 | summarize count() by x | extend row_number()", "datatable(x:long)[1,2] | extend prev(x)", "datatable(x:long)[1,2] | where next(x) > 1",
+		"datatable(x:long)[1,2] | extend row_cumsum(x)",
 	} {
 		if _, _, err := h.query(query); err == nil {
 			t.Errorf("%s was answered", query)

@@ -25,9 +25,9 @@ func aggregates() map[string]aggregate {
 		"covariance": aggCovariance("covar_samp", false), "covarianceif": aggCovariance("covar_samp", true),
 		"covariancep": aggCovariance("covar_pop", false), "covariancepif": aggCovariance("covar_pop", true),
 		"binary_all_and": aggBits("bit_and"), "binary_all_or": aggBits("bit_or"), "binary_all_xor": aggBits("bit_xor"),
-		"make_list": aggList(listOptions{}), "makelist": aggList(listOptions{}), "make_list_if": aggList(listOptions{predicate: true}),
-		"make_list_with_nulls": aggList(listOptions{nulls: true}),
-		"make_set":             aggList(listOptions{distinct: true}), "makeset": aggList(listOptions{distinct: true}), "make_set_if": aggList(listOptions{distinct: true, predicate: true}),
+		"make_list": aggList(collectors["make_list"]), "makelist": aggList(collectors["makelist"]), "make_list_if": aggList(collectors["make_list_if"]),
+		"make_list_with_nulls": aggList(collectors["make_list_with_nulls"]),
+		"make_set":             aggList(collectors["make_set"]), "makeset": aggList(collectors["makeset"]), "make_set_if": aggList(collectors["make_set_if"]),
 		"make_bag": aggBag(false), "make_bag_if": aggBag(true), "make_dictionary": aggBag(false),
 		"take_any": aggAny, "any": aggAny, "take_anyif": aggAnyIf, "anyif": aggAnyIf,
 		"arg_max": aggArg("arg_max"), "arg_min": aggArg("arg_min"), "argmax": aggArg("arg_max"), "argmin": aggArg("arg_min"),
@@ -277,13 +277,10 @@ func aggList(o listOptions) aggregate {
 		if len(filters) > 0 {
 			filter = " FILTER (WHERE " + strings.Join(filters, " AND ") + ")"
 		}
-		sql := "('[' || coalesce(string_agg(" + element + ", ','" + order + ")" + filter + ", '') || ']')"
 		limit := b.maxSize(x, limitArg, env)
+		sql := listSQL(element, order, filter, limit)
 		if o.distinct {
-			sql = goCall("array_distinct", value.Dynamic, sql, literalSQL(value.Long, limit))
-		} else {
-			// Each element has a character and a comma: shorter lists need not be read.
-			sql = "CASE WHEN strlen(" + sql + ") > " + strconv.FormatInt(2*limit+2, 10) + " THEN " + goCall("array_take", value.Dynamic, sql, literalSQL(value.Long, limit)) + " ELSE " + sql + " END"
+			sql = goCall("array_distinct", value.Dynamic, gatheredSQL(element, order, filter), literalSQL(value.Long, limit))
 		}
 		return &expr{sql: sql, typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}

@@ -182,7 +182,11 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 		weight := b.reads - before
 		e.sql = clean(e.sql)
 		if len(e.parts) > 0 {
-			for j, p := range e.parts {
+			parts := e.parts
+			if len(it.Names) == 1 && !env.aggregate {
+				parts = parts[:1] // a name for one column asks for no more
+			}
+			for j, p := range parts {
 				name := p.name
 				if j < len(it.Names) {
 					name = it.Names[j]

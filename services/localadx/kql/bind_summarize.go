@@ -46,6 +46,14 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 		b.fail(op, codeSyntax, "summarize needs an aggregate or a 'by' clause")
 	}
 	source := b.bestRows(b.layers(rel, extra), op, keys, s)
+	if len(extra) == 0 {
+		if c := b.loneCollector(source, op, keys, s); c != nil {
+			source = c.source
+			if c.sql != "" {
+				keys, aggregates[0].sql = c.keys, c.sql
+			}
+		}
+	}
 	out := &relation{}
 	var parts, ordinals []string
 	for i, k := range keys {

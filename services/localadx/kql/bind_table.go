@@ -369,7 +369,7 @@ func (b *binder) datatable(x datatableNode, s *scope) *relation {
 	if len(x.Values)%width != 0 {
 		b.fail(x, codeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
 	}
-	rel := &relation{serialized: true}
+	rel := &relation{}
 	ord := b.newID()
 	names := []string{ord}
 	casts := []string{ord}
@@ -470,7 +470,11 @@ func (b *binder) print(x printNode, s *scope) *relation {
 	for i, it := range x.Items {
 		bound := b.scalar(it.X, e)
 		if len(bound.parts) > 0 {
-			for j, p := range bound.parts {
+			parts := bound.parts
+			if len(it.Names) == 1 {
+				parts = parts[:1]
+			}
+			for j, p := range parts {
 				name := p.name
 				if j < len(it.Names) {
 					name = it.Names[j]

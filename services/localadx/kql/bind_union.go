@@ -236,6 +236,10 @@ func (b *binder) searchPredicate(x node, in *relation, sensitive bool, s *scope)
 		return b.searchTerm(n, in, sensitive)
 	case starNode:
 		return "TRUE"
+	case callNode:
+		if n.Name == "not" && len(n.Args) == 1 {
+			return "(NOT " + b.searchPredicate(n.Args[0].X, in, sensitive, s) + ")"
+		}
 	case binaryNode:
 		if n.Op == "and" || n.Op == "or" {
 			return "(" + b.searchPredicate(n.L, in, sensitive, s) + " " + strings.ToUpper(n.Op) + " " + b.searchPredicate(n.R, in, sensitive, s) + ")"
