@@ -84,6 +84,10 @@ sdk-compat: ## Run the Python, Node and Java SDKs of Azure Data Explorer against
 kql: ## Compare KQL answers with those recorded from the real Kusto engine (CALYPSO_SHARED names the folder that holds kql/)
 	$(GO) test -count=1 -v -run TestOracle ./services/localadx/engine
 
+.PHONY: kql-fuzz
+kql-fuzz: ## Compare random KQL queries with a plain interpreter of the documentation's words (SEED=0 takes one of the clock, FOR=1h)
+	$(GO) test -count=1 -timeout 0 -v -run RandomQueries ./services/localadx/engine -kql-seed $(or $(SEED),0) -kql-for $(or $(FOR),1h)
+
 .PHONY: chaos-sink
 chaos-sink: ## Kill sink, break ADX and the network between, let workers join and leave; verify by identity (SEED, SHORT, RUN, LIKE_ADX)
 	$(GO) test -count=1 -timeout 60m -json -run '$(or $(RUN),Sink)' $(if $(SHORT),-short) ./tests/chaos -seed $(or $(SEED),1) | $(GO) run ./tests/report ./tests/chaos

@@ -1,6 +1,9 @@
 package engine_test
 
 import (
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -90,7 +93,7 @@ type rule struct {
 // keepsType reports whether the type of the result is that of arguments, so that an int must not stand for a long.
 func (r rule) keepsType() bool {
 	name, _, _ := strings.Cut(r.format, "(")
-	return slices.Contains([]string{"iff", "case", "coalesce", "max_of", "min_of"}, name)
+	return slices.Contains([]string{"iff", "case", "coalesce", "max_of", "min_of", "tohex"}, name)
 }
 
 // exprs makes random expressions over columns.
@@ -156,7 +159,7 @@ var rulesByResult = func() map[value.Type][]rule {
 
 func allRules() []rule {
 	var all []rule
-	for _, group := range [][]rule{comparisons(), logic(), termRules(), numberRules(), textRules(), timeRules(), dynamicRules(), conversionRules()} {
+	for _, group := range [][]rule{comparisons(), logic(), termRules(), numberRules(), textRules(), timeRules(), dynamicRules(), conversionRules(), arrayRules(), hashRules()} {
 		all = append(all, group...)
 	}
 	return all
@@ -430,6 +433,25 @@ func numberRules() []rule {
 		rule{tLong, "bin(%s, 5)", types(tLong), false, func(a []any) any { return floorTo(a[0].(int64), 5) }},
 		rule{tReal, "bin(%s, 0.5)", types(tReal), false, func(a []any) any { return math.Floor(a[0].(float64)/0.5) * 0.5 }},
 		rule{tReal, "floor(%s, 2)", types(tReal), false, func(a []any) any { return math.Floor(a[0].(float64)/2) * 2 }},
+		rule{tReal, "bin_at(%s, 2.5, 1.0)", types(tReal), false, func(a []any) any { return math.Floor((a[0].(float64)-1)/2.5)*2.5 + 1 }},
+		rule{tLong, "bin_at(%s, 7, 3)", types(tLong), false, func(a []any) any { return floorTo(a[0].(int64)-3, 7) + 3 }},
+		rule{tLong, "binary_shift_left(%s, 3)", types(tInt), false, func(a []any) any { return a[0].(int64) << 3 }},
+		rule{tLong, "binary_shift_right(%s, 2)", types(tInt), false, func(a []any) any {
+			if a[0].(int64) < 0 {
+				panic(undecided{"whether a shift keeps the sign"})
+			}
+			return a[0].(int64) >> 2
+		}},
+		rule{tText, "tohex(%s)", types(tLong), false, func(a []any) any { return strconv.FormatUint(uint64(a[0].(int64)), 16) }},
+		rule{tReal, "pow(%s, 2)", types(tReal), false, func(a []any) any { return math.Pow(a[0].(float64), 2) }},
+		rule{tReal, "exp2(%s)", types(tInt), false, func(a []any) any { return math.Exp2(number(a[0])) }},
+		rule{tReal, "log(%s)", types(tReal), false, func(a []any) any {
+			if a[0].(float64) < 0 || math.IsNaN(a[0].(float64)) {
+				panic(undecided{"the logarithm of no number"})
+			}
+			return math.Log(a[0].(float64))
+		}},
+		rule{tReal, "round(%s, 1)", types(tInt), false, func(a []any) any { return number(a[0]) }},
 		integer("abs", func(x int64) any { return max(x, -x) }),
 		integer("binary_not", func(x int64) any { return ^x }),
 		rule{tLong, "binary_and(%s, %s)", types(tLong, tLong), false, func(a []any) any { return a[0].(int64) & a[1].(int64) }},
@@ -536,6 +558,51 @@ func textRules() []rule {
 		}),
 		text("base64_decode_tostring(base64_encode_tostring(%s))", func(s string) any { return s }),
 		text("url_decode(url_encode_component(%s))", func(s string) any { return s }),
+		text("substring(%s, -2)", func(s string) any {
+			runes := []rune(s)
+			if len(runes) < 2 {
+				return ""
+			}
+			return string(runes[len(runes)-2:])
+		}),
+		text("strcat_array(split(%s, ','), ';')", func(s string) any { return strings.ReplaceAll(s, ",", ";") }),
+		text("translate('ab', 'xy', %s)", func(s string) any { return strings.NewReplacer("a", "x", "b", "y").Replace(s) }),
+		text("tostring(split(%s, 'a', 0)[0])", func(s string) any { first, _, _ := strings.Cut(s, "a"); return first }),
+		text("tostring(todynamic(strcat('[1, \"', %s, '\"]'))[1])", func(s string) any {
+			if strings.ContainsAny(s, "\\\"\t") {
+				panic(undecided{"text that JSON escapes"})
+			}
+			return s
+		}),
+		integer("countof(%s, '[a-z]', 'regex')", func(s string) any {
+			n := int64(0)
+			for _, c := range s {
+				if c >= 'a' && c <= 'z' {
+					n++
+				}
+			}
+			return n
+		}),
+		integer("has_any_index(%s, dynamic(['b', 'a']))", func(s string) any {
+			for i, term := range []string{"b", "a"} {
+				if hasTerm(strings.ToLower(s), term, false, false) {
+					return int64(i)
+				}
+			}
+			return int64(-1)
+		}),
+		integer("array_length(extract_all('([0-9])', %s))", func(s string) any {
+			n := int64(0)
+			for _, c := range s {
+				if c >= '0' && c <= '9' {
+					n++
+				}
+			}
+			if n == 0 {
+				return nil
+			}
+			return n
+		}),
 		integer("string_size(%s)", func(s string) any { return int64(len(s)) }),
 		integer("countof(%s, 'a')", func(s string) any { return int64(strings.Count(s, "a")) }),
 		integer("indexof(%s, 'b')", func(s string) any { return index(s, "b", 0) }),
@@ -602,6 +669,22 @@ func timeRules() []rule {
 		}
 	}
 	return append(out,
+		rule{tBool, "(%s between (%s .. 30d))", types(tTime, tTime), false, func(a []any) any {
+			last := datetimeOf(a[1].(int64) + 30*value.Day)
+			return between([]any{a[0], a[1], last})
+		}},
+		rule{tTime, "bin_at(%s, 7d, datetime(2000-01-02))", types(tTime), false, func(a []any) any {
+			from := day(2000, 1, 2)
+			return datetimeOf(from + floorTo(a[0].(int64)-from, 7*value.Day))
+		}},
+		rule{tText, "format_datetime(%s, 'd/M/yy h:m:s tt')", types(tTime), false, func(a []any) any { return at(a[0]).Format("2/1/06 3:4:5 PM") }},
+		rule{tTime, "make_datetime(getyear(%s), monthofyear(%s), 1)", types(tTime, tTime), false, func(a []any) any { return day(at(a[0]).Year(), at(a[1]).Month(), 1) }},
+		rule{tTime, "datetime_local_to_utc(datetime_utc_to_local(%s, 'Etc/GMT-3'), 'Etc/GMT-3')", types(tTime), false, func(a []any) any {
+			if datetimeOf(a[0].(int64)+3*value.Hour) == nil {
+				panic(undecided{"a local time beyond all times"})
+			}
+			return a[0]
+		}},
 		rule{tSpan, "(%s - %s)", types(tTime, tTime), false, func(a []any) any { return a[0].(int64) - a[1].(int64) }},
 		rule{tTime, "(%s + %s)", types(tTime, tSpan), false, func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
 		rule{tTime, "(%s + %s)", types(tSpan, tTime), false, func(a []any) any { return datetimeOf(a[0].(int64) + a[1].(int64)) }},
@@ -784,5 +867,107 @@ func conversionRules() []rule {
 		{tBool, "tobool(tostring(%s))", types(tBool), false, func(a []any) any { return a[0] }},
 		{tGUID, "toguid(tostring(%s))", types(tGUID), false, func(a []any) any { return a[0] }},
 		{tLong, "tolong(tostring(%s))", types(tLong), false, func(a []any) any { return a[0] }},
+	}
+}
+
+// arrayRules: the pages of the functions named, over arrays; what is none leaves the case open.
+func arrayRules() []rule {
+	array := func(result value.Type, format string, f func(list []any) any) rule {
+		return rule{result, format, types(tDyn), false, func(a []any) any {
+			list, ok := a[0].([]any)
+			if !ok {
+				panic(undecided{"what is no array among arrays"})
+			}
+			return f(list)
+		}}
+	}
+	bag := func(result value.Type, format string, f func(bag map[string]any) any) rule {
+		return rule{result, format, types(tDyn), strings.HasPrefix(format, "bag_merge"), func(a []any) any {
+			m, ok := a[0].(map[string]any)
+			if !ok && a[0] != nil {
+				panic(undecided{"what is no bag among bags"})
+			}
+			return f(m)
+		}}
+	}
+	at := func(list []any, i int) any {
+		if i < 0 || i >= len(list) {
+			return nil
+		}
+		return list[i]
+	}
+	shifted := func(by int, around bool) func(list []any) any {
+		return func(list []any) any {
+			out := make([]any, len(list))
+			for i := range out {
+				from := i + by
+				if around {
+					from = (from + 10*len(list)) % len(list)
+				}
+				out[i] = at(list, from)
+			}
+			return out
+		}
+	}
+	return []rule{
+		array(tDyn, "array_rotate_left(%s, 1)", shifted(1, true)), array(tDyn, "array_rotate_right(%s, 2)", shifted(-2, true)),
+		array(tDyn, "array_shift_left(%s, 1)", shifted(1, false)), array(tDyn, "array_shift_right(%s, 1)", shifted(-1, false)),
+		array(tLong, "array_index_of(%s, 2)", func(list []any) any { return int64(slices.Index(list, any(int64(2)))) }),
+		array(tDyn, "zip(%s, dynamic([1, 2]))", func(list []any) any {
+			out := []any{}
+			for i := range max(len(list), 2) {
+				out = append(out, []any{at(list, i), at([]any{int64(1), int64(2)}, i)})
+			}
+			return out
+		}),
+		array(tBool, "set_has_element(%s, 'x')", func(list []any) any { return slices.Contains(list, any("x")) }),
+		bag(tLong, "array_length(bag_keys(%s))", func(m map[string]any) any { return int64(len(m)) }),
+		bag(tBool, "bag_has_key(%s, 'k')", func(m map[string]any) any { _, ok := m["k"]; return ok }),
+		bag(tDyn, "bag_remove_keys(%s, dynamic(['k']))", func(m map[string]any) any {
+			out := map[string]any{}
+			for k, v := range m {
+				if k != "k" {
+					out[k] = v
+				}
+			}
+			return out
+		}),
+		bag(tDyn, "bag_merge(%s, dynamic({'k': 9, 'z': 1}))", func(m map[string]any) any {
+			out := map[string]any{"k": int64(9), "z": int64(1)}
+			for k, v := range m {
+				out[k] = v
+			}
+			return out
+		}),
+		bag(tDyn, "bag_set_key(%s, 'k', 4)", func(m map[string]any) any {
+			out := map[string]any{}
+			for k, v := range m {
+				out[k] = v
+			}
+			out["k"] = int64(4)
+			return out
+		}),
+		{tDyn, "range(1, %s)", types(tInt), false, func(a []any) any {
+			n := a[0].(int64)
+			if n < 1 || n > 100 {
+				panic(undecided{"a range without elements, or too many"})
+			}
+			out := []any{}
+			for i := int64(1); i <= n; i++ {
+				out = append(out, i)
+			}
+			return out
+		}},
+	}
+}
+
+func hashRules() []rule {
+	text := func(format string, f func(s []byte) string) rule {
+		return rule{tText, format, types(tText), false, func(a []any) any { return f([]byte(a[0].(string))) }}
+	}
+	return []rule{
+		text("hash_md5(%s)", func(s []byte) string { return fmt.Sprintf("%x", md5.Sum(s)) }),
+		text("hash_sha1(%s)", func(s []byte) string { return fmt.Sprintf("%x", sha1.Sum(s)) }),
+		text("hash_sha256(%s)", func(s []byte) string { return fmt.Sprintf("%x", sha256.Sum256(s)) }),
 	}
 }

@@ -201,8 +201,11 @@ func (b *binder) bin(x node, v, step, origin *expr) *expr {
 		}
 	default:
 		e.sql = "(" + amount + " - " + modulo(&expr{sql: amount}, step, false) + offset + ")"
-		if t == value.Int {
+		switch t {
+		case value.Int:
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
+		case value.Datetime:
+			e.sql = withinYears(e.sql) // from an origin, the step may begin before the year 1
 		}
 	}
 	return e
