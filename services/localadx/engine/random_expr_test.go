@@ -360,7 +360,7 @@ func termRules() []rule {
 		add(op+"_cs", test)
 		add(op, func(a, b string) bool { return test(strings.ToLower(a), strings.ToLower(b)) })
 	}
-	fold := func(a, b any) bool { return strings.ToLower(a.(string)) == strings.ToLower(b.(string)) }
+	fold := func(a, b any) bool { return strings.EqualFold(a.(string), b.(string)) }
 	has := func(a, b any) bool {
 		return hasTerm(strings.ToLower(a.(string)), strings.ToLower(b.(string)), false, false)
 	}
