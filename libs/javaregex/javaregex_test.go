@@ -95,6 +95,9 @@ func askJava(t *testing.T, questions []question) []string {
 	if err != nil {
 		t.Skip("there is no Java to compare with")
 	}
+	if version, err := exec.Command(java, "-version").CombinedOutput(); err != nil || !strings.Contains(string(version), `version "17.`) {
+		t.Skipf("the package means what Java 17 means, and this is another: %s %v", version, err)
+	}
 	var in bytes.Buffer
 	for _, q := range questions {
 		in.WriteString(q.line() + "\n")
