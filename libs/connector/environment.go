@@ -18,7 +18,7 @@ func (w *Worker) Environment(name string) (TaskEnv, catalogue.Values, error) {
 	if err := joinFaults(faults); err != nil {
 		return TaskEnv{}, catalogue.Values{}, invalidField(ReasonConfigInvalid, "config", fmt.Sprintf("resolve the configuration on worker %s: %v", w.config.WorkerID, err))
 	}
-	_, values, _, problems := plugin.parse(withName(connector.config, connector.name), resolved)
+	values, _, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
 	if len(problems) > 0 {
 		return TaskEnv{}, catalogue.Values{}, errInvalid(problems)
 	}

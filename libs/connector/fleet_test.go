@@ -102,6 +102,13 @@ func (b *board) startsOf(task string) int {
 	return b.starts[task]
 }
 
+// readBy is the configuration that a task was last started with.
+func (b *board) readBy(task string) map[string]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seen[task]
+}
+
 func (b *board) failNext(task string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

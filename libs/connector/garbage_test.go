@@ -72,7 +72,7 @@ func TestGarbageInTheTopicsOfWorkersHarmsNoConnector(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if tasks := huge.GetStatus().GetTasks(); len(tasks) != 1 || tasks[0].GetState() != connectorv1.State_STATE_FAILED || !strings.Contains(tasks[0].GetTrace(), "no more than 1000") {
+			if tasks := huge.GetStatus().GetTasks(); len(tasks) != 1 || tasks[0].GetState() != connectorv1.State_STATE_RUNNING {
 				return fmt.Errorf("%v", tasks)
 			}
 			return nil

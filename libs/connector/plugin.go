@@ -74,6 +74,23 @@ func (p Plugin) parse(given, resolved map[string]string) (keys *catalogue.Catalo
 	return keys, values, warnings, append(problems, parts.Faults(plain)...)
 }
 
+// parseStored is parse for a configuration that was accepted before; see catalogue.ParseStored.
+func (p Plugin) parseStored(given, resolved map[string]string) (values catalogue.Values, warnings, problems []catalogue.Problem) {
+	plain := plainLists(given, resolved)
+	given, resolved = maps.Clone(given), maps.Clone(resolved)
+	var outdated []catalogue.Problem
+	for _, was := range parts.Stored(plain) {
+		outdated = append(outdated, was.Problem)
+		for _, config := range []map[string]string{given, resolved, plain} {
+			if delete(config, was.Key); was.Meant != "" {
+				config[was.Key] = was.Meant
+			}
+		}
+	}
+	values, warnings, problems = parts.In(p.Catalogue, plain).ParseStored(given, resolved)
+	return values, append(outdated, warnings...), append(problems, parts.Faults(plain)...)
+}
+
 // plainLists is a configuration without the lists of parts in which references stand, whose names would show what is behind them.
 func plainLists(given, resolved map[string]string) map[string]string {
 	plain := maps.Clone(resolved)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"strconv"
 	"strings"
 
@@ -174,11 +175,13 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 }
 
 // decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers do work for each task.
+// Versions that did not bound the tasks wrote any number that tasks.max may be.
 func decodeConfig(key string, value []byte) (configRecord, error) {
 	record, err := decodeRecord[configRecord](key, value)
-	if err == nil && (record.Tasks < 0 || record.Tasks > catalogue.MaxTasks || record.Version < 0 || record.Version > exactInteger) {
+	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 || record.Version > exactInteger) {
 		err = fmt.Errorf("record %s is not what a worker writes: it has %d tasks and version %d; a connector has at most %d tasks", key, record.Tasks, record.Version, catalogue.MaxTasks)
 	}
+	record.Tasks = min(record.Tasks, catalogue.MaxTasks)
 	return record, err
 }
 

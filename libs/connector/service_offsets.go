@@ -174,7 +174,7 @@ func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 }
 
 func (s *service) alterSourceOffsets(ctx context.Context, connector snapshot, plugin Plugin, offsets []*connectorv1.Offset) error {
-	values := s.validate(plugin, withName(connector.config, connector.name), nil).values
+	values := s.storedValues(plugin, connector)
 	var records []*kgo.Record
 	for i, offset := range offsets {
 		field := fmt.Sprintf("offsets[%d]", i)

@@ -38,7 +38,7 @@ func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.Pl
 		return response, nil
 	}
 	response.Consequences = []*connectorv1.Consequence{s.restartOf(earlier, plugin, v.tasks)}
-	for _, following := range plugin.Catalogue.Consequences(s.validate(plugin, before, nil).values, v.values) {
+	for _, following := range plugin.Catalogue.Consequences(s.storedValues(plugin, earlier), v.values) {
 		response.Consequences = append(response.Consequences, &connectorv1.Consequence{
 			Effect: string(following.Effect), Keys: following.Keys, Detail: following.Doc})
 	}

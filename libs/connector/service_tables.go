@@ -96,9 +96,9 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 	}
 	resolved, _ := s.service.config.References.resolve(found.config)
 	secrets := secretsOf(plugin.Catalogue, found.config, resolved)
-	v := s.service.validate(plugin, found.config, nil)
-	if len(v.problems) > 0 {
-		return nil, nil, errInvalid(v.problems)
+	values, _, problems := plugin.parseStored(withName(found.config, found.name), resolved)
+	if len(problems) > 0 {
+		return nil, nil, errInvalid(problems)
 	}
 	if plugin.Tables == nil {
 		return nil, nil, failure(codes.Unimplemented, ReasonTablesUnreadable, fmt.Sprintf("connectors of class %s have no tables that could be compared", plugin.Class))
@@ -107,7 +107,7 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 	for i, t := range q.GetSources() {
 		sources[i] = described(t)
 	}
-	reader, err := plugin.Tables(ctx, v.values, sources)
+	reader, err := plugin.Tables(ctx, values, sources)
 	if err != nil {
 		return nil, nil, unreadable(secrets, err)
 	}

@@ -33,9 +33,14 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	if err := joinFaults(faults); err != nil {
 		return fail(fmt.Errorf("resolve the configuration on worker %s: %w", w.config.WorkerID, err))
 	}
-	_, values, _, problems := plugin.parse(withName(connector.config, connector.name), resolved)
+	values, warnings, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
 	if len(problems) > 0 {
 		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
+	}
+	for _, warning := range warnings {
+		if warning.Outdated {
+			logger.Warn("a setting of the configuration is outdated", "key", warning.Key, "warning", secrets.scrub(warning.Message))
+		}
 	}
 	started, err := w.turns.take(ctx, run, w.turnFailed)
 	if err != nil {

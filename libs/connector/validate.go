@@ -73,6 +73,17 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	return result
 }
 
+// storedValues are those of a connector's configuration, as far as its references can be resolved.
+func (w *Worker) storedValues(plugin Plugin, connector snapshot) catalogue.Values {
+	config := withName(connector.config, connector.name)
+	resolved, faults := w.config.References.resolve(config)
+	for key := range faults {
+		delete(resolved, key)
+	}
+	values, _, _ := plugin.parseStored(config, resolved)
+	return values
+}
+
 // doubtfulReferences warns of what looks like a reference and is none.
 func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem) {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
@@ -87,7 +98,7 @@ func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem)
 // warningsOf are those of an accepted configuration that somebody should look at. References stay what they are: nobody waits here for
 // files.
 func warningsOf(plugin Plugin, config map[string]string) []string {
-	_, _, warnings, _ := plugin.parse(config, config)
+	_, warnings, _ := plugin.parseStored(config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
 	return messages(append(warnings, doubtfulReferences(config)...))
 }

@@ -345,7 +345,7 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 	}
 	config := withName(connector.config, connector.name)
 	resolved, _ := w.config.References.resolve(config)
-	_, values, _, problems := plugin.parse(config, resolved)
+	values, _, problems := plugin.parseStored(config, resolved)
 	tasks := 0
 	if len(problems) == 0 {
 		err := contain.Call("count of tasks", func() (err error) { tasks, err = plugin.Tasks(values); return err })

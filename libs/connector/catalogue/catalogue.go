@@ -129,6 +129,8 @@ type Problem struct {
 	Message string
 	// Harmless says of a warning that the key has all its effect: nobody needs to do anything.
 	Harmless bool
+	// Outdated says of a warning that new configurations with this value are refused.
+	Outdated bool
 }
 
 func (p Problem) Error() string { return p.Message }

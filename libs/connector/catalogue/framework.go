@@ -247,7 +247,7 @@ func Between(least, most int64) func(string) error {
 			return err
 		}
 		if n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64); n > most {
-			return Fault(fmt.Sprintf("Value must be no more than %d", most))
+			return beyond(most)
 		}
 		return nil
 	}

@@ -1,0 +1,62 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ParseStored is ParseResolved for a configuration that was accepted before: by an earlier version, which refused less, or by Kafka
+// Connect. A value that is refused today is read as what it meant then, where it meant something, and a warning says how to write that.
+func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Values, warnings, errors []Problem) {
+	given, resolved = maps.Clone(given), maps.Clone(resolved)
+	var outdated []Problem
+	for _, name := range slices.Sorted(maps.Keys(resolved)) {
+		key, known := c.Lookup(name)
+		if !known {
+			continue
+		}
+		problem := key.check(resolved[name])
+		if problem == "" {
+			continue
+		}
+		meant, said := key.meant(resolved[name])
+		if said == "" {
+			continue
+		}
+		outdated = append(outdated, Problem{Key: name, Outdated: true, Message: fmt.Sprintf("%s. As the configuration was accepted before, %s; new ones with it are refused: change it.",
+			strings.TrimSuffix(key.invalid(name, given[name], resolved[name], problem), "."), said)})
+		if meant == nil {
+			delete(resolved, name)
+			delete(given, name)
+			continue
+		}
+		given[name], resolved[name] = *meant, *meant
+	}
+	values, warnings, errors = c.ParseResolved(given, resolved)
+	return values, append(outdated, warnings...), errors
+}
+
+// meant is what a value that is refused was taken for, nil for nothing, and the words for it; none where it was refused always.
+func (k Key) meant(value string) (meant *string, said string) {
+	value = k.parsed(value)
+	var most beyond
+	switch {
+	case value == "" && (len(k.Allowed) > 0 || k.Type != List && k.Type != Password), k.Type == Boolean:
+		return nil, "it counts as not set"
+	case k.Check != nil && errors.As(k.Check(value), &most):
+		return new(strconv.FormatInt(int64(most), 10)), fmt.Sprintf("it counts as %d", most)
+	}
+	if i := slices.IndexFunc(k.Allowed, func(allowed string) bool { return strings.EqualFold(allowed, value) }); i >= 0 {
+		return &k.Allowed[i], "it counts as " + k.Allowed[i]
+	}
+	return nil, ""
+}
+
+// beyond is the fault of a number that is larger than the most that is allowed.
+type beyond int64
+
+func (most beyond) Error() string { return fmt.Sprintf("Value must be no more than %d", int64(most)) }

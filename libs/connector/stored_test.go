@@ -1,0 +1,96 @@
+package connector_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+)
+
+// The configurations were accepted by earlier versions, or by Kafka Connect from whose topic they were taken.
+func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
+	const apache = "org.apache.kafka.connect.transforms."
+	kafka, b := broker(t), newBoard()
+	startReadyWorker(t, kafka, b, connector.Source, "w0:1").stop() // which makes the topics
+	for name, c := range map[string]struct {
+		config map[string]string
+		// tasks is what the record says, 0 as Kafka Connect writes it.
+		tasks int
+		// key is what a new configuration is refused for, read what the task reads there; empty for nothing.
+		key, read string
+		states    string
+	}{
+		"no-boolean":   {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.enable": "no"}, 2, "value.converter.schemas.enable", "", "RUNNING RUNNING RUNNING"},
+		"many-tasks":   {map[string]string{"tasks.max": "5000"}, 1, "tasks.max", "1000", "RUNNING RUNNING"},
+		"blank-number": {map[string]string{"tasks.max": " "}, 0, "tasks.max", "", "RUNNING RUNNING"},
+		"short-class": {map[string]string{"transforms": "u", "transforms.u.type": "Cast$Value", "transforms.u.spec": "a:int8"}, 1, "transforms.u.type",
+			apache + "Cast$Value", "RUNNING RUNNING"},
+		"capitals": {map[string]string{"errors.tolerance": "ALL"}, 1, "errors.tolerance", "all", "RUNNING RUNNING"},
+		"twice": {map[string]string{"transforms": "u, ,u", "transforms.u.type": apache + "Filter"}, 1, "transforms",
+			"u", "RUNNING RUNNING"},
+		"blank-class":  {map[string]string{"key.converter": ""}, 1, "key.converter", "", "RUNNING RUNNING"},
+		"negated":      {map[string]string{"transforms": "u", "transforms.u.type": apache + "Filter", "transforms.u.negate": "true"}, 1, "transforms.u.negate", "", "RUNNING RUNNING"},
+		"cache-size":   {map[string]string{"value.converter": "JsonConverter", "value.converter.schemas.cache.size": ""}, 1, "value.converter.schemas.cache.size", "", "RUNNING RUNNING"},
+		"not-a-number": {map[string]string{"tasks.max": "many"}, 1, "tasks.max", "", "RUNNING FAILED"},
+		"other-bytes": {map[string]string{"value.converter": "StringConverter", "value.converter.converter.encoding": "ISO-8859-1"}, 1, "value.converter.converter.encoding",
+			"", "RUNNING FAILED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := maps.Clone(c.config)
+			config["connector.class"] = "test.BoardSourceConnector"
+			record := map[string]any{"properties": config}
+			if c.tasks > 0 {
+				record["tasks"] = c.tasks
+			}
+			value, err := json.Marshal(record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			writer, err := kgo.NewClient(kafka...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer writer.Close()
+			if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: "calypso-configs", Key: []byte("connector-" + name), Value: value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			w := startReadyWorker(t, kafka, b, connector.Source, "w-"+name+":1")
+			defer w.stop()
+			awaitStates(t, w, name, c.states)
+			status, err := w.GetConnectorStatus(t.Context(), &connectorv1.GetConnectorStatusRequest{Name: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(c.states, "FAILED") {
+				if trace := status.GetStatus().GetTasks()[0].GetTrace(); !strings.Contains(trace, c.key) {
+					t.Errorf("fails with %q, which does not name %s", trace, c.key)
+				}
+			} else {
+				eventually(t, c.key+" is read", func() error { // which is said to run a little before
+					if config := b.readBy(name + "-0"); config == nil || config[c.key] != c.read {
+						return fmt.Errorf("the task reads %q of %v, want %q", config[c.key], config, c.read)
+					}
+					return nil
+				})
+			}
+			got, err := w.GetConnector(t.Context(), &connectorv1.GetConnectorRequest{Name: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if warnings := strings.Join(got.GetConnector().GetWarnings(), "\n"); !strings.HasSuffix(c.states, "FAILED") && (!strings.Contains(warnings, c.key) || !strings.Contains(warnings, "new")) {
+				t.Errorf("warnings %q do not say that new ones with %s are refused", warnings, c.key)
+			}
+			_, err = w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: name + "-new", Config: config})
+			if connector.ReasonOf(err) != connector.ReasonConfigInvalid || !strings.Contains(fmt.Sprint(err), c.key) {
+				t.Error(errors.Join(errors.New("a new one is accepted, or refused for something else"), err))
+			}
+		})
+	}
+}
