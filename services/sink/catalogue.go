@@ -130,7 +130,7 @@ func deliveryKeys() []catalogue.Key {
 			Doc: "What becomes of a row that cannot be delivered: FAIL stops the task with the reason; LOG and IGNORE pass over it, to the dead letter topic if there is one. Outages never count: they are waited for."},
 		{Name: "records.missing", Type: catalogue.String, Default: catalogue.Default(missingTask), Allowed: []string{missingTask, missingTopic}, Importance: catalogue.Medium, Group: groupErrors,
 			Doc: "What stands still when records were removed from a topic before the sink had read them, by retention that is shorter than the sink stood still: task fails the task, topic has the topic alone stand still, which a notice says, while others go on. Rows are never passed over either way: the offset where it may go on is set by hand."},
-		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Check: catalogue.AtLeast(0), Importance: catalogue.Low, Group: groupErrors,
+		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "If set with behavior.on.error=FAIL: after how many milliseconds of an outage the task fails. Unset, it goes on trying."},
 		{Name: "errors.retry.backoff.time.ms", Type: catalogue.Long, Default: catalogue.Default("10000"), Check: catalogue.AtLeast(1), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "Longest pause between two attempts in milliseconds. Pauses grow from 100 ms and vary at random; the service's Retry-After is respected."},

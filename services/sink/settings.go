@@ -106,7 +106,7 @@ func parseSettings(v catalogue.Values, o Options) (*settings, error) {
 	s.missingStopsTopic = strings.EqualFold(v.String("records.missing"), missingTopic)
 	s.logErrors = behavior != "IGNORE"
 	if v.Has("errors.retry.max.time.ms") && !s.tolerate {
-		s.retryLimit = v.Duration("errors.retry.max.time.ms")
+		s.retryLimit = max(v.Duration("errors.retry.max.time.ms"), 0)
 	}
 	// In the words of Kafka Connect (SinkConnectorConfig.validate), which says so of both keys.
 	said := ""
