@@ -256,12 +256,7 @@ func (p Program) find(s setting, given map[string]string) (text, from string, ok
 
 // readSecret reads a file without the newline that editors add at its end.
 func readSecret(path string) (string, error) {
-	file, err := os.Open(path) // may be a pipe: a shell's <(…)
-	if err != nil {
-		return "", fmt.Errorf("read the file: %w", err)
-	}
-	defer file.Close()
-	content, err := readBounded(file)
+	content, err := ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("read the file: %w", err)
 	}

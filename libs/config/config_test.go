@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -118,6 +119,22 @@ func TestASecretComesFromAFileOrTheEnvironmentAndNeverFromTheCommandLine(t *test
 	}
 	if _, _, err = load(t, map[string]string{"CALYPSO_SASL_PASSWORD_FILE": "/no/such/file"}); err == nil || !strings.Contains(err.Error(), "CALYPSO_SASL_PASSWORD_FILE") {
 		t.Errorf("missing file: %v", err)
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, endless := range []string{pipe, "/dev/zero", t.TempDir()} {
+		for name, try := range map[string]func() (settings, []string, error){
+			"CALYPSO_SASL_PASSWORD_FILE": func() (settings, []string, error) {
+				return load(t, map[string]string{"CALYPSO_SASL_PASSWORD_FILE": endless})
+			},
+			"--sasl-password-file": func() (settings, []string, error) { return load(t, nil, "--sasl-password-file", endless) },
+		} {
+			if _, _, err := try(); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "read "+endless+": it is not a regular file") {
+				t.Errorf("%s as %s: %v", endless, name, err)
+			}
+		}
 	}
 }
 

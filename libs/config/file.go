@@ -15,7 +15,8 @@ const MaxFile = 1 << 20
 // ReadFile reads a file that a setting names: a regular one of at most MaxFile bytes. A device has no end, and a pipe that nobody writes
 // to makes its reader wait for ever.
 func ReadFile(path string) ([]byte, error) {
-	if err := regular(os.Stat(path)); err != nil {
+	info, err := os.Stat(path)
+	if err := regular(path, info, err); err != nil {
 		return nil, err
 	}
 	// Non-blocking, in case that it has become a pipe since.
@@ -24,10 +25,18 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	if err := regular(file.Stat()); err != nil {
+	info, err = file.Stat()
+	if err := regular(path, info, err); err != nil {
 		return nil, err
 	}
-	return readBounded(file)
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	if err == nil && len(content) > MaxFile {
+		err = &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it is larger than %d bytes", MaxFile)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return content, nil
 }
 
 // ReadKeyPair reads a certificate and its key, both PEM, as ReadFile reads files.
@@ -43,20 +52,9 @@ func ReadKeyPair(certFile, keyFile string) (tls.Certificate, error) {
 	return tls.X509KeyPair(cert, key)
 }
 
-func regular(info os.FileInfo, err error) error {
+func regular(path string, info os.FileInfo, err error) error {
 	if err == nil && !info.Mode().IsRegular() {
-		err = &os.PathError{Op: "read", Path: info.Name(), Err: errors.New("it is not a regular file")}
+		err = &os.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
 	}
 	return err
-}
-
-func readBounded(file *os.File) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
-	if err == nil && len(content) > MaxFile {
-		err = &os.PathError{Op: "read", Path: file.Name(), Err: fmt.Errorf("it is larger than %d bytes", MaxFile)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return content, nil
 }

@@ -6,7 +6,9 @@ package entra
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -15,6 +17,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/calypso-cdc/calypso/libs/config"
 )
 
 // Source gives the token for a connection. It is safe for concurrent use.
@@ -48,9 +52,30 @@ func EventHubsScope(host string) string { return "https://" + host + "/.default"
 
 // For makes a source of tokens of a scope for a service at host, whose domain says which of Azure's clouds it is in.
 func For(host, scope string) Source {
-	return From(scope, func() (azcore.TokenCredential, error) {
+	source := From(scope, func() (azcore.TokenCredential, error) {
 		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: cloudOf(host)}})
 	})
+	return func(ctx context.Context) (string, error) {
+		if err := CheckFiles(); err != nil {
+			return "", err
+		}
+		return source(ctx)
+	}
+}
+
+// CheckFiles says what is wrong with the files that the environment names for the SDK, which reads them without bounds, those of tokens
+// again and again: a pipe would keep it waiting for ever. A file that is not there is the SDK's to judge: it may not need it.
+func CheckFiles() error {
+	for _, variable := range []string{"AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_CERTIFICATE_PATH"} {
+		path := os.Getenv(variable)
+		if path == "" {
+			continue
+		}
+		if _, err := config.ReadFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", variable, err)
+		}
+	}
+	return nil
 }
 
 // From makes a source of tokens of a scope from a credential, which is opened once.

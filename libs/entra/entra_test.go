@@ -1,13 +1,19 @@
 package entra_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/entra"
 )
 
@@ -52,5 +58,39 @@ func TestAManagedIdentityGivesTokens(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times for a token that holds for an hour", asked)
+	}
+}
+
+func TestFilesOfTheEnvironmentAreReadWithinBoundsAlsoOnceTheyAreReplaced(t *testing.T) {
+	dir := t.TempDir()
+	token := filepath.Join(dir, "token")
+	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", token)
+	t.Setenv("AZURE_TOKEN_CREDENTIALS", "WorkloadIdentityCredential")
+	t.Setenv("AZURE_CLIENT_ID", "c")
+	t.Setenv("AZURE_TENANT_ID", "t")
+	t.Setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1/")
+	const host = "shop.servicebus.windows.net"
+	source := entra.For(host, entra.EventHubsScope(host))
+	for _, c := range []struct {
+		make func() error
+		says string
+	}{
+		{func() error { return syscall.Mkfifo(token, 0o600) }, "AZURE_FEDERATED_TOKEN_FILE: read " + token + ": it is not a regular file"},
+		{func() error { return os.Symlink("/dev/zero", token) }, "it is not a regular file"},
+		{func() error { return os.WriteFile(token, make([]byte, config.MaxFile+1), 0o600) }, "it is larger than"},
+		{func() error { return os.WriteFile(token, []byte("a.b.c"), 0o600) }, "take a token"}, // it is used
+	} {
+		if err := c.make(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // whoever waits for a pipe ends with this
+		_, err := source(ctx)
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v, want one that says %q", err, c.says)
+		}
+		if err := os.Remove(token); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-kusto-go/azkustodata"
 
 	"github.com/calypso-cdc/calypso/libs/config"
+	"github.com/calypso-cdc/calypso/libs/entra"
 )
 
 // Strategy is how a client proves who it is.
@@ -117,6 +118,9 @@ func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder,
 	case Token:
 		return k.WithApplicationToken(a.AppID, a.AccessToken), nil
 	case DefaultCredential:
+		if err := entra.CheckFiles(); err != nil {
+			return nil, err
+		}
 		return k.WithDefaultAzureCredential(), nil
 	}
 	return k, nil

@@ -194,6 +194,9 @@ func tlsRemedy(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "The server's certificate is for another host: connect by a name that it has (database.hostname), or set database.sslmode=verify-ca, which does not compare names."
 	}
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "Renew the server's certificate (or that of the authority which signed it), and see that the clocks of both machines are right."
+	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "Set database.sslrootcert to the file (PEM) with the certificate of the authority that signed the server's, or database.sslmode=require, which does not check it."
 	}

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	settings "github.com/calypso-cdc/calypso/libs/config"
 )
 
 // CAFile is the name of the certificate authority's certificate within the data directory.
@@ -47,7 +49,7 @@ func certificateNames(config Config) []string {
 // directory, which stays the same so that clients need to trust it only once.
 func serverCertificate(config Config) (tls.Certificate, error) {
 	if config.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(config.CertFile, config.KeyFile)
+		certificate, err := settings.ReadKeyPair(config.CertFile, config.KeyFile)
 		if err != nil {
 			return tls.Certificate{}, fmt.Errorf("load the https certificate: %w", err)
 		}

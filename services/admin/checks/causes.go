@@ -28,22 +28,29 @@ func Sentence(text string) string {
 type way struct {
 	words  []string
 	remedy string
+	// tls says that server and client speak, and do not trust each other.
+	tls bool
 }
 
 // ways are in the order in which they count: what comes first is deeper.
 var ways = []way{
-	{[]string{"connection refused"}, "nothing listens at the address that the error names: start the server, or correct the address in the configuration"},
-	{[]string{"no such host", "server misbehaving"}, "the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS"},
-	{[]string{"certificate signed by unknown authority", "certificate is not trusted", "unknown certificate authority"},
-		"the worker does not know the authority that signed the server's certificate: give it the authority's certificate (PEM), as {authority}"},
+	{[]string{"connection refused"}, "nothing listens at the address that the error names: start the server, or correct the address in the configuration", false},
+	{[]string{"no such host", "server misbehaving"}, "the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS", false},
+	{[]string{"remote error: tls: certificate required", "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: expired certificate",
+		"remote error: tls: revoked certificate", "remote error: tls: unsupported certificate"},
+		"the server refuses the client's certificate, or wants one and got none: give the client one, with its key (PEM), that an authority of the server's has signed and that has not expired", true},
+	{[]string{"remote error: tls: handshake failure", "remote error: tls: protocol version not supported"},
+		"the server breaks off the handshake: see its log, since it may want a client certificate, with its key (PEM), or newer protocols and ciphers than the client's", true},
+	{[]string{"certificate signed by unknown authority", "certificate is not trusted"},
+		"the worker does not know the authority that signed the server's certificate: give it the authority's certificate (PEM), as {authority}", true},
 	{[]string{"certificate is valid for", "cannot validate certificate", "doesn't contain any ip sans", "not valid for any names"},
-		"the server's certificate is for other names: connect by a name that it has"},
-	{[]string{"certificate has expired", "certificate is not yet valid"}, "renew the server's certificate, and see that the clocks of both machines are right"},
+		"the server's certificate is for other names: connect by a name that it has", true},
+	{[]string{"certificate has expired", "certificate is not yet valid"}, "renew the server's certificate, and see that the clocks of both machines are right", true},
 	{[]string{"first record does not look like a tls handshake", "is tls missing", "http response to https", "server gave http response"},
-		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration"},
-	{[]string{"no route to host", "network is unreachable"}, "there is no way from the worker to that address: see to routes, firewalls and private endpoints"},
+		"one side speaks TLS and the other does not: correct the protocol or the port in the configuration", true},
+	{[]string{"no route to host", "network is unreachable"}, "there is no way from the worker to that address: see to routes, firewalls and private endpoints", false},
 	{[]string{"timeout", "timed out", "deadline exceeded", "has not answered"},
-		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send"},
+		"the server does not answer in time: see that it runs and is not overloaded, and that no firewall between it and the worker drops what they send", false},
 }
 
 // own is what an error says itself that is to be done: after its reason, a word in capitals.
@@ -85,12 +92,27 @@ func says(text string, words ...string) bool {
 
 // remedyOf says what to do about an error, by its deepest cause; empty if it says none that is known here. authority names the
 // setting for the certificates of authorities.
-func remedyOf(text, authority string) string {
+func remedyOf(text, authority string) string { return wayOf(text).remedyFor(authority) }
+
+// tlsRemedyOf is remedyOf of errors between two that do not trust each other, and empty for all others.
+func tlsRemedyOf(text, authority string) string {
+	if w := wayOf(text); w.tls {
+		return w.remedyFor(authority)
+	}
+	return ""
+}
+
+// wayOf is the first way that an error tells of; zero if it tells of none.
+func wayOf(text string) way {
 	text = strings.ToLower(text)
 	for _, w := range ways {
 		if says(text, w.words...) {
-			return strings.ReplaceAll(w.remedy, "{authority}", authority)
+			return w
 		}
 	}
-	return ""
+	return way{}
+}
+
+func (w way) remedyFor(authority string) string {
+	return strings.ReplaceAll(w.remedy, "{authority}", authority)
 }

@@ -2,12 +2,20 @@ package checks
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,9 +29,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
-// broken are servers that cannot be worked with, by what is wrong: their addresses as host:port.
-func broken(t *testing.T) map[string]string {
+// broken are servers that cannot be worked with, by what is wrong: their addresses as host:port. authorities is the file (PEM) of those that
+// clients trust.
+func broken(t *testing.T) (addresses map[string]string, authorities string) {
 	t.Helper()
+	authorities = filepath.Join(t.TempDir(), "ca.pem")
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -39,12 +49,71 @@ func broken(t *testing.T) map[string]string {
 	unknown.Config.ErrorLog = nil
 	unknown.StartTLS()
 	t.Cleanup(unknown.Close)
-	return map[string]string{"refused": refused, "name": "no-such-host.invalid:4711", "silent": silent.Addr().String(), "authority": strings.TrimPrefix(unknown.URL, "https://")}
+	speaks := func(config *tls.Config) string {
+		t.Helper()
+		l := listen()
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					server := tls.Server(conn, config)
+					if server.Handshake() == nil {
+						_, _ = server.Read(make([]byte, 1))
+					}
+				}()
+			}
+		}()
+		return l.Addr().String()
+	}
+	certificate := func(end time.Duration, address net.IP) []tls.Certificate {
+		return []tls.Certificate{selfSigned(t, authorities, time.Now().Add(end), address)}
+	}
+	here, elsewhere := net.IPv4(127, 0, 0, 1), net.IPv4(10, 0, 0, 1)
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
+	return map[string]string{
+		"refused": refused, "name": "no-such-host.invalid:4711", "silent": silent.Addr().String(), "authority": strings.TrimPrefix(unknown.URL, "https://"),
+		"plain":            strings.TrimPrefix(plain.URL, "http://"),
+		"expired":          speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(-time.Minute, here)}),
+		"not yet valid":    speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(3*time.Hour, here)}),
+		"another host":     speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, elsewhere)}),
+		"client's":         speaks(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, here), ClientAuth: tls.RequireAndVerifyClientCert}),
+		"client's, by 1.2": speaks(&tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: certificate(time.Hour, here), ClientAuth: tls.RequireAndVerifyClientCert}),
+	}, authorities
+}
+
+// selfSigned makes a certificate for an address that holds for the hour before end, and adds it to the authorities of clients.
+func selfSigned(t *testing.T, authorities string, end time.Time, address net.IP) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: end.Add(-time.Hour - time.Minute), NotAfter: end, IPAddresses: []net.IP{address},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(authorities, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := pem.Encode(file, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // clients are the ways in which the fleets speak to servers; each returns the error with which it speaks to an address.
-var clients = map[string]func(ctx context.Context, address string) error{
-	"PostgreSQL": func(ctx context.Context, address string) error {
+var clients = map[string]func(ctx context.Context, address, authorities string) error{
+	"PostgreSQL": func(ctx context.Context, address, _ string) error {
 		host, port, _ := net.SplitHostPort(address)
 		number, _ := strconv.ParseUint(port, 10, 16)
 		conn, err := pgrepl.Config{Host: host, Port: uint16(number), User: "u", Password: "p", Database: "d", SSLMode: "disable", ConnectTimeout: time.Second}.Connect(ctx)
@@ -53,8 +122,8 @@ var clients = map[string]func(ctx context.Context, address string) error{
 		}
 		return err
 	},
-	"Kafka": func(ctx context.Context, address string) error {
-		client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12}), kgo.DialTimeout(time.Second), kgo.RequestRetries(0))
+	"Kafka": func(ctx context.Context, address, authorities string) error {
+		client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DialTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(authorities)}), kgo.DialTimeout(time.Second), kgo.RequestRetries(0))
 		if err != nil {
 			return err
 		}
@@ -62,13 +131,13 @@ var clients = map[string]func(ctx context.Context, address string) error{
 		_, err = kadm.NewClient(client).BrokerMetadata(ctx)
 		return err
 	},
-	"Kusto": func(ctx context.Context, address string) error {
+	"Kusto": func(ctx context.Context, address, authorities string) error {
 		host, _, _ := net.SplitHostPort(address)
 		endpoints, err := kusto.DeriveEndpoints("https://"+address, "")
 		if err != nil {
 			return err
 		}
-		client, err := kusto.New(kusto.Config{Endpoints: endpoints, TrustedHosts: []string{host}})
+		client, err := kusto.New(kusto.Config{Endpoints: endpoints, TrustedHosts: []string{host}, CAFile: authorities})
 		if err != nil {
 			return err
 		}
@@ -76,12 +145,14 @@ var clients = map[string]func(ctx context.Context, address string) error{
 		_, err = client.Query(ctx, "d", "print 1")
 		return err
 	},
-	"a registry": func(ctx context.Context, address string) error {
+	"a registry": func(ctx context.Context, address, authorities string) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/schemas/ids/1", nil)
 		if err != nil {
 			return err
 		}
-		answer, err := http.DefaultClient.Do(r)
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool(authorities)}}}
+		defer client.CloseIdleConnections()
+		answer, err := client.Do(r)
 		if err == nil {
 			_ = answer.Body.Close()
 			err = errors.New(answer.Status)
@@ -90,23 +161,39 @@ var clients = map[string]func(ctx context.Context, address string) error{
 	},
 }
 
+// pool reads authorities; none where nobody is trusted.
+func pool(authorities string) *x509.CertPool {
+	pool := x509.NewCertPool()
+	if text, err := os.ReadFile(authorities); err == nil {
+		pool.AppendCertsFromPEM(text)
+	}
+	return pool
+}
+
 func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.T) {
 	want := map[string]struct{ causes, remedies []string }{
-		"refused":   {[]string{"connection refused"}, []string{"nothing listens"}},
-		"name":      {[]string{"no such host"}, []string{"DNS"}},
-		"silent":    {[]string{"timeout", "deadline exceeded", "has not answered"}, []string{"does not answer in time"}},
-		"authority": {[]string{"certificate signed by unknown authority"}, []string{"kusto.tls.ca.file", "sslrootcert"}},
+		"refused":          {[]string{"connection refused"}, []string{"nothing listens"}},
+		"name":             {[]string{"no such host"}, []string{"DNS"}},
+		"silent":           {[]string{"timeout", "deadline exceeded", "has not answered"}, []string{"does not answer in time"}},
+		"authority":        {[]string{"certificate signed by unknown authority"}, []string{"kusto.tls.ca.file", "sslrootcert", "admin's --tls-ca"}},
+		"plain":            {[]string{"first record does not look like a TLS handshake", "server gave HTTP response"}, []string{"one side speaks TLS"}},
+		"expired":          {[]string{"certificate has expired or is not yet valid"}, []string{"renew the server's certificate"}},
+		"not yet valid":    {[]string{"certificate has expired or is not yet valid"}, []string{"renew the server's certificate"}},
+		"another host":     {[]string{"certificate is valid for 10.0.0.1"}, []string{"connect by a name that it has"}},
+		"client's":         {[]string{"tls: certificate required"}, []string{"give the client one"}},
+		"client's, by 1.2": {[]string{"tls: bad certificate", "tls: handshake failure"}, []string{"give the client one", "it may want a client certificate"}},
 	}
-	for what, address := range broken(t) {
+	addresses, authorities := broken(t)
+	for what, address := range addresses {
 		for name, speak := range clients {
-			if name == "PostgreSQL" && what == "authority" {
+			if tls := what != "refused" && what != "name" && what != "silent"; name == "PostgreSQL" && tls {
 				continue // libs/pgrepl gives that its reason and remedy
 			}
 			t.Run(name+" "+what, func(t *testing.T) {
 				t.Parallel()
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
 				defer cancel()
-				err := speak(ctx, address)
+				err := speak(ctx, address, authorities)
 				if err == nil {
 					t.Fatal("no error")
 				}
@@ -115,7 +202,13 @@ func TestWhatIsShownOfARealErrorHasItsDeepestCauseAndARemedyThatFits(t *testing.
 				sink.Pipeline.Sinks[0].Sink.TryingAgain = text
 				source := healthy()
 				source.Pipeline.Capture.Phase, source.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, text
-				for _, v := range []View{sink, source} {
+				fleet := healthy()
+				fleet.Workers["sink"][0].Serving, fleet.Workers["sink"][0].Detail = false, text
+				views := []View{sink, source}
+				if wayOf(text).tls {
+					views = append(views, fleet)
+				}
+				for _, v := range views {
 					var found bool
 					for _, c := range Run(now, v) {
 						if !strings.Contains(c.Summary, "do what was to be done") {

@@ -77,12 +77,14 @@ const GeneratorFleet = "orders-generator"
 // judgeFleet looks at the workers of one service.
 func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 	var missing []string
+	way := ""
 	for _, w := range workers {
 		if !w.Serving {
-			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, w.Detail))
+			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, Sentence(w.Detail)))
+			way = cmp.Or(way, tlsRemedyOf(w.Detail, "admin's --tls-ca"))
 		}
 	}
-	const remedy = "start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers"
+	remedy := cmp.Or(way, "start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
 	switch {
 	case len(missing) == 0:
 		return fine(fmt.Sprintf("%s of %s can work", Plural(len(workers), "worker", "workers"), name))
