@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
@@ -104,6 +105,7 @@ type postgresTarget struct {
 	Database    string        `name:"database" env:"PGDATABASE" default:"postgres" help:"Database to be captured."`
 	User        string        `name:"user" env:"PGUSER" default:"postgres" help:"Role to connect as, that of the source connector."`
 	Password    config.Secret `name:"password" env:"PGPASSWORD" help:"Its password."`
+	Entra       bool          `name:"entra" help:"Take access tokens of Microsoft Entra ID as password, as database.connection.factory.class=entra does."`
 	SSLMode     string        `name:"sslmode" env:"PGSSLMODE" default:"prefer" help:"disable, allow, prefer, require, verify-ca or verify-full."`
 	SSLRootCert string        `name:"sslrootcert" env:"PGSSLROOTCERT" help:"File of PEM certificates that sign the server's."`
 	SSLCert     string        `name:"sslcert" env:"PGSSLCERT" help:"File of this client's certificate."`
@@ -125,10 +127,14 @@ func (s *session) probePostgreSQL(version string) *cobra.Command {
 	var t postgresTarget
 	return s.probing("postgres", "Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
-			return probe.PostgreSQL(ctx, pgrepl.Config{
+			target := pgrepl.Config{
 				Host: t.Host, Port: uint16(t.Port), User: t.User, Password: t.Password.Reveal(), Database: t.Database,
 				SSLMode: t.SSLMode, SSLRootCert: t.SSLRootCert, SSLCert: t.SSLCert, SSLKey: t.SSLKey, ApplicationName: "calypso-probe",
-			}, probe.Options{Version: version, Told: told, Secrets: []string{t.Password.Reveal()}}), nil
+			}
+			if t.Entra {
+				target.Token = entra.For(t.Host, entra.PostgresScope(t.Host))
+			}
+			return probe.PostgreSQL(ctx, target, probe.Options{Version: version, Told: told, Secrets: []string{t.Password.Reveal()}}), nil
 		})
 }
 

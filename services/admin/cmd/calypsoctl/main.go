@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/calypso-cdc/calypso/services/admin/ctl"
 )
@@ -14,7 +15,12 @@ import (
 var version = "development"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	// A command that is told to end, also by a terminal that closes, removes what it has made for a time (probe).
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	err := ctl.Run(ctx, version, os.Args[1:], os.Stdin, os.Stdout)
 	stop()
 	if err != nil {
