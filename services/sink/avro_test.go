@@ -112,3 +112,42 @@ func (r *running) waits(t *testing.T, text string) {
 		return fmt.Errorf("it said %v", r.retries)
 	})
 }
+
+// evolving has the stage make its table of what the records say.
+func (s *stage) evolving() {
+	s.table = "Made_" + s.table
+	s.config["auto.create"], s.config["auto.evolve"] = "true", "true"
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+}
+
+func TestANewSchemaWidensTheTableBeforeItsFirstRowAlsoIfTheRegistryWasAway(t *testing.T) {
+	const wider = `{"type":"record","name":"O","fields":[{"name":"orderid","type":"string"},{"name":"amount","type":"int"},{"name":"city","type":"string"}]}`
+	s, away := newAvroStage(t, wider)
+	s.evolving()
+	s.send(avroOrder(t, 1))
+	r := s.start()
+	s.answers(s.table+" | project orderid, amount", "1 1")
+	away.Store(true)
+	body, err := avro.MustParse(wider).Encode(map[string]any{"orderid": "2", "amount": int32(2), "city": "Austin"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.send(avroRecord(2, body))
+	r.waits(t, "registry answered 503")
+	away.Store(false)
+	s.answers(s.table+" | where orderid == '2' | project amount, city", "2 Austin")
+}
+
+func TestATableIsMadeOfTheFirstRecordThatMakesARow(t *testing.T) {
+	s, _ := newAvroStage(t)
+	s.evolving()
+	s.config["transforms"], s.config["transforms.drop.type"], s.config["transforms.drop.predicate"] = "drop", "org.apache.kafka.connect.transforms.Filter", "marked"
+	s.config["predicates"], s.config["predicates.marked.type"], s.config["predicates.marked.name"] = "marked", "org.apache.kafka.connect.transforms.predicates.HasHeaderKey", "x"
+	dropped := avroOrder(t, 1)
+	dropped.Headers = []kgo.RecordHeader{{Key: "x"}}
+	s.send(dropped, avroRecord(99, nil), avroRecord(1, nil), avroOrder(t, 2))
+	s.start()
+	s.answers(s.table+" | project orderid, amount", "2 2")
+	s.commits(0, 4)
+	s.letters(s.topic+"-dead", 2)
+}

@@ -84,7 +84,8 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 			t.board.withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
 		}
 	}
-	unmapped := p.enc.Unmapped(p.enc.Schema(r))
+	schema, _ := p.enc.Schema(r) // it was read to make the row
+	unmapped := p.enc.Unmapped(schema)
 	for _, c := range columns {
 		if u.told[c] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
 			continue

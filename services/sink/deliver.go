@@ -15,8 +15,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -37,7 +39,10 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 	err := t.ingest(ctx, to, tp, b)
 	if rowsRefused(err) {
 		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, telemetry.Passing("offsets", b.cut.String()), "err", err)
-		r := &refinery{task: t, to: to, tp: tp, streamed: b.streamed, divide: divide}
+		r := &refinery{task: t, to: to, tp: tp, streamed: b.streamed, divide: divide, aside: map[int64]bool{}}
+		for _, refused := range b.refused {
+			r.aside[refused.record.Offset] = true
+		}
 		err = r.refine(ctx, b.cut, err)
 	}
 	end(err)
@@ -58,13 +63,15 @@ type refinery struct {
 	tp       topicPartition
 	streamed bool
 	divide   func(c ledger.Cut, middle int64) error
+	// aside are the offsets of records that are set aside, and no part of the batch any more.
+	aside map[int64]bool
 	// poison counts the rows found.
 	poison int
 }
 
 // refine ingests a range that was refused as a whole by its halves.
 func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) error {
-	b, records, err := r.reread(ctx, r.to, r.tp, c)
+	b, only, err := r.reread(ctx, c)
 	if err != nil || b.rows == 0 {
 		return err
 	}
@@ -72,14 +79,14 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 		if r.poison++; r.poison > maxPoison {
 			return &unmendable{fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal)}
 		}
-		return r.setAside(ctx, []refusedRecord{{records[0], refusal}})
+		return r.setAside(ctx, []refusedRecord{{only, refusal}})
 	}
 	middle := c.First + (c.End-c.First)/2
 	if err := r.divide(c, middle); err != nil {
 		return err
 	}
 	for _, half := range []ledger.Cut{{First: c.First, End: middle, Bare: c.Bare}, {First: middle, End: c.End, Bare: c.Bare}} {
-		part, _, err := r.reread(ctx, r.to, r.tp, half)
+		part, _, err := r.reread(ctx, half)
 		if err != nil {
 			return err
 		}
@@ -99,61 +106,111 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	return nil
 }
 
-// reread fetches a range again and makes a batch of it. Records that are refused before sending have been set aside already. It
-// returns the record of the row where there is just one.
-func (t *task) reread(ctx context.Context, to *target, tp topicPartition, c ledger.Cut) (*batch, []*kgo.Record, error) {
-	client, err := t.env.Kafka(
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{tp.topic: {tp.partition: kgo.NewOffset().At(c.First)}}),
+// reread fetches a range again and makes a batch of it, without what is set aside. Records that make no row now, as the table or a schema has
+// changed since they were read first, are set aside. It returns the record of a row, the only one where there is just one.
+func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.Record, err error) {
+	client, err := r.env.Kafka(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.topic: {r.tp.partition: kgo.NewOffset().At(c.First)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer client.Close()
-	b := &batch{cut: c}
-	enc := row.NewEncoder(t.s.newRows(to.route), to.rows())
-	var records []*kgo.Record
-	last := c.First - 1
-	for last < c.End-1 {
+	b = &batch{cut: c}
+	enc := row.NewEncoder(r.s.newRows(r.to.route), r.to.rows())
+	var refused []refusedRecord
+	for next := c.First; next < c.End; {
+		records, err := r.poll(ctx, client, c, next)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(records) == 0 {
+			break
+		}
+		for _, record := range records {
+			if next = record.Offset + 1; next > c.End || r.aside[record.Offset] {
+				continue
+			}
+			before := b.rows
+			refusal, err := r.add(ctx, b, enc, record)
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case refusal != nil:
+				refused = append(refused, refusedRecord{kept(record), refusal})
+			case b.rows > before:
+				of = record
+			}
+		}
+	}
+	if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+		return nil, nil, err
+	}
+	if err := r.setAside(ctx, refused); err != nil {
+		return nil, nil, err
+	}
+	for _, one := range refused {
+		r.aside[one.record.Offset] = true
+	}
+	b.close()
+	return b, of, nil
+}
+
+// poll reads the next records of a range; none where it holds no more of them.
+func (r *refinery) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, next int64) ([]*kgo.Record, error) {
+	for {
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		fetches := client.PollFetches(wait)
 		cancel()
 		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		for _, f := range fetches.Errors() {
 			if !errors.Is(f.Err, context.DeadlineExceeded) {
-				return nil, nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, tp.partition, tp.topic, f.Err)
+				return nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, r.tp.partition, r.tp.topic, f.Err)
 			}
 		}
-		if fetches.NumRecords() == 0 {
-			empty, err := kafka.Empty(ctx, client, tp.topic, tp.partition, last+1, c.End)
-			if err == nil && empty {
-				break // compaction has taken the rest of the range
-			}
-			if err != nil {
-				if err := t.stillThere(ctx, client, tp.topic); err != nil {
-					return nil, nil, err
-				}
-			}
-			continue // what is late is waited for
+		if fetches.NumRecords() > 0 {
+			return fetches.Records(), nil
 		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			if last = r.Offset; r.Offset >= c.End {
-				return
+		// What is late is waited for; compaction may have taken the rest.
+		empty, err := kafka.Empty(ctx, client, r.tp.topic, r.tp.partition, next, c.End)
+		if empty && err == nil {
+			return nil, nil
+		}
+		if err != nil {
+			if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+				return nil, err
 			}
-			before := b.rows
-			if b.add(enc, r) == nil && b.rows > before {
-				if records = append(records, r); len(records) > 1 {
-					records = records[:1]
-				}
-			}
-		})
+		}
 	}
-	if err := t.stillThere(ctx, client, tp.topic); err != nil {
-		return nil, nil, err
+}
+
+// add makes a record's row part of a batch, once what it takes to read it is there. A refusal says that the record is no row.
+func (t *task) add(ctx context.Context, b *batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
+	refusal = b.add(enc, r)
+	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
+		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
+		if err := t.persist(ctx, func(context.Context) error { return t.readable(r) }); err != nil {
+			return nil, err
+		}
+		refusal = b.add(enc, r)
 	}
-	b.close()
-	return b, records, nil
+	return refusal, nil
+}
+
+// readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
+// not what it looks for.
+func (t *task) readable(r *kgo.Record) error {
+	transform := t.s.newRows(route.Route{}).Transform // a chain of its own, since chains are not shared
+	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
+		return nil
+	}
+	var away *record.Unavailable
+	if _, err := transform(r); errors.As(err, &away) {
+		return err
+	}
+	return nil
 }
 
 // stillThere makes sure that what was just read is of the topic that the task reads, and not of one that was made anew under its name.

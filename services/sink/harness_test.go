@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -189,6 +190,8 @@ type adx struct {
 	mu    sync.Mutex
 	fault func(r *http.Request) fault
 	kept  []func()
+	// judge gives the error code that the service ends each ingestion into a table with; empty as it is.
+	judge func(table string) string
 }
 
 // fault is what happens to a request.
@@ -208,6 +211,8 @@ const (
 	forbid
 	// keep answers as a queue does that has taken a message, which comes out of it when the test releases it.
 	keep
+	// answer answers with the code that judge gives for the table that the request names.
+	answer
 )
 
 func startADX(ctx context.Context, more ...string) (_ *adx, err error) {
@@ -307,7 +312,7 @@ func (a *adx) proxy(port int) http.Handler {
 	to := &url.URL{Scheme: "http", Host: "localhost:" + strconv.Itoa(port)}
 	forward := &httputil.ReverseProxy{
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Host = to.Host },
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ModifyResponse: a.ended,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.mu.Lock()
@@ -327,6 +332,16 @@ func (a *adx) proxy(port int) http.Handler {
 			w.WriteHeader(http.StatusTooManyRequests)
 		case drop:
 			panic(http.ErrAbortHandler)
+		case answer:
+			body, _ := io.ReadAll(r.Body)
+			if code := a.verdict(r.URL.Path + string(body)); code != "" {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprintf(w, `{"error":{"code":%q,"message":"as the test says","@permanent":true}}`, code)
+				return
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			forward.ServeHTTP(w, r)
 		case forbid:
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
@@ -352,6 +367,53 @@ func (a *adx) proxy(port int) http.Handler {
 			panic(http.ErrAbortHandler)
 		}
 	})
+}
+
+// verdict is the code that judge gives for a table that a text names.
+func (a *adx) verdict(text string) string {
+	a.mu.Lock()
+	judge := a.judge
+	a.mu.Unlock()
+	table := regexp.MustCompile(`Orders_\w+`).FindString(text)
+	if judge == nil || table == "" {
+		return ""
+	}
+	return judge(table)
+}
+
+// judged has judge decide how ingestions end until the test ends.
+func (a *adx) judged(t *testing.T, judge func(table string) string) {
+	set := func(judge func(string) string) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.judge = judge
+	}
+	set(judge)
+	t.Cleanup(func() { set(nil) })
+}
+
+// ended changes what a table of statuses says of the end of an ingestion.
+func (a *adx) ended(r *http.Response) error {
+	if r.Request.Method != http.MethodGet || !strings.Contains(r.Request.URL.Path, "PartitionKey") {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	var entity map[string]any
+	if json.Unmarshal(body, &entity) == nil {
+		table, _ := entity["Table"].(string)
+		if code := a.verdict(table); code != "" && entity["Status"] != "Pending" && entity["Status"] != "Queued" {
+			entity["Status"], entity["FailureStatus"], entity["ErrorCode"], entity["Details"] = "Failed", "Permanent", code, "as the test says"
+			if body, err = json.Marshal(entity); err != nil {
+				return err
+			}
+		}
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return nil
 }
 
 // stage is one test's connector, topic and table.

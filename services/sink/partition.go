@@ -14,7 +14,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
-	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
@@ -336,24 +335,20 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	truncates := p.open.truncates
-	err := p.open.add(p.enc, r)
-	for away := (*record.Unavailable)(nil); errors.As(err, &away); {
-		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
-		if err := p.task.persist(p.ctx, func(context.Context) error { return p.readable(r) }); err != nil {
-			return false, err
-		}
-		err = p.open.add(p.enc, r)
-	}
-	if err != nil && p.target.evolved(p.ctx, err) {
-		p.retarget()
-		err = p.open.add(p.enc, r)
-	}
+	refusal, err := p.task.add(p.ctx, p.open, p.enc, r)
 	if err != nil {
+		return false, err
+	}
+	if refusal != nil && p.target.evolved(p.ctx, refusal) {
+		p.retarget()
+		refusal = p.open.add(p.enc, r)
+	}
+	if refusal != nil {
 		if p.task.letters == nil && !p.task.s.tolerate {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-				r.Offset, r.Partition, r.Topic, err)
+				r.Offset, r.Partition, r.Topic, refusal)
 		}
-		p.open.refused = append(p.open.refused, refusedRecord{kept(r), err})
+		p.open.refused = append(p.open.refused, refusedRecord{kept(r), refusal})
 	} else {
 		p.task.follow(p, r)
 		p.watchSnapshots(r)
@@ -395,7 +390,7 @@ func (p *partition) watchSnapshots(r *kgo.Record) {
 
 // aim finds the topic's table and makes the encoder.
 func (p *partition) aim(r *kgo.Record) error {
-	if err := p.task.persist(p.ctx, func(context.Context) error { return p.readable(r) }); err != nil {
+	if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
 		return err
 	}
 	t, err := p.task.tables.of(p.ctx, p.task.s.topicOf(r))
@@ -417,26 +412,21 @@ func (p *partition) retarget() {
 	p.enc.Retarget(p.target.rows())
 }
 
-// readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
-// not what it looks for.
-func (p *partition) readable(r *kgo.Record) error {
-	transform := p.task.s.newRows(route.Route{}).Transform // a chain of its own, since chains are not shared
-	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
-		return nil
-	}
-	var away *record.Unavailable
-	if _, err := transform(r); errors.As(err, &away) {
-		return err
-	}
-	return nil
-}
-
 // shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
 func (p *partition) shape(r *kgo.Record) error {
 	if !p.task.s.autoCreate && !p.task.s.autoEvolve && !p.task.s.currentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
-	schema := p.enc.Schema(r)
+	schema, err := p.enc.Schema(r)
+	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
+		if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
+			return err
+		}
+		schema, err = p.enc.Schema(r)
+	}
+	if err != nil {
+		return nil // it makes no row, and says nothing of rows
+	}
 	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
 		return nil
 	}
@@ -469,7 +459,7 @@ func (p *partition) laterSchemas(yield func(*row.Schema) bool) {
 			if r.Value == nil || r.Attrs.IsControl() {
 				continue
 			}
-			if schema := p.enc.Schema(r); schema != nil && schema != last {
+			if schema, err := p.enc.Schema(r); err == nil && schema != nil && schema != last {
 				if last = schema; !yield(schema) {
 					return
 				}

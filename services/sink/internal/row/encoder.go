@@ -7,6 +7,7 @@ package row
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -142,23 +143,25 @@ func (e *Encoder) Retarget(t Target) {
 	clear(e.plans)
 }
 
-// Schema returns the schema that a record carries, nil if it carries none or cannot be read.
-func (e *Encoder) Schema(r *kgo.Record) *Schema {
+var errNoRow = errors.New("the record makes no row")
+
+// Schema returns the schema that a record carries, nil if it carries none. An error says that the record makes no row, or cannot be read.
+func (e *Encoder) Schema(r *kgo.Record) (*Schema, error) {
 	if e.cfg.Transform != nil {
 		changed, err := e.cfg.Transform(r)
-		if err != nil || changed == nil {
-			return nil
+		if err != nil {
+			return nil, err
+		}
+		if changed == nil || changed.Value == nil {
+			return nil, errNoRow
 		}
 		r = changed
 	}
 	if r.Value == nil || e.cfg.Converter == Text {
-		return nil
+		return nil, nil
 	}
 	s, _, err := e.splitter.Split(r.Value)
-	if err != nil {
-		return nil
-	}
-	return s
+	return s, err
 }
 
 // maxPlans bounds the plans kept for schemas that have gone out of use.
