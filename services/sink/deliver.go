@@ -119,6 +119,19 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.
 	b = &batch{cut: c}
 	enc := row.NewEncoder(r.s.newRows(r.to.route), r.to.rows())
 	var refused []refusedRecord
+	setAside := func() error {
+		if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+			return err
+		}
+		if err := r.setAside(ctx, refused); err != nil {
+			return err
+		}
+		for _, one := range refused {
+			r.aside[one.record.Offset] = true
+		}
+		refused = nil
+		return nil
+	}
 	for next := c.First; next < c.End; {
 		records, err := r.poll(ctx, client, c, next)
 		if err != nil {
@@ -137,20 +150,19 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.
 			case err != nil:
 				return nil, nil, err
 			case refusal != nil:
-				refused = append(refused, refusedRecord{kept(record), refusal})
+				if refused = append(refused, refusedRecord{kept(record), refusal}); len(refused) < maxRefused {
+					continue
+				}
+				if err := setAside(); err != nil {
+					return nil, nil, err
+				}
 			case b.rows > before:
 				of = record
 			}
 		}
 	}
-	if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+	if err := setAside(); err != nil {
 		return nil, nil, err
-	}
-	if err := r.setAside(ctx, refused); err != nil {
-		return nil, nil, err
-	}
-	for _, one := range refused {
-		r.aside[one.record.Offset] = true
 	}
 	b.close()
 	return b, of, nil

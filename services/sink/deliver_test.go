@@ -336,6 +336,26 @@ func TestAnyTransformRunsBeforeARowIsMade(t *testing.T) {
 	}
 }
 
+// A partition was aimed by its first record, though that was one that transforms do not get, or cannot read.
+func TestWhatMakesNoRowDoesNotDecideWhereThePartitionIsRouted(t *testing.T) {
+	s := newStage(t, 1, map[string]string{
+		"transforms": "route", "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter", "transforms.route.regex": "(.*)", "transforms.route.replacement": "$1.routed",
+		"value.converter.schemas.enable": "false", "key.converter": "org.apache.kafka.connect.storage.StringConverter", "errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1",
+	})
+	delete(s.config, "transforms.unwrap.type")
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	s.manage(".create table " + s.table + "_elsewhere (orderid: string)")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s.routed","db":"shop","table":"%s","format":"json"},{"topic":"*","db":"shop","table":"%s_elsewhere","format":"json"}]`, s.topic, s.table, s.table)
+	s.send(&kgo.Record{Value: []byte(`{"orderid":`)}, &kgo.Record{Key: []byte("k")}, &kgo.Record{Value: []byte(`{"orderid":"1"}`)})
+	s.start()
+	s.holds(2)
+	s.commits(0, 3)
+	s.letters(s.topic+"-dead", 1)
+	if got := s.query(s.table + "_elsewhere | count"); got != "0" {
+		t.Errorf("%s rows are elsewhere", got)
+	}
+}
+
 func TestRowsCanBeSentAsCSV(t *testing.T) {
 	s := newStage(t, 1, nil)
 	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf("[{'topic':'%s','db':'shop','table':'%s','format':'csv'}]", s.topic, s.table)

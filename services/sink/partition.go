@@ -35,6 +35,8 @@ type partition struct {
 
 	ledger *ledger.Ledger
 	target *target
+	// unsure says that no record has said yet that they go to target.
+	unsure bool
 	enc    *row.Encoder
 	// fits is the version of the target that enc is made for.
 	fits int
@@ -317,7 +319,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			return false, err
 		}
 	}
-	if p.enc == nil {
+	if p.enc == nil || p.unsure {
 		if err := p.aim(r); err != nil {
 			return false, err
 		}
@@ -388,14 +390,22 @@ func (p *partition) watchSnapshots(r *kgo.Record) {
 	p.streamed = (p.streamed || streamed) && !snapshot
 }
 
-// aim finds the topic's table and makes the encoder.
+// aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no
+// row either: what it is aimed at holds only until the next one.
 func (p *partition) aim(r *kgo.Record) error {
 	if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
 		return err
 	}
-	t, err := p.task.tables.of(p.ctx, p.task.s.topicOf(r))
+	topic, sure := p.task.s.topicOf(r)
+	if p.enc != nil && !sure {
+		return nil
+	}
+	t, err := p.task.tables.of(p.ctx, topic)
 	if err != nil {
 		return err
+	}
+	if p.unsure = !sure; p.target == t {
+		return nil
 	}
 	p.target = t
 	p.enc = row.NewEncoder(p.task.s.newRows(t.route), row.Target{})

@@ -121,17 +121,20 @@ func shortcut(v catalogue.Values) bool {
 	return true
 }
 
-// topicOf is the topic by which a record is routed: transforms may change it.
-func (s *settings) topicOf(r *kgo.Record) string {
-	if s.rows.Transform == nil || r.Value == nil || r.Attrs.IsControl() {
-		return r.Topic
+// topicOf is the topic by which a record is routed: transforms may change it. It is not sure of what they do not get, or cannot read.
+func (s *settings) topicOf(r *kgo.Record) (topic string, sure bool) {
+	if s.rows.Transform == nil {
+		return r.Topic, true
+	}
+	if r.Attrs.IsControl() {
+		return r.Topic, false
 	}
 	changed, err := s.newRows(route.Route{}).Transform(r)
 	if err != nil || changed == nil {
-		return r.Topic
+		return r.Topic, false
 	}
 	if _, ok := s.routes.Find(changed.Topic); !ok {
-		return r.Topic
+		return r.Topic, true
 	}
-	return changed.Topic
+	return changed.Topic, true
 }
