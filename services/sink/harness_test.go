@@ -211,7 +211,7 @@ const (
 	forbid
 	// keep answers as a queue does that has taken a message, which comes out of it when the test releases it.
 	keep
-	// answer answers with the code that judge gives for the table that the request names.
+	// answer answers an ingestion with the code that judge gives for the table that the request names.
 	answer
 )
 
@@ -334,7 +334,8 @@ func (a *adx) proxy(port int) http.Handler {
 			panic(http.ErrAbortHandler)
 		case answer:
 			body, _ := io.ReadAll(r.Body)
-			if code := a.verdict(r.URL.Path + string(body)); code != "" {
+			ingests := strings.Contains(r.URL.Path, "/v1/rest/ingest/") || bytes.Contains(body, []byte(".ingest inline"))
+			if code := a.verdict(r.URL.Path + string(body)); ingests && code != "" {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusBadRequest)
 				_, _ = fmt.Fprintf(w, `{"error":{"code":%q,"message":"as the test says","@permanent":true}}`, code)
