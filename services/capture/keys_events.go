@@ -106,7 +106,7 @@ func eventKeys() []catalogue.Key {
 			Doc:         "Whether a table may change while an incremental snapshot reads it.",
 			Unsupported: "A changed table's chunk is read with its new columns; no setting is needed."},
 		{Name: "signal.data.collection", Type: catalogue.List, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Middle, DisplayName: "Signaling data collection",
-			Doc: "Signal table, schema.table with columns id, type and data: rows inserted there start, stop, pause and resume incremental snapshots."},
+			Doc: "Signal table, schema.table with columns id, type and data: rows inserted there start, stop, pause and resume incremental snapshots. Its changes are events as well, whatever the lists of tables say."},
 		{Name: "signal.enabled.channels", Type: catalogue.List, Default: catalogue.Default("source"), Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Enabled channels names",
 			Doc: "Channels that signals come from: source (the signal table) and kafka."},
 		{Name: "notification.enabled.channels", Type: catalogue.List, Importance: catalogue.Medium, Group: "CONNECTOR_ADVANCED", Width: catalogue.Wide, DisplayName: "Enabled notification channels names",

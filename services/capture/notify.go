@@ -62,35 +62,30 @@ func (n *snapshot) tableNames() []string {
 	return names
 }
 
-// begun tells that the reading of a table begins.
-func (w *snapshotWorker) begun(t *snapshotTable) error {
-	if !w.queue.open(t) {
-		return nil
-	}
-	return w.notify(w.aux, w.b, change.InitialSnapshot, notifyInProgress, "", "current_collection_in_progress", t.String(),
-		"data_collections", strings.Join(change.HashSetOrder(w.tableNames()), ","))
-}
-
-// readTable is a table that a worker has read the last rows of.
-type readTable struct {
+// tableNotice is that the reading of a table begins, or with ends that all its rows are read.
+type tableNotice struct {
 	table *snapshotTable
+	ends  bool
 	rows  int64
 }
 
-// ended tells of the tables that are read, once the row that was held back is sent.
-func (w *snapshotWorker) ended() error {
-	for _, t := range w.done {
-		names := w.tableNames()
-		if signal := w.settings.signals.table; signal != "" && !slices.Contains(names, signal) {
-			names = append(names, signal)
+// tellTables tells what has happened to tables since the row before the one that was held back.
+func (w *snapshotWorker) tellTables() error {
+	for _, n := range w.notices {
+		what, pairs := notifyInProgress, []string{"current_collection_in_progress", n.table.String(), "data_collections", strings.Join(change.HashSetOrder(w.tableNames()), ",")}
+		if n.ends {
+			names := w.tableNames()
+			if signal := w.settings.signals.table; signal != "" && !slices.Contains(names, signal) {
+				names = append(names, signal)
+			}
+			slices.Sort(names)
+			what, pairs = notifyTableDone, []string{"scanned_collection", n.table.String(), "data_collections", strings.Join(names, ","), "total_rows_scanned", strconv.FormatInt(n.rows, 10), "status", "SUCCEEDED"}
 		}
-		slices.Sort(names)
-		if err := w.notify(w.aux, w.b, change.InitialSnapshot, notifyTableDone, "", "scanned_collection", t.table.String(), "data_collections", strings.Join(names, ","),
-			"total_rows_scanned", strconv.FormatInt(t.rows, 10), "status", "SUCCEEDED"); err != nil {
+		if err := w.notify(w.aux, w.b, change.InitialSnapshot, what, "", pairs...); err != nil {
 			return err
 		}
 	}
-	w.done = w.done[:0]
+	w.notices = w.notices[:0]
 	return nil
 }
 

@@ -168,10 +168,10 @@ type snapshotWorker struct {
 	ctid  []byte
 	clock eventClock
 	ev    change.Event
-	// lines counts the rows of the range being read; done are tables that are read to their end, of which nobody was told yet.
-	lines int64
-	done  []readTable
-	aux   *change.Auxiliary
+	// lines counts the rows of the range being read; notices are told once the row that is held back is sent.
+	lines   int64
+	notices []tableNotice
+	aux     *change.Auxiliary
 }
 
 // heldRow is a row that is not sent yet; there is none if its line is empty.
@@ -205,8 +205,8 @@ func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 			if err := w.open(ctx, conn.Conn, r.table); err != nil {
 				return err
 			}
-			if err := w.begun(r.table); err != nil {
-				return err
+			if w.queue.open(r.table) {
+				w.notices = append(w.notices, tableNotice{table: r.table})
 			}
 		}
 		if err := w.read(ctx, conn.Conn, r); err != nil {
@@ -305,7 +305,7 @@ func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) 
 	}
 	last, rows := w.queue.finish(r.table, w.lines)
 	if last {
-		w.done = append(w.done, readTable{r.table, rows})
+		w.notices = append(w.notices, tableNotice{table: r.table, ends: true, rows: rows})
 	}
 	if len(w.held.line) > 0 && w.held.of == r {
 		w.held.ended = true
@@ -316,7 +316,7 @@ func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) 
 		w.held.last = last
 	}
 	if len(w.held.line) == 0 {
-		return w.ended()
+		return w.tellTables()
 	}
 	return nil
 }
@@ -360,8 +360,8 @@ func (w *snapshotWorker) emit(end change.SnapshotMark) error {
 	step.rows++
 	step.done = held.ended
 	held.line = held.line[:0]
-	if len(w.done) > 0 {
-		if err := w.ended(); err != nil {
+	if len(w.notices) > 0 {
+		if err := w.tellTables(); err != nil {
 			return err
 		}
 	}
