@@ -52,6 +52,6 @@ func (l pageLanguage) check(database, text string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
-	_, err := l.runner.Compile(ctx, database, text, nil)
+	_, err := l.runner.CompileAll(ctx, database, text, nil)
 	return err
 }

@@ -53,6 +53,51 @@ func TestTheFragmentedDialectIsWhatTheGoSDKReads(t *testing.T) {
 	}
 }
 
+// "Batches" and "Query v2 HTTP response" of the documentation: each statement with a result has a table of its own, in their order.
+func TestEachQueryOfARequestHasATableOfItsOwn(t *testing.T) {
+	r := start(t, t.TempDir())
+	const text = "let n = 2; let T = materialize(range x from 1 to n step 1); T | count; T | render table; let m = n + 1; print m"
+	status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"`+text+`"}`)
+	var frames []struct {
+		FrameType, TableKind string
+		TableID              int `json:"TableId"`
+		Rows                 [][]any
+	}
+	if err := json.Unmarshal([]byte(body), &frames); err != nil || status != http.StatusOK {
+		t.Fatal(status, body, err)
+	}
+	var got []any
+	for _, f := range frames {
+		switch f.TableKind {
+		case "PrimaryResult":
+			got = append(got, f.TableID, f.Rows)
+		case "QueryProperties":
+			for _, row := range f.Rows {
+				got = append(got, row[0], strings.Contains(row[2].(string), `"Visualization":"table"`))
+			}
+		}
+	}
+	const want = `[1,false,2,true,3,false,1,[[2]],2,[[1],[2]],3,[[3]]]`
+	if text, _ := json.Marshal(got); string(text) != want {
+		t.Errorf("v2 has %s, want %s", text, want)
+	}
+	status, body = r.post("/v1/rest/query", `{"db":"shop","csl":"`+text+`"}`)
+	var answer struct{ Tables []struct{ Rows [][]any } }
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK || len(answer.Tables) != 6 {
+		t.Fatal(status, body, err)
+	}
+	contents := answer.Tables[5].Rows
+	if len(contents) != 5 || contents[2][1] != "QueryResult" || contents[3][1] != "QueryProperties" || len(answer.Tables[1].Rows) != 2 || len(answer.Tables[3].Rows) != 3 {
+		t.Errorf("v1 has %s", body)
+	}
+	if status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print 1; print nothing"}`); status != http.StatusBadRequest {
+		t.Errorf("a request whose second query is wrong: %d %s", status, body)
+	}
+	if status, body := r.post("/v2/rest/query", `{"db":"shop","csl":"print 1; print assert(now() < datetime(2000-01-01), 'no')"}`); status != http.StatusOK || !strings.Contains(body, `"HasErrors":true`) {
+		t.Errorf("a request whose second query fails: %d %s", status, body)
+	}
+}
+
 func TestWithoutTheOptionTheResultIsOneTable(t *testing.T) {
 	r := start(t, t.TempDir())
 	for _, properties := range []string{`null`, `{}`, `"{\"Options\":{\"servertimeout\":240000}}"`, `{"Options":{"servertimeout":"00:04:00"},"Parameters":null}`} {

@@ -122,6 +122,9 @@ func (b *binder) unary(x unaryNode, env env) *expr {
 	if e.isConst {
 		switch v := e.konst.(type) {
 		case int64:
+			if e.typ == value.Int {
+				return constant(value.Long, -v, x)
+			}
 			return constant(e.typ, -v, x)
 		case float64:
 			return constant(e.typ, -v, x)

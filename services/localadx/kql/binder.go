@@ -35,6 +35,7 @@ type binder struct {
 	current string // the operator being bound, for messages
 	render  *Render
 	options map[string]*expr // set statements
+	results int              // queries in the request
 	// shared are relations that are computed once, as common table expressions; tables and scalars are those of let statements.
 	shared  []string
 	tables  map[*binding]*relation
@@ -132,8 +133,20 @@ func (b *binder) errorAt(at node, code, hint, format string, args ...any) *Error
 	return err
 }
 
-// Compile turns a query into a plan. Its error is an *Error, or what Options.Probe returned.
-func Compile(query string, opts Options) (plan *Plan, err error) {
+// Compile turns a query with one result into a plan. Its error is an *Error, or what Options.Probe returned.
+func Compile(query string, opts Options) (*Plan, error) {
+	plans, err := CompileAll(query, opts)
+	if err != nil {
+		return nil, err
+	}
+	if len(plans) > 1 {
+		return nil, &Error{Code: codeUnsupported, Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
+	}
+	return plans[0], nil
+}
+
+// CompileAll turns the statements of a request into plans, one for each that has a result.
+func CompileAll(query string, opts Options) (plans []*Plan, err error) {
 	statements, syntax := parse(query)
 	if syntax != nil {
 		return nil, syntax
@@ -146,19 +159,53 @@ func Compile(query string, opts Options) (plan *Plan, err error) {
 		switch r := recover().(type) {
 		case nil:
 		case *Error:
-			plan, err = nil, r
+			plans, err = nil, r
 		case probeError:
-			plan, err = nil, r.err
+			plans, err = nil, r.err
 		default:
 			// A mistake of this package: the query fails, the server goes on.
-			plan, err = nil, fmt.Errorf("compile query: internal error: %v", r)
+			plans, err = nil, fmt.Errorf("compile query: internal error: %v", r)
 		}
 	}()
-	return b.query(statements), nil
+	return b.queries(statements), nil
 }
 
-func (b *binder) query(statements []statement) *Plan {
-	rel := b.body(statements, nil)
+// maxResults bounds the results of one request.
+const maxResults = 100
+
+// queries binds the statements of a request, each in the scope of those before it.
+func (b *binder) queries(statements []statement) []*Plan {
+	var plans []*Plan
+	var s *scope
+	for _, st := range statements {
+		if _, ok := st.(queryStatement); ok {
+			b.results++
+		}
+	}
+	if b.results > maxResults {
+		b.fail(nil, codeUnsupported, "The request has %d queries and may have %d", b.results, maxResults)
+	}
+	for _, st := range statements {
+		query, ok := st.(queryStatement)
+		if !ok {
+			s = b.declare(st, s)
+			continue
+		}
+		// Each is run by itself, with what it shares of its own.
+		b.render, b.shared, b.tables, b.scalars = nil, nil, map[*binding]*relation{}, map[*binding]*expr{}
+		plans = append(plans, b.plan(b.table(query.X, s)))
+	}
+	if len(plans) == 0 {
+		b.fail(nil, codeSyntax, noQuery)
+	}
+	return plans
+}
+
+// noQuery is what is said of statements without a result.
+const noQuery = "The query has no expression that yields a result"
+
+// plan ends a query: its columns in the form that rows hand out.
+func (b *binder) plan(rel *relation) *Plan {
 	plan := &Plan{Visualization: b.render, Columns: make([]Column, len(rel.cols))}
 	outputs := make([]string, len(rel.cols))
 	for i, c := range rel.cols {
@@ -205,28 +252,37 @@ func (b *binder) body(statements []statement, s *scope) *relation {
 func (b *binder) declarations(statements []statement, s *scope) (node, *scope) {
 	var query node
 	for _, st := range statements {
-		switch st := st.(type) {
-		case letStatement:
-			s = s.let(st)
-		case setStatement:
-			if st.Value != nil {
-				b.options[st.Name] = b.scalar(st.Value, env{scope: s})
-			}
-		case declareStatement:
-			s = b.queryParameters(st, s)
-		case patternStatement:
-			s = s.add(st.Name, &binding{cases: &st, scope: s})
-		case queryStatement:
-			if query != nil {
-				b.failHint(st, codeUnsupported, "send one query a request", "More than one query in a request is not supported")
-			}
-			query = st.X
+		q, ok := st.(queryStatement)
+		if !ok {
+			s = b.declare(st, s)
+			continue
 		}
+		if query != nil {
+			b.failHint(st, codeUnsupported, "keep the last", "A function has one query")
+		}
+		query = q.X
 	}
 	if query == nil {
-		b.fail(nil, codeSyntax, "The query has no expression that yields a result")
+		b.fail(nil, codeSyntax, noQuery)
 	}
 	return query, s
+}
+
+// declare adds what a statement names to a scope.
+func (b *binder) declare(st statement, s *scope) *scope {
+	switch st := st.(type) {
+	case letStatement:
+		return s.let(st)
+	case setStatement:
+		if st.Value != nil {
+			b.options[st.Name] = b.scalar(st.Value, env{scope: s})
+		}
+	case declareStatement:
+		return b.queryParameters(st, s)
+	case patternStatement:
+		return s.add(st.Name, &binding{cases: &st, scope: s})
+	}
+	return s
 }
 
 // queryParameters binds declare query_parameters to the values the request brought.

@@ -133,7 +133,7 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 		{"find in (T) where a == 1 project a, nope", "SEM0100", "find: Failed to resolve column named 'nope'"},
 		{"find in (T) where nope == 1 project a", "SEM0100", "find: no table has a column that the predicate names"},
 		{"find in (T) where 'x' project a", "SEM0001", "find: a search for a term"},
-		{"T; T", "SEM0001", "More than one query"},
+		{"T; T", "SEM0001", "2 queries"},
 		{"let x = 1;", "SYN0002", "no expression"},
 	} {
 		_, err := compile(c.query)

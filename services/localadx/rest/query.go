@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
+	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 )
 
-// result is the primary result of a query on its way to the client.
+// result is a primary result of a request on its way to the client.
 type result struct {
 	request *request
 	plan    *kql.Plan
@@ -21,7 +22,7 @@ type result struct {
 }
 
 // query answers a query by the given writer.
-func (h *Handler) query(x *exchange, write func(*exchange, *result) error) {
+func (h *Handler) query(x *exchange, write func(*exchange, []*result) error) {
 	q, err := readRequest(x.Request)
 	if err != nil {
 		h.fail(x, err)
@@ -36,7 +37,7 @@ func (h *Handler) query(x *exchange, write func(*exchange, *result) error) {
 }
 
 // run compiles and runs the query and writes its answer; the error it returns has been told to the client.
-func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*exchange, *result) error) error {
+func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*exchange, []*result) error) error {
 	if strings.HasPrefix(strings.TrimSpace(q.Statement), ".") {
 		err := badRequest("management commands go to /v1/rest/mgmt")
 		h.fail(x, err)
@@ -46,36 +47,56 @@ func (h *Handler) run(ctx context.Context, x *exchange, q *request, write func(*
 		h.fail(x, err)
 		return err
 	}
-	plan, err := h.Query.Compile(ctx, q.Database, q.Statement, q.Parameters)
+	plans, err := h.Query.CompileAll(ctx, q.Database, q.Statement, q.Parameters)
 	if err != nil {
 		h.fail(x, err)
 		return err
 	}
 	if q.option("validate_permissions") {
-		return write(x, &result{request: q, plan: plan, columns: []kql.Column{{Name: "Result", Type: value.String}}, next: fixedRows([][]any{{"OK"}})})
+		return write(x, []*result{{request: q, plan: plans[0], columns: []kql.Column{{Name: "Result", Type: value.String}}, next: fixedRows([][]any{{"OK"}})}})
 	}
-	rows, err := h.Query.Query(ctx, plan, q.maxRows(h.MaxResultRows))
+	results := make([]*result, len(plans))
+	for i, plan := range plans {
+		next, end := h.rows(ctx, q, plan)
+		defer end()
+		results[i] = &result{request: q, plan: plan, columns: plan.Columns, next: next}
+	}
+	// The first row tells whether the query runs at all; until then an HTTP error is possible.
+	first, err := results[0].next()
 	if err != nil {
 		h.fail(x, err)
 		return err
 	}
-	defer rows.Close()
-	next := func() ([]any, error) {
+	results[0].next = startingWith(first, results[0].next)
+	return write(x, results)
+}
+
+// rows runs a plan when the first of its rows is asked for. A result that was read to its end, or failed, has ended.
+func (h *Handler) rows(ctx context.Context, q *request, plan *kql.Plan) (next func() ([]any, error), end func()) {
+	var rows *engine.Rows
+	end = func() {
+		if rows != nil {
+			rows.Close()
+		}
+	}
+	next = func() ([]any, error) {
+		if rows == nil {
+			started, err := h.Query.Query(ctx, plan, q.maxRows(h.MaxResultRows))
+			if err != nil {
+				return nil, err
+			}
+			rows = started
+		}
 		if rows.Next() {
 			return rows.Values(), nil
 		}
 		if err := rows.Err(); err != nil {
 			return nil, err
 		}
+		rows.Close()
 		return nil, context.Cause(ctx)
 	}
-	// The first row tells whether the query runs at all; until then an HTTP error is possible.
-	first, err := next()
-	if err != nil {
-		h.fail(x, err)
-		return err
-	}
-	return write(x, &result{request: q, plan: plan, columns: plan.Columns, next: startingWith(first, next)})
+	return next, end
 }
 
 func fixedRows(rows [][]any) func() ([]any, error) {

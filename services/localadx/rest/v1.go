@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bufio"
+	"strconv"
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
@@ -79,13 +80,30 @@ func writeV1Table(w *bufio.Writer, name string, columns []kql.Column, next func(
 	return failed
 }
 
-// writeV1 answers a query in v1: the result, what to draw, how it went, and the table of contents.
-func (h *Handler) writeV1(x *exchange, r *result) error {
+// writeV1 answers a query in v1: the results, what to draw, how it went, and the table of contents.
+func (h *Handler) writeV1(x *exchange, results []*result) error {
 	w := h.begin(x)
 	defer h.end(x, w)
 	w.WriteString(`{"Tables":[`)
-	failed := writeV1Table(w, "Table_0", r.columns, r.next)
-	w.WriteByte(',')
+	tables := 0
+	table := func(columns []kql.Column, next func() ([]any, error)) error {
+		if tables > 0 {
+			w.WriteByte(',')
+		}
+		tables++
+		return writeV1Table(w, "Table_"+strconv.Itoa(tables-1), columns, next)
+	}
+	var failed error
+	var drawings, index [][]any
+	listed := func(kind, name string) { index = append(index, []any{int64(len(index)), kind, name, x.activityID, ""}) }
+	for _, r := range results {
+		if failed != nil {
+			break
+		}
+		failed = table(r.columns, r.next)
+		listed("QueryResult", "PrimaryResult")
+		drawings = append(drawings, []any{string(visualization(r.plan))})
+	}
 	strings := func(names ...string) []kql.Column {
 		columns := make([]kql.Column, len(names))
 		for i, n := range names {
@@ -93,8 +111,8 @@ func (h *Handler) writeV1(x *exchange, r *result) error {
 		}
 		return columns
 	}
-	writeV1Table(w, "Table_1", strings("Value"), fixedRows([][]any{{string(visualization(r.plan))}}))
-	w.WriteByte(',')
+	table(strings("Value"), fixedRows(drawings))
+	listed("QueryProperties", "@ExtendedProperties")
 	status := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "Severity", Type: value.Int}, {Name: "SeverityName", Type: value.String},
 		{Name: "StatusCode", Type: value.Int}, {Name: "StatusDescription", Type: value.String}, {Name: "Count", Type: value.Int},
 		{Name: "RequestId", Type: value.GUID}, {Name: "ActivityId", Type: value.GUID}, {Name: "SubActivityId", Type: value.GUID}, {Name: "ClientActivityId", Type: value.String}}
@@ -102,14 +120,10 @@ func (h *Handler) writeV1(x *exchange, r *result) error {
 	if failed != nil {
 		row[1], row[2], row[3], row[4] = int32(2), "Error", int32(-1), failed.Error()
 	}
-	writeV1Table(w, "Table_2", status, fixedRows([][]any{row}))
-	w.WriteByte(',')
+	table(status, fixedRows([][]any{row}))
+	listed("QueryStatus", "QueryStatus")
 	contents := append([]kql.Column{{Name: "Ordinal", Type: value.Long}}, strings("Kind", "Name", "Id", "PrettyName")...)
-	writeV1Table(w, "Table_3", contents, fixedRows([][]any{
-		{int64(0), "QueryResult", "PrimaryResult", x.activityID, ""},
-		{int64(1), "QueryProperties", "@ExtendedProperties", x.activityID, ""},
-		{int64(2), "QueryStatus", "QueryStatus", x.activityID, ""},
-	}))
+	table(contents, fixedRows(index))
 	w.WriteByte(']')
 	if failed != nil {
 		w.WriteString(`,"Exceptions":[`)

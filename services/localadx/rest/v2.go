@@ -79,12 +79,12 @@ func (v *v2Writer) openTable(id int, kind, name string, columns []kql.Column) {
 	v.b = append(v.b, `,"Rows":[`...)
 }
 
-// writeV2 answers a query in the v2 dialect that its options ask for.
-func (h *Handler) writeV2(x *exchange, r *result) error {
+// writeV2 answers a query in the v2 dialect that its options ask for. The results are the tables from 1 on.
+func (h *Handler) writeV2(x *exchange, results []*result) error {
 	w := h.begin(x)
 	defer h.end(x, w)
 	v := &v2Writer{w: w}
-	fragmented := r.request.option("results_v2_fragment_primary_tables")
+	fragmented := results[0].request.option("results_v2_fragment_primary_tables")
 	v.frame()
 	if fragmented {
 		v.b = append(v.b, `{"FrameType":"DataSetHeader","IsProgressive":false,"Version":"v2.0","IsFragmented":true,"ErrorReportingPlacement":"EndOfTable"}`...)
@@ -93,29 +93,40 @@ func (h *Handler) writeV2(x *exchange, r *result) error {
 	}
 	v.flush()
 	properties := []kql.Column{{Name: "TableId", Type: value.Int}, {Name: "Key", Type: value.String}, {Name: "Value", Type: value.Dynamic}}
-	v.table(0, "QueryProperties", "@ExtendedProperties", properties, []any{int32(1), "Visualization", string(value.AppendQuoted(nil, string(visualization(r.plan))))})
-	var rows int64
-	var failed error
-	if fragmented {
-		rows, failed = v.fragments(x, r)
-	} else {
-		rows, failed = v.primary(x, r)
+	drawings := make([][]any, len(results))
+	for i, r := range results {
+		drawings[i] = []any{int32(i + 1), "Visualization", string(value.AppendQuoted(nil, string(visualization(r.plan))))}
 	}
-	v.completion(x, rows, failed)
+	v.table(0, "QueryProperties", "@ExtendedProperties", properties, drawings...)
+	write := v.primary
+	if fragmented {
+		write = v.fragments
+	}
+	var counts []int64
+	var failed error
+	for i, r := range results {
+		var rows int64
+		rows, failed = write(x, r, i+1)
+		if counts = append(counts, rows); failed != nil {
+			break
+		}
+	}
+	v.completion(x, counts, failed)
 	return failed
 }
 
-// fragments writes the primary result as header, fragments and completion.
-func (v *v2Writer) fragments(x *exchange, r *result) (rows int64, failed error) {
+// fragments writes a primary result as header, fragments and completion.
+func (v *v2Writer) fragments(x *exchange, r *result, id int) (rows int64, failed error) {
+	table := `"TableId":` + strconv.Itoa(id)
 	v.frame()
-	v.b = append(v.b, `{"FrameType":"TableHeader","TableId":1,"TableKind":"PrimaryResult","TableName":"PrimaryResult",`...)
+	v.b = append(v.b, `{"FrameType":"TableHeader",`+table+`,"TableKind":"PrimaryResult","TableName":"PrimaryResult",`...)
 	v.columns(r.columns)
 	v.b = append(v.b, '}')
 	v.flush()
 	row, failed := r.next()
 	for row != nil && failed == nil {
 		v.frame()
-		v.b = append(v.b, `{"FrameType":"TableFragment","TableFragmentType":"DataAppend","TableId":1,"Rows":[`...)
+		v.b = append(v.b, `{"FrameType":"TableFragment","TableFragmentType":"DataAppend",`+table+`,"Rows":[`...)
 		for n := 0; row != nil && failed == nil && n < fragmentRows; n++ {
 			if n > 0 {
 				v.b = append(v.b, ',')
@@ -128,17 +139,17 @@ func (v *v2Writer) fragments(x *exchange, r *result) (rows int64, failed error) 
 		v.flush()
 	}
 	v.frame()
-	v.b = append(v.b, `{"FrameType":"TableCompletion","TableId":1,"RowCount":`+strconv.FormatInt(rows, 10)...)
+	v.b = append(v.b, `{"FrameType":"TableCompletion",`+table+`,"RowCount":`+strconv.FormatInt(rows, 10)...)
 	v.errors(x, failed)
 	v.b = append(v.b, '}')
 	v.flush()
 	return rows, failed
 }
 
-// primary writes the primary result as one table; an error stands where the next row would.
-func (v *v2Writer) primary(x *exchange, r *result) (rows int64, failed error) {
+// primary writes a primary result as one table; an error stands where the next row would.
+func (v *v2Writer) primary(x *exchange, r *result, id int) (rows int64, failed error) {
 	v.frame()
-	v.openTable(1, "PrimaryResult", "PrimaryResult", r.columns)
+	v.openTable(id, "PrimaryResult", "PrimaryResult", r.columns)
 	for {
 		row, err := r.next()
 		if row == nil && err == nil {
@@ -184,8 +195,8 @@ func (v *v2Writer) errorList(x *exchange, err error) {
 	v.b = append(v.b, text...)
 }
 
-// completion writes the frames behind the primary result.
-func (v *v2Writer) completion(x *exchange, rows int64, failed error) {
+// completion writes the frames behind the primary results, which have so many rows each.
+func (v *v2Writer) completion(x *exchange, rows []int64, failed error) {
 	columns := []kql.Column{{Name: "Timestamp", Type: value.Datetime}, {Name: "ClientRequestId", Type: value.String}, {Name: "ActivityId", Type: value.GUID},
 		{Name: "SubActivityId", Type: value.GUID}, {Name: "ParentActivityId", Type: value.GUID}, {Name: "Level", Type: value.Int}, {Name: "LevelName", Type: value.String},
 		{Name: "StatusCode", Type: value.Int}, {Name: "StatusCodeName", Type: value.String}, {Name: "EventType", Type: value.Int},
@@ -201,11 +212,15 @@ func (v *v2Writer) completion(x *exchange, rows int64, failed error) {
 	if failed != nil {
 		ended = event(2, "Error", -2133196797, "E_QUERY_RESULT_SET_TOO_LARGE (0x80DA0003)", 4, "QueryInfo", map[string]any{"Count": 1, "Text": failed.Error()})
 	}
+	tables := make([]map[string]any, len(rows))
+	for i, n := range rows {
+		tables[i] = map[string]any{"table_row_count": n}
+	}
 	statistics := event(6, "Stats", 0, "S_OK (0)", 0, "QueryResourceConsumption", map[string]any{
 		"ExecutionTime":      time.Since(x.started).Seconds(),
-		"dataset_statistics": []map[string]any{{"table_row_count": rows}},
+		"dataset_statistics": tables,
 	})
-	v.table(2, "QueryCompletionInformation", "QueryCompletionInformation", columns, ended, statistics)
+	v.table(len(rows)+1, "QueryCompletionInformation", "QueryCompletionInformation", columns, ended, statistics)
 	v.frame()
 	v.b = append(v.b, `{"FrameType":"DataSetCompletion","HasErrors":`+strconv.FormatBool(failed != nil)+`,"Cancelled":false`...)
 	v.errors(x, failed)
