@@ -60,6 +60,10 @@ func TestAnswersThatWereWrongAreTheEngines(t *testing.T) {
 		{`datatable(a:int)[1, int(null)] | where a !in (2, int(null)) | project a`, `[[1]]`},
 		{`print real(null) == real(null), real(null) != real(null), real(null) < real(nan), real(null) == real(nan), real(null) != real(nan), real(nan) between (real(null) .. 1.0)`,
 			`[[null,null,null,false,true,false]]`},
+		// a null that a conversion gives is one in a filter too
+		{`datatable(l:long, s:string, r:real)[-1099511627776, "1099511627776", -1e12, 3, "4", 5.5] | where toint(l) < 5 and toint(s) > 3 and toint(r) != 6 | project toint(l), toint(s), toint(r)`, `[[3,4,5]]`},
+		{`datatable(l:long, s:string, r:real)[-1099511627776, "-1099511627776", -1e12, 2147483647, "-2147483648", 2147483647.5] | project toint(l), toint(s), toint(r), toint(l) < 5, toint(s) < 5, toint(r) < 5`,
+			`[[null,null,null,null,null,null],[2147483647,-2147483648,2147483647,false,true,false]]`},
 		// what leaves the years 1 to 9999 is null to the functions behind it too
 		{`datatable(a:datetime, b:timespan)[datetime(9999-12-31), 1d] | project isnull(a + b), tostring(b + a), a + b > a, isnull(startofyear(a, 1)), isnull(datetime(0001-01-01) - b), datetime_diff('day', a + b, a)`,
 			`[[true,"",null,true,true,null]]`},

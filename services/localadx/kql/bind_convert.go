@@ -208,7 +208,9 @@ func integerConversion(sql string, from, to Type) string {
 		return ""
 	}
 	if to == value.Int {
-		return "TRY_CAST(" + out + " AS INTEGER)"
+		// A comparison of a cast between integers with a constant is one of what was cast to the optimizer, which forgets that the cast may
+		// give null. A double holds all that an int can.
+		return "TRY_CAST(CAST(" + out + " AS DOUBLE) AS INTEGER)"
 	}
 	return "CAST(" + out + " AS BIGINT)"
 }
