@@ -63,6 +63,10 @@ conformance-beside: ## Run cases of a folder on capture and the real Debezium si
 transforms-record: ## Ask the transforms of Kafka Connect and Debezium again, which Maven fetches, and record their answers (needs Java 17)
 	$(GO) test -count=1 -timeout 20m -run TransformsGive ./libs/transform -record
 
+.PHONY: connect-record
+connect-record: ## Send odd requests to a real Kafka Connect again, which Maven fetches, and record its answers (needs Java 17)
+	$(GO) test -count=1 -timeout 20m -run OddRequests ./libs/connectapi -record
+
 .PHONY: pg-versions
 pg-versions: ## Run a part of capture's tests on PostgreSQL 12 to 18, with binaries that Maven fetches (VERSIONS="12 17")
 	tests/pg-versions

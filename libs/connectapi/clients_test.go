@@ -399,7 +399,7 @@ func TestAnEncodedNameIsReadBack(t *testing.T) {
 	if response.StatusCode != http.StatusOK || !strings.Contains(answer, "orders %26 more+ü?#") {
 		t.Errorf("%d %s", response.StatusCode, answer)
 	}
-	if response, _ = c.send(t, "GET", "/connectors/a%2Fb", "", ""); response.StatusCode != http.StatusNotFound {
+	if response, _ = c.send(t, "GET", "/connectors/a%2Fb", "", ""); response.StatusCode != http.StatusBadRequest {
 		t.Errorf("a name with a slash: %d", response.StatusCode)
 	}
 }

@@ -8,7 +8,7 @@
 //     back means "unchanged";
 //   - a query parameter that is neither true nor false is 400, where Kafka Connect takes it for false;
 //   - a value that is null in a new configuration is taken as absent, where Kafka Connect refuses it;
-//   - errors always have Content-Type application/json, and 405 has Allow;
+//   - errors always have Content-Type application/json, also those of ambiguous paths, and 405 has Allow;
 //   - Kafka not being reachable is 503.
 //
 // The handler does no authentication; it is the business of what is put around it. Whoever decides what a caller may do is asked
@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
@@ -148,8 +149,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) serve(r *http.Request) (*answer, error) {
-	if strings.Contains(r.URL.EscapedPath(), "//") {
-		return nil, badRequest("Ambiguous URI empty segment")
+	if err := ambiguous(r.URL.EscapedPath()); err != nil {
+		return nil, err
 	}
 	path := split(r.URL.EscapedPath())
 	for _, route := range h.routes {
@@ -162,6 +163,9 @@ func (h *Handler) serve(r *http.Request) (*answer, error) {
 			method = http.MethodGet
 		}
 		if handle, ok := route.methods[method]; ok {
+			if !accepts(r.Header) {
+				return nil, &apiError{code: http.StatusNotAcceptable, message: "HTTP 406 Not Acceptable"}
+			}
 			if !route.consumes(r.Header.Get("Content-Type")) {
 				return nil, errMediaType()
 			}
@@ -175,13 +179,65 @@ func (h *Handler) serve(r *http.Request) (*answer, error) {
 	return nil, &apiError{code: http.StatusNotFound, message: "HTTP 404 Not Found"}
 }
 
-// split cuts an escaped path into its segments; slashes at the end do not count.
+// longestPath is that of an escaped path in bytes, as in Kafka Connect.
+const longestPath = 8 << 10
+
+// ambiguous refuses paths that one reader may take for another path than the next, in the words of Kafka Connect's server.
+func ambiguous(path string) error {
+	if len(path) > longestPath {
+		return &apiError{code: http.StatusRequestURITooLong, message: "URI Too Long"}
+	}
+	if strings.Contains(path, "//") {
+		return badRequest("Ambiguous URI empty segment")
+	}
+	depth := 0
+	for segment := range strings.SplitSeq(path, "/") {
+		text, err := url.PathUnescape(segment)
+		name, _, parameters := strings.Cut(text, ";")
+		switch {
+		case err != nil, strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }), !utf8.ValidString(text):
+			return badRequest("Bad URI")
+		case strings.ContainsAny(text, `/\`) && text != segment:
+			return badRequest("Ambiguous URI path separator")
+		case (name == "." || name == "..") && text != segment, (name == "." || name == "..") && parameters:
+			return badRequest("Ambiguous URI path segment")
+		case segment == "..":
+			depth--
+		case segment != "" && segment != ".":
+			depth++
+		}
+		if depth < 0 { // above the root
+			return badRequest("Bad URI")
+		}
+	}
+	return nil
+}
+
+// accepts is whether a client takes JSON.
+func accepts(header http.Header) bool {
+	if strings.TrimSpace(header.Get("Accept")) == "" {
+		return true
+	}
+	for item := range strings.SplitSeq(strings.Join(header.Values("Accept"), ","), ",") {
+		media, _, _ := strings.Cut(item, ";")
+		if slices.Contains([]string{jsonMediaType, "application/*", "*/*"}, strings.ToLower(strings.TrimSpace(media))) {
+			return true
+		}
+	}
+	return false
+}
+
+// split cuts an escaped path into its segments without their parameters (;a=b); slashes at the end do not count.
 func split(path string) []string {
 	path = strings.Trim(path, "/")
 	if path == "" {
 		return nil
 	}
-	return strings.Split(path, "/")
+	segments := strings.Split(path, "/")
+	for i := range segments {
+		segments[i], _, _ = strings.Cut(segments[i], ";")
+	}
+	return segments
 }
 
 // match fits an escaped path into the route; values are the unescaped segments that stand in braces.

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -72,10 +73,11 @@ func newHandler(ctx context.Context, cfg Config, guard authorizer, own *grpc.Cli
 
 	root := http.NewServeMux()
 	root.Handle("/", authenticateHTTP(guard.users, guarded))
+	unclean := authenticateHTTP(guard.users, connect)
 	unambiguous := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would redirect to another path, and with it a call that changes something. Kafka Connect refuses it.
-		if strings.Contains(r.URL.Path, "//") {
-			writeError(w, http.StatusBadRequest, "Ambiguous URI empty segment")
+		// The mux would redirect to another path, and with it a call that changes something. Kafka Connect answers or refuses these.
+		if clean := path.Clean("/" + r.URL.Path); strings.TrimSuffix(r.URL.Path, "/") != strings.TrimSuffix(clean, "/") {
+			unclean.ServeHTTP(w, r)
 			return
 		}
 		root.ServeHTTP(w, r)

@@ -236,6 +236,13 @@ func TestTheConnectAPIServesTheConnectorsOfBothFleetsOnEveryAddress(t *testing.T
 	if code, body, _ := s.request(t, "GET", "/nope", ""); code != http.StatusNotFound || !strings.Contains(body, `"error_code":404`) {
 		t.Errorf("an unknown path: %d %s", code, body)
 	}
+	// As Kafka Connect, which sends nobody to another path.
+	for path, want := range map[string]int{"/connectors/..": 404, "/connectors/.": 404, "/connectors/../connectors": 404, "/v1/../connectors": 404, "/connectors/src/../adx": 404,
+		"//connectors": 400, "/connectors//": 400, "/connectors/%2e%2e": 400, "/connectors/a%2Fb": 400, "/..": 400, "/connectors/": 200} {
+		if code, body, _ := s.request(t, "GET", path, ""); code != want {
+			t.Errorf("%s: %d %s, want %d", path, code, body, want)
+		}
+	}
 	if strings.Contains(s.log.String(), "canary-77") {
 		t.Error("a secret was logged")
 	}
