@@ -129,8 +129,10 @@ func TestAQueuedMappingWithTypesAddsColumns(t *testing.T) {
 }
 
 func TestOneBadBlobDoesNotHurtItsBatch(t *testing.T) {
-	r := start(t, t.TempDir())
+	r := start(t, t.TempDir(), func(c *localadx.Config) { c.MaxBatchingTime = 0 })
 	r.createOrders()
+	// Complete with its third blob, however long that takes to come.
+	r.command(`.alter table Orders policy ingestionbatching '{"MaximumBatchingTimeSpan":"00:05:00","MaximumNumberOfItems":3}'`)
 	for i, text := range []string{orders(0, 5), `{"orderid":1}{`, orders(5, 5)} {
 		url := r.upload(fmt.Sprintf("%d.json", i), []byte(text))
 		message, err := json.Marshal(map[string]any{"Id": fmt.Sprint(i), "BlobPath": url, "RawDataSize": len(text), "DatabaseName": "shop", "TableName": "Orders",
