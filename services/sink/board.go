@@ -99,7 +99,7 @@ type partitionProgress struct {
 	position  int64
 	// end is the end of the log at the last fetch.
 	end int64
-	// rows are those in the table, the last since ingested.
+	// rows are those in the table, the last since ingested; that of the table before there are any.
 	rows     int64
 	ingested time.Time
 }
@@ -164,6 +164,17 @@ func (p *progress) ingested(tp topicPartition, b *batch) {
 	p.counts.bytes += b.size
 	p.counts.batches++
 	p.latency = now.Sub(b.newest)
+}
+
+// filled notes when rows last came into the table of partitions that have brought none yet.
+func (p *progress) filled(at time.Time, partitions []topicPartition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, tp := range partitions {
+		if of := p.partitions[tp]; of != nil && of.ingested.IsZero() {
+			of.ingested = at
+		}
+	}
 }
 
 func (p *progress) setAside(n int, dead bool) {

@@ -62,7 +62,7 @@ type task struct {
 	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
 
-	// recalling are questions which columns lost their fields before the task began; see recall.
+	// recalling are questions about what was before the task began; see recall and lastRows.
 	recalling contain.Waiting
 	// doubts are batches that may be in a table twice.
 	doubts doubts
@@ -334,6 +334,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	noted := map[*partition]note{}
+	var begun []topicPartition
 	for topic, partitions := range added {
 		if err := t.env.UsedTopic(topic); err != nil {
 			t.fail(err)
@@ -351,6 +352,9 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 				noted[p] = note{l.Committed(), l.End()}
 			}
 			t.board.committed(tp, l.Committed())
+			if l.Committed() > 0 {
+				begun = append(begun, tp)
+			}
 			t.mu.Lock()
 			t.partitions[tp] = p
 			t.mu.Unlock()
@@ -363,6 +367,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		t.recalling.Go("look for the records of noted batches", func() { t.prove(client, noted) }, t.fail)
 	}
 	t.recalling.Go("recall of columns without a field", func() { t.recall(topics) }, t.fail)
+	t.recalling.Go("time of the last rows", func() { t.lastRows(begun) }, t.fail)
 }
 
 // warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by all partitions of the connector's topics.

@@ -1505,7 +1505,7 @@ type PartitionProgress struct {
 	WorkerId string `protobuf:"bytes,8,opt,name=worker_id,json=workerId,proto3" json:"worker_id,omitempty"`
 	// Rows that this worker has ingested since it took the partition.
 	RowsIngested int64 `protobuf:"varint,9,opt,name=rows_ingested,json=rowsIngested,proto3" json:"rows_ingested,omitempty"`
-	// When the last of them became queryable.
+	// When the last of them became queryable; before there are any, when rows of whatever origin last came into the table, if the cluster says.
 	LastIngestedTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=last_ingested_time,json=lastIngestedTime,proto3" json:"last_ingested_time,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
