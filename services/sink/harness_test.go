@@ -16,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +101,7 @@ func runChild(file string) error {
 		return err
 	}
 	board := NewBoard()
-	board.memory.limited = func(bytes int64) { debug.SetMemoryLimit(HeapLimit(bytes)) }
+	board.memory.limited = LimitHeap
 	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func TestASinksProcessKeepsWithinItsMemoryWhateverItsRecordsBecomeWhenTheyAreRea
 				return err
 			})
 			// Besides the heap there are the program, its stacks and what the allocator keeps.
-			if peak, most := p.peak(t), HeapLimit(limit)+32<<20; peak > most {
+			if peak, most := p.peak(t), heapLimit(limit)+32<<20; peak > most {
 				t.Errorf("the process had %d MiB, want %d at most", peak>>20, most>>20)
 			} else {
 				t.Logf("the process had %d MiB", peak>>20)

@@ -3,8 +3,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"runtime/debug"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/fleet"
@@ -50,12 +48,5 @@ func run(ctx context.Context, s *settings, tel *telemetry.Telemetry) error {
 		return err
 	}
 	worker.GroupID, worker.GRPCAddress, worker.HTTPAddress = s.GroupID, s.GRPCAddress, s.HTTPAddress
-	return sink.Run(ctx, sink.Config{Config: worker, CAFile: s.CAFile, TrustedHosts: s.TrustedHosts, Limited: limitHeap})
-}
-
-// limitHeap has the heap follow what the sinks may hold, unless GOMEMLIMIT says what it may have.
-func limitHeap(buffers int64) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(sink.HeapLimit(buffers))
-	}
+	return sink.Run(ctx, sink.Config{Config: worker, CAFile: s.CAFile, TrustedHosts: s.TrustedHosts, Limited: sink.LimitHeap})
 }
