@@ -23,10 +23,11 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 			name += ", which cuts connections"
 		}
 		t.Run(name, func(t *testing.T) {
-			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}})
+			p := newPipeline(t, stack.Options{EventHubs: &c, Kafka: testenv.KafkaConfig{RealOnly: true}, ADXEnv: []string{batchQuickly}, Workers: 2})
 			p.burst(t, 300)
 			p.start(t, func(config map[string]any) {
 				quick(config)
+				tolerate(config)
 				config["consumer.override.metadata.max.age.ms"] = 5000
 			})
 			testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
@@ -40,11 +41,16 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 				time.Sleep(12 * time.Second) // in which the sink asks for the partitions' leaders
 				p.burst(t, 300)
 			}
+			for _, worker := range []string{"capture", "sink"} { // the others take over what they ran
+				p.Service(worker).Kill()
+			}
+			p.burst(t, 300)
 			guarantee := verify.AtLeastOnce
 			if c.Tier.Transactions {
 				guarantee = verify.ExactlyOnce
 			}
 			p.settle(t, 3*time.Minute, guarantee, verify.ExactlyOnce)
+			p.setAside(t)
 			t.Logf("refused: %v", p.EventHubs.Refusals())
 		})
 	}

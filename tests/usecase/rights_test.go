@@ -13,16 +13,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 	"github.com/calypso-cdc/calypso/libs/verify"
 	"github.com/calypso-cdc/calypso/tests/internal/stack"
 )
-
-const deadLetters = "orders-dead"
 
 // The workers have the rights that the documentation names, and no others.
 func TestTheUseCaseWorksWithTheRightsThatAreDocumented(t *testing.T) {
@@ -34,37 +29,13 @@ func TestTheUseCaseWorksWithTheRightsThatAreDocumented(t *testing.T) {
 	p.burst(t, 200)
 	p.start(t, func(config map[string]any) {
 		quick(config)
-		config["errors.tolerance"], config["errors.deadletterqueue.topic.name"], config["errors.deadletterqueue.topic.replication.factor"] = "all", deadLetters, 1
-		delete(config, "behavior.on.error")
+		tolerate(config)
 	})
 	testenv.Eventually(t, 2*time.Minute, "capture to stream", p.streaming)
 	p.burst(t, 200)
 	p.settle(t, 3*time.Minute, verify.ExactlyOnce, verify.ExactlyOnce)
 
-	client, err := kgo.NewClient(kgo.SeedBrokers(p.Kafka.Bootstrap))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte(`{"no json`)}).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
-	calls, err := grpc.NewClient(p.Address("admin grpc"), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer calls.Close()
-	letters := sinkv1.NewSinkServiceClient(calls)
-	testenv.Eventually(t, time.Minute, "the dead letter", func(ctx context.Context) error {
-		found, err := letters.ListDeadLetters(ctx, &sinkv1.ListDeadLettersRequest{Connector: sink})
-		if err == nil && found.Total != 1 {
-			err = fmt.Errorf("%d dead letters", found.Total)
-		}
-		return err
-	})
-	if gone, err := letters.DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: sink, All: true}); err != nil || gone.Discarded != 1 {
-		t.Error(gone, err)
-	}
+	p.setAside(t)
 }
 
 // grantDocumented gives the rights of docs/kafka-services.md, command by command.
