@@ -130,7 +130,7 @@ func TestAPublicationThatIsDroppedStopsTheConnectorWithTheWayOut(t *testing.T) {
 		}
 	}
 	// The way out, with other offsets in the place of none.
-	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	s.dropSlot(t)
 	start(t, s.config("d"+s.db, nil))
 	await(t, s.db+".public.a", 3)
 }
