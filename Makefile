@@ -17,6 +17,8 @@ TESTED_AT_ONCE ?= 4
 TESTFLAGS ?=
 # AGAIN=1 runs a few tests that failed again, alone, and names those that pass then as unsteady (tests/report).
 AGAIN ?=
+# What go test exits with where tests failed, of which tests/report is the judge; anything else fails by itself.
+JUDGED := [ $$? = 1 ]
 export PATH := $(TOOLS):$(PATH)
 # What of Azure's service localadx takes over in tests: LIKE_ADX=all, or all but one form of answer, LIKE_ADX=all,-skipped-as-failed.
 ifdef LIKE_ADX
@@ -37,7 +39,7 @@ demo: build ## Build, then run the whole pipeline in one process: PostgreSQL, br
 
 .PHONY: test
 test: ## Run unit and integration tests with the race detector; says what was left out and why
-	$(GO) test -race -p $(TESTED_AT_ONCE) -timeout 60m -json $(TESTFLAGS) $(TESTED) | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
+	{ $(GO) test -race -p $(TESTED_AT_ONCE) -timeout 60m -json $(TESTFLAGS) $(TESTED) || $(JUDGED); } | $(GO) run ./tests/report $(if $(AGAIN),-again '-race -timeout 20m')
 
 .PHONY: memory
 memory: ## Bound the memory of processes whatever they are sent or asked, which the race detector would multiply
@@ -45,7 +47,7 @@ memory: ## Bound the memory of processes whatever they are sent or asked, which 
 
 .PHONY: conformance
 conformance: ## Compare capture's records with those of Debezium, byte for byte (real PostgreSQL and Kafka; RUN=orders for one case)
-	$(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(if $(findstring /,$(RUN))$(filter Test%,$(RUN)),$(RUN),/$(RUN))' ./tests/conformance | $(GO) run ./tests/report $(if $(AGAIN),-again '-timeout 20m') ./tests/conformance
+	{ $(GO) test -count=1 -timeout 20m -parallel 4 -json -run '$(if $(findstring /,$(RUN))$(filter Test%,$(RUN)),$(RUN),/$(RUN))' ./tests/conformance || $(JUDGED); } | $(GO) run ./tests/report $(if $(AGAIN),-again '-timeout 20m') ./tests/conformance
 
 .PHONY: conformance-record
 conformance-record: ## Record the cases of conformance anew with the real Debezium, which Maven fetches (RUN names cases)
