@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // Board shows what the captures of a worker are doing, for CaptureService and metrics. It is safe for concurrent use.
@@ -28,9 +29,9 @@ func NewBoard() *Board { return &Board{entries: make(map[string]*entry)} }
 
 // entry is one capture's state. Its task writes, anybody reads.
 type entry struct {
-	board    *Board
-	name     string
-	settings *settings
+	board *Board
+	name  string
+	spec  *spec.Spec
 	// hidden takes secrets out of what is shown.
 	hidden func(string) string
 	// config is what an entry was made from whose connector does not run; nil for that of a task.
@@ -66,11 +67,11 @@ type shownPhase struct {
 	reason string
 }
 
-func newEntry(b *Board, env connector.TaskEnv, s *settings) *entry {
-	return &entry{board: b, name: env.Connector, hidden: env.Hidden, settings: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
+func newEntry(b *Board, env connector.TaskEnv, s *spec.Spec) *entry {
+	return &entry{board: b, name: env.Connector, hidden: env.Hidden, spec: s, state: &capturev1.Capture{Connector: env.Connector, WorkerId: env.WorkerID}, tables: make(map[string]*capturev1.CapturedTable)}
 }
 
-func (b *Board) add(env connector.TaskEnv, s *settings) *entry {
+func (b *Board) add(env connector.TaskEnv, s *spec.Spec) *entry {
 	e := newEntry(b, env, s)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -135,7 +136,7 @@ func (e *entry) retrying(err error) {
 }
 
 func (e *entry) streaming(r *reader, at pgrepl.Position) {
-	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.settings.slot+".")
+	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.spec.Slot.Name+".")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.detach()

@@ -53,7 +53,7 @@ func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
 func (s *session) showTables() {
 	var found []*capturev1.CapturedTable
 	for _, rel := range s.relations {
-		if !s.settings.filter.captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
+		if !s.spec.Tables.Captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
 			continue
 		}
 		t := s.describe(rel)

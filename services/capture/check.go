@@ -8,25 +8,25 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // check looks at a source without changing anything.
 func check(ctx context.Context, v catalogue.Values) []connector.Check {
-	s, err := parseSettings(v)
+	s, err := spec.Parse(v)
 	if err != nil {
 		return []connector.Check{preflight.Finding("configuration", "", err)}
 	}
-	conn, err := s.connection.Connect(ctx)
+	conn, err := s.Connection.Connect(ctx)
 	if err != nil {
 		return []connector.Check{preflight.Finding("connection", "", err)}
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	out := []connector.Check{preflight.Finding("connection", "connected to "+s.connection.Addresses(), nil)}
+	out := []connector.Check{preflight.Finding("connection", "connected to "+s.Connection.Addresses(), nil)}
 	server, err := pgrepl.InspectServer(ctx, conn)
 	if err != nil {
 		return append(out, preflight.Finding("server", "", err))
@@ -34,27 +34,27 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 	out = append(out, preflight.Finding("server", fmt.Sprintf("PostgreSQL %d", server.Major()), nil), preflight.Finding("wal_level", "wal_level is "+server.WALLevel, server.CheckWAL()),
 		checkStandby(server))
 	out = append(out, checkReplication(ctx, s)...)
-	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
-	tables, err := catalog.Find(s.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read)
+	tables, err := catalog.Find(s.Tables.Captured)
 	// Without names every table is meant, also those that are still to come.
-	if err == nil && len(tables) == 0 && s.filter.tableIn != nil {
+	if err == nil && len(tables) == 0 && s.Tables.Include != nil {
 		err = &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the captured tables", Err: errors.New("no table matches the filters"), Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
-	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, v, s, tables))
-	if s.plugin == "pgoutput" {
+	out = append(out, preflight.Finding("tables", fmt.Sprintf("%d tables match the filters", len(tables)), err), checkUncaptured(catalog, s), checkIdentities(s, tables), checkRights(catalog, s, tables))
+	if s.Output.Plugin == spec.Pgoutput {
 		out = append(out, checkPublication(ctx, conn, server, s, tables))
 	}
-	if kept, err := findHidden(ctx, conn, server, s, s.plugin == "pgoutput", tables); err != nil {
+	if kept, err := findHidden(ctx, conn, server, s, s.Output.Plugin == spec.Pgoutput, tables); err != nil {
 		out = append(out, preflight.Finding("publication filters", "", err))
 	} else {
 		out = append(out, kept.checks()...)
 	}
-	slot, err := pgrepl.InspectSlot(ctx, conn, server, s.slot)
-	detail := fmt.Sprintf("slot %q does not exist yet; the first start creates it", s.slot)
+	slot, err := pgrepl.InspectSlot(ctx, conn, server, s.Slot.Name)
+	detail := fmt.Sprintf("slot %q does not exist yet; the first start creates it", s.Slot.Name)
 	if slot != nil {
-		detail = fmt.Sprintf("slot %q exists", s.slot)
+		detail = fmt.Sprintf("slot %q exists", s.Slot.Name)
 		if err == nil {
-			err = slot.CheckUsable(pgrepl.SlotName{Name: s.slot, Plugin: slot.Plugin, Database: s.connection.Database})
+			err = slot.CheckUsable(pgrepl.SlotName{Name: s.Slot.Name, Plugin: slot.Plugin, Database: s.Connection.Database})
 		}
 	}
 	out = append(out, preflight.Finding("slot", detail, err))
@@ -62,17 +62,17 @@ func check(ctx context.Context, v catalogue.Values) []connector.Check {
 		out = append(out, c)
 	}
 	out = append(out, checkPromotion(ctx, conn, server, s, slot))
-	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn), checkIdleSlots(ctx, conn, server, s.slot))
+	return append(append(out, checkRoom(ctx, conn, slot != nil)...), checkHolders(ctx, conn), checkIdleSlots(ctx, conn, server, s.Slot.Name))
 }
 
 // checkUncaptured names what the filters match and cannot be captured. Where no tables are named, everything that is there matches, which
 // nobody asked for.
-func checkUncaptured(catalog *pgrepl.Catalog, s *settings) connector.Check {
+func checkUncaptured(catalog *pgrepl.Catalog, s *spec.Spec) connector.Check {
 	const name, fine = "left out", "the filters name tables only"
-	if s.filter.tableIn == nil {
+	if s.Tables.Include == nil {
 		return preflight.Finding(name, fine, nil)
 	}
-	all, err := catalog.FindUncaptured(s.filter.captured)
+	all, err := catalog.FindUncaptured(s.Tables.Captured)
 	c := preflight.Finding(name, fine, err)
 	if len(all) > 0 {
 		texts := make([]string, len(all))
@@ -85,12 +85,8 @@ func checkUncaptured(catalog *pgrepl.Catalog, s *settings) connector.Check {
 }
 
 // checkRights looks whether the role may read the columns that events have.
-func checkRights(catalog *pgrepl.Catalog, v catalogue.Values, s *settings, tables []pgrepl.FoundTable) connector.Check {
+func checkRights(catalog *pgrepl.Catalog, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	const name = "read rights"
-	events, err := change.ConfigFrom(v.Raw())
-	if err != nil {
-		return preflight.Finding(name, "", err)
-	}
 	for _, t := range tables {
 		if t.Readable {
 			continue
@@ -106,14 +102,14 @@ func checkRights(catalog *pgrepl.Catalog, v catalogue.Values, s *settings, table
 		if rel == nil { // dropped meanwhile
 			continue
 		}
-		sent := sentColumns(&events, rel)
+		sent := sentColumns(&s.Events, rel)
 		for i, c := range rel.Columns {
 			if sent[i] && slices.Contains(columns, c.Name) {
-				return preflight.Finding(name, "", rightMissing(rel, sent, fmt.Errorf("role %s may not read column %s", s.connection.User, c.Name)))
+				return preflight.Finding(name, "", rightMissing(rel, sent, fmt.Errorf("role %s may not read column %s", s.Connection.User, c.Name)))
 			}
 		}
 	}
-	return preflight.Finding(name, "role "+s.connection.User+" may read what events have of the captured tables", nil)
+	return preflight.Finding(name, "role "+s.Connection.User+" may read what events have of the captured tables", nil)
 }
 
 // checkHolders names transactions that keep a slot from being made and log from being removed.
@@ -148,13 +144,13 @@ func checkIdleSlots(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, o
 
 // checkReplication opens a replication connection, which tells whether the role may: providers have rights of their own for it, besides
 // REPLICATION. A pooler may take the other connections and not this one.
-func checkReplication(ctx context.Context, s *settings) []connector.Check {
-	repl, err := pgrepl.OpenSession(ctx, s.connection)
+func checkReplication(ctx context.Context, s *spec.Spec) []connector.Check {
+	repl, err := pgrepl.OpenSession(ctx, s.Connection)
 	if err == nil {
 		defer repl.Close(context.WithoutCancel(ctx))
 		_, err = repl.Identify(ctx)
 	}
-	right := preflight.Finding("replication right", "role "+s.connection.User+" may replicate", err)
+	right := preflight.Finding("replication right", "role "+s.Connection.User+" may replicate", err)
 	if err != nil && pgrepl.ReasonOf(err) != pgrepl.ReasonReplication {
 		right = preflight.Finding("replication right", "not known, since there is no replication connection", nil)
 	}
@@ -172,7 +168,7 @@ func checkStandby(server pgrepl.Server) connector.Check {
 }
 
 // checkPromotion looks whether the slot survives the promotion of a standby.
-func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, slot *pgrepl.SlotState) connector.Check {
+func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState) connector.Check {
 	const name = "promotion"
 	standbys, err := pgrepl.InspectStandbys(ctx, conn)
 	c := preflight.Finding(name, "no standby is connected", err)
@@ -185,7 +181,7 @@ func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s
 	case server.Major() < 17:
 		c.Detail = fmt.Sprintf("a standby is connected, and PostgreSQL %d does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)", server.Major())
 		c.Remedy = "Unless something else keeps the slot (Patroni's permanent slots): load pg_failover_slots (shared_preload_libraries) on all servers, with hot_standby_feedback = on; on Azure both are server parameters. From PostgreSQL 17 on the server does it by itself."
-	case !s.failover && (slot == nil || !slot.Failover):
+	case !s.Slot.Failover && (slot == nil || !slot.Failover):
 		c.Detail = "a standby is connected, and slot.failover=false does not let it keep the slot: its promotion stops the connector (SLOT_MISSING)"
 		c.Remedy = "Take slot.failover=false out, and set sync_replication_slots = on and hot_standby_feedback = on on the standby; the next start alters the slot."
 	case standbys.Synchronised == "":
@@ -198,8 +194,8 @@ func checkPromotion(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s
 }
 
 // checkPublication looks whether the publication is there, or may be made at the first start.
-func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, tables []pgrepl.FoundTable) connector.Check {
-	p := s.publication
+func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
+	p := s.Publication
 	p.Tables, p.OnStandby = tables, server.InRecovery
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_publication WHERE pubname = $1", p.Name).Scan(&exists); err != nil {
@@ -231,58 +227,58 @@ func checkPublication(ctx context.Context, conn *pgx.Conn, server pgrepl.Server,
 
 // checkOwners adds to what the start does about the publication that it may not: PostgreSQL demands a table's owner for it, of whom a
 // provider may see more in a role than the catalog says.
-func checkOwners(p pgrepl.Publication, s *settings, detail, statement string) connector.Check {
+func checkOwners(p pgrepl.Publication, s *spec.Spec, detail, statement string) connector.Check {
 	c := preflight.Finding("publication", detail, nil)
 	owners := p.Owners()
 	if len(owners) == 0 || p.Mode == pgrepl.PublishNone {
 		return c
 	}
-	c.Detail += fmt.Sprintf(", which fails unless role %s may act for their owner %s", s.connection.User, owners[0])
+	c.Detail += fmt.Sprintf(", which fails unless role %s may act for their owner %s", s.Connection.User, owners[0])
 	c.Remedy = "As the tables' owner: " + statement + " Or:"
 	for _, o := range owners {
-		c.Remedy += fmt.Sprintf(" GRANT %s TO %s;", pgrepl.QuoteIdent(o), pgrepl.QuoteIdent(s.connection.User))
+		c.Remedy += fmt.Sprintf(" GRANT %s TO %s;", pgrepl.QuoteIdent(o), pgrepl.QuoteIdent(s.Connection.User))
 	}
 	return c
 }
 
 // checkPlugin looks whether the server lets the connector's output plugin be used, and goes on doing so when it is updated. It is not
 // needed for one that comes with the server.
-func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, slot *pgrepl.SlotState, tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
+func checkPlugin(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, slot *pgrepl.SlotState, tables []pgrepl.FoundTable) (c connector.Check, needed bool) {
 	const name = "output plugin"
-	if pgrepl.BuiltIn(s.plugin) || slot != nil && slot.Plugin == "pgoutput" {
+	if pgrepl.BuiltIn(string(s.Output.Plugin)) || slot != nil && slot.Plugin == "pgoutput" {
 		return c, false
 	}
 	listed, err := pgrepl.ListsPlugins(ctx, conn)
 	if err != nil {
 		return preflight.Finding(name, "", err), true
 	}
-	p := s.publication
+	p := s.Publication
 	p.Tables = tables
-	refusal := pgrepl.TryPlugin(ctx, conn, s.plugin, s.connection.User)
+	refusal := pgrepl.TryPlugin(ctx, conn, string(s.Output.Plugin), s.Connection.User)
 	switch {
 	case refusal == nil && listed:
-		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.connection.User, s.plugin), nil), true
+		return preflight.Finding(name, fmt.Sprintf("the server lets role %s use %s", s.Connection.User, s.Output.Plugin), nil), true
 	case refusal == nil:
-		c = preflight.Finding(name, fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it", s.plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
-		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(s.plugin, s.connection.User), p.Name)
+		c = preflight.Finding(name, fmt.Sprintf("the server lets everybody use %s; an update to %s or later refuses it unless %s names it", s.Output.Plugin, pgrepl.FirstPluginLists, pgrepl.PluginList), nil)
+		c.Remedy = fmt.Sprintf("With the update, before the connector starts again: %s Or prepare for plugin.name=pgoutput with publication.autocreate.mode=filtered: the slot is carried over at its position if publication %q was there before its oldest changes.", pgrepl.AllowPlugin(string(s.Output.Plugin), s.Connection.User), p.Name)
 		return c, true
 	case !unusable(refusal):
 		return preflight.Finding(name, "", refusal), true
 	case slot == nil:
-		return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events", s.plugin, pgrepl.ReasonOf(refusal)), nil), true
+		return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); pgoutput is used in its place, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal)), nil), true
 	}
 	if obstacle := p.Carriable(ctx, conn, server, slot); obstacle != nil {
 		return preflight.Finding(name, "", keepsPlugin(slot, refusal, obstacle)), true
 	}
-	return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
+	return preflight.Finding(name, fmt.Sprintf("the server does not have %s or refuses it (%s); the next start carries slot %q over to pgoutput at the same position, with the same events", s.Output.Plugin, pgrepl.ReasonOf(refusal), slot.Name), nil), true
 }
 
 // checkIdentities looks for tables of which PostgreSQL refuses updates and deletes once they are published: those without key. They
 // are no hindrance, since rows may only be added to them.
-func checkIdentities(s *settings, tables []pgrepl.FoundTable) connector.Check {
+func checkIdentities(s *spec.Spec, tables []pgrepl.FoundTable) connector.Check {
 	c := preflight.Finding("replica identity", "rows can be told apart", nil)
 	for _, t := range tables {
-		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none && len(s.identities) == 0 {
+		if none := !t.Unlogged && (t.ReplicaIdentity == 'n' || t.ReplicaIdentity == 'd' && !t.HasKey); none && len(s.Identities) == 0 {
 			c.Detail = fmt.Sprintf("table %s has no replica identity, so that PostgreSQL refuses its updates and deletes while it is published", t)
 			c.Remedy = fmt.Sprintf("Unless rows are only added: ALTER TABLE %s ADD PRIMARY KEY (…), or ALTER TABLE %[1]s REPLICA IDENTITY FULL.", t)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/entra"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // withTLS starts a cluster with TLS. Its certificate is for localhost, not for 127.0.0.1. Role tls may connect with TLS only,
@@ -75,11 +76,11 @@ func (s *source) tlsConfig(set map[string]string) pgrepl.Config {
 		panic(err)
 	}
 	v, _, _ := plugins[0].Catalogue.Parse(config)
-	parsed, err := parseSettings(v)
+	parsed, err := spec.Parse(v)
 	if err != nil {
 		panic(err)
 	}
-	return parsed.connection
+	return parsed.Connection
 }
 
 func TestEachModeOfTLSConnectsOrSaysWhyNot(t *testing.T) {
@@ -181,7 +182,7 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made.(*task).settings.connection.Token = entra.From(entra.PostgresScope(""), func() (azcore.TokenCredential, error) { return credential, nil })
+	made.(*task).spec.Connection.Token = entra.From(entra.PostgresScope(""), func() (azcore.TokenCredential, error) { return credential, nil })
 	runTask(t, made)
 	s.awaitSlot(t)
 	before := credential.given.Load()

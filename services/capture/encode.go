@@ -29,7 +29,7 @@ type tableEncoder struct {
 // newTableEncoder compiles the encoder of a relation; for a table that is not captured there is none.
 func (s *session) newTableEncoder(rel *change.Relation) (*tableEncoder, error) {
 	table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
-	e := &tableEncoder{rel: rel, name: table.String(), captured: s.settings.filter.read(table), signal: s.settings.filter.isSignal(table), oversized: s.oversized}
+	e := &tableEncoder{rel: rel, name: table.String(), captured: s.spec.Tables.Read(table), signal: s.spec.Tables.IsSignal(table), oversized: s.oversized}
 	if !e.captured {
 		return e, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // row encodes a row change.
@@ -92,10 +93,10 @@ func (r *reader) leftOut(enc *tableEncoder) {
 // unprocessable decides about an event that cannot be encoded, as event.processing.failure.handling.mode says.
 func (r *reader) unprocessable(err error) error {
 	r.meters.decodeError(context.Background(), "event")
-	switch r.settings.skipFailures {
-	case "fail":
+	switch r.spec.Unprocessable {
+	case spec.FailUnprocessable:
 		return retry.Permanent("%w", err)
-	case "warn":
+	case spec.WarnUnprocessable:
 		r.env.Logger.Warn("An event was left out (event.processing.failure.handling.mode)", "error", err)
 	}
 	return nil

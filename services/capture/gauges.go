@@ -92,7 +92,7 @@ func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
 	}
 	asked.Wait()
 	for i, e := range entries {
-		if e.settings.slot == "" { // a connector that polls
+		if e.spec.Slot.Name == "" { // a connector that polls
 			continue
 		}
 		of := attribute.String("connector", e.name)

@@ -8,10 +8,10 @@ import (
 
 // beat writes heartbeats and runs heartbeat.action.query, as often as heartbeat.interval.ms says.
 func (s *session) beat(ctx context.Context, r *reader) error {
-	if s.settings.heartbeat <= 0 {
+	if s.spec.Heartbeat.Interval <= 0 {
 		return nil
 	}
-	tick := time.NewTicker(s.settings.heartbeat)
+	tick := time.NewTicker(s.spec.Heartbeat.Interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -42,13 +42,13 @@ func (r *reader) heartbeat(now time.Time) error {
 
 // heartbeatQuery runs heartbeat.action.query. As with Debezium the stream goes on where it fails.
 func (s *session) heartbeatQuery(ctx context.Context) {
-	if s.settings.heartbeatQuery == "" {
+	if s.spec.Heartbeat.Query == "" {
 		return
 	}
 	conn, err := s.dial(ctx, "run heartbeat.action.query")
 	if err == nil {
 		defer conn.hangUp()
-		_, err = conn.Exec(ctx, s.settings.heartbeatQuery)
+		_, err = conn.Exec(ctx, s.spec.Heartbeat.Query)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.env.Logger.Error("heartbeat.action.query failed; the next heartbeat runs it again", "error", err, "remedy", "Correct the statement, or let the connector's role run it.")

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // hidden is what PostgreSQL keeps from a connector without refusing anything: rows that its role may not see, changes that are not in
@@ -30,16 +31,16 @@ type hidden struct {
 }
 
 // findHidden asks what is kept back of tables. What a publication keeps back matters only where one is read.
-func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *settings, publication bool, tables []pgrepl.FoundTable) (h hidden, err error) {
-	h = hidden{role: s.connection.User, publication: s.publication.Name, mayViaRoot: server.Major() >= 13, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
+func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *spec.Spec, publication bool, tables []pgrepl.FoundTable) (h hidden, err error) {
+	h = hidden{role: s.Connection.User, publication: s.Publication.Name, mayViaRoot: server.Major() >= 13, tables: make(map[uint32]pgrepl.FoundTable, len(tables))}
 	for _, t := range tables {
 		h.tables[t.OID] = t
 	}
 	if publication {
-		if h.restrictions, h.operations, err = s.publication.Restrictions(ctx, conn, server); err != nil {
+		if h.restrictions, h.operations, err = s.Publication.Restrictions(ctx, conn, server); err != nil {
 			return h, err
 		}
-		if h.viaRoot, err = s.publication.SendsViaRoot(ctx, conn, server); err != nil {
+		if h.viaRoot, err = s.Publication.SendsViaRoot(ctx, conn, server); err != nil {
 			return h, err
 		}
 	}
@@ -47,12 +48,12 @@ func findHidden(ctx context.Context, conn *pgx.Conn, server pgrepl.Server, s *se
 }
 
 // findHeirs finds what snapshots read with the tables, and whose changes come under names that the filters do not match.
-func (h *hidden) findHeirs(ctx context.Context, conn *pgx.Conn, s *settings, tables []pgrepl.FoundTable) error {
+func (h *hidden) findHeirs(ctx context.Context, conn *pgx.Conn, s *spec.Spec, tables []pgrepl.FoundTable) error {
 	oids := make([]uint32, len(tables))
 	for i, t := range tables {
 		oids[i] = t.OID
 	}
-	members, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read).Members(oids)
+	members, err := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read).Members(oids)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (h *hidden) findHeirs(ctx context.Context, conn *pgx.Conn, s *settings, tab
 		if h.viaRoot && h.tables[oid].Kind == 'p' {
 			continue
 		}
-		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool { return m.Table == h.tables[oid].Table || s.filter.captured(m.Table) })
+		all = slices.DeleteFunc(all, func(m pgrepl.Member) bool { return m.Table == h.tables[oid].Table || s.Tables.Captured(m.Table) })
 		if len(all) > 0 {
 			h.heirs[oid] = all
 		}

@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-// findings looks at the source as a validation does.
-func (s *source) findings(t testing.TB, config map[string]string) map[string]connector.Check {
+// checked is a configuration as the catalogue reads it.
+func checked(t testing.TB, config map[string]string) catalogue.Values {
 	t.Helper()
-	keys, err := newCatalogue()
+	keys, err := spec.Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,8 +22,14 @@ func (s *source) findings(t testing.TB, config map[string]string) map[string]con
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
+	return values
+}
+
+// findings looks at the source as a validation does.
+func (s *source) findings(t testing.TB, config map[string]string) map[string]connector.Check {
+	t.Helper()
 	out := make(map[string]connector.Check)
-	for _, c := range check(t.Context(), values) {
+	for _, c := range check(t.Context(), checked(t, config)) {
 		out[c.Name] = c
 	}
 	return out
@@ -81,11 +89,7 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 	}
 
-	values, err := checked(t, config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := openTables(t.Context(), values)
+	r, err := openTables(t.Context(), checked(t, config))
 	if err != nil {
 		t.Fatal(err)
 	}

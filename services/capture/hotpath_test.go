@@ -70,7 +70,7 @@ func hotReader(t testing.TB) (*reader, func(data []byte)) {
 		t.Fatal(err)
 	}
 	s := &session{task: made.(*task), history: history.New()}
-	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes), incremental: newIncremental(s, nil)}
+	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.spec.Delivery.BatchEvents, s.spec.Delivery.BatchBytes), incremental: newIncremental(s, nil)}
 	r.decoder = pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
 	handle := r.handle
 	frame := pgrepl.Frame{Start: 1}

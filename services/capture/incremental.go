@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // incrementalProgress is how far an incremental snapshot is. It is never changed in place: batches and checkpoints keep it.
@@ -282,14 +283,14 @@ const watermarkPrefix = "calypso.watermark"
 
 // mark writes a chunk's mark where the stream will bring it: into the signal table, or as a logical message.
 func (n *incremental) mark(ctx context.Context, conn *pgx.Conn, id string, opened, closed time.Time) error {
-	set := n.session.settings.signals
-	if set.table == "" || set.readOnly {
+	set := n.session.spec.Signals
+	if set.Table == "" || set.ReadOnly {
 		if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2::text)", watermarkPrefix, id); err != nil {
 			return fmt.Errorf("write a watermark: %w", err)
 		}
 		return nil
 	}
-	schema, name, _ := strings.Cut(set.table, ".")
+	schema, name, _ := strings.Cut(set.Table, ".")
 	table := pgrepl.QuoteTable(schema, name)
 	const layout = "2006-01-02T15:04:05.000000000Z"
 	data := fmt.Sprintf(`{"openWindowTimestamp": %q}`, opened.UTC().Format(layout))
@@ -297,12 +298,12 @@ func (n *incremental) mark(ctx context.Context, conn *pgx.Conn, id string, opene
 	if !closed.IsZero() {
 		data = fmt.Sprintf(`{"openWindowTimestamp": %q, "closeWindowTimestamp": %q}`, opened.UTC().Format(layout), closed.UTC().Format(layout))
 		sql, args = "INSERT INTO "+table+" VALUES ($1, 'snapshot-window-close', $2)", []any{id, data}
-		if set.deleteWindow {
+		if set.Watermarks == spec.InsertDelete {
 			sql, args = "DELETE FROM "+table+" WHERE id = $1", []any{strings.TrimSuffix(id, "-close") + "-open"}
 		}
 	}
 	if _, err := conn.Exec(ctx, sql, args...); err != nil {
-		return fmt.Errorf("write a watermark into signal table %s: %w", set.table, err)
+		return fmt.Errorf("write a watermark into signal table %s: %w", set.Table, err)
 	}
 	return nil
 }
@@ -367,7 +368,7 @@ func (n *incremental) readAfter(ctx context.Context, conn *pgx.Conn, rel *change
 		}
 		return lines, nil
 	}
-	size := n.session.settings.signals.chunk
+	size := n.session.spec.Signals.ChunkRows
 	from, by := pgrepl.QuoteTable(rel.Schema, rel.Name), columnList(rel, key, "")
 	if n.session.server.Major() >= 13 {
 		return rows(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s FETCH FIRST %d ROWS WITH TIES", selection(rel, wanted), from, condition, by, size))
@@ -395,7 +396,7 @@ func (s *session) resolve(ctx context.Context, conn *pgx.Conn, c *collection) (r
 	if rel == nil {
 		return nil, nil, fmt.Errorf("%w: %w", errNotIncremental, errNoTable)
 	}
-	if s.plugin == "pgoutput" {
+	if s.plugin == spec.Pgoutput {
 		rel = withoutGenerated(rel)
 	}
 	if key, err = keyColumns(rel, c.Key); err != nil {

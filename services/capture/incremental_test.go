@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // keyTypes are types of key columns, each with SQL for a value from a number g of a small range.
@@ -62,9 +63,9 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 		s.exec(t, fmt.Sprintf("CREATE TABLE k%d (%s, n int); INSERT INTO k%[1]d SELECT %[3]s, n FROM generate_series(1, %[4]d) n", round, strings.Join(define, ", "), strings.Join(values, ", "), rows))
 		what := fmt.Sprintf("round %d of seed %d: %s, %d rows", round, seed, strings.Join(define, ", "), rows)
 		for _, chunk := range []int{1, 2, 1 + random.IntN(rows+1), rows + 1} {
-			set := new(settings)
-			set.signals.chunk = chunk
-			n := &incremental{session: &session{task: &task{settings: set}, server: server}}
+			set := new(spec.Spec)
+			set.Signals.ChunkRows = chunk
+			n := &incremental{session: &session{task: &task{spec: set}, server: server}}
 			req := chunkRequest{collection: collection{Table: pgrepl.Table{Schema: "public", Name: fmt.Sprintf("k%d", round)}}}
 			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
 			if err != nil {

@@ -11,13 +11,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 )
 
-// notificationSettings say where the progress of snapshots is told.
-type notificationSettings struct {
-	log bool
-	// topic is empty where no topic is told.
-	topic string
-}
-
 // Types of notifications, as Debezium names them.
 const (
 	notifyStarted    = "STARTED"
@@ -33,24 +26,24 @@ const (
 // notify tells how far a snapshot is. id is a signal's; without one the notification has one of its own. pairs are names and values of
 // its data.
 func (s *session) notify(aux *change.Auxiliary, b *batch, aggregate, what, id string, pairs ...string) error {
-	set := s.settings.notifications
-	if !set.log && set.topic == "" {
+	set := s.spec.Notifications
+	if !set.Log && set.Topic == "" {
 		return nil
 	}
 	if id == "" {
 		id = uuid()
 	}
-	n := change.Notification{ID: id, Aggregate: aggregate, Type: what, Time: time.Now().UnixMilli(), Data: map[string]string{"connector_name": s.settings.prefix}}
+	n := change.Notification{ID: id, Aggregate: aggregate, Type: what, Time: time.Now().UnixMilli(), Data: map[string]string{"connector_name": s.spec.Prefix}}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		n.Data[pairs[i]] = pairs[i+1]
 	}
-	if set.log {
+	if set.Log {
 		s.env.Logger.Info("Notification", "id", n.ID, "aggregate_type", n.Aggregate, "type", n.Type, "additional_data", n.Data)
 	}
-	if set.topic == "" {
+	if set.Topic == "" {
 		return nil
 	}
-	return aux.AppendNotification(&b.Batch, set.topic, &n)
+	return aux.AppendNotification(&b.Batch, set.Topic, &n)
 }
 
 // tableNames are the names of a snapshot's tables, in their order.
@@ -75,7 +68,7 @@ func (w *snapshotWorker) tellTables() error {
 		what, pairs := notifyInProgress, []string{"current_collection_in_progress", n.table.String(), "data_collections", strings.Join(change.HashSetOrder(w.tableNames()), ",")}
 		if n.ends {
 			names := w.tableNames()
-			if signal := w.settings.signals.table; signal != "" && !slices.Contains(names, signal) {
+			if signal := w.spec.Signals.Table; signal != "" && !slices.Contains(names, signal) {
 				names = append(names, signal)
 			}
 			slices.Sort(names)

@@ -3,10 +3,9 @@ package capture
 import "testing"
 
 func TestOnlyOffsetsThatATaskWouldTakeUpCanBeSet(t *testing.T) {
-	v, err := checked(t, map[string]string{"topic.prefix": "shop"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := checked(t, map[string]string{
+		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "shop",
+	})
 	for _, test := range []struct{ partition, offset, field string }{
 		{`{"server":"shop"}`, `{"lsn":1}`, ""},
 		{`{"server":"shop"}`, `{"lsn_commit":9007199254740993,"lsn":1,"ts_usec":1700000000000000,"txId":7}`, ""},

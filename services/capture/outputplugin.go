@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // unusable says whether an error means that the server does not have the output plugin, or refuses it. pgoutput makes the same events.
@@ -16,34 +17,34 @@ func unusable(err error) bool {
 
 // choosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it, or because the slot can be read with
 // pgoutput only from now on.
-func (s *session) choosePlugin(ctx context.Context) (string, error) {
-	if err := pgrepl.ResumeCarrying(ctx, s.conn.Conn, s.settings.slot); err != nil {
+func (s *session) choosePlugin(ctx context.Context) (spec.Plugin, error) {
+	if err := pgrepl.ResumeCarrying(ctx, s.conn.Conn, s.spec.Slot.Name); err != nil {
 		return "", err
 	}
-	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.spec.Slot.Name)
 	if err != nil || slot == nil || !s.streams() {
-		return s.settings.plugin, err
+		return s.spec.Output.Plugin, err
 	}
 	if slot.Plugin == "pgoutput" {
-		return "pgoutput", nil // an earlier start fell back
+		return spec.Pgoutput, nil // an earlier start fell back
 	}
-	own := slot.Plugin == s.settings.plugin
-	if slot.Active || slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: slot.Plugin, Database: s.settings.connection.Database}) != nil ||
-		!own && (s.settings.plugin != "pgoutput" || s.producer.saved.at.Commit == 0) {
-		return s.settings.plugin, nil // start says what is wrong with it; it may be somebody else's
+	own := slot.Plugin == string(s.spec.Output.Plugin)
+	if slot.Active || slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: slot.Plugin, Database: s.spec.Connection.Database}) != nil ||
+		!own && (s.spec.Output.Plugin != spec.Pgoutput || s.producer.saved.at.Commit == 0) {
+		return s.spec.Output.Plugin, nil // start says what is wrong with it; it may be somebody else's
 	}
-	refusal := slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: s.settings.plugin, Database: slot.Database})
+	refusal := slot.CheckUsable(pgrepl.SlotName{Name: slot.Name, Plugin: string(s.spec.Output.Plugin), Database: slot.Database})
 	if own {
-		refusal = pgrepl.TrySlot(ctx, s.conn.Conn, slot, s.settings.connection.User)
+		refusal = pgrepl.TrySlot(ctx, s.conn.Conn, slot, s.spec.Connection.User)
 	}
 	if refusal == nil {
-		return s.settings.plugin, nil
+		return s.spec.Output.Plugin, nil
 	}
 	if obstacle := s.carry(ctx, slot); obstacle != nil {
 		return "", keepsPlugin(slot, refusal, obstacle)
 	}
 	s.env.Logger.Warn("The slot was carried over to pgoutput, at the same position and with the same events", "slot", slot.Name, "plugin", slot.Plugin, "cause", refusal)
-	return "pgoutput", nil
+	return spec.Pgoutput, nil
 }
 
 // carry carries the slot over to pgoutput, or returns why a change could be lost or come twice by it.
@@ -51,7 +52,7 @@ func (s *session) carry(ctx context.Context, slot *pgrepl.SlotState) error {
 	if s.producer.saved.at.Ordinal != 0 {
 		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
 	}
-	p := s.settings.publication
+	p := s.spec.Publication
 	p.Tables = s.tables
 	if err := p.Carriable(ctx, s.conn.Conn, s.server, slot); err != nil {
 		return err
@@ -63,8 +64,8 @@ func (s *session) carry(ctx context.Context, slot *pgrepl.SlotState) error {
 // publication.autocreate.mode=filtered is set although this plugin reads none. Tables without identity are left out, since PostgreSQL
 // would refuse their updates from then on.
 func (s *session) publishAhead(ctx context.Context) {
-	p := s.settings.publication
-	if pgrepl.BuiltIn(s.plugin) || p.Mode != pgrepl.PublishFiltered {
+	p := s.spec.Publication
+	if pgrepl.BuiltIn(string(s.plugin)) || p.Mode != pgrepl.PublishFiltered {
 		return
 	}
 	for _, t := range s.tables {

@@ -15,13 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
-
-// oversizedSettings are oversized.records.*.
-type oversizedSettings struct {
-	mode  string // stop, dead.letter or truncate
-	topic string
-}
 
 // oversized keeps records that their topic would not take out of it: cut to fit, or set aside in the topic of dead letters,
 // in the same Kafka transaction as the records around it. Sizes are those before compression. It is used by the goroutines
@@ -36,8 +31,8 @@ type oversized struct {
 	meters    *meters
 }
 
-func newOversized(ctx context.Context, s oversizedSettings, limits *kafka.TopicLimits, t *task) *oversized {
-	return &oversized{ctx: ctx, limits: limits, topic: s.topic, cut: s.mode == "truncate", connector: t.env.Connector, logger: t.env.Logger, meters: t.meters}
+func newOversized(ctx context.Context, s spec.Oversized, limits *kafka.TopicLimits, t *task) *oversized {
+	return &oversized{ctx: ctx, limits: limits, topic: s.Topic, cut: s.Mode == spec.CutOversized, connector: t.env.Connector, logger: t.env.Logger, meters: t.meters}
 }
 
 // Headers of dead letters. Those of Kafka Connect are named as KIP-298 has it; the others say which part of what a record

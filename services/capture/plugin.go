@@ -27,10 +27,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // Class is the connector class that configurations name; Aliases select it as well.
-const Class = "io.debezium.connector.postgresql.PostgresConnector"
+const Class = spec.Class
 
 // Delivery is the guarantee that a worker gives where the broker allows it.
 type Delivery int
@@ -87,7 +88,7 @@ func Plugins(o Options) ([]connector.Plugin, error) {
 }
 
 func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
-	keys, err := newCatalogue()
+	keys, err := spec.Catalogue()
 	if err != nil {
 		return connector.Plugin{}, fmt.Errorf("declare the keys of capture connectors: %w", err)
 	}
@@ -98,10 +99,7 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 		Version:   change.CompatibleVersion,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
-			_, err := parseSettings(v)
-			if err == nil {
-				_, err = change.ConfigFrom(v.Raw())
-			}
+			_, err := spec.Parse(v)
 			return 1, err
 		},
 		Check: func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v) },

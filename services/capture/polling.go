@@ -5,6 +5,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/services/capture/internal/poll"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // pollingPlugin makes the connector class that polls. The board shows its connectors beside those that stream.
@@ -12,7 +13,7 @@ func pollingPlugin(o Options, m *meters) (connector.Plugin, error) {
 	return poll.Plugin(poll.Options{
 		AtLeastOnce: o.Delivery == AtLeastOnce,
 		Report: func(env connector.TaskEnv) poll.Report {
-			return pollReport{board: o.Board.add(env, new(settings)), meters: m}
+			return pollReport{board: o.Board.add(env, new(spec.Spec)), meters: m}
 		},
 	})
 }

@@ -22,11 +22,11 @@ type producer struct {
 }
 
 func newProducer(ctx context.Context, t *task) (*producer, error) {
-	p, err := deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.settings.delivery, AtLeastOnce: t.delivery == AtLeastOnce, Fail: t.fail})
+	p, err := deliver.Open(ctx, deliver.Config{Env: t.env, Settings: t.spec.Delivery, AtLeastOnce: t.delivery == AtLeastOnce, Fail: t.fail})
 	if err != nil {
 		return nil, err
 	}
-	return &producer{Producer: p, offsetKey: connector.OffsetKey(t.env.Connector, map[string]any{"server": t.settings.prefix})}, nil
+	return &producer{Producer: p, offsetKey: connector.OffsetKey(t.env.Connector, map[string]any{"server": t.spec.Prefix})}, nil
 }
 
 // write sends a batch and the checkpoint that it leads to. Both are durable with the next Commit.

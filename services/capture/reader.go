@@ -77,7 +77,7 @@ func (r *reader) run() error {
 			r.clock.stop()
 		}
 		if err := r.conn.Next(&f); err != nil {
-			return pgrepl.StreamError(r.settings.slot, err)
+			return pgrepl.StreamError(r.spec.Slot.Name, err)
 		}
 		if f.Data == nil {
 			if err := r.keepAlive(f.End); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // session is one attempt of a task: from connecting to the first failure or the task's end.
@@ -30,7 +31,7 @@ type session struct {
 	catalog  *pgrepl.Catalog
 	tables   []pgrepl.FoundTable
 	producer *producer
-	plugin   string
+	plugin   spec.Plugin
 	// plainNumbers says that the server's wal2json cannot send numbers as strings.
 	plainNumbers bool
 	// oversized handles records that their topic does not take; nil where they stop the connector.
@@ -69,10 +70,10 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
-	if o := t.settings.oversized; o.mode != "stop" {
+	if o := t.spec.Oversized; o.Mode != spec.StopOversized {
 		s.oversized = newOversized(ctx, o, s.producer.Limits(), t)
 	}
-	saved, err := s.producer.load(ctx, t.env, t.settings.prefix)
+	saved, err := s.producer.load(ctx, t.env, t.spec.Prefix)
 	if err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (s *session) run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	if !retry.Sleep(ctx, t.settings.snapshot.after) {
+	if !retry.Sleep(ctx, t.spec.Snapshot.StreamDelay) {
 		return nil
 	}
 	if err := s.stream(ctx, at, 0); err != nil || ctx.Err() == nil {
@@ -142,7 +143,7 @@ func (s *session) replication(ctx context.Context) (*pgrepl.Session, error) {
 		s.repl = nil
 		return repl, nil
 	}
-	return pgrepl.OpenSession(ctx, s.settings.connection)
+	return pgrepl.OpenSession(ctx, s.spec.Connection)
 }
 
 // closeReplication ends that connection where it will not be needed soon: the server has few.
@@ -167,8 +168,8 @@ func (s *session) connect(ctx context.Context) error {
 	if s.conn, err = s.dial(ctx, "answer a query of its catalog"); err != nil {
 		return err
 	}
-	if s.settings.queryTimeout > 0 {
-		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d", s.settings.queryTimeout.Milliseconds())); err != nil {
+	if s.spec.QueryTimeout > 0 {
+		if _, err := s.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d", s.spec.QueryTimeout.Milliseconds())); err != nil {
 			return fmt.Errorf("set statement_timeout: %w", err)
 		}
 	}
@@ -178,7 +179,7 @@ func (s *session) connect(ctx context.Context) error {
 	if err := s.server.CheckWAL(); err != nil {
 		return err
 	}
-	if s.repl, err = pgrepl.OpenSession(ctx, s.settings.connection); err != nil {
+	if s.repl, err = pgrepl.OpenSession(ctx, s.spec.Connection); err != nil {
 		return err
 	}
 	s.system, err = s.repl.Identify(ctx)
@@ -199,13 +200,13 @@ func (s *session) checkStandby(ctx context.Context, saved *checkpoint) error {
 	if !s.server.InRecovery || !s.streams() {
 		return nil
 	}
-	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.spec.Slot.Name)
 	if err != nil {
 		return err
 	}
 	err = s.server.CheckStandby(slot)
 	if err == nil && saved != nil && slot == nil {
-		_, err = pgrepl.Resume(pgrepl.SlotName{Name: s.settings.slot}, nil, s.system, nil, saved.at)
+		_, err = pgrepl.Resume(pgrepl.SlotName{Name: s.spec.Slot.Name}, nil, s.system, nil, saved.at)
 	}
 	if err != nil && saved != nil {
 		err = fmt.Errorf("%w; %w", err, errPromotion)
@@ -215,9 +216,9 @@ func (s *session) checkStandby(ctx context.Context, saved *checkpoint) error {
 
 // prepare finds the tables and sets identities and the publication up.
 func (s *session) prepare(ctx context.Context) error {
-	s.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn.Conn), s.settings.filter.read)
+	s.catalog = pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn.Conn), s.spec.Tables.Read)
 	var err error
-	if s.tables, err = s.catalog.Find(s.settings.filter.read); err != nil {
+	if s.tables, err = s.catalog.Find(s.spec.Tables.Read); err != nil {
 		return err
 	}
 	if err := s.checkTables(); err != nil {
@@ -245,11 +246,11 @@ func (s *session) prepare(ctx context.Context) error {
 	if err := s.publish(ctx); err != nil {
 		return err
 	}
-	if s.hidden, err = findHidden(ctx, s.conn.Conn, s.server, s.settings, s.plugin == "pgoutput" && s.streams(), s.tables); err != nil {
+	if s.hidden, err = findHidden(ctx, s.conn.Conn, s.server, s.spec, s.plugin == spec.Pgoutput && s.streams(), s.tables); err != nil {
 		return err
 	}
 	for _, t := range s.tables {
-		if rel := s.relations[t.OID]; rel != nil && s.settings.filter.captured(t.Table) {
+		if rel := s.relations[t.OID]; rel != nil && s.spec.Tables.Captured(t.Table) {
 			for _, text := range s.hidden.of(rel) {
 				what, remedy := splitRemedy(text)
 				s.env.Logger.Warn("Something of a captured table does not arrive", "table", t.String(), "what", what, "remedy", remedy)
@@ -264,11 +265,11 @@ func (s *session) publish(ctx context.Context) error {
 	if !s.streams() {
 		return nil
 	}
-	if s.plugin != "pgoutput" {
+	if s.plugin != spec.Pgoutput {
 		s.publishAhead(ctx)
 		return nil
 	}
-	p := s.settings.publication
+	p := s.spec.Publication
 	p.Tables, p.OnStandby = s.tables, s.server.InRecovery
 	if err := s.fillBack(ctx, p); err != nil {
 		return err
@@ -284,7 +285,7 @@ func (s *session) publish(ctx context.Context) error {
 // never came through the stream. The plan is durable before the publication changes.
 func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	saved := s.producer.saved
-	if p.Mode != pgrepl.PublishFiltered || p.OnStandby || saved.at.Commit == 0 || saved.snapshot != nil || s.settings.snapshot.mode == "no_data" {
+	if p.Mode != pgrepl.PublishFiltered || p.OnStandby || saved.at.Commit == 0 || saved.snapshot != nil || s.spec.Snapshot.Name == spec.NoData {
 		return nil
 	}
 	missing, err := p.Missing(ctx, s.conn.Conn)
@@ -298,7 +299,7 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 	plan.Collections = slices.Clone(plan.Collections)
 	for _, t := range missing {
 		switch {
-		case !s.settings.filter.snapshotted(t.Table) || t.Kind == 'p':
+		case !s.spec.Tables.Snapshotted(t.Table) || t.Kind == 'p':
 		case !s.marks():
 			s.env.Logger.Warn("A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
 		case !t.HasKey:
@@ -317,16 +318,16 @@ func (s *session) fillBack(ctx context.Context, p pgrepl.Publication) error {
 
 // marks says whether watermarks can be written that the stream brings back.
 func (s *session) marks() bool {
-	return !s.server.InRecovery && (s.settings.signals.table != "" && !s.settings.signals.readOnly || s.server.Major() >= 14 && s.plugin == "pgoutput" || s.plugin == "wal2json")
+	return !s.server.InRecovery && (s.spec.Signals.Table != "" && !s.spec.Signals.ReadOnly || s.server.Major() >= 14 && s.plugin == spec.Pgoutput || s.plugin == spec.Wal2JSON)
 }
 
-func (s *session) streams() bool { return s.settings.snapshot.streams() }
+func (s *session) streams() bool { return s.spec.Snapshot.Streams }
 
 // checkTables names what is wrong with the captured tables.
 func (s *session) checkTables() error {
-	f := s.settings.filter
+	f := s.spec.Tables
 	var missing, uncaptured []string
-	for _, re := range f.tableIn {
+	for _, re := range f.Include {
 		name := re.String()
 		if strings.ContainsAny(strings.ReplaceAll(name, `\.`, ""), `\*+?[](){}|^$`) {
 			continue // a pattern may match tables that do not exist yet
@@ -343,7 +344,7 @@ func (s *session) checkTables() error {
 			return err
 		}
 		missing = append(missing, strings.ReplaceAll(name, `\.`, "."))
-		if last := len(missing) - 1; f.ignores(missing[last]) {
+		if last := len(missing) - 1; f.Ignores(missing[last]) {
 			s.env.Logger.Warn("table.include.list names a table that an extension made; it is left out (table.ignore.builtin)", "table", missing[last], "remedy", "Set table.ignore.builtin=false.")
 			uncaptured, missing = append(uncaptured, missing[last]+" is left out by table.ignore.builtin"), missing[:last]
 			continue
@@ -354,19 +355,19 @@ func (s *session) checkTables() error {
 			s.env.Logger.Warn("table.include.list names what cannot be captured: only tables have changes in the log", "name", o.Table.String(), "what", o.Sort, "remedy", o.Remedy())
 		}
 	}
-	if len(uncaptured) > 0 && len(missing)+len(uncaptured) >= len(f.tableIn) && !slices.ContainsFunc(s.tables, func(t pgrepl.FoundTable) bool { return f.captured(t.Table) }) {
+	if len(uncaptured) > 0 && len(missing)+len(uncaptured) >= len(f.Include) && !slices.ContainsFunc(s.tables, func(t pgrepl.FoundTable) bool { return f.Captured(t.Table) }) {
 		return &pgrepl.Error{Reason: pgrepl.ReasonNotATable, Op: "find the tables of table.include.list", Err: errors.New(strings.Join(uncaptured, ", ")),
 			Remedy: "Only tables have changes in the log: name those that the rows are stored in. table.ignore.builtin=false captures tables that extensions made."}
 	}
-	if len(missing) > 0 && len(missing) == len(f.tableIn) {
-		return &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables of table.include.list", Err: fmt.Errorf("no table %s in database %q", strings.Join(missing, ", "), s.settings.connection.Database),
+	if len(missing) > 0 && len(missing) == len(f.Include) {
+		return &pgrepl.Error{Reason: pgrepl.ReasonTableMissing, Op: "find the tables of table.include.list", Err: fmt.Errorf("no table %s in database %q", strings.Join(missing, ", "), s.spec.Connection.Database),
 			Remedy: "Create the table, or correct table.include.list: names are schema.table."}
 	}
 	for _, m := range missing {
 		s.env.Logger.Warn("A table of table.include.list does not exist; it is captured once it is created", "table", m)
 	}
-	if n, most := len(s.tables), s.settings.maxTables; most > 0 && n > most {
-		if s.settings.failOverMax {
+	if n, most := len(s.tables), s.spec.MostTables; most > 0 && n > most {
+		if s.spec.Guardrail == spec.FailOnTables {
 			return retry.Permanent("the filters match %d tables, guardrail.collections.max is %d: narrow table.include.list or raise the limit", n, most)
 		}
 		s.env.Logger.Warn("The filters match more tables than guardrail.collections.max", "tables", n, "max", most)
@@ -381,12 +382,12 @@ func (s *session) checkTables() error {
 }
 
 func (s *session) setIdentities(ctx context.Context) error {
-	for _, rule := range s.settings.identities {
+	for _, rule := range s.spec.Identities {
 		for _, t := range s.tables {
-			if !rule.tables.Match(t.String()) {
+			if !rule.Tables.Match(t.String()) {
 				continue
 			}
-			sql := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s", pgrepl.QuoteTable(t.Schema, t.Name), rule.identity)
+			sql := fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s", pgrepl.QuoteTable(t.Schema, t.Name), rule.Clause)
 			if _, err := s.conn.Exec(ctx, sql); err != nil {
 				return &pgrepl.Error{Reason: pgrepl.ReasonIdentity, Op: "set replica identities (replica.identity.autoset.values)", Err: err, Remedy: "Run it as the table's owner: " + sql + ";"}
 			}
@@ -404,7 +405,7 @@ func (s *session) unidentified(t pgrepl.Table) {
 
 // start compares checkpoint and slot, runs the snapshot if one is called for, and returns where streaming begins.
 func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position, error) {
-	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.spec.Slot.Name)
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
@@ -413,7 +414,7 @@ func (s *session) start(ctx context.Context, saved *checkpoint) (pgrepl.Position
 			return pgrepl.Position{}, err
 		}
 	}
-	want := pgrepl.SlotName{Name: s.settings.slot, Plugin: s.plugin, Database: s.settings.connection.Database}
+	want := pgrepl.SlotName{Name: s.spec.Slot.Name, Plugin: string(s.plugin), Database: s.spec.Connection.Database}
 	if s.streams() && slot != nil && !slot.Failover && slot.CheckUsable(want) == nil {
 		s.keepOnStandbys(ctx)
 	}
@@ -474,18 +475,20 @@ func (s *session) readAgain(after pgrepl.Position, lost error) {
 
 // passOver tells that the settings have a snapshot take the place of the changes between two positions.
 func (s *session) passOver(after, to pgrepl.Position) {
-	s.again = fmt.Sprintf("all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to", s.settings.snapshot.mode, after, to)
+	s.again = fmt.Sprintf("all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to", s.spec.Snapshot.Name, after, to)
 	s.env.Logger.Info("All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after", after.String(), "to", to.String(), "remedy", deletesUntold)
 	s.env.Happened("ReadAgain", fmt.Sprintf("%s. %s", s.again, deletesUntold))
 }
 
 // reads says whether a snapshot is called for.
 func (s *session) reads(saved *checkpoint) bool {
-	mode := s.settings.snapshot
-	if mode.mode == "no_data" || mode.mode == "configuration_based" && !mode.data {
-		return false
+	switch s.spec.Snapshot.Reads {
+	case spec.ReadAlways:
+		return true
+	case spec.ReadOnce:
+		return saved == nil || saved.snapshot != nil
 	}
-	return saved == nil || saved.snapshot != nil || mode.readsAlways()
+	return false
 }
 
 // renew says whether a lost slot leads to a new snapshot instead of an error.
@@ -494,7 +497,7 @@ func (s *session) renew(err error) bool {
 	if r != pgrepl.ReasonSlotMissing && r != pgrepl.ReasonSlotLost {
 		return false
 	}
-	return s.settings.snapshot.mode == "when_needed" || s.settings.snapshot.mode == "configuration_based" && s.settings.snapshot.onData
+	return s.spec.Snapshot.Lost == spec.ReadAgainIfLost
 }
 
 // reconcile checks a position against slot and server, as offset.mismatch.strategy says.
@@ -508,8 +511,8 @@ func (s *session) reconcile(ctx context.Context, want pgrepl.SlotName, slot *pgr
 	}
 	next, err := pgrepl.Resume(want, slot, s.system, timelines, at)
 	reason := pgrepl.ReasonOf(err)
-	if trusted := s.settings.mismatch == "trust_slot" || s.settings.mismatch == "trust_greater_lsn"; err != nil && trusted && (reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline) {
-		s.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", s.settings.mismatch, "error", err)
+	if trusted := s.spec.Slot.Mismatch == spec.TrustSlot || s.spec.Slot.Mismatch == spec.TrustGreater; err != nil && trusted && (reason == pgrepl.ReasonSlotAhead || reason == pgrepl.ReasonTimeline) {
+		s.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", s.spec.Slot.Mismatch, "error", err)
 		if reason == pgrepl.ReasonTimeline {
 			// A position of another history says nothing about this one beyond where they part.
 			var known bool
@@ -517,17 +520,17 @@ func (s *session) reconcile(ctx context.Context, want pgrepl.SlotName, slot *pgr
 				next = pgrepl.Position{}
 			}
 		}
-		if s.settings.mismatch == "trust_slot" || slot.ConfirmedFlush > next.Commit {
+		if s.spec.Slot.Mismatch == spec.TrustSlot || slot.ConfirmedFlush > next.Commit {
 			next = pgrepl.Position{Commit: slot.ConfirmedFlush}
 		}
 		next.SystemID, next.Timeline, next.Delivered = s.system.ID, s.system.Timeline, 0
-		s.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", next, s.settings.mismatch, err))
+		s.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", next, s.spec.Slot.Mismatch, err))
 		return next, nil
 	}
 	if err != nil {
 		return at, err
 	}
-	if s.settings.mismatch == "trust_slot" && slot.ConfirmedFlush < next.Commit {
+	if s.spec.Slot.Mismatch == spec.TrustSlot && slot.ConfirmedFlush < next.Commit {
 		return pgrepl.Position{SystemID: next.SystemID, Timeline: next.Timeline, Commit: slot.ConfirmedFlush}, nil
 	}
 	if pgrepl.Promoted(s.system, at) {
@@ -540,7 +543,7 @@ func (s *session) reconcile(ctx context.Context, want pgrepl.SlotName, slot *pgr
 
 // timelines asks for the server's history.
 func (s *session) timelines(ctx context.Context) (pgrepl.Timelines, error) {
-	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	repl, err := pgrepl.OpenSession(ctx, s.spec.Connection)
 	if err != nil {
 		return nil, err
 	}
@@ -557,7 +560,7 @@ func (s *session) first(at pgrepl.Position) pgrepl.Position {
 
 // snapshotWithNewSlot creates the slot; its exported snapshot shows the database exactly where its stream begins.
 func (s *session) snapshotWithNewSlot(ctx context.Context, read bool) (pgrepl.Position, error) {
-	repl, created, err := s.createSlot(ctx, s.settings.slot, false)
+	repl, created, err := s.createSlot(ctx, s.spec.Slot.Name, false)
 	if err != nil {
 		return pgrepl.Position{}, err
 	}
@@ -575,7 +578,7 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, read bool) (pgrepl.Po
 // which they were true. A whole new one takes the place of the stream up to there, as with Debezium.
 func (s *session) snapshotWithOldSlot(ctx context.Context, slot *pgrepl.SlotState, saved *checkpoint) (pgrepl.Position, error) {
 	const suffix = "_snapshot"
-	name := s.settings.slot
+	name := s.spec.Slot.Name
 	repl, created, err := s.createSlot(ctx, name[:min(len(name), 63-len(suffix))]+suffix, true)
 	if err != nil {
 		return pgrepl.Position{}, err
@@ -632,7 +635,7 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 	if err != nil {
 		return nil, pgrepl.NewSlot{}, err
 	}
-	create, cancel := context.WithTimeout(ctx, s.settings.slotCreate)
+	create, cancel := context.WithTimeout(ctx, s.spec.Slot.CreateTimeout)
 	defer cancel()
 	slow := s.after(5*time.Second, func() {
 		if s.server.InRecovery {
@@ -645,12 +648,12 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 		}
 	})
 	defer slow.Stop()
-	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: s.plugin, Temporary: temporary})
+	created, err := repl.CreateSlot(create, name, pgrepl.SlotOptions{Plugin: string(s.plugin), Temporary: temporary})
 	if err != nil {
 		repl.Close(context.WithoutCancel(ctx))
-		if unusable(err) && s.plugin != "pgoutput" {
+		if unusable(err) && s.plugin != spec.Pgoutput {
 			s.env.Logger.Warn("The server does not have the output plugin, or refuses it: pgoutput is used instead, with the same events. Set plugin.name=pgoutput to silence this.", "plugin", s.plugin, "reason", pgrepl.ReasonOf(err), "error", err)
-			s.plugin = "pgoutput"
+			s.plugin = spec.Pgoutput
 			if err := s.publish(ctx); err != nil {
 				return nil, pgrepl.NewSlot{}, err
 			}
@@ -664,7 +667,7 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 			if all := s.holders(); len(all) > 0 {
 				held = fmt.Sprintf("a %s, held it up. %s Nothing else helps but to raise internal.create.slot.command.timeout", all[0], all[0].Remedy)
 			}
-			err = fmt.Errorf("create replication slot %q within %s: %s: %w", name, s.settings.slotCreate, held, err)
+			err = fmt.Errorf("create replication slot %q within %s: %s: %w", name, s.spec.Slot.CreateTimeout, held, err)
 		}
 		return nil, pgrepl.NewSlot{}, err
 	}
@@ -676,16 +679,16 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 
 // keepOnStandbys lets standbys keep the slot, as slot.failover says. A server that refuses it is captured from all the same.
 func (s *session) keepOnStandbys(ctx context.Context) {
-	if !s.settings.failover || !s.server.KeepsSlots() {
+	if !s.spec.Slot.Failover || !s.server.KeepsSlots() {
 		return
 	}
-	repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+	repl, err := pgrepl.OpenSession(ctx, s.spec.Connection)
 	if err == nil {
 		defer repl.Close(context.WithoutCancel(ctx))
-		err = repl.KeepOnStandbys(ctx, s.settings.slot)
+		err = repl.KeepOnStandbys(ctx, s.spec.Slot.Name)
 	}
 	if err != nil {
-		s.env.Logger.Warn("The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.", "slot", s.settings.slot, "error", err)
+		s.env.Logger.Warn("The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.", "slot", s.spec.Slot.Name, "error", err)
 	}
 }
 
@@ -696,7 +699,7 @@ const standbySnapshot = "Run on the primary: SELECT pg_log_standby_snapshot();"
 func (s *session) holders() []pgrepl.Holder {
 	ctx, cancel := context.WithTimeout(context.Background(), slotQuestion)
 	defer cancel()
-	conn, err := s.settings.connection.Connect(ctx)
+	conn, err := s.spec.Connection.Connect(ctx)
 	if err != nil {
 		return nil
 	}
@@ -710,7 +713,7 @@ func (s *session) holders() []pgrepl.Holder {
 
 // snapshot reads what progress leaves of the tables and makes its completion durable.
 func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position, progress *snapshotProgress, release func()) error {
-	if !retry.Sleep(ctx, s.settings.snapshot.delay) {
+	if !retry.Sleep(ctx, s.spec.Snapshot.Delay) {
 		return nil
 	}
 	source, xmin, err := s.snapshotFacts(ctx, name)
@@ -732,7 +735,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err != nil {
 		return err
 	}
-	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.settings, tables, members, progress), source: source, release: release}
+	n := &snapshot{session: s, name: name, start: at, queue: planSnapshot(s.spec, tables, members, progress), source: source, release: release}
 	for _, t := range n.queue.tables {
 		if t.begun && t.parts[0].whole {
 			s.env.Logger.Warn("A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.String())
@@ -749,7 +752,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err := s.notify(aux, last, change.InitialSnapshot, notifyCompleted, ""); err != nil {
 		return err
 	}
-	if s.settings.heartbeat > 0 {
+	if s.spec.Heartbeat.Interval > 0 {
 		if err := aux.AppendHeartbeat(&last.Batch, time.Now().UnixNano()); err != nil {
 			return fmt.Errorf("write the heartbeat that ends a snapshot: %w", err)
 		}
@@ -801,7 +804,7 @@ func (s *session) save(ctx context.Context, c checkpoint) error {
 
 // dropSlot keeps slot.drop.on.stop.
 func (s *session) dropSlot() error {
-	if !s.settings.dropOnStop {
+	if !s.spec.Slot.DropOnStop {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -819,8 +822,8 @@ func (s *session) dropSlot() error {
 const objectInUse = "55006"
 
 func (s *session) dropLostSlot(ctx context.Context) error {
-	if _, err := s.conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.settings.slot); err != nil {
-		return fmt.Errorf("drop replication slot %q: %w", s.settings.slot, err)
+	if _, err := s.conn.Exec(ctx, "SELECT pg_drop_replication_slot($1)", s.spec.Slot.Name); err != nil {
+		return fmt.Errorf("drop replication slot %q: %w", s.spec.Slot.Name, err)
 	}
 	return nil
 }

@@ -251,7 +251,7 @@ func (r *reader) checkAsked(ctx context.Context, found []collection) error {
 	if len(found) == 0 {
 		return nil
 	}
-	conn, err := r.settings.connection.Connect(ctx)
+	conn, err := r.spec.Connection.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -284,12 +284,12 @@ func patternsOf(names []string) (javaregex.List, error) {
 // collections finds the captured tables that a signal names by regular expressions, each once, in the signal's order.
 func (r *reader) collections(ctx context.Context, d signalData) ([]collection, error) {
 	// The session's connection belongs to the decoder; signals are rare enough for one of their own.
-	conn, err := r.settings.connection.Connect(ctx)
+	conn, err := r.spec.Connection.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.settings.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), r.spec.Tables.Captured)
 	var out []collection
 	for _, name := range d.Collections {
 		p, err := patternsOf([]string{name})
@@ -298,7 +298,7 @@ func (r *reader) collections(ctx context.Context, d signalData) ([]collection, e
 		}
 		found, err := catalog.Find(func(t pgrepl.Table) bool {
 			named := slices.ContainsFunc(out, func(c collection) bool { return c.Table == t })
-			return r.settings.filter.captured(t) && p.Match(t.String()) && !named
+			return r.spec.Tables.Captured(t) && p.Match(t.String()) && !named
 		})
 		if err != nil {
 			return nil, err

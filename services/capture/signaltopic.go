@@ -19,7 +19,7 @@ import (
 // {"id":…,"type":…,"data":{…}} as Debezium has it. Its position is part of the checkpoint; without one, which is nil, it begins at the
 // topic's end, since older signals were not meant for this connector.
 func (r *reader) followSignals(ctx context.Context, saved *int64) error {
-	topic := r.settings.signals.kafkaTopic
+	topic := r.spec.Signals.Topic
 	if topic == "" {
 		return nil
 	}
@@ -99,7 +99,7 @@ func (r *reader) signalRecord(record *kgo.Record) error {
 	}
 	next := record.Offset + 1
 	b.signalOffset, b.due = &next, true
-	if string(record.Key) != r.settings.prefix {
+	if string(record.Key) != r.spec.Prefix {
 		return nil
 	}
 	var v struct {

@@ -25,7 +25,7 @@ const (
 // withSlot asks the server for the slot's state, at most every slotMaxAge in the same phase: a stream that has just begun is not to be
 // judged by a slot that nobody read before.
 func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
-	if e.settings.slot == "" { // a connector that polls
+	if e.spec.Slot.Name == "" { // a connector that polls
 		return e.snapshot()
 	}
 	e.slotMu.Lock()
@@ -55,7 +55,7 @@ func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
 func (e *entry) readSlot(ctx context.Context) (*capturev1.Slot, error) {
 	ctx, cancel := context.WithTimeout(ctx, slotQuestion)
 	defer cancel()
-	conn, err := e.settings.connection.Connect(ctx)
+	conn, err := e.spec.Connection.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,20 +64,20 @@ func (e *entry) readSlot(ctx context.Context) (*capturev1.Slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.settings.slot)
+	slot, err := pgrepl.InspectSlot(ctx, conn, server, e.spec.Slot.Name)
 	if err != nil {
 		return nil, err
 	}
 	if slot == nil {
-		return &capturev1.Slot{Name: e.settings.slot, Missing: true}, nil
+		return &capturev1.Slot{Name: e.spec.Slot.Name, Missing: true}, nil
 	}
-	out := slotMessage(slot, e.settings.publication.Name)
+	out := slotMessage(slot, e.spec.Publication.Name)
 	if !pgrepl.BuiltIn(slot.Plugin) {
 		listed, err := pgrepl.ListsPlugins(ctx, conn)
 		out.PluginUnlisted = err == nil && !listed
 	}
 	// Without statistics the slot is shown all the same.
-	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.settings.slot); err == nil && statistics != nil {
+	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.spec.Slot.Name); err == nil && statistics != nil {
 		out.Statistics = statisticsMessage(statistics)
 	}
 	if holders, err := pgrepl.Holders(ctx, conn, openForLong); err == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // snapshot reads tables as one exported snapshot shows them and delivers their rows as events of operation r.
@@ -58,26 +59,26 @@ const (
 )
 
 // planSnapshot orders the tables and takes from progress what is left of them. members are those of tables that others inherit from.
-func planSnapshot(s *settings, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member, progress *snapshotProgress) *rangeQueue {
-	q := &rangeQueue{pages: minRangePages, working: s.snapshot.threads, retired: make(chan struct{})}
+func planSnapshot(s *spec.Spec, tables []pgrepl.FoundTable, members map[uint32][]pgrepl.Member, progress *snapshotProgress) *rangeQueue {
+	q := &rangeQueue{pages: minRangePages, working: s.Snapshot.Threads, retired: make(chan struct{})}
 	var largest int64
 	for _, t := range tables {
-		if !s.filter.snapshotted(t.Table) || progress.Done[t.String()] {
+		if !s.Tables.Snapshotted(t.Table) || progress.Done[t.String()] {
 			continue
 		}
-		st := newSnapshotTable(t, s.snapshot.overrides[t.String()], members[t.OID])
+		st := newSnapshotTable(t, s.Snapshot.Overrides[t.String()], members[t.OID])
 		if len(st.parts) == 0 {
 			continue
 		}
 		largest = max(largest, st.pages())
 		q.tables = append(q.tables, st)
 	}
-	if s.snapshot.threads > 1 {
-		q.pages = max(q.pages, largest/int64(s.snapshot.threads*rangesForThread))
+	if s.Snapshot.Threads > 1 {
+		q.pages = max(q.pages, largest/int64(s.Snapshot.Threads*rangesForThread))
 	} else {
 		q.pages = max(q.pages, largest+1)
 	}
-	s.orderTables(q.tables)
+	orderTables(s, q.tables)
 	for _, t := range q.tables {
 		if p := progress.Tables[t.String()]; p != nil {
 			t.resume(p, progress.Xmin)
@@ -88,16 +89,16 @@ func planSnapshot(s *settings, tables []pgrepl.FoundTable, members map[uint32][]
 }
 
 // orderTables sorts as Debezium does: in the order of table.include.list, or by name, or by estimated rows.
-func (s *settings) orderTables(tables []*snapshotTable) {
+func orderTables(s *spec.Spec, tables []*snapshotTable) {
 	rank := func(t *snapshotTable) int {
-		return slices.IndexFunc(s.filter.tableIn, func(p *javaregex.Pattern) bool { return p.Matches(t.String()) })
+		return slices.IndexFunc(s.Tables.Include, func(p *javaregex.Pattern) bool { return p.Matches(t.String()) })
 	}
 	sort.SliceStable(tables, func(i, j int) bool {
 		a, b := tables[i], tables[j]
-		switch s.snapshot.order {
-		case "ascending":
+		switch s.Snapshot.Order {
+		case spec.Ascending:
 			return a.RowEstimate < b.RowEstimate
-		case "descending":
+		case spec.Descending:
 			return a.RowEstimate > b.RowEstimate
 		}
 		if ra, rb := rank(a), rank(b); ra != rb {
@@ -116,7 +117,7 @@ func (n *snapshot) run(ctx context.Context) error {
 		n.release()
 		return nil
 	}
-	threads := n.settings.snapshot.threads
+	threads := n.spec.Snapshot.Threads
 	n.free, n.filled = make(chan *batch, threads+1), make(chan *batch, threads+1)
 	for range threads + 1 {
 		n.free <- new(batch)
@@ -254,8 +255,8 @@ func importSnapshot(ctx context.Context, conn *pgx.Conn, name string) error {
 
 // open prepares for the rows of a table.
 func (w *snapshotWorker) open(ctx context.Context, conn *pgx.Conn, t *snapshotTable) error {
-	if w.settings.snapshot.lock {
-		_, err := conn.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE", w.settings.snapshot.lockTime.Milliseconds(), pgrepl.QuoteTable(t.Schema, t.Name)))
+	if w.spec.Snapshot.Lock {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE %s IN ACCESS SHARE MODE", w.spec.Snapshot.LockTimeout.Milliseconds(), pgrepl.QuoteTable(t.Schema, t.Name)))
 		if err != nil {
 			return fmt.Errorf("lock table %s for the snapshot: %w", t, err)
 		}
@@ -365,7 +366,7 @@ func (w *snapshotWorker) emit(end change.SnapshotMark) error {
 			return err
 		}
 	}
-	if len(w.b.Records) < w.settings.delivery.BatchEvents && w.b.Size < w.settings.delivery.BatchBytes {
+	if len(w.b.Records) < w.spec.Delivery.BatchEvents && w.b.Size < w.spec.Delivery.BatchBytes {
 		return nil
 	}
 	return w.send()

@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // errStopped is how the reader learns that the stage is closed; it is not reported.
@@ -44,21 +45,21 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	if r.decoder, err = s.decoder(r); err != nil {
 		return err
 	}
-	conn, err := repl.Start(ctx, s.settings.slot, at.Commit, r.decoder.PluginArgs())
+	conn, err := repl.Start(ctx, s.spec.Slot.Name, at.Commit, r.decoder.PluginArgs())
 	if pgrepl.UnknownOption(err, "numeric-data-types-as-string") {
 		s.env.Logger.Warn("This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
 		s.plainNumbers = true
 		if r.decoder, err = s.decoder(r); err != nil {
 			return err
 		}
-		conn, err = repl.Start(ctx, s.settings.slot, at.Commit, r.decoder.PluginArgs())
+		conn, err = repl.Start(ctx, s.spec.Slot.Name, at.Commit, r.decoder.PluginArgs())
 	}
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	conn.Run(s.statusTimes())
-	r.conn, r.stage = conn, newStage(at, s.settings.delivery.BatchEvents, s.settings.delivery.BatchBytes)
+	r.conn, r.stage = conn, newStage(at, s.spec.Delivery.BatchEvents, s.spec.Delivery.BatchBytes)
 	r.saved = at.Commit
 	signals := s.producer.saved.signalOffset
 	r.incremental = newIncremental(s, s.producer.saved.incremental)
@@ -104,7 +105,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 }
 
 func (s *session) statusTimes() pgrepl.StatusTimes {
-	t := pgrepl.StatusTimes{Interval: max(s.settings.status, 10*time.Millisecond), Confirm: 50 * time.Millisecond}
+	t := pgrepl.StatusTimes{Interval: max(s.spec.Slot.StatusInterval, 10*time.Millisecond), Confirm: 50 * time.Millisecond}
 	if d := s.server.SenderTimeout; d > 0 {
 		t.Interval = min(t.Interval, d/3)
 		t.Silence = max(2*d, 10*time.Second)
@@ -154,7 +155,7 @@ func (s *session) deliverStaged(ctx context.Context, conn *pgrepl.Stream, stage 
 		s.delivered(&sum)
 		sum.reset()
 		s.fail.Pass("after_commit_before_status")
-		if mark := stage.committed(); s.settings.confirm {
+		if mark := stage.committed(); s.spec.Slot.Confirms {
 			conn.Confirm(mark)
 		}
 		s.producer.Settle(ctx)
@@ -208,7 +209,7 @@ func (s *session) listen(ctx context.Context, conn *pgrepl.Stream) {
 		}
 		switch unanswered := conn.Unanswered(); {
 		case unanswered > answerPatience:
-			c := s.settings.connection
+			c := s.spec.Connection
 			err := fmt.Errorf("wait for PostgreSQL at %s, which has not answered for %s: it is stopped or overloaded, decodes a large transaction, or something on the way drops what is sent",
 				c.Addresses(), unanswered.Round(time.Second))
 			s.board.slow(err)
@@ -246,20 +247,20 @@ func (s *session) delivered(t *tally) {
 // decoder makes the decoder of the session's output plugin.
 func (s *session) decoder(r *reader) (pgrepl.Decoder, error) {
 	switch s.plugin {
-	case "pgoutput":
+	case spec.Pgoutput:
 		o := pgrepl.PgoutputOptions{
-			Publication: s.settings.publication.Name, Protocol: s.protocol(), Messages: s.server.Major() >= 14, Extra: s.settings.pluginExtra,
+			Publication: s.spec.Publication.Name, Protocol: s.protocol(), Messages: s.server.Major() >= 14, Extra: s.spec.Output.Parameters,
 		}
 		if o.Protocol >= 2 {
-			r.spool = pgrepl.NewSpool("", s.settings.spoolBytes)
+			r.spool = pgrepl.NewSpool("", s.spec.Output.SpoolBytes)
 			o.Spool = r.spool
 		}
 		return pgrepl.NewPgoutput(o, s.catalog), nil
-	case "wal2json":
-		return pgrepl.NewWal2JSON(pgrepl.Wal2JSONOptions{Format: s.settings.wal2jsonFormat, PlainNumbers: s.plainNumbers, Captured: s.settings.filter.read, Extra: s.settings.pluginExtra}, s.catalog), nil
-	case "decoderbufs":
-		r.spool = pgrepl.NewSpool("", s.settings.spoolBytes)
-		return pgrepl.NewDecoderbufs(pgrepl.DecoderbufsOptions{Resume: r.resume, Captured: s.settings.filter.read, Spool: r.spool, Unidentified: s.unidentified, Extra: s.settings.pluginExtra}, s.catalog), nil
+	case spec.Wal2JSON:
+		return pgrepl.NewWal2JSON(pgrepl.Wal2JSONOptions{Format: s.spec.Output.Format, PlainNumbers: s.plainNumbers, Captured: s.spec.Tables.Read, Extra: s.spec.Output.Parameters}, s.catalog), nil
+	case spec.Decoderbufs:
+		r.spool = pgrepl.NewSpool("", s.spec.Output.SpoolBytes)
+		return pgrepl.NewDecoderbufs(pgrepl.DecoderbufsOptions{Resume: r.resume, Captured: s.spec.Tables.Read, Spool: r.spool, Unidentified: s.unidentified, Extra: s.spec.Output.Parameters}, s.catalog), nil
 	}
 	return nil, retry.Permanent("plugin.name=%s is not supported; set plugin.name=pgoutput", s.plugin)
 }
@@ -275,5 +276,5 @@ func (s *session) protocol() int {
 	case v == 14:
 		most = 2
 	}
-	return min(s.settings.protocol, most)
+	return min(s.spec.Output.Protocol, most)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/digest/pgdigest"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // tableReader reads the captured tables for comparisons.
@@ -23,15 +24,11 @@ type tableReader struct {
 
 // openTables connects to the source and finds the captured tables; partitions are read through their root.
 func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err error) {
-	s, err := parseSettings(v)
+	s, err := spec.Parse(v)
 	if err != nil {
 		return nil, err
 	}
-	events, err := change.ConfigFrom(v.Raw())
-	if err != nil {
-		return nil, err
-	}
-	conn, err := s.connection.Connect(ctx)
+	conn, err := s.Connection.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +38,8 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 			r.Close()
 		}
 	}()
-	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.filter.read)
-	found, err := catalog.Find(s.filter.captured)
+	catalog := pgrepl.NewCatalog(ctx, pgrepl.Query(conn), s.Tables.Read)
+	found, err := catalog.Find(s.Tables.Captured)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +48,7 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 	if err != nil {
 		return nil, err
 	}
-	kept, err := findHidden(ctx, conn, server, s, s.plugin == "pgoutput" && s.snapshot.streams(), found)
+	kept, err := findHidden(ctx, conn, server, s, s.Output.Plugin == spec.Pgoutput && s.Snapshot.Streams, found)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +61,7 @@ func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err e
 	}
 	for _, t := range found {
 		if rel := catalog.Relation(t.OID); rel != nil { // nil: it was dropped meanwhile
-			d := describe(rel, t.HasKey, &events)
+			d := describe(rel, t.HasKey, &s.Events)
 			if d.Failure == "" {
 				kept.restrict(&d, t)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // task is a running capture connector. It works in sessions: each connects, takes up the last durable checkpoint and
@@ -20,7 +21,7 @@ import (
 // kill -9 are the same.
 type task struct {
 	env      connector.TaskEnv
-	settings *settings
+	spec     *spec.Spec
 	events   change.Config
 	board    *entry
 	meters   *meters
@@ -30,17 +31,13 @@ type task struct {
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*task, error) {
-	s, err := parseSettings(v)
+	s, err := spec.Parse(v)
 	if err != nil {
 		return nil, err
 	}
-	events, err := change.ConfigFrom(v.Raw())
-	if err != nil {
-		return nil, err
-	}
-	t := &task{env: env, settings: s, events: events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s),
+	t := &task{env: env, spec: s, events: s.Events, meters: m, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board.add(env, s),
 		schemas: &schemaLog{env}}
-	t.events.Database, t.events.Task, t.events.Run = s.connection.Database, "0", uuid()
+	t.events.Database, t.events.Task, t.events.Run = s.Connection.Database, "0", uuid()
 	t.events.OnConversionFailure = t.conversionFailed
 	return t, nil
 }
@@ -48,9 +45,9 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *meters) (*
 // Run implements connector.Task.
 func (t *task) Run(ctx context.Context) error {
 	defer t.board.remove()
-	s := t.settings
+	s := t.spec
 	err := retry.Sessions(ctx, retry.Policy{
-		Failures: s.retries, MostDelay: s.retryDelay, SlotInUse: time.Duration(s.slotTries) * s.slotDelay, SlotDelay: s.slotDelay,
+		Failures: s.Retry.Times, MostDelay: s.Retry.Delay, SlotInUse: time.Duration(s.Slot.Tries) * s.Slot.Delay, SlotDelay: s.Slot.Delay,
 		Notice: func(err error, in time.Duration) {
 			t.board.retrying(err)
 			t.env.Retrying(err)

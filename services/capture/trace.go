@@ -44,9 +44,9 @@ func (s *session) traceDelivered(b *tally, now time.Time) {
 	var links []trace.Link
 	for _, t := range b.traces {
 		ctx := telemetry.WithTraceparent(context.Background(), t.traceparent)
-		_, span := tracer.Start(ctx, "capture "+s.settings.slot, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(time.UnixMicro(t.commit)),
-			trace.WithAttributes(attribute.String("db.system.name", "postgresql"), attribute.String("db.namespace", s.settings.connection.Database),
-				attribute.String("cdc.slot", s.settings.slot), attribute.String("cdc.commit_lsn", t.position.String())))
+		_, span := tracer.Start(ctx, "capture "+s.spec.Slot.Name, trace.WithSpanKind(trace.SpanKindConsumer), trace.WithTimestamp(time.UnixMicro(t.commit)),
+			trace.WithAttributes(attribute.String("db.system.name", "postgresql"), attribute.String("db.namespace", s.spec.Connection.Database),
+				attribute.String("cdc.slot", s.spec.Slot.Name), attribute.String("cdc.commit_lsn", t.position.String())))
 		if len(links) < maxLinks {
 			links = append(links, trace.Link{SpanContext: span.SpanContext()})
 		}

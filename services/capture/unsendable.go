@@ -22,7 +22,7 @@ const locateTime = 30 * time.Second
 func (s *session) unsendable(ctx context.Context, lsn pgrepl.LSN, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
-	what := fmt.Sprintf("stream from slot %q", s.settings.slot)
+	what := fmt.Sprintf("stream from slot %q", s.spec.Slot.Name)
 	if lsn != 0 {
 		what += fmt.Sprintf(": the change at LSN %s", lsn)
 	}
@@ -34,7 +34,7 @@ func (s *session) unsendable(ctx context.Context, lsn pgrepl.LSN, cause error) e
 		past = at.end.String()
 	}
 	return pgrepl.Inconvertible(cause, s.server.Encoding, what, fmt.Sprintf("Nothing behind that change can be sent before it is passed over, nor the row read while it has the character. Change the character in the row, or leave the column out by column.exclude.list, "+
-		"which spares snapshots; then, while the connector is stopped, SELECT pg_replication_slot_advance(%s, '%s'), resume with offset.mismatch.strategy=trust_slot, and send the tables of that transaction, whose other changes are passed over as well, again by an incremental snapshot.", pgrepl.QuoteLiteral(s.settings.slot), past))
+		"which spares snapshots; then, while the connector is stopped, SELECT pg_replication_slot_advance(%s, '%s'), resume with offset.mismatch.strategy=trust_slot, and send the tables of that transaction, whose other changes are passed over as well, again by an incremental snapshot.", pgrepl.QuoteLiteral(s.spec.Slot.Name), past))
 }
 
 // located is a change of the stream: its row in words, and the end of its transaction.
@@ -48,7 +48,7 @@ var errLocated = errors.New("the change was found")
 
 // locate reads the stream as far as the end of the transaction with a change at an LSN, confirming nothing.
 func (s *session) locate(ctx context.Context, lsn pgrepl.LSN) (at located, err error) {
-	conn, err := s.settings.connection.Connect(ctx)
+	conn, err := s.spec.Connection.Connect(ctx)
 	if err != nil {
 		return at, err
 	}
@@ -93,13 +93,13 @@ func (s *session) rawStream(ctx context.Context) (*pgrepl.Session, *pgrepl.Strea
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		repl, err := pgrepl.OpenSession(ctx, s.settings.connection)
+		repl, err := pgrepl.OpenSession(ctx, s.spec.Connection)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		if err = repl.Raw(ctx); err == nil {
 			var stream *pgrepl.Stream
-			if stream, err = repl.Start(ctx, s.settings.slot, 0, decoder.PluginArgs()); err == nil {
+			if stream, err = repl.Start(ctx, s.spec.Slot.Name, 0, decoder.PluginArgs()); err == nil {
 				return repl, stream, decoder, nil
 			}
 		}

@@ -36,7 +36,7 @@ type watched struct {
 
 // dial opens a connection that is watched; use says what for, as part of "wait for PostgreSQL to …".
 func (s *session) dial(ctx context.Context, use string) (*watched, error) {
-	conn, err := s.settings.connection.Connect(ctx)
+	conn, err := s.spec.Connection.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -141,10 +141,10 @@ func (s *session) watchStatements(ctx context.Context, end context.CancelCauseFu
 
 // explain says what a connection waits for, and whether the server answers others.
 func (s *session) explain(ctx context.Context, w *watched, since time.Time) (_ error, answers bool) {
-	wait := fmt.Errorf("wait for PostgreSQL at %s to %s, of which nothing has come since %s (%s)", s.settings.connection.Addresses(), w.usedFor(), since.UTC().Format(time.RFC3339), time.Since(since).Round(time.Second))
+	wait := fmt.Errorf("wait for PostgreSQL at %s to %s, of which nothing has come since %s (%s)", s.spec.Connection.Addresses(), w.usedFor(), since.UTC().Format(time.RFC3339), time.Since(since).Round(time.Second))
 	ctx, cancel := context.WithTimeout(ctx, slotQuestion)
 	defer cancel()
-	conn, err := s.settings.connection.Connect(ctx)
+	conn, err := s.spec.Connection.Connect(ctx)
 	if err == nil {
 		defer pgrepl.Disconnect(conn)
 		var doing, remedy string

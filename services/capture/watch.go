@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/services/capture/internal/poll"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
 // watchInterval is how often a worker looks which connectors are its own and do not run.
@@ -68,14 +69,14 @@ func idleEntry(ctx context.Context, b *Board, env connector.TaskEnv, values cata
 	if values.String("connector.class") == poll.Class {
 		return nil, nil
 	}
-	s, err := parseSettings(values)
-	if err != nil || !s.snapshot.streams() {
+	s, err := spec.Parse(values)
+	if err != nil || !s.Snapshot.Streams {
 		return nil, err
 	}
 	e := newEntry(b, env, s)
 	e.config = values.Raw()
 	e.state.Reason = "Its task does not run; its slot is watched."
-	saved, err := readCheckpoint(ctx, env, s.prefix)
+	saved, err := readCheckpoint(ctx, env, s.Prefix)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package capture
+package spec
 
 import "github.com/calypso-cdc/calypso/libs/connector/catalogue"
 

@@ -1,9 +1,6 @@
-package capture
+package spec
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 )
@@ -179,20 +176,4 @@ func eventKeys() []catalogue.Key {
 			Doc:         "File of the file channel of signals.",
 			Unsupported: "Workers are equal and have no files of their own; use the signal table or topic."},
 	}
-}
-
-// operations refuses what skipped.operations cannot name, in Debezium's words.
-func operations(list string) error {
-	names := catalogue.Items(list)
-	if len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return !slices.Contains([]string{"c", "u", "d", "t", "r", "m", "none"}, name) }) {
-		return catalogue.Fault("Invalid operation")
-	}
-	return nil
-}
-
-func notEmpty(value string) error {
-	if strings.TrimSpace(value) == "" {
-		return catalogue.Fault("Must not be empty")
-	}
-	return nil
 }

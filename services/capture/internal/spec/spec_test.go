@@ -1,10 +1,7 @@
-package capture
+package spec
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -14,23 +11,25 @@ import (
 )
 
 // parse reads a configuration as the runtime does.
-func parse(t *testing.T, set map[string]string) (*settings, error) {
+func parse(t *testing.T, set map[string]string) (*Spec, error) {
 	t.Helper()
 	values, err := checked(t, set)
 	if err != nil {
 		return nil, err
 	}
-	return parseSettings(values)
+	return Parse(values)
 }
 
 // checked is a configuration that only needs what is set to be whole, as the catalogue reads it.
 func checked(t *testing.T, set map[string]string) (catalogue.Values, error) {
 	t.Helper()
-	keys, err := newCatalogue()
+	keys, err := Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := map[string]string{"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server", "database.password": "p", "database.dbname": "d", "topic.prefix": "x"}
+	config := map[string]string{
+		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u@server", "database.password": "p", "database.dbname": "d", "topic.prefix": "x",
+	}
 	for k, v := range set {
 		config[k] = v
 	}
@@ -50,21 +49,21 @@ func TestConfigurationsOfOldAndNewNamesMeanTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if old != nil && (old.prefix != now.prefix || old.snapshot.mode != now.snapshot.mode) {
+	if old != nil && (old.Prefix != now.Prefix || old.Snapshot.Mode != now.Snapshot.Mode) {
 		t.Errorf("%+v differs from %+v", old, now)
 	}
-	if now.plugin != "wal2json" || now.snapshot.mode != "no_data" || !now.filter.captured(pgrepl.Table{Schema: "retail", Name: "orders_info"}) || now.filter.captured(pgrepl.Table{Schema: "retail", Name: "orders"}) {
+	if now.Output.Plugin != Wal2JSON || now.Snapshot.Name != NoData || !now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders_info"}) || now.Tables.Captured(pgrepl.Table{Schema: "retail", Name: "orders"}) {
 		t.Errorf("read as %+v", now)
 	}
-	if now.delivery.BatchEvents != deliver.DefaultBatchEvents || now.delivery.BatchBytes != deliver.DefaultBatchBytes {
-		t.Errorf("batch of %d events and %d bytes", now.delivery.BatchEvents, now.delivery.BatchBytes)
+	if now.Delivery.BatchEvents != deliver.DefaultBatchEvents || now.Delivery.BatchBytes != deliver.DefaultBatchBytes {
+		t.Errorf("batch of %d events and %d bytes", now.Delivery.BatchEvents, now.Delivery.BatchBytes)
 	}
 }
 
 func TestTheDefaultPluginIsPgoutputWhateverDebeziumsIs(t *testing.T) {
 	s, err := parse(t, nil)
-	if err != nil || s.plugin != "pgoutput" {
-		t.Errorf("plugin %q, %v", s.plugin, err)
+	if err != nil || s.Output.Plugin != Pgoutput {
+		t.Errorf("plugin %q, %v", s.Output.Plugin, err)
 	}
 }
 
@@ -95,35 +94,6 @@ func TestListsOfPatternsMatchWholeNamesWithoutRegardToCase(t *testing.T) {
 	}
 }
 
-func TestACheckpointSurvivesItsJSON(t *testing.T) {
-	one := "1"
-	c := checkpoint{at: pgrepl.Position{SystemID: "1", Timeline: 1, Commit: 1 << 60, Ordinal: 3}, txID: 7, commitTime: 8, signalOffset: new(int64),
-		snapshot:    &snapshotProgress{Xmin: 5, Done: map[string]bool{"a.b": true}, Tables: map[string]*tableProgress{"a.c": {Next: 10, Open: map[string]*openRange{"5": {To: 10, At: "(6,1)"}}, Members: map[string]*tableProgress{"a.d": {Next: -1}}}}},
-		incremental: &incrementalProgress{Collections: []collection{{Table: pgrepl.Table{Schema: "a", Name: "c"}, Filter: "x > 1"}}, Last: keyValues{&one, nil}, Max: keyValues{nil, nil}}}
-	text, err := json.Marshal(&c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read checkpoint
-	if err := json.Unmarshal(text, &read); err != nil || !reflect.DeepEqual(read, c) {
-		t.Errorf("%s\nread as %+v, %v", text, read, err)
-	}
-	again, err := json.Marshal(&read)
-	if err != nil || !bytes.Equal(text, again) {
-		t.Errorf("%s\nwritten again as %s, %v", text, again, err)
-	}
-}
-
-func TestADebeziumOffsetIsTakenOver(t *testing.T) {
-	var c checkpoint
-	if err := json.Unmarshal([]byte(`{"lsn_proc":34220200,"messageType":"INSERT","lsn_commit":34219880,"lsn":34220200,"txId":653,"ts_usec":1602057392691000}`), &c); err != nil || c.at.Commit != 34219880 || c.snapshot != nil {
-		t.Errorf("read as %+v, %v", c, err)
-	}
-	if err := json.Unmarshal([]byte(`{"lsn":34220200,"snapshot":"INITIAL","snapshot_completed":false}`), &c); err != nil || c.snapshot == nil {
-		t.Errorf("an unfinished snapshot was read as %+v, %v", c, err)
-	}
-}
-
 func TestAPublicationLeavesOutWhatSkippedOperationsNames(t *testing.T) {
 	for _, c := range []struct{ skipped, signals, published string }{
 		{"", "", ""},
@@ -141,8 +111,42 @@ func TestAPublicationLeavesOutWhatSkippedOperationsNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.publication.Operations != c.published {
-			t.Errorf("skipped.operations=%s: the publication has %q, want %q", c.skipped, s.publication.Operations, c.published)
+		if s.Publication.Operations != c.published {
+			t.Errorf("skipped.operations=%s: the publication has %q, want %q", c.skipped, s.Publication.Operations, c.published)
+		}
+	}
+}
+
+func TestAModeOfSnapshotsSaysWhenTablesAreReadAndWhatFollows(t *testing.T) {
+	const based = "snapshot.mode.configuration.based."
+	for _, c := range []struct {
+		mode string
+		set  map[string]string
+		want Mode
+	}{
+		{"initial", nil, Mode{Initial, ReadOnce, StopIfLost, true}},
+		{"exported", nil, Mode{Initial, ReadOnce, StopIfLost, true}},
+		{"initial_only", nil, Mode{InitialOnly, ReadOnce, StopIfLost, false}},
+		{"Always", nil, Mode{Always, ReadAlways, StopIfLost, true}},
+		{"no_data", nil, Mode{NoData, ReadNever, StopIfLost, true}},
+		{"never", nil, Mode{NoData, ReadNever, StopIfLost, true}},
+		{"when_needed", nil, Mode{WhenNeeded, ReadOnce, ReadAgainIfLost, true}},
+		{"configuration_based", nil, Mode{ConfigurationBased, ReadNever, StopIfLost, false}},
+		{"configuration_based", map[string]string{based + "start.stream": "true"}, Mode{ConfigurationBased, ReadNever, StopIfLost, true}},
+		{"configuration_based", map[string]string{based + "snapshot.data": "true"}, Mode{ConfigurationBased, ReadAlways, StopIfLost, false}},
+		{"configuration_based", map[string]string{based + "snapshot.on.data.error": "true"}, Mode{ConfigurationBased, ReadNever, ReadAgainIfLost, false}},
+		{"initial", map[string]string{based + "snapshot.data": "true", based + "snapshot.on.data.error": "true"}, Mode{Initial, ReadOnce, StopIfLost, true}},
+	} {
+		set := map[string]string{"snapshot.mode": c.mode}
+		for k, v := range c.set {
+			set[k] = v
+		}
+		s, err := parse(t, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Snapshot.Mode != c.want {
+			t.Errorf("snapshot.mode=%s with %v is %+v, want %+v", c.mode, c.set, s.Snapshot.Mode, c.want)
 		}
 	}
 }
