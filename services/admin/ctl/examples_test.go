@@ -34,7 +34,7 @@ func TestEveryCommandTeachesByExamplesThatItUnderstands(t *testing.T) {
 				continue
 			}
 			// A tree of its own, since flags keep what they were given.
-			found, rest, err := (&session{}).root("").Find(args[1:])
+			found, rest, err := rootCommand(&session{}, "").Find(args[1:])
 			if err == nil {
 				err = found.ParseFlags(rest)
 			}
@@ -53,7 +53,7 @@ func TestEveryCommandTeachesByExamplesThatItUnderstands(t *testing.T) {
 			t.Errorf("no example of %s is one of it", command.CommandPath())
 		}
 	}
-	visit((&session{}).root(""))
+	visit(rootCommand(&session{}, ""))
 	if told != len(examples) {
 		t.Errorf("%d commands and %d examples: some are of no command", told, len(examples))
 	}

@@ -48,8 +48,8 @@ func (c *configuration) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// read reads the documents of a file, separated by lines of ---.
-func (s *session) read(path string) (documents []document, err error) {
+// readDocuments reads the documents of a file, separated by lines of ---.
+func readDocuments(s *session, path string) (documents []document, err error) {
 	var content []byte
 	if path == "-" {
 		content, err = io.ReadAll(s.in)
@@ -81,8 +81,8 @@ func (s *session) read(path string) (documents []document, err error) {
 	return documents, nil
 }
 
-// current is a connector's configuration without its name; nil if there is no such connector.
-func (s *session) current(ctx context.Context, name string) (map[string]string, error) {
+// currentConfiguration is a connector's configuration without its name; nil if there is no such connector.
+func currentConfiguration(ctx context.Context, s *session, name string) (map[string]string, error) {
 	r, err := s.connectors().GetConnector(ctx, &connectorv1.GetConnectorRequest{Name: name})
 	if status.Code(err) == codes.NotFound {
 		return nil, nil
@@ -127,18 +127,18 @@ func difference(d document, current map[string]string) string {
 	return fmt.Sprintf("connector %s\n%s", d.Name, lines.String())
 }
 
-func (s *session) diff() *cobra.Command {
+func diffCommand(s *session) *cobra.Command {
 	var file string
 	diff := &cobra.Command{
 		Use: "diff -f FILE", Short: "Show how connectors differ from a file and what applying it leads to; exit status 1 if they do", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			documents, err := s.read(file)
+			documents, err := readDocuments(s, file)
 			if err != nil {
 				return err
 			}
 			var all strings.Builder
 			for _, d := range documents {
-				said, err := s.plan(cmd.Context(), d)
+				said, err := planOf(cmd.Context(), s, d)
 				if err != nil {
 					return err
 				}
@@ -155,18 +155,18 @@ func (s *session) diff() *cobra.Command {
 	return diff
 }
 
-func (s *session) apply() *cobra.Command {
+func applyCommand(s *session) *cobra.Command {
 	var file string
 	var dry, unchecked bool
 	apply := &cobra.Command{
 		Use: "apply -f FILE", Short: "Make connectors as a file says; those that are so already are not touched", Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			documents, err := s.read(file)
+			documents, err := readDocuments(s, file)
 			if err != nil {
 				return err
 			}
 			for _, d := range documents {
-				if err := s.applyOne(cmd.Context(), d, dry, !unchecked); err != nil {
+				if err := applyOne(cmd.Context(), s, d, dry, !unchecked); err != nil {
 					return err
 				}
 			}
@@ -180,7 +180,7 @@ func (s *session) apply() *cobra.Command {
 }
 
 // applyOne makes one connector as its document says, after its source or target was looked at if checked is set.
-func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) error {
+func applyOne(ctx context.Context, s *session, d document, dry, checked bool) error {
 	plan, err := s.connectors().PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	if err != nil {
 		return err
@@ -199,7 +199,7 @@ func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) e
 			fmt.Fprint(s.out, planned(d.Name, plan))
 		}
 		if checked {
-			return s.validate(ctx, d)
+			return validateDocument(ctx, s, d)
 		}
 		return nil
 	}
@@ -214,8 +214,8 @@ func (s *session) applyOne(ctx context.Context, d document, dry, checked bool) e
 	return nil
 }
 
-// validate says what the service's checks found; an error if a configuration would not work.
-func (s *session) validate(ctx context.Context, d document) error {
+// validateDocument says what the service's checks found; an error if a configuration would not work.
+func validateDocument(ctx context.Context, s *session, d document) error {
 	config := maps.Clone(d.Config)
 	config["name"] = d.Name
 	r, err := s.connectors().ValidateConfig(ctx, &connectorv1.ValidateConfigRequest{Plugin: d.Config["connector.class"], Config: config})
@@ -247,7 +247,7 @@ func (s *session) validate(ctx context.Context, d document) error {
 	return nil
 }
 
-func (s *session) export() *cobra.Command {
+func exportCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "export [CONNECTOR…]", Short: "Write connectors as a file that apply takes; secrets are masked, and apply leaves them as they are",
 		ValidArgsFunction: s.names,

@@ -14,7 +14,7 @@ func FuzzAFileOfConnectorsIsReadOrRefused(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		s := &session{in: strings.NewReader(content)}
-		documents, err := s.read("-")
+		documents, err := readDocuments(s, "-")
 		if (err == nil) != (len(documents) > 0) {
 			t.Errorf("%d connectors and %v", len(documents), err)
 		}
@@ -31,7 +31,7 @@ func FuzzAFileOfConnectorsIsReadOrRefused(f *testing.F) {
 
 func TestNumbersOfAFileStayAsTheyAreTyped(t *testing.T) {
 	s := &session{in: strings.NewReader(`{"name":"a","config":{"big":9007199254740993,"octal":"010","yes":true,"float":1.50,"text":"x"}}`)}
-	documents, err := s.read("-")
+	documents, err := readDocuments(s, "-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// get lists what there is.
-func (s *session) get() *cobra.Command {
+// getCommand lists what there is.
+func getCommand(s *session) *cobra.Command {
 	get := &cobra.Command{Use: "get", Short: "List pipelines, connectors, versions of configurations, tables, schemas, events, plugins or the health of services"}
 	add := func(use, short string, run func(context.Context) error) {
 		get.AddCommand(&cobra.Command{Use: use, Short: short, Args: exactly(0),
@@ -35,7 +35,7 @@ func (s *session) get() *cobra.Command {
 		}
 		return s.show(r, func(t *table) { pipelines(t, r.Pipelines) })
 	})
-	add("connectors", "Each connector with its state", s.getConnectors)
+	add("connectors", "Each connector with its state", func(ctx context.Context) error { return getConnectors(ctx, s) })
 	add("plugins", "The connector classes", func(ctx context.Context) error {
 		r, err := s.connectors().ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
 		if err != nil {
@@ -62,11 +62,11 @@ func (s *session) get() *cobra.Command {
 			t.row(verdict(r.Verdict)+":", r.Reason)
 		})
 	})
-	get.AddCommand(s.getTables(), s.getSchemas(), s.versions(), s.getEvents())
+	get.AddCommand(getTablesCommand(s), getSchemasCommand(s), versionsCommand(s), getEventsCommand(s))
 	return get
 }
 
-func (s *session) getEvents() *cobra.Command {
+func getEventsCommand(s *session) *cobra.Command {
 	var request connectorv1.ListEventsRequest
 	command := &cobra.Command{
 		Use: "events [CONNECTOR…]", Short: "Who did what, newest first", ValidArgsFunction: s.names,
@@ -83,7 +83,7 @@ func (s *session) getEvents() *cobra.Command {
 	return command
 }
 
-func (s *session) getConnectors(ctx context.Context) error {
+func getConnectors(ctx context.Context, s *session) error {
 	r, err := s.connectors().ListConnectors(ctx, &connectorv1.ListConnectorsRequest{})
 	if err != nil {
 		return err
@@ -108,8 +108,8 @@ func (s *session) getConnectors(ctx context.Context) error {
 	})
 }
 
-// describe shows everything about one connector.
-func (s *session) describe() *cobra.Command {
+// describeCommand shows everything about one connector.
+func describeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "describe CONNECTOR", Short: "Show a connector's state, lag, configuration and events", Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -256,8 +256,8 @@ func short(trace string) string {
 	return checks.Sentence(trace)
 }
 
-// wait returns when a pipeline has a verdict.
-func (s *session) wait() *cobra.Command {
+// waitCommand returns when a pipeline has a verdict.
+func waitCommand(s *session) *cobra.Command {
 	var timeout time.Duration
 	var wanted string
 	wait := &cobra.Command{
@@ -292,7 +292,7 @@ func (s *session) wait() *cobra.Command {
 }
 
 // ordersCommand controls the generator.
-func (s *session) ordersCommand() *cobra.Command {
+func ordersCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "orders", Short: "Control the orders generator"}
 	show := func(statistics *ordersv1.Statistics, err error) error {
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
-// deadLetters shows, replays and discards records that could not be delivered.
-func (s *session) deadLetters() *cobra.Command {
+// deadLettersCommand shows, replays and discards records that could not be delivered.
+func deadLettersCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "dead-letters", Short: "List, replay or discard records that could not be delivered"}
 	// command makes one whose letters are chosen by flags.
 	command := func(use, short string, run func(*cobra.Command, string, *sinkv1.DeadLetterFilter) error) *cobra.Command {

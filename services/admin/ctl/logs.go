@@ -9,8 +9,8 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 )
 
-// logs shows and sets how much admin writes into its log. What happened to connectors is in get events, what is wrong in describe.
-func (s *session) logs() *cobra.Command {
+// logsCommand shows and sets how much admin writes into its log. What happened to connectors is in get events, what is wrong in describe.
+func logsCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "logs", Short: "Show or set the levels of admin's log, as Kafka Connect's /admin/loggers does"}
 	root.AddCommand(
 		&cobra.Command{

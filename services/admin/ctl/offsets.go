@@ -20,14 +20,14 @@ import (
 // kafkaTopic is the field of a sink's partition that names the topic.
 const kafkaTopic = "kafka_topic"
 
-// offsets shows where a connector is, and moves it.
-func (s *session) offsets() *cobra.Command {
+// offsetsCommand shows where a connector is, and moves it.
+func offsetsCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "offsets", Short: "Show how far a connector is, or move it: back to the beginning, or to a position"}
-	root.AddCommand(s.getOffsets(), s.setOffsets(), s.resetOffsets())
+	root.AddCommand(getOffsetsCommand(s), setOffsetsCommand(s), resetOffsetsCommand(s))
 	return root
 }
 
-func (s *session) getOffsets() *cobra.Command {
+func getOffsetsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "get CONNECTOR", Short: "Show each partition with its position; as JSON in the form that set reads", Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,7 +63,7 @@ func offsetText(o *connectorv1.Offset) (line [2]string, err error) {
 	return [2]string{string(partition), string(position)}, nil
 }
 
-func (s *session) setOffsets() *cobra.Command {
+func setOffsetsCommand(s *session) *cobra.Command {
 	var file string
 	set := &cobra.Command{
 		Use: "set CONNECTOR", Short: "Move a connector to the positions of a file in the form of get -o json or of Kafka Connect's REST", Args: exactly(1), ValidArgsFunction: s.names,
@@ -72,11 +72,11 @@ func (s *session) setOffsets() *cobra.Command {
 	set.Flags().StringVarP(&file, "file", "f", "", "file with {\"offsets\": [{\"partition\": …, \"offset\": …}]}; - is standard input, an offset of null forgets the partition")
 	_ = set.MarkFlagRequired("file") // the flag is there
 	set.RunE = func(cmd *cobra.Command, args []string) error {
-		offsets, err := s.readOffsets(file)
+		offsets, err := readOffsets(s, file)
 		if err != nil {
 			return err
 		}
-		return s.move(cmd.Context(), args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
+		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
 			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: offsets, ValidateOnly: validateOnly})
 		})
 	}
@@ -84,7 +84,7 @@ func (s *session) setOffsets() *cobra.Command {
 }
 
 // readOffsets reads offsets as REST and get -o json write them.
-func (s *session) readOffsets(path string) ([]*connectorv1.Offset, error) {
+func readOffsets(s *session, path string) ([]*connectorv1.Offset, error) {
 	var content []byte
 	var err error
 	if path == "-" {
@@ -117,7 +117,7 @@ func (s *session) readOffsets(path string) ([]*connectorv1.Offset, error) {
 	return offsets, nil
 }
 
-func (s *session) resetOffsets() *cobra.Command {
+func resetOffsetsCommand(s *session) *cobra.Command {
 	var topics []string
 	reset := &cobra.Command{
 		Use: "reset CONNECTOR", Short: "Forget where a connector is: a source reads its tables again, a sink its topics; says first what comes twice", Args: exactly(1), ValidArgsFunction: s.names,
@@ -126,7 +126,7 @@ func (s *session) resetOffsets() *cobra.Command {
 	reset.Flags().StringSliceVar(&topics, "topic", nil, "of a sink, only this topic; may be given more than once")
 	reset.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(topics) == 0 {
-			return s.move(cmd.Context(), args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
+			return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
 				return s.connectors().ResetOffsets(ctx, &connectorv1.ResetOffsetsRequest{Name: args[0], ValidateOnly: validateOnly})
 			})
 		}
@@ -145,7 +145,7 @@ func (s *session) resetOffsets() *cobra.Command {
 		if len(forget) == 0 {
 			return fmt.Errorf("%w: %s has no offsets of topic %s; calypsoctl offsets get %[2]s shows those that it has", errUsage, args[0], strings.Join(topics, ", "))
 		}
-		return s.move(cmd.Context(), args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
+		return moveOffsets(cmd.Context(), s, args[0], *yes, func(ctx context.Context, validateOnly bool) (moved, error) {
 			return s.connectors().AlterOffsets(ctx, &connectorv1.AlterOffsetsRequest{Name: args[0], Offsets: forget, ValidateOnly: validateOnly})
 		})
 	}
@@ -164,14 +164,14 @@ type moved interface {
 	GetConsequences() []string
 }
 
-// move says what follows from a change of offsets and, if it is wanted, makes it: of a connector that runs between a stop and a resume.
-func (s *session) move(ctx context.Context, name string, yes bool, change func(ctx context.Context, validateOnly bool) (moved, error)) error {
+// moveOffsets says what follows from a change of offsets and, if it is wanted, makes it: of a connector that runs between a stop and a resume.
+func moveOffsets(ctx context.Context, s *session, name string, yes bool, change func(ctx context.Context, validateOnly bool) (moved, error)) error {
 	if !yes {
 		plan, err := change(ctx, true)
 		if err != nil {
 			return err
 		}
-		if err := s.showMove(plan); err != nil || s.output == "json" {
+		if err := showMove(s, plan); err != nil || s.output == "json" {
 			return err
 		}
 		_, err = fmt.Fprintln(s.out, "--yes does it.")
@@ -186,7 +186,7 @@ func (s *session) move(ctx context.Context, name string, yes bool, change func(c
 		if _, err := s.connectors().StopConnector(ctx, &connectorv1.StopConnectorRequest{Name: name}); err != nil {
 			return err
 		}
-		if err := s.awaitStop(ctx, name); err != nil {
+		if err := awaitStop(ctx, s, name); err != nil {
 			return err
 		}
 	}
@@ -209,11 +209,11 @@ func (s *session) move(ctx context.Context, name string, yes bool, change func(c
 	if err != nil {
 		return err
 	}
-	return s.showMove(done)
+	return showMove(s, done)
 }
 
 // awaitStop waits until the tasks of a connector have ended.
-func (s *session) awaitStop(ctx context.Context, name string) error {
+func awaitStop(ctx context.Context, s *session, name string) error {
 	const patience = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -233,7 +233,7 @@ func (s *session) awaitStop(ctx context.Context, name string) error {
 	}
 }
 
-func (s *session) showMove(m moved) error {
+func showMove(s *session, m moved) error {
 	if s.output == "json" {
 		text, err := protojson.Marshal(m)
 		if err != nil {

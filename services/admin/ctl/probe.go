@@ -22,10 +22,10 @@ import (
 	"github.com/calypso-cdc/calypso/libs/probe"
 )
 
-// probe tries on the user's own services what Calypso takes for true of them. It asks no admin.
-func (s *session) probe(version string) *cobra.Command {
+// probeCommand tries on the user's own services what Calypso takes for true of them. It asks no admin.
+func probeCommand(s *session, version string) *cobra.Command {
 	root := &cobra.Command{Use: "probe", Short: "Try on your own services what Calypso expects of them, before there is a connector, and write a report of it"}
-	root.AddCommand(s.probeADX(version), s.probeKafka(version), s.probePostgreSQL(version))
+	root.AddCommand(probeADXCommand(s, version), probeKafkaCommand(s, version), probePostgreSQLCommand(s, version))
 	return root
 }
 
@@ -54,9 +54,9 @@ func (t adxTarget) Validate() error {
 	return nil
 }
 
-func (s *session) probeADX(version string) *cobra.Command {
+func probeADXCommand(s *session, version string) *cobra.Command {
 	var t adxTarget
-	return s.probing("adx", "Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
+	return probeCommandOf(s, "adx", "Try how a cluster of Azure Data Explorer ends equal blobs, streams after a change of columns, fills views and takes names; the identity should be that of the sink, with the role Database Admin for the time of the probe", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			endpoints, err := kusto.DeriveEndpoints(t.URL, t.IngestURL)
 			if err != nil {
@@ -83,9 +83,9 @@ type kafkaTarget struct {
 	Topics []string `name:"compacted-topics" default:"calypso-configs,calypso-status,calypso-offsets,calypso-schemas" help:"Topics that workers keep their state in, separated by commas, to look at their cleanup.policy."`
 }
 
-func (s *session) probeKafka(version string) *cobra.Command {
+func probeKafkaCommand(s *session, version string) *cobra.Command {
 	var t kafkaTarget
-	return s.probing("kafka", "Try which compression, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
+	return probeCommandOf(s, "kafka", "Try which compression, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			base, err := t.Kafka.Options("calypso-probe", nil)
 			if err != nil {
@@ -123,9 +123,9 @@ func (t postgresTarget) Validate() error {
 	return nil
 }
 
-func (s *session) probePostgreSQL(version string) *cobra.Command {
+func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 	var t postgresTarget
-	return s.probing("postgres", "Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
+	return probeCommandOf(s, "postgres", "Try whether a pooler is before a server of PostgreSQL, and whether the role may replicate, use each output plugin, have slots that standbys keep and make publications", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			target := pgrepl.Config{
 				Host: t.Host, Port: uint16(t.Port), User: t.User, Password: t.Password.Reveal(), Database: t.Database,
@@ -138,8 +138,8 @@ func (s *session) probePostgreSQL(version string) *cobra.Command {
 		})
 }
 
-// probing is the command that probes one service. settings is a pointer to a struct of settings as package config has them.
-func (s *session) probing(name, short string, settings any, run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
+// probeCommandOf is the command that probes one service. settings is a pointer to a struct of settings as package config has them.
+func probeCommandOf(s *session, name, short string, settings any, run func(context.Context, func(probe.Finding)) (*probe.Report, error)) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{Use: name, Short: short, Args: exactly(0)}
 	load := settingsOf(cmd, settings)
@@ -156,11 +156,11 @@ func (s *session) probing(name, short string, settings any, run func(context.Con
 			}
 			defer file.Close()
 		}
-		report, err := run(cmd.Context(), s.showFinding)
+		report, err := run(cmd.Context(), func(f probe.Finding) { showFinding(s, f) })
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
-		return s.conclude(report, file)
+		return conclude(s, report, file)
 	}
 	return cmd
 }
@@ -190,7 +190,7 @@ func settingsOf(cmd *cobra.Command, settings any) (load func() error) {
 	}
 }
 
-func (s *session) showFinding(f probe.Finding) {
+func showFinding(s *session, f probe.Finding) {
 	if s.output == "json" {
 		return
 	}
@@ -204,7 +204,7 @@ func (s *session) showFinding(f probe.Finding) {
 }
 
 // conclude prints and writes the report. Its error is that of the exit status: something is otherwise, or nothing could be tried.
-func (s *session) conclude(r *probe.Report, file *os.File) error {
+func conclude(s *session, r *probe.Report, file *os.File) error {
 	text, err := r.JSON()
 	if err != nil {
 		return err

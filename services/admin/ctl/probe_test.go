@@ -33,9 +33,9 @@ func TestTheProbeEndsWithAStatusAndAReportOfWhatItFound(t *testing.T) {
 			var out bytes.Buffer
 			s := &session{out: &out, output: "table"}
 			for _, f := range c.findings {
-				s.showFinding(f)
+				showFinding(s, f)
 			}
-			err = s.conclude(&probe.Report{Service: "a service", Findings: c.findings, Left: []string{"a table"}}, file)
+			err = conclude(s, &probe.Report{Service: "a service", Findings: c.findings, Left: []string{"a table"}}, file)
 			if Exit(err) != c.exit {
 				t.Errorf("%+v: status %d, want %d (%v)", c.findings, Exit(err), c.exit, err)
 			}

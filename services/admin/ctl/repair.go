@@ -15,8 +15,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// repair removes from a pipeline's copies the rows that the source no longer has. As JSON it prints each message of the stream on a line.
-func (s *session) repair() *cobra.Command {
+// repairCommand removes from a pipeline's copies the rows that the source no longer has. As JSON it prints each message of the stream on a line.
+func repairCommand(s *session) *cobra.Command {
 	q := &adminv1.RepairPipelineRequest{}
 	var patience time.Duration
 	repair := &cobra.Command{
@@ -36,7 +36,7 @@ func (s *session) repair() *cobra.Command {
 				if err != nil {
 					return unsure(err)
 				}
-				if err := s.showRepair(event); err != nil {
+				if err := showRepair(s, event); err != nil {
 					return unsure(err)
 				}
 				if event.GetSummary().GetFailures() > 0 {
@@ -51,7 +51,7 @@ func (s *session) repair() *cobra.Command {
 	return repair
 }
 
-func (s *session) showRepair(event *adminv1.RepairPipelineResponse) error {
+func showRepair(s *session, event *adminv1.RepairPipelineResponse) error {
 	if s.output == "json" {
 		text, err := protojson.Marshal(event)
 		if err != nil {
@@ -63,7 +63,7 @@ func (s *session) showRepair(event *adminv1.RepairPipelineResponse) error {
 	switch e := event.Event.(type) {
 	case *adminv1.RepairPipelineResponse_Comparison:
 		if e.Comparison.GetDifference() == nil && e.Comparison.GetSummary() == nil {
-			return s.showVerification(e.Comparison)
+			return showVerification(s, e.Comparison)
 		}
 	case *adminv1.RepairPipelineResponse_Removal:
 		r := e.Removal

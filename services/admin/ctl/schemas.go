@@ -10,8 +10,8 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 )
 
-// getSchemas lists which versions tables have had.
-func (s *session) getSchemas() *cobra.Command {
+// getSchemasCommand lists which versions tables have had.
+func getSchemasCommand(s *session) *cobra.Command {
 	var most int32
 	get := &cobra.Command{
 		Use: "schemas CONNECTOR [TABLE]", Short: "Which versions a connector's tables, or one schema.table, have had, newest first",

@@ -9,8 +9,8 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 )
 
-// snapshot controls incremental snapshots of a source connector.
-func (s *session) snapshot() *cobra.Command {
+// snapshotCommand controls incremental snapshots of a source connector.
+func snapshotCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "snapshot", Short: "Read tables anew while the stream goes on"}
 	signal := func(use, short string, action capturev1.SnapshotAction, tablesNeeded bool) *cobra.Command {
 		q := &capturev1.SignalSnapshotRequest{Action: action}

@@ -11,8 +11,8 @@ import (
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 )
 
-// getTables lists the tables of a pipeline.
-func (s *session) getTables() *cobra.Command {
+// getTablesCommand lists the tables of a pipeline.
+func getTablesCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "tables PIPELINE", Short: "Each table that is captured, with its state and counts, and where each sink puts it", Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {

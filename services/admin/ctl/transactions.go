@@ -9,8 +9,8 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// transactions shows and rolls back transactions that no broker ends.
-func (s *session) transactions() *cobra.Command {
+// transactionsCommand shows and rolls back transactions that no broker ends.
+func transactionsCommand(s *session) *cobra.Command {
 	root := &cobra.Command{Use: "transactions", Short: "List or roll back Kafka transactions that hang: open in a partition, and known to no coordinator"}
 	var topics []string
 	list := &cobra.Command{

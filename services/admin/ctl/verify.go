@@ -17,8 +17,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
-// verify compares a pipeline's source with its copies. As JSON it prints each message of the stream on a line.
-func (s *session) verify() *cobra.Command {
+// verifyCommand compares a pipeline's source with its copies. As JSON it prints each message of the stream on a line.
+func verifyCommand(s *session) *cobra.Command {
 	q := &adminv1.VerifyPipelineRequest{}
 	var patience time.Duration
 	verify := &cobra.Command{
@@ -40,7 +40,7 @@ func (s *session) verify() *cobra.Command {
 					return unsure(err)
 				}
 				last = event.GetSummary()
-				if err := s.showVerification(event); err != nil {
+				if err := showVerification(s, event); err != nil {
 					return unsure(err)
 				}
 			}
@@ -75,7 +75,7 @@ func verified(s *adminv1.VerifySummary) error {
 	return nil
 }
 
-func (s *session) showVerification(event *adminv1.VerifyPipelineResponse) error {
+func showVerification(s *session, event *adminv1.VerifyPipelineResponse) error {
 	if s.output == "json" {
 		text, err := protojson.Marshal(event)
 		if err != nil {

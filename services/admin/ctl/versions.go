@@ -13,15 +13,15 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// plan says how a document differs from what is, and what applying it leads to; nothing if it differs in nothing. Who may not plan
+// planOf says how a document differs from what is, and what applying it leads to; nothing if it differs in nothing. Who may not plan
 // is told the difference only, and so is who would be refused, with the reason.
-func (s *session) plan(ctx context.Context, d document) (string, error) {
+func planOf(ctx context.Context, s *session, d document) (string, error) {
 	plan, err := s.connectors().PlanConnectorConfig(ctx, &connectorv1.PlanConnectorConfigRequest{Name: d.Name, Config: d.Config})
 	switch status.Code(err) {
 	case codes.OK:
 		return planned(d.Name, plan), nil
 	case codes.PermissionDenied, codes.InvalidArgument:
-		current, fault := s.current(ctx, d.Name)
+		current, fault := currentConfiguration(ctx, s, d.Name)
 		if fault != nil {
 			return "", fault
 		}
@@ -67,8 +67,8 @@ func planned(name string, plan *connectorv1.PlanConnectorConfigResponse) string 
 	return lines.String()
 }
 
-// versions lists the configurations that a connector had.
-func (s *session) versions() *cobra.Command {
+// versionsCommand lists the configurations that a connector had.
+func versionsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use: "versions CONNECTOR", Short: "The last configurations of a connector, newest first; -o json shows them whole", Args: exactly(1), ValidArgsFunction: s.names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -86,8 +86,8 @@ func (s *session) versions() *cobra.Command {
 	}
 }
 
-// rollback takes an earlier configuration again.
-func (s *session) rollback() *cobra.Command {
+// rollbackCommand takes an earlier configuration again.
+func rollbackCommand(s *session) *cobra.Command {
 	var to int64
 	rollback := &cobra.Command{
 		Use: "rollback CONNECTOR --to VERSION", Short: "Make an earlier configuration of a connector the present one, as a new version", Args: exactly(1), ValidArgsFunction: s.names,

@@ -26,8 +26,8 @@ const (
 	mostInterval  = time.Minute
 )
 
-// anew makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
-func (s *session) anew() string {
+// clearing makes room for what is shown next: a terminal is cleared, a file or pipe takes one after the other.
+func clearing(s *session) string {
 	if f, ok := s.out.(*os.File); ok {
 		if about, err := f.Stat(); err == nil && about.Mode()&os.ModeCharDevice != 0 {
 			return clear
@@ -36,8 +36,8 @@ func (s *session) anew() string {
 	return ""
 }
 
-// watch shows the pipelines again and again.
-func (s *session) watch() *cobra.Command {
+// watchCommand shows the pipelines again and again.
+func watchCommand(s *session) *cobra.Command {
 	var interval time.Duration
 	var times int
 	watch := &cobra.Command{
@@ -53,7 +53,7 @@ func (s *session) watch() *cobra.Command {
 			if len(args) > 0 {
 				q.Source, least = args[0], adminv1.CheckState_CHECK_STATE_NOTICE
 			}
-			watched, err := s.watchPipelines(cmd.Context(), q)
+			watched, err := watchPipelines(cmd.Context(), s, q)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ func (s *session) watch() *cobra.Command {
 					return err
 				}
 				if s.output == "table" {
-					fmt.Fprintf(s.out, "%s%s, every %v\n\n", s.anew(), time.Now().Format(time.TimeOnly), interval)
+					fmt.Fprintf(s.out, "%s%s, every %v\n\n", clearing(s), time.Now().Format(time.TimeOnly), interval)
 				}
 				if err := s.show(&adminv1.ListPipelinesResponse{Pipelines: all}, func(t *table) { pipelines(t, all) }); err != nil {
 					return err
@@ -98,7 +98,7 @@ type watched struct {
 	now     map[string]*adminv1.Pipeline
 }
 
-func (s *session) watchPipelines(ctx context.Context, q *adminv1.WatchPipelinesRequest) (*watched, error) {
+func watchPipelines(ctx context.Context, s *session, q *adminv1.WatchPipelinesRequest) (*watched, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stream, err := s.admin().WatchPipelines(ctx, q)
 	if err != nil {
