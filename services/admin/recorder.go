@@ -22,13 +22,13 @@ const (
 
 // recorder adds events to the timeline, which the workers keep in Kafka, in the order of the calls and without holding them up.
 type recorder struct {
-	router *router
+	fleets []*fleet
 	log    *slog.Logger
 	queue  chan *connectorv1.Event
 }
 
-func newRecorder(r *router, log *slog.Logger) *recorder {
-	return &recorder{router: r, log: log, queue: make(chan *connectorv1.Event, maxQueued)}
+func newRecorder(fleets []*fleet, log *slog.Logger) *recorder {
+	return &recorder{fleets: fleets, log: log, queue: make(chan *connectorv1.Event, maxQueued)}
 }
 
 // note queues an event with the present time.
@@ -68,7 +68,7 @@ func (r *recorder) write(ctx context.Context, event *connectorv1.Event) {
 	defer cancel()
 	q := &connectorv1.AppendEventRequest{Event: event}
 	for {
-		_, err := fromEither(ctx, r.router, q, connectorv1.ConnectorServiceClient.AppendEvent)
+		_, err := fromEither(ctx, r.fleets, q, connectorv1.ConnectorServiceClient.AppendEvent)
 		if err == nil {
 			return
 		}

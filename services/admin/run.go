@@ -71,7 +71,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	service.loggers = connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level})
 	readiness := &readiness{fleets: fleets[:2]}
 	readiness.look(ctx)
-	timeline := newRecorder(service.router, cfg.Telemetry.Logger)
+	timeline := newRecorder(fleets[:2], cfg.Telemetry.Logger)
 	guard := authorizer{users: users, log: cfg.Telemetry.Audit, timeline: timeline, router: service.router}
 	server := newServer(cfg, guard, service, readiness.failure)
 	guard.inside = true
@@ -142,7 +142,7 @@ func listen(addresses []string) (listeners []net.Listener, err error) {
 // newService makes what all servers serve; fleets are as dialFleets returns them.
 func newService(fleets []*fleet) *service {
 	s := &service{
-		router:  &router{fleets: fleets[:2]},
+		router:  newRouter(fleets[:2]),
 		capture: captureProxy{fleet: fleets[0]},
 		sink:    sinkProxy{fleet: fleets[1]},
 		fleets:  fleets,
