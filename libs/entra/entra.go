@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,21 +29,39 @@ type Source func(context.Context) (string, error)
 const authorityVariable = "AZURE_AUTHORITY_HOST"
 
 // governments are the domains of the clouds besides the public one, with who gives tokens there.
-var governments = []struct {
-	domain string
-	cloud  cloud.Configuration
-}{
+var governments = []government{
 	{".usgovcloudapi.net", cloud.AzureGovernment},
 	{".chinacloudapi.cn", cloud.AzureChina},
 }
 
-// PostgresScope is the scope of tokens for Azure Database for PostgreSQL at a host ("Use Microsoft Entra ID for authentication with Azure
-// Database for PostgreSQL" in Microsoft's manual; "National clouds").
-func PostgresScope(host string) string {
-	for _, g := range governments {
-		if within(host, g.domain) {
-			return "https://ossrdbms-aad.database" + g.domain + "/.default"
-		}
+type government struct {
+	domain string
+	cloud  cloud.Configuration
+}
+
+// governing is the cloud that one of hosts is in by its name, or that the environment names for hosts whose names do not tell, such as
+// addresses of a private network. There is none for the public cloud.
+func governing(hosts []string) (government, bool) {
+	authority := strings.TrimSuffix(strings.ToLower(os.Getenv(authorityVariable)), "/")
+	at := slices.IndexFunc(governments, func(g government) bool {
+		return slices.ContainsFunc(hosts, func(host string) bool { return within(host, g.domain) })
+	})
+	if at < 0 && authority != "" {
+		at = slices.IndexFunc(governments, func(g government) bool {
+			return strings.TrimSuffix(g.cloud.ActiveDirectoryAuthorityHost, "/") == authority
+		})
+	}
+	if at < 0 {
+		return government{}, false
+	}
+	return governments[at], true
+}
+
+// PostgresScope is the scope of tokens for Azure Database for PostgreSQL at one of hosts ("Use Microsoft Entra ID for authentication with
+// Azure Database for PostgreSQL" in Microsoft's manual; "National clouds").
+func PostgresScope(hosts ...string) string {
+	if g, ok := governing(hosts); ok {
+		return "https://ossrdbms-aad.database" + g.domain + "/.default"
 	}
 	return "https://ossrdbms-aad.database.windows.net/.default"
 }
@@ -50,10 +69,10 @@ func PostgresScope(host string) string {
 // EventHubsScope is the scope of tokens for an Event Hubs namespace, by its host.
 func EventHubsScope(host string) string { return "https://" + host + "/.default" }
 
-// For makes a source of tokens of a scope for a service at host, whose domain says which of Azure's clouds it is in.
-func For(host, scope string) Source {
+// For makes a source of tokens of a scope for a service at one of hosts, whose domains say which of Azure's clouds it is in.
+func For(scope string, hosts ...string) Source {
 	source := From(scope, func() (azcore.TokenCredential, error) {
-		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: cloudOf(host)}})
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: azcore.ClientOptions{Cloud: cloudOf(hosts)}})
 	})
 	return func(ctx context.Context) (string, error) {
 		if err := CheckFiles(); err != nil {
@@ -95,16 +114,12 @@ func From(scope string, open func() (azcore.TokenCredential, error)) Source {
 }
 
 // cloudOf is zero for the public cloud, and where the environment names the authority.
-func cloudOf(host string) cloud.Configuration {
+func cloudOf(hosts []string) cloud.Configuration {
 	if os.Getenv(authorityVariable) != "" {
 		return cloud.Configuration{}
 	}
-	for _, g := range governments {
-		if within(host, g.domain) {
-			return g.cloud
-		}
-	}
-	return cloud.Configuration{}
+	g, _ := governing(hosts)
+	return g.cloud
 }
 
 func within(host, domain string) bool {

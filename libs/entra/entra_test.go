@@ -31,6 +31,19 @@ func TestScopesFollowTheCloudOfTheHost(t *testing.T) {
 	}
 }
 
+func TestTheEnvironmentNamesTheCloudOfAHostWhoseNameDoesNot(t *testing.T) {
+	for authority, want := range map[string]string{
+		"https://login.microsoftonline.us/": "https://ossrdbms-aad.database.usgovcloudapi.net/.default",
+		"https://login.chinacloudapi.cn":    "https://ossrdbms-aad.database.chinacloudapi.cn/.default",
+		"https://login.example.com":         "https://ossrdbms-aad.database.windows.net/.default",
+	} {
+		t.Setenv("AZURE_AUTHORITY_HOST", authority)
+		if got := entra.PostgresScope("10.0.0.4", "db.internal"); got != want {
+			t.Errorf("%s: %s, want %s", authority, got, want)
+		}
+	}
+}
+
 // The endpoint of a managed identity is that of Azure App Service: the one that the SDK can be told the address of.
 func TestAManagedIdentityGivesTokens(t *testing.T) {
 	asked := 0
@@ -50,7 +63,7 @@ func TestAManagedIdentityGivesTokens(t *testing.T) {
 	t.Setenv("IDENTITY_HEADER", "of this machine")
 	t.Setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
 	const host = "shop.servicebus.windows.net"
-	source := entra.For(host, entra.EventHubsScope(host))
+	source := entra.For(entra.EventHubsScope(host), host)
 	for range 2 {
 		if token, err := source(t.Context()); err != nil || token != "token" {
 			t.Fatalf("%q, %v", token, err)
@@ -70,7 +83,7 @@ func TestFilesOfTheEnvironmentAreReadWithinBoundsAlsoOnceTheyAreReplaced(t *test
 	t.Setenv("AZURE_TENANT_ID", "t")
 	t.Setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1/")
 	const host = "shop.servicebus.windows.net"
-	source := entra.For(host, entra.EventHubsScope(host))
+	source := entra.For(entra.EventHubsScope(host), host)
 	for _, c := range []struct {
 		make func() error
 		says string

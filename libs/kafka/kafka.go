@@ -180,7 +180,7 @@ func (c Config) tokens() func(context.Context) (string, error) {
 	switch {
 	case c.Entra:
 		host, _, _ := net.SplitHostPort(c.Brokers[0]) // Validate has seen to it
-		return entra.For(host, cmp.Or(c.Scope, entra.EventHubsScope(host)))
+		return entra.For(cmp.Or(c.Scope, entra.EventHubsScope(host)), host)
 	case c.TokenFile != "":
 		return func(context.Context) (string, error) {
 			token, err := config.ReadFile(c.TokenFile)

@@ -52,6 +52,15 @@ func (c Config) Addresses() string {
 	return strings.Join(out, ",")
 }
 
+// Hosts are the hosts as given, without their ports.
+func (c Config) Hosts() []string {
+	var out []string
+	for host := range c.endpoints() {
+		out = append(out, host)
+	}
+	return out
+}
+
 // endpoints yields the hosts with their ports, in order.
 func (c Config) endpoints() func(func(host, port string) bool) {
 	return func(yield func(string, string) bool) {
@@ -73,9 +82,10 @@ func (c Config) endpoints() func(func(host, port string) bool) {
 
 // dsn is the libpq keyword/value string of c, without the password.
 func (c Config) dsn(replication bool) string {
-	var hosts, ports []string
-	for h, p := range c.endpoints() {
-		hosts, ports = append(hosts, h), append(ports, p)
+	hosts := c.Hosts()
+	var ports []string
+	for _, p := range c.endpoints() {
+		ports = append(ports, p)
 	}
 	timeout := c.ConnectTimeout
 	if timeout <= 0 {

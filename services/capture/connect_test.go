@@ -182,7 +182,7 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made.(*task).spec.Connection.Token = entra.From(entra.PostgresScope(""), func() (azcore.TokenCredential, error) { return credential, nil })
+	made.(*task).spec.Connection.Token = entra.From(entra.PostgresScope(), func() (azcore.TokenCredential, error) { return credential, nil })
 	runTask(t, made)
 	s.awaitSlot(t)
 	before := credential.given.Load()
@@ -195,7 +195,7 @@ func TestATokenOfEntraIDIsThePasswordOfEachNewConnection(t *testing.T) {
 		t.Errorf("%d tokens before the connection was lost, %d after", before, after)
 	}
 	t.Run("that cannot be had", func(t *testing.T) {
-		bad := pgrepl.Config{Host: s.Host, Port: uint16(s.Port), User: role, Database: s.db, Token: entra.From(entra.PostgresScope(""), func() (azcore.TokenCredential, error) {
+		bad := pgrepl.Config{Host: s.Host, Port: uint16(s.Port), User: role, Database: s.db, Token: entra.From(entra.PostgresScope(), func() (azcore.TokenCredential, error) {
 			return &fakeCredential{err: errors.New("no identity here")}, nil
 		})}
 		if _, err := bad.Connect(t.Context()); pgrepl.ReasonOf(err) != pgrepl.ReasonAuthentication || !strings.Contains(err.Error(), "no identity here") {

@@ -44,6 +44,7 @@ type adxTarget struct {
 	AccessToken         config.Secret `name:"access-token" help:"Token of AZ_DEV_TOKEN."`
 	TrustedHosts        []string      `name:"trusted-hosts" help:"Hosts outside Azure that may be sent credentials, separated by commas."`
 	CAFile              string        `name:"ca-file" help:"File of PEM certificates to trust besides the system's."`
+	Proxy               string        `name:"proxy" help:"Address of an HTTP proxy to the cluster and its storage, as http://host:port (proxy.host and proxy.port of the sink); HTTPS_PROXY and its like count otherwise."`
 }
 
 // Validate says what is missing.
@@ -63,7 +64,7 @@ func probeADXCommand(s *session, version string) *cobra.Command {
 				return nil, err
 			}
 			client, err := kusto.New(kusto.Config{
-				Endpoints: endpoints, TrustedHosts: t.TrustedHosts, CAFile: t.CAFile, Application: "calypso-probe",
+				Endpoints: endpoints, TrustedHosts: t.TrustedHosts, CAFile: t.CAFile, Proxy: t.Proxy, Application: "calypso-probe",
 				Auth: kusto.Auth{
 					Strategy: kusto.Strategy(strings.ToUpper(t.Strategy)), AppID: t.AppID, Authority: t.Tenant, AppKey: t.AppKey.Reveal(),
 					CertificateFile: t.CertificateFile, CertificatePassword: t.CertificatePassword.Reveal(), AccessToken: t.AccessToken.Reveal(),
@@ -85,7 +86,7 @@ type kafkaTarget struct {
 
 func probeKafkaCommand(s *session, version string) *cobra.Command {
 	var t kafkaTarget
-	return probeCommandOf(s, "kafka", "Try which compression, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
+	return probeCommandOf(s, "kafka", "Try which compression, sizes, commits and transactions brokers take, and look how the workers' topics are cleaned up; the settings are those of a worker", &t,
 		func(ctx context.Context, told func(probe.Finding)) (*probe.Report, error) {
 			base, err := t.Kafka.Options("calypso-probe", nil)
 			if err != nil {
@@ -132,7 +133,7 @@ func probePostgreSQLCommand(s *session, version string) *cobra.Command {
 				SSLMode: t.SSLMode, SSLRootCert: t.SSLRootCert, SSLCert: t.SSLCert, SSLKey: t.SSLKey, ApplicationName: "calypso-probe",
 			}
 			if t.Entra {
-				target.Token = entra.For(t.Host, entra.PostgresScope(t.Host))
+				target.Token = entra.For(entra.PostgresScope(target.Hosts()...), target.Hosts()...)
 			}
 			return probe.PostgreSQL(ctx, target, probe.Options{Version: version, Told: told, Secrets: []string{t.Password.Reveal()}}), nil
 		})

@@ -150,7 +150,8 @@ func parseConnection(v catalogue.Values) pgrepl.Config {
 		ApplicationName: strings.TrimSpace("calypso capture " + v.String("name")),
 	}
 	if word(v, "database.connection.factory.class") == "entra" {
-		c.Token = entra.For(c.Host, entra.PostgresScope(c.Host))
+		hosts := c.Hosts()
+		c.Token = entra.For(entra.PostgresScope(hosts...), hosts...)
 	}
 	return c
 }
