@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -62,11 +65,13 @@ func (p *brokers) experiments() []experiment {
 	}{{"no", kgo.NoCompression()}, {"gzip", kgo.GzipCompression()}, {"snappy", kgo.SnappyCompression()}, {"lz4", kgo.Lz4Compression()}, {"zstd", kgo.ZstdCompression()}} {
 		all = append(all, experiment{"a batch with " + c.name + " compression", "taken", func(ctx context.Context) (outcome, error) { return p.compressed(ctx, c.name, c.codec) }})
 	}
+	all = append(all, p.sized()...)
 	for _, n := range []int{1024, 3900} {
 		all = append(all, experiment{fmt.Sprintf("a commit with %d bytes of metadata", n), "taken", func(ctx context.Context) (outcome, error) { return p.commit(ctx, n) }})
 	}
 	all = append(all,
 		experiment{"transactions", "the brokers offer them, name a coordinator and give a producer id to a transactional id that begins with " + p.TransactionalPrefix, p.transactions},
+		experiment{"a whole transaction", "committed records are read, and those of a transaction that is rolled back never", p.transaction},
 	)
 	for _, topic := range p.Compacted {
 		all = append(all, experiment{"topic " + topic, "it is not there yet, or has cleanup.policy=compact", func(ctx context.Context) (outcome, error) { return p.policy(ctx, topic) }})
@@ -150,6 +155,45 @@ func (p *brokers) compressed(ctx context.Context, name string, codec kgo.Compres
 	return outcome{}, fmt.Errorf("write a batch with %s compression: %w", name, err)
 }
 
+// sized are writes around the size of a request that Event Hubs documents as its largest, above which it closes the connection. The larger
+// is still below what an Apache Kafka takes in a batch by default, 1,048,588 bytes.
+func (p *brokers) sized() []experiment {
+	const closes = "Batches, and requests of several, must stay below this size. Calypso finds that out where brokers take no compressed batches, and keeps them below 1,040,000 bytes."
+	var all []experiment
+	for _, e := range []struct {
+		bytes   int
+		follows string
+	}{
+		{1_030_000, "Calypso writes requests of this size. Set producer.override.batch.size and producer.override.max.request.size to less, and attach this report to an issue."},
+		{1_047_500, closes},
+	} {
+		all = append(all, experiment{fmt.Sprintf("a request of %d bytes", e.bytes), "taken", func(ctx context.Context) (outcome, error) { return p.large(ctx, e.bytes, e.follows) }})
+	}
+	return all
+}
+
+// large writes one record that makes a request of about so many bytes.
+func (p *brokers) large(ctx context.Context, size int, follows string) (outcome, error) {
+	const around = 200 // a batch and a request have around a record, and names
+	client, err := p.Connect(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DisableIdempotentWrite(), kgo.RecordRetries(1), kgo.RecordDeliveryTimeout(answerPatience), kgo.ProducerBatchMaxBytes(int32(size)+around))
+	if err != nil {
+		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	err = client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte("probe"), Value: bytes.Repeat([]byte{' '}, size-around)}).FirstErr()
+	switch {
+	case err == nil:
+		return expected("taken"), nil
+	case ctx.Err() != nil:
+		return outcome{}, err
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		return outcome{fmt.Sprintf("refused: %v", err), Otherwise, "The brokers take smaller batches (message.max.bytes, max.message.bytes of a topic): records of this size stop a connector, unless its topics get a larger max.message.bytes or oversized.records.mode says otherwise."}, nil
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, kgo.ErrRecordRetries), errors.Is(err, kgo.ErrRecordTimeout):
+		return outcome{fmt.Sprintf("not taken, without an answer that says why: %v", err), Otherwise, follows}, nil
+	}
+	return outcome{}, fmt.Errorf("write a record: %w", err)
+}
+
 func (p *brokers) commit(ctx context.Context, size int) (outcome, error) {
 	p.remember("group "+p.name+": kafka-consumer-groups.sh --bootstrap-server <brokers> --delete --group "+p.name, func(ctx context.Context) error {
 		gone, err := p.admin.DeleteGroup(ctx, p.name)
@@ -226,6 +270,63 @@ func (p *brokers) transactions(ctx context.Context) (outcome, error) {
 		}
 	}
 	return expected("all %d brokers offer them; InitProducerID gave an id", len(versions)), nil
+}
+
+// transaction commits a record, rolls another back, and reads what is committed.
+func (p *brokers) transaction(ctx context.Context) (outcome, error) {
+	without := func(err error) (outcome, error) {
+		if ctx.Err() != nil || kerr.IsRetriable(err) {
+			return outcome{}, err
+		}
+		return outcome{err.Error(), Otherwise, "PostgreSQL → Kafka cannot be exactly once here: run capture with --exactly-once-source-support=disabled if connectors fail with this error."}, nil
+	}
+	client, err := p.Connect(kgo.TransactionalID(p.TransactionalPrefix+p.name), kgo.TransactionTimeout(answerPatience), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordDeliveryTimeout(answerPatience))
+	if err != nil {
+		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	for _, e := range []struct {
+		key string
+		end kgo.TransactionEndTry
+	}{{"rolled back", kgo.TryAbort}, {"committed", kgo.TryCommit}} {
+		if err := client.BeginTransaction(); err != nil {
+			return without(fmt.Errorf("begin a transaction: %w", err))
+		}
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: p.name, Key: []byte(e.key), Value: []byte("probe")}).FirstErr(); err != nil {
+			return without(fmt.Errorf("write in a transaction: %w", err))
+		}
+		if err := client.EndTransaction(ctx, e.end); err != nil {
+			return without(fmt.Errorf("end a transaction: %w", err))
+		}
+	}
+	return p.committed(ctx)
+}
+
+// committed reads the topic until the record of the committed transaction.
+func (p *brokers) committed(ctx context.Context) (outcome, error) {
+	client, err := p.Connect(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{p.name: {0: kgo.NewOffset().AtStart()}}), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	if err != nil {
+		return outcome{}, fmt.Errorf("make a Kafka client: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerPatience, fmt.Errorf("the committed record was not read within %s", answerPatience))
+	defer cancel()
+	seen := map[string]int{}
+	for seen["committed"] == 0 {
+		fetched := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return outcome{}, context.Cause(ctx)
+		}
+		if err := fetched.Err0(); err != nil {
+			return outcome{}, fmt.Errorf("read topic %s: %w", p.name, err)
+		}
+		fetched.EachRecord(func(r *kgo.Record) { seen[string(r.Key)]++ })
+	}
+	o := expected("read of the committed transaction: %d, of the one that was rolled back: %d", seen["committed"], seen["rolled back"])
+	if seen["committed"] != 1 || seen["rolled back"] != 0 {
+		o.verdict, o.follows = Otherwise, "Transactions do not do here what Kafka promises: a crash can repeat rows or show some that come again. Please attach this report to an issue."
+	}
+	return o, nil
 }
 
 // patiently asks again while the answer is that a later one may be another: the first transaction, or group, has brokers make a topic and load it.
