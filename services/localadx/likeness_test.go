@@ -160,9 +160,9 @@ func TestClientsMayDoWhatTheirRolesAllow(t *testing.T) {
 	r.command(".create table T (a: long)")
 	r.command(".alter table T policy streamingingestion enable")
 	r.stop()
-	// Whether it may: ask for resources, see the table, make a mapping, make a table, alter one, make a view, query, stream.
+	// Whether it may: ask for resources, see the table, make a mapping, make a table, alter one, make a view, see the capacity, query, stream.
 	for role, want := range map[likeness.Role]string{
-		likeness.Ingestor: "10100001", likeness.Viewer: "11000010", likeness.User: "11010010", likeness.TableAdmin: "11101011", likeness.DatabaseAdmin: "11111111",
+		likeness.Ingestor: "101000001", likeness.Viewer: "110000010", likeness.User: "110100110", likeness.TableAdmin: "111010011", likeness.DatabaseAdmin: "111111111",
 	} {
 		r := start(t, dir, func(c *localadx.Config) { c.Roles = likeness.Roles{role} })
 		got := ""
@@ -179,6 +179,7 @@ func TestClientsMayDoWhatTheirRolesAllow(t *testing.T) {
 		for _, command := range []string{
 			".get ingestion resources", ".show table T cslschema", `.create-or-alter table T ingestion json mapping 'm' '[{"column":"a","Properties":{"path":"$.a"}}]'`,
 			".create-merge table U (a: long)", ".alter-merge table T (b: long)", ".create-or-alter materialized-view V on table T { T | summarize count() by a }",
+			".show capacity",
 		} {
 			status, _ := r.send("/v1/rest/mgmt", "shop", command)
 			note(status)

@@ -60,9 +60,20 @@ func TestTheCheckSaysHowManyPartitionsTheTableOfStatusesHasRoomFor(t *testing.T)
 			t.Errorf("%+v", c)
 		}
 	}
-	for name, want := range map[string]string{"status requests": "2880 batches a day", "ingestion": "queued ingestion", "batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
+	for name, want := range map[string]string{"status requests": "2880 batches a day", "ingestion capacity": "ingestions at a time, of which ", "ingestion": "queued ingestion", "batching of shop." + s.table: "at most flush.interval.ms (30s)"} {
 		if !strings.Contains(said[name], want) {
 			t.Errorf("%s: %q does not say %q", name, said[name], want)
+		}
+	}
+}
+
+func TestTheCheckSaysWhichRoleSeesTheCapacityOfTheCluster(t *testing.T) {
+	s := newStage(t, 1, nil)
+	instead(t, "--roles", "ingestor,viewer")
+	s.config["kusto.url"], s.config["kusto.tls.ca.file"] = servers.adx.url, servers.adx.caFile
+	for _, c := range checksOf(t, s.config) {
+		if c.Name == "ingestion capacity" && (!c.OK || !strings.Contains(c.Detail, "Database User")) {
+			t.Errorf("%+v", c)
 		}
 	}
 }

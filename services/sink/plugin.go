@@ -169,6 +169,37 @@ func checkStatuses(s *settings) connector.Check {
 	return c
 }
 
+// checkCapacity says how many ingestions the cluster runs at a time (learn.microsoft.com/kusto/management/show-capacity-command); it is no
+// hindrance.
+func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Route) connector.Check {
+	c := connector.Check{Name: "ingestion capacity", OK: true}
+	database := "" // any in which the identity has a role
+	if len(routes) > 0 {
+		database = routes[0].Database
+	}
+	capacity, err := client.Manage(ctx, database, ".show capacity")
+	if kusto.Unauthorized(err) {
+		c.Detail = "How many ingestions the cluster runs at a time is for identities with the role Database User to see; nothing else needs it."
+		return c
+	}
+	if err != nil {
+		c.Detail = "How many ingestions the cluster runs at a time cannot be read: " + err.Error()
+		return c
+	}
+	for i := range capacity.Rows {
+		if capacity.Value(i, "Resource") != "Ingestions" {
+			continue
+		}
+		c.Detail = fmt.Sprintf("The cluster runs %s ingestions at a time, of which %s are under way now. Each batch is one; those beyond wait.", capacity.Value(i, "Total"), capacity.Value(i, "Consumed"))
+		if capacity.Value(i, "Remaining") == "0" {
+			c.Remedy = "Batches wait for others: send larger ones (flush.size.bytes, flush.interval.ms), or give the cluster more or larger nodes."
+		}
+		return c
+	}
+	c.Detail = "The cluster does not say how many ingestions it runs at a time."
+	return c
+}
+
 // warnOfStatuses says when the topics' partitions make more batches than the table of statuses is made for.
 func (s *settings) warnOfStatuses(partitions int) string {
 	a := s.statusesADay()
@@ -193,7 +224,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	ts := &tables{task: &task{s: s, client: client, env: connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}}, byTopic: map[string]*target{}}
 	checks := []connector.Check{ts.checkQueueing(ctx)}
 	if !ts.inline && s.mode != modeStreaming {
-		checks = append(checks, checkStatuses(s))
+		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.routes.Fixed()))
 	}
 	for _, r := range s.routes.Fixed() {
 		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}

@@ -15,6 +15,7 @@ var rights = []struct {
 	{".get ", likeness.Connect},
 	{".show ingestion resources", likeness.Connect},
 	{".show version", likeness.Connect},
+	{".show capacity", likeness.CreateTable}, // "at least Database User"
 	{".ingest ", likeness.Ingest},
 	{".append ", likeness.Ingest},
 	{".set-or-append ", likeness.Ingest},
