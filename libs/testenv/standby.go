@@ -107,7 +107,8 @@ func (p *Postgres) Promote(ctx context.Context) error {
 
 // CaughtUp says why a standby has not replayed what the primary has flushed; nil if it has.
 func (p *Postgres) CaughtUp(ctx context.Context, primary *Postgres) error {
-	end, err := primary.lsn(ctx, "pg_current_wal_flush_lsn()")
+	// The primary may itself be a standby, from which this one cascades.
+	end, err := primary.lsn(ctx, "(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END)")
 	if err != nil {
 		return err
 	}

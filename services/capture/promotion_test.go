@@ -401,3 +401,52 @@ func TestAStandbyIsCapturedOrRefusedWithTheWayOut(t *testing.T) {
 	await(t, topic, 9*ledgerEvents+1)
 	p.verify(t, topic, 9)
 }
+
+func TestAStandbyOfAStandbyIsCapturedAlsoOnceTheStandbyIsPromoted(t *testing.T) {
+	p := newPair(t)
+	if p.major(t) < "16" {
+		t.Skipf("left out: PostgreSQL %s decodes on primaries only; make pg-versions runs it", p.major(t))
+	}
+	p.exec(t, "CREATE TABLE ledger (id int PRIMARY KEY, tx int, x text); INSERT INTO ledger VALUES (1, 0, 'a'); CREATE PUBLICATION "+p.db+" FOR ALL TABLES")
+	primary, middle := p.source, p.standby
+	last := middle.RunStandby(t)
+	p.caughtUp(t)
+	p.connect(t, last)
+	testenv.Eventually(t, time.Minute, "the last has everything", func(ctx context.Context) error { return last.CaughtUp(ctx, middle) })
+	topic, config := p.db+".public.ledger", p.source.config("c"+p.db, nil)
+	for _, name := range []string{"standby", "publication", "slot"} {
+		if c := p.finding(t, name, config); c.Name != "" && !c.OK {
+			t.Errorf("%+v", c)
+		}
+	}
+	c := start(t, config)
+	eventually(t, "the slot is made", func() error {
+		primary.exec(t, "SELECT pg_log_standby_snapshot()")
+		if p.query(t, "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name = '"+p.db+"' AND confirmed_flush_lsn IS NOT NULL") != "1" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	await(t, topic, 1)
+	p.awaitSlot(t)
+	ledger(t, primary, 1, 5)
+	await(t, topic, 5*ledgerEvents+1)
+	// What the last follows is promoted: its history goes on in another timeline, while it stays a standby.
+	testenv.Eventually(t, time.Minute, "the standby has everything", func(ctx context.Context) error { return middle.CaughtUp(ctx, primary.Postgres) })
+	_ = primary.Stop(testenv.Fast)
+	if err := middle.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.connect(t, middle)
+	promoted := p.source
+	p.connect(t, last)
+	ledger(t, promoted, 6, 2)
+	await(t, topic, 7*ledgerEvents+1)
+	if err := c.stop(t); err != nil {
+		t.Fatal(err)
+	}
+	ledger(t, promoted, 8, 2)
+	start(t, config)
+	await(t, topic, 9*ledgerEvents+1)
+	p.verify(t, topic, 9)
+}
