@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -119,6 +120,9 @@ func serverError(e *pgconn.PgError) error {
 	return fmt.Errorf("%s (SQLSTATE %s)", e.Message, e.Code)
 }
 
+// tenantMissing are the words of Supabase's pooler, in two of its versions, to a role or project that it does not know.
+var tenantMissing = regexp.MustCompile(`(?i)tenant.*not found`)
+
 // attempts is an error of pgconn, which has a line for each attempt to connect, in one line: sslmode=prefer fails twice alike at an address.
 type attempts struct{ error }
 
@@ -165,10 +169,19 @@ func connectError(c Config, err error) error {
 			return &Error{ReasonAuthentication, op, cause, fmt.Sprintf("Run GRANT CONNECT ON DATABASE %s TO %s;", QuoteIdent(c.Database), QuoteIdent(c.User))}
 		case pg.Code == "42501" && (pg.Routine == "InitPostgres" || strings.Contains(pg.Message, "replication")):
 			return &Error{ReasonReplication, op, cause, replicationRemedy(c.User)}
+		case strings.HasPrefix(pg.Code, "XX") && tenantMissing.MatchString(pg.Message):
+			return &Error{ReasonAuthentication, op, cause, "The pooler knows no such project or role: its database.user is <role>.<project>. A connector that reads the log needs the server's own address."}
+		case strings.HasPrefix(pg.Code, "XX"):
+			// Providers' proxies answer so while they cannot reach the server behind them, such as Neon's "Couldn't connect to compute node".
+			return &Error{ReasonUnreachable, op, cause, "What answers at this address could not reach the server, or the server failed; the connector keeps trying. See the provider's console if it stays so."}
 		}
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	err = attempts{err}
+	if errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return &Error{ReasonUnreachable, op, err, "This machine has no way to the address, as where a host has only an IPv6 address (Supabase's direct connections without its IPv4 add-on) and containers have none: " +
+			"give the worker IPv6, or the server an IPv4 address; the connector keeps trying."}
+	}
 	if remedy := tlsRemedy(err); remedy != "" {
 		return &Error{ReasonTLS, op, err, remedy}
 	}

@@ -2,10 +2,14 @@ package pgrepl
 
 import (
 	"context"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
@@ -29,6 +33,54 @@ func TestAUserOfASingleServerIsToldToLeaveOutTheServer(t *testing.T) {
 		err := connectError(config, &pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "` + c.user + `"`, Routine: "auth_failed"})
 		if ReasonOf(err) != ReasonAuthentication || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s at %s: %v, want a word about %s", c.user, c.host, err, c.says)
+		}
+	}
+}
+
+// What stands before a provider's servers speaks the protocol and fails in its own way.
+func TestWhatAProvidersProxyCannotReachIsWaitedFor(t *testing.T) {
+	for _, c := range []struct {
+		message string
+		reason  Reason
+		says    string
+	}{
+		{"Couldn't connect to compute node", ReasonUnreachable, "keeps trying"}, // Neon, while a compute starts
+		{"Control plane request failed", ReasonUnreachable, "keeps trying"},
+		{"MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited to pool_size", ReasonUnreachable, "keeps trying"}, // Supabase
+		{"Tenant or user not found", ReasonAuthentication, "<role>.<project>"},
+		{"(ENOTFOUND) tenant/user postgres.abc not found", ReasonAuthentication, "<role>.<project>"},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				backend := pgproto3.NewBackend(conn, conn)
+				if _, err := backend.ReceiveStartupMessage(); err == nil {
+					backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "XX000", Message: c.message})
+					_ = backend.Flush()
+				}
+				_ = conn.Close()
+			}
+		}()
+		_, err = OpenSession(t.Context(), Config{Host: "127.0.0.1", Port: uint16(l.Addr().(*net.TCPAddr).Port), User: "u", Database: "d", SSLMode: "disable"})
+		if ReasonOf(err) != c.reason || !strings.Contains(err.Error(), c.says) || Transient(err) != (c.reason == ReasonUnreachable) {
+			t.Errorf("%s: %v", c.message, err)
+		}
+		_ = l.Close()
+	}
+}
+
+func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
+	for _, errno := range []syscall.Errno{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
+		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"}, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
+		if ReasonOf(err) != ReasonUnreachable || !strings.Contains(err.Error(), "IPv6") || !Transient(err) {
+			t.Errorf("%v: %v", errno, err)
 		}
 	}
 }
