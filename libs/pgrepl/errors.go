@@ -80,7 +80,7 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
-// Transient says whether waiting can mend err: the server is unreachable, restarting or out of connections, or another
+// Transient says whether waiting can mend err: the server is unreachable, restarting or out of connections, memory or disk, or another
 // process still holds the slot. Everything else stays wrong until somebody changes something.
 func Transient(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -90,6 +90,8 @@ func Transient(err error) bool {
 		switch {
 		case strings.HasPrefix(pg.Code, "08"), // connection exception
 			strings.HasPrefix(pg.Code, "57P"), // admin shutdown, crash shutdown, cannot connect now
+			pg.Code == "53100",                // disk full
+			pg.Code == "53200",                // out of memory
 			pg.Code == "53300",                // too many connections
 			pg.Code == "55006",                // slot is active
 			pg.Code == "40001",                // serialization failure

@@ -2,6 +2,7 @@ package pgrepl
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -81,6 +82,15 @@ func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 		err := connectError(Config{Host: "db.abc.supabase.co", User: "u", Database: "d"}, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)})
 		if ReasonOf(err) != ReasonUnreachable || !strings.Contains(err.Error(), "IPv6") || !Transient(err) {
 			t.Errorf("%v: %v", errno, err)
+		}
+	}
+}
+
+func TestWhatAServerRunsOutOfIsWaitedForUnlessItIsASettingOfIts(t *testing.T) {
+	for code, want := range map[string]bool{"53100": true, "53200": true, "53300": true, "53400": false} {
+		// As PostgreSQL 15's walsender says it where it cannot keep a large transaction on disk.
+		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code, Message: "could not write to data file for XID 733: No space left on device"})); got != want {
+			t.Errorf("%s: %t, want %t", code, got, want)
 		}
 	}
 }
