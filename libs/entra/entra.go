@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -107,10 +109,33 @@ func From(scope string, open func() (azcore.TokenCredential, error)) Source {
 		}
 		t, err := c.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
 		if err != nil {
-			return "", fmt.Errorf("take a token of Microsoft Entra for %s: %w", scope, err)
+			return "", &Failure{scope, err}
 		}
 		return t.Token, nil
 	}
+}
+
+// Failure says why there is no token.
+type Failure struct {
+	scope string
+	err   error
+}
+
+func (f *Failure) Error() string {
+	return fmt.Sprintf("take a token of Microsoft Entra for %s: %v", f.scope, f.err)
+}
+
+func (f *Failure) Unwrap() error { return f.err }
+
+// Passing says whether waiting can mend it: who gives tokens did not answer, or is too busy to. Whatever else is answered is about the identity.
+func (f *Failure) Passing() bool {
+	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](f.err)
+	if !ok {
+		_, ok := errors.AsType[net.Error](f.err)
+		return ok
+	}
+	answer := failed.RawResponse
+	return answer == nil || answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError
 }
 
 // cloudOf is zero for the public cloud, and where the environment names the authority.

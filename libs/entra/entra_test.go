@@ -3,6 +3,8 @@ package entra_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,8 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/entra"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
 func TestScopesFollowTheCloudOfTheHost(t *testing.T) {
@@ -104,6 +111,41 @@ func TestFilesOfTheEnvironmentAreReadWithinBoundsAlsoOnceTheyAreReplaced(t *test
 		}
 		if err := os.Remove(token); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{}, f.err
+}
+
+func TestATokenThatCannotBeGivenNowIsToldFromAnIdentityThatGetsNone(t *testing.T) {
+	answered := func(status int) error {
+		request := httptest.NewRequest(http.MethodPost, "https://login.microsoftonline.com/token", nil)
+		return &azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: status, Status: strconv.Itoa(status), Request: request, Body: http.NoBody}}
+	}
+	for _, c := range []struct {
+		err     error
+		passing bool
+	}{
+		{answered(http.StatusServiceUnavailable), true},
+		{answered(http.StatusTooManyRequests), true},
+		{&net.OpError{Op: "dial", Err: errors.New("connection refused")}, true},
+		{answered(http.StatusUnauthorized), false},
+		{answered(http.StatusBadRequest), false},
+		{errors.New("no identity here"), false},
+	} {
+		source := entra.From("scope", func() (azcore.TokenCredential, error) { return failing{c.err}, nil })
+		_, err := source(t.Context())
+		failure, ok := errors.AsType[*entra.Failure](err)
+		if !ok || failure.Passing() != c.passing {
+			t.Errorf("%v: passing is to be %t", err, c.passing)
+		}
+		config := pgrepl.Config{Host: "127.0.0.1", Port: 1, User: "u", Database: "d", Token: source}
+		if _, err := config.Connect(t.Context()); pgrepl.Transient(err) != c.passing {
+			t.Errorf("%v: to be waited for is to be %t", err, c.passing)
 		}
 	}
 }

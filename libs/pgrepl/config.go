@@ -2,6 +2,7 @@ package pgrepl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,7 +38,8 @@ type Config struct {
 	KeepAlive bool
 	// InitialStatements run on each connection that is not a replication connection.
 	InitialStatements []string
-	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID); nil otherwise.
+	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID); nil otherwise. An error that waiting can
+	// mend has a method Passing that says so.
 	Token func(context.Context) (string, error)
 	// ApplicationName is shown in pg_stat_activity.
 	ApplicationName string
@@ -138,6 +140,12 @@ func (c Config) password(ctx context.Context) (string, error) {
 		return c.Password, nil
 	}
 	p, err := c.Token(ctx)
+	if passes, ok := errors.AsType[interface {
+		error
+		Passing() bool
+	}](err); ok && passes.Passing() {
+		return "", &Error{ReasonUnreachable, "get an access token for PostgreSQL user " + c.User, err, "Who gives the tokens does not answer; the connector keeps trying."}
+	}
 	if err != nil {
 		return "", &Error{ReasonAuthentication, "get an access token for PostgreSQL user " + c.User, err, "Check the credential that the worker runs with."}
 	}
