@@ -69,8 +69,28 @@ func (s *tokenSource) token(ctx context.Context) (string, error) {
 		Error     string  `json:"error"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || response.StatusCode != http.StatusOK || answer.Token == "" {
-		return "", fmt.Errorf("get a token for Kafka: %s answered %s %.100q; check kafka-oauth-client-id and kafka-oauth-client-secret", s.config.TokenURL, response.Status, answer.Error)
+		return "", &noToken{s.config.TokenURL, response.StatusCode, answer.Error}
 	}
 	s.current, s.expires = answer.Token, s.now().Add(time.Duration(answer.ExpiresIn*float64(time.Second)))
 	return s.current, nil
+}
+
+// noToken is an answer of the endpoint without a token.
+type noToken struct {
+	url    string
+	status int
+	said   string
+}
+
+func (n *noToken) Error() string {
+	text := fmt.Sprintf("get a token for Kafka: %s answered %d %s %.100q", n.url, n.status, http.StatusText(n.status), n.said)
+	if n.Passing() {
+		return text
+	}
+	return text + "; check kafka-oauth-client-id and kafka-oauth-client-secret"
+}
+
+// Passing says whether waiting can mend it: the endpoint is out of order or too busy.
+func (n *noToken) Passing() bool {
+	return n.status == http.StatusTooManyRequests || n.status >= http.StatusInternalServerError
 }

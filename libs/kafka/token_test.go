@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,24 @@ func TestATokenIsKeptUntilShortlyBeforeItsEnd(t *testing.T) {
 	source = newTokenSource(Config{TokenURL: server.URL, ClientID: "me", ClientSecret: "wrong-canary"}, time.Now)
 	if _, err := source.token(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_client") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("refused credentials: %v", err)
+	}
+}
+
+func TestATokenEndpointThatIsOutOfOrderIsToldFromRefusedCredentials(t *testing.T) {
+	for status, passes := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true, http.StatusUnauthorized: false, http.StatusOK: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"error":"said"}`)
+		}))
+		_, err := newTokenSource(Config{TokenURL: server.URL}, time.Now).token(t.Context())
+		server.Close()
+		refused, ok := errors.AsType[interface {
+			error
+			Passing() bool
+		}](err)
+		if !ok || refused.Passing() != passes || strings.Contains(err.Error(), "check kafka-oauth-client-id") == passes || !strings.Contains(err.Error(), "said") {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ type Config struct {
 	// InitialStatements run on each connection that is not a replication connection.
 	InitialStatements []string
 	// Token makes the password of each new connection where passwords expire (Microsoft Entra ID); nil otherwise. An error that waiting can
-	// mend has a method Passing that says so.
+	// mend is a Passing one.
 	Token func(context.Context) (string, error)
 	// ApplicationName is shown in pg_stat_activity.
 	ApplicationName string
@@ -140,10 +140,7 @@ func (c Config) password(ctx context.Context) (string, error) {
 		return c.Password, nil
 	}
 	p, err := c.Token(ctx)
-	if passes, ok := errors.AsType[interface {
-		error
-		Passing() bool
-	}](err); ok && passes.Passing() {
+	if passes, ok := errors.AsType[Passing](err); ok && passes.Passing() {
 		return "", &Error{ReasonUnreachable, "get an access token for PostgreSQL user " + c.User, err, "Who gives the tokens does not answer; the connector keeps trying."}
 	}
 	if err != nil {

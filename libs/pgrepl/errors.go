@@ -80,6 +80,12 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
+// Passing is an error that knows whether waiting can mend it, as of who gives tokens.
+type Passing interface {
+	error
+	Passing() bool
+}
+
 // Transient says whether waiting can mend err: the server is unreachable, restarting or out of connections, memory or disk, or another
 // process still holds the slot. Everything else stays wrong until somebody changes something.
 func Transient(err error) bool {

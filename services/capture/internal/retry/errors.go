@@ -55,6 +55,9 @@ func KafkaTransient(err error) bool {
 		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnknownProducerID) ||
 			errors.Is(err, kerr.TransactionAbortable) || errors.Is(err, kerr.OutOfOrderSequenceNumber)
 	}
+	if passes, ok := errors.AsType[pgrepl.Passing](err); ok {
+		return passes.Passing() // of a token that the broker is to be shown
+	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}

@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -96,6 +97,12 @@ func TestTheEndOfTheContextIsNoFailure(t *testing.T) {
 	})
 }
 
+// token is an error of who gives tokens, as of packages entra and kafka.
+type token bool
+
+func (token) Error() string   { return "no token" }
+func (t token) Passing() bool { return bool(t) }
+
 func TestWhatAnErrorSaysOfItselfDecidesBeforeItsCause(t *testing.T) {
 	for _, c := range []struct {
 		err       error
@@ -104,6 +111,8 @@ func TestWhatAnErrorSaysOfItselfDecidesBeforeItsCause(t *testing.T) {
 		{io.EOF, true},
 		{errors.New("strange"), false},
 		{kerr.NotLeaderForPartition, true},
+		{fmt.Errorf("find the coordinator: %w", token(true)), true},
+		{fmt.Errorf("find the coordinator: %w", token(false)), false},
 		{kerr.TopicAuthorizationFailed, false},
 		{retry.Permanent("look at it: %w", io.EOF), false},
 		{errors.Join(retry.ErrFenced, kerr.NotLeaderForPartition), false},
