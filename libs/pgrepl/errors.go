@@ -100,6 +100,7 @@ func Transient(err error) bool {
 			pg.Code == "53200",                // out of memory
 			pg.Code == "53300",                // too many connections
 			pg.Code == "55006",                // slot is active
+			pg.Code == "58030",                // I/O error, as of storage behind a network (neondatabase/neon#7689)
 			pg.Code == "40001",                // serialization failure
 			pg.Code == "25006" && strings.Contains(pg.Message, "read-only"): // a standby that is about to be promoted, or storage that is full
 			return true

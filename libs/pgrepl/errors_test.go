@@ -86,8 +86,8 @@ func TestAnAddressThatThisMachineHasNoWayToIsSaidToBeSo(t *testing.T) {
 	}
 }
 
-func TestWhatAServerRunsOutOfIsWaitedForUnlessItIsASettingOfIts(t *testing.T) {
-	for code, want := range map[string]bool{"53100": true, "53200": true, "53300": true, "53400": false} {
+func TestWhatAServerLacksForNowIsWaitedForUnlessItIsASettingOfIts(t *testing.T) {
+	for code, want := range map[string]bool{"53100": true, "53200": true, "53300": true, "53400": false, "58030": true} {
 		// As PostgreSQL 15's walsender says it where it cannot keep a large transaction on disk.
 		if got := Transient(fmt.Errorf("stream: %w", &pgconn.PgError{Code: code, Message: "could not write to data file for XID 733: No space left on device"})); got != want {
 			t.Errorf("%s: %t, want %t", code, got, want)
