@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -43,7 +44,7 @@ type WorkerConfig struct {
 	Partitions int32
 
 	// References are the files and environment variables that configurations may refer to; none by default.
-	References References
+	References secret.References
 	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does. Who may ask is
 	// for the caller's side to decide: admin asks for users with the role admin alone.
 	RevealSecrets bool
@@ -149,7 +150,7 @@ func (c WorkerConfig) Validate() error {
 			names[name] = plugin.Class
 		}
 	}
-	if err := c.References.validate(); err != nil {
+	if err := c.References.Validate(); err != nil {
 		faults = append(faults, err)
 	}
 	return errors.Join(faults...)

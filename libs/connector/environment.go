@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 // Environment gives what a task of a connector would be given on this worker, and the connector's checked configuration, whether or
@@ -14,14 +15,14 @@ func (w *Worker) Environment(name string) (TaskEnv, catalogue.Values, error) {
 	if err != nil {
 		return TaskEnv{}, catalogue.Values{}, err
 	}
-	resolved, faults := w.config.References.resolve(withName(connector.config, connector.name))
-	if err := joinFaults(faults); err != nil {
+	resolved, faults := w.config.References.Resolve(withName(connector.config, connector.name))
+	if err := faults.Err(); err != nil {
 		return TaskEnv{}, catalogue.Values{}, invalidField(ReasonConfigInvalid, "config", fmt.Sprintf("resolve the configuration on worker %s: %v", w.config.WorkerID, err))
 	}
 	values, _, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
 	if len(problems) > 0 {
 		return TaskEnv{}, catalogue.Values{}, errInvalid(problems)
 	}
-	env := w.taskEnv(taskID{connector.name, 0}, connector.tasks, secretsOf(plugin.Catalogue, connector.config, resolved))
+	env := w.taskEnv(taskID{connector.name, 0}, connector.tasks, secret.Of(plugin.Catalogue, connector.config, resolved))
 	return env, values, nil
 }

@@ -203,3 +203,11 @@ func cutPrefixes(key string, prefixes ...string) (prefix, rest string) {
 	}
 	return "", key
 }
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	at := strings.LastIndex(text, separator)
+	if at < 0 {
+		return text, "", false
+	}
+	return text[:at], text[at+len(separator):], true
+}

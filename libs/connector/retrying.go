@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
 
@@ -15,7 +16,7 @@ const retryInterval = 30 * time.Second
 // attempts since, and that it works again.
 type retryReporter struct {
 	logger  *slog.Logger
-	secrets secretValues
+	secrets secret.Values
 	now     func() time.Time
 
 	mu       sync.Mutex
@@ -24,7 +25,7 @@ type retryReporter struct {
 	attempts int
 }
 
-func newRetryReporter(logger *slog.Logger, secrets secretValues, now func() time.Time) *retryReporter {
+func newRetryReporter(logger *slog.Logger, secrets secret.Values, now func() time.Time) *retryReporter {
 	return &retryReporter{logger: logger, secrets: secrets, now: now}
 }
 
@@ -39,7 +40,7 @@ func (r *retryReporter) report(err error) {
 		return
 	}
 	r.attempts++
-	if text := r.secrets.scrub(err.Error()); text != r.last || r.now().Sub(r.logged) >= retryInterval {
+	if text := r.secrets.Hide(err.Error()); text != r.last || r.now().Sub(r.logged) >= retryInterval {
 		r.logger.Warn("trying again", "err", text, telemetry.Passing("attempts", r.attempts))
 		r.last, r.logged = text, r.now()
 	}

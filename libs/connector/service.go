@@ -12,6 +12,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 // service answers ConnectorService for the connectors of one fleet. Any worker takes any call: what a call changes is
@@ -78,7 +79,7 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 	s.logger.Info("connector created", "connector", name, "class", plugin.Class, "tasks", v.tasks, "target", wanted)
 	return &connectorv1.CreateConnectorResponse{
 		// No tasks yet: they begin when the owners have read the configuration.
-		Connector: &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)},
+		Connector: &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: secret.Masked(plugin.Catalogue, v.config)},
 		Warnings:  messages(v.warnings),
 	}, nil
 }
@@ -229,7 +230,7 @@ func (s *service) put(ctx context.Context, name string, plugin Plugin, config ma
 	}
 	s.warn(name, v.warnings)
 	s.logger.Info("connector configured", "connector", name, "class", plugin.Class, "tasks", v.tasks)
-	message := &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: masked(plugin.Catalogue, v.config)}
+	message := &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: secret.Masked(plugin.Catalogue, v.config)}
 	if exists {
 		message.Tasks = s.taskNumbers(earlier.target, v.tasks)
 	}
@@ -299,7 +300,7 @@ func (s *service) message(connector snapshot, plugin Plugin) *connectorv1.Connec
 	return &connectorv1.Connector{
 		Name:     connector.name,
 		Type:     plugin.Type.message(),
-		Config:   masked(plugin.Catalogue, config),
+		Config:   secret.Masked(plugin.Catalogue, config),
 		Tasks:    s.taskNumbers(connector.target, s.taskCount(plugin, connector.stored)),
 		Warnings: warningsOf(plugin, config),
 	}

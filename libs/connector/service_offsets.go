@@ -95,7 +95,7 @@ func (s *service) getSinkOffsets(ctx context.Context, group string) ([]*connecto
 
 // groupOf is a sink connector's consumer group.
 func (s *service) groupOf(connector snapshot) string {
-	resolved, _ := s.config.References.resolve(connector.config)
+	resolved, _ := s.config.References.Resolve(connector.config)
 	override := map[string]string{}
 	for key, value := range resolved {
 		if rest, ok := strings.CutPrefix(key, "consumer.override."); ok {

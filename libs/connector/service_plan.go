@@ -7,6 +7,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
@@ -56,7 +57,7 @@ func whole(request *connectorv1.PlanConnectorConfigRequest) error {
 
 // keyChanges are the keys in which two configurations differ, secrets masked.
 func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*connectorv1.KeyChange {
-	was, is := masked(keys, before), masked(keys, after)
+	was, is := secret.Masked(keys, before), secret.Masked(keys, after)
 	var changes []*connectorv1.KeyChange
 	for _, key := range changedKeys(before, after) {
 		change := &connectorv1.KeyChange{Key: key}

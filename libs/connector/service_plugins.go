@@ -10,6 +10,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 func (s *service) ListPlugins(context.Context, *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse, error) {
@@ -134,7 +135,7 @@ func configKey(key catalogue.Key, order int32) *connectorv1.ConfigKey {
 // configValues pairs every declared key with its value and what is wrong with it; then come the keys that were given
 // but are members of a family or not known.
 func configValues(keys *catalogue.Catalogue, v validated) []*connectorv1.ConfigValue {
-	shown := masked(keys, v.config)
+	shown := secret.Masked(keys, v.config)
 	var values []*connectorv1.ConfigValue
 	byName := map[string]*connectorv1.ConfigValue{}
 	for _, key := range configKeys(keys) {

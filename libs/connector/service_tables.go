@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
@@ -57,7 +58,7 @@ func (s *tableService) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTa
 	defer reader.Close()
 	opened := &tablev1.OpenResult{}
 	for _, t := range reader.Tables() {
-		t.Failure = secrets.scrub(t.Failure)
+		t.Failure = secrets.Hide(t.Failure)
 		opened.Tables = append(opened.Tables, describe(t))
 	}
 	if err := stream.Send(&tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Open{Open: opened}}); err != nil {
@@ -84,18 +85,18 @@ func (s *tableService) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTa
 	}
 }
 
-func unreadable(secrets secretValues, err error) error {
-	return failure(codes.FailedPrecondition, ReasonTablesUnreadable, secrets.scrub(err.Error()))
+func unreadable(secrets secret.Values, err error) error {
+	return failure(codes.FailedPrecondition, ReasonTablesUnreadable, secrets.Hide(err.Error()))
 }
 
 // open connects to a connector's source or target.
-func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader, secretValues, error) {
+func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader, secret.Values, error) {
 	found, plugin, err := s.service.ours(q.GetConnector())
 	if err != nil {
 		return nil, nil, err
 	}
-	resolved, _ := s.service.config.References.resolve(found.config)
-	secrets := secretsOf(plugin.Catalogue, found.config, resolved)
+	resolved, _ := s.service.config.References.Resolve(found.config)
+	secrets := secret.Of(plugin.Catalogue, found.config, resolved)
 	values, _, problems := plugin.parseStored(withName(found.config, found.name), resolved)
 	if len(problems) > 0 {
 		return nil, nil, errInvalid(problems)

@@ -18,6 +18,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 // assertError demands a code, a reason and, if given, a violation of a field.
@@ -216,7 +217,7 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 	b := newBoard()
 	references := func(c *connector.WorkerConfig) {
-		c.References = connector.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary-from-env", true }}
+		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary-from-env", true }}
 	}
 	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", references)
 	b.failNext("a-0", errors.New("connect to postgres://u:canary-literal@db and then canary-from-env: refused"))

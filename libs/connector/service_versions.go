@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -97,7 +98,7 @@ func (s *service) ListConfigVersions(_ context.Context, request *connectorv1.Lis
 		}
 		response.Versions = append(response.Versions, &connectorv1.ConfigVersion{
 			Version: version.Version, Time: timestamppb.New(time.UnixMilli(version.Made)), Actor: version.Actor,
-			Config: masked(keys, version.Properties), ChangedKeys: version.Changed,
+			Config: secret.Masked(keys, version.Properties), ChangedKeys: version.Changed,
 		})
 	}
 	return response, nil

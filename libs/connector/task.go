@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,24 +12,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
-
-// maxTrace bounds the error text of a failed task in bytes.
-const maxTrace = 16 << 10
 
 // runTask runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
 // of the configuration are taken out of it.
 func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot, id taskID, run string) (trace string) {
 	logger := w.logger.With("connector", id.connector, "task", id.task)
-	resolved, faults := w.config.References.resolve(withName(connector.config, connector.name))
-	secrets := secretsOf(plugin.Catalogue, connector.config, resolved)
+	resolved, faults := w.config.References.Resolve(withName(connector.config, connector.name))
+	secrets := secret.Of(plugin.Catalogue, connector.config, resolved)
 	fail := func(err error) string {
-		text := secrets.scrub(err.Error())
+		text := secrets.Hide(err.Error())
 		logger.With("err", text).Error("task failed")
 		return text
 	}
-	if err := joinFaults(faults); err != nil {
+	if err := faults.Err(); err != nil {
 		return fail(fmt.Errorf("resolve the configuration on worker %s: %w", w.config.WorkerID, err))
 	}
 	values, warnings, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
@@ -39,7 +36,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	}
 	for _, warning := range warnings {
 		if warning.Outdated {
-			logger.Warn("a setting of the configuration is outdated", "key", warning.Key, "warning", secrets.scrub(warning.Message))
+			logger.Warn("a setting of the configuration is outdated", "key", warning.Key, "warning", secrets.Hide(warning.Message))
 		}
 	}
 	started, err := w.turns.take(ctx, run, w.turnFailed)
@@ -67,7 +64,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	switch {
 	case ctx.Err() != nil:
 		if err != nil && !errors.Is(err, context.Canceled) {
-			logger.Warn("task stopped with an error", "err", secrets.scrub(err.Error()))
+			logger.Warn("task stopped with an error", "err", secrets.Hide(err.Error()))
 			return ""
 		}
 		logger.Info("task stopped")
@@ -78,8 +75,8 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	return fail(err)
 }
 
-func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
-	logger := slog.New(scrubbing{w.logger.Handler(), secrets}).With("connector", id.connector, "task", id.task)
+func (w *Worker) taskEnv(id taskID, tasks int, secrets secret.Values) TaskEnv {
+	logger := slog.New(secret.NewHandler(w.logger.Handler(), secrets)).With("connector", id.connector, "task", id.task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return TaskEnv{
 		Connector:    id.connector,
@@ -101,8 +98,8 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secretValues) TaskEnv {
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,
-		Happened:       func(action, detail string) { w.happened(action, id.connector, secrets.scrub(detail)) },
-		Hide:           secrets.scrub,
+		Happened:       func(action, detail string) { w.happened(action, id.connector, secrets.Hide(detail)) },
+		Hide:           secrets.Hide,
 		Logger:         logger,
 	}
 }
@@ -128,15 +125,6 @@ func (w *Worker) usedTopic(id taskID, topic string) error {
 	return nil
 }
 
-// joinFaults lists what could not be resolved, sorted by key.
-func joinFaults(faults map[string]error) error {
-	var all []error
-	for _, key := range slices.Sorted(maps.Keys(faults)) {
-		all = append(all, fmt.Errorf("%s: %w", key, faults[key]))
-	}
-	return errors.Join(all...)
-}
-
 func joinProblems(problems []catalogue.Problem) string {
 	texts := make([]string, len(problems))
 	for i, problem := range problems {
@@ -153,47 +141,4 @@ func withName(config map[string]string, name string) map[string]string {
 	}
 	named["name"] = name
 	return named
-}
-
-// secretValues are texts that must not be shown.
-type secretValues []string
-
-// secretsOf finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are left out:
-// replacing them would garble every text and hide nothing. So is one that the configuration also has where everybody sees it, as the
-// password postgres of the user postgres: to hide it in every text would tell that it is the password.
-func secretsOf(keys *catalogue.Catalogue, given, resolved map[string]string) secretValues {
-	const shortest = 4
-	shown := map[string]bool{given["name"]: true}
-	for key, value := range given {
-		if !keys.Secret(key) && resolved[key] == value {
-			shown[value] = true
-		}
-	}
-	var secrets secretValues
-	for key, value := range resolved {
-		referred := given[key] != value && key != "name"
-		if (referred || keys.Secret(key)) && len(value) >= shortest && !shown[value] {
-			secrets = append(secrets, value)
-		}
-		for _, secret := range catalogue.SecretsWithin(value) {
-			if len(secret) >= shortest {
-				secrets = append(secrets, secret)
-			}
-		}
-	}
-	// The longer ones first: a secret may be a part of another.
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return secrets
-}
-
-// scrub takes the secrets out of a text, and what looks like one in it.
-func (s secretValues) scrub(text string) string {
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, mask)
-	}
-	text = catalogue.MaskWithin(text)
-	if len(text) > maxTrace {
-		text = text[:maxTrace] + "…"
-	}
-	return strings.ToValidUTF8(text, "\uFFFD")
 }

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
@@ -84,7 +85,7 @@ func clip(text string) string {
 	if len(text) > maxEventText {
 		text = text[:maxEventText] + "…"
 	}
-	return secretValues(nil).scrub(text) // makes it valid UTF-8
+	return secret.Values(nil).Hide(text) // makes it valid UTF-8
 }
 
 // makeTimeline makes the topic unless it is there.

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
@@ -39,8 +40,8 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	if problem := tooLarge(config); problem != nil {
 		return validated{config: config, keys: plugin.Catalogue, problems: []catalogue.Problem{*problem}}
 	}
-	full, problems := unmasked(plugin.Catalogue, config, earlier)
-	resolved, faults := w.config.References.resolve(full)
+	full, problems := secret.Unmasked(plugin.Catalogue, config, earlier)
+	resolved, faults := w.config.References.Resolve(full)
 	for key, fault := range faults {
 		problems = append(problems, catalogue.Problem{Key: key, Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
 		delete(resolved, key) // its value is unknown, not empty
@@ -48,10 +49,10 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	result := validated{config: full}
 	var wrong []catalogue.Problem
 	result.keys, result.values, result.warnings, wrong = plugin.parse(full, resolved)
-	secrets := secretsOf(plugin.Catalogue, full, resolved)
+	secrets := secret.Of(plugin.Catalogue, full, resolved)
 	for _, problem := range wrong {
 		if _, unresolved := faults[problem.Key]; !unresolved {
-			problems = append(problems, secrets.within(problem, full)) // which quotes the value, and a URL in it its password
+			problems = append(problems, secrets.HideIn(problem, full)) // which quotes the value, and a URL in it its password
 		}
 	}
 	result.warnings = append(result.warnings, doubtfulReferences(full)...)
@@ -63,7 +64,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 	switch {
 	case err != nil:
 		for _, problem := range problemsOf(plugin.Catalogue, err) {
-			result.problems = append(result.problems, secrets.within(problem, full))
+			result.problems = append(result.problems, secrets.HideIn(problem, full))
 		}
 	case tasks < 1:
 		result.tasks = 1
@@ -76,7 +77,7 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 // storedValues are those of a connector's configuration, as far as its references can be resolved.
 func (w *Worker) storedValues(plugin Plugin, connector snapshot) catalogue.Values {
 	config := withName(connector.config, connector.name)
-	resolved, faults := w.config.References.resolve(config)
+	resolved, faults := w.config.References.Resolve(config)
 	for key := range faults {
 		delete(resolved, key)
 	}
@@ -87,7 +88,7 @@ func (w *Worker) storedValues(plugin Plugin, connector snapshot) catalogue.Value
 // doubtfulReferences warns of what looks like a reference and is none.
 func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem) {
 	for _, key := range slices.Sorted(maps.Keys(config)) {
-		for _, reference := range unknownReferences(config[key]) {
+		for _, reference := range secret.UnknownReferences(config[key]) {
 			warnings = append(warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
 				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
 		}
@@ -101,16 +102,6 @@ func warningsOf(plugin Plugin, config map[string]string) []string {
 	_, warnings, _ := plugin.parseStored(config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
 	return messages(append(warnings, doubtfulReferences(config)...))
-}
-
-// within is a problem with its secrets taken out, also out of its key where that is not one of the configuration's own.
-func (s secretValues) within(problem catalogue.Problem, config map[string]string) catalogue.Problem {
-	key := problem.Key
-	if _, given := config[key]; !given {
-		key = s.scrub(key)
-	}
-	problem.Key, problem.Message = key, s.scrub(problem.Message)
-	return problem
 }
 
 // problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.
@@ -187,10 +178,10 @@ func (w *Worker) checkPlugin(ctx context.Context, plugin Plugin, v validated) []
 	})
 	select {
 	case checks := <-found:
-		resolved, _ := w.config.References.resolve(v.config)
-		secrets := secretsOf(plugin.Catalogue, v.config, resolved)
+		resolved, _ := w.config.References.Resolve(v.config)
+		secrets := secret.Of(plugin.Catalogue, v.config, resolved)
 		for i := range checks {
-			checks[i].Detail, checks[i].Remedy = secrets.scrub(checks[i].Detail), secrets.scrub(checks[i].Remedy)
+			checks[i].Detail, checks[i].Remedy = secrets.Hide(checks[i].Detail), secrets.Hide(checks[i].Remedy)
 		}
 		return checks
 	case <-ctx.Done():

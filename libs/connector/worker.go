@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
@@ -344,7 +345,7 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 		return connector.tasks
 	}
 	config := withName(connector.config, connector.name)
-	resolved, _ := w.config.References.resolve(config)
+	resolved, _ := w.config.References.Resolve(config)
 	values, _, problems := plugin.parseStored(config, resolved)
 	tasks := 0
 	if len(problems) == 0 {
@@ -412,8 +413,8 @@ func (w *Worker) quarantined(id taskID, generation int64) string {
 	}
 	if connector, ok := w.store.get(id.connector); ok {
 		if plugin, ok := w.plugins.of(connector.config); ok {
-			resolved, _ := w.config.References.resolve(withName(connector.config, connector.name))
-			trace = secretsOf(plugin.Catalogue, connector.config, resolved).scrub(trace)
+			resolved, _ := w.config.References.Resolve(withName(connector.config, connector.name))
+			trace = secret.Of(plugin.Catalogue, connector.config, resolved).Hide(trace)
 		}
 	}
 	w.logger.Error("task quarantined", "connector", id.connector, "task", id.task, "err", trace)

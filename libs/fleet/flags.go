@@ -1,7 +1,7 @@
 package fleet
 
 import (
-	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -34,6 +34,6 @@ func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 	return Config{
 		Kafka: client, WorkerID: f.WorkerID, ConfigTopic: f.ConfigTopic, StatusTopic: f.StatusTopic, OffsetsTopic: f.OffsetsTopic, SchemasTopic: f.SchemasTopic, ReplicationFactor: f.ReplicationFactor,
 		RevealSecrets: f.RevealSecrets, CrashDir: f.CrashDir,
-		References: connector.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
+		References: secret.References{Paths: f.ReferencePaths, Env: f.ReferenceEnv}, TLS: f.TLS, Telemetry: tel,
 	}, nil
 }

@@ -12,6 +12,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -30,7 +31,7 @@ type Config struct {
 	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
 	ReplicationFactor int16
 	// References are the files and environment variables that configurations may refer to.
-	References connector.References
+	References secret.References
 	// RevealSecrets is connector.WorkerConfig's.
 	RevealSecrets bool
 	// CrashDir is connector.WorkerConfig's.

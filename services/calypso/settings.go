@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/capture"
 )
@@ -91,8 +91,8 @@ func (s *Settings) azure() bool {
 }
 
 // references are what configurations may refer to.
-func (s *Settings) references() connector.References {
-	return connector.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv}
+func (s *Settings) references() secret.References {
+	return secret.References{Paths: s.ReferencePaths, Env: s.ReferenceEnv}
 }
 
 // delivery is the guarantee of captures.

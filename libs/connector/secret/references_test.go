@@ -1,14 +1,12 @@
-package connector
+package secret
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/config"
-	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 func write(t *testing.T, path, content string) string {
@@ -44,7 +42,7 @@ func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 		"${unknown:x}":                                            "${unknown:x}",
 		"${routing}":                                              "${routing}",
 	} {
-		resolved, problems := references.resolve(map[string]string{"key": given})
+		resolved, problems := references.Resolve(map[string]string{"key": given})
 		if len(problems) > 0 || resolved["key"] != want {
 			t.Errorf("%s = %q, %v; want %q", given, resolved["key"], problems, want)
 		}
@@ -71,7 +69,7 @@ func TestNothingMayBeReferredToThatIsNotAllowed(t *testing.T) {
 			"${file:/proc/self/environ:CANARY}", "${dir:/proc/self:environ}", "${file:relative:x}", "${file::x}", "${file:/x}", "${dir:}",
 			"${env:CANARY}", "${env:PG_}CANARY", "${env:}", "${env:XPG_Y}", "${dir:" + allowed + ":huge}", "${file:" + allowed + ":x}",
 		} {
-			resolved, problems := references.resolve(map[string]string{"key": given})
+			resolved, problems := references.Resolve(map[string]string{"key": given})
 			if given == "${env:PG_}CANARY" {
 				continue // allowed, but not set
 			}
@@ -91,35 +89,8 @@ func TestLinksWithinAnAllowedDirectoryAreFollowed(t *testing.T) {
 	if err := os.Symlink("..data/password", filepath.Join(mount, "password")); err != nil {
 		t.Fatal(err)
 	}
-	resolved, problems := References{Paths: []string{mount}}.resolve(map[string]string{"key": "${dir:" + mount + ":password}"})
+	resolved, problems := References{Paths: []string{mount}}.Resolve(map[string]string{"key": "${dir:" + mount + ":password}"})
 	if resolved["key"] != "right" {
 		t.Errorf("%q, %v", resolved["key"], problems)
 	}
-}
-
-func TestOnlyLiteralSecretsAreMaskedAndAMaskMeansUnchanged(t *testing.T) {
-	for value, want := range map[string]bool{
-		"secret": false, "${file:/a:b}": true, "${file:/a:b}${env:C}": true, "x${file:/a:b}": false, "": false, "${other:x}": false, "$": false,
-	} {
-		if got := isReference(value); got != want {
-			t.Errorf("isReference(%q) = %t", value, got)
-		}
-	}
-	earlier := map[string]string{"password": "old", "user": "u"}
-	keys, err := catalogue.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	full, problems := unmasked(keys, map[string]string{"password": mask, "user": mask, "token": mask}, earlier)
-	if len(problems) != 1 || problems[0].Key != "token" || !maps.Equal(full, map[string]string{"password": "old", "user": mask, "token": mask}) {
-		t.Errorf("%v %v", full, problems)
-	}
-}
-
-func FuzzPropertiesAreReadWithoutPanic(f *testing.F) {
-	f.Add("a=b\\\nc\n#x\n\\u0041 : 1\n=\n\\")
-	f.Fuzz(func(t *testing.T, text string) {
-		_, _ = parseProperties(strings.NewReader(text))
-		References{}.resolve(map[string]string{"key": text})
-	})
 }

@@ -1,4 +1,4 @@
-package connector
+package secret
 
 import (
 	"maps"
@@ -12,15 +12,15 @@ import (
 // that reads a configuration, changes a key and writes it back does not destroy the secret.
 const mask = catalogue.Mask
 
-// masked is a configuration as callers may see it: every value as it was given, but secrets that are not references, and secrets
+// Masked is a configuration as callers may see it: every value as it was given, but secrets that are not references, and secrets
 // within values.
-func masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
+func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
 	for key, value := range config {
 		switch {
 		case !keys.Secret(key):
 			value = catalogue.MaskWithin(value)
-		case value != "" && !isReference(value):
+		case value != "" && !IsReference(value):
 			value = mask
 		}
 		shown[key] = value
@@ -28,9 +28,9 @@ func masked(keys *catalogue.Catalogue, config map[string]string) map[string]stri
 	return shown
 }
 
-// unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
+// Unmasked puts the earlier value where the configuration of a secret is the mask. A mask without an earlier value is a
 // problem: the secret itself is needed.
-func unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string, problems []catalogue.Problem) {
+func Unmasked(keys *catalogue.Catalogue, config, earlier map[string]string) (full map[string]string, problems []catalogue.Problem) {
 	full = maps.Clone(config)
 	for _, key := range slices.Sorted(maps.Keys(config)) {
 		value, ok := earlier[key]

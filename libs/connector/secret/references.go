@@ -1,13 +1,13 @@
-package connector
+package secret
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/config"
@@ -33,8 +33,9 @@ var reference = regexp.MustCompile(`\$\{(file|dir|env):([^}]*)\}`)
 // anyReference is what Kafka takes for a reference (org.apache.kafka.common.config.ConfigTransformer), to whatever provider.
 var anyReference = regexp.MustCompile(`\$\{[^{}:]+:[^}]*\}`)
 
-// unknownReferences are the references of a value to providers that there are not; they are left as they stand, as in Kafka Connect.
-func unknownReferences(value string) []string {
+// UnknownReferences are the references of a value to providers that do not exist. They are left as they stand, as in
+// Kafka Connect.
+func UnknownReferences(value string) []string {
 	var unknown []string
 	for _, found := range anyReference.FindAllString(value, -1) {
 		if !reference.MatchString(found) {
@@ -44,7 +45,8 @@ func unknownReferences(value string) []string {
 	return unknown
 }
 
-func (r References) validate() error {
+// Validate says what is wrong with what is allowed.
+func (r References) Validate() error {
 	for _, path := range r.Paths {
 		if !filepath.IsAbs(path) {
 			return fmt.Errorf("References.Paths: %s is not an absolute path", path)
@@ -56,33 +58,44 @@ func (r References) validate() error {
 	return nil
 }
 
-// isReference reports whether a value is nothing but references, so that it holds no secret itself.
-func isReference(value string) bool {
+// IsReference reports whether a value is nothing but references, so that it holds no secret itself.
+func IsReference(value string) bool {
 	return value != "" && reference.ReplaceAllString(value, "") == ""
 }
 
-// resolve replaces the references of a configuration by what they refer to. Its problems are one a key and name the
-// reference, never a value.
-func (r References) resolve(config map[string]string) (resolved map[string]string, problems map[string]error) {
+// Faults say by key why references cannot be resolved. They name the reference, never a value.
+type Faults map[string]error
+
+// Err joins the faults, sorted by key; it is nil if there are none.
+func (f Faults) Err() error {
+	var all []error
+	for _, key := range slices.Sorted(maps.Keys(f)) {
+		all = append(all, fmt.Errorf("%s: %w", key, f[key]))
+	}
+	return errors.Join(all...)
+}
+
+// Resolve replaces the references of a configuration by what they refer to.
+func (r References) Resolve(config map[string]string) (resolved map[string]string, faults Faults) {
 	resolved = make(map[string]string, len(config))
 	for key, value := range config {
-		var faults []error
+		var wrong []error
 		resolved[key] = reference.ReplaceAllStringFunc(value, func(text string) string {
 			parts := reference.FindStringSubmatch(text)
 			result, err := r.read(parts[1], parts[2])
 			if err != nil {
-				faults = append(faults, fmt.Errorf("reference %s: %w", text, err))
+				wrong = append(wrong, fmt.Errorf("reference %s: %w", text, err))
 			}
 			return result
 		})
-		if len(faults) > 0 {
-			if problems == nil {
-				problems = map[string]error{}
+		if len(wrong) > 0 {
+			if faults == nil {
+				faults = Faults{}
 			}
-			problems[key] = errors.Join(faults...)
+			faults[key] = errors.Join(wrong...)
 		}
 	}
-	return resolved, problems
+	return resolved, faults
 }
 
 func (r References) read(provider, rest string) (string, error) {
@@ -174,86 +187,4 @@ func withoutPath(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-func cutLast(text, separator string) (before, after string, found bool) {
-	at := strings.LastIndex(text, separator)
-	if at < 0 {
-		return text, "", false
-	}
-	return text[:at], text[at+len(separator):], true
-}
-
-// parseProperties reads the common part of java.util.Properties: key=value or key:value lines, comments from # or !,
-// continued lines, and the escapes \t \n \r \f \\ and \ before a separator.
-func parseProperties(from io.Reader) (map[string]string, error) {
-	properties := map[string]string{}
-	scanner := bufio.NewScanner(from)
-	scanner.Buffer(nil, config.MaxFile+1)
-	var logical string
-	for scanner.Scan() {
-		line := strings.TrimLeft(scanner.Text(), " \t\f")
-		if logical == "" && (line == "" || line[0] == '#' || line[0] == '!') {
-			continue
-		}
-		logical += line
-		if backslashes := len(logical) - len(strings.TrimRight(logical, `\`)); backslashes%2 == 1 {
-			logical = logical[:len(logical)-1]
-			continue
-		}
-		key, value := splitProperty(logical)
-		properties[key] = value
-		logical = ""
-	}
-	if logical != "" {
-		key, value := splitProperty(logical)
-		properties[key] = value
-	}
-	return properties, scanner.Err()
-}
-
-func splitProperty(line string) (key, value string) {
-	end := len(line)
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-			continue
-		}
-		if strings.IndexByte("=: \t\f", line[i]) >= 0 {
-			end = i
-			break
-		}
-	}
-	rest := strings.TrimLeft(line[end:], " \t\f")
-	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
-		rest = strings.TrimLeft(rest[1:], " \t\f")
-	}
-	return unescapeProperty(line[:end]), unescapeProperty(rest)
-}
-
-func unescapeProperty(text string) string {
-	if !strings.Contains(text, `\`) {
-		return text
-	}
-	var plain strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' || i+1 == len(text) {
-			plain.WriteByte(text[i])
-			continue
-		}
-		i++
-		switch text[i] {
-		case 't':
-			plain.WriteByte('\t')
-		case 'n':
-			plain.WriteByte('\n')
-		case 'r':
-			plain.WriteByte('\r')
-		case 'f':
-			plain.WriteByte('\f')
-		default:
-			plain.WriteByte(text[i])
-		}
-	}
-	return plain.String()
 }
