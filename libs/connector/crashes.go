@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
@@ -67,7 +68,7 @@ func planAfter(history []crash, crashed bool) plan {
 }
 
 // runOf names the runs of a task with one configuration.
-func runOf(id taskID, generation int64) string { return fmt.Sprintf("%s@%d", id, generation) }
+func runOf(id state.TaskID, generation int64) string { return fmt.Sprintf("%s@%d", id, generation) }
 
 // taskOfRun is the task of a run.
 func taskOfRun(run string) string { return run[:max(0, strings.LastIndexByte(run, '@'))] }

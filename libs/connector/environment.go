@@ -5,6 +5,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 // Environment gives what a task of a connector would be given on this worker, and the connector's checked configuration, whether or
@@ -15,14 +16,14 @@ func (w *Worker) Environment(name string) (TaskEnv, catalogue.Values, error) {
 	if err != nil {
 		return TaskEnv{}, catalogue.Values{}, err
 	}
-	resolved, faults := w.config.References.Resolve(withName(connector.config, connector.name))
+	resolved, faults := w.config.References.Resolve(connector.Properties())
 	if err := faults.Err(); err != nil {
 		return TaskEnv{}, catalogue.Values{}, invalidField(ReasonConfigInvalid, "config", fmt.Sprintf("resolve the configuration on worker %s: %v", w.config.WorkerID, err))
 	}
-	values, _, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
+	values, _, problems := plugin.parseStored(connector.Properties(), resolved)
 	if len(problems) > 0 {
 		return TaskEnv{}, catalogue.Values{}, errInvalid(problems)
 	}
-	env := w.taskEnv(taskID{connector.name, 0}, connector.tasks, secret.Of(plugin.Catalogue, connector.config, resolved))
+	env := w.taskEnv(state.TaskID{Connector: connector.Name, Task: 0}, connector.Tasks, secret.Of(plugin.Catalogue, connector.Config, resolved))
 	return env, values, nil
 }

@@ -18,12 +18,12 @@ func (w *Worker) checkLease() {
 	if leased {
 		w.membership.Store("")
 		w.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
-		w.act(w.lifecycle.assigned(partitions))
+		w.act(w.lifecycle.Assigned(partitions))
 		return
 	}
 	w.membership.Store("its coordinator has not answered for the session timeout")
 	w.logger.Warn("Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over", "partitions", partitions)
-	w.act(w.lifecycle.lost(partitions))
+	w.act(w.lifecycle.Lost(partitions))
 }
 
 func (w *Worker) partitionsAssigned(partitions []int32) {
@@ -36,7 +36,7 @@ func (w *Worker) partitionsAssigned(partitions []int32) {
 			w.assigned[partition] = true
 		}
 		w.leased = true
-		w.act(w.lifecycle.assigned(slices.Sorted(maps.Keys(w.assigned))))
+		w.act(w.lifecycle.Assigned(slices.Sorted(maps.Keys(w.assigned))))
 	})
 }
 
@@ -49,7 +49,7 @@ func (w *Worker) partitionsRevoked(partitions []int32) {
 	w.do(func() {
 		w.unassign(partitions)
 		w.handovers = append(w.handovers, handover{partitions, done})
-		w.act(w.lifecycle.revoked(partitions))
+		w.act(w.lifecycle.Revoked(partitions))
 	})
 	timer := time.NewTimer(w.config.HandoverTimeout)
 	defer timer.Stop()
@@ -73,7 +73,7 @@ func (w *Worker) partitionsLost(partitions []int32) {
 	w.logger.Warn("partitions lost; their tasks stop here", "partitions", partitions)
 	w.do(func() {
 		w.unassign(partitions)
-		w.act(w.lifecycle.lost(partitions))
+		w.act(w.lifecycle.Lost(partitions))
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 // service answers ConnectorService for the connectors of one fleet. Any worker takes any call: what a call changes is
@@ -29,17 +30,17 @@ type service struct {
 func (w *Worker) Server() connectorv1.ConnectorServiceServer { return &service{Worker: w} }
 
 // ours finds a connector of this fleet.
-func (s *service) ours(name string) (snapshot, Plugin, error) {
+func (s *service) ours(name string) (state.Connector, Plugin, error) {
 	if err := s.store.usable(); err != nil {
-		return snapshot{}, Plugin{}, storeUnavailable(err)
+		return state.Connector{}, Plugin{}, storeUnavailable(err)
 	}
 	connector, ok := s.store.get(name)
 	if !ok {
-		return snapshot{}, Plugin{}, connectorNotFound(name)
+		return state.Connector{}, Plugin{}, connectorNotFound(name)
 	}
-	plugin, ok := s.plugins.of(connector.config)
+	plugin, ok := s.plugins.of(connector.Config)
 	if !ok {
-		return snapshot{}, Plugin{}, connectorNotFound(name)
+		return state.Connector{}, Plugin{}, connectorNotFound(name)
 	}
 	return connector, plugin, nil
 }
@@ -72,14 +73,14 @@ func (s *service) CreateConnector(ctx context.Context, request *connectorv1.Crea
 		return nil, err
 	}
 	if err := s.store.append(ctx, s.config.ConfigTopic, name,
-		append([]entry{{targetKey + name, wanted.record()}}, s.versioned(ctx, snapshot{}, v)...)...); err != nil {
+		append([]state.Entry{{Key: state.TargetKey + name, Value: wanted.Record()}}, s.versioned(ctx, state.Connector{}, v)...)...); err != nil {
 		return nil, err
 	}
 	s.warn(name, v.warnings)
 	s.logger.Info("connector created", "connector", name, "class", plugin.Class, "tasks", v.tasks, "target", wanted)
 	return &connectorv1.CreateConnectorResponse{
 		// No tasks yet: they begin when the owners have read the configuration.
-		Connector: &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: secret.Masked(plugin.Catalogue, v.config)},
+		Connector: &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type), Config: secret.Masked(plugin.Catalogue, v.config)},
 		Warnings:  messages(v.warnings),
 	}, nil
 }
@@ -103,7 +104,7 @@ func (s *service) GetConnector(_ context.Context, request *connectorv1.GetConnec
 	}
 	message := s.message(connector, plugin)
 	if request.GetReveal() && s.config.RevealSecrets {
-		message.Config = withName(connector.config, connector.name)
+		message.Config = connector.Properties()
 	}
 	return &connectorv1.GetConnectorResponse{Connector: message}, nil
 }
@@ -114,7 +115,7 @@ func (s *service) ListConnectors(context.Context, *connectorv1.ListConnectorsReq
 	}
 	response := &connectorv1.ListConnectorsResponse{}
 	for _, connector := range s.store.configured() {
-		if plugin, ok := s.plugins.of(connector.config); ok {
+		if plugin, ok := s.plugins.of(connector.Config); ok {
 			response.Connectors = append(response.Connectors, s.message(connector, plugin))
 		}
 	}
@@ -149,29 +150,29 @@ func (s *service) UpdateConnectorConfig(ctx context.Context, request *connectorv
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.UpdateConnectorConfigResponse{Connector: connector, Created: earlier.stored == nil, Warnings: warnings}, nil
+	return &connectorv1.UpdateConnectorConfigResponse{Connector: connector, Created: !earlier.Exists(), Warnings: warnings}, nil
 }
 
 // replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no configuration.
-func (s *service) replaceable(name string) (snapshot, error) {
+func (s *service) replaceable(name string) (state.Connector, error) {
 	earlier, exists := s.store.get(name)
 	if !exists {
-		return snapshot{}, nil
+		return state.Connector{}, nil
 	}
-	if _, ok := s.plugins.of(earlier.config); !ok {
-		return snapshot{}, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.config["connector.class"]))
+	if _, ok := s.plugins.of(earlier.Config); !ok {
+		return state.Connector{}, failure(codes.AlreadyExists, ReasonConnectorExists, fmt.Sprintf("Connector %s already exists as one of another type (connector.class %s); delete it before using its name", name, earlier.Config["connector.class"]))
 	}
 	return earlier, nil
 }
 
 // checkConfig looks at Kafka and at the source or target of a configuration that shall replace an earlier one.
-func (s *service) checkConfig(ctx context.Context, plugin Plugin, config map[string]string, earlier snapshot) error {
-	v := s.validate(plugin, config, earlier.configOrNil())
+func (s *service) checkConfig(ctx context.Context, plugin Plugin, config map[string]string, earlier state.Connector) error {
+	v := s.validate(plugin, config, earlier.Config)
 	if len(v.problems) > 0 {
 		return errInvalid(v.problems)
 	}
 	undone := "changed"
-	if earlier.stored == nil {
+	if !earlier.Exists() {
 		undone = "created"
 	}
 	return errChecks(undone, s.check(ctx, plugin, v))
@@ -193,7 +194,7 @@ func (s *service) PatchConnectorConfig(ctx context.Context, request *connectorv1
 	if err != nil {
 		return nil, err
 	}
-	connector, warnings, err := s.put(ctx, earlier.name, plugin, config, earlier)
+	connector, warnings, err := s.put(ctx, earlier.Name, plugin, config, earlier)
 	if err != nil {
 		return nil, err
 	}
@@ -201,38 +202,38 @@ func (s *service) PatchConnectorConfig(ctx context.Context, request *connectorv1
 }
 
 // merged is the configuration that a patch makes of the present one.
-func (s *service) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier snapshot, config map[string]string, plugin Plugin, err error) {
+func (s *service) merged(request *connectorv1.PatchConnectorConfigRequest) (earlier state.Connector, config map[string]string, plugin Plugin, err error) {
 	if earlier, _, err = s.ours(request.GetName()); err != nil {
 		return earlier, nil, plugin, err
 	}
-	merged := maps.Clone(earlier.config)
+	merged := maps.Clone(earlier.Config)
 	maps.Copy(merged, request.GetConfig())
 	for _, key := range request.GetRemove() {
 		delete(merged, key)
 	}
-	_, config, plugin, err = s.named(earlier.name, merged)
+	_, config, plugin, err = s.named(earlier.Name, merged)
 	return earlier, config, plugin, err
 }
 
 // put replaces a configuration, or makes a connector that does not exist; s.changing is held.
-func (s *service) put(ctx context.Context, name string, plugin Plugin, config map[string]string, earlier snapshot) (*connectorv1.Connector, []string, error) {
-	exists := earlier.stored != nil
-	v := s.validate(plugin, config, earlier.configOrNil())
+func (s *service) put(ctx context.Context, name string, plugin Plugin, config map[string]string, earlier state.Connector) (*connectorv1.Connector, []string, error) {
+	exists := earlier.Exists()
+	v := s.validate(plugin, config, earlier.Config)
 	if len(v.problems) > 0 {
 		return nil, nil, errInvalid(v.problems)
 	}
 	entries := s.versioned(ctx, earlier, v)
 	if !exists {
-		entries = append([]entry{{targetKey + name, targetStarted.record()}}, entries...)
+		entries = append([]state.Entry{{Key: state.TargetKey + name, Value: state.TargetStarted.Record()}}, entries...)
 	}
 	if err := s.store.append(ctx, s.config.ConfigTopic, name, entries...); err != nil {
 		return nil, nil, err
 	}
 	s.warn(name, v.warnings)
 	s.logger.Info("connector configured", "connector", name, "class", plugin.Class, "tasks", v.tasks)
-	message := &connectorv1.Connector{Name: name, Type: plugin.Type.message(), Config: secret.Masked(plugin.Catalogue, v.config)}
+	message := &connectorv1.Connector{Name: name, Type: typeMessage(plugin.Type), Config: secret.Masked(plugin.Catalogue, v.config)}
 	if exists {
-		message.Tasks = s.taskNumbers(earlier.target, v.tasks)
+		message.Tasks = s.taskNumbers(earlier.Target, v.tasks)
 	}
 	return message, messages(v.warnings), nil
 }
@@ -244,21 +245,21 @@ func (s *service) DeleteConnector(ctx context.Context, request *connectorv1.Dele
 	if err != nil {
 		return nil, err
 	}
-	name := connector.name
+	name := connector.Name
 	// The versions go first, so that a connector of the same name never finds another's; the target goes last: without it a
 	// connector would be started.
-	var entries []entry
+	var entries []state.Entry
 	for key := range s.store.history(name) {
-		entries = append(entries, entry{key: key})
+		entries = append(entries, state.Entry{Key: key})
 	}
-	entries = append(entries, entry{key: connectorKey + name}, entry{key: restartKey + name})
-	for n := range connector.tasks {
-		entries = append(entries, entry{key: restartTaskKey + taskID{name, n}.String()})
+	entries = append(entries, state.Entry{Key: state.ConnectorKey + name}, state.Entry{Key: state.RestartKey + name})
+	for n := range connector.Tasks {
+		entries = append(entries, state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: name, Task: n}.String()})
 	}
-	if err := s.store.append(ctx, s.config.ConfigTopic, name, append(entries, entry{key: targetKey + name})...); err != nil {
+	if err := s.store.append(ctx, s.config.ConfigTopic, name, append(entries, state.Entry{Key: state.TargetKey + name})...); err != nil {
 		return nil, err
 	}
-	s.forgetAll(name, connector.statuses)
+	s.forgetAll(name, connector.Statuses)
 	s.logger.Info("connector deleted", "connector", name)
 	return &connectorv1.DeleteConnectorResponse{}, nil
 }
@@ -278,7 +279,7 @@ func (s *service) named(name string, config map[string]string) (string, map[stri
 			fmt.Sprintf("Connector name configuration (%.300s) doesn't match connector name in the URL (%s)", given, name))
 	}
 	plugin, err := s.class(name, config)
-	return name, withName(config, name), plugin, err
+	return name, state.WithName(config, name), plugin, err
 }
 
 // class finds the plugin of a configuration.
@@ -295,20 +296,20 @@ func (s *service) class(name string, config map[string]string) (Plugin, error) {
 }
 
 // message shows a connector as callers may see it.
-func (s *service) message(connector snapshot, plugin Plugin) *connectorv1.Connector {
-	config := withName(connector.config, connector.name)
+func (s *service) message(connector state.Connector, plugin Plugin) *connectorv1.Connector {
+	config := connector.Properties()
 	return &connectorv1.Connector{
-		Name:     connector.name,
-		Type:     plugin.Type.message(),
+		Name:     connector.Name,
+		Type:     typeMessage(plugin.Type),
 		Config:   secret.Masked(plugin.Catalogue, config),
-		Tasks:    s.taskNumbers(connector.target, s.taskCount(plugin, connector.stored)),
+		Tasks:    s.taskNumbers(connector.Target, s.taskCount(plugin, connector)),
 		Warnings: warningsOf(plugin, config),
 	}
 }
 
 // taskNumbers counts from 0; a stopped connector has no tasks.
-func (s *service) taskNumbers(target target, tasks int) []int32 {
-	if target == targetStopped {
+func (s *service) taskNumbers(target state.Target, tasks int) []int32 {
+	if target == state.TargetStopped {
 		return nil
 	}
 	numbers := make([]int32, tasks)
@@ -318,19 +319,19 @@ func (s *service) taskNumbers(target target, tasks int) []int32 {
 	return numbers
 }
 
-func targetFor(state connectorv1.State) (target, error) {
-	switch state {
+func targetFor(initial connectorv1.State) (state.Target, error) {
+	switch initial {
 	case connectorv1.State_STATE_UNSPECIFIED, connectorv1.State_STATE_RUNNING:
-		return targetStarted, nil
+		return state.TargetStarted, nil
 	case connectorv1.State_STATE_PAUSED:
-		return targetPaused, nil
+		return state.TargetPaused, nil
 	case connectorv1.State_STATE_STOPPED:
-		return targetStopped, nil
+		return state.TargetStopped, nil
 	}
-	return "", invalidField(ReasonConfigInvalid, "initial_state", fmt.Sprintf("Invalid initial_state %s: want RUNNING, PAUSED or STOPPED", state))
+	return "", invalidField(ReasonConfigInvalid, "initial_state", fmt.Sprintf("Invalid initial_state %s: want RUNNING, PAUSED or STOPPED", initial))
 }
 
-func (t Type) message() connectorv1.ConnectorType {
+func typeMessage(t Type) connectorv1.ConnectorType {
 	if t == Source {
 		return connectorv1.ConnectorType_CONNECTOR_TYPE_SOURCE
 	}

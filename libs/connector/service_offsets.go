@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 const (
@@ -41,7 +42,7 @@ func (s *service) GetOffsets(ctx context.Context, request *connectorv1.GetOffset
 	defer cancel()
 	response := &connectorv1.GetOffsetsResponse{}
 	if plugin.Type == Source {
-		response.Offsets, err = s.getSourceOffsets(ctx, connector.name)
+		response.Offsets, err = s.getSourceOffsets(ctx, connector.Name)
 	} else {
 		response.Offsets, err = s.getSinkOffsets(ctx, s.groupOf(connector))
 	}
@@ -94,28 +95,28 @@ func (s *service) getSinkOffsets(ctx context.Context, group string) ([]*connecto
 }
 
 // groupOf is a sink connector's consumer group.
-func (s *service) groupOf(connector snapshot) string {
-	resolved, _ := s.config.References.Resolve(connector.config)
+func (s *service) groupOf(connector state.Connector) string {
+	resolved, _ := s.config.References.Resolve(connector.Config)
 	override := map[string]string{}
 	for key, value := range resolved {
 		if rest, ok := strings.CutPrefix(key, "consumer.override."); ok {
 			override[rest] = value
 		}
 	}
-	return consumerGroup(connector.name, override)
+	return consumerGroup(connector.Name, override)
 }
 
 // stopped finds a connector whose offsets may be changed: it is to be stopped and its tasks have ended.
-func (s *service) stopped(name string) (snapshot, Plugin, error) {
+func (s *service) stopped(name string) (state.Connector, Plugin, error) {
 	connector, plugin, err := s.ours(name)
 	if err != nil {
 		return connector, plugin, err
 	}
-	if connector.target != targetStopped {
-		return connector, plugin, notStopped(connector.name, "")
+	if connector.Target != state.TargetStopped {
+		return connector, plugin, notStopped(connector.Name, "")
 	}
-	if said := connector.statuses.connector; said == nil || said.State != StateStopped || len(connector.statuses.tasks) > 0 {
-		return connector, plugin, notStopped(connector.name, "it is being stopped; its tasks have not ended yet, try again")
+	if said := connector.Statuses.Connector; said == nil || said.State != state.Stopped || len(connector.Statuses.Tasks) > 0 {
+		return connector, plugin, notStopped(connector.Name, "it is being stopped; its tasks have not ended yet, try again")
 	}
 	return connector, plugin, nil
 }
@@ -144,7 +145,7 @@ func (s *service) AlterOffsets(ctx context.Context, request *connectorv1.AlterOf
 	if err != nil {
 		return nil, err
 	}
-	s.logger.Info("offsets altered", "connector", connector.name, "partitions", len(request.GetOffsets()))
+	s.logger.Info("offsets altered", "connector", connector.Name, "partitions", len(request.GetOffsets()))
 	return &connectorv1.AlterOffsetsResponse{Message: alteredMessage, Consequences: plugin.Repeats}, nil
 }
 
@@ -162,18 +163,18 @@ func (s *service) ResetOffsets(ctx context.Context, request *connectorv1.ResetOf
 	ctx, cancel := context.WithTimeout(ctx, s.config.StoreTimeout)
 	defer cancel()
 	if plugin.Type == Source {
-		err = s.resetSourceOffsets(ctx, connector.name)
+		err = s.resetSourceOffsets(ctx, connector.Name)
 	} else {
 		err = s.resetSinkOffsets(ctx, connector)
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.logger.Info("offsets reset", "connector", connector.name)
+	s.logger.Info("offsets reset", "connector", connector.Name)
 	return &connectorv1.ResetOffsetsResponse{Message: resetMessage, Consequences: plugin.Repeats}, nil
 }
 
-func (s *service) alterSourceOffsets(ctx context.Context, connector snapshot, plugin Plugin, offsets []*connectorv1.Offset) error {
+func (s *service) alterSourceOffsets(ctx context.Context, connector state.Connector, plugin Plugin, offsets []*connectorv1.Offset) error {
 	values := s.storedValues(plugin, connector)
 	var records []*kgo.Record
 	for i, offset := range offsets {
@@ -189,7 +190,7 @@ func (s *service) alterSourceOffsets(ctx context.Context, connector snapshot, pl
 		if err != nil {
 			return invalidField(ReasonOffsetsInvalid, field+".partition", err.Error())
 		}
-		record := &kgo.Record{Topic: s.config.OffsetsTopic, Key: OffsetKey(connector.name, fields)}
+		record := &kgo.Record{Topic: s.config.OffsetsTopic, Key: OffsetKey(connector.Name, fields)}
 		if offset.GetOffset() != nil {
 			if record.Value, err = OffsetJSON(offset.GetOffset()); err != nil {
 				return invalidField(ReasonOffsetsInvalid, field+".offset", err.Error())
@@ -237,7 +238,7 @@ func (s *service) writeSourceOffsets(ctx context.Context, records []*kgo.Record)
 	return nil
 }
 
-func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offsets []*connectorv1.Offset) error {
+func (s *service) alterSinkOffsets(ctx context.Context, connector state.Connector, offsets []*connectorv1.Offset) error {
 	commits := kadm.Offsets{}
 	removals := kadm.TopicsSet{}
 	for i, offset := range offsets {
@@ -260,14 +261,14 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 	if len(commits) > 0 {
 		responses, err := s.store.admin.CommitOffsets(ctx, group, commits)
 		if err != nil {
-			return s.groupError(connector.name, group, err)
+			return s.groupError(connector.Name, group, err)
 		}
 		for _, response := range responses.Sorted() {
 			if errors.Is(response.Err, kerr.UnknownTopicOrPartition) {
 				return invalidField(ReasonOffsetsInvalid, "offsets", fmt.Sprintf("There is no partition with kafka_topic %.300q and kafka_partition %d", response.Topic, response.Partition))
 			}
 			if response.Err != nil {
-				return s.groupError(connector.name, group, response.Err)
+				return s.groupError(connector.Name, group, response.Err)
 			}
 		}
 	}
@@ -277,7 +278,7 @@ func (s *service) alterSinkOffsets(ctx context.Context, connector snapshot, offs
 			err = responses.Error()
 		}
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return s.groupError(connector.name, group, err)
+			return s.groupError(connector.Name, group, err)
 		}
 	}
 	return nil
@@ -324,14 +325,14 @@ func sinkOffset(field string, object *structpb.Struct) (int64, error) {
 	return at, nil
 }
 
-func (s *service) resetSinkOffsets(ctx context.Context, connector snapshot) error {
+func (s *service) resetSinkOffsets(ctx context.Context, connector state.Connector) error {
 	group := s.groupOf(connector)
 	responses, err := s.store.admin.DeleteGroups(ctx, group)
 	if err == nil {
 		err = responses.Error()
 	}
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-		return s.groupError(connector.name, group, err)
+		return s.groupError(connector.Name, group, err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.PlanConnectorConfigRequest) (*connectorv1.PlanConnectorConfigResponse, error) {
@@ -25,15 +26,15 @@ func (s *service) PlanConnectorConfig(_ context.Context, request *connectorv1.Pl
 	if err != nil {
 		return nil, err
 	}
-	v := s.validate(plugin, config, earlier.configOrNil())
+	v := s.validate(plugin, config, earlier.Config)
 	if len(v.problems) > 0 {
 		return nil, errInvalid(v.problems)
 	}
-	response := &connectorv1.PlanConnectorConfigResponse{Creates: earlier.stored == nil, Warnings: messages(v.warnings)}
-	if earlier.stored == nil {
+	response := &connectorv1.PlanConnectorConfigResponse{Creates: !earlier.Exists(), Warnings: messages(v.warnings)}
+	if !earlier.Exists() {
 		return response, nil
 	}
-	before := withName(earlier.config, name)
+	before := state.WithName(earlier.Config, name)
 	response.Changes = keyChanges(plugin.Catalogue, before, v.config)
 	if len(response.Changes) == 0 {
 		return response, nil
@@ -59,7 +60,7 @@ func whole(request *connectorv1.PlanConnectorConfigRequest) error {
 func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*connectorv1.KeyChange {
 	was, is := secret.Masked(keys, before), secret.Masked(keys, after)
 	var changes []*connectorv1.KeyChange
-	for _, key := range changedKeys(before, after) {
+	for _, key := range state.ChangedKeys(before, after) {
 		change := &connectorv1.KeyChange{Key: key}
 		if value, ok := was[key]; ok {
 			change.Old = &value
@@ -73,11 +74,11 @@ func keyChanges(keys *catalogue.Catalogue, before, after map[string]string) []*c
 }
 
 // restartOf says what becomes of the tasks when any key changes.
-func (s *service) restartOf(connector snapshot, plugin Plugin, tasks int) *connectorv1.Consequence {
+func (s *service) restartOf(connector state.Connector, plugin Plugin, tasks int) *connectorv1.Consequence {
 	consequence := &connectorv1.Consequence{Effect: string(catalogue.TasksRestart)}
-	before := s.taskCount(plugin, connector.stored)
+	before := s.taskCount(plugin, connector)
 	switch {
-	case connector.target == targetStopped:
+	case connector.Target == state.TargetStopped:
 		consequence.Effect = string(catalogue.NoEffectYet)
 		consequence.Detail = "The connector is stopped: the configuration counts when it is resumed."
 	case before != tasks:

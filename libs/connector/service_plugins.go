@@ -16,7 +16,7 @@ import (
 func (s *service) ListPlugins(context.Context, *connectorv1.ListPluginsRequest) (*connectorv1.ListPluginsResponse, error) {
 	response := &connectorv1.ListPluginsResponse{}
 	for _, plugin := range s.plugins.list {
-		response.Plugins = append(response.Plugins, &connectorv1.Plugin{Class: plugin.Class, Type: plugin.Type.message(), Version: plugin.Version, Aliases: plugin.Aliases})
+		response.Plugins = append(response.Plugins, &connectorv1.Plugin{Class: plugin.Class, Type: typeMessage(plugin.Type), Version: plugin.Version, Aliases: plugin.Aliases})
 	}
 	return response, nil
 }
@@ -62,7 +62,7 @@ func (s *service) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 	}
 	var earlier map[string]string
 	if connector, ok := s.store.get(config["name"]); ok {
-		earlier = connector.config
+		earlier = connector.Config
 	}
 	v := s.validate(plugin, config, earlier)
 	response := &connectorv1.ValidateConfigResponse{Name: plugin.Class, Values: configValues(v.keys, v)}

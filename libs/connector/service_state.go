@@ -10,33 +10,34 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 func (s *service) PauseConnector(ctx context.Context, request *connectorv1.PauseConnectorRequest) (*connectorv1.PauseConnectorResponse, error) {
-	return &connectorv1.PauseConnectorResponse{}, s.aim(ctx, request.GetName(), targetPaused)
+	return &connectorv1.PauseConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetPaused)
 }
 
 func (s *service) ResumeConnector(ctx context.Context, request *connectorv1.ResumeConnectorRequest) (*connectorv1.ResumeConnectorResponse, error) {
-	return &connectorv1.ResumeConnectorResponse{}, s.aim(ctx, request.GetName(), targetStarted)
+	return &connectorv1.ResumeConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStarted)
 }
 
 func (s *service) StopConnector(ctx context.Context, request *connectorv1.StopConnectorRequest) (*connectorv1.StopConnectorResponse, error) {
-	return &connectorv1.StopConnectorResponse{}, s.aim(ctx, request.GetName(), targetStopped)
+	return &connectorv1.StopConnectorResponse{}, s.aim(ctx, request.GetName(), state.TargetStopped)
 }
 
 // aim records what is wanted of a connector.
-func (s *service) aim(ctx context.Context, name string, wanted target) error {
+func (s *service) aim(ctx context.Context, name string, wanted state.Target) error {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	connector, _, err := s.ours(name)
 	if err != nil {
 		return err
 	}
-	if connector.target == wanted {
+	if connector.Target == wanted {
 		return nil
 	}
-	s.logger.Info("connector told to change", "connector", connector.name, "from", connector.target, "to", wanted)
-	return s.store.append(ctx, s.config.ConfigTopic, connector.name, entry{targetKey + connector.name, wanted.record()})
+	s.logger.Info("connector told to change", "connector", connector.Name, "from", connector.Target, "to", wanted)
+	return s.store.append(ctx, s.config.ConfigTopic, connector.Name, state.Entry{Key: state.TargetKey + connector.Name, Value: wanted.Record()})
 }
 
 func (s *service) RestartConnector(ctx context.Context, request *connectorv1.RestartConnectorRequest) (*connectorv1.RestartConnectorResponse, error) {
@@ -44,7 +45,7 @@ func (s *service) RestartConnector(ctx context.Context, request *connectorv1.Res
 	if err != nil {
 		return nil, err
 	}
-	record := restartRecord{IncludeTasks: request.GetIncludeTasks(), OnlyFailed: request.GetOnlyFailed()}
+	record := state.RestartRecord{IncludeTasks: request.GetIncludeTasks(), OnlyFailed: request.GetOnlyFailed()}
 	status := s.status(connector, plugin)
 	// As Kafka Connect says it, also of what is paused or stopped and stays so.
 	if !record.OnlyFailed {
@@ -55,10 +56,10 @@ func (s *service) RestartConnector(ctx context.Context, request *connectorv1.Res
 			task.State = connectorv1.State_STATE_RESTARTING
 		}
 	}
-	if err := s.store.append(ctx, s.config.ConfigTopic, connector.name, entry{restartKey + connector.name, record}); err != nil {
+	if err := s.store.append(ctx, s.config.ConfigTopic, connector.Name, state.Entry{Key: state.RestartKey + connector.Name, Value: record}); err != nil {
 		return nil, err
 	}
-	s.logger.Info("connector told to restart", "connector", connector.name, "include_tasks", record.IncludeTasks, "only_failed", record.OnlyFailed)
+	s.logger.Info("connector told to restart", "connector", connector.Name, "include_tasks", record.IncludeTasks, "only_failed", record.OnlyFailed)
 	return &connectorv1.RestartConnectorResponse{Status: status}, nil
 }
 
@@ -68,11 +69,11 @@ func (s *service) RestartTask(ctx context.Context, request *connectorv1.RestartT
 		return nil, err
 	}
 	task := int(request.GetTask())
-	if task < 0 || task >= s.taskCount(plugin, connector.stored) || connector.target == targetStopped {
-		return nil, failure(codes.NotFound, ReasonTaskNotFound, "Unknown task: "+taskID{connector.name, task}.String())
+	if task < 0 || task >= s.taskCount(plugin, connector) || connector.Target == state.TargetStopped {
+		return nil, failure(codes.NotFound, ReasonTaskNotFound, "Unknown task: "+state.TaskID{Connector: connector.Name, Task: task}.String())
 	}
 	// The key's number keeps requests for different tasks apart; the value's is what counts.
-	err = s.store.append(ctx, s.config.ConfigTopic, connector.name, entry{restartTaskKey + taskID{connector.name, task}.String(), restartRecord{Connector: connector.name, Task: &task}})
+	err = s.store.append(ctx, s.config.ConfigTopic, connector.Name, state.Entry{Key: state.RestartTaskKey + state.TaskID{Connector: connector.Name, Task: task}.String(), Value: state.RestartRecord{Connector: connector.Name, Task: &task}})
 	return &connectorv1.RestartTaskResponse{}, err
 }
 
@@ -85,21 +86,21 @@ func (s *service) GetConnectorStatus(_ context.Context, request *connectorv1.Get
 }
 
 // status is what the status topic says; a task that nobody has reported on yet is UNASSIGNED.
-func (s *service) status(connector snapshot, plugin Plugin) *connectorv1.ConnectorStatus {
-	status := &connectorv1.ConnectorStatus{Name: connector.name, Type: plugin.Type.message(), State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version}
-	if said := connector.statuses.connector; said != nil {
-		status.State, status.WorkerId, status.Trace = said.State.message(), said.WorkerID, said.Trace
+func (s *service) status(connector state.Connector, plugin Plugin) *connectorv1.ConnectorStatus {
+	status := &connectorv1.ConnectorStatus{Name: connector.Name, Type: typeMessage(plugin.Type), State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version}
+	if said := connector.Statuses.Connector; said != nil {
+		status.State, status.WorkerId, status.Trace = stateMessage(said.State), said.WorkerID, said.Trace
 	}
-	for n := range s.taskCount(plugin, connector.stored) {
-		said, ok := connector.statuses.tasks[n]
+	for n := range s.taskCount(plugin, connector) {
+		said, ok := connector.Statuses.Tasks[n]
 		switch {
 		case ok:
 			version := said.Version
 			if version == "" {
 				version = plugin.Version
 			}
-			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: said.State.message(), WorkerId: said.WorkerID, Version: version, Trace: said.Trace})
-		case connector.target != targetStopped:
+			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: stateMessage(said.State), WorkerId: said.WorkerID, Version: version, Trace: said.Trace})
+		case connector.Target != state.TargetStopped:
 			status.Tasks = append(status.Tasks, &connectorv1.TaskStatus{Id: int32(n), State: connectorv1.State_STATE_UNASSIGNED, Version: plugin.Version})
 		}
 	}
@@ -116,7 +117,7 @@ func (s *service) WatchConnectors(request *connectorv1.WatchConnectorsRequest, s
 	shown := map[string]bool{}
 	names := map[string]bool{}
 	for _, connector := range s.store.configured() {
-		names[connector.name] = true
+		names[connector.Name] = true
 	}
 	for {
 		for _, name := range sortedKeys(names) {
@@ -153,7 +154,7 @@ func (s *service) GetConnectorTopics(_ context.Context, request *connectorv1.Get
 	if err != nil {
 		return nil, err
 	}
-	return &connectorv1.GetConnectorTopicsResponse{Topics: connector.statuses.sortedTopics()}, nil
+	return &connectorv1.GetConnectorTopicsResponse{Topics: connector.Statuses.SortedTopics()}, nil
 }
 
 func (s *service) ResetConnectorTopics(ctx context.Context, request *connectorv1.ResetConnectorTopicsRequest) (*connectorv1.ResetConnectorTopicsResponse, error) {
@@ -161,19 +162,19 @@ func (s *service) ResetConnectorTopics(ctx context.Context, request *connectorv1
 	if err != nil {
 		return nil, err
 	}
-	var entries []entry
-	for _, topic := range connector.statuses.sortedTopics() {
-		entries = append(entries, entry{key: topicStatusKey(connector.name, topic)})
+	var entries []state.Entry
+	for _, topic := range connector.Statuses.SortedTopics() {
+		entries = append(entries, state.Entry{Key: state.TopicStatusKey(connector.Name, topic)})
 	}
 	if len(entries) > 0 {
-		if err := s.store.append(ctx, s.config.StatusTopic, connector.name, entries...); err != nil {
+		if err := s.store.append(ctx, s.config.StatusTopic, connector.Name, entries...); err != nil {
 			return nil, err
 		}
 	}
 	return &connectorv1.ResetConnectorTopicsResponse{}, nil
 }
 
-func (s State) message() connectorv1.State {
+func stateMessage(s state.State) connectorv1.State {
 	if value, ok := connectorv1.State_value["STATE_"+string(s)]; ok {
 		return connectorv1.State(value)
 	}

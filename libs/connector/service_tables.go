@@ -95,9 +95,9 @@ func (s *tableService) open(ctx context.Context, q *tablev1.Open) (digest.Reader
 	if err != nil {
 		return nil, nil, err
 	}
-	resolved, _ := s.service.config.References.Resolve(found.config)
-	secrets := secret.Of(plugin.Catalogue, found.config, resolved)
-	values, _, problems := plugin.parseStored(withName(found.config, found.name), resolved)
+	resolved, _ := s.service.config.References.Resolve(found.Config)
+	secrets := secret.Of(plugin.Catalogue, found.Config, resolved)
+	values, _, problems := plugin.parseStored(found.Properties(), resolved)
 	if len(problems) > 0 {
 		return nil, nil, errInvalid(problems)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -122,15 +121,4 @@ func transactionsUnknown(err error) error {
 		return failure(codes.FailedPrecondition, ReasonTransactionsUnknown, fmt.Sprintf("The workers may not see all transactions: %v. They need Read on the topics and Describe on transactional ids", err))
 	}
 	return storeUnavailable(err)
-}
-
-// usedTopics are the topics that connectors read and write, sorted.
-func (s *store) usedTopics() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	used := map[string]bool{}
-	for _, said := range s.view.statuses {
-		maps.Copy(used, said.topics)
-	}
-	return slices.Sorted(maps.Keys(used))
 }

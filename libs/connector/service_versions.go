@@ -1,10 +1,8 @@
 package connector
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,69 +11,18 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // maxVersionsBytes bounds the configurations of one answer in bytes, below the largest message that services take.
 const maxVersionsBytes = 3 << 20
 
-// versioned are the records that make a checked configuration the present one: first the earlier one as the version that it was,
-// if they differ, then the configuration. Should only the first be written, it repeats the present version, which does no harm.
-func (s *service) versioned(ctx context.Context, earlier snapshot, v validated) []entry {
+// versioned are the records that make a checked configuration the present one.
+func (s *service) versioned(ctx context.Context, earlier state.Connector, v validated) []state.Entry {
 	name := v.config["name"]
-	next := configRecord{Properties: v.config, Tasks: v.tasks, Version: 1, Made: time.Now().UnixMilli(), Actor: rpc.Caller(ctx)}
-	if earlier.stored == nil {
-		next.Changed = changedKeys(nil, v.config)
-		return []entry{{connectorKey + name, next}}
-	}
-	present := s.present(earlier)
-	next.Changed = changedKeys(present.Properties, v.config)
-	if len(next.Changed) == 0 {
-		present.Properties, present.Tasks = v.config, v.tasks
-		return []entry{{connectorKey + name, present}}
-	}
-	next.Version = present.Version + 1
-	return []entry{{versionRecordKey(name, present.Version), present}, {connectorKey + name, next}}
-}
-
-// present is a connector's configuration as a version. A worker that does not count versions leaves none, which is then the one
-// after those that are known.
-func (s *service) present(connector snapshot) configRecord {
-	record := connector.record
-	record.Properties = withName(connector.config, connector.name)
-	if record.Version == 0 {
-		record.Made = connector.configured
-		for _, earlier := range s.store.history(connector.name) {
-			record.Version = max(record.Version, earlier.Version)
-		}
-		record.Version++
-	}
-	return record
-}
-
-// versions are the configurations of a connector that are kept, newest first.
-func (s *service) versions(connector snapshot) []configRecord {
-	present := s.present(connector)
-	all := []configRecord{present}
-	for _, earlier := range s.store.history(connector.name) {
-		if earlier.Version < present.Version {
-			all = append(all, earlier)
-		}
-	}
-	slices.SortFunc(all, func(a, b configRecord) int { return cmp.Compare(b.Version, a.Version) })
-	return all
-}
-
-// changedKeys are the keys in which two configurations differ, sorted.
-func changedKeys(before, after map[string]string) []string {
-	all := maps.Clone(after)
-	maps.Copy(all, before)
-	maps.DeleteFunc(all, func(key, _ string) bool {
-		was, had := before[key]
-		is, has := after[key]
-		return had == has && was == is
-	})
-	return slices.Sorted(maps.Keys(all))
+	next := state.ConfigRecord{Properties: v.config, Tasks: v.tasks, Made: time.Now().UnixMilli(), Actor: rpc.Caller(ctx)}
+	return earlier.Change(s.store.history(name), name, next)
 }
 
 func (s *service) ListConfigVersions(_ context.Context, request *connectorv1.ListConfigVersionsRequest) (*connectorv1.ListConfigVersionsResponse, error) {
@@ -85,7 +32,7 @@ func (s *service) ListConfigVersions(_ context.Context, request *connectorv1.Lis
 	}
 	response := &connectorv1.ListConfigVersionsResponse{}
 	size := 0
-	for _, version := range s.versions(connector) {
+	for _, version := range connector.Versions(s.store.history(connector.Name)) {
 		for key, value := range version.Properties {
 			size += len(key) + len(value)
 		}
@@ -114,16 +61,16 @@ func (s *service) RollbackConnectorConfig(ctx context.Context, request *connecto
 	if err != nil {
 		return nil, err
 	}
-	kept := s.versions(connector)
-	at := slices.IndexFunc(kept, func(v configRecord) bool { return v.Version == request.GetVersion() })
+	kept := connector.Versions(s.store.history(connector.Name))
+	at := slices.IndexFunc(kept, func(v state.ConfigRecord) bool { return v.Version == request.GetVersion() })
 	switch {
 	case at < 0:
 		return nil, failure(codes.NotFound, ReasonVersionNotFound, fmt.Sprintf(
-			"Connector %s has no version %d; versions from %d to %d are kept", connector.name, request.GetVersion(), kept[len(kept)-1].Version, kept[0].Version))
+			"Connector %s has no version %d; versions from %d to %d are kept", connector.Name, request.GetVersion(), kept[len(kept)-1].Version, kept[0].Version))
 	case at == 0:
 		return &connectorv1.RollbackConnectorConfigResponse{Connector: s.message(connector, plugin)}, nil
 	}
-	name, config, plugin, err := s.named(connector.name, kept[at].Properties)
+	name, config, plugin, err := s.named(connector.Name, kept[at].Properties)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 )
 
 const (
@@ -27,7 +29,7 @@ func (d *doing) String() string {
 }
 
 // watchStop says what a task waits for that was told to stop and has not ended; it returns when ended is closed.
-func (w *Worker) watchStop(ctx context.Context, id taskID, task *doing, ended <-chan struct{}) {
+func (w *Worker) watchStop(ctx context.Context, id state.TaskID, task *doing, ended <-chan struct{}) {
 	select {
 	case <-ctx.Done():
 	case <-ended:
@@ -43,10 +45,10 @@ func (w *Worker) watchStop(ctx context.Context, id taskID, task *doing, ended <-
 		case <-timer.C:
 		}
 		timer.Reset(stopReminder)
-		said := fmt.Sprintf("task %d was told to stop %s ago and waits for %s", id.task, time.Since(told).Round(time.Second), task)
-		w.logger.With("connector", id.connector, "task", id.task).Warn("a task has not stopped yet", "waits_for", task.String(), "for", time.Since(told).Round(time.Second))
+		said := fmt.Sprintf("task %d was told to stop %s ago and waits for %s", id.Task, time.Since(told).Round(time.Second), task)
+		w.logger.With("connector", id.Connector, "task", id.Task).Warn("a task has not stopped yet", "waits_for", task.String(), "for", time.Since(told).Round(time.Second))
 		if first {
-			w.happened("StopWaits", id.connector, said)
+			w.happened("StopWaits", id.Connector, said)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 )
@@ -36,7 +36,7 @@ type store struct {
 	mu sync.Mutex
 	// failure is why the store cannot be used now; nil once the topics were read to their ends.
 	failure error
-	view    *view
+	view    *state.View
 	// restrictions are what the brokers do not take; known when failure is nil.
 	restrictions kafka.Restrictions
 	// next is one past the last offset applied, by topic and partition.
@@ -44,7 +44,7 @@ type store struct {
 	// partitions counts each topic's partitions. They must not be added to later: records and ownership of a
 	// connector would move to another partition.
 	partitions map[string]int32
-	restarts   []restart // not yet taken by the worker
+	restarts   []state.Restart // not yet taken by the worker
 	// begun is when the process began to read: a restart that was asked for since then is about it, although other records are older.
 	begun time.Time
 	// configs counts the changes of configurations and of what they are to do.
@@ -81,7 +81,7 @@ func newStore(config WorkerConfig, reach *kafka.Reach) (*store, error) {
 		reach:    reach,
 		failure:  errNotRead,
 		begun:    time.Now(),
-		view:     newView(),
+		view:     state.NewView(),
 		next:     map[string]map[int32]int64{},
 		changed:  make(chan struct{}),
 		watchers: map[*watcher]struct{}{},
@@ -281,13 +281,13 @@ func (s *store) apply(fetches kgo.Fetches) {
 	fetches.EachRecord(func(record *kgo.Record) {
 		s.next[record.Topic][record.Partition] = record.Offset + 1
 		var name string
-		var request *restart
+		var request *state.Restart
 		var err error
 		if record.Topic == s.config.ConfigTopic {
 			s.configs++
-			name, request, err = s.view.applyConfig(record.Offset, record.Timestamp.UnixMilli(), string(record.Key), record.Value)
+			name, request, err = s.view.ApplyConfig(record.Offset, record.Timestamp.UnixMilli(), string(record.Key), record.Value)
 		} else {
-			name, err = s.view.applyStatus(string(record.Key), record.Value)
+			name, err = s.view.ApplyStatus(string(record.Key), record.Value)
 		}
 		if err != nil {
 			s.logger.Error("a record of the config store cannot be read and is left out", "topic", record.Topic, "partition", record.Partition, telemetry.Passing("offset", record.Offset), "err", err)
@@ -316,7 +316,7 @@ func (s *store) setFailure(failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if failure == nil && s.failure != nil {
-		s.logger.Info("config store read", "connectors", len(s.view.connectors))
+		s.logger.Info("config store read", "connectors", len(s.view.All()))
 	}
 	s.failure = failure
 	s.wake()
@@ -337,7 +337,7 @@ func (s *store) changes() (next <-chan struct{}, configs int64) {
 }
 
 // takeRestarts returns the requests since the last call.
-func (s *store) takeRestarts() []restart {
+func (s *store) takeRestarts() []state.Restart {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	requests := s.restarts
@@ -345,57 +345,46 @@ func (s *store) takeRestarts() []restart {
 	return requests
 }
 
-// snapshot is one connector as of now.
-type snapshot struct {
-	*stored
-	target   target
-	statuses connectorStatuses
-}
-
-func (s *store) get(name string) (snapshot, bool) {
+// get finds a connector.
+func (s *store) get(name string) (state.Connector, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, ok := s.view.connectors[name]
-	if !ok {
-		return snapshot{}, false
-	}
-	return snapshot{found, s.view.targetOf(name), s.view.statuses[name].clone()}, true
+	return s.view.Connector(name)
 }
 
 // history returns the earlier configurations of a connector by the keys of their records, in no order.
-func (s *store) history(name string) map[string]configRecord {
+func (s *store) history(name string) map[string]state.ConfigRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.view.earlier[name])
+	return s.view.History(name)
 }
 
 // configured are the connectors without their statuses, unsorted.
-func (s *store) configured() []snapshot {
+func (s *store) configured() []state.Connector {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	connectors := make([]snapshot, 0, len(s.view.connectors))
-	for name, found := range s.view.connectors {
-		connectors = append(connectors, snapshot{stored: found, target: s.view.targetOf(name)})
-	}
-	return connectors
+	return s.view.All()
 }
 
 // statusesOf are the statuses of a connector that may not exist any more.
-func (s *store) statusesOf(name string) connectorStatuses {
+func (s *store) statusesOf(name string) state.Statuses {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view.statuses[name].clone()
+	return s.view.Statuses(name)
 }
 
 // allStatuses are the statuses of every name.
-func (s *store) allStatuses() map[string]connectorStatuses {
+func (s *store) allStatuses() map[string]state.Statuses {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := make(map[string]connectorStatuses, len(s.view.statuses))
-	for name, statuses := range s.view.statuses {
-		all[name] = statuses.clone()
-	}
-	return all
+	return s.view.AllStatuses()
+}
+
+// usedTopics are the topics that connectors read and write, sorted.
+func (s *store) usedTopics() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view.UsedTopics()
 }
 
 // configPartitions is the number of partitions that ownership is divided by; 0 until the store was prepared.
@@ -405,24 +394,18 @@ func (s *store) configPartitions() int32 {
 	return s.partitions[s.config.ConfigTopic]
 }
 
-// entry is a record to append; a nil value removes the key.
-type entry struct {
-	key   string
-	value any
-}
-
-func (s *store) record(topic, connector string, e entry) (*kgo.Record, error) {
+func (s *store) record(topic, connector string, e state.Entry) (*kgo.Record, error) {
 	s.mu.Lock()
 	partitions := s.partitions[topic]
 	s.mu.Unlock()
 	if partitions == 0 {
 		return nil, errNotRead
 	}
-	record := &kgo.Record{Topic: topic, Key: []byte(e.key), Partition: partitionOf(connector, 0, partitions)}
-	if e.value != nil {
-		value, err := json.Marshal(e.value)
+	record := &kgo.Record{Topic: topic, Key: []byte(e.Key), Partition: state.PartitionOf(connector, 0, partitions)}
+	if e.Value != nil {
+		value, err := json.Marshal(e.Value)
 		if err != nil {
-			return nil, fmt.Errorf("encode record %s: %w", e.key, err)
+			return nil, fmt.Errorf("encode record %s: %w", e.Key, err)
 		}
 		record.Value = value
 	}
@@ -431,7 +414,7 @@ func (s *store) record(topic, connector string, e entry) (*kgo.Record, error) {
 
 // append writes records about one connector to the config or status topic, in order, and returns when this worker has
 // read them back.
-func (s *store) append(ctx context.Context, topic, connector string, entries ...entry) error {
+func (s *store) append(ctx context.Context, topic, connector string, entries ...state.Entry) error {
 	if err := s.usable(); err != nil {
 		return storeUnavailable(err)
 	}
@@ -471,17 +454,17 @@ func (s *store) waitApplied(ctx context.Context, record *kgo.Record) error {
 }
 
 // report writes to the status topic in the background and tries until it succeeds, in the order of the calls.
-func (s *store) report(connector string, e entry) {
+func (s *store) report(connector string, e state.Entry) {
 	record, err := s.record(s.config.StatusTopic, connector, e)
 	if err != nil {
-		s.logger.Error("a status cannot be written", "connector", connector, "key", e.key, "err", err)
+		s.logger.Error("a status cannot be written", "connector", connector, "key", e.Key, "err", err)
 		return
 	}
 	s.pendingStatus.Add(1)
 	s.client.TryProduce(context.Background(), record, func(_ *kgo.Record, err error) {
 		s.pendingStatus.Add(-1)
 		if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
-			s.logger.Error("a status was not written", "connector", connector, "key", e.key, "err", err)
+			s.logger.Error("a status was not written", "connector", connector, "key", e.Key, "err", err)
 		}
 	})
 }

@@ -13,15 +13,16 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
 // runTask runs one task until ctx ends and says why it failed, if it did: the text that /status shows as trace. Secrets
 // of the configuration are taken out of it.
-func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot, id taskID, run string) (trace string) {
-	logger := w.logger.With("connector", id.connector, "task", id.task)
-	resolved, faults := w.config.References.Resolve(withName(connector.config, connector.name))
-	secrets := secret.Of(plugin.Catalogue, connector.config, resolved)
+func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector state.Connector, id state.TaskID, run string) (trace string) {
+	logger := w.logger.With("connector", id.Connector, "task", id.Task)
+	resolved, faults := w.config.References.Resolve(connector.Properties())
+	secrets := secret.Of(plugin.Catalogue, connector.Config, resolved)
 	fail := func(err error) string {
 		text := secrets.Hide(err.Error())
 		logger.With("err", text).Error("task failed")
@@ -30,7 +31,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	if err := faults.Err(); err != nil {
 		return fail(fmt.Errorf("resolve the configuration on worker %s: %w", w.config.WorkerID, err))
 	}
-	values, warnings, problems := plugin.parseStored(withName(connector.config, connector.name), resolved)
+	values, warnings, problems := plugin.parseStored(connector.Properties(), resolved)
 	if len(problems) > 0 {
 		return fail(fmt.Errorf("the configuration is not valid: %s", joinProblems(problems)))
 	}
@@ -44,7 +45,7 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 		return ""
 	}
 	defer started()
-	env := w.taskEnv(id, connector.tasks, secrets)
+	env := w.taskEnv(id, connector.Tasks, secrets)
 	env.Started = started
 	about, ended := &doing{}, make(chan struct{})
 	env.Doing = about.set
@@ -75,21 +76,21 @@ func (w *Worker) runTask(ctx context.Context, plugin Plugin, connector snapshot,
 	return fail(err)
 }
 
-func (w *Worker) taskEnv(id taskID, tasks int, secrets secret.Values) TaskEnv {
-	logger := slog.New(secret.NewHandler(w.logger.Handler(), secrets)).With("connector", id.connector, "task", id.task)
+func (w *Worker) taskEnv(id state.TaskID, tasks int, secrets secret.Values) TaskEnv {
+	logger := slog.New(secret.NewHandler(w.logger.Handler(), secrets)).With("connector", id.Connector, "task", id.Task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return TaskEnv{
-		Connector:    id.connector,
-		Task:         id.task,
+		Connector:    id.Connector,
+		Task:         id.Task,
 		Tasks:        tasks,
 		WorkerID:     w.config.WorkerID,
 		Kafka:        w.kafkaClient,
 		OffsetsTopic: w.config.OffsetsTopic, SchemasTopic: w.config.SchemasTopic, ReplicationFactor: w.config.ReplicationFactor,
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
-			return w.sourceOffsets(ctx, id.connector)
+			return w.sourceOffsets(ctx, id.Connector)
 		},
 		Versions: func(ctx context.Context) ([][]byte, error) {
-			return w.versions(ctx, id.connector)
+			return w.versions(ctx, id.Connector)
 		},
 		AllVersions:    w.schemas.all,
 		Started:        func() {},
@@ -98,7 +99,7 @@ func (w *Worker) taskEnv(id taskID, tasks int, secrets secret.Values) TaskEnv {
 		UsedTopic:      func(topic string) error { return w.usedTopic(id, topic) },
 		InternalTopics: w.config.internalTopics(),
 		Retrying:       retries.report,
-		Happened:       func(action, detail string) { w.happened(action, id.connector, secrets.Hide(detail)) },
+		Happened:       func(action, detail string) { w.happened(action, id.Connector, secrets.Hide(detail)) },
 		Hide:           secrets.Hide,
 		Logger:         logger,
 	}
@@ -111,17 +112,17 @@ func (w *Worker) kafkaClient(options ...kgo.Opt) (*kgo.Client, error) {
 }
 
 // usedTopic notes a topic once.
-func (w *Worker) usedTopic(id taskID, topic string) error {
+func (w *Worker) usedTopic(id state.TaskID, topic string) error {
 	if slices.Contains(w.config.internalTopics(), topic) {
 		return fmt.Errorf("topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic", topic)
 	}
-	if topic == "" || w.store.statusesOf(id.connector).topics[topic] {
+	if topic == "" || w.store.statusesOf(id.Connector).Topics[topic] {
 		return nil
 	}
-	var record topicRecord
-	record.Topic.Name, record.Topic.Connector, record.Topic.Task = topic, id.connector, id.task
+	var record state.TopicRecord
+	record.Topic.Name, record.Topic.Connector, record.Topic.Task = topic, id.Connector, id.Task
 	record.Topic.DiscoverTimestamp = time.Now().UnixMilli()
-	w.store.report(id.connector, entry{topicStatusKey(id.connector, topic), record})
+	w.store.report(id.Connector, state.Entry{Key: state.TopicStatusKey(id.Connector, topic), Value: record})
 	return nil
 }
 
@@ -131,14 +132,4 @@ func joinProblems(problems []catalogue.Problem) string {
 		texts[i] = problem.Message
 	}
 	return strings.Join(texts, "; ")
-}
-
-// withName adds the key "name", which a configuration may leave out.
-func withName(config map[string]string, name string) map[string]string {
-	named := make(map[string]string, len(config)+1)
-	for key, value := range config {
-		named[key] = value
-	}
-	named["name"] = name
-	return named
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
@@ -75,8 +76,8 @@ func (w *Worker) validate(plugin Plugin, config, earlier map[string]string) vali
 }
 
 // storedValues are those of a connector's configuration, as far as its references can be resolved.
-func (w *Worker) storedValues(plugin Plugin, connector snapshot) catalogue.Values {
-	config := withName(connector.config, connector.name)
+func (w *Worker) storedValues(plugin Plugin, connector state.Connector) catalogue.Values {
+	config := connector.Properties()
 	resolved, faults := w.config.References.Resolve(config)
 	for key := range faults {
 		delete(resolved, key)

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
@@ -39,7 +40,7 @@ type Worker struct {
 
 	// checks has room for the validations that may connect at the same time.
 	checks   chan struct{}
-	lease    *lease
+	lease    *leasing
 	balancer *fleetBalancer
 
 	// idle are the connectors that are this worker's to run and do not run.
@@ -52,11 +53,11 @@ type Worker struct {
 	events   chan func()
 	loopDone chan struct{}
 
-	lifecycle *lifecycle
+	lifecycle *state.Lifecycle
 	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
 	assigned  map[int32]bool
 	leased    bool
-	cancels   map[taskID]context.CancelFunc
+	cancels   map[state.TaskID]context.CancelFunc
 	handovers []handover
 	runs      contain.Waiting
 
@@ -97,7 +98,7 @@ func NewWorker(config WorkerConfig) (*Worker, error) {
 		reach:    reach,
 		assigned: map[int32]bool{},
 		leased:   true,
-		cancels:  map[taskID]context.CancelFunc{},
+		cancels:  map[state.TaskID]context.CancelFunc{},
 	}
 	w.offsets = &stateTopic{topic: config.OffsetsTopic, client: w.kafkaClient}
 	w.schemas = &stateTopic{topic: config.SchemasTopic, client: w.kafkaClient, keep: versionsKept}
@@ -145,12 +146,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	if !w.awaitStore(ctx) {
 		return nil
 	}
-	w.lifecycle = newLifecycle(w.store.configPartitions())
-	w.lifecycle.quarantined = w.quarantined
+	w.lifecycle = state.NewLifecycle(w.store.configPartitions())
+	w.lifecycle.Quarantined = w.quarantined
 	if w.crashes.plan.oneByOne {
 		tasks := 0
 		for _, load := range w.loads() {
-			tasks += load.tasks
+			tasks += load.Tasks
 		}
 		w.turns.oneByOne(tasks, w.config.AloneFor, w.crashes.alone)
 	}
@@ -159,7 +160,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer func() { <-w.loopDone }()
 	defer stopLoop()
 
-	w.lease = newLease(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
+	w.lease = newLeasing(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
 	w.balancer = newFleetBalancer(w.config.ConfigTopic, w.loads)
 	group, err := joinGroup(w.config, w, w.balancer, w.lease)
 	if err != nil {
@@ -236,7 +237,7 @@ func (w *Worker) Ready() error {
 
 // Reports says whether a task's status is this worker's: it ran the task last, and the connector still exists.
 func (w *Worker) Reports(connector string, task int) bool {
-	said, ok := w.store.statusesOf(connector).tasks[task]
+	said, ok := w.store.statusesOf(connector).Tasks[task]
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
@@ -275,10 +276,10 @@ func (w *Worker) loop(ctx context.Context) {
 			// Statuses change far more often, and each once a task.
 			if latest != configured {
 				configured = latest
-				w.act(w.lifecycle.configured(w.wanted()))
+				w.act(w.lifecycle.Configured(w.wanted()))
 			}
 			for _, request := range w.store.takeRestarts() {
-				w.act(w.lifecycle.restarted(request))
+				w.act(w.lifecycle.Restarted(request))
 			}
 		})
 		select {
@@ -288,7 +289,7 @@ func (w *Worker) loop(ctx context.Context) {
 		case <-ticker.C:
 			configured = -1
 			w.turn(w.sweep)
-			w.turn(func() { idle := w.lifecycle.idle(); w.idle.Store(&idle) })
+			w.turn(func() { idle := w.lifecycle.Idle(); w.idle.Store(&idle) })
 		case <-ctx.Done():
 			return
 		}
@@ -311,28 +312,28 @@ func (w *Worker) do(event func()) {
 }
 
 // wanted are the connectors of this fleet.
-func (w *Worker) wanted() map[string]wanted {
-	connectors := map[string]wanted{}
+func (w *Worker) wanted() map[string]state.Wanted {
+	connectors := map[string]state.Wanted{}
 	for _, connector := range w.store.configured() {
-		if plugin, ok := w.plugins.of(connector.config); ok {
-			connectors[connector.name] = wanted{connector.generation, w.taskCount(plugin, connector.stored), connector.target}
+		if plugin, ok := w.plugins.of(connector.Config); ok {
+			connectors[connector.Name] = state.Wanted{Generation: connector.Generation, Tasks: w.taskCount(plugin, connector), Target: connector.Target}
 		}
 	}
 	return connectors
 }
 
 // loads counts this fleet's tasks by partition. A stopped connector counts, since it may be started again.
-func (w *Worker) loads() []load {
-	loads := make([]load, w.store.configPartitions())
+func (w *Worker) loads() []state.Load {
+	loads := make([]state.Load, w.store.configPartitions())
 	for _, connector := range w.store.configured() {
-		plugin, ok := w.plugins.of(connector.config)
+		plugin, ok := w.plugins.of(connector.Config)
 		if !ok {
 			continue
 		}
-		for n := range w.taskCount(plugin, connector.stored) {
-			on := &loads[partitionOf(connector.name, n, int32(len(loads)))]
-			on.tasks++
-			on.newest = max(on.newest, connector.configured)
+		for n := range w.taskCount(plugin, connector) {
+			on := &loads[state.PartitionOf(connector.Name, n, int32(len(loads)))]
+			on.Tasks++
+			on.Newest = max(on.Newest, connector.Configured)
 		}
 	}
 	return loads
@@ -340,11 +341,11 @@ func (w *Worker) loads() []load {
 
 // taskCount is as recorded; a configuration that something else has written is asked now, and has one task if that
 // fails, which then says why.
-func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
-	if connector.tasks > 0 {
-		return connector.tasks
+func (w *Worker) taskCount(plugin Plugin, connector state.Connector) int {
+	if connector.Tasks > 0 {
+		return connector.Tasks
 	}
-	config := withName(connector.config, connector.name)
+	config := connector.Properties()
 	resolved, _ := w.config.References.Resolve(config)
 	values, _, problems := plugin.parseStored(config, resolved)
 	tasks := 0
@@ -358,24 +359,26 @@ func (w *Worker) taskCount(plugin Plugin, connector *stored) int {
 }
 
 // act does what the life cycle decided.
-func (w *Worker) act(actions []action) {
+func (w *Worker) act(actions []state.Action) {
 	for _, action := range actions {
-		switch action.kind {
-		case startTask:
+		switch action.Kind {
+		case state.StartTask:
 			w.start(action)
-		case stopTask:
-			w.cancels[action.id]()
-		case reportTask:
-			w.store.report(action.id.connector, entry{taskStatusKey(action.id), w.statusOf(action)})
-		case reportConnector:
-			w.store.report(action.id.connector, entry{statusConnectorKey + action.id.connector, w.statusOf(action)})
-		case forgetTask:
-			w.forget(action.id)
+		case state.StopTask:
+			w.cancels[action.ID]()
+		case state.ReportTask:
+			w.store.report(action.ID.Connector, state.Entry{Key: state.TaskStatusKey(action.ID), Value: w.statusOf(action)})
+		case state.ReportConnector:
+			w.store.report(action.ID.Connector, state.Entry{Key: state.StatusConnectorKey + action.ID.Connector, Value: w.statusOf(action)})
+		case state.ForgetTask:
+			w.forget(action.ID)
+		case state.ForgetConnector:
+			w.forgetAll(action.ID.Connector, w.store.statusesOf(action.ID.Connector))
 		}
 	}
 	waiting := w.handovers[:0]
 	for _, handover := range w.handovers {
-		if w.lifecycle.runsOf(handover.partitions) {
+		if w.lifecycle.RunsOf(handover.partitions) {
 			waiting = append(waiting, handover)
 			continue
 		}
@@ -384,71 +387,87 @@ func (w *Worker) act(actions []action) {
 	w.handovers = waiting
 }
 
-func (w *Worker) statusOf(a action) statusRecord {
-	status := statusRecord{State: a.state, Trace: a.trace, WorkerID: w.config.WorkerID, Generation: a.generation, Quarantined: a.quarantined}
-	if connector, ok := w.store.get(a.id.connector); ok {
-		if plugin, ok := w.plugins.of(connector.config); ok {
+func (w *Worker) statusOf(a state.Action) state.StatusRecord {
+	status := state.StatusRecord{State: a.State, Trace: a.Trace, WorkerID: w.config.WorkerID, Generation: a.Generation, Quarantined: a.Quarantined}
+	if connector, ok := w.store.get(a.ID.Connector); ok {
+		if plugin, ok := w.plugins.of(connector.Config); ok {
 			status.Version = plugin.Version
 		}
 	}
 	return status
 }
 
+// sweep mends the status topic, once all that this worker has said is in it.
+func (w *Worker) sweep() {
+	if w.store.pendingStatus.Load() > 0 {
+		return
+	}
+	exists := func(name string) bool { _, ok := w.store.get(name); return ok }
+	w.act(w.lifecycle.Sweep(w.config.WorkerID, w.store.allStatuses(), exists))
+}
+
+// forgetAll removes everything that the status topic says about a connector that was deleted.
+func (w *Worker) forgetAll(name string, said state.Statuses) {
+	for _, e := range said.Tombstones(name) {
+		w.store.report(name, e)
+	}
+}
+
 // forget removes the status of a task, if there is one.
-func (w *Worker) forget(id taskID) {
-	if _, ok := w.store.statusesOf(id.connector).tasks[id.task]; ok {
-		w.store.report(id.connector, entry{key: taskStatusKey(id)})
+func (w *Worker) forget(id state.TaskID) {
+	if _, ok := w.store.statusesOf(id.Connector).Tasks[id.Task]; ok {
+		w.store.report(id.Connector, state.Entry{Key: state.TaskStatusKey(id)})
 	}
 }
 
 // quarantined says why a task is not to be started with a configuration, although it is wanted, or nothing. Whichever worker found that
 // out, all keep to what the status says.
-func (w *Worker) quarantined(id taskID, generation int64) string {
-	if said := w.store.statusesOf(id.connector).tasks[id.task]; said.Quarantined && said.Generation == generation {
+func (w *Worker) quarantined(id state.TaskID, generation int64) string {
+	if said := w.store.statusesOf(id.Connector).Tasks[id.Task]; said.Quarantined && said.Generation == generation {
 		return said.Trace
 	}
 	trace := w.crashes.verdict(runOf(id, generation))
 	if trace == "" {
 		return ""
 	}
-	if connector, ok := w.store.get(id.connector); ok {
-		if plugin, ok := w.plugins.of(connector.config); ok {
-			resolved, _ := w.config.References.Resolve(withName(connector.config, connector.name))
-			trace = secret.Of(plugin.Catalogue, connector.config, resolved).Hide(trace)
+	if connector, ok := w.store.get(id.Connector); ok {
+		if plugin, ok := w.plugins.of(connector.Config); ok {
+			resolved, _ := w.config.References.Resolve(connector.Properties())
+			trace = secret.Of(plugin.Catalogue, connector.Config, resolved).Hide(trace)
 		}
 	}
-	w.logger.Error("task quarantined", "connector", id.connector, "task", id.task, "err", trace)
-	w.happened("TaskQuarantined", id.connector, fmt.Sprintf("task %d: %s", id.task, trace))
+	w.logger.Error("task quarantined", "connector", id.Connector, "task", id.Task, "err", trace)
+	w.happened("TaskQuarantined", id.Connector, fmt.Sprintf("task %d: %s", id.Task, trace))
 	return trace
 }
 
 // start runs a task in a goroutine of its own. The connector may have changed since the decision; the next pass of the
 // loop then restarts the task.
-func (w *Worker) start(a action) {
+func (w *Worker) start(a state.Action) {
 	ctx, cancel := context.WithCancel(context.Background())
-	w.cancels[a.id] = cancel
-	connector, _ := w.store.get(a.id.connector)
+	w.cancels[a.ID] = cancel
+	connector, _ := w.store.get(a.ID.Connector)
 	var trace string
-	ended := func() { w.do(func() { w.act(w.lifecycle.ended(a.id, a.run, trace)) }) }
+	ended := func() { w.do(func() { w.act(w.lifecycle.Ended(a.ID, a.Run, trace)) }) }
 	w.runs.Go("run of a task", func() {
 		defer cancel()
-		plugin, ok := w.plugins.of(connector.configOrNil())
+		plugin, ok := w.plugins.of(connector.Config)
 		if ok {
-			w.metrics.started(a.id.connector, plugin.Class)
-			connector.stored = connector.withTasks(w.taskCount(plugin, connector.stored))
-			run := runOf(a.id, a.generation)
+			w.metrics.started(a.ID.Connector, plugin.Class)
+			connector.Tasks = w.taskCount(plugin, connector)
+			run := runOf(a.ID, a.Generation)
 			w.crashes.lift(run)
 			pprof.Do(ctx, pprof.Labels(runLabel, run), func(ctx context.Context) {
-				trace = w.runTask(ctx, plugin, connector, a.id, run)
+				trace = w.runTask(ctx, plugin, connector, a.ID, run)
 			})
-			w.metrics.ended(a.id.connector, plugin.Class, trace != "")
+			w.metrics.ended(a.ID.Connector, plugin.Class, trace != "")
 			if trace != "" {
-				w.happened("TaskFailed", a.id.connector, fmt.Sprintf("task %d: %s", a.id.task, trace))
+				w.happened("TaskFailed", a.ID.Connector, fmt.Sprintf("task %d: %s", a.ID.Task, trace))
 			}
 		}
 		ended()
 	}, func(err error) {
-		w.logger.Error("task failed", "connector", a.id.connector, "task", a.id.task, "err", err)
+		w.logger.Error("task failed", "connector", a.ID.Connector, "task", a.ID.Task, "err", err)
 		trace = err.Error()
 		ended()
 	})

@@ -11,7 +11,7 @@ import (
 
 func TestALeaseEndsBeforeTheSessionOfTheLastAnsweredHeartbeat(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	l := newLease(10*time.Second, 30*time.Second, func() time.Time { return now })
+	l := newLeasing(10*time.Second, 30*time.Second, func() time.Time { return now })
 	heartbeat := func(took time.Duration, err error) {
 		l.OnBrokerE2E(kgo.BrokerMetadata{}, kmsg.Heartbeat.Int16(), kgo.BrokerE2E{TimeToRead: took, ReadErr: err})
 	}

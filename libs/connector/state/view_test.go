@@ -1,4 +1,4 @@
-package connector
+package state
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
-	v := newView()
+	v := NewView()
 	for key, value := range map[string]string{
 		"connector-src":    `{"properties":{"connector.class":"FileStreamSource","name":"src"}}`,
 		"target-state-src": `{"state":"PAUSED","state.v2":"STOPPED"}`,
@@ -18,14 +18,14 @@ func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
 		"commit-src":       `{"tasks":1}`,
 		"session-key":      `{"key":"AA==","algorithm":"HmacSHA256","creation-timestamp":1}`,
 	} {
-		if _, _, err := v.applyConfig(7, 1000, key, []byte(value)); err != nil {
+		if _, _, err := v.ApplyConfig(7, 1000, key, []byte(value)); err != nil {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	if c := v.connectors["src"]; c == nil || c.config["connector.class"] != "FileStreamSource" || c.generation != 7 {
+	if c := v.connectors["src"]; c == nil || c.Config["connector.class"] != "FileStreamSource" || c.Generation != 7 {
 		t.Errorf("%+v", c)
 	}
-	if v.targetOf("src") != targetStopped || v.targetOf("old") != targetPaused || v.targetOf("new") != targetStarted {
+	if v.targetOf("src") != TargetStopped || v.targetOf("old") != TargetPaused || v.targetOf("new") != TargetStarted {
 		t.Errorf("targets: %v", v.targets)
 	}
 	for key, value := range map[string]string{
@@ -33,16 +33,16 @@ func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
 		"status-task-src-0":             `{"state":"FAILED","trace":"why","worker_id":"127.0.0.1:8083","generation":2}`,
 		"status-topic-t1:connector-src": `{"topic":{"name":"t1","connector":"src","task":0,"discoverTimestamp":1}}`,
 	} {
-		if _, err := v.applyStatus(key, []byte(value)); err != nil {
+		if _, err := v.ApplyStatus(key, []byte(value)); err != nil {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
 	statuses := v.statuses["src"].clone()
-	if statuses.connector.State != StateRunning || statuses.tasks[0].Trace != "why" || len(statuses.sortedTopics()) != 1 {
+	if statuses.Connector.State != Running || statuses.Tasks[0].Trace != "why" || len(statuses.SortedTopics()) != 1 {
 		t.Errorf("%+v", statuses)
 	}
 	for _, key := range []string{"status-connector-src", "status-task-src-0", "status-topic-t1:connector-src"} {
-		if _, err := v.applyStatus(key, nil); err != nil {
+		if _, err := v.ApplyStatus(key, nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -52,10 +52,10 @@ func TestRecordsOfKafkaConnectItselfAreUnderstood(t *testing.T) {
 }
 
 func TestANameThatEndsLikeATaskIsNotMistaken(t *testing.T) {
-	v := newView()
-	status, _ := json.Marshal(statusRecord{State: StateRunning})
-	for _, id := range []taskID{{"orders", 0}, {"orders-0", 1}, {"orders-0-1", 2}} {
-		if changed, err := v.applyStatus(taskStatusKey(id), status); err != nil || changed != id.connector {
+	v := NewView()
+	status, _ := json.Marshal(StatusRecord{State: Running})
+	for _, id := range []TaskID{{"orders", 0}, {"orders-0", 1}, {"orders-0-1", 2}} {
+		if changed, err := v.ApplyStatus(TaskStatusKey(id), status); err != nil || changed != id.Connector {
 			t.Errorf("%s: %s %v", id, changed, err)
 		}
 	}
@@ -68,16 +68,16 @@ func TestVersionsOutliveCompactionAndEndWithTheConnector(t *testing.T) {
 	const name = "orders-1-2"
 	written := map[string][]byte{} // what compaction leaves
 	for version := int64(1); version <= 50; version++ {
-		record, err := json.Marshal(configRecord{Version: version})
+		record, err := json.Marshal(ConfigRecord{Version: version})
 		if err != nil {
 			t.Fatal(err)
 		}
 		written[versionRecordKey(name, version)] = record
 		written[versionRecordKey("1-"+name, version)] = record
 	}
-	v := newView()
+	v := NewView()
 	for key, value := range written {
-		if _, _, err := v.applyConfig(1, 2, key, value); err != nil {
+		if _, _, err := v.ApplyConfig(1, 2, key, value); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,7 +90,7 @@ func TestVersionsOutliveCompactionAndEndWithTheConnector(t *testing.T) {
 		}
 	}
 	for key := range written {
-		if _, _, err := v.applyConfig(1, 2, key, nil); err != nil {
+		if _, _, err := v.ApplyConfig(1, 2, key, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,8 +113,8 @@ func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
 		"no target":                           {"target-state-a", `{}`, "STARTED, PAUSED and STOPPED"},
 		"a restart of a task by text":         {"restart-task-a-1", `{"connector":"a","task":"one"}`, "restart-task-a-1"},
 	} {
-		v := newView()
-		_, request, err := v.applyConfig(1, 2, c.key, []byte(c.value))
+		v := NewView()
+		_, request, err := v.ApplyConfig(1, 2, c.key, []byte(c.value))
 		if err == nil || !strings.Contains(err.Error(), c.says) || request != nil {
 			t.Errorf("%s: %v %v", name, request, err)
 		}
@@ -122,17 +122,17 @@ func TestRecordsThatNoWorkerWritesAreRefusedByName(t *testing.T) {
 			t.Errorf("%s leaves %+v", name, v)
 		}
 	}
-	v := newView()
-	if _, _, err := v.applyConfig(1, 2, "target-state-a", []byte(`{"state":"PAUSED","state.v2":"OF_LATER_WORKERS"}`)); err != nil || v.targetOf("a") != targetPaused {
+	v := NewView()
+	if _, _, err := v.ApplyConfig(1, 2, "target-state-a", []byte(`{"state":"PAUSED","state.v2":"OF_LATER_WORKERS"}`)); err != nil || v.targetOf("a") != TargetPaused {
 		t.Errorf("a state of later workers, with the nearest that is known: %s %v", v.targetOf("a"), err)
 	}
 	for _, key := range []string{"status-connector-a", "status-task-a-0"} {
 		for _, value := range []string{`{"state":"EXPLODED"}`, `{}`, "garbage", `[]`} {
-			v := newView()
-			if _, err := v.applyStatus(key, []byte(`{"state":"RUNNING"}`)); err != nil {
+			v := NewView()
+			if _, err := v.ApplyStatus(key, []byte(`{"state":"RUNNING"}`)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := v.applyStatus(key, []byte(value)); err == nil || !strings.Contains(err.Error(), key) || len(v.statuses) > 0 {
+			if _, err := v.ApplyStatus(key, []byte(value)); err == nil || !strings.Contains(err.Error(), key) || len(v.statuses) > 0 {
 				t.Errorf("%s of %s: %v, %v", value, key, err, v.statuses)
 			}
 		}
@@ -148,13 +148,13 @@ func FuzzRecordsAreReadWithoutPanic(f *testing.F) {
 	f.Add("status-task-a-99999999999999999999", []byte(`{}`))
 	f.Add("status-topic-:connector-", []byte(nil))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
-		v := newView()
+		v := NewView()
 		for _, content := range [][]byte{value, nil} {
-			_, _, _ = v.applyConfig(1, 2, key, content)
-			_, _ = v.applyStatus(key, content)
+			_, _, _ = v.ApplyConfig(1, 2, key, content)
+			_, _ = v.ApplyStatus(key, content)
 			for name, connector := range v.connectors {
-				if name == "" || connector.tasks < 0 || connector.tasks > catalogue.MaxTasks {
-					t.Errorf("connector %q has %d tasks", name, connector.tasks)
+				if name == "" || connector.Tasks < 0 || connector.Tasks > catalogue.MaxTasks {
+					t.Errorf("connector %q has %d tasks", name, connector.Tasks)
 				}
 			}
 		}

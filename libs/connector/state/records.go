@@ -1,4 +1,4 @@
-package connector
+package state
 
 import (
 	"encoding/json"
@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
@@ -16,34 +15,43 @@ import (
 type State string
 
 const (
-	StateUnassigned State = "UNASSIGNED"
-	StateRunning    State = "RUNNING"
-	StatePaused     State = "PAUSED"
-	StateFailed     State = "FAILED"
-	StateRestarting State = "RESTARTING"
-	StateStopped    State = "STOPPED"
+	Unassigned State = "UNASSIGNED"
+	Running    State = "RUNNING"
+	Paused     State = "PAUSED"
+	Failed     State = "FAILED"
+	Restarting State = "RESTARTING"
+	Stopped    State = "STOPPED"
 )
 
-// target is what the user wants of a connector: the record "target-state-<name>".
-type target string
-
-const (
-	targetStarted target = "STARTED"
-	targetPaused  target = "PAUSED"
-	targetStopped target = "STOPPED"
-)
-
-// taskID names one task of one connector.
-type taskID struct {
-	connector string
-	task      int
+// known reports whether it is one of Kafka Connect's.
+func (s State) known() bool {
+	switch s {
+	case Unassigned, Running, Paused, Failed, Restarting, Stopped:
+		return true
+	}
+	return false
 }
 
-func (t taskID) String() string { return t.connector + "-" + strconv.Itoa(t.task) }
+// Target is what the user wants of a connector: the record "target-state-<name>".
+type Target string
 
-// partitionOf is the partition of the config topic whose holder runs a task. Successive tasks take successive
+const (
+	TargetStarted Target = "STARTED"
+	TargetPaused  Target = "PAUSED"
+	TargetStopped Target = "STOPPED"
+)
+
+// TaskID names one task of one connector.
+type TaskID struct {
+	Connector string
+	Task      int
+}
+
+func (t TaskID) String() string { return t.Connector + "-" + strconv.Itoa(t.Task) }
+
+// PartitionOf is the partition of the config topic whose holder runs a task. Successive tasks take successive
 // partitions, so that they spread over the fleet. A connector itself, its records included, is where its task 0 is.
-func partitionOf(connector string, task int, partitions int32) int32 {
+func PartitionOf(connector string, task int, partitions int32) int32 {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(connector))
 	return int32((uint64(hash.Sum32()) + uint64(task)) % uint64(partitions))
@@ -51,16 +59,22 @@ func partitionOf(connector string, task int, partitions int32) int32 {
 
 // The keys of the config topic are those of Kafka Connect's KafkaConfigBackingStore, so are the values but for tasks.
 const (
-	connectorKey   = "connector-"
-	targetKey      = "target-state-"
-	restartKey     = "restart-connector-"
-	restartTaskKey = "restart-task-"
+	ConnectorKey   = "connector-"
+	TargetKey      = "target-state-"
+	RestartKey     = "restart-connector-"
+	RestartTaskKey = "restart-task-"
 	// versionKey is Calypso's own: an earlier configuration. Kafka Connect passes over keys that it does not know.
 	versionKey = "config-version-"
 )
 
-// configRecord is the value of "connector-<name>" and of "config-version-<place>-<name>".
-type configRecord struct {
+// Entry is a record to append to one of the topics; a nil value removes the key.
+type Entry struct {
+	Key   string
+	Value any
+}
+
+// ConfigRecord is the value of "connector-<name>" and of "config-version-<place>-<name>".
+type ConfigRecord struct {
 	Properties map[string]string `json:"properties"`
 	// Tasks is how many tasks the configuration asks for, found out when it was validated; 0 if unknown.
 	Tasks int `json:"tasks,omitempty"`
@@ -73,6 +87,9 @@ type configRecord struct {
 	Changed []string `json:"changed,omitempty"`
 }
 
+// maxVersion is the largest that JSON's readers hold exactly.
+const maxVersion = 1 << 53
+
 // keptVersions is how many configurations of a connector are kept, the present one included. The others are in a ring of
 // keptVersions-1 places, each a key of the compacted topic, so that a later version takes the place of the oldest.
 const keptVersions = 20
@@ -82,33 +99,34 @@ func versionRecordKey(connector string, version int64) string {
 	return versionKey + strconv.FormatInt(version%(keptVersions-1), 10) + "-" + connector
 }
 
-// targetRecord is the value of "target-state-<name>". State cannot say STOPPED, as before KIP-875; StateV2 can.
-type targetRecord struct {
-	State   target `json:"state"`
-	StateV2 target `json:"state.v2"`
+// TargetRecord is the value of "target-state-<name>". State cannot say STOPPED, as before KIP-875; StateV2 can.
+type TargetRecord struct {
+	State   Target `json:"state"`
+	StateV2 Target `json:"state.v2"`
 }
 
-func (t target) record() targetRecord {
-	if t == targetStopped {
-		return targetRecord{State: targetPaused, StateV2: targetStopped}
+// Record is what asks for it.
+func (t Target) Record() TargetRecord {
+	if t == TargetStopped {
+		return TargetRecord{State: TargetPaused, StateV2: TargetStopped}
 	}
-	return targetRecord{State: t, StateV2: t}
+	return TargetRecord{State: t, StateV2: t}
 }
 
 // target is the state that a record asks for. Where state.v2 is one that is not known, state says what comes nearest.
-func (r targetRecord) target() (target, bool) {
-	for _, t := range []target{r.StateV2, r.State} {
+func (r TargetRecord) target() (Target, bool) {
+	for _, t := range []Target{r.StateV2, r.State} {
 		switch t {
-		case targetStarted, targetPaused, targetStopped:
+		case TargetStarted, TargetPaused, TargetStopped:
 			return t, true
 		}
 	}
 	return "", false
 }
 
-// restartRecord is the value of "restart-connector-<name>" and, with Task set, of "restart-task-<name>". It is acted
+// RestartRecord is the value of "restart-connector-<name>" and, with Task set, of "restart-task-<name>". It is acted
 // on when it is read live and has no meaning after that.
-type restartRecord struct {
+type RestartRecord struct {
 	IncludeTasks bool   `json:"include-tasks"`
 	OnlyFailed   bool   `json:"only-failed"`
 	Connector    string `json:"connector,omitempty"` // given with Task, since the key ends in the task's number
@@ -117,14 +135,14 @@ type restartRecord struct {
 
 // The keys of the status topic are those of Kafka Connect's KafkaStatusBackingStore, so are the values.
 const (
-	statusConnectorKey = "status-connector-"
+	StatusConnectorKey = "status-connector-"
 	statusTaskKey      = "status-task-"
 	statusTopicKey     = "status-topic-"
 	topicSeparator     = ":connector-"
 )
 
-// statusRecord is the value of "status-connector-<name>" and "status-task-<name>-<n>".
-type statusRecord struct {
+// StatusRecord is the value of "status-connector-<name>" and "status-task-<name>-<n>".
+type StatusRecord struct {
 	State    State  `json:"state"`
 	Trace    string `json:"trace,omitempty"`
 	WorkerID string `json:"worker_id"`
@@ -136,8 +154,8 @@ type statusRecord struct {
 	Quarantined bool `json:"quarantined,omitempty"`
 }
 
-// topicRecord is the value of "status-topic-<topic>:connector-<name>".
-type topicRecord struct {
+// TopicRecord is the value of "status-topic-<topic>:connector-<name>".
+type TopicRecord struct {
 	Topic struct {
 		Name              string `json:"name"`
 		Connector         string `json:"connector"`
@@ -146,23 +164,25 @@ type topicRecord struct {
 	} `json:"topic"`
 }
 
-func taskStatusKey(id taskID) string { return statusTaskKey + id.String() }
+// TaskStatusKey is the key of a task's status.
+func TaskStatusKey(id TaskID) string { return statusTaskKey + id.String() }
 
-func topicStatusKey(connector, topic string) string {
+// TopicStatusKey is the key under which a topic is noted that a connector uses.
+func TopicStatusKey(connector, topic string) string {
 	return statusTopicKey + topic + topicSeparator + connector
 }
 
 // parseTaskStatusKey splits what follows statusTaskKey at the last dash.
-func parseTaskStatusKey(rest string) (taskID, bool) {
+func parseTaskStatusKey(rest string) (TaskID, bool) {
 	name, number, ok := cutLast(rest, "-")
 	if !ok {
-		return taskID{}, false
+		return TaskID{}, false
 	}
 	task, err := strconv.Atoi(number)
 	if err != nil || task < 0 {
-		return taskID{}, false
+		return TaskID{}, false
 	}
-	return taskID{name, task}, true
+	return TaskID{name, task}, true
 }
 
 // decodeRecord reads the JSON of a record; an error names the record's key.
@@ -176,9 +196,9 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 
 // decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers do work for each task.
 // Versions that did not bound the tasks wrote any number that tasks.max may be.
-func decodeConfig(key string, value []byte) (configRecord, error) {
-	record, err := decodeRecord[configRecord](key, value)
-	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 || record.Version > exactInteger) {
+func decodeConfig(key string, value []byte) (ConfigRecord, error) {
+	record, err := decodeRecord[ConfigRecord](key, value)
+	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 || record.Version > maxVersion) {
 		err = fmt.Errorf("record %s is not what a worker writes: it has %d tasks and version %d; a connector has at most %d tasks", key, record.Tasks, record.Version, catalogue.MaxTasks)
 	}
 	record.Tasks = min(record.Tasks, catalogue.MaxTasks)
@@ -186,9 +206,9 @@ func decodeConfig(key string, value []byte) (configRecord, error) {
 }
 
 // decodeStatus reads a status.
-func decodeStatus(key string, value []byte) (statusRecord, error) {
-	record, err := decodeRecord[statusRecord](key, value)
-	if err == nil && record.State.message() == connectorv1.State_STATE_UNSPECIFIED {
+func decodeStatus(key string, value []byte) (StatusRecord, error) {
+	record, err := decodeRecord[StatusRecord](key, value)
+	if err == nil && !record.State.known() {
 		err = fmt.Errorf("record %s has state %.100q, which no connector or task has", key, record.State)
 	}
 	return record, err

@@ -1,0 +1,58 @@
+package state
+
+import (
+	"maps"
+	"slices"
+)
+
+// Sweep compares what the status topic says with what this worker said last of what it holds: what differs is said
+// again, and what is said of tasks and connectors that do not exist is removed. worker is this worker's name; exists
+// reports whether a connector has a configuration, of whatever fleet.
+func (l *Lifecycle) Sweep(worker string, said map[string]Statuses, exists func(name string) bool) []Action {
+	var actions []Action
+	for _, id := range l.sortedTasks() {
+		task := l.tasks[id]
+		if task.reported == "" || !l.holds(id) {
+			continue
+		}
+		latest, ok := said[id.Connector].Tasks[id.Task]
+		if !ok || latest.State != task.reported || latest.WorkerID != worker {
+			actions = append(actions, Action{Kind: ReportTask, ID: id, Generation: task.generation, State: task.reported, Trace: task.trace})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.reported)) {
+		if latest := said[name].Connector; latest == nil || latest.State != l.reported[name] || latest.WorkerID != worker {
+			actions = append(actions, Action{Kind: ReportConnector, ID: TaskID{Connector: name}, Generation: l.wanted[name].Generation, State: l.reported[name]})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if !exists(name) && l.holds(TaskID{name, 0}) {
+			actions = append(actions, Action{Kind: ForgetConnector, ID: TaskID{Connector: name}})
+			continue
+		}
+		if _, ours := l.wanted[name]; !ours {
+			continue
+		}
+		for _, n := range slices.Sorted(maps.Keys(said[name].Tasks)) {
+			if id := (TaskID{name, n}); l.tasks[id] == nil && l.holds(id) {
+				actions = append(actions, Action{Kind: ForgetTask, ID: id})
+			}
+		}
+	}
+	return actions
+}
+
+// Tombstones remove all that the status topic says of a connector.
+func (s Statuses) Tombstones(name string) []Entry {
+	var entries []Entry
+	if s.Connector != nil {
+		entries = append(entries, Entry{Key: StatusConnectorKey + name})
+	}
+	for n := range s.Tasks {
+		entries = append(entries, Entry{Key: TaskStatusKey(TaskID{name, n})})
+	}
+	for topic := range s.Topics {
+		entries = append(entries, Entry{Key: TopicStatusKey(name, topic)})
+	}
+	return entries
+}
