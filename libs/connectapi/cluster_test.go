@@ -24,7 +24,9 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connectapi"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
@@ -46,14 +48,14 @@ type cluster struct {
 	api    *connectapi.Handler
 }
 
-func startCluster(t testing.TB, options ...func(*connector.WorkerConfig)) *cluster {
+func startCluster(t testing.TB, options ...func(*runtime.Config)) *cluster {
 	t.Helper()
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(kafka.Close)
-	config := connector.WorkerConfig{
+	config := runtime.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3, ReplicationFactor: 1,
 		Plugins: []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
 		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -61,12 +63,12 @@ func startCluster(t testing.TB, options ...func(*connector.WorkerConfig)) *clust
 	for _, option := range options {
 		option(&config)
 	}
-	worker, err := connector.NewWorker(config)
+	worker, err := runtime.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := rpc.NewServer(rpc.Config{Ready: worker.Ready})
-	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 	listener := bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)

@@ -18,7 +18,9 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -196,23 +198,23 @@ func boardPlugin(t testing.TB, b *board, kind connector.Type) connector.Plugin {
 
 // worker is one running member of a fleet.
 type worker struct {
-	connectorv1.ConnectorServiceServer
-	*connector.Worker
+	*api.Server
+	*runtime.Worker
 	stop func()
 }
 
-type option func(*connector.WorkerConfig)
+type option func(*runtime.Config)
 
 func startWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, id string, options ...option) *worker {
 	t.Helper()
-	config := connector.WorkerConfig{
+	config := runtime.Config{
 		Kafka: kafka, GroupID: "fleet-" + string(kind), WorkerID: id, Partitions: 6, ReplicationFactor: 1,
 		Plugins: []connector.Plugin{boardPlugin(t, b, kind)}, Logger: logger(t),
 	}
 	for _, option := range options {
 		option(&config)
 	}
-	w, err := connector.NewWorker(config)
+	w, err := runtime.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +233,7 @@ func startWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, i
 		}
 	})
 	t.Cleanup(stop)
-	return &worker{w.Server(), w, stop}
+	return &worker{api.New(w), w, stop}
 }
 
 func startReadyWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Type, id string, options ...option) *worker {

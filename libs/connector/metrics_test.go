@@ -9,13 +9,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
 func TestEveryMetricOfAWorkerMoves(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	b := newBoard()
-	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", func(c *connector.WorkerConfig) { c.Meter = meters.Meter("test") })
+	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", func(c *runtime.Config) { c.Meter = meters.Meter("test") })
 	b.failNext("a-1", errors.New("as told"))
 	create(t, w, "a", "tasks.max", "3")
 	awaitStates(t, w, "a", "RUNNING RUNNING FAILED RUNNING")

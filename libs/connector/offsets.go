@@ -8,8 +8,6 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/types/known/structpb"
-
-	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
 // OffsetKey is the record key of a source offset as Kafka Connect writes it: ["connector",{"server":"x"}], with the
@@ -20,6 +18,15 @@ func OffsetKey(connector string, partition map[string]any) []byte {
 		panic(fmt.Sprintf("connector: an offset's partition must be JSON: %v", err))
 	}
 	return key
+}
+
+// OffsetKeyOf is OffsetKey for a partition in JSON.
+func OffsetKeyOf(connector string, partition []byte) ([]byte, error) {
+	fields, err := decodeObject(partition)
+	if err != nil {
+		return nil, err
+	}
+	return OffsetKey(connector, fields), nil
 }
 
 // ParseOffsetKey splits a record key of the offsets topic into the connector's name and the canonical JSON of the
@@ -37,19 +44,6 @@ func ParseOffsetKey(key []byte) (connector string, partition []byte, err error) 
 		return "", nil, fmt.Errorf("key of an offset is %.200q, want an object as partition: %w", key, err)
 	}
 	return connector, partition, nil
-}
-
-// ConsumerGroup is the Kafka consumer group of a sink connector: connect-<name>, as tools expect, unless the
-// configuration sets consumer.override.group.id.
-func ConsumerGroup(connector string, values catalogue.Values) string {
-	return consumerGroup(connector, values.WithPrefix("consumer.override."))
-}
-
-func consumerGroup(connector string, override map[string]string) string {
-	if group := override["group.id"]; group != "" {
-		return group
-	}
-	return "connect-" + connector
 }
 
 // exactInteger is the largest magnitude up to which a double, and so a number of a Struct, holds every integer.

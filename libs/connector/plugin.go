@@ -1,30 +1,14 @@
-// Package connector is the connector runtime that both fleets run: it keeps configurations, ownership, life cycle,
-// status and offsets of connectors in Kafka, and runs the tasks that this worker owns.
-//
-// Model. A connector is a name and a configuration, appended to a compacted config topic. Its unit of work is the
-// task. Every worker of a fleet joins one consumer group over the config topic's partitions; a task hashes to a
-// partition, and the worker that holds the partition runs the task. There is no other coordination: Kafka's group
-// protocol divides the partitions, evenly by the tasks on them, and a task fences its predecessor by its transactional
-// id. The config and status topics are read whole by every worker, so that any worker answers and takes any call.
-//
-// Guarantees. A task runs on at most one worker that can still write: it moves only after its run has ended, or after
-// the session of a worker that does not answer has ended, by when that worker has stopped it by itself (a process that was frozen and
-// thaws is fenced). A configuration change is acted on by the owner in the order of the config topic. Calls to one
-// worker do not overtake each other; of calls about one connector to two workers at the same moment the later one in the
-// config topic counts. States are exactly Kafka Connect's. While Kafka cannot be reached changes are refused, what is
-// known is still told, and everything goes on by itself when it comes back.
 package connector
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
-	"maps"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
-	"github.com/calypso-cdc/calypso/libs/connector/parts"
-	"github.com/calypso-cdc/calypso/libs/digest"
 )
 
 // Type says which fleet runs a connector.
@@ -58,48 +42,21 @@ type Plugin struct {
 	Offset func(values catalogue.Values, partition, offset []byte) *catalogue.Problem
 	// Repeats says what comes again, and where it is twice then, once offsets are moved back or removed, a sentence each.
 	Repeats []string
-	// Tables opens the tables of a source, or of a sink the copies of a source's tables, for comparisons; nil if there are none
-	// to compare.
-	Tables func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)
 	// NewTask makes one task. It must not block; connections are made in Run.
 	NewTask func(TaskEnv, catalogue.Values) (Task, error)
 }
 
-// parse checks a configuration against its keys, which are those of the class and of the parts that it names; see
-// catalogue.ParseResolved.
-func (p Plugin) parse(given, resolved map[string]string) (keys *catalogue.Catalogue, values catalogue.Values, warnings, problems []catalogue.Problem) {
-	plain := plainLists(given, resolved)
-	keys = parts.In(p.Catalogue, plain)
-	values, warnings, problems = keys.ParseResolved(given, resolved)
-	return keys, values, warnings, append(problems, parts.Faults(plain)...)
-}
-
-// parseStored is parse for a configuration that was accepted before; see catalogue.ParseStored.
-func (p Plugin) parseStored(given, resolved map[string]string) (values catalogue.Values, warnings, problems []catalogue.Problem) {
-	plain := plainLists(given, resolved)
-	given, resolved = maps.Clone(given), maps.Clone(resolved)
-	var outdated []catalogue.Problem
-	for _, was := range parts.Stored(plain) {
-		outdated = append(outdated, was.Problem)
-		for _, config := range []map[string]string{given, resolved, plain} {
-			if delete(config, was.Key); was.Meant != "" {
-				config[was.Key] = was.Meant
-			}
-		}
+// Validate says what a plugin lacks.
+func (p Plugin) Validate() error {
+	switch {
+	case p.Class == "":
+		return errors.New("plugin without a class")
+	case p.Type != Source && p.Type != Sink:
+		return fmt.Errorf("plugin %s: type %q, want source or sink", p.Class, p.Type)
+	case p.Catalogue == nil || p.Tasks == nil || p.NewTask == nil:
+		return fmt.Errorf("plugin %s: Catalogue, Tasks and NewTask must be set", p.Class)
 	}
-	values, warnings, problems = parts.In(p.Catalogue, plain).ParseStored(given, resolved)
-	return values, append(outdated, warnings...), append(problems, parts.Faults(plain)...)
-}
-
-// plainLists is a configuration without the lists of parts in which references stand, whose names would show what is behind them.
-func plainLists(given, resolved map[string]string) map[string]string {
-	plain := maps.Clone(resolved)
-	for _, list := range parts.Lists() {
-		if given[list] != resolved[list] {
-			delete(plain, list)
-		}
-	}
-	return plain
+	return nil
 }
 
 // UsedTopics are the topics of a connector by what it does with them.
@@ -129,6 +86,8 @@ type Task interface {
 // TaskEnv is what the runtime gives a task.
 type TaskEnv struct {
 	Connector string
+	// Class is the connector's class by its full name.
+	Class string
 	// Task is the number of this task, from 0.
 	Task  int
 	Tasks int

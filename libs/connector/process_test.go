@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
+	goruntime "runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"strings"
@@ -26,7 +26,9 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -104,7 +106,7 @@ func (task *growingTask) Run(ctx context.Context) error {
 		task.holds.Add(piece)
 		time.Sleep(10 * time.Millisecond)
 	}
-	runtime.KeepAlive(taken)
+	goruntime.KeepAlive(taken)
 	return nil
 }
 
@@ -139,7 +141,7 @@ func runWorkerProcess() {
 	deadly := func(class string, end func()) connector.Plugin {
 		return plugin(class, func(env connector.TaskEnv) connector.Task { return deadlyTask{env, end} })
 	}
-	worker, err := connector.NewWorker(connector.WorkerConfig{
+	worker, err := runtime.New(runtime.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(os.Getenv(brokersVariable))}, GroupID: "fleet", WorkerID: address, Partitions: 12, ReplicationFactor: 1, Logger: logger,
 		CrashDir: os.Getenv(crashVariable), AloneFor: time.Second,
 		Plugins: []connector.Plugin{deadly("test.OverflowSourceConnector", func() { _ = overflow(0) }), deadly("test.StrangerSourceConnector", func() {
@@ -147,7 +149,7 @@ func runWorkerProcess() {
 			pprof.SetGoroutineLabels(context.Background())
 			panic("a fault of a library, with password=hidden1234")
 		}),
-			deadly("test.BurstSourceConnector", func() { runtime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }), // as for one hostile record
+			deadly("test.BurstSourceConnector", func() { goruntime.KeepAlive(bytes.Repeat([]byte{1}, 8<<30)) }), // as for one hostile record
 			plugin("test.GrowingSourceConnector", func(env connector.TaskEnv) connector.Task {
 				env.Started()
 				return new(growingTask)
@@ -167,7 +169,7 @@ func runWorkerProcess() {
 		panic(err)
 	}
 	server := rpc.NewServer(rpc.Config{Logger: logger, Ready: worker.Ready})
-	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return worker.Run(ctx) })
 	group.Go(func() error { return server.Serve(ctx, listener) })

@@ -12,6 +12,7 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -76,7 +77,7 @@ func TestEachRightThatAWorkerLacksIsNamedBeforeTheStart(t *testing.T) {
 	classes := map[connector.Type]string{connector.Source: "BoardSource", connector.Sink: "BoardSink"}
 	for kind := range classes {
 		options := []kgo.Opt{kgo.SeedBrokers(kafka.SecuredBootstrap), kgo.SASL(plain.Auth{User: "worker", Pass: "secret"}.AsMechanism())}
-		workers[kind] = startReadyWorker(t, options, newBoard(), kind, string(kind)+":1", func(c *connector.WorkerConfig) {
+		workers[kind] = startReadyWorker(t, options, newBoard(), kind, string(kind)+":1", func(c *runtime.Config) {
 			c.Plugins[0].Topics = func(catalogue.Values) connector.UsedTopics {
 				if kind == connector.Source {
 					return connector.UsedTopics{Prefix: "shop."}

@@ -16,11 +16,12 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
 func TestAReferenceIsRefusedWhereAValueNamesKeys(t *testing.T) {
-	environment := func(c *connector.WorkerConfig) {
+	environment := func(c *runtime.Config) {
 		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
 	}
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", environment)
@@ -45,7 +46,7 @@ func TestWhatAReferenceStandsForIsNotInTheNameOfAFaultsField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugin := func(c *connector.WorkerConfig) {
+	plugin := func(c *runtime.Config) {
 		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary", true }}
 		c.Plugins = []connector.Plugin{{Class: "test.NamingConnector", Type: connector.Source, Catalogue: keys,
 			Tasks: func(v catalogue.Values) (int, error) {
@@ -63,7 +64,7 @@ func TestWhatAReferenceStandsForIsNotInTheNameOfAFaultsField(t *testing.T) {
 func TestSecretsWithinValuesAreHiddenInAnswersErrorsVersionsAndLogs(t *testing.T) {
 	b := newBoard()
 	var log lockedBuffer
-	logged := func(c *connector.WorkerConfig) { c.Logger = slog.New(slog.NewJSONHandler(&log, nil)) }
+	logged := func(c *runtime.Config) { c.Logger = slog.New(slog.NewJSONHandler(&log, nil)) }
 	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", logged)
 	values := map[string]string{
 		"jdbc":  "jdbc:postgresql://h/db?user=u&password=canary-jdbc&sslmode=require",
@@ -120,7 +121,7 @@ func TestReferencesToProvidersThatAreNotThereAreNamedInAWarning(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "p"), []byte("k=v"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	references := func(c *connector.WorkerConfig) { c.References = secret.References{Paths: []string{dir}} }
+	references := func(c *runtime.Config) { c.References = secret.References{Paths: []string{dir}} }
 	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", references)
 	made, err := w.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "a", Config: map[string]string{"connector.class": "test.BoardSourceConnector",
 		"password": "${azkv:vault:name}", "topics": "${secrets:x}", "other": "$${a} ${routing} ${file:" + dir + "/p:k}", "topic": "${topic}-${timestamp}"}})

@@ -18,6 +18,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
 )
 
@@ -216,7 +217,7 @@ func TestAPasswordWithinAURLIsHiddenAndKeptWhenItsMaskComesBack(t *testing.T) {
 
 func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 	b := newBoard()
-	references := func(c *connector.WorkerConfig) {
+	references := func(c *runtime.Config) {
 		c.References = secret.References{Env: "PG_.*", LookupEnv: func(string) (string, bool) { return "canary-from-env", true }}
 	}
 	w := startReadyWorker(t, broker(t), b, connector.Source, "w1:1", references)
@@ -234,7 +235,7 @@ func TestASecretOfAFailedTaskIsNotInItsTrace(t *testing.T) {
 }
 
 func TestValidationChecksKeysThenTheTarget(t *testing.T) {
-	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", func(c *connector.WorkerConfig) { c.CheckTimeout = 100 * time.Millisecond })
+	w := startReadyWorker(t, broker(t), newBoard(), connector.Source, "w1:1", func(c *runtime.Config) { c.CheckTimeout = 100 * time.Millisecond })
 	validate := func(offline bool, more ...string) *connectorv1.ValidateConfigResponse {
 		response, err := w.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "BoardSource", Config: config(append(more, "name", "a")...), Offline: offline})
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
 // network is a connection to Kafka that can be cut and mended.
@@ -52,7 +53,7 @@ func (n *network) set(cut bool) {
 	}
 }
 
-func shortSession(c *connector.WorkerConfig) { c.SessionTimeout = 2 * time.Second }
+func shortSession(c *runtime.Config) { c.SessionTimeout = 2 * time.Second }
 
 func TestAWorkerThatIsCutOffStopsItsTasksAndAnotherTakesOver(t *testing.T) {
 	kafka, b, cable := broker(t), newBoard(), newNetwork()
@@ -166,7 +167,7 @@ func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
 func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) {
 	kafka, b, cable := broker(t), newBoard(), newNetwork()
 	cable.set(true)
-	w := startWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession, func(c *connector.WorkerConfig) { c.StoreTimeout = time.Second })
+	w := startWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession, func(c *runtime.Config) { c.StoreTimeout = time.Second })
 	_, err := w.ListConnectors(t.Context(), &connectorv1.ListConnectorsRequest{})
 	if connector.ReasonOf(err) != connector.ReasonStoreUnavailable || w.Ready() == nil {
 		t.Errorf("before Kafka was reached: %v", err)
@@ -203,7 +204,7 @@ func TestWhileKafkaIsDownCallsSayItAndEverythingComesBackByItself(t *testing.T) 
 
 func TestAWorkerWithoutAShareIsReadyToTakeOver(t *testing.T) {
 	kafka, b := broker(t), newBoard()
-	onePartition := func(c *connector.WorkerConfig) { c.Partitions = 1 }
+	onePartition := func(c *runtime.Config) { c.Partitions = 1 }
 	first := startReadyWorker(t, kafka, b, connector.Source, "w1:1", onePartition)
 	create(t, first, "a")
 	eventually(t, "the task runs", allOn(b, 1, "w1:1"))

@@ -10,8 +10,10 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
-	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/connector/secret"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/service"
@@ -48,31 +50,51 @@ type Config struct {
 }
 
 // NewWorker makes the worker of a fleet, capture or sink, which is the service's name.
-func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector.Plugin) (*connector.Worker, error) {
+func (c Config) NewWorker(fleet string, meter metric.Meter, plugins ...connector.Plugin) (*Worker, error) {
 	if c.GroupID == "" {
 		c.GroupID = "calypso-" + fleet
 	}
 	if c.WorkerID == "" {
 		c.WorkerID = c.GRPCAddress
 	}
-	return connector.NewWorker(connector.WorkerConfig{
+	worker, err := runtime.New(runtime.Config{
 		Kafka: c.Kafka, GroupID: c.GroupID, WorkerID: c.WorkerID, Plugins: plugins,
 		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, ReplicationFactor: c.ReplicationFactor,
 		References: c.References, RevealSecrets: c.RevealSecrets, CrashDir: c.CrashDir, Logger: c.Telemetry.Logger, Meter: meter,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{runtime: worker, api: api.New(worker)}, nil
 }
+
+// Worker is one worker of a fleet: the runtime, and the service that answers for it.
+type Worker struct {
+	runtime *runtime.Worker
+	api     *api.Server
+}
+
+// Environment gives what a connector's tasks are given; see api.Server.
+func (w *Worker) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
+	return w.api.Environment(name)
+}
+
+// Reports reports whether a task's status is this worker's; see runtime.Worker.
+func (w *Worker) Reports(connector string, task int) bool { return w.runtime.Reports(connector, task) }
+
+// Idle are the connectors that are this worker's to run and do not run; see runtime.Worker.
+func (w *Worker) Idle() []string { return w.runtime.Idle() }
 
 // Serve runs a worker and answers for it until ctx ends; register adds the services that only this fleet has. Then the worker
 // stops its tasks, and Serve returns nil. The worker waits for the broker as long as that takes.
-func (c Config) Serve(ctx context.Context, worker *connector.Worker, register func(*rpc.Server)) error {
+func (c Config) Serve(ctx context.Context, worker *Worker, register func(*rpc.Server)) error {
 	return service.Serve(ctx, c.Telemetry, service.Endpoints{
-		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.Ready,
+		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.runtime.Ready,
 		Register: func(server *rpc.Server) {
-			connectorv1.RegisterConnectorServiceServer(server, worker.Server())
-			tablev1.RegisterTableServiceServer(server, worker.Tables())
+			connectorv1.RegisterConnectorServiceServer(server, worker.api)
 			register(server)
 		},
-	}, worker.Run)
+	}, worker.runtime.Run)
 }
 
 // Validate says what is missing.

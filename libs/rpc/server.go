@@ -4,7 +4,7 @@
 // A service's Run is then
 //
 //	server := rpc.NewServer(rpc.Config{Logger: logger, Ready: worker.Ready})
-//	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+//	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 //	group, ctx := errgroup.WithContext(ctx)
 //	group.Go(func() error { return worker.Run(ctx) })
 //	group.Go(func() error { return server.Serve(ctx, listener) })

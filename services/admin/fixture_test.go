@@ -22,7 +22,9 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -171,7 +173,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker, err := connector.NewWorker(connector.WorkerConfig{
+	worker, err := runtime.New(runtime.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(broker.ListenAddrs()...)}, GroupID: "calypso-" + name, WorkerID: name + ":1", Partitions: 4, RevealSecrets: true,
 		Plugins: []connector.Plugin{{
 			Class: class, Aliases: []string{"alias." + class}, Type: kind, Version: "test", Catalogue: c, Repeats: []string{"rows come twice into a table"},
@@ -186,7 +188,7 @@ func (s *system) runFleet(t *testing.T, broker *kfake.Cluster, name string, kind
 		t.Fatal(err)
 	}
 	server := rpc.NewServer(rpc.Config{TLS: s.tls.ServerOfServices(), Ready: worker.Ready})
-	connectorv1.RegisterConnectorServiceServer(server, worker.Server())
+	connectorv1.RegisterConnectorServiceServer(server, api.New(worker))
 	register(server)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/grpc"
 
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
-	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/digest/digestapi"
 )
 
 // remoteTables reads the tables of one connector through a worker of its fleet, which has the credentials.
@@ -148,13 +148,13 @@ func selectBoth(source, target *tablev1.Table) (s, t digest.Selection, leftOut [
 			reasons[c.Name] = "no column of " + target.Name + " holds its values as they are"
 			continue
 		}
-		from := connector.DescribedColumn(c)
+		from := digestapi.DescribedColumn(c)
 		form, err := digest.FormOf(from, to.GetType())
 		if err != nil {
 			reasons[c.Name] = err.Error()
 			continue
 		}
-		pairs[c.Name] = digest.Pair(from, connector.DescribedColumn(to), form)
+		pairs[c.Name] = digest.Pair(from, digestapi.DescribedColumn(to), form)
 	}
 	isKey := map[string]bool{}
 	for _, name := range source.Key {

@@ -89,7 +89,7 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 	}
 
-	r, err := openTables(t.Context(), checked(t, config))
+	r, err := openTables(t.Context(), checked(t, config), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

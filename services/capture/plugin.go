@@ -26,7 +26,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
-	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -107,9 +106,6 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 			return connector.UsedTopics{Prefix: v.String("topic.prefix") + "."}
 		},
 		Offset: offsetProblem, Repeats: repeats,
-		Tables: func(ctx context.Context, v catalogue.Values, _ []digest.Description) (digest.Reader, error) {
-			return openTables(ctx, v)
-		},
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o, m)
 		},

@@ -10,7 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
-	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
 // otherwise are keys of which some values are judged otherwise on purpose.
@@ -51,7 +52,7 @@ func TestAValueIsRefusedWhereDebeziumRefusesIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worker, err := connector.NewWorker(connector.WorkerConfig{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
+	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestAValueIsRefusedWhereDebeziumRefusesIt(t *testing.T) {
 		for _, value := range slices.Sorted(maps.Keys(recorded[key])) {
 			config := maps.Clone(base)
 			config[key] = value
-			answer, err := worker.Server().ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
+			answer, err := api.New(worker).ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
 			if err != nil {
 				t.Errorf("%s = %q: %v", key, value, err)
 				continue

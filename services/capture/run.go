@@ -4,7 +4,9 @@ import (
 	"context"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/digest/digestapi"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 )
@@ -42,5 +44,6 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(board, worker))
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: openTables}))
 	})
 }

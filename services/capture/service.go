@@ -25,7 +25,7 @@ type Service struct {
 	fleet Fleet
 }
 
-// Fleet is what Service asks of the runtime (connector.Worker).
+// Fleet is what Service asks of the runtime (fleet.Worker).
 type Fleet interface {
 	// Reports says whether a connector that failed here is still this worker's.
 	Reports(connector string, task int) bool

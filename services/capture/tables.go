@@ -23,7 +23,7 @@ type tableReader struct {
 }
 
 // openTables connects to the source and finds the captured tables; partitions are read through their root.
-func openTables(ctx context.Context, v catalogue.Values) (_ digest.Reader, err error) {
+func openTables(ctx context.Context, v catalogue.Values, _ []digest.Description) (_ digest.Reader, err error) {
 	s, err := spec.Parse(v)
 	if err != nil {
 		return nil, err

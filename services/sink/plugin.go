@@ -27,7 +27,6 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
-	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -98,11 +97,8 @@ func Plugin(o Options) (connector.Plugin, error) {
 			_, err := parseSettings(v, o)
 			return v.Int("tasks.max"), err
 		},
-		Check:  func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
-		Topics: func(v catalogue.Values) connector.UsedTopics { return usedTopics(v, o) },
-		Tables: func(ctx context.Context, v catalogue.Values, sources []digest.Description) (digest.Reader, error) {
-			return openTables(ctx, v, sources, o)
-		},
+		Check:   func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
+		Topics:  func(v catalogue.Values) connector.UsedTopics { return usedTopics(v, o) },
 		Repeats: repeats,
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o)

@@ -6,6 +6,10 @@ import (
 	"os"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/digest/digestapi"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
@@ -49,5 +53,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return cfg.Serve(ctx, worker, func(server *rpc.Server) { sinkv1.RegisterSinkServiceServer(server, sinks) })
+	open := func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error) {
+		return openTables(ctx, values, sources, options)
+	}
+	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
+		sinkv1.RegisterSinkServiceServer(server, sinks)
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: open}))
+	})
 }

@@ -27,7 +27,7 @@ type Service struct {
 	idle    *idle
 }
 
-// Fleet knows the connectors of all workers; *connector.Worker is one.
+// Fleet knows the connectors of all workers; *fleet.Worker does.
 type Fleet interface {
 	// Idle are the connectors that are this worker's to run and do not run.
 	Idle() []string

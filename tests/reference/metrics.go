@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
 
-	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/services/admin"
 	"github.com/calypso-cdc/calypso/services/capture"
 	ordersgenerator "github.com/calypso-cdc/calypso/services/orders-generator"
@@ -93,7 +93,7 @@ func (r *recorder) note(name, unit, kind, help string) {
 
 // writeMetrics writes the page of metrics.
 func writeMetrics(w io.Writer) error {
-	captures, sinks, runtime, pipelines, orders := &recorder{}, &recorder{}, &recorder{}, &recorder{}, &recorder{}
+	captures, sinks, workers, pipelines, orders := &recorder{}, &recorder{}, &recorder{}, &recorder{}, &recorder{}
 	plugins, err := capture.Plugins(capture.Options{Meter: captures})
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func writeMetrics(w io.Writer) error {
 	if _, err := sink.Plugin(sink.Options{Meter: sinks}); err != nil {
 		return err
 	}
-	if _, err := connector.NewWorker(connector.WorkerConfig{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins, Meter: runtime}); err != nil {
+	if _, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins, Meter: workers}); err != nil {
 		return err
 	}
 	if err := admin.DeclareMetrics(pipelines); err != nil {
@@ -116,7 +116,7 @@ func writeMetrics(w io.Writer) error {
 	for _, part := range []struct {
 		title string
 		from  *recorder
-	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector runtime", runtime}, {"admin: pipelines", pipelines}, {"orders-generator", orders}} {
+	}{{"capture", captures}, {"sink", sinks}, {"capture and sink: the connector workers", workers}, {"admin: pipelines", pipelines}, {"orders-generator", orders}} {
 		slices.SortFunc(part.from.all, func(a, b described) int { return strings.Compare(a.name, b.name) })
 		if _, err := fmt.Fprintf(w, "\n## %s\n\n| metric | kind | what it says |\n|---|---|---|\n", part.title); err != nil {
 			return err

@@ -1,0 +1,80 @@
+package classes
+
+import (
+	"slices"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
+	"github.com/calypso-cdc/calypso/libs/contain"
+)
+
+// Stored is an accepted configuration as a task is given it.
+type Stored struct {
+	Values   catalogue.Values
+	Secrets  secret.Values
+	Warnings []catalogue.Problem
+	// Faults are of references that cannot be resolved here; problems are why the values are not to be used.
+	Faults   secret.Faults
+	Problems []catalogue.Problem
+}
+
+// Read reads the configuration of a connector, with what its references stand for now.
+func (c *Classes) Read(plugin connector.Plugin, of state.Connector) Stored {
+	config := of.Properties()
+	resolved, faults := c.references.Resolve(config)
+	r := Stored{Faults: faults, Secrets: secret.Of(plugin.Catalogue, config, resolved)}
+	r.Values, r.Warnings, r.Problems = parseStored(plugin, config, resolved)
+	return r
+}
+
+// Secrets are the texts of a configuration that must not be shown.
+func (c *Classes) Secrets(plugin connector.Plugin, config map[string]string) secret.Values {
+	resolved, _ := c.references.Resolve(config)
+	return secret.Of(plugin.Catalogue, config, resolved)
+}
+
+// Group is a sink connector's consumer group.
+func (c *Classes) Group(of state.Connector) string {
+	resolved, _ := c.references.Resolve(of.Config)
+	return connector.ConsumerGroupOf(of.Name, resolved)
+}
+
+// StoredValues are those of a connector's configuration, as far as its references can be resolved.
+func (c *Classes) StoredValues(plugin connector.Plugin, of state.Connector) catalogue.Values {
+	config := of.Properties()
+	resolved, faults := c.references.Resolve(config)
+	for key := range faults {
+		delete(resolved, key)
+	}
+	values, _, _ := parseStored(plugin, config, resolved)
+	return values
+}
+
+// TaskCount is as recorded; a configuration that something else has written is asked now, and has one task if that
+// fails, which then says why.
+func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
+	if of.Tasks > 0 {
+		return of.Tasks
+	}
+	config := of.Properties()
+	resolved, _ := c.references.Resolve(config)
+	values, _, problems := parseStored(plugin, config, resolved)
+	tasks := 0
+	if len(problems) == 0 {
+		err := contain.Call("count of tasks", func() (err error) { tasks, err = plugin.Tasks(values); return err })
+		if err != nil {
+			return 1
+		}
+	}
+	return max(tasks, 1)
+}
+
+// Warnings are those of an accepted configuration that somebody should look at. References stay what they are: nobody waits here for
+// files.
+func (c *Classes) Warnings(plugin connector.Plugin, config map[string]string) []catalogue.Problem {
+	_, warnings, _ := parseStored(plugin, config, config)
+	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })
+	return append(warnings, doubtfulReferences(config)...)
+}

@@ -1,0 +1,124 @@
+package classes
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+)
+
+const (
+	// maxConfig bounds a configuration in bytes, keys and values together: it must fit into one Kafka record of the
+	// usual limit of 1 MB.
+	maxConfig = 512 << 10
+)
+
+// Checked is the outcome of checking a configuration.
+type Checked struct {
+	// Config is as given, but for masks, which were replaced by what they stand for, and for the name.
+	Config map[string]string
+	// Keys are those that the configuration can have.
+	Keys               *catalogue.Catalogue
+	Values             catalogue.Values
+	Tasks              int
+	Warnings, Problems []catalogue.Problem
+}
+
+// Validate checks a configuration against a plugin's catalogue, with references resolved, and asks for the number of
+// tasks. earlier is what masks stand for.
+func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]string) Checked {
+	if problem := tooLarge(config); problem != nil {
+		return Checked{Config: config, Keys: plugin.Catalogue, Problems: []catalogue.Problem{*problem}}
+	}
+	full, problems := secret.Unmasked(plugin.Catalogue, config, earlier)
+	resolved, faults := c.references.Resolve(full)
+	for key, fault := range faults {
+		problems = append(problems, catalogue.Problem{Key: key, Message: fmt.Sprintf("Invalid value for configuration %s: %s", key, fault)})
+		delete(resolved, key) // its value is unknown, not empty
+	}
+	result := Checked{Config: full}
+	var wrong []catalogue.Problem
+	result.Keys, result.Values, result.Warnings, wrong = parse(plugin, full, resolved)
+	secrets := secret.Of(plugin.Catalogue, full, resolved)
+	for _, problem := range wrong {
+		if _, unresolved := faults[problem.Key]; !unresolved {
+			problems = append(problems, secrets.HideIn(problem, full)) // which quotes the value, and a URL in it its password
+		}
+	}
+	result.Warnings = append(result.Warnings, doubtfulReferences(full)...)
+	result.Problems = problems
+	if len(problems) > 0 {
+		return result
+	}
+	tasks, err := plugin.Tasks(result.Values)
+	switch {
+	case err != nil:
+		for _, problem := range problemsOf(plugin.Catalogue, err) {
+			result.Problems = append(result.Problems, secrets.HideIn(problem, full))
+		}
+	case tasks < 1:
+		result.Tasks = 1
+	default:
+		result.Tasks = tasks
+	}
+	return result
+}
+
+// doubtfulReferences warns of what looks like a reference and is none.
+func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem) {
+	for _, key := range slices.Sorted(maps.Keys(config)) {
+		for _, reference := range secret.UnknownReferences(config[key]) {
+			warnings = append(warnings, catalogue.Problem{Key: key, Message: fmt.Sprintf(
+				"%s: %s is taken as it stands: there is no such provider of references; there are dir, env and file, such as ${file:/path:key}", key, reference)})
+		}
+	}
+	return warnings
+}
+
+// problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.
+func problemsOf(keys *catalogue.Catalogue, err error) []catalogue.Problem {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []catalogue.Problem
+		for _, e := range joined.Unwrap() {
+			all = append(all, problemsOf(keys, e)...)
+		}
+		return all
+	}
+	var problem catalogue.Problem
+	if errors.As(err, &problem) {
+		return []catalogue.Problem{problem}
+	}
+	named := strings.FieldsFunc(err.Error(), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	})
+	at := slices.IndexFunc(named, func(word string) bool {
+		_, known := keys.Lookup(strings.TrimRight(word, "."))
+		return known && strings.Contains(word, ".")
+	})
+	if at < 0 {
+		return []catalogue.Problem{{Key: "tasks.max", Message: err.Error()}}
+	}
+	return []catalogue.Problem{{Key: strings.TrimRight(named[at], "."), Message: err.Error()}}
+}
+
+// tooLarge names the largest key of a configuration that is larger than allowed.
+func tooLarge(config map[string]string) *catalogue.Problem {
+	size, largest := 0, ""
+	for key, value := range config {
+		size += len(key) + len(value)
+		if len(key)+len(value) > len(largest)+len(config[largest]) {
+			largest = key
+		}
+	}
+	if size <= maxConfig {
+		return nil
+	}
+	return &catalogue.Problem{Key: largest, Message: fmt.Sprintf(
+		"The configuration has %d bytes, more than the %d that are allowed; the largest key is %.200s", size, maxConfig, largest)}
+}

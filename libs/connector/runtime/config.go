@@ -1,0 +1,164 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/store"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+)
+
+// Config is what a worker is made from. Zero fields take the defaults that their comments name.
+type Config struct {
+	// Kafka are the options that every client of this worker connects with: brokers, TLS, SASL, client id, logger. It
+	// must hold kgo.SeedBrokers.
+	Kafka []kgo.Opt
+	// GroupID is the consumer group whose members are the workers of this fleet, such as "calypso-capture".
+	GroupID string
+	// WorkerID is this worker's address (host:port) as shown in status; unique in the fleet.
+	WorkerID string
+	// Plugins are the connector classes that this fleet runs. Connectors of other classes are left to other fleets.
+	Plugins []connector.Plugin
+
+	// ConfigTopic, StatusTopic and OffsetsTopic are compacted topics, shared by all fleets; "calypso-configs",
+	// "calypso-status" and "calypso-offsets" by default. They are made if they are missing.
+	ConfigTopic  string
+	StatusTopic  string
+	OffsetsTopic string
+	// SchemasTopic is compacted, of one partition, and keeps the versions that captured tables have had; "calypso-schemas" by default.
+	// Tasks make it when they first need it.
+	SchemasTopic string
+	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
+	TimelineTopic string
+	// ReplicationFactor of topics that are made; -1, the broker's default, by default.
+	ReplicationFactor int16
+	// Partitions of the config topic when it is made, 24 by default: the most workers that a fleet can spread tasks
+	// over. Status and offsets topics are made with as many.
+	Partitions int32
+
+	// References are the files and environment variables that configurations may refer to; none by default.
+	References secret.References
+	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does. Who may ask is
+	// for the caller's side to decide: admin asks for users with the role admin alone.
+	RevealSecrets bool
+	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
+	// that Kafka brokers allow by default).
+	SessionTimeout time.Duration
+	// HandoverTimeout bounds how long a task may take to stop when it moves to another worker, 20 s by default; a task
+	// that takes longer is left behind, fenced by its successor.
+	HandoverTimeout time.Duration
+	// StoreTimeout bounds a write to Kafka on behalf of a call, 10 s by default.
+	StoreTimeout time.Duration
+	// CheckTimeout bounds the checks of a source or target that ValidateConfig makes, 10 s by default.
+	CheckTimeout time.Duration
+	// CrashDir is the folder in which the worker keeps, in one of its own, what its process ended of, os.TempDir by default. It must
+	// outlive the process, or a connector that ends it again and again is not found.
+	CrashDir string
+	// AloneFor is how long a task that may have ended the process is watched before the next is started, 10 s by default.
+	AloneFor time.Duration
+
+	// Logger is slog.Default and Meter records nothing if nil.
+	Logger *slog.Logger
+	Meter  metric.Meter
+}
+
+// store is the configuration's part that the store is made from.
+func (c *Config) store(reach *kafka.Reach, meters *kafka.Meters) store.Config {
+	return store.Config{
+		Kafka: c.Kafka, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor, Timeout: c.StoreTimeout, Reach: reach, Meters: meters, Logger: c.Logger,
+		ConfigTopic: c.ConfigTopic, StatusTopic: c.StatusTopic, OffsetsTopic: c.OffsetsTopic, SchemasTopic: c.SchemasTopic, TimelineTopic: c.TimelineTopic,
+	}
+}
+
+// withDefaults fills what is not set.
+func (c Config) withDefaults() Config {
+	setDefault(&c.ConfigTopic, "calypso-configs")
+	setDefault(&c.StatusTopic, "calypso-status")
+	setDefault(&c.OffsetsTopic, "calypso-offsets")
+	setDefault(&c.SchemasTopic, "calypso-schemas")
+	setDefault(&c.TimelineTopic, "calypso-timeline")
+	setDefault(&c.ReplicationFactor, -1)
+	setDefault(&c.Partitions, 24)
+	setDefault(&c.SessionTimeout, 6*time.Second)
+	setDefault(&c.HandoverTimeout, 20*time.Second)
+	setDefault(&c.StoreTimeout, 10*time.Second)
+	setDefault(&c.CheckTimeout, 10*time.Second)
+	setDefault(&c.CrashDir, os.TempDir())
+	setDefault(&c.AloneFor, 10*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Meter == nil {
+		c.Meter = metricnoop.Meter{}
+	}
+	return c
+}
+
+// crashDir is the worker's own folder.
+func (c *Config) crashDir() string {
+	return filepath.Join(c.CrashDir, "calypso-"+url.QueryEscape(c.GroupID+"-"+c.WorkerID))
+}
+
+// rebalanceTimeout is how long the group waits for a member that hands over tasks.
+func (c Config) rebalanceTimeout() time.Duration { return c.HandoverTimeout + 10*time.Second }
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Validate joins all faults of a configuration with its defaults filled in.
+func (c Config) Validate() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	if len(c.Kafka) == 0 {
+		fault("Kafka: the options to connect with are missing")
+	}
+	if c.GroupID == "" {
+		fault("GroupID: the name of the fleet's consumer group is missing")
+	}
+	if c.WorkerID == "" {
+		fault("WorkerID: the worker's address is missing")
+	}
+	if len(c.Plugins) == 0 {
+		fault("Plugins: a worker needs at least one connector class")
+	}
+	if c.ConfigTopic == c.StatusTopic || c.ConfigTopic == c.OffsetsTopic || c.StatusTopic == c.OffsetsTopic {
+		fault("ConfigTopic, StatusTopic and OffsetsTopic must be three topics, not %s, %s and %s", c.ConfigTopic, c.StatusTopic, c.OffsetsTopic)
+	}
+	if c.Partitions < 1 {
+		fault("Partitions: %d, want at least 1", c.Partitions)
+	}
+	if c.SessionTimeout < time.Second {
+		fault("SessionTimeout: %s, want at least 1s", c.SessionTimeout)
+	}
+	names := map[string]string{}
+	for _, plugin := range c.Plugins {
+		if err := plugin.Validate(); err != nil {
+			faults = append(faults, err)
+		}
+		for _, name := range append([]string{plugin.Class}, plugin.Aliases...) {
+			if other, taken := names[name]; taken {
+				fault("Plugins: %s names both %s and %s", name, other, plugin.Class)
+			}
+			names[name] = plugin.Class
+		}
+	}
+	if err := c.References.Validate(); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}

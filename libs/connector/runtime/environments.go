@@ -1,0 +1,72 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
+	"github.com/calypso-cdc/calypso/libs/connector/store"
+)
+
+// environments makes what tasks are given.
+type environments struct {
+	config *Config
+	store  *store.Store
+}
+
+// of is the environment of a task of a connector of a class, which has a number of tasks.
+func (e *environments) of(plugin connector.Plugin, id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
+	logger := slog.New(secret.NewHandler(e.config.Logger.Handler(), secrets)).With("connector", id.Connector, "task", id.Task)
+	retries := newRetryReporter(logger, secrets, time.Now)
+	return connector.TaskEnv{
+		Connector:    id.Connector,
+		Class:        plugin.Class,
+		Task:         id.Task,
+		Tasks:        tasks,
+		WorkerID:     e.config.WorkerID,
+		Kafka:        e.store.Client,
+		OffsetsTopic: e.config.OffsetsTopic, SchemasTopic: e.config.SchemasTopic, ReplicationFactor: e.config.ReplicationFactor,
+		Offsets: func(ctx context.Context) (map[string][]byte, error) {
+			return e.store.Offsets.Offsets(ctx, id.Connector)
+		},
+		Versions: func(ctx context.Context) ([][]byte, error) {
+			return e.store.Schemas.Values(ctx, id.Connector)
+		},
+		AllVersions:    e.store.Schemas.All,
+		Started:        func() {},
+		Doing:          func(string) {},
+		BrokersAway:    e.store.Config().Reach.Why,
+		UsedTopic:      func(topic string) error { return e.usedTopic(id, topic) },
+		InternalTopics: e.store.Config().InternalTopics(),
+		Retrying:       retries.report,
+		Happened:       func(action, detail string) { e.happened(action, id.Connector, secrets.Hide(detail)) },
+		Hide:           secrets.Hide,
+		Logger:         logger,
+	}
+}
+
+// usedTopic notes a topic once.
+func (e *environments) usedTopic(id state.TaskID, topic string) error {
+	if slices.Contains(e.store.Config().InternalTopics(), topic) {
+		return fmt.Errorf("topic %s keeps the state of Calypso's own workers, and no connector may read or write it: choose another topic", topic)
+	}
+	if topic == "" || e.store.StatusesOf(id.Connector).Topics[topic] {
+		return nil
+	}
+	var record state.TopicRecord
+	record.Topic.Name, record.Topic.Connector, record.Topic.Task = topic, id.Connector, id.Task
+	record.Topic.DiscoverTimestamp = time.Now().UnixMilli()
+	e.store.Report(id.Connector, state.Entry{Key: state.TopicStatusKey(id.Connector, topic), Value: record})
+	return nil
+}
+
+// happened adds to the timeline what this worker did or saw by itself.
+func (e *environments) happened(action, name, detail string) {
+	e.store.Timeline.Note(&connectorv1.Event{Actor: "worker " + e.config.WorkerID, Action: action, Connector: name, Detail: detail})
+}

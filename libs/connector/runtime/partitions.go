@@ -1,0 +1,83 @@
+package runtime
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+)
+
+// checkLease stops everything when the lease has ended, and goes on if it is renewed and nothing was taken away.
+func (s *supervisor) checkLease() {
+	leased := !s.lease.expired()
+	if leased == s.leased {
+		return
+	}
+	s.leased = leased
+	partitions := slices.Sorted(maps.Keys(s.assigned))
+	if leased {
+		s.membership.set("")
+		s.logger.Info("Kafka's group coordinator answers again; tasks go on", "partitions", partitions)
+		s.act(s.lifecycle.Assigned(partitions))
+		return
+	}
+	s.membership.set("its coordinator has not answered for the session timeout")
+	s.logger.Warn("Kafka's group coordinator has not answered for the session timeout; tasks stop, since others may take them over", "partitions", partitions)
+	s.act(s.lifecycle.Lost(partitions))
+}
+
+func (s *supervisor) partitionsAssigned(partitions []int32) {
+	s.membership.set("")
+	s.runner.metrics.rebalanced()
+	s.logger.Info("partitions assigned", "partitions", partitions)
+	s.do(func() {
+		for _, partition := range partitions {
+			s.assigned[partition] = true
+		}
+		s.leased = true
+		s.act(s.lifecycle.Assigned(slices.Sorted(maps.Keys(s.assigned))))
+	})
+}
+
+func (s *supervisor) partitionsRevoked(partitions []int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	s.logger.Info("partitions revoked", "partitions", partitions)
+	done := make(chan struct{})
+	s.do(func() {
+		s.unassign(partitions)
+		s.handovers = append(s.handovers, handover{partitions, done})
+		s.act(s.lifecycle.Revoked(partitions))
+	})
+	timer := time.NewTimer(s.config.HandoverTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+		// The last word about these tasks must precede the first of their next owner.
+		flushing, cancel := context.WithTimeout(context.Background(), s.config.StoreTimeout)
+		defer cancel()
+		_ = s.store.Flush(flushing)
+	case <-timer.C:
+		s.logger.Warn("tasks did not stop in time; they are left behind, fenced by their successors", "timeout", s.config.HandoverTimeout)
+	case <-s.done:
+	}
+}
+
+func (s *supervisor) partitionsLost(partitions []int32) {
+	if len(partitions) == 0 {
+		return
+	}
+	s.membership.set("it has lost its partitions")
+	s.logger.Warn("partitions lost; their tasks stop here", "partitions", partitions)
+	s.do(func() {
+		s.unassign(partitions)
+		s.act(s.lifecycle.Lost(partitions))
+	})
+}
+
+func (s *supervisor) unassign(partitions []int32) {
+	for _, partition := range partitions {
+		delete(s.assigned, partition)
+	}
+}

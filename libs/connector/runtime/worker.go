@@ -1,0 +1,228 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/classes"
+	"github.com/calypso-cdc/calypso/libs/connector/crash"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/connector/state"
+	"github.com/calypso-cdc/calypso/libs/connector/store"
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+)
+
+// offsetsInterval is how often a worker reads on in the offsets topic once one of its tasks has read it: those that it
+// takes over then find little left to read.
+const offsetsInterval = time.Minute
+
+// Worker is one member of a fleet. It follows the store, holds a share of the tasks and runs them. Make it with
+// NewWorker, serve its API and call Run once.
+type Worker struct {
+	config       *Config
+	logger       *slog.Logger
+	store        *store.Store
+	classes      *classes.Classes
+	environments *environments
+	metrics      *workerMetrics
+	membership   membership
+	// supervisor is there once the store was read.
+	supervisor atomic.Pointer[supervisor]
+}
+
+// New checks the configuration and makes a worker; it does not connect yet.
+func New(config Config) (*Worker, error) {
+	config = config.withDefaults()
+	if err := config.Validate(); err != nil {
+		return nil, fmt.Errorf("worker configuration: %w", err)
+	}
+	config.Logger = config.Logger.With("worker", config.WorkerID)
+	reach := &kafka.Reach{}
+	config.Kafka = append(append([]kgo.Opt{}, config.Kafka...), kgo.WithHooks(reach))
+	meters, err := kafka.NewMeters(config.Meter)
+	if err != nil {
+		return nil, fmt.Errorf("make metrics of Kafka clients: %w", err)
+	}
+	metrics, err := newWorkerMetrics(config.Meter)
+	if err != nil {
+		return nil, err
+	}
+	store, err := store.New(config.store(reach, meters))
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{
+		config:       &config,
+		logger:       config.Logger,
+		store:        store,
+		classes:      classes.New(config.Plugins, config.References),
+		environments: &environments{&config, store},
+		metrics:      metrics,
+	}, nil
+}
+
+// Config is the worker's configuration with its defaults.
+func (w *Worker) Config() Config { return *w.config }
+
+// Store is what the fleet knows.
+func (w *Worker) Store() *store.Store { return w.store }
+
+// Classes are those of the fleet.
+func (w *Worker) Classes() *classes.Classes { return w.classes }
+
+// TaskEnv is what a task of a connector would be given on this worker, whether or not it runs here.
+func (w *Worker) TaskEnv(plugin connector.Plugin, id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
+	return w.environments.of(plugin, id, tasks, secrets)
+}
+
+// Run follows the config store and runs this worker's share of the tasks until ctx ends; then it stops the tasks, hands
+// them over and returns nil. While Kafka cannot be reached it waits and tries again.
+func (w *Worker) Run(ctx context.Context) error {
+	crashes, forget, err := crash.Open(w.config.crashDir(), w.logger)
+	if err != nil {
+		w.logger.Warn("a connector that ends this process again and again will not be found: name another folder for what crashes leave", "err", err)
+	}
+	defer forget()
+	// Once the worker stops, whoever kills it does so because that takes long, and not for want of memory.
+	working, stopReading := context.WithCancel(ctx)
+	var reader contain.Waiting
+	reader.Go("readings of memory", func() { crashes.Watch(working) }, func(err error) {
+		w.logger.Error("a connector that uses up the memory will not be found any more", "err", err)
+	})
+	defer reader.Wait()
+	defer stopReading()
+	// The store outlives ctx: the last statuses are written through it.
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	var follower contain.Waiting
+	unread := func(err error) {
+		w.store.SetFailure(err)
+		w.logger.Error("the config store is not read any more; restart the worker", "err", err)
+	}
+	follower.Go("reader of the config store", func() { w.store.Follow(following) }, unread)
+	follower.Go("reader of offsets", func() { w.store.Offsets.Follow(following, offsetsInterval) }, unread)
+	defer follower.Wait()
+	defer stopFollowing()
+	defer w.store.Timeline.Wait() // through the store's client
+
+	if !w.awaitStore(ctx) {
+		return nil
+	}
+	runner := &runner{
+		config: w.config, logger: w.logger, store: w.store, classes: w.classes, environments: w.environments, metrics: w.metrics,
+		turns: w.turns(crashes), crashes: crashes,
+	}
+	lease := newLeasing(w.config.SessionTimeout, w.config.rebalanceTimeout(), time.Now)
+	supervisor := newSupervisor(w.config, w.store, w.classes, runner, lease, &w.membership)
+	w.supervisor.Store(supervisor)
+	loop, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	contain.Go("life cycle of tasks", func() { supervisor.loop(loop) }, supervisor.turnFailed)
+	defer func() { <-supervisor.done }()
+	defer stopLoop()
+
+	if err := w.takePart(ctx, supervisor); err != nil {
+		return err
+	}
+	runner.await()
+	flushing, cancel := context.WithTimeout(following, w.config.StoreTimeout)
+	defer cancel()
+	if err := w.store.Flush(flushing); err != nil {
+		w.logger.Warn("the last statuses were not written", "err", err)
+	}
+	return nil
+}
+
+// turns are those of a worker's tasks after what happened to the processes before it.
+func (w *Worker) turns(crashes *crash.Journal) *turns {
+	turns := newTurns()
+	if crashes.OneByOne() {
+		tasks := 0
+		for _, load := range loads(w.store, w.classes) {
+			tasks += load.Tasks
+		}
+		turns.oneByOne(tasks, w.config.AloneFor, crashes.Alone)
+	}
+	return turns
+}
+
+// takePart is a member of the group until ctx ends, and then gives up its partitions, as far as their tasks end in time.
+func (w *Worker) takePart(ctx context.Context, supervisor *supervisor) error {
+	balancer := newFleetBalancer(w.config.ConfigTopic, func() []state.Load { return loads(w.store, w.classes) })
+	group, err := joinGroup(w.config, supervisor, balancer, supervisor.lease)
+	if err != nil {
+		return err
+	}
+	polling, stopPolling := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPolling()
+	contain.Go("membership of the fleet", func() { w.membership.follow(polling, group, w.config) },
+		func(err error) { w.logger.Error("errors of the fleet's group are not shown any more", "err", err) })
+	leasing := time.NewTicker(w.config.SessionTimeout / 20)
+	defer leasing.Stop()
+	balancing := time.NewTicker(sweepInterval)
+	defer balancing.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-leasing.C:
+			supervisor.do(supervisor.checkLease)
+		case <-balancing.C:
+			if balancer.uneven() {
+				w.logger.Info("tasks are unevenly spread; the fleet shares them again")
+				group.ForceRebalance()
+			}
+		case <-ctx.Done():
+		}
+	}
+	w.membership.set("it stops")
+	w.logger.Info("worker stops; its tasks go to others")
+	group.CloseAllowingRebalance() // revokes, and so hands over, everything
+	return nil
+}
+
+// Ready says why the worker cannot take its share now, or nil.
+func (w *Worker) Ready() error {
+	reach := w.store.Config().Reach
+	if err := w.store.Usable(); err != nil {
+		return fmt.Errorf("config store: %w", reach.Explain(err))
+	}
+	if why := w.membership.String(); why != "" {
+		return reach.Explain(fmt.Errorf("it is not a member of Kafka's consumer group %s: %s", w.config.GroupID, why))
+	}
+	return nil
+}
+
+// Reports reports whether a task's status is this worker's: it ran the task last, and the connector still exists.
+func (w *Worker) Reports(name string, task int) bool {
+	said, ok := w.store.StatusesOf(name).Tasks[task]
+	return ok && said.WorkerID == w.config.WorkerID
+}
+
+// Idle are the connectors that are this worker's to run and do not run, since they are paused, stopped or failed, as of
+// the last sweep.
+func (w *Worker) Idle() []string {
+	if supervisor := w.supervisor.Load(); supervisor != nil {
+		if idle := supervisor.idle.Load(); idle != nil {
+			return *idle
+		}
+	}
+	return nil
+}
+
+func (w *Worker) awaitStore(ctx context.Context) bool {
+	for {
+		changed, _ := w.store.Changes()
+		if w.store.Usable() == nil {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

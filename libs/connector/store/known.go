@@ -1,0 +1,55 @@
+package store
+
+import (
+	"sync"
+
+	"github.com/calypso-cdc/calypso/libs/connector/state"
+)
+
+// Known is what the config and status topics say, as far as they were read.
+type Known struct {
+	mu   sync.Mutex
+	view *state.View
+}
+
+// Connector finds a connector.
+func (k *Known) Connector(name string) (state.Connector, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.Connector(name)
+}
+
+// History returns the earlier configurations of a connector by the keys of their records, in no order.
+func (k *Known) History(name string) map[string]state.ConfigRecord {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.History(name)
+}
+
+// Connectors are the connectors without their statuses, unsorted.
+func (k *Known) Connectors() []state.Connector {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.All()
+}
+
+// StatusesOf are the statuses of a connector that may not exist any more.
+func (k *Known) StatusesOf(name string) state.Statuses {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.Statuses(name)
+}
+
+// AllStatuses are the statuses of every name.
+func (k *Known) AllStatuses() map[string]state.Statuses {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.AllStatuses()
+}
+
+// UsedTopics are the topics that connectors read and write, sorted.
+func (k *Known) UsedTopics() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.view.UsedTopics()
+}

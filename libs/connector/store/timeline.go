@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/connector/secret"
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+)
+
+const (
+	// timelineRetention is how long events are kept in a topic that the runtime makes.
+	timelineRetention = "2592000000" // 30 days, in milliseconds
+	// scannedEvents is how far back events are looked for; maxEventText bounds a text of an event in bytes.
+	scannedEvents = 20_000
+	maxEventText  = 8 << 10
+)
+
+// Timeline is a topic of one partition: one JSON object (connector.v1.Event) a record, with the connector's name as key,
+// in the order of time. Its readers read it again at each question.
+type Timeline struct {
+	config Config
+	client *kgo.Client
+	admin  *kadm.Client
+	// there says that the topic was seen or made by this process.
+	there atomic.Bool
+	// noted are the events that are being added in the background.
+	noted contain.Waiting
+}
+
+func newTimeline(config Config, client *kgo.Client) *Timeline {
+	return &Timeline{config: config, client: client, admin: kadm.NewClient(client)}
+}
+
+// Append returns when the event is durable.
+func (t *Timeline) Append(ctx context.Context, event *connectorv1.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
+	defer cancel()
+	event = &connectorv1.Event{Time: event.GetTime(), Actor: clip(event.GetActor()), Action: clip(event.GetAction()),
+		Connector: clip(event.GetConnector()), Detail: clip(event.GetDetail()), Error: clip(event.GetError())}
+	if event.Time == nil {
+		event.Time = timestamppb.Now()
+	}
+	value, err := protojson.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("write an event: %w", err)
+	}
+	// A producer asks for a topic that is not there for about as long as an event may take, so that is found out before.
+	if err := t.make(ctx); err != nil {
+		return err
+	}
+	record := &kgo.Record{Topic: t.config.TimelineTopic, Key: []byte(event.Connector), Value: value}
+	err = t.client.ProduceSync(ctx, record).FirstErr()
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
+		t.there.Store(false)
+		if err = t.make(ctx); err == nil {
+			err = t.client.ProduceSync(ctx, record).FirstErr()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("append to topic %s: %w", t.config.TimelineTopic, err)
+	}
+	return nil
+}
+
+func clip(text string) string {
+	if len(text) > maxEventText {
+		text = text[:maxEventText] + "…"
+	}
+	return secret.Values(nil).Hide(text) // makes it valid UTF-8
+}
+
+// make makes the topic unless it is there.
+func (t *Timeline) make(ctx context.Context) error {
+	if t.there.Load() {
+		return nil
+	}
+	topics, err := t.admin.ListTopics(ctx, t.config.TimelineTopic)
+	if err != nil {
+		return fmt.Errorf("look for the topic %s: %w", t.config.TimelineTopic, err)
+	}
+	if found, asked := topics[t.config.TimelineTopic]; asked && found.Err == nil {
+		t.there.Store(true)
+		return nil
+	}
+	kept := map[string]*string{"cleanup.policy": kadm.StringPtr("delete"), "retention.ms": kadm.StringPtr(timelineRetention)}
+	_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, kept)
+	if errors.Is(err, kerr.PolicyViolation) || errors.Is(err, kerr.InvalidConfig) {
+		// A service with a shorter longest retention, such as Event Hubs' tier Standard, keeps events for as long as it keeps anything.
+		_, err = kafka.MakeTopic(ctx, t.admin, t.config.TimelineTopic, 1, t.config.ReplicationFactor, nil)
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("make the topic %s: %w", t.config.TimelineTopic, err)
+	}
+	t.client.ForceMetadataRefresh()
+	t.there.Store(true)
+	return nil
+}
+
+// Note adds an event in the background; that it cannot be added is logged and stops nothing.
+func (t *Timeline) Note(event *connectorv1.Event) {
+	failed := func(err error) {
+		t.config.Logger.With("action", event.GetAction(), "connector", event.GetConnector()).Warn("an event could not be added to the timeline", "err", err)
+	}
+	t.noted.Go("event of a worker", func() {
+		if err := t.Append(context.Background(), event); err != nil {
+			failed(err)
+		}
+	}, failed)
+}
+
+// Wait returns when all that was noted was added, or could not be.
+func (t *Timeline) Wait() { t.noted.Wait() }
+
+// Read returns the latest events of the connectors, newest first.
+func (t *Timeline) Read(ctx context.Context, most int, connectors []string) ([]*connectorv1.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.config.Timeout)
+	defer cancel()
+	topic := t.config.TimelineTopic
+	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", topic, err) }
+	ends, err := t.admin.ListEndOffsets(ctx, topic)
+	if err != nil {
+		return nil, failed(err)
+	}
+	starts, err := t.admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return nil, failed(err)
+	}
+	end, _ := ends.Lookup(topic, 0)
+	start, known := starts.Lookup(topic, 0)
+	if errors.Is(end.Err, kerr.UnknownTopicOrPartition) || !known {
+		return nil, nil // nothing has happened yet
+	}
+	if err := errors.Join(end.Err, start.Err); err != nil {
+		return nil, failed(err)
+	}
+	next := max(start.Offset, end.Offset-scannedEvents)
+	if next >= end.Offset {
+		return nil, nil
+	}
+	client, err := kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(next)}}))...)
+	if err != nil {
+		return nil, failed(err)
+	}
+	defer client.Close()
+	var events []*connectorv1.Event
+	for next < end.Offset {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, failed(err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			next = r.Offset + 1
+			event := &connectorv1.Event{}
+			if len(connectors) > 0 && !slices.Contains(connectors, string(r.Key)) {
+				return
+			}
+			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
+				t.config.Logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, telemetry.Passing("offset", r.Offset), "err", err)
+				return
+			}
+			if events = append(events, event); len(events) > most {
+				events = events[1:]
+			}
+		})
+	}
+	slices.Reverse(events)
+	return events, nil
+}

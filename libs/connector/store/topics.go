@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
+)
+
+// topics makes what the store needs of the brokers, and finds out what they take.
+type topics struct {
+	config Config
+	client *kgo.Client
+	admin  *kadm.Client
+	logger *slog.Logger
+}
+
+// prepared is what was found out.
+type prepared struct {
+	partitions   map[string]int32
+	restrictions kafka.Restrictions
+	starts, ends kadm.ListedOffsets
+}
+
+// prepareTimeout bounds one attempt.
+const prepareTimeout = 15 * time.Second
+
+// prepare makes missing topics and finds out up to where they must be read before the store can be used.
+func (t *topics) prepare(ctx context.Context) (*prepared, error) {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	topics := []string{t.config.ConfigTopic, t.config.StatusTopic, t.config.OffsetsTopic}
+	partitions, err := t.countPartitions(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	if len(partitions) < len(topics) {
+		for _, topic := range topics {
+			if partitions[topic] == 0 {
+				if err := t.makeTopic(ctx, topic); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if partitions, err = t.countPartitions(ctx, topics); err != nil {
+			return nil, err
+		}
+		if len(partitions) < len(topics) {
+			return nil, errors.New("the brokers do not know all of the topics yet that have just been made")
+		}
+	}
+	if err := t.demandCompaction(ctx, topics); err != nil {
+		return nil, err
+	}
+	restrictions, err := t.findRestrictions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := t.admin.ListStartOffsets(ctx, topics[:2]...)
+	if err == nil {
+		err = starts.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the start of the topics %v: %w", topics[:2], err)
+	}
+	ends, err := t.admin.ListEndOffsets(ctx, topics[:2]...)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the end of the topics %v: %w", topics[:2], err)
+	}
+	return &prepared{partitions, restrictions, starts, ends}, nil
+}
+
+// demandCompaction refuses topics that lose records by age: connectors and their offsets would vanish with them, without a word. Such are
+// topics made by hand, and event hubs made in Azure's portal. Brokers that do not say are trusted.
+func (t *topics) demandCompaction(ctx context.Context, topics []string) error {
+	configs, err := t.admin.DescribeTopicConfigs(ctx, topics...)
+	if err != nil {
+		t.logger.Warn("whether the topics of the workers are compacted could not be asked", "err", err)
+		return nil
+	}
+	for _, topic := range configs {
+		for _, setting := range topic.Configs {
+			if setting.Key == "cleanup.policy" && setting.Value != nil && *setting.Value != "compact" {
+				return fmt.Errorf("topic %s has cleanup.policy=%s, so that connectors or their positions would be lost after its retention: set it to compact "+
+					"(kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config cleanup.policy=compact; on Event Hubs delete the event hub and let Calypso make it)", topic.Name, *setting.Value, topic.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// findRestrictions finds what the brokers do not take by writing to the status topic, whose readers pass the record over.
+func (t *topics) findRestrictions(ctx context.Context) (kafka.Restrictions, error) {
+	connect := func(options ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), options...)...)
+	}
+	restrictions, err := kafka.Probe(ctx, connect, t.config.StatusTopic, 0)
+	if err != nil {
+		return kafka.Restrictions{}, fmt.Errorf("find out what the brokers take: %w", err)
+	}
+	if restrictions.Uncompressed {
+		t.logger.Info("the brokers take no compressed batches, as Event Hubs: none are sent", "max_request_bytes", restrictions.MaxRequest)
+	}
+	return restrictions, nil
+}
+
+// countPartitions asks for the partitions of the topics that exist. It goes past the client's cache of metadata, which
+// would hide topics that have just been made.
+func (t *topics) countPartitions(ctx context.Context, topics []string) (map[string]int32, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, topic := range topics {
+		wanted := kmsg.NewMetadataRequestTopic()
+		wanted.Topic = kmsg.StringPtr(topic)
+		request.Topics = append(request.Topics, wanted)
+	}
+	response, err := request.RequestWith(ctx, t.client)
+	if err != nil {
+		return nil, fmt.Errorf("look up the topics %v: %w", topics, err)
+	}
+	partitions := map[string]int32{}
+	for _, topic := range response.Topics {
+		err := kerr.ErrorForCode(topic.ErrorCode)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) && !errors.Is(err, kerr.LeaderNotAvailable) {
+			return nil, fmt.Errorf("look up topic %s: %w", *topic.Topic, err)
+		}
+		if len(topic.Partitions) > 0 {
+			partitions[*topic.Topic] = int32(len(topic.Partitions))
+		}
+	}
+	return partitions, nil
+}
+
+func (t *topics) makeTopic(ctx context.Context, topic string) error {
+	compacted := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
+	_, err := kafka.MakeTopic(ctx, t.admin, topic, t.config.Partitions, t.config.ReplicationFactor, compacted)
+	switch {
+	case errors.Is(err, kerr.TopicAlreadyExists):
+		return nil
+	case err != nil:
+		return fmt.Errorf("make the compacted topic %s with %d partitions: %w; make it yourself where clients may not make topics", topic, t.config.Partitions, err)
+	}
+	t.logger.Info("topic made", "topic", topic, "partitions", t.config.Partitions)
+	return nil
+}

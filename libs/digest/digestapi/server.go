@@ -1,0 +1,127 @@
+package digestapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+)
+
+// Reasons of errors, besides those of ConnectorService.
+const (
+	ReasonTablesUnreadable connector.Reason = "TABLES_UNREADABLE"
+	ReasonTooManyReaders   connector.Reason = "TOO_MANY_READERS"
+	reasonRequestInvalid   connector.Reason = "REQUEST_INVALID"
+)
+
+// maxReaders bounds how many callers may read at the same time.
+const maxReaders = 4
+
+// Open opens the tables of a source, or of a sink the copies of a source's tables.
+type Open func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)
+
+// Find gives what a connector's tasks are given, and its checked configuration; its error is a gRPC status.
+type Find func(connector string) (connector.TaskEnv, catalogue.Values, error)
+
+// Server answers TableService for the connectors of one fleet.
+type Server struct {
+	tablev1.UnimplementedTableServiceServer
+	find    Find
+	open    map[string]Open
+	readers chan struct{}
+}
+
+// NewServer makes one. open is by connector class: connectors of others have no tables to compare.
+func NewServer(find Find, open map[string]Open) *Server {
+	return &Server{find: find, open: open, readers: make(chan struct{}, maxReaders)}
+}
+
+// ReadTables implements TableService.
+func (s *Server) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRequest, tablev1.ReadTablesResponse]) error {
+	select {
+	case s.readers <- struct{}{}:
+		defer func() { <-s.readers }()
+	default:
+		return rpc.Error(codes.ResourceExhausted, string(ReasonTooManyReaders), fmt.Sprintf("this worker compares %d connectors already; try again later", maxReaders))
+	}
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	if first.GetOpen() == nil {
+		return invalid("open", "the first request must be open")
+	}
+	reader, hide, err := s.reader(stream.Context(), first.GetOpen())
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	opened := &tablev1.OpenResult{}
+	for _, t := range reader.Tables() {
+		t.Failure = hide(t.Failure)
+		opened.Tables = append(opened.Tables, describe(t))
+	}
+	if err := stream.Send(&tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Open{Open: opened}}); err != nil {
+		return err
+	}
+	for {
+		request, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		response, err := answer(stream.Context(), reader, request)
+		if err != nil {
+			if _, ours := status.FromError(err); ours {
+				return err
+			}
+			return unreadable(hide, err)
+		}
+		if err := stream.Send(response); err != nil {
+			return err
+		}
+	}
+}
+
+func unreadable(hide func(string) string, err error) error {
+	return rpc.Error(codes.FailedPrecondition, string(ReasonTablesUnreadable), hide(err.Error()))
+}
+
+// reader connects to a connector's source or target, and gives what hides its secrets.
+func (s *Server) reader(ctx context.Context, q *tablev1.Open) (digest.Reader, func(string) string, error) {
+	env, values, err := s.find(q.GetConnector())
+	if err != nil {
+		return nil, nil, err
+	}
+	open := s.open[env.Class]
+	if open == nil {
+		return nil, nil, rpc.Error(codes.Unimplemented, string(ReasonTablesUnreadable), fmt.Sprintf("connectors of class %s have no tables that could be compared", env.Class))
+	}
+	sources := make([]digest.Description, len(q.GetSources()))
+	for i, t := range q.GetSources() {
+		sources[i] = described(t)
+	}
+	reader, err := open(ctx, values, sources)
+	if err != nil {
+		return nil, nil, unreadable(env.Hidden, err)
+	}
+	return reader, env.Hidden, nil
+}
+
+func invalid(field, message string) error {
+	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: message}
+	return rpc.Error(codes.InvalidArgument, string(reasonRequestInvalid), message, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
+}
