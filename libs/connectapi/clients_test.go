@@ -392,6 +392,69 @@ func TestAKeyThatResemblesAKnownOneIsNamedInTheAnswerOfPOST(t *testing.T) {
 	}
 }
 
+// What Kafka Connect 4.3.1 answers to keys that are null.
+func TestAKeyThatIsNullIsRefusedAsByKafkaConnect(t *testing.T) {
+	c := startCluster(t)
+	const null, valid = "Null value can not be supplied as the configuration value.", `"connector.class":"FileStreamSink","file":"/d","topics":"t1"`
+	for body, said := range map[string]string{
+		valid + `,"a":null`:                    "1 error(s):\n" + null + "\n",
+		valid + `,"a":null,"tasks.max":null`:   "2 error(s):\n" + null + "\n" + null + "\n",
+		valid + `,"a":null,"tasks.max":"many"`: "2 error(s):\n" + null + "\nInvalid value many for configuration tasks.max: Not a number of type INT\n",
+		`"connector.class":"None","a":null`:    "Failed to find any class that implements Connector and which name matches None",
+		`"connector.class":null,"a":null`:      "contains no connector type",
+	} {
+		for _, call := range [][3]string{{"POST", "/connectors", `{"name":"n","config":{` + body + `}}`}, {"PUT", "/connectors/n/config", `{` + body + `}`}} {
+			response, answer := c.send(t, call[0], call[1], jsonType, call[2])
+			if message := decode[struct{ Message string }](t, answer).Message; response.StatusCode != http.StatusBadRequest || !strings.Contains(message, said) {
+				t.Errorf("%s of %s: %d %q, want %q", call[0], body, response.StatusCode, message, said)
+			}
+		}
+	}
+	response, _ := c.send(t, "PUT", "/connectors/n/config", jsonType, `{`+valid+`,"a":null}`)
+	if said := strings.Join(response.Header.Values("Warning"), "\n"); !strings.Contains(said, "a is null") {
+		t.Errorf("which key is null is not said: %s", said)
+	}
+	var infos struct {
+		Count   int `json:"error_count"`
+		Configs []struct {
+			Value struct {
+				Name   string
+				Errors []string
+			}
+		}
+	}
+	answer := c.want(t, http.StatusOK, "PUT", "/connector-plugins/FileStreamSink/config/validate", `{"name":"n",`+valid+`,"foo":null,"tasks.max":null}`)
+	if err := json.Unmarshal([]byte(answer), &infos); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, config := range infos.Configs {
+		if slices.Contains(config.Value.Errors, null) {
+			found++
+		}
+	}
+	if infos.Count != 2 || found != 2 {
+		t.Errorf("a validation counts %d errors and shows %d of null: %s", infos.Count, found, answer)
+	}
+	c.want(t, http.StatusCreated, "POST", "/connectors", `{"name":"n","config":{"name":null,`+valid+`}}`)
+}
+
+func TestTheSlipThatExplainsWhatIsMissingIsNamedInTheRefusal(t *testing.T) {
+	c := startCluster(t)
+	response, answer := c.send(t, "POST", "/connectors", jsonType, `{"name":"w","config":{"connector.class":"FileStreamSource","file":"/d","topc":"t1"}}`)
+	if said := strings.Join(response.Header.Values("Warning"), "\n"); response.StatusCode != http.StatusBadRequest || !strings.Contains(said, "did you mean topic?") {
+		t.Errorf("%d %s, and headers say: %s", response.StatusCode, answer, said)
+	}
+}
+
+func TestABodyThatTheServerCutIsTooLarge(t *testing.T) {
+	c := startCluster(t)
+	body := `{"name":"` + strings.Repeat("x", 2<<20) + `"}`
+	if answer := ask(http.MaxBytesHandler(c.api, 1<<20), "POST", "/connectors", body); answer.Code != http.StatusRequestEntityTooLarge || !strings.Contains(answer.Body.String(), "more than the 1048576 bytes") {
+		t.Errorf("%d %.300s", answer.Code, answer.Body)
+	}
+}
+
 func TestAnEncodedNameIsReadBack(t *testing.T) {
 	c := startCluster(t)
 	c.want(t, http.StatusCreated, "POST", "/connectors", sinkBody("orders %26 more+ü?#"))

@@ -1,6 +1,7 @@
 package connectapi
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -99,8 +100,11 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 	if !isObject {
 		return nil, badRequest("field config must be an object with the connector's configuration")
 	}
-	config, _, err := configOf(given)
+	config, null, err := configOf(given)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.refuseNull(r, name, config, null); err != nil {
 		return nil, err
 	}
 	response, err := h.config.Client.CreateConnector(r.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
@@ -109,6 +113,37 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 	}
 	return created(r, h.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 }
+
+// refuseNull refuses a whole configuration in which keys are null, together with what else is wrong with it, as Kafka Connect does. The
+// name may be null, and of a class that is null or unknown the worker says what there is to say.
+func (h *Handler) refuseNull(r *request, name string, config map[string]string, null []string) error {
+	null = slices.DeleteFunc(null, func(key string) bool { return key == "name" })
+	class := config["connector.class"]
+	if len(null) == 0 || class == "" {
+		return nil
+	}
+	named := maps.Clone(config)
+	named["name"] = name
+	response, err := h.config.Client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: class, Config: named, Offline: true})
+	if status.Code(err) == codes.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	said, warnings := slices.Repeat([]string{nullValue}, len(null)), []string(nil)
+	for _, key := range null {
+		warnings = append(warnings, fmt.Sprintf("%.200s is null: give it a value, or leave it out", key))
+	}
+	for _, value := range response.GetValues() {
+		said, warnings = append(said, value.GetErrors()...), append(warnings, value.GetWarnings()...)
+	}
+	return &apiError{code: http.StatusBadRequest, warnings: warnings,
+		message: fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):\n%s%s", len(said), strings.Join(said, "\n"), listedAlsoAt)}
+}
+
+// nullValue is Kafka Connect's error of a key that is null.
+const nullValue = "Null value can not be supplied as the configuration value."
 
 func initialState(object map[string]any) (connectorv1.State, error) {
 	if object["initial_state"] == nil {
@@ -177,8 +212,11 @@ func (h *Handler) getConfig(r *request) (*answer, error) {
 }
 
 func (h *Handler) putConfig(r *request) (*answer, error) {
-	config, _, err := r.config()
+	config, null, err := r.config()
 	if err != nil {
+		return nil, err
+	}
+	if err := h.refuseNull(r, r.connector(), config, null); err != nil {
 		return nil, err
 	}
 	response, err := h.config.Client.UpdateConnectorConfig(r.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})

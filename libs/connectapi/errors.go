@@ -17,6 +17,8 @@ type apiError struct {
 	code    int
 	message string
 	allow   []string
+	// warnings are said in headers.
+	warnings []string
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -42,6 +44,9 @@ func orNotFound(err error, format string, args ...any) error {
 	return err
 }
 
+// listedAlsoAt ends the errors of a configuration. kcctl strips this line by its text.
+const listedAlsoAt = "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
+
 // failed turns an error into an answer.
 func (h *Handler) failed(r *http.Request, err error) *answer {
 	type errorMessage struct {
@@ -50,7 +55,7 @@ func (h *Handler) failed(r *http.Request, err error) *answer {
 	}
 	var own *apiError
 	if errors.As(err, &own) {
-		return &answer{code: own.code, body: errorMessage{own.code, own.message}, allow: own.allow}
+		return &answer{code: own.code, body: errorMessage{own.code, own.message}, allow: own.allow, warnings: own.warnings}
 	}
 	s := status.Convert(err)
 	code, message := http.StatusInternalServerError, s.Message()
@@ -58,8 +63,7 @@ func (h *Handler) failed(r *http.Request, err error) *answer {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
 		code = http.StatusBadRequest
 		if connector.ReasonOf(err) == connector.ReasonConfigInvalid && strings.HasPrefix(message, "Connector configuration is invalid") {
-			// kcctl strips this line by its text.
-			message += "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
+			message += listedAlsoAt
 		}
 	case codes.NotFound:
 		code = http.StatusNotFound
@@ -79,5 +83,5 @@ func (h *Handler) failed(r *http.Request, err error) *answer {
 	if code >= http.StatusInternalServerError {
 		h.config.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", code, "err", err)
 	}
-	return &answer{code: code, body: errorMessage{code, message}}
+	return &answer{code: code, body: errorMessage{code, message}, warnings: connector.WarningsOf(err)}
 }

@@ -44,10 +44,11 @@ func (r *request) object() (map[string]any, error) {
 		return nil, errMediaType()
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
+	var larger *http.MaxBytesError
+	switch {
+	case err != nil && !errors.As(err, &larger):
 		return nil, badRequest("the body could not be read: %v", err)
-	}
-	if len(body) > maxBody {
+	case larger != nil || len(body) > maxBody:
 		return nil, &apiError{code: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("The body has more than the %d bytes that are allowed", maxBody)}
 	}
 	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))

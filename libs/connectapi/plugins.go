@@ -1,6 +1,7 @@
 package connectapi
 
 import (
+	"slices"
 	"strings"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
@@ -122,7 +123,7 @@ type configValue struct {
 const checksGroup = "Checks"
 
 func (h *Handler) validate(r *request) (*answer, error) {
-	config, _, err := r.config()
+	config, null, err := r.config()
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (h *Handler) validate(r *request) (*answer, error) {
 		}
 		all = append(all, info)
 	}
-	all = withParts(all, config)
+	all = withNull(withParts(all, config), null)
 	for i, check := range response.GetChecks() {
 		if check.GetOk() {
 			continue
@@ -163,7 +164,7 @@ func (h *Handler) validate(r *request) (*answer, error) {
 				Errors: []string{strings.TrimSpace(check.GetDetail() + " " + check.GetRemedy())}},
 		})
 	}
-	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount(), Groups: []string{}, Configs: all}
+	infos := configInfos{Name: config["connector.class"], ErrorCount: response.GetErrorCount() + int32(len(null)), Groups: []string{}, Configs: all}
 	seen := map[string]bool{"": true}
 	for _, info := range all {
 		if group := info.Definition.Group; group != nil && !seen[*group] {
@@ -172,4 +173,20 @@ func (h *Handler) validate(r *request) (*answer, error) {
 		}
 	}
 	return ok(infos), nil
+}
+
+// withNull adds the error of each key that is null.
+func withNull(all []configInfo, null []string) []configInfo {
+	for _, key := range null {
+		i := slices.IndexFunc(all, func(info configInfo) bool { return info.Value.Name == key })
+		if i < 0 {
+			i = len(all)
+			all = append(all, configInfo{
+				configKey{Name: key, Type: "STRING", Importance: "LOW", OrderInGroup: -1, Order: -1, Width: "NONE", DisplayName: key, Dependents: []string{}},
+				configValue{Name: key, RecommendedValues: []string{}, Visible: true},
+			})
+		}
+		all[i].Value.Errors = append(all[i].Value.Errors, nullValue)
+	}
+	return all
 }

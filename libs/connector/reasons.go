@@ -1,6 +1,9 @@
 package connector
 
 import (
+	"fmt"
+	"strings"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 
@@ -36,4 +39,23 @@ func ReasonOf(err error) Reason {
 		}
 	}
 	return ""
+}
+
+// UnknownClass is the error of a configuration whose connector.class is none of those that there are.
+func UnknownClass(class string, available []string) error {
+	return rpc.Invalid(string(ReasonPluginNotFound), "config.connector.class", fmt.Sprintf(
+		"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s", class, strings.Join(available, ", ")))
+}
+
+// WarningsOf are those of a configuration that was refused.
+func WarningsOf(err error) []string {
+	var warnings []string
+	for _, detail := range status.Convert(err).Details() {
+		if help, ok := detail.(*errdetails.Help); ok {
+			for _, link := range help.GetLinks() {
+				warnings = append(warnings, link.GetDescription())
+			}
+		}
+	}
+	return warnings
 }

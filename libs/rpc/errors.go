@@ -34,8 +34,11 @@ func Temporary(err error) bool {
 }
 
 // InvalidField is the error of a request whose field has a value that cannot be used.
-func InvalidField(field, message string) error {
+func InvalidField(field, message string) error { return Invalid("REQUEST_INVALID", field, message) }
+
+// Invalid is InvalidField with a reason of its own.
+func Invalid(reason, field, message string) error {
 	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: strings.ToValidUTF8(message, "\uFFFD")}
-	return Error(codes.InvalidArgument, "REQUEST_INVALID", message,
+	return Error(codes.InvalidArgument, reason, message,
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
 }

@@ -9,20 +9,41 @@ import (
 // longest bounds the names compared, in bytes: a longer one is no slip of the keyboard.
 const longest = 100
 
-// Nearest is the candidate that differs least from name without regard to case, if at most one letter in three and not
-// the whole name would have to change; else empty. Of equally near ones it is the first.
+// Nearest is the candidate that differs least from name without regard to case, if at most one letter in three would have to change, and
+// no whole word between dots; else empty. One that goes on where the name ends, or ends where it goes on, is nearer than one with
+// other letters. Of equally near ones it is the first.
 func Nearest(name string, candidates iter.Seq[string]) string {
 	if len(name) > longest {
 		return ""
 	}
 	lowered := strings.ToLower(name)
-	best, bestDistance := "", len(name)/3+1
+	best, bestDistance, bestGoesOn := "", len(name)/3+1, false
 	for candidate := range candidates {
-		if d := distance(lowered, strings.ToLower(candidate)); d < bestDistance {
-			best, bestDistance = candidate, d
+		other := strings.ToLower(candidate)
+		d := distance(lowered, other)
+		goesOn := strings.HasPrefix(lowered, other) || strings.HasPrefix(other, lowered)
+		if d > len(name)/3 || anotherWord(lowered, other) || bestGoesOn && !goesOn {
+			continue
+		}
+		if d < bestDistance || goesOn && !bestGoesOn {
+			best, bestDistance, bestGoesOn = candidate, d, goesOn
 		}
 	}
 	return best
+}
+
+// anotherWord is whether the names have as many words, of which one has no letter of the other's in its place.
+func anotherWord(a, b string) bool {
+	words, others := strings.Split(a, "."), strings.Split(b, ".")
+	if len(words) != len(others) {
+		return false
+	}
+	for i, word := range words {
+		if longer := max(len(word), len(others[i])); longer > 0 && distance(word, others[i]) == longer {
+			return true
+		}
+	}
+	return false
 }
 
 // distance is the Levenshtein distance in bytes.

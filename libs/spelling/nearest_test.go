@@ -9,11 +9,14 @@ import (
 )
 
 func TestTheNearestNameIsFoundAndADistantOneIsNot(t *testing.T) {
-	names := slices.Values([]string{"table.include.list", "table.exclude.list", "database.port", "slot.name"})
+	names := slices.Values([]string{"table.include.list", "table.exclude.list", "database.port", "database.hostname", "database.user", "database.server.name", "slot.name"})
 	for given, want := range map[string]string{
 		"table.includ.list":       "table.include.list",
 		"Database.Prot":           "database.port",
 		"slotname":                "slot.name",
+		"database.host":           "database.hostname",
+		"database.username":       "database.user",
+		"database.server.id":      "", // another connector's key
 		"entirely.different":      "",
 		"":                        "",
 		strings.Repeat("x", 5000): "",

@@ -295,13 +295,13 @@ func TestAClassOfAnotherPackageIsNotRunAsOurs(t *testing.T) {
 	for _, class := range []string{
 		"io.confluent.connect.transforms.Filter$Value", "io.confluent.connect.transforms.ReplaceField$Value", "com.acme.ReplaceField$Value", "com.acme.Filter", "Filter$Value", "RegexRouter$Key",
 		"org.apache.kafka.connect.transforms.Filter$Value", "org.apache.kafka.connect.RegexRouter", "transforms.RegexRouter", "org.apache.kafka.connect.transforms.ReplaceField$Other", "io.debezium.transforms.RegexRouter",
-		"org.apache.kafka.connect.transforms.ExtractNewRecordState", "io.debezium.transforms.EventRouter", "io.confluent.connect.transforms.MessageTimestampRouter", "io.confluent.connect.transforms.GzipDecompress", "regexrouter",
+		"io.debezium.connector.postgresql.transforms.timescaledb.TimescaleDb", "org.apache.kafka.connect.transforms.ExtractNewRecordState", "io.debezium.transforms.EventRouter", "io.confluent.connect.transforms.MessageTimestampRouter", "io.confluent.connect.transforms.GzipDecompress", "regexrouter",
 	} {
 		_, err := FromSettings(map[string]string{"transforms": "x", "transforms.x.type": class, "transforms.x.regex": "a", "transforms.x.replacement": "b", "transforms.x.exclude": "after"})
 		if err == nil || !strings.HasPrefix(err.Error(), "Invalid value "+class+" for configuration transforms.x.type: Class "+class+" could not be found.") {
 			t.Errorf("%s: %v", class, err)
 		}
-		if strings.HasPrefix(class, "io.confluent.") && !strings.Contains(err.Error(), "Calypso does not have this transform; ") {
+		if (strings.HasPrefix(class, "io.confluent.") || strings.HasPrefix(class, "io.debezium.")) && !strings.Contains(err.Error(), "Calypso does not have this transform; ") {
 			t.Errorf("%s: no way out: %v", class, err)
 		}
 	}

@@ -135,7 +135,7 @@ func notFound(class string) error {
 	switch way, known := instead[base]; {
 	case way != "":
 		said += " Calypso does not have this transform; " + way + "."
-	case known, strings.HasPrefix(class, confluent), strings.HasPrefix(class, debezium), strings.HasPrefix(class, apache):
+	case known, strings.HasPrefix(class, confluent), strings.HasPrefix(class, "io.debezium."), strings.HasPrefix(class, apache):
 		said += " Calypso does not have this transform; GET /connector-plugins?connectorsOnly=false lists those that it has."
 	}
 	return errors.New(said)

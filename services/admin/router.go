@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/classname"
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
@@ -66,10 +68,11 @@ func byName[Request, Response any](ctx context.Context, fleets []*fleet, request
 	return toOwner(ctx, fleets, connector.ReasonConnectorNotFound, request, call)
 }
 
-// byClass sends a call to the fleet that runs the class of a configuration. Without such a fleet the first answers, so
-// that the error is a worker's.
+// byClass sends a call to the fleet that runs the class of a configuration. One without a class goes to the first, so that the error is a
+// worker's.
 func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config map[string]string, request Request, call method[Request, Response]) (Response, error) {
-	class := config["connector.class"]
+	class := strings.TrimSpace(config["connector.class"])
+	var available []string
 	var unreachable error
 	for _, f := range fleets {
 		plugins, err := clientOf(f).ListPlugins(ctx, &connectorv1.ListPluginsRequest{})
@@ -78,17 +81,29 @@ func byClass[Request, Response any](ctx context.Context, fleets []*fleet, config
 			continue
 		}
 		for _, p := range plugins.Plugins {
-			if p.Class == class || slices.Contains(p.Aliases, class) {
+			if selects(class, p) {
 				response, err := call(clientOf(f), ctx, request)
 				return response, f.unreachable(err)
 			}
+			available = append(available, p.Class)
 		}
 	}
-	if unreachable != nil {
-		var none Response
+	var none Response
+	switch {
+	case unreachable != nil:
 		return none, unreachable
+	case class != "":
+		return none, connector.UnknownClass(class, available)
 	}
 	return call(clientOf(fleets[0]), ctx, request)
+}
+
+// selects is whether a connector.class names a plugin, by whatever name a worker takes for it.
+func selects(class string, p *connectorv1.Plugin) bool {
+	return slices.ContainsFunc(append([]string{p.Class}, p.Aliases...), func(name string) bool {
+		_, ok := classname.Find(class, "Connector", slices.Values([]string{name}))
+		return ok
+	})
 }
 
 // fromEither asks the first fleet that can be reached: the fleets keep their connectors and the timeline in one Kafka cluster,

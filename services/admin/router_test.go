@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -18,6 +19,10 @@ const (
 func TestAConnectorGoesToTheFleetThatRunsItsClass(t *testing.T) {
 	s := start(t, nil)
 	s.create(t, "orders-source", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "by-short-name", " Sink ", map[string]string{"topics": "shop.retail.orders_info"})
+	if _, err := s.connectors().DeleteConnector(t.Context(), &connectorv1.DeleteConnectorRequest{Name: "by-short-name"}); err != nil {
+		t.Error(err)
+	}
 	s.create(t, "orders-sink", "alias."+sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
 	s.await(t, "orders-source", connectorv1.State_STATE_RUNNING)
 	s.await(t, "orders-sink", connectorv1.State_STATE_RUNNING)
@@ -66,6 +71,9 @@ func TestWhatNoFleetKnowsIsNotFound(t *testing.T) {
 		Config: map[string]string{"connector.class": "Nope"}})
 	if c := status.Code(err); c != codes.InvalidArgument && c != codes.NotFound {
 		t.Errorf("an unknown class gives %v", err)
+	}
+	if !strings.HasSuffix(status.Convert(err).Message(), "available connectors are: "+sourceClass+", "+sinkClass) {
+		t.Errorf("the answer to an unknown class does not list those of both fleets: %v", err)
 	}
 }
 

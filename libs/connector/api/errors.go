@@ -26,8 +26,8 @@ func storeUnavailable(cause error) error {
 }
 
 // errInvalid makes the error of a configuration that does not validate, in Kafka Connect's words, with a violation for
-// each problem.
-func errInvalid(problems []catalogue.Problem) error {
+// each problem, and with its warnings, among which may be the slip that explains what is missing.
+func errInvalid(problems, warnings []catalogue.Problem) error {
 	var message strings.Builder
 	message.WriteString(invalidHeading(len(problems)))
 	violations := &errdetails.BadRequest{}
@@ -36,8 +36,18 @@ func errInvalid(problems []catalogue.Problem) error {
 		violations.FieldViolations = append(violations.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field: "config." + strings.ToValidUTF8(problem.Key, "\uFFFD"), Description: strings.ToValidUTF8(problem.Message, "\uFFFD")})
 	}
-	return failure(codes.InvalidArgument, connector.ReasonConfigInvalid, message.String(), violations)
+	if len(warnings) == 0 {
+		return failure(codes.InvalidArgument, connector.ReasonConfigInvalid, message.String(), violations)
+	}
+	help := &errdetails.Help{}
+	for _, warning := range messages(warnings[:min(len(warnings), maxWarnings)]) {
+		help.Links = append(help.Links, &errdetails.Help_Link{Description: warning})
+	}
+	return failure(codes.InvalidArgument, connector.ReasonConfigInvalid, message.String(), violations, help)
 }
+
+// maxWarnings bounds those that an error brings along, which gRPC sends in a header.
+const maxWarnings = 20
 
 // invalidHeading is the first line of an error that lists what is wrong with a configuration.
 func invalidHeading(problems int) string {
@@ -66,8 +76,7 @@ func errChecks(undone string, checks []connector.Check) error {
 
 // invalidField is the error of one field of a request.
 func invalidField(reason connector.Reason, field, message string) error {
-	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: strings.ToValidUTF8(message, "\uFFFD")}
-	return failure(codes.InvalidArgument, reason, message, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
+	return rpc.Invalid(string(reason), field, message)
 }
 
 // notStopped is the error of changing the offsets of a connector that is not stopped.

@@ -60,7 +60,7 @@ func (s *Server) Environment(name string) (connector.TaskEnv, catalogue.Values, 
 		return connector.TaskEnv{}, catalogue.Values{}, invalidField(connector.ReasonConfigInvalid, "config", fmt.Sprintf("resolve the configuration on worker %s: %v", s.fleet.config.WorkerID, err))
 	}
 	if len(read.Problems) > 0 {
-		return connector.TaskEnv{}, catalogue.Values{}, errInvalid(read.Problems)
+		return connector.TaskEnv{}, catalogue.Values{}, errInvalid(read.Problems, nil)
 	}
 	return s.worker.TaskEnv(plugin, state.TaskID{Connector: c.Name, Task: 0}, c.Tasks, read.Secrets), read.Values, nil
 }

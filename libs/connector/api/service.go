@@ -68,7 +68,7 @@ func (s *configurations) CreateConnector(ctx context.Context, request *connector
 func (s *configurations) creatable(name string, plugin connector.Plugin, config map[string]string) (classes.Checked, error) {
 	v := s.fleet.classes.Validate(plugin, config, nil)
 	if len(v.Problems) > 0 {
-		return v, errInvalid(v.Problems)
+		return v, errInvalid(v.Problems, v.Warnings)
 	}
 	if _, taken := s.fleet.store.Connector(name); taken {
 		return v, failure(codes.AlreadyExists, connector.ReasonConnectorExists, fmt.Sprintf("Connector %s already exists", name))
@@ -148,7 +148,7 @@ func (s *configurations) replaceable(name string) (state.Connector, error) {
 func (s *configurations) checkConfig(ctx context.Context, plugin connector.Plugin, config map[string]string, earlier state.Connector) error {
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
 	if len(v.Problems) > 0 {
-		return errInvalid(v.Problems)
+		return errInvalid(v.Problems, v.Warnings)
 	}
 	undone := "changed"
 	if !earlier.Exists() {
@@ -199,7 +199,7 @@ func (s *configurations) put(ctx context.Context, name string, plugin connector.
 	exists := earlier.Exists()
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
 	if len(v.Problems) > 0 {
-		return nil, nil, errInvalid(v.Problems)
+		return nil, nil, errInvalid(v.Problems, v.Warnings)
 	}
 	entries := s.versioned(ctx, earlier, v)
 	if !exists {
@@ -268,8 +268,7 @@ func (s *configurations) class(name string, config map[string]string) (connector
 	}
 	plugin, ok := s.fleet.classes.Of(config)
 	if !ok {
-		return connector.Plugin{}, invalidField(connector.ReasonPluginNotFound, "config.connector.class", fmt.Sprintf(
-			"Failed to find any class that implements Connector and which name matches %.300s, available connectors are: %s", config["connector.class"], strings.Join(s.fleet.classes.Names(), ", ")))
+		return connector.Plugin{}, connector.UnknownClass(config["connector.class"], s.fleet.classes.Names())
 	}
 	return plugin, nil
 }

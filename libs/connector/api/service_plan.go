@@ -29,7 +29,7 @@ func (s *configurations) PlanConnectorConfig(_ context.Context, request *connect
 	}
 	v := s.fleet.classes.Validate(plugin, config, earlier.Config)
 	if len(v.Problems) > 0 {
-		return nil, errInvalid(v.Problems)
+		return nil, errInvalid(v.Problems, v.Warnings)
 	}
 	response := &connectorv1.PlanConnectorConfigResponse{Creates: !earlier.Exists(), Warnings: messages(v.Warnings)}
 	if !earlier.Exists() {

@@ -8,6 +8,7 @@ import (
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // maxEvents bounds an answer.
@@ -26,7 +27,7 @@ func (s *events) GetCluster(ctx context.Context, _ *connectorv1.GetClusterReques
 
 func (s *events) AppendEvent(ctx context.Context, request *connectorv1.AppendEventRequest) (*connectorv1.AppendEventResponse, error) {
 	if request.GetEvent().GetAction() == "" {
-		return nil, invalidField("REQUEST_INVALID", "event.action", "an event needs an action")
+		return nil, rpc.InvalidField("event.action", "an event needs an action")
 	}
 	if err := s.fleet.store.Timeline.Append(ctx, request.GetEvent()); err != nil {
 		return nil, storeUnavailable(err)
@@ -40,7 +41,7 @@ func (s *events) ListEvents(ctx context.Context, request *connectorv1.ListEvents
 	case most == 0:
 		most = 100
 	case most < 0 || most > maxEvents:
-		return nil, invalidField("REQUEST_INVALID", "page_size", fmt.Sprintf("page_size is %d, want 1 to %d", most, maxEvents))
+		return nil, rpc.InvalidField("page_size", fmt.Sprintf("page_size is %d, want 1 to %d", most, maxEvents))
 	}
 	events, err := s.fleet.store.Timeline.Read(ctx, most, request.GetConnectors())
 	if err != nil {

@@ -1,39 +1,49 @@
 package secret
 
 import (
-	"bufio"
-	"io"
+	"errors"
+	"strconv"
 	"strings"
-
-	"github.com/calypso-cdc/calypso/libs/config"
+	"unicode"
+	"unicode/utf16"
 )
 
-// parseProperties reads the common part of java.util.Properties: key=value or key:value lines, comments from # or !,
-// continued lines, and the escapes \t \n \r \f \\ and \ before a separator.
-func parseProperties(from io.Reader) (map[string]string, error) {
+// parseProperties reads what java.util.Properties does: key=value or key:value lines, comments from # or !, continued lines, and escapes.
+func parseProperties(text string) (map[string]string, error) {
 	properties := map[string]string{}
-	scanner := bufio.NewScanner(from)
-	scanner.Buffer(nil, config.MaxFile+1)
 	var logical string
-	for scanner.Scan() {
-		line := strings.TrimLeft(scanner.Text(), " \t\f")
+	for line := range strings.SplitSeq(lineEnds.Replace(text), "\n") {
+		line = strings.TrimLeft(line, " \t\f")
 		if logical == "" && (line == "" || line[0] == '#' || line[0] == '!') {
 			continue
 		}
 		logical += line
-		if backslashes := len(logical) - len(strings.TrimRight(logical, `\`)); backslashes%2 == 1 {
+		if backslashes := len(line) - len(strings.TrimRight(line, `\`)); backslashes%2 == 1 {
 			logical = logical[:len(logical)-1]
 			continue
 		}
-		key, value := splitProperty(logical)
-		properties[key] = value
+		if err := addProperty(properties, logical); err != nil {
+			return nil, err
+		}
 		logical = ""
 	}
-	if logical != "" {
-		key, value := splitProperty(logical)
-		properties[key] = value
+	return properties, addProperty(properties, logical) // the last line may be continued by nothing
+}
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+func addProperty(properties map[string]string, line string) error {
+	if line == "" {
+		return nil
 	}
-	return properties, scanner.Err()
+	name, text := splitProperty(line)
+	key, err := unescapeProperty(name)
+	if err != nil {
+		return err
+	}
+	value, err := unescapeProperty(text)
+	properties[key] = value
+	return err
 }
 
 func splitProperty(line string) (key, value string) {
@@ -52,12 +62,12 @@ func splitProperty(line string) (key, value string) {
 	if rest != "" && (rest[0] == '=' || rest[0] == ':') {
 		rest = strings.TrimLeft(rest[1:], " \t\f")
 	}
-	return unescapeProperty(line[:end]), unescapeProperty(rest)
+	return line[:end], rest
 }
 
-func unescapeProperty(text string) string {
+func unescapeProperty(text string) (string, error) {
 	if !strings.Contains(text, `\`) {
-		return text
+		return text, nil
 	}
 	var plain strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -75,9 +85,29 @@ func unescapeProperty(text string) string {
 			plain.WriteByte('\r')
 		case 'f':
 			plain.WriteByte('\f')
+		case 'u':
+			unit, ok := codeUnit(text[i+1:])
+			if !ok {
+				return "", errors.New(`a \u is not followed by four hexadecimal digits`)
+			}
+			i += 4
+			if low, ok := codeUnit(strings.TrimPrefix(text[i+1:], `\u`)); ok && utf16.DecodeRune(unit, low) != unicode.ReplacementChar {
+				unit = utf16.DecodeRune(unit, low)
+				i += 6
+			}
+			plain.WriteRune(unit)
 		default:
 			plain.WriteByte(text[i])
 		}
 	}
-	return plain.String()
+	return plain.String(), nil
+}
+
+// codeUnit reads the four hexadecimal digits of a unit of UTF-16.
+func codeUnit(text string) (rune, bool) {
+	if len(text) < 4 {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(text[:4], 16, 16)
+	return rune(unit), err == nil
 }

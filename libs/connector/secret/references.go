@@ -117,7 +117,7 @@ func (r References) read(provider, rest string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	properties, err := parseProperties(strings.NewReader(content))
+	properties, err := parseProperties(content)
 	if err != nil {
 		return "", fmt.Errorf("read properties: %w", err)
 	}

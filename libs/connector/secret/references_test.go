@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,40 @@ func TestReferencesAreReplacedByWhatTheyReferTo(t *testing.T) {
 		resolved, problems := references.Resolve(map[string]string{"key": given})
 		if len(problems) > 0 || resolved["key"] != want {
 			t.Errorf("%s = %q, %v; want %q", given, resolved["key"], problems, want)
+		}
+	}
+}
+
+// What java.util.Properties of Java 17 makes of the same texts.
+func TestPropertiesAreReadAsByJava(t *testing.T) {
+	for text, want := range map[string]map[string]string{
+		"a=caf\\u00e9\\u0021":  {"a": "café!"},
+		"a=\\uD83D\\uDCA5!":    {"a": "💥!"},
+		"a\\u0020b=c":          {"a b": "c"},
+		"a=\\u0020\\u003d":     {"a": " ="},
+		"a=1\rb=2\r\nc=3":      {"a": "1", "b": "2", "c": "3"},
+		"a=1\\\r\n   2":        {"a": "12"},
+		"a=1\\\n\nb=2":         {"a": "1", "b": "2"},
+		"a=1\\\n#b=2":          {"a": "1#b=2"},
+		"\\\n#b=2\nc=3":        {"c": "3"},
+		"a=abc\\":              {"a": "abc"},
+		"a=c:\\\\dir\\\\\nb=2": {"a": "c:\\dir\\", "b": "2"},
+		"a=\\q\\:\\=":          {"a": "q:="},
+		" \t\fa \t=\f b ":      {"a": "b "},
+		"a":                    {"a": ""},
+		"=x":                   {"": "x"},
+		"a==b":                 {"a": "=b"},
+		"a b=c":                {"a": "b=c"},
+		"a=1\na=2":             {"a": "2"},
+	} {
+		got, err := parseProperties(text)
+		if err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for _, malformed := range []string{`a=\u00e`, `a=\u`, `a=\u00g0`, `\u12=x`, `a=\u+123`} {
+		if got, err := parseProperties(malformed); err == nil {
+			t.Errorf("%q: %q, want an error", malformed, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/digest"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // answer asks the table that a request is about.
@@ -66,7 +67,7 @@ func answer(ctx context.Context, reader digest.Reader, request *tablev1.ReadTabl
 		n, err := t.Remove(ctx, q.Remove.GetPlaces(), versions)
 		return &tablev1.ReadTablesResponse{Response: &tablev1.ReadTablesResponse_Remove{Remove: &tablev1.RemoveResult{Removed: n}}}, err
 	}
-	return nil, invalid("request", "want extent, digests, rows, versions or remove")
+	return nil, rpc.InvalidField("request", "want extent, digests, rows, versions or remove")
 }
 
 func remover(t digest.Table, err error) (digest.Remover, error) {
@@ -75,7 +76,7 @@ func remover(t digest.Table, err error) (digest.Remover, error) {
 	}
 	r, ok := t.(digest.Remover)
 	if !ok {
-		return nil, invalid("selection.table", "no row can be removed from this table's present state")
+		return nil, rpc.InvalidField("selection.table", "no row can be removed from this table's present state")
 	}
 	return r, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -22,7 +21,6 @@ import (
 const (
 	ReasonTablesUnreadable connector.Reason = "TABLES_UNREADABLE"
 	ReasonTooManyReaders   connector.Reason = "TOO_MANY_READERS"
-	reasonRequestInvalid   connector.Reason = "REQUEST_INVALID"
 )
 
 // maxReaders bounds how many callers may read at the same time.
@@ -60,7 +58,7 @@ func (s *Server) ReadTables(stream grpc.BidiStreamingServer[tablev1.ReadTablesRe
 		return err
 	}
 	if first.GetOpen() == nil {
-		return invalid("open", "the first request must be open")
+		return rpc.InvalidField("open", "the first request must be open")
 	}
 	reader, hide, err := s.reader(stream.Context(), first.GetOpen())
 	if err != nil {
@@ -119,9 +117,4 @@ func (s *Server) reader(ctx context.Context, q *tablev1.Open) (digest.Reader, fu
 		return nil, nil, unreadable(env.Hidden, err)
 	}
 	return reader, env.Hidden, nil
-}
-
-func invalid(field, message string) error {
-	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: message}
-	return rpc.Error(codes.InvalidArgument, string(reasonRequestInvalid), message, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
 }
