@@ -342,3 +342,12 @@ func (d *parsedDate) zone(text string) (rest string, ok bool) {
 	}
 	return rest, true
 }
+
+// floorDiv divides and rounds down, also below zero.
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}

@@ -151,14 +151,6 @@ func (t *timestampConverter) convert(v any, s *record.Schema) (any, error) {
 	return millis, nil
 }
 
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
 func unixMillis(v int64, precision string) int64 {
 	switch precision {
 	case "seconds":
