@@ -67,10 +67,6 @@ func NewAuxiliary(cfg *Config) *Auxiliary {
 	}
 }
 
-func structOf(s *record.Schema, values ...any) *record.StructValue {
-	return &record.StructValue{Schema: s, Values: values}
-}
-
 func (a *Auxiliary) append(b *Batch, topic string, ks *record.Schema, key any, vs *record.Schema, value any) error {
 	r := &record.Record{Topic: topic, Partition: -1, Offset: -1, KeySchema: ks, Key: key, ValueSchema: vs, Value: value}
 	return a.p.append(b, r)

@@ -2,8 +2,6 @@ package change
 
 import (
 	"fmt"
-
-	"github.com/calypso-cdc/calypso/libs/record"
 )
 
 // rowPlan writes the columns of a tuple as a JSON object.
@@ -25,31 +23,6 @@ type columnPlan struct {
 	// unchanged is the JSON of the placeholder for a TOASTed value that PostgreSQL did not send; nil where there is none.
 	unchanged []byte
 }
-
-// codec writes values of one PostgreSQL type, from text output to JSON.
-type codec struct {
-	// schema is the Connect schema of the values, not optional and without default.
-	schema *record.Schema
-	// encode appends the JSON of one value.
-	encode encodeFunc
-	// verbatim says that the value is the text itself.
-	verbatim bool
-	// masked is the JSON of what stands for every value, NULL included; nil unless the column is masked.
-	masked []byte
-	// rewritten says that a column mapping masks, hashes or truncates values.
-	rewritten bool
-	// lost says that streamed values are taken for NULL; encode is nil then.
-	lost bool
-	// snapshot is encode for rows read by SQL where Debezium treats them otherwise than streamed ones; nil if it does not.
-	snapshot encodeFunc
-	// fallback is the value that stands for NULL in a column that is NOT NULL and has no default; nil if there is none.
-	fallback any
-	// unchanged is the value that stands for a TOASTed value that was not sent; nil means null.
-	unchanged any
-}
-
-// encodeFunc appends the JSON of one value given in PostgreSQL's text output. On an error what it appended is dropped.
-type encodeFunc func(dst, text []byte) ([]byte, error)
 
 // append writes the tuple as an object. old supplies TOASTed values that t does not carry; it may be nil. snapshot says
 // that the row was read by SQL.

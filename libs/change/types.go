@@ -1,34 +1,10 @@
 package change
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/record"
 )
-
-// errUnrepresentable says that a value has no form in the column's Connect type (NaN as a Decimal).
-var errUnrepresentable = errors.New("the value has no representation in the Kafka Connect type of the column")
-
-// compiler makes the codecs of columns. json is the converter of the record's part that the codecs write.
-type compiler struct {
-	cfg  *Config
-	json *record.JSON
-}
-
-// resolveDomain returns the base type of a domain and the modifier that it fixes.
-func resolveDomain(t *Type, mod int32) (*Type, int32) {
-	for t.Kind == DomainType && t.Elem != nil {
-		if mod == -1 {
-			mod = t.TypeMod
-		}
-		t = t.Elem
-	}
-	return t, mod
-}
 
 // column returns the codec of a column; false if its type has no representation and is left out.
 func (k *compiler) column(c *Column) (codec, bool) {
@@ -44,11 +20,6 @@ func (k *compiler) column(c *Column) (codec, bool) {
 		return c, true
 	}
 	return k.unknown(t)
-}
-
-// semantic is a schema of one of Debezium's semantic types, all of version 1.
-func semantic(t record.Type, name string, params ...record.Param) *record.Schema {
-	return &record.Schema{Type: t, Name: name, Version: 1, Params: params}
 }
 
 // textTypes are the types whose text output is their value, by their semantic names.
@@ -121,11 +92,6 @@ func (k *compiler) base(t *Type, mod int32) (codec, bool) {
 	return codec{}, false
 }
 
-// text is the codec of types whose text output is their value.
-func (k *compiler) text(s *record.Schema) codec {
-	return codec{schema: s, encode: encodeText, verbatim: true, fallback: "", unchanged: string(k.cfg.unavailable())}
-}
-
 // nameType is the codec of name. Debezium knows the type in snapshots but takes a streamed value for one of an unknown type:
 // unless those are included it is lost.
 func (k *compiler) nameType() codec {
@@ -156,85 +122,4 @@ func (k *compiler) unknown(t *Type) (codec, bool) {
 		}
 	}
 	return c, true
-}
-
-func encodeText(dst, text []byte) ([]byte, error) { return record.AppendString(dst, text), nil }
-
-// intEncoder copies the digits of integers, which are JSON already, after a look at them.
-func intEncoder(bits int) encodeFunc {
-	safe := map[int]int{16: 4, 32: 9, 64: 18}[bits] // so many digits always fit
-	return func(dst, text []byte) ([]byte, error) {
-		digits := text
-		if len(digits) > 0 && digits[0] == '-' {
-			digits = digits[1:]
-		}
-		if len(digits) == 0 || len(digits) > 1 && digits[0] == '0' {
-			return dst, fmt.Errorf("%q is no integer", text)
-		}
-		for _, c := range digits {
-			if c < '0' || c > '9' {
-				return dst, fmt.Errorf("%q is no integer", text)
-			}
-		}
-		if len(digits) > safe {
-			if _, err := strconv.ParseInt(string(text), 10, bits); err != nil {
-				return dst, fmt.Errorf("%q is no integer of %d bits", text, bits)
-			}
-		}
-		return append(dst, text...), nil
-	}
-}
-
-// isVector says whether a type is one of the catalogs' lists of integers, whose text has spaces between them.
-func isVector(t *Type) bool { return t.Name == "int2vector" || t.Name == "oidvector" }
-
-// integers is the codec of such a list. Debezium has the schema, but takes the text for an array's, of which nothing is left.
-func integers(element record.Type, bits int) codec {
-	encode := intEncoder(bits)
-	return codec{schema: record.ArrayOf(record.Of(element)), fallback: []any{}, encode: func(dst, text []byte) (_ []byte, err error) {
-		dst = append(dst, '[')
-		for i, number := range bytes.Fields(text) {
-			if i > 0 {
-				dst = append(dst, ',')
-			}
-			if dst, err = encode(dst, number); err != nil {
-				return dst, err
-			}
-		}
-		return append(dst, ']'), nil
-	}}
-}
-
-func encodeBool(dst, text []byte) ([]byte, error) {
-	if len(text) == 1 && text[0] == 't' {
-		return append(dst, "true"...), nil
-	}
-	if len(text) == 1 && text[0] == 'f' {
-		return append(dst, "false"...), nil
-	}
-	return dst, fmt.Errorf("%q is no boolean", text)
-}
-
-func encodeFloat64(dst, text []byte) ([]byte, error) {
-	f, err := strconv.ParseFloat(string(text), 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return dst, fmt.Errorf("%q is no floating-point number", text)
-	}
-	return record.AppendFloat64(dst, f), nil
-}
-
-func encodeFloat32(dst, text []byte) ([]byte, error) {
-	f, err := strconv.ParseFloat(string(text), 32)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return dst, fmt.Errorf("%q is no floating-point number", text)
-	}
-	return record.AppendFloat32(dst, float32(f)), nil
-}
-
-// unavailable is the placeholder for TOASTed values that were not sent.
-func (c *Config) unavailable() []byte {
-	if c.Unavailable == nil {
-		return []byte("__debezium_unavailable_value")
-	}
-	return c.Unavailable
 }
