@@ -12,34 +12,34 @@ import (
 
 func clusterCommands() []definition {
 	return []definition{
-		{".show version", "the service's version", (*Executor).showVersion},
-		{".show cluster", "the service's one node", (*Executor).showCluster},
-		{".show cluster principals", "who may use the service; localadx has no users of its own", (*Executor).showClusterPrincipals},
-		{".show diagnostics", "whether the service is healthy", (*Executor).showDiagnostics},
-		{".show capacity", "how much can run at a time", (*Executor).showCapacity},
-		{".show principal access with <options:props>", "whether a principal may use a table: always, localadx has no users of its own", (*Executor).showPrincipalAccess},
-		{".show principal access", "whether a principal may use a table: always, localadx has no users of its own", (*Executor).showPrincipalAccess},
-		{".show principal roles", "the current principal's roles", (*Executor).showClusterPrincipals},
-		{".show operations", "list the last commands", (*Executor).showOperations},
-		{".show operations <operation:value>", "show one of the last commands", (*Executor).showOperations},
-		{".show queries", "list the last queries and those under way", (*Executor).showQueries},
-		{".show running queries", "list the queries under way", (*Executor).showRunningQueries},
-		{".cancel query <query:string> [ with <options:props> ]", "end a query under way, by the ClientActivityId that .show queries shows", (*Executor).cancelQuery},
-		{".show commands", "list the last commands", (*Executor).showCommands},
-		{".show commands-and-queries", "list the last commands and queries", (*Executor).showCommandsAndQueries},
-		{".show workload_groups", "list the workload groups: there is one", (*Executor).showWorkloadGroups},
-		{".execute database script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", (*Executor).executeScript},
-		{".execute script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", (*Executor).executeScript},
+		{".show version", "the service's version", showVersion},
+		{".show cluster", "the service's one node", showCluster},
+		{".show cluster principals", "who may use the service; localadx has no users of its own", showClusterPrincipals},
+		{".show diagnostics", "whether the service is healthy", showDiagnostics},
+		{".show capacity", "how much can run at a time", showCapacity},
+		{".show principal access with <options:props>", "whether a principal may use a table: always, localadx has no users of its own", showPrincipalAccess},
+		{".show principal access", "whether a principal may use a table: always, localadx has no users of its own", showPrincipalAccess},
+		{".show principal roles", "the current principal's roles", showClusterPrincipals},
+		{".show operations", "list the last commands", showOperations},
+		{".show operations <operation:value>", "show one of the last commands", showOperations},
+		{".show queries", "list the last queries and those under way", showQueries},
+		{".show running queries", "list the queries under way", showRunningQueries},
+		{".cancel query <query:string> [ with <options:props> ]", "end a query under way, by the ClientActivityId that .show queries shows", cancelQuery},
+		{".show commands", "list the last commands", showCommands},
+		{".show commands-and-queries", "list the last commands and queries", showCommandsAndQueries},
+		{".show workload_groups", "list the workload groups: there is one", showWorkloadGroups},
+		{".execute database script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", executeScript},
+		{".execute script [ with <options:props> ] <| <script:rest>", "run several commands, one after the other", executeScript},
 	}
 }
 
-func (x *Executor) showVersion(*call) (*Result, error) {
+func showVersion(c *call) (*Result, error) {
 	r := newResult("BuildVersion:string", "BuildTime:datetime", "ServiceType:string", "ProductVersion:string", "ServiceOffering:string")
-	r.add(x.Version, value.TicksOf(x.Started), "Engine", "localadx "+x.Version, `{"Type":"localadx"}`)
+	r.add(c.env.Version, value.TicksOf(c.env.Started), "Engine", "localadx "+c.env.Version, `{"Type":"localadx"}`)
 	return r, nil
 }
 
-func (x *Executor) showCluster(*call) (*Result, error) {
+func showCluster(c *call) (*Result, error) {
 	r := newResult("NodeId:string", "Address:string", "Name:string", "StartTime:datetime", "IsAdmin:bool", "MachineTotalMemory:long",
 		"MachineAvailableMemory:long", "ProcessorCount:int", "EnvironmentDescription:string")
 	var memory runtime.MemStats
@@ -48,18 +48,18 @@ func (x *Executor) showCluster(*call) (*Result, error) {
 	if err != nil {
 		host = "localadx"
 	}
-	r.add("localadx", x.Address, host, value.TicksOf(x.Started), true, int64(memory.Sys), int64(memory.Sys-memory.HeapInuse), int32(runtime.NumCPU()), "localadx")
+	r.add("localadx", c.env.Address, host, value.TicksOf(c.env.Started), true, int64(memory.Sys), int64(memory.Sys-memory.HeapInuse), int32(runtime.NumCPU()), "localadx")
 	return r, nil
 }
 
-func (x *Executor) showClusterPrincipals(*call) (*Result, error) {
+func showClusterPrincipals(c *call) (*Result, error) {
 	r := principalsResult()
 	r.add("AllDatabasesAdmin", "Anyone", "everyone who can reach localadx", "", "*", "", "")
 	return r, nil
 }
 
-func (x *Executor) showDiagnostics(c *call) (*Result, error) {
-	statistics, err := x.Store.Statistics(c.ctx)
+func showDiagnostics(c *call) (*Result, error) {
+	statistics, err := c.env.Store.Statistics(c.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +70,11 @@ func (x *Executor) showDiagnostics(c *call) (*Result, error) {
 	}
 	r := newResult("IsHealthy:bool", "EnvironmentDescription:string", "IsScaleOutRequired:bool", "MachinesTotal:int", "MachinesOffline:int",
 		"NodeLastRestartedOn:datetime", "ExtentsTotal:int", "TotalOriginalDataSize:real", "BuildVersion:string", "ProductVersion:string")
-	r.add(true, "localadx", false, int32(1), int32(0), value.TicksOf(x.Started), int32(extents), float64(size), x.Version, "localadx "+x.Version)
+	r.add(true, "localadx", false, int32(1), int32(0), value.TicksOf(c.env.Started), int32(extents), float64(size), c.env.Version, "localadx "+c.env.Version)
 	return r, nil
 }
 
-func (x *Executor) showCapacity(*call) (*Result, error) {
+func showCapacity(c *call) (*Result, error) {
 	r := newResult("Resource:string", "Total:long", "Consumed:long", "Remaining:long", "Origin:string")
 	for _, resource := range []string{"Ingestions", "ExtentsMerge", "DataExport", "MaterializedView", "StreamingIngestPostProcessing"} {
 		n := int64(runtime.NumCPU())
@@ -84,12 +84,12 @@ func (x *Executor) showCapacity(*call) (*Result, error) {
 }
 
 // showPrincipalAccess answers the check that the Kafka connector makes; it reads the fourth column.
-func (x *Executor) showPrincipalAccess(c *call) (*Result, error) {
+func showPrincipalAccess(c *call) (*Result, error) {
 	r := newResult("Principal:string", "DatabaseName:string", "TableName:string", "HasAccess:bool", "Details:string")
 	options := c.options["options"]
 	database := given(options, "database", c.Database)
 	if database != "" {
-		d, err := x.Store.Catalog().Database(database)
+		d, err := c.env.Store.Catalog().Database(database)
 		if err != nil {
 			return nil, err
 		}
@@ -103,33 +103,33 @@ func (x *Executor) showPrincipalAccess(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showOperations(c *call) (*Result, error) {
+func showOperations(c *call) (*Result, error) {
 	r := newResult("OperationId:guid", "Operation:string", "NodeId:string", "StartedOn:datetime", "LastUpdatedOn:datetime", "Duration:timespan",
 		"State:string", "Status:string", "RootActivityId:guid", "ShouldRetry:bool", "Database:string", "Principal:string", "User:string",
 		"AdminEpochStartTime:datetime", "VirtualCluster:string")
-	for _, e := range x.Journal.Commands() {
+	for _, e := range c.env.Journal.Commands() {
 		if c.Has("operation") && !strings.EqualFold(c.Text("operation"), e.ID.String()) {
 			continue
 		}
 		r.add(e.ID.String(), e.Kind, "localadx", value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
-			e.State, e.Failure, e.ID.String(), false, e.Database, e.User, e.User, value.TicksOf(x.Started), "")
+			e.State, e.Failure, e.ID.String(), false, e.Database, e.User, e.User, value.TicksOf(c.env.Started), "")
 	}
 	return r, nil
 }
 
-func (x *Executor) showQueries(*call) (*Result, error) {
-	return queriesResult(append(x.Journal.Queries(), x.Journal.Running()...)), nil
+func showQueries(c *call) (*Result, error) {
+	return queriesResult(append(c.env.Journal.Queries(), c.env.Journal.Running()...)), nil
 }
 
-func (x *Executor) showRunningQueries(*call) (*Result, error) {
-	return queriesResult(x.Journal.Running()), nil
+func showRunningQueries(c *call) (*Result, error) {
+	return queriesResult(c.env.Journal.Running()), nil
 }
 
 // cancelQuery answers with the columns that Kusto does. A query that computes a single value for long ends when it has it.
-func (x *Executor) cancelQuery(c *call) (*Result, error) {
+func cancelQuery(c *call) (*Result, error) {
 	r := newResult("ClientRequestId:string", "ReasonPhrase:string", "RunningQueryCanceled:bool")
 	reason := c.option("options", "reason")
-	r.add(c.Text("query"), reason, x.Journal.Cancel(c.Text("query"), reason))
+	r.add(c.Text("query"), reason, c.env.Journal.Cancel(c.Text("query"), reason))
 	return r, nil
 }
 
@@ -145,29 +145,29 @@ func queriesResult(entries []Entry) *Result {
 	return r
 }
 
-func (x *Executor) showCommands(*call) (*Result, error) {
+func showCommands(c *call) (*Result, error) {
 	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime",
 		"Duration:timespan", "State:string", "RootActivityId:guid", "User:string", "FailureReason:string", "Application:string",
 		"Principal:string", "TotalCpu:timespan", "ResourcesUtilization:dynamic", "ClientRequestProperties:dynamic", "WorkloadGroup:string",
 		"VirtualCluster:string")
-	for _, e := range x.Journal.Commands() {
+	for _, e := range c.env.Journal.Commands() {
 		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
 			e.State, e.ID.String(), e.User, e.Failure, "", e.User, e.Duration.Nanoseconds()/100, "{}", "{}", "default", "")
 	}
 	return r, nil
 }
 
-func (x *Executor) showCommandsAndQueries(*call) (*Result, error) {
+func showCommandsAndQueries(c *call) (*Result, error) {
 	r := newResult("ClientActivityId:string", "CommandType:string", "Text:string", "Database:string", "StartedOn:datetime", "LastUpdatedOn:datetime",
 		"Duration:timespan", "State:string", "FailureReason:string", "RootActivityId:guid", "User:string")
-	for _, e := range append(x.Journal.Commands(), x.Journal.Queries()...) {
+	for _, e := range append(c.env.Journal.Commands(), c.env.Journal.Queries()...) {
 		r.add(e.ClientID, e.Kind, e.Text, e.Database, value.TicksOf(e.Started), value.TicksOf(e.Started.Add(e.Duration)), e.Duration.Nanoseconds()/100,
 			e.State, e.Failure, e.ID.String(), e.User)
 	}
 	return r, nil
 }
 
-func (x *Executor) showWorkloadGroups(*call) (*Result, error) {
+func showWorkloadGroups(c *call) (*Result, error) {
 	r := newResult("WorkloadGroupName:string", "WorkloadGroup:string")
 	r.add("default", "{}")
 	return r, nil
@@ -175,14 +175,14 @@ func (x *Executor) showWorkloadGroups(*call) (*Result, error) {
 
 // executeScript runs commands that each begin with a dot at a line's start. It stops at the first that fails unless
 // ContinueOnErrors is true.
-func (x *Executor) executeScript(c *call) (*Result, error) {
+func executeScript(c *call) (*Result, error) {
 	r := newResult("OperationId:guid", "CommandType:string", "CommandText:string", "Result:string", "Reason:string")
 	keepGoing := strings.EqualFold(c.option("options", "continueonerrors"), "true")
 	for _, text := range splitScript(c.Text("script")) {
 		request := c.Request
 		request.Statement = text
 		started := time.Now()
-		name, _, err := x.run(c.ctx, request)
+		name, _, err := c.nested(c.ctx, request)
 		entry := newEntry(request, name, started, err)
 		r.add(entry.ID.String(), name, text, entry.State, entry.Failure)
 		if err != nil && !keepGoing {
@@ -238,7 +238,7 @@ func refusedCommands() []definition {
 	var definitions []definition
 	for _, r := range refused {
 		pattern, reason := r[0], r[1]
-		definitions = append(definitions, definition{pattern, "refused: " + reason, func(_ *Executor, c *call) (*Result, error) {
+		definitions = append(definitions, definition{pattern, "refused: " + reason, func(c *call) (*Result, error) {
 			line, column := position(c.Statement, skipBlank(c.Statement, 0))
 			return nil, &kql.Error{Code: "SEM0001", Message: "The command is not available in localadx", Hint: reason, Line: line, Column: column, Permanent: true}
 		}})

@@ -15,29 +15,29 @@ import (
 
 func databaseCommands() []definition {
 	return []definition{
-		{".create database <database> [ persist <paths:params> ] [ volatile ] [ ifnotexists ]", "make a database", (*Executor).createDatabase},
-		{".drop database <database> [ ifexists ]", "remove a database with all it holds", (*Executor).dropDatabase},
-		{".show databases", "list the databases", (*Executor).showDatabases},
-		{".show databases details", "list the databases with their sizes", (*Executor).showDatabasesDetails},
-		{".show databases entities [ with <options:props> ]", "list the tables, views and functions of all databases", (*Executor).showDatabasesEntities},
-		{".show databases schema [ as json ]", "the schema of all databases as JSON", (*Executor).showSchemaAsJSON},
-		{".show database [ <database> ]", "show the current database", (*Executor).showDatabase},
-		{".show database [ <database> ] details", "show a database with its size", (*Executor).showDatabaseDetails},
-		{".show database [ <database> ] schema", "list a database's tables and columns", (*Executor).showDatabaseSchema},
-		{".show database [ <database> ] schema as json", "a database's schema as JSON", (*Executor).showDatabaseSchemaAsJSON},
-		{".show database [ <database> ] schema as csl [ script ]", "the commands that make a database's schema", (*Executor).showDatabaseScript},
-		{".show database [ <database> ] cslschema [ script ]", "the commands that make a database's schema", (*Executor).showDatabaseScript},
-		{".show database [ <database> ] principals", "who may use a database; localadx has no users of its own", (*Executor).showDatabasePrincipals},
-		{".show schema as json", "the schema of all databases as JSON", (*Executor).showSchemaAsJSON},
-		{".show schema", "list the tables and columns of all databases", (*Executor).showSchema},
-		{".alter database <database> prettyname <name:string>", "set a database's display name", (*Executor).alterPrettyName},
+		{".create database <database> [ persist <paths:params> ] [ volatile ] [ ifnotexists ]", "make a database", createDatabase},
+		{".drop database <database> [ ifexists ]", "remove a database with all it holds", dropDatabase},
+		{".show databases", "list the databases", showDatabases},
+		{".show databases details", "list the databases with their sizes", showDatabasesDetails},
+		{".show databases entities [ with <options:props> ]", "list the tables, views and functions of all databases", showDatabasesEntities},
+		{".show databases schema [ as json ]", "the schema of all databases as JSON", showSchemaAsJSON},
+		{".show database [ <database> ]", "show the current database", showDatabase},
+		{".show database [ <database> ] details", "show a database with its size", showDatabaseDetails},
+		{".show database [ <database> ] schema", "list a database's tables and columns", showDatabaseSchema},
+		{".show database [ <database> ] schema as json", "a database's schema as JSON", showDatabaseSchemaAsJSON},
+		{".show database [ <database> ] schema as csl [ script ]", "the commands that make a database's schema", showDatabaseScript},
+		{".show database [ <database> ] cslschema [ script ]", "the commands that make a database's schema", showDatabaseScript},
+		{".show database [ <database> ] principals", "who may use a database; localadx has no users of its own", showDatabasePrincipals},
+		{".show schema as json", "the schema of all databases as JSON", showSchemaAsJSON},
+		{".show schema", "list the tables and columns of all databases", showSchema},
+		{".alter database <database> prettyname <name:string>", "set a database's display name", alterPrettyName},
 	}
 }
 
-func (x *Executor) createDatabase(c *call) (*Result, error) {
+func createDatabase(c *call) (*Result, error) {
 	name := c.Text("database")
 	var exists *store.ExistsError
-	err := x.Store.CreateDatabase(c.ctx, name)
+	err := c.env.Store.CreateDatabase(c.ctx, name)
 	if err != nil && !(errors.As(err, &exists) && strings.Contains(strings.ToLower(c.Statement), "ifnotexists")) {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (x *Executor) createDatabase(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) dropDatabase(c *call) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Text("database"))
+func dropDatabase(c *call) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Text("database"))
 	if err != nil {
 		if strings.HasSuffix(strings.ToLower(strings.TrimSpace(c.Statement)), "ifexists") {
 			return newResult("Table:string", "NumberOfRemovedExtents:string"), nil
@@ -55,29 +55,29 @@ func (x *Executor) dropDatabase(c *call) (*Result, error) {
 		return nil, err
 	}
 	r := newResult("Table:string", "NumberOfRemovedExtents:string")
-	statistics, err := x.Store.Statistics(c.ctx)
+	statistics, err := c.env.Store.Statistics(c.ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range d.SortedTables() {
 		r.add(t.Name, fmt.Sprint(statistics[t.ID].Extents))
 	}
-	return r, x.Store.DropDatabase(c.ctx, c.Text("database"))
+	return r, c.env.Store.DropDatabase(c.ctx, c.Text("database"))
 }
 
-func (x *Executor) showDatabases(c *call) (*Result, error) {
-	return x.listDatabases(c, x.Store.Catalog().Databases()), nil
+func showDatabases(c *call) (*Result, error) {
+	return listDatabases(c, c.env.Store.Catalog().Databases()), nil
 }
 
-func (x *Executor) showDatabase(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabase(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
-	return x.listDatabases(c, []*store.Database{d}), nil
+	return listDatabases(c, []*store.Database{d}), nil
 }
 
-func (x *Executor) listDatabases(c *call, databases []*store.Database) *Result {
+func listDatabases(c *call, databases []*store.Database) *Result {
 	r := newResult("DatabaseName:string", "PersistentStorage:string", "Version:string", "IsCurrent:bool", "DatabaseAccessMode:string",
 		"PrettyName:string", "ReservedSlot1:bool", "DatabaseId:guid", "InTransitionTo:string", "SuspensionState:string")
 	for _, d := range databases {
@@ -94,20 +94,20 @@ func databaseID(d *store.Database) string {
 var databaseDetailColumns = []string{"DatabaseName:string", "PersistentStorage:string", "Version:string", "IsCurrent:bool", "DatabaseAccessMode:string",
 	"PrettyName:string", "ReservedSlot1:bool", "DatabaseId:guid", "InTransitionTo:string", "TotalSize:real", "NumberOfTables:long", "RowCount:long"}
 
-func (x *Executor) showDatabasesDetails(c *call) (*Result, error) {
-	return x.databaseDetails(c, x.Store.Catalog().Databases())
+func showDatabasesDetails(c *call) (*Result, error) {
+	return databaseDetails(c, c.env.Store.Catalog().Databases())
 }
 
-func (x *Executor) showDatabaseDetails(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabaseDetails(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
-	return x.databaseDetails(c, []*store.Database{d})
+	return databaseDetails(c, []*store.Database{d})
 }
 
-func (x *Executor) databaseDetails(c *call, databases []*store.Database) (*Result, error) {
-	statistics, err := x.Store.Statistics(c.ctx)
+func databaseDetails(c *call, databases []*store.Database) (*Result, error) {
+	statistics, err := c.env.Store.Statistics(c.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +124,10 @@ func (x *Executor) databaseDetails(c *call, databases []*store.Database) (*Resul
 	return r, nil
 }
 
-func (x *Executor) showDatabasesEntities(*call) (*Result, error) {
+func showDatabasesEntities(c *call) (*Result, error) {
 	r := newResult("DatabaseName:string", "EntityType:string", "EntityName:string", "DocString:string", "Folder:string", "CslInputSchema:string",
 		"Content:string", "CslOutputSchema:string", "Properties:dynamic")
-	for _, d := range x.Store.Catalog().Databases() {
+	for _, d := range c.env.Store.Catalog().Databases() {
 		for _, t := range d.SortedTables() {
 			r.add(d.Name, "Table", t.Name, t.DocString, t.Folder, t.Schema(), "", t.Schema(), "{}")
 		}
@@ -164,8 +164,8 @@ func (r *Result) addSchema(d *store.Database) {
 	}
 }
 
-func (x *Executor) showDatabaseSchema(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabaseSchema(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
@@ -174,9 +174,9 @@ func (x *Executor) showDatabaseSchema(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showSchema(*call) (*Result, error) {
+func showSchema(c *call) (*Result, error) {
 	r := schemaResult()
-	for _, d := range x.Store.Catalog().Databases() {
+	for _, d := range c.env.Store.Catalog().Databases() {
 		r.addSchema(d)
 	}
 	return r, nil
@@ -272,16 +272,16 @@ func parametersJSON(params string) []columnJSON {
 	return columnsJSON(m.args.columns["params"])
 }
 
-func (x *Executor) showDatabaseSchemaAsJSON(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabaseSchemaAsJSON(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
 	return schemaText("DatabaseSchema:string", d)
 }
 
-func (x *Executor) showSchemaAsJSON(*call) (*Result, error) {
-	return schemaText("ClusterSchema:string", x.Store.Catalog().Databases()...)
+func showSchemaAsJSON(c *call) (*Result, error) {
+	return schemaText("ClusterSchema:string", c.env.Store.Catalog().Databases()...)
 }
 
 func schemaText(column string, databases ...*store.Database) (*Result, error) {
@@ -299,8 +299,8 @@ func schemaText(column string, databases ...*store.Database) (*Result, error) {
 }
 
 // showDatabaseScript gives the commands by which the database could be made again.
-func (x *Executor) showDatabaseScript(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabaseScript(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
@@ -335,8 +335,8 @@ func principalsResult() *Result {
 		"Notes:string", "RoleAssignmentIdentifier:string")
 }
 
-func (x *Executor) showDatabasePrincipals(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabasePrincipals(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
@@ -345,8 +345,8 @@ func (x *Executor) showDatabasePrincipals(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) alterPrettyName(c *call) (*Result, error) {
-	err := x.Store.ChangeDatabase(c.ctx, c.Text("database"), func(change *store.Change) error {
+func alterPrettyName(c *call) (*Result, error) {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Text("database"), func(change *store.Change) error {
 		change.PrettyName = c.Text("name")
 		return nil
 	})

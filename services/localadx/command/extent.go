@@ -12,24 +12,24 @@ import (
 
 func extentCommands() []definition {
 	return []definition{
-		{".show table <table> extents", "list a table's extents with their tags", (*Executor).showTableExtents},
-		{".show table <table> extents where tags {how:has|contains} <tag:string>", "list a table's extents that have a tag", (*Executor).showTableExtents},
-		{".show table <table> extents <extents:params>", "list some of a table's extents by their IDs", (*Executor).showTableExtents},
-		{".show tables <tables:list> extents", "list the extents of some tables", (*Executor).showTablesExtents},
-		{".show database [ <database> ] extents", "list the extents of a database", (*Executor).showDatabaseExtents},
-		{".show cluster extents", "list all extents", (*Executor).showAllExtents},
-		{".show extents", "list the extents of the current database", (*Executor).showDatabaseExtents},
-		{".drop extents <| <query:rest>", "remove the extents, with their rows, that a command or query lists in a column ExtentId", (*Executor).dropExtents},
-		{".drop extents <extents:params> from <table>", "remove extents with their rows by their IDs", (*Executor).dropExtentsByID},
-		{".drop extent <extent:value> from <table>", "remove an extent with its rows", (*Executor).dropExtentsByID},
-		{".drop table <table> extents <| <query:rest>", "remove a table's extents that a command or query lists in a column ExtentId", (*Executor).dropExtents},
-		{".move extents all from table <from> to table <table>", "move all rows to another table", (*Executor).moveExtents},
-		{".move extents <extents:params> from table <from> to table <table>", "move extents with their rows to another table", (*Executor).moveExtents},
-		{".move extents from table <from> to table <table> <extents:params>", "move extents with their rows to another table", (*Executor).moveExtents},
-		{".alter table <table> extent tags <tags:params> <| <query:rest>", "set the tags of extents that a command or query lists", (*Executor).alterExtentTags},
-		{".alter-merge table <table> extent tags <tags:params> <| <query:rest>", "add tags to extents that a command or query lists", (*Executor).alterExtentTags},
-		{".drop table <table> extent tags <tags:params> [ <| <query:rest> ]", "remove tags from a table's extents", (*Executor).dropExtentTags},
-		{".drop extent tags from table <table> <tags:params>", "remove tags from a table's extents", (*Executor).dropExtentTags},
+		{".show table <table> extents", "list a table's extents with their tags", showTableExtents},
+		{".show table <table> extents where tags {how:has|contains} <tag:string>", "list a table's extents that have a tag", showTableExtents},
+		{".show table <table> extents <extents:params>", "list some of a table's extents by their IDs", showTableExtents},
+		{".show tables <tables:list> extents", "list the extents of some tables", showTablesExtents},
+		{".show database [ <database> ] extents", "list the extents of a database", showDatabaseExtents},
+		{".show cluster extents", "list all extents", showAllExtents},
+		{".show extents", "list the extents of the current database", showDatabaseExtents},
+		{".drop extents <| <query:rest>", "remove the extents, with their rows, that a command or query lists in a column ExtentId", dropExtents},
+		{".drop extents <extents:params> from <table>", "remove extents with their rows by their IDs", dropExtentsByID},
+		{".drop extent <extent:value> from <table>", "remove an extent with its rows", dropExtentsByID},
+		{".drop table <table> extents <| <query:rest>", "remove a table's extents that a command or query lists in a column ExtentId", dropExtents},
+		{".move extents all from table <from> to table <table>", "move all rows to another table", moveExtents},
+		{".move extents <extents:params> from table <from> to table <table>", "move extents with their rows to another table", moveExtents},
+		{".move extents from table <from> to table <table> <extents:params>", "move extents with their rows to another table", moveExtents},
+		{".alter table <table> extent tags <tags:params> <| <query:rest>", "set the tags of extents that a command or query lists", alterExtentTags},
+		{".alter-merge table <table> extent tags <tags:params> <| <query:rest>", "add tags to extents that a command or query lists", alterExtentTags},
+		{".drop table <table> extent tags <tags:params> [ <| <query:rest> ]", "remove tags from a table's extents", dropExtentTags},
+		{".drop extent tags from table <table> <tags:params>", "remove tags from a table's extents", dropExtentTags},
 	}
 }
 
@@ -39,9 +39,9 @@ func extentResult() *Result {
 		"MinCreatedOn:datetime", "Tags:string", "Kind:string", "DeletedRowCount:long")
 }
 
-func (x *Executor) addExtents(c *call, r *Result, d *store.Database, tables []*store.Table, wanted func(store.Extent) bool) error {
+func addExtents(c *call, r *Result, d *store.Database, tables []*store.Table, wanted func(store.Extent) bool) error {
 	for _, t := range tables {
-		extents, err := x.Store.Extents(c.ctx, t)
+		extents, err := c.env.Store.Extents(c.ctx, t)
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ func (x *Executor) addExtents(c *call, r *Result, d *store.Database, tables []*s
 
 func everyExtent(store.Extent) bool { return true }
 
-func (x *Executor) showTableExtents(c *call) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func showTableExtents(c *call) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
@@ -76,31 +76,31 @@ func (x *Executor) showTableExtents(c *call) (*Result, error) {
 		wanted = func(e store.Extent) bool { return strings.Contains(ids, e.GUID.String()) }
 	}
 	r := extentResult()
-	return r, x.addExtents(c, r, d, []*store.Table{t}, wanted)
+	return r, addExtents(c, r, d, []*store.Table{t}, wanted)
 }
 
-func (x *Executor) showTablesExtents(c *call) (*Result, error) {
-	d, tables, err := x.selectedTables(c)
+func showTablesExtents(c *call) (*Result, error) {
+	d, tables, err := selectedTables(c)
 	if err != nil {
 		return nil, err
 	}
 	r := extentResult()
-	return r, x.addExtents(c, r, d, tables, everyExtent)
+	return r, addExtents(c, r, d, tables, everyExtent)
 }
 
-func (x *Executor) showDatabaseExtents(c *call) (*Result, error) {
-	d, err := x.database(c, "database")
+func showDatabaseExtents(c *call) (*Result, error) {
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
 	r := extentResult()
-	return r, x.addExtents(c, r, d, d.SortedTables(), everyExtent)
+	return r, addExtents(c, r, d, d.SortedTables(), everyExtent)
 }
 
-func (x *Executor) showAllExtents(c *call) (*Result, error) {
+func showAllExtents(c *call) (*Result, error) {
 	r := extentResult()
-	for _, d := range x.Store.Catalog().Databases() {
-		if err := x.addExtents(c, r, d, d.SortedTables(), everyExtent); err != nil {
+	for _, d := range c.env.Store.Catalog().Databases() {
+		if err := addExtents(c, r, d, d.SortedTables(), everyExtent); err != nil {
 			return nil, err
 		}
 	}
@@ -108,16 +108,16 @@ func (x *Executor) showAllExtents(c *call) (*Result, error) {
 }
 
 // listed returns the extent IDs that a command or query lists in its column ExtentId.
-func (x *Executor) listed(c *call, text string) (map[string]bool, error) {
+func listed(c *call, text string) (map[string]bool, error) {
 	request := c.Request
 	request.Statement = text
 	var result *Result
 	var err error
 	if strings.HasPrefix(strings.TrimSpace(text), ".") {
-		_, result, err = x.run(c.ctx, request)
+		_, result, err = c.nested(c.ctx, request)
 	} else {
 		result = &Result{}
-		result.Columns, result.Rows, err = x.Query.All(c.ctx, c.Database, text)
+		result.Columns, result.Rows, err = c.env.Query.All(c.ctx, c.Database, text)
 	}
 	if err != nil {
 		return nil, err
@@ -138,22 +138,22 @@ func dropExtentsResult() *Result {
 	return newResult("ExtentId:guid", "TableName:string", "CreatedOn:datetime")
 }
 
-func (x *Executor) dropExtents(c *call) (*Result, error) {
-	ids, err := x.listed(c, c.Text("query"))
+func dropExtents(c *call) (*Result, error) {
+	ids, err := listed(c, c.Text("query"))
 	if err != nil {
 		return nil, err
 	}
-	return x.dropByID(c, func(e store.Extent) bool { return ids[e.GUID.String()] })
+	return dropByID(c, func(e store.Extent) bool { return ids[e.GUID.String()] })
 }
 
-func (x *Executor) dropExtentsByID(c *call) (*Result, error) {
+func dropExtentsByID(c *call) (*Result, error) {
 	ids := strings.ToLower(c.Text("extents") + c.Text("extent"))
-	return x.dropByID(c, func(e store.Extent) bool { return strings.Contains(ids, e.GUID.String()) })
+	return dropByID(c, func(e store.Extent) bool { return strings.Contains(ids, e.GUID.String()) })
 }
 
 // dropByID drops the wanted extents of the command's table, or of all tables of the database.
-func (x *Executor) dropByID(c *call, wanted func(store.Extent) bool) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func dropByID(c *call, wanted func(store.Extent) bool) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -167,11 +167,11 @@ func (x *Executor) dropByID(c *call, wanted func(store.Extent) bool) (*Result, e
 	}
 	r := dropExtentsResult()
 	for _, t := range tables {
-		extents, err := x.wantedExtents(c, t, wanted)
+		extents, err := wantedExtents(c, t, wanted)
 		if err != nil {
 			return nil, err
 		}
-		if err := x.Store.DropExtents(c.ctx, d.Name, t.Name, extents); err != nil {
+		if err := c.env.Store.DropExtents(c.ctx, d.Name, t.Name, extents); err != nil {
 			return nil, err
 		}
 		for _, e := range extents {
@@ -181,8 +181,8 @@ func (x *Executor) dropByID(c *call, wanted func(store.Extent) bool) (*Result, e
 	return r, nil
 }
 
-func (x *Executor) wantedExtents(c *call, t *store.Table, wanted func(store.Extent) bool) ([]store.Extent, error) {
-	extents, err := x.Store.Extents(c.ctx, t)
+func wantedExtents(c *call, t *store.Table, wanted func(store.Extent) bool) ([]store.Extent, error) {
+	extents, err := c.env.Store.Extents(c.ctx, t)
 	return slices.DeleteFunc(extents, func(e store.Extent) bool { return !wanted(e) }), err
 }
 
@@ -195,13 +195,13 @@ func (c *call) tags() ([]string, error) {
 	return m.args.lists["tags"], nil
 }
 
-func (x *Executor) alterExtentTags(c *call) (*Result, error) {
+func alterExtentTags(c *call) (*Result, error) {
 	tags, err := c.tags()
 	if err != nil {
 		return nil, err
 	}
 	merge := strings.HasPrefix(strings.ToLower(strings.TrimSpace(c.Statement)), ".alter-merge")
-	return x.changeTags(c, func(old []string) []string {
+	return changeTags(c, func(old []string) []string {
 		if !merge {
 			return tags
 		}
@@ -214,31 +214,31 @@ func (x *Executor) alterExtentTags(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) dropExtentTags(c *call) (*Result, error) {
+func dropExtentTags(c *call) (*Result, error) {
 	tags, err := c.tags()
 	if err != nil {
 		return nil, err
 	}
-	return x.changeTags(c, func(old []string) []string {
+	return changeTags(c, func(old []string) []string {
 		return slices.DeleteFunc(old, func(tag string) bool { return slices.Contains(tags, tag) })
 	})
 }
 
 // changeTags edits the tags of the extents that the command's query lists, or of all of the table's.
-func (x *Executor) changeTags(c *call, edit func([]string) []string) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func changeTags(c *call, edit func([]string) []string) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
 	wanted := everyExtent
 	if c.Has("query") {
-		ids, err := x.listed(c, c.Text("query"))
+		ids, err := listed(c, c.Text("query"))
 		if err != nil {
 			return nil, err
 		}
 		wanted = func(e store.Extent) bool { return ids[e.GUID.String()] }
 	}
-	before, err := x.wantedExtents(c, t, wanted)
+	before, err := wantedExtents(c, t, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -255,12 +255,12 @@ func (x *Executor) changeTags(c *call, edit func([]string) []string) (*Result, e
 		}
 		r.add(after[i].GUID.String(), after[i].GUID.String(), string(text), "")
 	}
-	return r, x.Store.SetExtentTags(c.ctx, d.Name, t.Name, before, after)
+	return r, c.env.Store.SetExtentTags(c.ctx, d.Name, t.Name, before, after)
 }
 
 // moveExtents moves extents between tables of one database in one step.
-func (x *Executor) moveExtents(c *call) (*Result, error) {
-	d, from, err := x.table(c, "from")
+func moveExtents(c *call) (*Result, error) {
+	d, from, err := c.table("from")
 	if err != nil {
 		return nil, err
 	}
@@ -269,11 +269,11 @@ func (x *Executor) moveExtents(c *call) (*Result, error) {
 		ids := strings.ToLower(c.Text("extents"))
 		wanted = func(e store.Extent) bool { return strings.Contains(ids, e.GUID.String()) }
 	}
-	extents, err := x.wantedExtents(c, from, wanted)
+	extents, err := wantedExtents(c, from, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.Store.MoveExtents(c.ctx, d.Name, from.Name, c.Text("table"), extents); err != nil {
+	if err := c.env.Store.MoveExtents(c.ctx, d.Name, from.Name, c.Text("table"), extents); err != nil {
 		return nil, err
 	}
 	r := newResult("OriginalExtentId:string", "ResultExtentId:string", "Details:string")

@@ -8,15 +8,15 @@ import (
 
 func functionCommands() []definition {
 	return []definition{
-		{".create-or-alter function [ with <options:props> ] <function> <params:params> <body:body>", "make or replace a function", (*Executor).createOrAlterFunction},
-		{".create function [ ifnotexists ] [ with <options:props> ] <function> <params:params> <body:body>", "make a function", (*Executor).createFunction},
-		{".alter function [ with <options:props> ] <function> <params:params> <body:body>", "replace a function", (*Executor).alterFunction},
-		{".alter function <function> docstring <text:string>", "describe a function", (*Executor).alterFunctionDocString},
-		{".alter function <function> folder <text:string>", "put a function into a folder", (*Executor).alterFunctionFolder},
-		{".drop function <function> [ ifexists ]", "remove a function", (*Executor).dropFunction},
-		{".drop functions <functions:list> [ ifexists ]", "remove several functions", (*Executor).dropFunctions},
-		{".show functions", "list the functions", (*Executor).showFunctions},
-		{".show function <function>", "show a function", (*Executor).showFunction},
+		{".create-or-alter function [ with <options:props> ] <function> <params:params> <body:body>", "make or replace a function", createOrAlterFunction},
+		{".create function [ ifnotexists ] [ with <options:props> ] <function> <params:params> <body:body>", "make a function", createFunction},
+		{".alter function [ with <options:props> ] <function> <params:params> <body:body>", "replace a function", alterFunction},
+		{".alter function <function> docstring <text:string>", "describe a function", alterFunctionDocString},
+		{".alter function <function> folder <text:string>", "put a function into a folder", alterFunctionFolder},
+		{".drop function <function> [ ifexists ]", "remove a function", dropFunction},
+		{".drop functions <functions:list> [ ifexists ]", "remove several functions", dropFunctions},
+		{".show functions", "list the functions", showFunctions},
+		{".show function <function>", "show a function", showFunction},
 	}
 }
 
@@ -28,12 +28,12 @@ func (r *Result) addFunction(f *store.Function) {
 	r.add(f.Name, f.Params, f.Body, f.Folder, f.DocString)
 }
 
-func (x *Executor) createOrAlterFunction(c *call) (*Result, error) {
-	return x.putFunction(c, func(*store.Function) (bool, error) { return true, nil })
+func createOrAlterFunction(c *call) (*Result, error) {
+	return putFunction(c, func(*store.Function) (bool, error) { return true, nil })
 }
 
-func (x *Executor) createFunction(c *call) (*Result, error) {
-	return x.putFunction(c, func(old *store.Function) (bool, error) {
+func createFunction(c *call) (*Result, error) {
+	return putFunction(c, func(old *store.Function) (bool, error) {
 		if old == nil {
 			return true, nil
 		}
@@ -44,8 +44,8 @@ func (x *Executor) createFunction(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) alterFunction(c *call) (*Result, error) {
-	return x.putFunction(c, func(old *store.Function) (bool, error) {
+func alterFunction(c *call) (*Result, error) {
+	return putFunction(c, func(old *store.Function) (bool, error) {
 		if old == nil {
 			return false, &store.NotFoundError{Kind: "Function", Name: c.Text("function")}
 		}
@@ -55,9 +55,9 @@ func (x *Executor) alterFunction(c *call) (*Result, error) {
 
 // putFunction stores the command's function when check, given the one that is there, says so. The body is checked by
 // compiling a call, which needs values for parameters; functions with parameters are checked when they are called.
-func (x *Executor) putFunction(c *call, check func(old *store.Function) (bool, error)) (*Result, error) {
+func putFunction(c *call, check func(old *store.Function) (bool, error)) (*Result, error) {
 	r := functionResult()
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		name := c.Text("function")
 		old := d.Functions[name]
 		put, err := check(old)
@@ -76,9 +76,9 @@ func (x *Executor) putFunction(c *call, check func(old *store.Function) (bool, e
 	return r, err
 }
 
-func (x *Executor) changeFunction(c *call, change func(*store.Function)) (*Result, error) {
+func changeFunction(c *call, change func(*store.Function)) (*Result, error) {
 	r := functionResult()
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		f, ok := d.Functions[c.Text("function")]
 		if !ok {
 			return &store.NotFoundError{Kind: "Function", Name: c.Text("function")}
@@ -90,26 +90,26 @@ func (x *Executor) changeFunction(c *call, change func(*store.Function)) (*Resul
 	return r, err
 }
 
-func (x *Executor) alterFunctionDocString(c *call) (*Result, error) {
-	return x.changeFunction(c, func(f *store.Function) { f.DocString = c.Text("text") })
+func alterFunctionDocString(c *call) (*Result, error) {
+	return changeFunction(c, func(f *store.Function) { f.DocString = c.Text("text") })
 }
 
-func (x *Executor) alterFunctionFolder(c *call) (*Result, error) {
-	return x.changeFunction(c, func(f *store.Function) { f.Folder = c.Text("text") })
+func alterFunctionFolder(c *call) (*Result, error) {
+	return changeFunction(c, func(f *store.Function) { f.Folder = c.Text("text") })
 }
 
-func (x *Executor) dropFunction(c *call) (*Result, error) {
-	return x.removeFunctions(c, []string{c.Text("function")})
+func dropFunction(c *call) (*Result, error) {
+	return removeFunctions(c, []string{c.Text("function")})
 }
 
-func (x *Executor) dropFunctions(c *call) (*Result, error) {
-	return x.removeFunctions(c, c.lists["functions"])
+func dropFunctions(c *call) (*Result, error) {
+	return removeFunctions(c, c.lists["functions"])
 }
 
-func (x *Executor) removeFunctions(c *call, names []string) (*Result, error) {
+func removeFunctions(c *call, names []string) (*Result, error) {
 	ifExists := strings.HasSuffix(strings.ToLower(strings.TrimRight(c.Statement, "; \t\r\n")), "ifexists")
 	r := functionResult()
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		for _, name := range names {
 			if _, ok := d.Functions[name]; !ok && !ifExists {
 				return &store.NotFoundError{Kind: "Function", Name: name}
@@ -124,8 +124,8 @@ func (x *Executor) removeFunctions(c *call, names []string) (*Result, error) {
 	return r, err
 }
 
-func (x *Executor) showFunctions(c *call) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func showFunctions(c *call) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +136,8 @@ func (x *Executor) showFunctions(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showFunction(c *call) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func showFunction(c *call) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}

@@ -16,24 +16,24 @@ import (
 
 func ingestCommands() []definition {
 	return []definition{
-		{".ingest inline into table <table> [ with <options:props> ] <| <data:rest>", "add rows that stand in the command, as CSV unless the format property says otherwise", (*Executor).ingestInline},
-		{".ingest inline into table <table> [ with <options:props> ] <data:params>", "add rows that stand in brackets", (*Executor).ingestInline},
-		{".ingest into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", (*Executor).ingestSources},
-		{".ingest async into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", asOperation((*Executor).ingestSources)},
-		{".set <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", (*Executor).setTable},
-		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", asOperation((*Executor).setTable)},
-		{".append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", (*Executor).appendTable},
-		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", asOperation((*Executor).appendTable)},
-		{".set-or-append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", (*Executor).setOrAppendTable},
-		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", asOperation((*Executor).setOrAppendTable)},
-		{".set-or-replace <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", (*Executor).setOrReplaceTable},
-		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", asOperation((*Executor).setOrReplaceTable)},
-		{".show ingestion failures", "list the ingestions that failed in the last 14 days", (*Executor).showIngestionFailures},
-		{".show ingestion failures with <options:props>", "list the failures of one operation: (OperationId = '…')", (*Executor).showIngestionFailures},
-		{".show streamingingestion failures", "list the streaming ingestions that failed in the last 14 days", (*Executor).showStreamingFailures},
-		{".show ingestion resources", "where clients put blobs and messages for queued ingestion", (*Executor).showIngestionResources},
-		{".get ingestion resources [ with <options:props> ]", "where clients put blobs and messages for queued ingestion", (*Executor).showIngestionResources},
-		{".get kusto identity token", "the token that clients put into their queue messages", (*Executor).showIdentityToken},
+		{".ingest inline into table <table> [ with <options:props> ] <| <data:rest>", "add rows that stand in the command, as CSV unless the format property says otherwise", ingestInline},
+		{".ingest inline into table <table> [ with <options:props> ] <data:params>", "add rows that stand in brackets", ingestInline},
+		{".ingest into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", ingestSources},
+		{".ingest async into table <table> <sources:list> [ with <options:props> ]", "add the rows of blobs, by their URLs", asOperation(ingestSources)},
+		{".set <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", setTable},
+		{".set async <table> [ with <options:props> ] <| <query:rest>", "make a table of a query's rows", asOperation(setTable)},
+		{".append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", appendTable},
+		{".append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table", asOperation(appendTable)},
+		{".set-or-append <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", setOrAppendTable},
+		{".set-or-append async <table> [ with <options:props> ] <| <query:rest>", "add a query's rows to a table, which is made when it is not there", asOperation(setOrAppendTable)},
+		{".set-or-replace <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", setOrReplaceTable},
+		{".set-or-replace async <table> [ with <options:props> ] <| <query:rest>", "replace a table's rows by a query's", asOperation(setOrReplaceTable)},
+		{".show ingestion failures", "list the ingestions that failed in the last 14 days", showIngestionFailures},
+		{".show ingestion failures with <options:props>", "list the failures of one operation: (OperationId = '…')", showIngestionFailures},
+		{".show streamingingestion failures", "list the streaming ingestions that failed in the last 14 days", showStreamingFailures},
+		{".show ingestion resources", "where clients put blobs and messages for queued ingestion", showIngestionResources},
+		{".get ingestion resources [ with <options:props> ]", "where clients put blobs and messages for queued ingestion", showIngestionResources},
+		{".get kusto identity token", "the token that clients put into their queue messages", showIdentityToken},
 	}
 }
 
@@ -42,7 +42,7 @@ func (c *call) properties() (source.Properties, error) {
 	return source.ParseProperties(c.options["options"])
 }
 
-func (x *Executor) ingestInline(c *call) (*Result, error) {
+func ingestInline(c *call) (*Result, error) {
 	p, err := c.properties()
 	if err != nil {
 		return nil, err
@@ -52,14 +52,14 @@ func (x *Executor) ingestInline(c *call) (*Result, error) {
 		data = strings.TrimSuffix(inner, ")")
 	}
 	load := store.Load{Tags: p.Tags, IfNotExists: p.IfNotExists, Created: p.Created}
-	extent, _, err := x.Loader.Load(c.ctx, c.Database, c.Text("table"), p, load, strings.NewReader(data))
+	extent, _, err := c.env.Loader.Load(c.ctx, c.Database, c.Text("table"), p, load, strings.NewReader(data))
 	r := newResult("ExtentId:guid")
 	if errors.Is(err, store.ErrTagExists) {
 		r.add(uuid.Nil.String())
 		return r, nil
 	}
 	if err != nil {
-		x.recordFailure(c, c.Text("table"), err)
+		recordFailure(c, c.Text("table"), err)
 		return nil, err
 	}
 	r.add(extent.GUID.String())
@@ -67,7 +67,7 @@ func (x *Executor) ingestInline(c *call) (*Result, error) {
 }
 
 // ingestSources ingests blobs, each as an extent of its own.
-func (x *Executor) ingestSources(c *call) (*Result, error) {
+func ingestSources(c *call) (*Result, error) {
 	p, err := c.properties()
 	if err != nil {
 		return nil, err
@@ -76,9 +76,9 @@ func (x *Executor) ingestSources(c *call) (*Result, error) {
 	for _, url := range c.lists["sources"] {
 		location, _, _ := strings.Cut(url, "?")
 		started := time.Now()
-		extent, err := x.ingestSource(c, p, url)
+		extent, err := ingestSource(c, p, url)
 		if err != nil && !errors.Is(err, store.ErrTagExists) {
-			x.recordFailure(c, c.Text("table"), err)
+			recordFailure(c, c.Text("table"), err)
 			return nil, err
 		}
 		r.add(extent.GUID.String(), location, time.Since(started).Nanoseconds()/100, false, uuid.NewString())
@@ -86,37 +86,37 @@ func (x *Executor) ingestSources(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) ingestSource(c *call, p source.Properties, url string) (store.Extent, error) {
+func ingestSource(c *call, p source.Properties, url string) (store.Extent, error) {
 	if guessed := ingest.FormatOf(strings.SplitN(url, "?", 2)[0]); guessed != "" && c.option("options", "format") == "" {
 		p.Format = guessed
 	}
-	content, err := x.Opener.Open(c.ctx, url)
+	content, err := c.env.Opener.Open(c.ctx, url)
 	if err != nil {
 		return store.Extent{}, err
 	}
 	defer content.Close()
 	load := store.Load{Tags: p.Tags, IfNotExists: p.IfNotExists, Created: p.Created}
-	extent, _, err := x.Loader.Load(c.ctx, c.Database, c.Text("table"), p, load, content)
+	extent, _, err := c.env.Loader.Load(c.ctx, c.Database, c.Text("table"), p, load, content)
 	return extent, err
 }
 
 // recordFailure puts the failure of a command into `.show ingestion failures`.
-func (x *Executor) recordFailure(c *call, table string, err error) {
+func recordFailure(c *call, table string, err error) {
 	var known *ingest.Error
 	if !errors.As(err, &known) {
 		return
 	}
 	failure := store.NewFailure(c.Database, table, "DataIngestInline", known.Code, known.Message, known.Transient)
 	// The command's own error is what the caller needs; that it could not be recorded is not worth another.
-	_ = x.Store.Settle(c.ctx, store.Settlement{Failures: []store.Failure{failure}})
+	_ = c.env.Store.Settle(c.ctx, store.Settlement{Failures: []store.Failure{failure}})
 }
 
-func (x *Executor) setTable(c *call) (*Result, error) {
-	plan, err := x.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
+func setTable(c *call) (*Result, error) {
+	plan, err := c.env.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.tableForQuery(c, plan, func(d *store.Change, name string) error {
+	if err := tableForQuery(c, plan, func(d *store.Change, name string) error {
 		if _, ok := d.Tables[name]; ok {
 			return &store.ExistsError{Kind: "Table", Name: name}
 		}
@@ -124,12 +124,12 @@ func (x *Executor) setTable(c *call) (*Result, error) {
 	}); err != nil {
 		return nil, err
 	}
-	return x.insertQuery(c, store.Load{})
+	return insertQuery(c, store.Load{})
 }
 
 // tableForQuery makes a table with the columns of the plan unless it is there.
-func (x *Executor) tableForQuery(c *call, plan *kql.Plan, check func(*store.Change, string) error) error {
-	return x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+func tableForQuery(c *call, plan *kql.Plan, check func(*store.Change, string) error) error {
+	return c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		name := c.Text("table")
 		if err := check(d, name); err != nil {
 			return err
@@ -147,45 +147,45 @@ func (x *Executor) tableForQuery(c *call, plan *kql.Plan, check func(*store.Chan
 	})
 }
 
-func (x *Executor) appendTable(c *call) (*Result, error) { return x.insertQuery(c, store.Load{}) }
+func appendTable(c *call) (*Result, error) { return insertQuery(c, store.Load{}) }
 
-func (x *Executor) setOrAppendTable(c *call) (*Result, error) {
-	return x.setOrInsert(c, store.Load{})
+func setOrAppendTable(c *call) (*Result, error) {
+	return setOrInsert(c, store.Load{})
 }
 
-func (x *Executor) setOrReplaceTable(c *call) (*Result, error) {
-	return x.setOrInsert(c, store.Load{Replace: true})
+func setOrReplaceTable(c *call) (*Result, error) {
+	return setOrInsert(c, store.Load{Replace: true})
 }
 
-func (x *Executor) setOrInsert(c *call, load store.Load) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func setOrInsert(c *call, load store.Load) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := d.Tables[c.Text("table")]; !ok {
-		plan, err := x.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
+		plan, err := c.env.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
 		if err != nil {
 			return nil, err
 		}
-		if err := x.tableForQuery(c, plan, func(*store.Change, string) error { return nil }); err != nil {
+		if err := tableForQuery(c, plan, func(*store.Change, string) error { return nil }); err != nil {
 			return nil, err
 		}
 	}
-	return x.insertQuery(c, load)
+	return insertQuery(c, load)
 }
 
 // insertQuery adds the rows of the command's query to the table.
-func (x *Executor) insertQuery(c *call, load store.Load) (*Result, error) {
+func insertQuery(c *call, load store.Load) (*Result, error) {
 	p, err := c.properties()
 	if err != nil {
 		return nil, err
 	}
 	load.Tags, load.IfNotExists, load.Created = p.Tags, p.IfNotExists, p.Created
-	plan, err := x.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
+	plan, err := c.env.Query.Compile(c.ctx, c.Database, c.Text("query"), nil)
 	if err != nil {
 		return nil, err
 	}
-	extent, err := x.Store.Ingest(c.ctx, c.Database, c.Text("table"), load, func(in *store.Ingestion) error { return in.InsertQuery(plan) })
+	extent, err := c.env.Store.Ingest(c.ctx, c.Database, c.Text("table"), load, func(in *store.Ingestion) error { return in.InsertQuery(plan) })
 	if errors.Is(err, store.ErrTagExists) {
 		return nil, badRequest("The table '%s' already has an extent with one of the ingestIfNotExists tags", c.Text("table"))
 	}
@@ -199,19 +199,19 @@ func (x *Executor) insertQuery(c *call, load store.Load) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showIngestionFailures(c *call) (*Result, error) {
-	return x.failures(c, func(f store.Failure) bool {
+func showIngestionFailures(c *call) (*Result, error) {
+	return failures(c, func(f store.Failure) bool {
 		id, given := c.options["options"]["operationid"]
 		return !given || strings.EqualFold(id, f.OperationID.String())
 	})
 }
 
-func (x *Executor) showStreamingFailures(c *call) (*Result, error) {
-	return x.failures(c, func(f store.Failure) bool { return f.OperationKind == "StreamingIngest" })
+func showStreamingFailures(c *call) (*Result, error) {
+	return failures(c, func(f store.Failure) bool { return f.OperationKind == "StreamingIngest" })
 }
 
-func (x *Executor) failures(c *call, wanted func(store.Failure) bool) (*Result, error) {
-	failures, err := x.Store.Failures(c.ctx)
+func failures(c *call, wanted func(store.Failure) bool) (*Result, error) {
+	failures, err := c.env.Store.Failures(c.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -227,17 +227,17 @@ func (x *Executor) failures(c *call, wanted func(store.Failure) bool) (*Result, 
 	return r, nil
 }
 
-func (x *Executor) showIngestionResources(c *call) (*Result, error) {
+func showIngestionResources(c *call) (*Result, error) {
 	r := newResult("ResourceTypeName:string", "StorageRoot:string")
-	for _, resource := range x.Resources.IngestionResources(c.StorageURL) {
+	for _, resource := range c.env.Resources.IngestionResources(c.StorageURL) {
 		r.add(resource[0], resource[1])
 	}
 	return r, nil
 }
 
-func (x *Executor) showIdentityToken(*call) (*Result, error) {
+func showIdentityToken(c *call) (*Result, error) {
 	r := newResult("AuthorizationContext:string")
-	r.add(x.Resources.IdentityToken())
+	r.add(c.env.Resources.IdentityToken())
 	return r, nil
 }
 

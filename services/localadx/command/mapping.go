@@ -16,23 +16,23 @@ const mappingKinds = "{kind:json|csv|avro|apacheavro|parquet}"
 
 func mappingCommands() []definition {
 	definitions := []definition{
-		{".show table <table> ingestion mappings", "list a table's ingestion mappings", (*Executor).showMappings},
-		{".show table <table> ingestion " + mappingKinds + " mappings", "list a table's ingestion mappings of a kind", (*Executor).showMappings},
-		{".show table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping", (*Executor).showMapping},
-		{".show table <table> ingestion mapping <mapping:string>", "show an ingestion mapping", (*Executor).showMapping},
-		{".show database [ <database> ] ingestion mappings", "list the database's own ingestion mappings", (*Executor).showMappings},
-		{".show database [ <database> ] ingestion " + mappingKinds + " mappings", "list the database's own ingestion mappings of a kind", (*Executor).showMappings},
-		{".show database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping of the database", (*Executor).showMapping},
-		{".drop table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping", (*Executor).dropMapping},
-		{".drop database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping of the database", (*Executor).dropMapping},
+		{".show table <table> ingestion mappings", "list a table's ingestion mappings", showMappings},
+		{".show table <table> ingestion " + mappingKinds + " mappings", "list a table's ingestion mappings of a kind", showMappings},
+		{".show table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping", showMapping},
+		{".show table <table> ingestion mapping <mapping:string>", "show an ingestion mapping", showMapping},
+		{".show database [ <database> ] ingestion mappings", "list the database's own ingestion mappings", showMappings},
+		{".show database [ <database> ] ingestion " + mappingKinds + " mappings", "list the database's own ingestion mappings of a kind", showMappings},
+		{".show database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "show an ingestion mapping of the database", showMapping},
+		{".drop table <table> ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping", dropMapping},
+		{".drop database [ <database> ] ingestion " + mappingKinds + " mapping <mapping:string>", "remove an ingestion mapping of the database", dropMapping},
 	}
 	for _, v := range []struct {
 		verb, about string
-		run         func(*Executor, *call) (*Result, error)
+		run         func(*call) (*Result, error)
 	}{
-		{".create", "make an ingestion mapping", (*Executor).createMapping},
-		{".create-or-alter", "make or replace an ingestion mapping", (*Executor).createOrAlterMapping},
-		{".alter", "replace an ingestion mapping", (*Executor).alterMapping},
+		{".create", "make an ingestion mapping", createMapping},
+		{".create-or-alter", "make or replace an ingestion mapping", createOrAlterMapping},
+		{".alter", "replace an ingestion mapping", alterMapping},
 	} {
 		definitions = append(definitions,
 			definition{v.verb + " table <table> ingestion " + mappingKinds + " mapping <mapping:string> <text:string> [ with <options:props> ]", v.about, v.run},
@@ -78,8 +78,8 @@ func (c *call) mappingKey() store.MappingKey {
 	return store.MappingKey{Kind: kind, Name: c.Text("mapping")}
 }
 
-func (x *Executor) createMapping(c *call) (*Result, error) {
-	return x.putMapping(c, func(exists bool) error {
+func createMapping(c *call) (*Result, error) {
+	return putMapping(c, func(exists bool) error {
 		if exists {
 			return &store.ExistsError{Kind: "Mapping", Name: c.Text("mapping")}
 		}
@@ -87,12 +87,12 @@ func (x *Executor) createMapping(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) createOrAlterMapping(c *call) (*Result, error) {
-	return x.putMapping(c, func(bool) error { return nil })
+func createOrAlterMapping(c *call) (*Result, error) {
+	return putMapping(c, func(bool) error { return nil })
 }
 
-func (x *Executor) alterMapping(c *call) (*Result, error) {
-	return x.putMapping(c, func(exists bool) error {
+func alterMapping(c *call) (*Result, error) {
+	return putMapping(c, func(exists bool) error {
 		if !exists {
 			return &store.NotFoundError{Kind: "Mapping", Name: c.Text("mapping")}
 		}
@@ -100,14 +100,14 @@ func (x *Executor) alterMapping(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) putMapping(c *call, check func(exists bool) error) (*Result, error) {
+func putMapping(c *call, check func(exists bool) error) (*Result, error) {
 	key := c.mappingKey()
 	mapping, err := ingest.ParseMapping(key.Kind, c.Text("text"))
 	if err != nil {
 		return nil, err
 	}
 	r := mappingResult()
-	err = x.changeMappings(c, func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error {
+	err = changeMappings(c, func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error {
 		_, exists := mappings[key]
 		if err := check(exists); err != nil {
 			return err
@@ -131,12 +131,12 @@ func (x *Executor) putMapping(c *call, check func(exists bool) error) (*Result, 
 }
 
 // changeMappings runs a change on the mappings of the table or database that the command names.
-func (x *Executor) changeMappings(c *call, change func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error) error {
+func changeMappings(c *call, change func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error) error {
 	database := c.Database
 	if c.Has("database") {
 		database = c.Text("database")
 	}
-	return x.Store.ChangeDatabase(c.ctx, database, func(d *store.Change) error {
+	return c.env.Store.ChangeDatabase(c.ctx, database, func(d *store.Change) error {
 		if !c.Has("table") {
 			return change(d.Mappings, d.Name, nil)
 		}
@@ -148,10 +148,10 @@ func (x *Executor) changeMappings(c *call, change func(mappings map[store.Mappin
 	})
 }
 
-func (x *Executor) dropMapping(c *call) (*Result, error) {
+func dropMapping(c *call) (*Result, error) {
 	key := c.mappingKey()
 	r := mappingResult()
-	err := x.changeMappings(c, func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error {
+	err := changeMappings(c, func(mappings map[store.MappingKey]store.Mapping, database string, t *store.Table) error {
 		if _, ok := mappings[key]; !ok {
 			return &store.NotFoundError{Kind: "Mapping", Name: key.Name}
 		}
@@ -169,23 +169,23 @@ func (x *Executor) dropMapping(c *call) (*Result, error) {
 }
 
 // mappings returns the mappings of the table or database that the command names.
-func (x *Executor) mappings(c *call) (mappings map[store.MappingKey]store.Mapping, database, table string, err error) {
+func mappings(c *call) (mappings map[store.MappingKey]store.Mapping, database, table string, err error) {
 	if c.Has("table") {
-		d, t, err := x.table(c, "table")
+		d, t, err := c.table("table")
 		if err != nil {
 			return nil, "", "", err
 		}
 		return t.Mappings, d.Name, t.Name, nil
 	}
-	d, err := x.database(c, "database")
+	d, err := c.database("database")
 	if err != nil {
 		return nil, "", "", err
 	}
 	return d.Mappings, d.Name, "", nil
 }
 
-func (x *Executor) showMappings(c *call) (*Result, error) {
-	mappings, database, table, err := x.mappings(c)
+func showMappings(c *call) (*Result, error) {
+	mappings, database, table, err := mappings(c)
 	if err != nil {
 		return nil, err
 	}
@@ -198,8 +198,8 @@ func (x *Executor) showMappings(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showMapping(c *call) (*Result, error) {
-	mappings, database, table, err := x.mappings(c)
+func showMapping(c *call) (*Result, error) {
+	mappings, database, table, err := mappings(c)
 	if err != nil {
 		return nil, err
 	}

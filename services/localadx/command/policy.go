@@ -71,20 +71,20 @@ func policyCommands() []definition {
 	for _, entity := range entities {
 		scope, _, _ := strings.Cut(entity, " ")
 		definitions = append(definitions,
-			definition{".show " + entity + " policy <policy>", "show a policy of a " + scope, (*Executor).showPolicy},
-			definition{".delete " + entity + " policy <policy>", "remove a policy of a " + scope, (*Executor).deletePolicy},
-			definition{".alter " + entity + " policy <policy> <text:string>", "set a policy of a " + scope, (*Executor).alterPolicy},
-			definition{".alter-merge " + entity + " policy <policy> <text:string>", "set parts of a policy of a " + scope, (*Executor).alterMergePolicy},
-			definition{".alter " + entity + " policy streamingingestion {state:enable|disable}", "switch streaming ingestion on or off", (*Executor).switchStreaming},
-			definition{".alter " + entity + " policy ingestiontime {state:true|false}", "keep the time of ingestion, which localadx always does", (*Executor).switchIngestionTime},
-			definition{".alter " + entity + " policy caching <settings:assignments>", "set how long data is hot; localadx keeps all data hot", (*Executor).alterCaching},
-			definition{".alter " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", (*Executor).alterRetention},
-			definition{".alter-merge " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", (*Executor).alterRetention},
-			definition{".alter " + entity + " policy encoding <settings:assignments>", "set how values are encoded", (*Executor).alterEncoding},
+			definition{".show " + entity + " policy <policy>", "show a policy of a " + scope, showPolicy},
+			definition{".delete " + entity + " policy <policy>", "remove a policy of a " + scope, deletePolicy},
+			definition{".alter " + entity + " policy <policy> <text:string>", "set a policy of a " + scope, alterPolicy},
+			definition{".alter-merge " + entity + " policy <policy> <text:string>", "set parts of a policy of a " + scope, alterMergePolicy},
+			definition{".alter " + entity + " policy streamingingestion {state:enable|disable}", "switch streaming ingestion on or off", switchStreaming},
+			definition{".alter " + entity + " policy ingestiontime {state:true|false}", "keep the time of ingestion, which localadx always does", switchIngestionTime},
+			definition{".alter " + entity + " policy caching <settings:assignments>", "set how long data is hot; localadx keeps all data hot", alterCaching},
+			definition{".alter " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", alterRetention},
+			definition{".alter-merge " + entity + " policy {policy:retention} <settings:assignments>", "set how long rows are kept", alterRetention},
+			definition{".alter " + entity + " policy encoding <settings:assignments>", "set how values are encoded", alterEncoding},
 		)
 	}
 	return append(definitions,
-		definition{".show table * policy <policy>", "show a policy of all tables", (*Executor).showPolicyOfAll})
+		definition{".show table * policy <policy>", "show a policy of all tables", showPolicyOfAll})
 }
 
 func policyResult() *Result {
@@ -158,12 +158,12 @@ func (c *call) entities(d *store.Database) ([]entity, error) {
 	return []entity{{"Database", fmt.Sprintf("[%s]", d.Name), &d.Policies}}, nil
 }
 
-func (x *Executor) showPolicy(c *call) (*Result, error) {
-	return x.showPolicies(c, c.entities)
+func showPolicy(c *call) (*Result, error) {
+	return showPolicies(c, c.entities)
 }
 
-func (x *Executor) showPolicyOfAll(c *call) (*Result, error) {
-	return x.showPolicies(c, func(d *store.Database) ([]entity, error) {
+func showPolicyOfAll(c *call) (*Result, error) {
+	return showPolicies(c, func(d *store.Database) ([]entity, error) {
 		var tables []entity
 		for _, t := range d.SortedTables() {
 			tables = append(tables, tableEntity(d, t))
@@ -173,12 +173,12 @@ func (x *Executor) showPolicyOfAll(c *call) (*Result, error) {
 }
 
 // showPolicies shows the named policy of those of the database's entities that find returns.
-func (x *Executor) showPolicies(c *call, find func(*store.Database) ([]entity, error)) (*Result, error) {
+func showPolicies(c *call, find func(*store.Database) ([]entity, error)) (*Result, error) {
 	kind, err := c.policyKind(c.Text("policy"))
 	if err != nil {
 		return nil, err
 	}
-	d, err := x.database(c, "database")
+	d, err := c.database("database")
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (r *Result) addPolicy(kind policyKind, e entity) {
 }
 
 // setPolicy sets the policy of what the command names; edit makes the new value, nil to remove it, from the old one.
-func (x *Executor) setPolicy(c *call, name string, edit func(old json.RawMessage) (json.RawMessage, error)) (*Result, error) {
+func setPolicy(c *call, name string, edit func(old json.RawMessage) (json.RawMessage, error)) (*Result, error) {
 	kind, err := c.policyKind(name)
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (x *Executor) setPolicy(c *call, name string, edit func(old json.RawMessage
 		database = c.Text("database")
 	}
 	r := policyResult()
-	err = x.Store.ChangeDatabase(c.ctx, database, func(d *store.Change) error {
+	err = c.env.Store.ChangeDatabase(c.ctx, database, func(d *store.Change) error {
 		entities, err := c.entities(d.Database)
 		if err != nil {
 			return err
@@ -249,17 +249,17 @@ func policyJSON(text string) (json.RawMessage, error) {
 	return json.RawMessage(text), nil
 }
 
-func (x *Executor) alterPolicy(c *call) (*Result, error) {
-	return x.setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) { return policyJSON(c.Text("text")) })
+func alterPolicy(c *call) (*Result, error) {
+	return setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) { return policyJSON(c.Text("text")) })
 }
 
-func (x *Executor) deletePolicy(c *call) (*Result, error) {
-	return x.setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) { return nil, nil })
+func deletePolicy(c *call) (*Result, error) {
+	return setPolicy(c, c.Text("policy"), func(json.RawMessage) (json.RawMessage, error) { return nil, nil })
 }
 
 // alterMergePolicy sets the properties that the text has and keeps the others.
-func (x *Executor) alterMergePolicy(c *call) (*Result, error) {
-	return x.setPolicy(c, c.Text("policy"), func(old json.RawMessage) (json.RawMessage, error) {
+func alterMergePolicy(c *call) (*Result, error) {
+	return setPolicy(c, c.Text("policy"), func(old json.RawMessage) (json.RawMessage, error) {
 		text, err := policyJSON(c.Text("text"))
 		if err != nil {
 			return nil, err
@@ -285,20 +285,20 @@ func mergeJSON(old, text json.RawMessage) (json.RawMessage, error) {
 	return result, nil
 }
 
-func (x *Executor) switchStreaming(c *call) (*Result, error) {
-	return x.setPolicy(c, string(policyStreaming), func(json.RawMessage) (json.RawMessage, error) {
+func switchStreaming(c *call) (*Result, error) {
+	return setPolicy(c, string(policyStreaming), func(json.RawMessage) (json.RawMessage, error) {
 		return fmt.Appendf(nil, `{"IsEnabled":%t,"HintAllocatedRate":null}`, c.Text("state") == "enable"), nil
 	})
 }
 
-func (x *Executor) switchIngestionTime(c *call) (*Result, error) {
-	return x.setPolicy(c, "ingestiontime", func(json.RawMessage) (json.RawMessage, error) {
+func switchIngestionTime(c *call) (*Result, error) {
+	return setPolicy(c, "ingestiontime", func(json.RawMessage) (json.RawMessage, error) {
 		return fmt.Appendf(nil, `{"IsEnabled":%s}`, c.Text("state")), nil
 	})
 }
 
-func (x *Executor) alterCaching(c *call) (*Result, error) {
-	return x.setPolicy(c, "caching", func(json.RawMessage) (json.RawMessage, error) {
+func alterCaching(c *call) (*Result, error) {
+	return setPolicy(c, "caching", func(json.RawMessage) (json.RawMessage, error) {
 		hot, ok := value.ParseTimespan(c.option("settings", "hot"))
 		if !ok {
 			return nil, badRequest("A caching policy has the form: hot = 10d")
@@ -308,8 +308,8 @@ func (x *Executor) alterCaching(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) alterRetention(c *call) (*Result, error) {
-	return x.setPolicy(c, string(policyRetention), func(old json.RawMessage) (json.RawMessage, error) {
+func alterRetention(c *call) (*Result, error) {
+	return setPolicy(c, string(policyRetention), func(old json.RawMessage) (json.RawMessage, error) {
 		settings := map[string]string{}
 		if text, ok := c.options["settings"]["softdelete"]; ok {
 			ticks, ok := value.ParseTimespan(text)
@@ -335,8 +335,8 @@ func (x *Executor) alterRetention(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) alterEncoding(c *call) (*Result, error) {
-	return x.setPolicy(c, "encoding", func(json.RawMessage) (json.RawMessage, error) {
+func alterEncoding(c *call) (*Result, error) {
+	return setPolicy(c, "encoding", func(json.RawMessage) (json.RawMessage, error) {
 		return fmt.Appendf(nil, `{"EncodingPolicyType":%q}`, c.option("settings", "type")), nil
 	})
 }

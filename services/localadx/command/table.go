@@ -14,45 +14,45 @@ import (
 
 func tableCommands() []definition {
 	return []definition{
-		{".create table <table> <columns:schema> [ with <options:props> ]", "make a table; one that is there already with the same columns is left as it is", (*Executor).createTable},
-		{".create-merge table <table> <columns:schema> [ with <options:props> ]", "make a table, or add the columns it lacks", (*Executor).createMergeTable},
-		{".create table <table> based-on <source> [ with <options:props> ]", "make a table with the columns of another", (*Executor).createTableBasedOn},
-		{".create tables <tables:rest>", "make several tables: T1 (a:string), T2 (b:long)", (*Executor).createTables},
-		{".create-merge tables <tables:rest>", "make several tables, or add the columns they lack", (*Executor).createMergeTables},
-		{".alter table <table> <columns:schema> [ with <options:props> ]", "make the table's columns these: others are dropped with their values", (*Executor).alterTable},
-		{".alter-merge table <table> <columns:schema> [ with <options:props> ]", "add the columns that the table lacks", (*Executor).alterMergeTable},
-		{".alter table <table> docstring <text:string>", "describe a table", (*Executor).alterTableDocString},
-		{".alter table <table> folder <text:string>", "put a table into a folder", (*Executor).alterTableFolder},
-		{".drop table <table> [ ifexists ]", "remove a table with its rows", (*Executor).dropTable},
-		{".drop tables <tables:list> [ ifexists ]", "remove several tables with their rows", (*Executor).dropTables},
-		{".rename table <table> to <name>", "give a table another name", (*Executor).renameTable},
-		{".rename tables <renames:rest>", "give several tables other names in one step, also swapping them: A = B, B = A", (*Executor).renameTables},
-		{".alter column <column:column> type = <type>", "give a column another type and empty it", (*Executor).alterColumnType},
-		{".alter table <table> column-docstrings <docstrings:params>", "describe columns: (a:'text')", (*Executor).alterColumnDocStrings},
-		{".alter-merge table <table> column-docstrings <docstrings:params>", "describe some columns: (a:'text')", (*Executor).alterColumnDocStrings},
-		{".rename column <column:column> to <name>", "give a column another name", (*Executor).renameColumn},
-		{".drop column <column:column>", "remove a column with its values", (*Executor).dropColumn},
-		{".drop table <table> columns <columns:list>", "remove columns with their values", (*Executor).dropColumns},
-		{".clear table <table> data", "remove a table's rows", (*Executor).clearTable},
-		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema at once", (*Executor).clearSchemaCache},
-		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema at once", (*Executor).clearSchemaCache},
-		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
-		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", (*Executor).deleteRecords},
-		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>", "replace the rows of one let statement of the query by those of another, in one step", (*Executor).updateTable},
-		{".update table <table> on <column> [ with <options:props> ] <| <query:rest>", "replace the rows that have the column's value in common with the query's rows by these, in one step", (*Executor).updateTable},
-		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
-		{".purge table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", (*Executor).purge},
-		{".show tables", "list the tables", (*Executor).showTables},
-		{".show tables <tables:list>", "list some tables", (*Executor).showTables},
-		{".show tables details", "list the tables with sizes and policies", (*Executor).showTablesDetails},
-		{".show tables <tables:list> details", "list some tables with sizes and policies", (*Executor).showTablesDetails},
-		{".show table <table> details", "show a table with sizes and policies", (*Executor).showTableDetails},
-		{".show table <table>", "list a table's columns", (*Executor).showTable},
-		{".show table <table> cslschema", "show a table's columns in the form of .create table", (*Executor).showTableSchema},
-		{".show table <table> schema as csl", "show a table's columns in the form of .create table", (*Executor).showTableSchema},
-		{".show table <table> schema as json", "show a table's schema as JSON", (*Executor).showTableSchemaAsJSON},
-		{".show table <table> principals", "who may use a table; localadx has no users of its own", (*Executor).showTablePrincipals},
-		{".show table <table> data statistics", "sizes of a table's columns", (*Executor).showTable},
+		{".create table <table> <columns:schema> [ with <options:props> ]", "make a table; one that is there already with the same columns is left as it is", createTable},
+		{".create-merge table <table> <columns:schema> [ with <options:props> ]", "make a table, or add the columns it lacks", createMergeTable},
+		{".create table <table> based-on <source> [ with <options:props> ]", "make a table with the columns of another", createTableBasedOn},
+		{".create tables <tables:rest>", "make several tables: T1 (a:string), T2 (b:long)", createTables},
+		{".create-merge tables <tables:rest>", "make several tables, or add the columns they lack", createMergeTables},
+		{".alter table <table> <columns:schema> [ with <options:props> ]", "make the table's columns these: others are dropped with their values", alterTable},
+		{".alter-merge table <table> <columns:schema> [ with <options:props> ]", "add the columns that the table lacks", alterMergeTable},
+		{".alter table <table> docstring <text:string>", "describe a table", alterTableDocString},
+		{".alter table <table> folder <text:string>", "put a table into a folder", alterTableFolder},
+		{".drop table <table> [ ifexists ]", "remove a table with its rows", dropTable},
+		{".drop tables <tables:list> [ ifexists ]", "remove several tables with their rows", dropTables},
+		{".rename table <table> to <name>", "give a table another name", renameTable},
+		{".rename tables <renames:rest>", "give several tables other names in one step, also swapping them: A = B, B = A", renameTables},
+		{".alter column <column:column> type = <type>", "give a column another type and empty it", alterColumnType},
+		{".alter table <table> column-docstrings <docstrings:params>", "describe columns: (a:'text')", alterColumnDocStrings},
+		{".alter-merge table <table> column-docstrings <docstrings:params>", "describe some columns: (a:'text')", alterColumnDocStrings},
+		{".rename column <column:column> to <name>", "give a column another name", renameColumn},
+		{".drop column <column:column>", "remove a column with its values", dropColumn},
+		{".drop table <table> columns <columns:list>", "remove columns with their values", dropColumns},
+		{".clear table <table> data", "remove a table's rows", clearTable},
+		{".clear table <table> cache streamingingestion schema", "make streaming ingestion see a changed schema at once", clearSchemaCache},
+		{".clear database cache streamingingestion schema", "make streaming ingestion see a changed schema at once", clearSchemaCache},
+		{".delete table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", deleteRecords},
+		{".delete async table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the query returns (soft delete)", deleteRecords},
+		{".update table <table> delete <old> append <new> [ with <options:props> ] <| <query:rest>", "replace the rows of one let statement of the query by those of another, in one step", updateTable},
+		{".update table <table> on <column> [ with <options:props> ] <| <query:rest>", "replace the rows that have the column's value in common with the query's rows by these, in one step", updateTable},
+		{".purge table <table> records in database <database> [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", purge},
+		{".purge table <table> records [ with <options:props> ] <| <query:rest>", "remove the rows that the predicate selects", purge},
+		{".show tables", "list the tables", showTables},
+		{".show tables <tables:list>", "list some tables", showTables},
+		{".show tables details", "list the tables with sizes and policies", showTablesDetails},
+		{".show tables <tables:list> details", "list some tables with sizes and policies", showTablesDetails},
+		{".show table <table> details", "show a table with sizes and policies", showTableDetails},
+		{".show table <table>", "list a table's columns", showTable},
+		{".show table <table> cslschema", "show a table's columns in the form of .create table", showTableSchema},
+		{".show table <table> schema as csl", "show a table's columns in the form of .create table", showTableSchema},
+		{".show table <table> schema as json", "show a table's schema as JSON", showTableSchemaAsJSON},
+		{".show table <table> principals", "who may use a table; localadx has no users of its own", showTablePrincipals},
+		{".show table <table> data statistics", "sizes of a table's columns", showTable},
 	}
 }
 
@@ -74,9 +74,9 @@ func tableSchemaJSON(t *store.Table) (string, error) {
 }
 
 // changeTables runs a change of the current database and answers with the schema of the tables that it returns.
-func (x *Executor) changeTables(c *call, change func(*store.Change) ([]*store.Table, error)) (*Result, error) {
+func changeTables(c *call, change func(*store.Change) ([]*store.Table, error)) (*Result, error) {
 	r := tableSchemaResult()
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		tables, err := change(d)
 		if err != nil {
 			return err
@@ -94,8 +94,8 @@ func (x *Executor) changeTables(c *call, change func(*store.Change) ([]*store.Ta
 }
 
 // changeTable is changeTables for the table that the argument "table" names.
-func (x *Executor) changeTable(c *call, change func(*store.Change, *store.Table) error) (*Result, error) {
-	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+func changeTable(c *call, change func(*store.Change, *store.Table) error) (*Result, error) {
+	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
 		t, err := d.Table(c.Text("table"))
 		if err != nil {
 			return nil, err
@@ -114,8 +114,8 @@ func given(options map[string]string, key, otherwise string) string {
 	return otherwise
 }
 
-func (x *Executor) createTable(c *call) (*Result, error) {
-	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+func createTable(c *call) (*Result, error) {
+	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
 		t, err := createOrCheck(d, c.Text("table"), c.columns["columns"])
 		return tableWithOptions(t, err, c.Args.options["options"])
 	})
@@ -155,15 +155,15 @@ func createOrMerge(d *store.Change, name string, columns []kql.Column) (*store.T
 	return t, d.MergeColumns(t, columns)
 }
 
-func (x *Executor) createMergeTable(c *call) (*Result, error) {
-	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+func createMergeTable(c *call) (*Result, error) {
+	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
 		t, err := createOrMerge(d, c.Text("table"), c.columns["columns"])
 		return tableWithOptions(t, err, c.Args.options["options"])
 	})
 }
 
-func (x *Executor) createTableBasedOn(c *call) (*Result, error) {
-	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+func createTableBasedOn(c *call) (*Result, error) {
+	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
 		from, err := d.Table(c.Text("source"))
 		if err != nil {
 			return nil, err
@@ -173,16 +173,16 @@ func (x *Executor) createTableBasedOn(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) createTables(c *call) (*Result, error) { return x.severalTables(c, createOrCheck) }
+func createTables(c *call) (*Result, error) { return severalTables(c, createOrCheck) }
 
-func (x *Executor) createMergeTables(c *call) (*Result, error) {
-	return x.severalTables(c, createOrMerge)
+func createMergeTables(c *call) (*Result, error) {
+	return severalTables(c, createOrMerge)
 }
 
 // severalTables reads "T1 (a:string), T2 (b:long) with (…)".
-func (x *Executor) severalTables(c *call, make func(*store.Change, string, []kql.Column) (*store.Table, error)) (*Result, error) {
+func severalTables(c *call, make func(*store.Change, string, []kql.Column) (*store.Table, error)) (*Result, error) {
 	one, with := compilePattern("<table> <columns:schema>"), compilePattern("with <options:props>")
-	return x.changeTables(c, func(d *store.Change) ([]*store.Table, error) {
+	return changeTables(c, func(d *store.Change) ([]*store.Table, error) {
 		var tables []*store.Table
 		options := map[string]string{}
 		text := c.Text("tables")
@@ -217,38 +217,38 @@ func (x *Executor) severalTables(c *call, make func(*store.Change, string, []kql
 	})
 }
 
-func (x *Executor) alterTable(c *call) (*Result, error) {
-	return x.changeTable(c, func(d *store.Change, t *store.Table) error { return d.SetColumns(t, c.columns["columns"]) })
+func alterTable(c *call) (*Result, error) {
+	return changeTable(c, func(d *store.Change, t *store.Table) error { return d.SetColumns(t, c.columns["columns"]) })
 }
 
-func (x *Executor) alterMergeTable(c *call) (*Result, error) {
-	return x.changeTable(c, func(d *store.Change, t *store.Table) error { return d.MergeColumns(t, c.columns["columns"]) })
+func alterMergeTable(c *call) (*Result, error) {
+	return changeTable(c, func(d *store.Change, t *store.Table) error { return d.MergeColumns(t, c.columns["columns"]) })
 }
 
-func (x *Executor) alterTableDocString(c *call) (*Result, error) {
-	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+func alterTableDocString(c *call) (*Result, error) {
+	return changeTable(c, func(_ *store.Change, t *store.Table) error {
 		t.DocString = c.Text("text")
 		return nil
 	})
 }
 
-func (x *Executor) alterTableFolder(c *call) (*Result, error) {
-	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+func alterTableFolder(c *call) (*Result, error) {
+	return changeTable(c, func(_ *store.Change, t *store.Table) error {
 		t.Folder = c.Text("text")
 		return nil
 	})
 }
 
-func (x *Executor) dropTable(c *call) (*Result, error) {
-	return x.drop(c, []string{c.Text("table")})
+func dropTable(c *call) (*Result, error) {
+	return drop(c, []string{c.Text("table")})
 }
 
-func (x *Executor) dropTables(c *call) (*Result, error) { return x.drop(c, c.lists["tables"]) }
+func dropTables(c *call) (*Result, error) { return drop(c, c.lists["tables"]) }
 
-func (x *Executor) drop(c *call, names []string) (*Result, error) {
+func drop(c *call, names []string) (*Result, error) {
 	ifExists := strings.HasSuffix(strings.ToLower(strings.TrimRight(c.Statement, "; \t\r\n")), "ifexists")
 	r := newResult("TableName:string", "DatabaseName:string")
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		for _, name := range names {
 			if _, ok := d.Tables[name]; !ok && ifExists {
 				continue
@@ -270,12 +270,12 @@ func (x *Executor) drop(c *call, names []string) (*Result, error) {
 	return r, err
 }
 
-func (x *Executor) renameTable(c *call) (*Result, error) {
-	return x.rename(c, map[string]string{c.Text("name"): c.Text("table")})
+func renameTable(c *call) (*Result, error) {
+	return rename(c, map[string]string{c.Text("name"): c.Text("table")})
 }
 
 // renameTables takes New = Old, ….
-func (x *Executor) renameTables(c *call) (*Result, error) {
+func renameTables(c *call) (*Result, error) {
 	renames := map[string]string{}
 	text := c.Text("renames")
 	pair := compilePattern("<new> = <old>")
@@ -292,13 +292,13 @@ func (x *Executor) renameTables(c *call) (*Result, error) {
 		}
 		offset = separator.end
 	}
-	return x.rename(c, renames)
+	return rename(c, renames)
 }
 
 // rename gives tables new names, all at once: names go from new to old.
-func (x *Executor) rename(c *call, names map[string]string) (*Result, error) {
+func rename(c *call, names map[string]string) (*Result, error) {
 	r := newResult("TableName:string", "DatabaseName:string", "Folder:string", "DocString:string")
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		// By way of names that nobody has, so that tables can swap theirs.
 		for to, from := range names {
 			if err := d.RenameTable(from, passingName(to)); err != nil {
@@ -329,8 +329,8 @@ func columnResult() *Result {
 }
 
 // changeColumn changes the table and column of the argument "column".
-func (x *Executor) changeColumn(c *call, change func(d *store.Change, t *store.Table, column string) error) error {
-	return x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+func changeColumn(c *call, change func(d *store.Change, t *store.Table, column string) error) error {
+	return c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		t, err := d.Table(c.Text("column"))
 		if err != nil {
 			return err
@@ -339,19 +339,19 @@ func (x *Executor) changeColumn(c *call, change func(d *store.Change, t *store.T
 	})
 }
 
-func (x *Executor) alterColumnType(c *call) (*Result, error) {
+func alterColumnType(c *call) (*Result, error) {
 	typ, ok := value.ParseType(c.Text("type"))
 	if !ok {
 		return nil, badRequest("'%s' is not a type: use string, int, long, real, decimal, bool, datetime, timespan, guid or dynamic", c.Text("type"))
 	}
-	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error { return d.AlterColumnType(t, column, typ) })
+	err := changeColumn(c, func(d *store.Change, t *store.Table, column string) error { return d.AlterColumnType(t, column, typ) })
 	r := columnResult()
 	r.add(c.Text("column.column"), dotNetName(typ), "")
 	return r, err
 }
 
-func (x *Executor) renameColumn(c *call) (*Result, error) {
-	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
+func renameColumn(c *call) (*Result, error) {
+	err := changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
 		return d.RenameColumn(t, column, c.Text("name"))
 	})
 	r := newResult("EntityName:string", "DataType:string", "Policy:string")
@@ -359,9 +359,9 @@ func (x *Executor) renameColumn(c *call) (*Result, error) {
 	return r, err
 }
 
-func (x *Executor) dropColumn(c *call) (*Result, error) {
+func dropColumn(c *call) (*Result, error) {
 	r := tableSchemaResult()
-	err := x.changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
+	err := changeColumn(c, func(d *store.Change, t *store.Table, column string) error {
 		if err := d.DropColumn(t, column); err != nil {
 			return err
 		}
@@ -372,8 +372,8 @@ func (x *Executor) dropColumn(c *call) (*Result, error) {
 	return r, err
 }
 
-func (x *Executor) dropColumns(c *call) (*Result, error) {
-	return x.changeTable(c, func(d *store.Change, t *store.Table) error {
+func dropColumns(c *call) (*Result, error) {
+	return changeTable(c, func(d *store.Change, t *store.Table) error {
 		for _, name := range c.lists["columns"] {
 			if err := d.DropColumn(t, name); err != nil {
 				return err
@@ -383,11 +383,11 @@ func (x *Executor) dropColumns(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) alterColumnDocStrings(c *call) (*Result, error) {
+func alterColumnDocStrings(c *call) (*Result, error) {
 	pairs := strings.TrimSuffix(strings.TrimPrefix(c.Text("docstrings"), "("), ")")
 	merge := strings.Contains(strings.ToLower(c.Statement), ".alter-merge")
 	one := compilePattern("<column> : <text:string>")
-	return x.changeTable(c, func(_ *store.Change, t *store.Table) error {
+	return changeTable(c, func(_ *store.Change, t *store.Table) error {
 		if !merge {
 			for i := range t.Columns {
 				t.Columns[i].DocString = ""
@@ -410,8 +410,8 @@ func (x *Executor) alterColumnDocStrings(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) clearTable(c *call) (*Result, error) {
-	if err := x.Store.ClearTable(c.ctx, c.Database, c.Text("table")); err != nil {
+func clearTable(c *call) (*Result, error) {
+	if err := c.env.Store.ClearTable(c.ctx, c.Database, c.Text("table")); err != nil {
 		return nil, err
 	}
 	r := newResult("Status:string")
@@ -419,9 +419,9 @@ func (x *Executor) clearTable(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) clearSchemaCache(c *call) (*Result, error) {
-	if x.Loader.Schemas != nil {
-		x.Loader.Schemas.Clear(c.Database, c.Text("table"))
+func clearSchemaCache(c *call) (*Result, error) {
+	if c.env.Loader.Schemas != nil {
+		c.env.Loader.Schemas.Clear(c.Database, c.Text("table"))
 	}
 	r := newResult("NodeId:string", "Status:string")
 	r.add("localadx", "Succeeded")
@@ -429,20 +429,20 @@ func (x *Executor) clearSchemaCache(c *call) (*Result, error) {
 }
 
 // deleteRecords removes the rows of the query, which starts with the table.
-func (x *Executor) deleteRecords(c *call) (*Result, error) {
+func deleteRecords(c *call) (*Result, error) {
 	if strings.EqualFold(c.option("options", "whatif"), "true") {
 		return nil, badRequest("whatif is not supported: run the query itself with | count")
 	}
-	return x.deleteRows(c, c.Text("query"))
+	return deleteRows(c, c.Text("query"))
 }
 
 // purge removes the rows of a predicate: "where city == 'x'".
-func (x *Executor) purge(c *call) (*Result, error) {
-	return x.deleteRows(c, store.QuoteName(c.Text("table"))+"\n| "+strings.TrimPrefix(strings.TrimSpace(c.Text("query")), "|"))
+func purge(c *call) (*Result, error) {
+	return deleteRows(c, store.QuoteName(c.Text("table"))+"\n| "+strings.TrimPrefix(strings.TrimSpace(c.Text("query")), "|"))
 }
 
-func (x *Executor) deleteRows(c *call, text string) (*Result, error) {
-	deleted, err := x.Store.DeleteRows(c.ctx, c.Database, c.Text("table"), x.rowPlan(c, text))
+func deleteRows(c *call, text string) (*Result, error) {
+	deleted, err := c.env.Store.DeleteRows(c.ctx, c.Database, c.Text("table"), rowPlan(c, text))
 	if err != nil {
 		return nil, err
 	}
@@ -453,7 +453,7 @@ func (x *Executor) deleteRows(c *call, text string) (*Result, error) {
 
 // updateTable replaces rows. The old ones are a filter of the table, by name in the query's let statements or by a column that they share
 // with the new ones.
-func (x *Executor) updateTable(c *call) (*Result, error) {
+func updateTable(c *call) (*Result, error) {
 	if strings.EqualFold(c.option("options", "whatif"), "true") {
 		return nil, badRequest("whatif is not supported: run the parts of the query themselves")
 	}
@@ -463,8 +463,8 @@ func (x *Executor) updateTable(c *call) (*Result, error) {
 		doomed = store.QuoteName(c.Text("table")) + "\n| join kind=leftsemi (" + query + "\n) on " + store.QuoteName(c.Text("column"))
 		fresh = query
 	}
-	added, deleted, err := x.Store.UpdateRows(c.ctx, c.Database, c.Text("table"), x.rowPlan(c, doomed), func(d *store.Database, _ *store.Table) (*kql.Plan, error) {
-		return x.Query.Compile(c.ctx, d.Name, fresh, nil)
+	added, deleted, err := c.env.Store.UpdateRows(c.ctx, c.Database, c.Text("table"), rowPlan(c, doomed), func(d *store.Database, _ *store.Table) (*kql.Plan, error) {
+		return c.env.Query.Compile(c.ctx, d.Name, fresh, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -480,16 +480,16 @@ func (x *Executor) updateTable(c *call) (*Result, error) {
 }
 
 // rowPlan plans the numbers of the rows of a query that filters the command's table.
-func (x *Executor) rowPlan(c *call, text string) store.RowPlan {
+func rowPlan(c *call, text string) store.RowPlan {
 	return func(d *store.Database, t *store.Table) (*kql.Plan, error) {
-		scope := x.Store.Catalog().Scope(d.Name).With(d.RowTable(t))
-		return x.Query.CompileIn(c.ctx, scope, d.Name, text+"\n| project ['"+store.RowColumn+"']", nil)
+		scope := c.env.Store.Catalog().Scope(d.Name).With(d.RowTable(t))
+		return c.env.Query.CompileIn(c.ctx, scope, d.Name, text+"\n| project ['"+store.RowColumn+"']", nil)
 	}
 }
 
 // selectedTables are the current database's tables, or those that the argument "tables" lists.
-func (x *Executor) selectedTables(c *call) (*store.Database, []*store.Table, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func selectedTables(c *call) (*store.Database, []*store.Table, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -508,8 +508,8 @@ func (x *Executor) selectedTables(c *call) (*store.Database, []*store.Table, err
 	return d, tables, nil
 }
 
-func (x *Executor) showTables(c *call) (*Result, error) {
-	d, tables, err := x.selectedTables(c)
+func showTables(c *call) (*Result, error) {
+	d, tables, err := selectedTables(c)
 	if err != nil {
 		return nil, err
 	}
@@ -520,24 +520,24 @@ func (x *Executor) showTables(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showTablesDetails(c *call) (*Result, error) {
-	d, tables, err := x.selectedTables(c)
+func showTablesDetails(c *call) (*Result, error) {
+	d, tables, err := selectedTables(c)
 	if err != nil {
 		return nil, err
 	}
-	return x.tableDetails(c, d, tables)
+	return tableDetails(c, d, tables)
 }
 
-func (x *Executor) showTableDetails(c *call) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func showTableDetails(c *call) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
-	return x.tableDetails(c, d, []*store.Table{t})
+	return tableDetails(c, d, []*store.Table{t})
 }
 
-func (x *Executor) tableDetails(c *call, d *store.Database, tables []*store.Table) (*Result, error) {
-	statistics, err := x.Store.Statistics(c.ctx)
+func tableDetails(c *call, d *store.Database, tables []*store.Table) (*Result, error) {
+	statistics, err := c.env.Store.Statistics(c.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -567,8 +567,8 @@ func (x *Executor) tableDetails(c *call, d *store.Database, tables []*store.Tabl
 	return r, nil
 }
 
-func (x *Executor) showTable(c *call) (*Result, error) {
-	_, t, err := x.table(c, "table")
+func showTable(c *call) (*Result, error) {
+	_, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
@@ -581,8 +581,8 @@ func (x *Executor) showTable(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showTableSchema(c *call) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func showTableSchema(c *call) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
@@ -591,8 +591,8 @@ func (x *Executor) showTableSchema(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showTableSchemaAsJSON(c *call) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func showTableSchemaAsJSON(c *call) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}
@@ -605,8 +605,8 @@ func (x *Executor) showTableSchemaAsJSON(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showTablePrincipals(c *call) (*Result, error) {
-	d, t, err := x.table(c, "table")
+func showTablePrincipals(c *call) (*Result, error) {
+	d, t, err := c.table("table")
 	if err != nil {
 		return nil, err
 	}

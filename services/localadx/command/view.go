@@ -12,21 +12,21 @@ import (
 func viewCommands() []definition {
 	const tail = "[ with <options:props> ] <view> on table <table> <body:body>"
 	return []definition{
-		{".create materialized-view " + tail, "make a materialized view: a summarize over a table that is always up to date", (*Executor).createView},
-		{".create async materialized-view " + tail, "make a materialized view", (*Executor).createView},
-		{".create ifnotexists materialized-view " + tail, "make a materialized view unless it is there", (*Executor).createView},
-		{".create-or-alter materialized-view " + tail, "make or replace a materialized view", (*Executor).createOrAlterView},
-		{".alter materialized-view " + tail, "replace a materialized view", (*Executor).createOrAlterView},
-		{".drop materialized-view <view> [ ifexists ]", "remove a materialized view", (*Executor).dropView},
-		{".rename materialized-view <view> to <name>", "give a materialized view another name", (*Executor).renameView},
-		{".enable materialized-view <view>", "let a view be used again; views are always up to date", (*Executor).enableView},
-		{".disable materialized-view <view>", "mark a view as disabled; it stays up to date", (*Executor).disableView},
-		{".show materialized-views", "list the materialized views", (*Executor).showViews},
-		{".show materialized-views details", "list the materialized views", (*Executor).showViews},
-		{".show materialized-view <view>", "show a materialized view", (*Executor).showView},
-		{".show materialized-view <view> details", "show a materialized view", (*Executor).showView},
-		{".show materialized-view <view> schema", "show a materialized view's columns", (*Executor).showViewSchema},
-		{".show materialized-view <view> cslschema", "show a materialized view's columns", (*Executor).showViewSchema},
+		{".create materialized-view " + tail, "make a materialized view: a summarize over a table that is always up to date", createView},
+		{".create async materialized-view " + tail, "make a materialized view", createView},
+		{".create ifnotexists materialized-view " + tail, "make a materialized view unless it is there", createView},
+		{".create-or-alter materialized-view " + tail, "make or replace a materialized view", createOrAlterView},
+		{".alter materialized-view " + tail, "replace a materialized view", createOrAlterView},
+		{".drop materialized-view <view> [ ifexists ]", "remove a materialized view", dropView},
+		{".rename materialized-view <view> to <name>", "give a materialized view another name", renameView},
+		{".enable materialized-view <view>", "let a view be used again; views are always up to date", enableView},
+		{".disable materialized-view <view>", "mark a view as disabled; it stays up to date", disableView},
+		{".show materialized-views", "list the materialized views", showViews},
+		{".show materialized-views details", "list the materialized views", showViews},
+		{".show materialized-view <view>", "show a materialized view", showView},
+		{".show materialized-view <view> details", "show a materialized view", showView},
+		{".show materialized-view <view> schema", "show a materialized view's columns", showViewSchema},
+		{".show materialized-view <view> cslschema", "show a materialized view's columns", showViewSchema},
 	}
 }
 
@@ -46,8 +46,8 @@ func (r *Result) addView(v *store.View) {
 		value.TicksOf(v.EffectiveDateTime), lookback, v.LookbackColumn)
 }
 
-func (x *Executor) createView(c *call) (*Result, error) {
-	return x.putView(c, func(old *store.View) (bool, error) {
+func createView(c *call) (*Result, error) {
+	return putView(c, func(old *store.View) (bool, error) {
 		if old == nil {
 			return true, nil
 		}
@@ -58,14 +58,14 @@ func (x *Executor) createView(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) createOrAlterView(c *call) (*Result, error) {
-	return x.putView(c, func(*store.View) (bool, error) { return true, nil })
+func createOrAlterView(c *call) (*Result, error) {
+	return putView(c, func(*store.View) (bool, error) { return true, nil })
 }
 
 // putView stores the command's view, whose query must compile and, as in Kusto, end in one summarize.
-func (x *Executor) putView(c *call, check func(old *store.View) (bool, error)) (*Result, error) {
+func putView(c *call, check func(old *store.View) (bool, error)) (*Result, error) {
 	body := strings.TrimSpace(strings.TrimSuffix(strings.TrimPrefix(c.Text("body"), "{"), "}"))
-	plan, err := x.Query.Compile(c.ctx, c.Database, body, nil)
+	plan, err := c.env.Query.Compile(c.ctx, c.Database, body, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (x *Executor) putView(c *call, check func(old *store.View) (bool, error)) (
 		return nil, badRequest("The query of a materialized view must end in a summarize operator")
 	}
 	r := viewResult()
-	err = x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err = c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		name := c.Text("view")
 		old := d.Views[name]
 		put, err := check(old)
@@ -101,8 +101,8 @@ func (x *Executor) putView(c *call, check func(old *store.View) (bool, error)) (
 		switch {
 		case old != nil:
 			v.From = old.From
-		case x.Like.Has(likeness.ViewsFromCreation) && !strings.EqualFold(options["backfill"], "true"):
-			v.From = x.Store.Cursor()
+		case c.env.Like.Has(likeness.ViewsFromCreation) && !strings.EqualFold(options["backfill"], "true"):
+			v.From = c.env.Store.Cursor()
 		}
 		if text, ok := options["effectivedatetime"]; ok {
 			ticks, ok := value.ParseDatetime(text)
@@ -118,9 +118,9 @@ func (x *Executor) putView(c *call, check func(old *store.View) (bool, error)) (
 	return r, err
 }
 
-func (x *Executor) changeView(c *call, change func(*store.Change, *store.View) error) (*Result, error) {
+func changeView(c *call, change func(*store.Change, *store.View) error) (*Result, error) {
 	r := viewResult()
-	err := x.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
+	err := c.env.Store.ChangeDatabase(c.ctx, c.Database, func(d *store.Change) error {
 		v, ok := d.Views[c.Text("view")]
 		if !ok {
 			return &store.NotFoundError{Kind: "Materialized view", Name: c.Text("view")}
@@ -134,22 +134,22 @@ func (x *Executor) changeView(c *call, change func(*store.Change, *store.View) e
 	return r, err
 }
 
-func (x *Executor) dropView(c *call) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func dropView(c *call) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := d.Views[c.Text("view")]; !ok && strings.HasSuffix(strings.ToLower(strings.TrimSpace(c.Statement)), "ifexists") {
 		return viewResult(), nil
 	}
-	return x.changeView(c, func(d *store.Change, v *store.View) error {
+	return changeView(c, func(d *store.Change, v *store.View) error {
 		delete(d.Views, v.Name)
 		return nil
 	})
 }
 
-func (x *Executor) renameView(c *call) (*Result, error) {
-	return x.changeView(c, func(d *store.Change, v *store.View) error {
+func renameView(c *call) (*Result, error) {
+	return changeView(c, func(d *store.Change, v *store.View) error {
 		if _, taken := d.Views[c.Text("name")]; taken || d.Tables[c.Text("name")] != nil {
 			return &store.ExistsError{Kind: "Entity", Name: c.Text("name")}
 		}
@@ -160,22 +160,22 @@ func (x *Executor) renameView(c *call) (*Result, error) {
 	})
 }
 
-func (x *Executor) enableView(c *call) (*Result, error) {
-	return x.changeView(c, func(_ *store.Change, v *store.View) error {
+func enableView(c *call) (*Result, error) {
+	return changeView(c, func(_ *store.Change, v *store.View) error {
 		v.Enabled = true
 		return nil
 	})
 }
 
-func (x *Executor) disableView(c *call) (*Result, error) {
-	return x.changeView(c, func(_ *store.Change, v *store.View) error {
+func disableView(c *call) (*Result, error) {
+	return changeView(c, func(_ *store.Change, v *store.View) error {
 		v.Enabled = false
 		return nil
 	})
 }
 
-func (x *Executor) showViews(c *call) (*Result, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func showViews(c *call) (*Result, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -186,8 +186,8 @@ func (x *Executor) showViews(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) view(c *call) (*store.Database, *store.View, error) {
-	d, err := x.Store.Catalog().Database(c.Database)
+func view(c *call) (*store.Database, *store.View, error) {
+	d, err := c.env.Store.Catalog().Database(c.Database)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -198,8 +198,8 @@ func (x *Executor) view(c *call) (*store.Database, *store.View, error) {
 	return d, v, nil
 }
 
-func (x *Executor) showView(c *call) (*Result, error) {
-	_, v, err := x.view(c)
+func showView(c *call) (*Result, error) {
+	_, v, err := view(c)
 	if err != nil {
 		return nil, err
 	}
@@ -208,8 +208,8 @@ func (x *Executor) showView(c *call) (*Result, error) {
 	return r, nil
 }
 
-func (x *Executor) showViewSchema(c *call) (*Result, error) {
-	d, v, err := x.view(c)
+func showViewSchema(c *call) (*Result, error) {
+	d, v, err := view(c)
 	if err != nil {
 		return nil, err
 	}
