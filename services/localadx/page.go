@@ -8,6 +8,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/command"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/query"
 	"github.com/calypso-cdc/calypso/services/localadx/web"
 )
@@ -31,7 +32,7 @@ func (pageLanguage) Vocabulary() web.Vocabulary {
 // Check implements web.Language.
 func (l pageLanguage) Check(database, text string) []web.Refusal {
 	err := l.check(database, text)
-	var refused *kql.Error
+	var refused *syntax.Error
 	switch {
 	case err == nil:
 		return nil

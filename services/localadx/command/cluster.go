@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -240,7 +240,7 @@ func refusedCommands() []definition {
 		pattern, reason := r[0], r[1]
 		definitions = append(definitions, definition{pattern, "refused: " + reason, func(c *call) (*Result, error) {
 			line, column := position(c.Statement, skipBlank(c.Statement, 0))
-			return nil, &kql.Error{Code: "SEM0001", Message: "The command is not available in localadx", Hint: reason, Line: line, Column: column, Permanent: true}
+			return nil, &syntax.Error{Code: "SEM0001", Message: "The command is not available in localadx", Hint: reason, Line: line, Column: column, Permanent: true}
 		}})
 	}
 	return definitions

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -429,5 +430,5 @@ func syntaxError(text string, offset int, expected []string) error {
 		}
 		hint = "expected " + strings.Join(expected, ", ")
 	}
-	return &kql.Error{Code: "SYN0002", Message: message, Line: line, Column: column, Hint: hint, Permanent: true}
+	return &syntax.Error{Code: "SYN0002", Message: message, Line: line, Column: column, Hint: hint, Permanent: true}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine/geo"
-	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 )
 
 // ErrTooManyRows is returned by Rows.Err when a result exceeds Limits.Rows.
@@ -33,12 +33,12 @@ func wrap(ctx context.Context, err error) error {
 	}
 	text := err.Error()
 	if strings.Contains(text, "Max expression depth limit") {
-		return &kql.Error{Code: "SEM0001", Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
+		return &syntax.Error{Code: "SEM0001", Message: "The query is nested too deeply: write it with fewer operators, or shorter expressions", Permanent: true}
 	}
 	if i := strings.Index(text, "database/sql/driver: API error: "); i >= 0 {
 		text = text[i+len("database/sql/driver: API error: "):]
 		if strings.Contains(text, geo.ErrUnsupported.Error()) {
-			return &kql.Error{Code: "SEM0001", Message: text, Permanent: true}
+			return &syntax.Error{Code: "SEM0001", Message: text, Permanent: true}
 		}
 	}
 	return &Error{Message: withoutSQL(text), OfQuery: ofQuery(err), cause: err}

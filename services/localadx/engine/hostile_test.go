@@ -11,6 +11,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 )
 
 // hostile are literals at the edges of each type.
@@ -44,7 +45,7 @@ func TestNoFunctionFailsOfItsArguments(t *testing.T) {
 			}
 			call := name + "(" + strings.Join(arguments, ", ") + ")"
 			_, err := kql.Compile("print "+call, kql.Options{})
-			var refused *kql.Error
+			var refused *syntax.Error
 			switch {
 			case err == nil:
 				calls = append(calls, call)
@@ -66,7 +67,7 @@ func (h *harness) survive(t *testing.T, calls []string) {
 		return
 	}
 	_, _, err := h.query("print " + strings.Join(calls, ", "))
-	var refused *kql.Error
+	var refused *syntax.Error
 	var failed *engine.Error
 	switch {
 	case err == nil || len(calls) == 1 && (errors.As(err, &refused) || errors.As(err, &failed) && failed.OfQuery):

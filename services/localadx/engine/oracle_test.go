@@ -16,6 +16,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -77,7 +78,7 @@ func TestOracleAnswersAreReproduced(t *testing.T) {
 			counts[c.Oracle] = &tally{}
 		}
 		err := h.check(c)
-		var refusal *kql.Error
+		var refusal *syntax.Error
 		switch {
 		case err == nil:
 			counts[c.Oracle].passed++

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -103,7 +103,7 @@ func (c randomCase) differs(h *harness) (difference string, decided bool) {
 		return "", false
 	}
 	cols, rows, err := h.query(c.query())
-	var refused *kql.Error
+	var refused *syntax.Error
 	switch {
 	case errors.As(err, &refused):
 		return "refused: " + refused.Error(), true

@@ -4,11 +4,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // aggregate binds an aggregate function; env allows aggregates, its arguments are bound with env.plain().
-type aggregate func(b *binder, x callNode, env env) *expr
+type aggregate func(b *binder, x syntax.CallNode, env env) *expr
 
 // aggregates returns the aggregate functions. A name ending in "if" takes a predicate as its last argument.
 func aggregates() map[string]aggregate {
@@ -47,7 +48,7 @@ var aggregatePrefixes = map[string]string{
 }
 
 // aggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.
-func (b *binder) aggregateCall(x callNode, env env) *expr {
+func (b *binder) aggregateCall(x syntax.CallNode, env env) *expr {
 	if !env.aggregate {
 		return nil
 	}
@@ -57,7 +58,7 @@ func (b *binder) aggregateCall(x callNode, env env) *expr {
 	}
 	for _, a := range x.Args {
 		if a.Name != "" {
-			b.fail(a.X, codeArguments, "%s(): aggregates do not take arguments by name", x.Name)
+			b.fail(a.X, syntax.CodeArguments, "%s(): aggregates do not take arguments by name", x.Name)
 		}
 	}
 	return f(b, x, env)
@@ -79,7 +80,7 @@ func aggregateName(function string, args ...*expr) string {
 	return name
 }
 
-func aggCount(b *binder, x callNode, env env) *expr {
+func aggCount(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 0, 1)
 	e := &expr{sql: "count(*)", typ: value.Long, name: "count_"}
 	if len(x.Args) == 1 {
@@ -88,7 +89,7 @@ func aggCount(b *binder, x callNode, env env) *expr {
 	return e
 }
 
-func aggCountIf(b *binder, x callNode, env env) *expr {
+func aggCountIf(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	p := b.boolean(x.Args[0].X, env.plain())
 	return &expr{sql: "count(*) FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName("countif", p)}
@@ -96,7 +97,7 @@ func aggCountIf(b *binder, x callNode, env env) *expr {
 
 // withPredicate makes an aggregate one whose last argument is a predicate.
 func withPredicate(f aggregate) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 2, 3)
 		p := b.boolean(x.Args[1].X, env.plain())
 		inner := x
@@ -118,7 +119,7 @@ func insertFilter(sql, predicate string) string {
 // clean removes the mark from SQL that got no filter.
 func clean(sql string) string { return strings.ReplaceAll(sql, filterMark, "") }
 
-func aggSum(b *binder, x callNode, env env) *expr {
+func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
@@ -134,11 +135,11 @@ func aggSum(b *binder, x callNode, env env) *expr {
 		v := b.coerce(arg, value.Real)
 		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
 	}
-	b.fail(x, codeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
+	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
 	return nil
 }
 
-func aggAvg(b *binder, x callNode, env env) *expr {
+func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
@@ -153,12 +154,12 @@ func aggAvg(b *binder, x callNode, env env) *expr {
 		}
 		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filterMark + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
 	}
-	b.fail(x, codeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s", x.Name, arg.typ)
+	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a timespan or a datetime but is %s", x.Name, arg.typ)
 	return nil
 }
 
 func aggExtreme(function string) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 1)
 		arg := b.scalar(x.Args[0].X, env.plain())
 		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ, name: aggregateName(x.Name, arg), nullable: true}
@@ -173,13 +174,13 @@ func aggExtreme(function string) aggregate {
 	}
 }
 
-func aggDistinct(b *binder, x callNode, env env) *expr {
+func aggDistinct(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	return &expr{sql: "count(DISTINCT " + arg.sql + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
 }
 
-func aggDistinctIf(b *binder, x callNode, env env) *expr {
+func aggDistinctIf(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 3)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	p := b.boolean(x.Args[1].X, env.plain())
@@ -188,7 +189,7 @@ func aggDistinctIf(b *binder, x callNode, env env) *expr {
 
 // aggReal is an aggregate of reals that is 0 without values.
 func aggReal(function string) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 1)
 		arg := b.scalar(x.Args[0].X, env.plain())
 		return &expr{sql: "coalesce(" + function + "(" + b.coerce(arg, value.Real).sql + ")" + filterMark + ", 0)", typ: value.Real, name: aggregateName(x.Name, arg)}
@@ -196,7 +197,7 @@ func aggReal(function string) aggregate {
 }
 
 func aggCovariance(function string, predicate bool) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		n := 2
 		if predicate {
 			n = 3
@@ -213,7 +214,7 @@ func aggCovariance(function string, predicate bool) aggregate {
 }
 
 func aggBits(function string) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 1)
 		arg := b.scalar(x.Args[0].X, env.plain())
 		return &expr{sql: function + "(" + b.coerce(arg, value.Long).sql + ")", typ: value.Long, name: arg.name, nullable: true}
@@ -229,7 +230,7 @@ const maxElements = 1048576
 var oldElements = map[string]int64{"makelist": 128, "makeset": 128, "make_dictionary": 128}
 
 // maxSize reads the argument that bounds a list, set or bag.
-func (b *binder) maxSize(x callNode, at int, env env) int64 {
+func (b *binder) maxSize(x syntax.CallNode, at int, env env) int64 {
 	if len(x.Args) <= at {
 		if n, ok := oldElements[x.Name]; ok {
 			return n
@@ -238,7 +239,7 @@ func (b *binder) maxSize(x callNode, at int, env env) int64 {
 	}
 	n, ok := b.constantValue(b.coerce(b.scalar(x.Args[at].X, env.bare(env.scope)), value.Long), "maxSize").(int64)
 	if !ok || n < 1 {
-		b.failHint(x.Args[at].X, codeArguments, "give a number from 1 to "+strconv.Itoa(maxElements), "%s(): maxSize must be a positive number", x.Name)
+		b.failHint(x.Args[at].X, syntax.CodeArguments, "give a number from 1 to "+strconv.Itoa(maxElements), "%s(): maxSize must be a positive number", x.Name)
 	}
 	return min(n, maxElements)
 }
@@ -246,7 +247,7 @@ func (b *binder) maxSize(x callNode, at int, env env) int64 {
 // aggList makes make_list and make_set. Null values are left out, but for lists of dynamic (make_list_with_nulls keeps them all); the
 // elements of arrays are taken one by one. The order is that of the rows, when they have one.
 func aggList(o listOptions) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		max := 2
 		if o.predicate {
 			max = 3
@@ -287,11 +288,11 @@ func aggList(o listOptions) aggregate {
 }
 
 func aggBag(predicate bool) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 3)
 		arg := b.scalar(x.Args[0].X, env.plain())
 		if arg.typ != value.Dynamic {
-			b.fail(x, codeArguments, "%s(): the argument must be dynamic", x.Name)
+			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic", x.Name)
 		}
 		filter, limitArg := "", 1
 		if predicate {
@@ -308,7 +309,7 @@ func aggBag(predicate bool) aggregate {
 	}
 }
 
-func aggSchema(b *binder, x callNode, env env) *expr {
+func aggSchema(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	return &expr{sql: goCall("build_schema", value.Dynamic, "'[' || coalesce(string_agg("+b.json(arg).sql+", ','), '') || ']'"),
@@ -316,7 +317,7 @@ func aggSchema(b *binder, x callNode, env env) *expr {
 }
 
 // aggAny binds take_any(a, b, …) and take_any(*): any row's values, all from one row.
-func aggAny(b *binder, x callNode, env env) *expr {
+func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args) == 0 {
 		b.arity(x, 1, -1)
 	}
@@ -346,7 +347,7 @@ func aggAny(b *binder, x callNode, env env) *expr {
 	return e
 }
 
-func aggAnyIf(b *binder, x callNode, env env) *expr {
+func aggAnyIf(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 2)
 	e := *b.scalar(x.Args[0].X, env.plain())
 	p := b.boolean(x.Args[1].X, env.plain())
@@ -362,10 +363,10 @@ func aggAnyIf(b *binder, x callNode, env env) *expr {
 }
 
 // returned binds the arguments of arg_max and take_any; '*' is all columns.
-func (b *binder) returned(args []argument, env env) []*expr {
+func (b *binder) returned(args []syntax.Argument, env env) []*expr {
 	var exprs []*expr
 	for _, a := range args {
-		if _, ok := a.X.(starNode); ok {
+		if _, ok := a.X.(syntax.StarNode); ok {
 			for _, c := range env.rel.cols {
 				exprs = append(exprs, b.columnExpr(c))
 			}
@@ -395,7 +396,7 @@ func rowPart(row string, i int, name string, t Type) part {
 // aggArg binds arg_max(v, …) and arg_min: v's extreme and the other values of its row. A row whose v is null counts as the
 // worst, so that a group of nulls still yields a row.
 func aggArg(function string) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, -1)
 		v := b.scalar(x.Args[0].X, env.plain())
 		extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[function]
@@ -463,16 +464,16 @@ func percentileSuffix(p float64) string {
 }
 
 // percentileArguments returns the constant percentiles among arguments; a dynamic array stands for its elements.
-func (b *binder) percentileArguments(args []argument, env env) []float64 {
+func (b *binder) percentileArguments(args []syntax.Argument, env env) []float64 {
 	var out []float64
-	add := func(v any, at node) {
+	add := func(v any, at syntax.Node) {
 		switch v := v.(type) {
 		case int64:
 			out = append(out, float64(v))
 		case float64:
 			out = append(out, v)
 		default:
-			b.fail(at, codeArguments, "The percentile must be a constant number")
+			b.fail(at, syntax.CodeArguments, "The percentile must be a constant number")
 		}
 	}
 	for _, a := range args {
@@ -491,7 +492,7 @@ func (b *binder) percentileArguments(args []argument, env env) []float64 {
 	}
 	for i, p := range out {
 		if p < 0 || p > 100 {
-			b.fail(args[min(i, len(args)-1)].X, codeArguments, "The percentile must be between 0 and 100")
+			b.fail(args[min(i, len(args)-1)].X, syntax.CodeArguments, "The percentile must be between 0 and 100")
 		}
 	}
 	return out
@@ -501,7 +502,7 @@ func quantileSQL(v *expr, p float64) string {
 	return "quantile_disc(" + v.sql + ", " + strconv.FormatFloat(p/100, 'g', -1, 64) + ")"
 }
 
-func (b *binder) percentileOperand(x callNode, env env) *expr {
+func (b *binder) percentileOperand(x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, -1)
 	v := b.scalar(x.Args[0].X, env.plain())
 	switch {
@@ -510,12 +511,12 @@ func (b *binder) percentileOperand(x callNode, env env) *expr {
 	case v.typ == value.Int:
 		v = b.coerce(v, value.Long)
 	case !v.typ.Numeric() && v.typ != value.Datetime && v.typ != value.Timespan:
-		b.fail(x, codeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
+		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
 	}
 	return v
 }
 
-func aggPercentile(b *binder, x callNode, env env) *expr {
+func aggPercentile(b *binder, x syntax.CallNode, env env) *expr {
 	v := b.percentileOperand(x, env)
 	e := &expr{typ: v.typ, nullable: true}
 	for _, p := range b.percentileArguments(x.Args[1:], env) {
@@ -533,7 +534,7 @@ func single(e *expr) *expr {
 	return e
 }
 
-func aggPercentilesArray(b *binder, x callNode, env env) *expr {
+func aggPercentilesArray(b *binder, x syntax.CallNode, env env) *expr {
 	v := b.percentileOperand(x, env)
 	var parts []string
 	for _, p := range b.percentileArguments(x.Args[1:], env) {
@@ -543,7 +544,7 @@ func aggPercentilesArray(b *binder, x callNode, env env) *expr {
 }
 
 // weighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
-func (b *binder) weighted(x callNode, env env) (v *expr, sql string, percentiles []float64) {
+func (b *binder) weighted(x syntax.CallNode, env env) (v *expr, sql string, percentiles []float64) {
 	b.arity(x, 3, -1)
 	v = b.scalar(x.Args[0].X, env.plain())
 	w := b.scalar(x.Args[1].X, env.plain())
@@ -556,7 +557,7 @@ func (b *binder) weighted(x callNode, env env) (v *expr, sql string, percentiles
 	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'", quoteSQL(value.EncodeDynamic(list))), percentiles
 }
 
-func aggPercentileWeighted(b *binder, x callNode, env env) *expr {
+func aggPercentileWeighted(b *binder, x syntax.CallNode, env env) *expr {
 	v, sql, percentiles := b.weighted(x, env)
 	e := &expr{typ: v.typ, nullable: true}
 	for i, p := range percentiles {
@@ -566,7 +567,7 @@ func aggPercentileWeighted(b *binder, x callNode, env env) *expr {
 	return single(e)
 }
 
-func aggPercentilesWeightedArray(b *binder, x callNode, env env) *expr {
+func aggPercentilesWeightedArray(b *binder, x syntax.CallNode, env env) *expr {
 	v, sql, _ := b.weighted(x, env)
 	if v.typ.Integer() {
 		sql = goCall("array_to_long", value.Dynamic, sql)

@@ -5,15 +5,16 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // callExpr binds a call in a scalar place: a let function, a special form, an aggregate, a built-in or a stored function.
-func (b *binder) callExpr(x callNode, env env) *expr {
+func (b *binder) callExpr(x syntax.CallNode, env env) *expr {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls*4 {
-		b.fail(x, codeSemantic, "Calls are nested more than %d levels deep", maxCalls*4)
+		b.fail(x, syntax.CodeSemantic, "Calls are nested more than %d levels deep", maxCalls*4)
 	}
 	if bound := env.scope.lookup(x.Name); bound != nil && (bound.lambda != nil) {
 		return b.callLambda(x, bound, env)
@@ -24,7 +25,7 @@ func (b *binder) callExpr(x callNode, env env) *expr {
 	if e := b.aggregateCall(x, env); e != nil {
 		return e
 	}
-	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 && !contains(internalFunctions, x.Name) {
+	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 && !syntax.Contains(internalFunctions, x.Name) {
 		return b.builtinCall(x, overloads, env)
 	}
 	if f, ok := b.storedFunction(x.Name, x); ok {
@@ -34,7 +35,7 @@ func (b *binder) callExpr(x callNode, env env) *expr {
 	return nil
 }
 
-func (b *binder) unknownFunction(x callNode) {
+func (b *binder) unknownFunction(x syntax.CallNode) {
 	names := make([]string, 0, 512)
 	for name := range builtinFunctions() {
 		names = append(names, name)
@@ -46,20 +47,20 @@ func (b *binder) unknownFunction(x callNode) {
 		names = append(names, name)
 	}
 	hint := ""
-	if near := nearest(x.Name, names); near != "" {
+	if near := syntax.Nearest(x.Name, names); near != "" {
 		hint = "did you mean '" + near + "'?"
 	}
 	if _, ok := b.aggregates[x.Name]; ok {
-		b.fail(x, codeSemantic, "Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
+		b.fail(x, syntax.CodeSemantic, "Function '%s' cannot be invoked in current context: aggregates belong in summarize or make-series", x.Name)
 	}
-	if contains(strings.Fields(unsupportedFunctions), x.Name) {
-		b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
+	if syntax.Contains(strings.Fields(unsupportedFunctions), x.Name) {
+		b.fail(x, syntax.CodeUnsupported, "The function '%s' is not supported", x.Name)
 	}
 	b.failHint(x, "SEM0260", hint, "Unknown function: '%s'", x.Name)
 }
 
 // storedFunction returns a function of the catalog as a binding.
-func (b *binder) storedFunction(name string, at node) (*binding, bool) {
+func (b *binder) storedFunction(name string, at syntax.Node) (*binding, bool) {
 	if b.opts.Catalog == nil {
 		return nil, false
 	}
@@ -75,22 +76,22 @@ func (b *binder) storedFunction(name string, at node) (*binding, bool) {
 	if strings.TrimSpace(params) == "" {
 		params = "()"
 	}
-	statements, err := parse("let f = " + params + body + ";f")
+	statements, err := syntax.Parse("let f = " + params + body + ";f")
 	if err != nil {
-		b.fail(at, codeSemantic, "The stored function '%s' is invalid: %s", name, err.Message)
+		b.fail(at, syntax.CodeSemantic, "The stored function '%s' is invalid: %s", name, err.Message)
 	}
-	lambda, ok := statements[0].(letStatement).X.(lambdaNode)
+	lambda, ok := statements[0].(syntax.LetStatement).X.(syntax.LambdaNode)
 	if !ok {
-		b.fail(at, codeSemantic, "The stored function '%s' is invalid", name)
+		b.fail(at, syntax.CodeSemantic, "The stored function '%s' is invalid", name)
 	}
 	return &binding{lambda: &lambda, name: name}, true
 }
 
 // arguments binds the arguments of a lambda call and returns the scope of its body.
-func (b *binder) arguments(x callNode, f *binding, env env) *scope {
+func (b *binder) arguments(x syntax.CallNode, f *binding, env env) *scope {
 	s := f.scope
 	args := x.Args
-	given := make(map[string]node)
+	given := make(map[string]syntax.Node)
 	positional := 0
 	for _, a := range args {
 		if a.Name == "@" {
@@ -102,7 +103,7 @@ func (b *binder) arguments(x callNode, f *binding, env env) *scope {
 			continue
 		}
 		if positional > len(f.lambda.Params) {
-			b.fail(x, codeArguments, "%s(): function expects at most %d argument(s)", x.Name, len(f.lambda.Params))
+			b.fail(x, syntax.CodeArguments, "%s(): function expects at most %d argument(s)", x.Name, len(f.lambda.Params))
 		}
 		given[f.lambda.Params[positional-1].Name] = a.X
 	}
@@ -110,7 +111,7 @@ func (b *binder) arguments(x callNode, f *binding, env env) *scope {
 		arg, ok := given[p.Name]
 		switch {
 		case !ok && p.Default == nil:
-			b.fail(x, codeArguments, "%s(): no argument for the parameter '%s'", x.Name, p.Name)
+			b.fail(x, syntax.CodeArguments, "%s(): no argument for the parameter '%s'", x.Name, p.Name)
 		case p.Tabular:
 			s = s.add(p.Name, &binding{table: b.tableArgument(arg, p, env)})
 		case !ok:
@@ -118,7 +119,7 @@ func (b *binder) arguments(x callNode, f *binding, env env) *scope {
 		default:
 			e := *b.scalar(arg, env.plain())
 			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic && !(e.isConst && e.konst == nil) {
-				b.fail(arg, codeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
+				b.fail(arg, syntax.CodeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
 			}
 			s = s.add(p.Name, &binding{value: b.coerce(&e, p.Type)})
 		}
@@ -131,7 +132,7 @@ func (e env) bare(s *scope) env {
 	return env{scope: s, extra: e.extra}
 }
 
-func (b *binder) tableArgument(arg node, p parameterDef, env env) *relation {
+func (b *binder) tableArgument(arg syntax.Node, p syntax.ParameterDef, env env) *relation {
 	rel := b.table(arg, env.scope)
 	if p.Columns == nil {
 		return rel
@@ -140,7 +141,7 @@ func (b *binder) tableArgument(arg node, p parameterDef, env env) *relation {
 	for _, want := range p.Columns {
 		c, ok := rel.column(want.Name)
 		if !ok || c.typ != want.Type {
-			b.fail(arg, codeArguments, "The table argument '%s' needs a column '%s' of type %s", p.Name, want.Name, want.Type)
+			b.fail(arg, syntax.CodeArguments, "The table argument '%s' needs a column '%s' of type %s", p.Name, want.Name, want.Type)
 		}
 	}
 	cols = append(cols, rel.cols...)
@@ -148,16 +149,16 @@ func (b *binder) tableArgument(arg node, p parameterDef, env env) *relation {
 }
 
 // callLambda calls a function whose body is scalar.
-func (b *binder) callLambda(x callNode, f *binding, env env) *expr {
+func (b *binder) callLambda(x syntax.CallNode, f *binding, env env) *expr {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls {
-		b.fail(x, codeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
+		b.fail(x, syntax.CodeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
 	}
 	s := b.arguments(x, f, env)
 	body, s := b.declarations(f.lambda.Body, s)
 	if b.isTabular(body, s) {
-		b.failHint(x, codeSemantic, "wrap it in toscalar()", "The function '%s' returns a table and cannot be used as a scalar", x.Name)
+		b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "The function '%s' returns a table and cannot be used as a scalar", x.Name)
 	}
 	inner := env
 	inner.scope, inner.rel, inner.right = s, nil, nil
@@ -174,11 +175,11 @@ type builtin struct {
 }
 
 // builtinCall binds a call to the overload that fits its arguments best.
-func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
+func (b *binder) builtinCall(x syntax.CallNode, overloads []builtin, env env) *expr {
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
 		if a.Name != "" {
-			b.fail(a.X, codeArguments, "%s(): built-in functions do not take arguments by name", x.Name)
+			b.fail(a.X, syntax.CodeArguments, "%s(): built-in functions do not take arguments by name", x.Name)
 		}
 		args[i] = b.scalar(a.X, env)
 	}
@@ -198,7 +199,7 @@ func (b *binder) builtinCall(x callNode, overloads []builtin, env env) *expr {
 	return b.apply(&overloads[best], args, x)
 }
 
-func (b *binder) noOverload(x callNode, overloads []builtin, args []*expr) {
+func (b *binder) noOverload(x syntax.CallNode, overloads []builtin, args []*expr) {
 	min, max, variadic := 1<<30, 0, false
 	for _, o := range overloads {
 		if m := o.MinArgs(); m < min {
@@ -211,15 +212,15 @@ func (b *binder) noOverload(x callNode, overloads []builtin, args []*expr) {
 	}
 	if len(args) < min || len(args) > max && !variadic {
 		if min == max {
-			b.fail(x, codeArguments, "%s(): function expects %d argument(s)", x.Name, min)
+			b.fail(x, syntax.CodeArguments, "%s(): function expects %d argument(s)", x.Name, min)
 		}
-		b.fail(x, codeArguments, "%s(): function expects between %d and %d argument(s)", x.Name, min, max)
+		b.fail(x, syntax.CodeArguments, "%s(): function expects between %d and %d argument(s)", x.Name, min, max)
 	}
 	types := make([]string, len(args))
 	for i, a := range args {
 		types[i] = a.typ.String()
 	}
-	b.fail(x, codeArguments, "%s(): the arguments (%s) have wrong types", x.Name, strings.Join(types, ", "))
+	b.fail(x, syntax.CodeArguments, "%s(): the arguments (%s) have wrong types", x.Name, strings.Join(types, ", "))
 }
 
 // overloadCost tells how far the arguments are from an overload's parameters: 0 is an exact match.
@@ -283,7 +284,7 @@ func isLiteralOf(a *expr, t Type) bool {
 }
 
 // apply writes a call of an overload.
-func (b *binder) apply(o *builtin, args []*expr, x callNode) *expr {
+func (b *binder) apply(o *builtin, args []*expr, x syntax.CallNode) *expr {
 	e := &expr{typ: o.Result, nullable: true}
 	sqls := make([]string, len(args))
 	anyNull := false
@@ -371,15 +372,15 @@ func functionName(rule scalar.Naming, function string, args []*expr) string {
 }
 
 // arity checks the number of a special form's arguments; max < 0 is no limit.
-func (b *binder) arity(x callNode, min, max int) {
+func (b *binder) arity(x syntax.CallNode, min, max int) {
 	switch n := len(x.Args); {
 	case min == max && n != min:
-		b.fail(x, codeArguments, "%s(): function expects %d argument(s)", x.Name, min)
+		b.fail(x, syntax.CodeArguments, "%s(): function expects %d argument(s)", x.Name, min)
 	case n < min || max >= 0 && n > max:
 		limit := "more"
 		if max >= 0 {
 			limit = strconv.Itoa(max)
 		}
-		b.fail(x, codeArguments, "%s(): function expects between %d and %s argument(s)", x.Name, min, limit)
+		b.fail(x, syntax.CodeArguments, "%s(): function expects between %d and %s argument(s)", x.Name, min, limit)
 	}
 }

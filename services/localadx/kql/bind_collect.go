@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -22,11 +23,11 @@ type collection struct {
 }
 
 // loneCollector cuts the source of a summarize whose only aggregate is a collector; nil if there is nothing to cut.
-func (b *binder) loneCollector(source *relation, op summarizeOp, keys []item, s *scope) *collection {
+func (b *binder) loneCollector(source *relation, op syntax.SummarizeOp, keys []item, s *scope) *collection {
 	if len(op.Aggregates) != 1 {
 		return nil
 	}
-	x, ok := op.Aggregates[0].X.(callNode)
+	x, ok := op.Aggregates[0].X.(syntax.CallNode)
 	o, known := collectors[x.Name]
 	if !ok || !known {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -32,7 +33,7 @@ func (b *binder) coerce(e *expr, to Type) *expr {
 	}
 	sql := conversion(e.sql, e.typ, to)
 	if sql == "" {
-		b.fail(e.at, codeArguments, "A value of type %s cannot be converted to %s", e.typ, to)
+		b.fail(e.at, syntax.CodeArguments, "A value of type %s cannot be converted to %s", e.typ, to)
 	}
 	lossless := e.typ.Numeric() && (to == value.Real || to == value.Long && e.typ == value.Int)
 	return &expr{sql: sql, typ: to, at: e.at, name: e.name, nullable: to != value.String && (e.nullable || !lossless)}
@@ -257,7 +258,7 @@ func jsonConversion(sql string, from Type) string {
 
 // common returns the type the branches of iff, case, coalesce and the like have together: the widest number, the type of the non-null
 // ones, dynamic if one is.
-func (b *binder) common(x node, exprs []*expr) Type {
+func (b *binder) common(x syntax.Node, exprs []*expr) Type {
 	t := value.Unknown
 	for _, e := range exprs {
 		switch {
@@ -272,7 +273,7 @@ func (b *binder) common(x node, exprs []*expr) Type {
 			for i, e := range exprs {
 				names[i] = e.typ.String()
 			}
-			b.failHint(x, codeArguments, "use explicit casts", "The arguments must have one type but are %s", strings.Join(names, ", "))
+			b.failHint(x, syntax.CodeArguments, "use explicit casts", "The arguments must have one type but are %s", strings.Join(names, ", "))
 		}
 	}
 	return t

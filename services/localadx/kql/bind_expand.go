@@ -5,23 +5,24 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // mvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is one null element, an empty array
 // none; a bag expands to bags of one property, or to [name, value] arrays.
-func (b *binder) mvExpand(rel *relation, op mvExpandOp, s *scope) *relation {
+func (b *binder) mvExpand(rel *relation, op syntax.MvExpandOp, s *scope) *relation {
 	return b.expand(rel, op, s, rel.cols)
 }
 
 // expand replaces or appends the expanded columns; visible are the columns they are put among.
-func (b *binder) expand(rel *relation, op mvExpandOp, s *scope, visible []column) *relation {
+func (b *binder) expand(rel *relation, op syntax.MvExpandOp, s *scope, visible []column) *relation {
 	lists := make([]item, len(op.Items))
 	names := make([]string, len(op.Items))
 	for i, it := range op.Items {
 		e := b.scalar(it.X, env{scope: s, rel: rel})
 		if e.typ != value.Dynamic {
-			b.failHint(it.X, codeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
+			b.failHint(it.X, syntax.CodeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
 		}
 		names[i] = b.itemName(it, rel, s, i)
 		lists[i] = item{sql: b.elements(e, op), col: column{id: b.newID()}}
@@ -60,7 +61,7 @@ func (b *binder) expand(rel *relation, op mvExpandOp, s *scope, visible []column
 }
 
 // elements returns SQL for the list of a dynamic's elements, as JSON texts.
-func (b *binder) elements(e *expr, op mvExpandOp) string {
+func (b *binder) elements(e *expr, op syntax.MvExpandOp) string {
 	bag := goCall("bag_elements", value.Dynamic, e.sql, strings.ToUpper(strconv.FormatBool(op.Array)))
 	sql := "CASE WHEN starts_with(" + e.sql + ", '[') THEN CAST(json_extract(" + e.sql + ", '$[*]') AS VARCHAR[])" +
 		" WHEN starts_with(" + e.sql + ", '{') THEN CAST(json_extract(" + bag + ", '$[*]') AS VARCHAR[]) ELSE [" + e.sql + "] END"
@@ -71,7 +72,7 @@ func (b *binder) elements(e *expr, op mvExpandOp) string {
 }
 
 // elementAs converts an element to the type of a "to typeof()" clause: a number only from a number.
-func (b *binder) elementAs(id string, t Type, it mvItem) string {
+func (b *binder) elementAs(id string, t Type, it syntax.MvItem) string {
 	element := &expr{sql: "nullif(" + id + ", 'null')", typ: value.Dynamic, nullable: true, at: it.X}
 	if t == value.Dynamic {
 		return element.sql
@@ -84,7 +85,7 @@ func (b *binder) elementAs(id string, t Type, it mvItem) string {
 }
 
 // mvApply binds mv-apply: the subquery runs over the expanded rows of each row, as a lateral join.
-func (b *binder) mvApply(rel *relation, op mvExpandOp, s *scope) *relation {
+func (b *binder) mvApply(rel *relation, op syntax.MvExpandOp, s *scope) *relation {
 	row := b.newID()
 	outer := rel.with("SELECT *, row_number() " + rel.over() + " AS " + row + " FROM (" + rel.sql + ")")
 	if len(outer.order) == 0 {
@@ -101,7 +102,7 @@ func (b *binder) mvApply(rel *relation, op mvExpandOp, s *scope) *relation {
 }
 
 // itemName is the name of the column that an item of mv-expand yields.
-func (b *binder) itemName(it mvItem, rel *relation, s *scope, i int) string {
+func (b *binder) itemName(it syntax.MvItem, rel *relation, s *scope, i int) string {
 	if it.Name != "" {
 		return it.Name
 	}
@@ -113,7 +114,7 @@ func (b *binder) itemName(it mvItem, rel *relation, s *scope, i int) string {
 
 // lateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
 // lateral subquery that selects an outer id again would make that id ambiguous.
-func (b *binder) lateralSource(outer *relation, op mvExpandOp, s *scope) *relation {
+func (b *binder) lateralSource(outer *relation, op syntax.MvExpandOp, s *scope) *relation {
 	var parts []string
 	one := &relation{serialized: true}
 	for _, c := range outer.cols {
@@ -165,10 +166,10 @@ func indexOf(cols []column, name string) int {
 
 // partition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query of its own in which the key's
 // name is its value.
-func (b *binder) partition(rel *relation, op partitionOp, s *scope) *relation {
+func (b *binder) partition(rel *relation, op syntax.PartitionOp, s *scope) *relation {
 	key := b.scalar(op.By, env{scope: s, rel: rel})
 	if !isID(key.sql) {
-		b.fail(op.By, codeArguments, "partition: the key must be a column")
+		b.fail(op.By, syntax.CodeArguments, "partition: the key must be a column")
 	}
 	id := b.newID()
 	keys := &relation{sql: "SELECT DISTINCT " + key.sql + " AS " + id + " FROM (" + rel.sql + ")"}

@@ -7,49 +7,50 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // scalar binds a scalar expression.
-func (b *binder) scalar(x node, env env) *expr {
+func (b *binder) scalar(x syntax.Node, env env) *expr {
 	e := b.bind(x, env)
 	b.spend(x, len(e.sql))
 	e.at = x
 	return e
 }
 
-func (b *binder) bind(x node, env env) *expr {
+func (b *binder) bind(x syntax.Node, env env) *expr {
 	switch x := x.(type) {
-	case literalNode:
+	case syntax.LiteralNode:
 		if x.Type == value.Decimal {
 			b.checkDecimal(x, x.Value)
 		}
 		return constant(x.Type, x.Value, x)
-	case nameNode:
+	case syntax.NameNode:
 		return b.nameExpr(x, env)
-	case unaryNode:
+	case syntax.UnaryNode:
 		return b.unary(x, env)
-	case binaryNode:
+	case syntax.BinaryNode:
 		return b.binary(x, env)
-	case betweenNode:
+	case syntax.BetweenNode:
 		return b.between(x, env)
-	case inNode:
+	case syntax.InNode:
 		return b.in(x, env)
-	case memberNode:
+	case syntax.MemberNode:
 		return b.member(x, env)
-	case indexNode:
+	case syntax.IndexNode:
 		return b.indexExpr(x, env)
-	case callNode:
+	case syntax.CallNode:
 		return b.callExpr(x, env)
-	case typeofNode:
+	case syntax.TypeofNode:
 		return constant(value.String, x.Type.String(), x)
-	case pipelineNode, printNode, rangeNode, datatableNode:
+	case syntax.PipelineNode, syntax.PrintNode, syntax.RangeNode, syntax.DatatableNode:
 		// a tabular expression with one cell, where a scalar stands: toscalar() is implied only in function bodies
-		b.failHint(x, codeSemantic, "wrap it in toscalar()", "A tabular expression cannot be used as a scalar here")
-	case starNode, wildcardNode:
-		b.fail(x, codeSemantic, "'*' is not allowed here")
+		b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "A tabular expression cannot be used as a scalar here")
+	case syntax.StarNode, syntax.WildcardNode:
+		b.fail(x, syntax.CodeSemantic, "'*' is not allowed here")
 	}
-	b.fail(x, codeUnsupported, "This expression is not supported")
+	b.fail(x, syntax.CodeUnsupported, "This expression is not supported")
 	return nil
 }
 
@@ -58,11 +59,11 @@ func (b *binder) columnExpr(c column) *expr {
 	return &expr{sql: c.id, typ: c.typ, name: c.name, nullable: c.typ != value.String}
 }
 
-func (b *binder) nameExpr(x nameNode, env env) *expr {
+func (b *binder) nameExpr(x syntax.NameNode, env env) *expr {
 	if env.rel != nil {
 		if c, ok := env.rel.column(x.Name); ok {
 			if env.aggregate && !env.keys[c.id] {
-				b.failHint(x, codeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", b.operatorPrefix(), x.Name)
+				b.failHint(x, syntax.CodeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", b.operatorPrefix(), x.Name)
 			}
 			return b.columnExpr(c)
 		}
@@ -75,7 +76,7 @@ func (b *binder) nameExpr(x nameNode, env env) *expr {
 			return &e
 		case bound.x != nil:
 			if b.isTabular(bound.x, bound.scope) {
-				b.failHint(x, codeSemantic, "wrap it in toscalar()", "'%s' is a table and cannot be used as a scalar here", x.Name)
+				b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "'%s' is a table and cannot be used as a scalar here", x.Name)
 			}
 			inner := env
 			inner.scope, inner.rel, inner.right = bound.scope, nil, nil
@@ -88,21 +89,21 @@ func (b *binder) nameExpr(x nameNode, env env) *expr {
 			e.name = ""
 			return &e
 		case bound.lambda != nil && len(bound.lambda.Params) == 0:
-			return b.callLambda(callNode{Name: x.Name, span: x.span}, bound, env)
+			return b.callLambda(syntax.CallNode{Name: x.Name, Span: x.Span}, bound, env)
 		}
 	}
 	if env.rel == nil {
-		b.fail(x, codeUnknownName, "Failed to resolve scalar expression named '%s'", x.Name)
+		b.fail(x, syntax.CodeUnknownName, "Failed to resolve scalar expression named '%s'", x.Name)
 	}
 	names := make([]string, len(env.rel.cols))
 	for i, c := range env.rel.cols {
 		names[i] = c.name
 	}
 	hint := ""
-	if near := nearest(x.Name, names); near != "" {
+	if near := syntax.Nearest(x.Name, names); near != "" {
 		hint = "did you mean '" + near + "'?"
 	}
-	b.failHint(x, codeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", b.operatorPrefix(), x.Name)
+	b.failHint(x, syntax.CodeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", b.operatorPrefix(), x.Name)
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (b *binder) operatorPrefix() string {
 	return "'" + b.current + "' operator: "
 }
 
-func (b *binder) unary(x unaryNode, env env) *expr {
+func (b *binder) unary(x syntax.UnaryNode, env env) *expr {
 	e := b.scalar(x.X, env)
 	if x.Op == "+" {
 		return e
@@ -136,12 +137,12 @@ func (b *binder) unary(x unaryNode, env env) *expr {
 	case value.Int:
 		return &expr{sql: "(-CAST(" + e.sql + " AS BIGINT))", typ: value.Long, nullable: e.nullable}
 	}
-	b.fail(x, codeArguments, "The operator '-' cannot be applied to %s", e.typ)
+	b.fail(x, syntax.CodeArguments, "The operator '-' cannot be applied to %s", e.typ)
 	return nil
 }
 
-func (b *binder) binary(x binaryNode, env env) *expr {
-	if _, ok := x.L.(starNode); ok && env.rel != nil {
+func (b *binder) binary(x syntax.BinaryNode, env env) *expr {
+	if _, ok := x.L.(syntax.StarNode); ok && env.rel != nil {
 		return b.anyColumn(x, env)
 	}
 	switch x.Op {
@@ -160,7 +161,7 @@ func (b *binder) binary(x binaryNode, env env) *expr {
 }
 
 // anyColumn binds * op value: true if the test holds for any column whose type it suits.
-func (b *binder) anyColumn(x binaryNode, env env) *expr {
+func (b *binder) anyColumn(x syntax.BinaryNode, env env) *expr {
 	right := b.scalar(x.R, env)
 	var tests []string
 	for _, c := range env.rel.cols {
@@ -171,7 +172,7 @@ func (b *binder) anyColumn(x binaryNode, env env) *expr {
 				tests = append(tests, b.compare(x, x.Op, left, right).filterSQL())
 			}
 		case "and", "or", "+", "-", "*", "/", "%":
-			b.fail(x.L, codeSemantic, "'*' is not allowed here")
+			b.fail(x.L, syntax.CodeSemantic, "'*' is not allowed here")
 		default:
 			tests = append(tests, b.stringOperator(x, b.asText(left), right).filterSQL())
 		}
@@ -182,12 +183,12 @@ func (b *binder) anyColumn(x binaryNode, env env) *expr {
 	return &expr{sql: "coalesce(" + strings.Join(tests, " OR ") + ", FALSE)", typ: value.Bool}
 }
 
-func (b *binder) logical(x binaryNode, env env) *expr {
+func (b *binder) logical(x syntax.BinaryNode, env env) *expr {
 	// A chain of one operator is one list, so that a long one is neither nested deeply nor written over and over.
 	var operands []*expr
-	last := node(x)
+	last := syntax.Node(x)
 	for {
-		chain, ok := last.(binaryNode)
+		chain, ok := last.(syntax.BinaryNode)
 		if !ok || chain.Op != x.Op {
 			break
 		}
@@ -213,7 +214,7 @@ func (b *binder) logical(x binaryNode, env env) *expr {
 }
 
 // boolean binds an expression that must be a condition.
-func (b *binder) boolean(x node, env env) *expr {
+func (b *binder) boolean(x syntax.Node, env env) *expr {
 	e := b.scalar(x, env)
 	switch e.typ {
 	case value.Bool:
@@ -221,7 +222,7 @@ func (b *binder) boolean(x node, env env) *expr {
 	case value.Int, value.Long, value.Real, value.Decimal, value.Dynamic:
 		return b.coerce(e, value.Bool)
 	}
-	b.fail(x, codeArguments, "Expected an expression of type bool but this is %s", e.typ)
+	b.fail(x, syntax.CodeArguments, "Expected an expression of type bool but this is %s", e.typ)
 	return nil
 }
 
@@ -236,9 +237,9 @@ func promote(a, c Type) Type {
 	return a
 }
 
-func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
+func (b *binder) arithmetic(x syntax.BinaryNode, l, r *expr) *expr {
 	fail := func() {
-		b.failHint(x, codeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s", x.Op, l.typ, r.typ)
+		b.failHint(x, syntax.CodeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s", x.Op, l.typ, r.typ)
 	}
 	if l.typ == value.Bool {
 		l = b.coerce(l, value.Long)
@@ -247,7 +248,7 @@ func (b *binder) arithmetic(x binaryNode, l, r *expr) *expr {
 		r = b.coerce(r, value.Long)
 	}
 	if l.typ == value.Dynamic || r.typ == value.Dynamic {
-		b.failHint(x, codeArguments, "convert it with tolong(), todouble() …", "Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
+		b.failHint(x, syntax.CodeArguments, "convert it with tolong(), todouble() …", "Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
 	}
 	nullable := l.nullable || r.nullable
 	typed := func(t Type, format string, args ...any) *expr {
@@ -400,7 +401,7 @@ func modulo(l, r *expr, dividendNonNegative bool) string {
 }
 
 // comparable converts two operands of a comparison to one type.
-func (b *binder) comparable(x node, l, r *expr) (*expr, *expr) {
+func (b *binder) comparable(x syntax.Node, l, r *expr) (*expr, *expr) {
 	if l.typ == r.typ {
 		return l, r
 	}
@@ -427,7 +428,7 @@ func (b *binder) comparable(x node, l, r *expr) (*expr, *expr) {
 
 // compare binds == != < <= > >=. With one null operand == is false and != is true; with two both are null; the order
 // operators are null with any null. NaN equals nothing and has no order.
-func (b *binder) compare(x node, op string, l, r *expr) *expr {
+func (b *binder) compare(x syntax.Node, op string, l, r *expr) *expr {
 	l, r = b.comparable(x, l, r)
 	e := &expr{typ: value.Bool}
 	if l.typ == value.Real {
@@ -489,10 +490,10 @@ func (b *binder) compareReal(op string, l, r *expr) *expr {
 		predicate: "(" + test + " AND NOT " + nan + ")", nullable: true}
 }
 
-func (b *binder) between(x betweenNode, env env) *expr {
+func (b *binder) between(x syntax.BetweenNode, env env) *expr {
 	v, low, high := b.scalar(x.X, env), b.scalar(x.Low, env), b.scalar(x.High, env)
 	if v.typ == value.Datetime && high.typ == value.Timespan {
-		high = b.arithmetic(binaryNode{Op: "+", span: x.span}, low, high)
+		high = b.arithmetic(syntax.BinaryNode{Op: "+", Span: x.Span}, low, high)
 	}
 	from := b.compare(x, ">=", v, low)
 	to := b.compare(x, "<=", v, high)
@@ -504,15 +505,15 @@ func (b *binder) between(x betweenNode, env env) *expr {
 }
 
 // member binds x.name: a property of a dynamic.
-func (b *binder) member(x memberNode, env env) *expr {
-	if n, ok := x.X.(nameNode); ok {
+func (b *binder) member(x syntax.MemberNode, env env) *expr {
+	if n, ok := x.X.(syntax.NameNode); ok {
 		if cols, ok := env.steps[n.Name]; ok {
 			if e, ok := cols[x.Name]; ok {
 				c := *e
 				c.name = ""
 				return &c
 			}
-			b.fail(x, codeUnknownName, "The step '%s' has no column '%s'", n.Name, x.Name)
+			b.fail(x, syntax.CodeUnknownName, "The step '%s' has no column '%s'", n.Name, x.Name)
 		}
 		switch {
 		case n.Name == "$left" && env.rel != nil:
@@ -523,15 +524,15 @@ func (b *binder) member(x memberNode, env env) *expr {
 	}
 	base := b.scalar(x.X, env)
 	if base.typ != value.Dynamic {
-		b.failHint(x, codeArguments, "convert it with parse_json()", "A member of a value of type %s cannot be accessed", base.typ)
+		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()", "A member of a value of type %s cannot be accessed", base.typ)
 	}
 	return b.property(base, x.Name)
 }
 
-func (b *binder) sideColumn(x memberNode, rel *relation) *expr {
+func (b *binder) sideColumn(x syntax.MemberNode, rel *relation) *expr {
 	c, ok := rel.column(x.Name)
 	if !ok {
-		b.fail(x, codeUnknownName, "Failed to resolve column named '%s'", x.Name)
+		b.fail(x, syntax.CodeUnknownName, "Failed to resolve column named '%s'", x.Name)
 	}
 	return b.columnExpr(c)
 }
@@ -554,18 +555,18 @@ func joinNames(base, member string) string {
 }
 
 // indexExpr binds x[i]: an element of a dynamic array or a property of a bag.
-func (b *binder) indexExpr(x indexNode, env env) *expr {
+func (b *binder) indexExpr(x syntax.IndexNode, env env) *expr {
 	base := b.scalar(x.X, env)
 	if len(base.parts) > 0 {
 		i := b.constantLong(x.Index, env, "The index")
 		if i < 0 || int(i) >= len(base.parts) {
-			b.fail(x, codeArguments, "The index %d is out of range", i)
+			b.fail(x, syntax.CodeArguments, "The index %d is out of range", i)
 		}
 		p := base.parts[i]
 		return &expr{sql: p.sql, typ: p.typ, nullable: true}
 	}
 	if base.typ != value.Dynamic {
-		b.failHint(x, codeArguments, "convert it with parse_json()", "A value of type %s cannot be indexed", base.typ)
+		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()", "A value of type %s cannot be indexed", base.typ)
 	}
 	i := b.scalar(x.Index, env)
 	if i.isConst {

@@ -1,6 +1,9 @@
 package kql
 
-import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+import (
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
 
 // hashed returns the hash of a value: of its text, or of the eight bytes of a number.
 func (b *binder) hashed(e *expr) string {
@@ -10,11 +13,11 @@ func (b *binder) hashed(e *expr) string {
 	if e.typ.Integer() || e.typ == value.Datetime || e.typ == value.Timespan {
 		return goCall("hash_long", value.Long, "CAST("+e.sql+" AS BIGINT)")
 	}
-	b.fail(e.at, codeUnsupported, "hash() of a value of type %s is not supported", e.typ)
+	b.fail(e.at, syntax.CodeUnsupported, "hash() of a value of type %s is not supported", e.typ)
 	return ""
 }
 
-func bindHash(b *binder, x callNode, env env) *expr {
+func bindHash(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	e := b.scalar(x.Args[0].X, env)
 	e.at = x
@@ -26,7 +29,7 @@ func bindHash(b *binder, x callNode, env env) *expr {
 	return &expr{sql: sql, typ: value.Long, nullable: true}
 }
 
-func bindHashText(b *binder, x callNode, env env) *expr {
+func bindHashText(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
 	sql := b.asText(e).sql

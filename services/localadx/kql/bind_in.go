@@ -3,11 +3,12 @@ package kql
 import (
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // in binds in, !in, in~, !in~, has_any and has_all over a list, a dynamic array or a one-column table.
-func (b *binder) in(x inNode, env env) *expr {
+func (b *binder) in(x syntax.InNode, env env) *expr {
 	v := b.scalar(x.X, env)
 	if x.Op == "has_any" || x.Op == "has_all" {
 		return b.hasList(x, v, env)
@@ -63,8 +64,8 @@ func (b *binder) in(x inNode, env env) *expr {
 }
 
 // isColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
-func (b *binder) isColumn(x node, env env) bool {
-	n, ok := x.(nameNode)
+func (b *binder) isColumn(x syntax.Node, env env) bool {
+	n, ok := x.(syntax.NameNode)
 	if !ok || env.rel == nil {
 		return false
 	}
@@ -72,10 +73,10 @@ func (b *binder) isColumn(x node, env env) bool {
 	return ok
 }
 
-func (b *binder) inTable(x inNode, v *expr, entry node, env env, folded bool) string {
+func (b *binder) inTable(x syntax.InNode, v *expr, entry syntax.Node, env env, folded bool) string {
 	rel := b.table(entry, env.scope)
 	if len(rel.cols) == 0 {
-		b.fail(entry, codeArguments, "The table behind '%s' has no columns", x.Op)
+		b.fail(entry, syntax.CodeArguments, "The table behind '%s' has no columns", x.Op)
 	}
 	c := b.columnExpr(rel.cols[0])
 	c.at = entry

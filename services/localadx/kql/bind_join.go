@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -20,15 +21,15 @@ var joinKinds = map[string]string{
 }
 
 // join binds join and lookup. Null keys match each other.
-func (b *binder) join(left *relation, op joinOp, s *scope) *relation {
+func (b *binder) join(left *relation, op syntax.JoinOp, s *scope) *relation {
 	kind, ok := joinKinds[op.Kind]
 	if !ok || op.Lookup && kind != "leftouter" && kind != "inner" {
-		b.fail(op, codeSyntax, "The join kind '%s' is not known", op.Kind)
+		b.fail(op, syntax.CodeSyntax, "The join kind '%s' is not known", op.Kind)
 	}
 	right := b.table(op.Right, s)
 	left, right, pairs := b.joinPairs(left, right, op, s)
 	if len(pairs) == 0 {
-		b.fail(op, codeSyntax, "The join needs an 'on' clause with at least one column")
+		b.fail(op, syntax.CodeSyntax, "The join needs an 'on' clause with at least one column")
 	}
 	conditions := make([]string, len(pairs))
 	for i, p := range pairs {
@@ -56,11 +57,11 @@ func (b *binder) join(left *relation, op joinOp, s *scope) *relation {
 }
 
 // leadingPredicates returns the conjuncts of the where operators that ops begin with.
-func leadingPredicates(ops []operator) []node {
-	var out []node
-	var split func(x node)
-	split = func(x node) {
-		if and, ok := x.(binaryNode); ok && and.Op == "and" {
+func leadingPredicates(ops []syntax.Operator) []syntax.Node {
+	var out []syntax.Node
+	var split func(x syntax.Node)
+	split = func(x syntax.Node) {
+		if and, ok := x.(syntax.BinaryNode); ok && and.Op == "and" {
 			split(and.L)
 			split(and.R)
 			return
@@ -68,7 +69,7 @@ func leadingPredicates(ops []operator) []node {
 		out = append(out, x)
 	}
 	for _, op := range ops {
-		where, ok := op.(whereOp)
+		where, ok := op.(syntax.WhereOp)
 		if !ok {
 			break
 		}
@@ -80,7 +81,7 @@ func leadingPredicates(ops []operator) []node {
 // leftPredicates binds predicates over a join's result and returns as SQL those that only name columns of the left side.
 // An innerunique join keeps any left row of a key, and Kusto's engine picks after such filters, not before:
 // join … | where value == "b" finds the row with "b".
-func (b *binder) leftPredicates(joined, left *relation, predicates []node, s *scope) []string {
+func (b *binder) leftPredicates(joined, left *relation, predicates []syntax.Node, s *scope) []string {
 	ours := map[string]bool{}
 	for _, c := range left.cols {
 		ours[c.id] = true
@@ -176,11 +177,11 @@ func (b *binder) combine(left, right *relation, pairs []joinPair, on, kind strin
 
 // joinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and' of these. Keys of different
 // numeric types get computed columns of one type.
-func (b *binder) joinPairs(left, right *relation, op joinOp, s *scope) (l, r *relation, pairs []joinPair) {
-	var visit func(x node)
-	visit = func(x node) {
+func (b *binder) joinPairs(left, right *relation, op syntax.JoinOp, s *scope) (l, r *relation, pairs []joinPair) {
+	var visit func(x syntax.Node)
+	visit = func(x syntax.Node) {
 		switch n := x.(type) {
-		case nameNode:
+		case syntax.NameNode:
 			lc, ok := left.column(n.Name)
 			rc, ok2 := right.column(n.Name)
 			if !ok || !ok2 {
@@ -188,21 +189,21 @@ func (b *binder) joinPairs(left, right *relation, op joinOp, s *scope) (l, r *re
 				if ok {
 					side = "right"
 				}
-				b.fail(n, codeUnknownName, "join: the %s side has no column '%s'", side, n.Name)
+				b.fail(n, syntax.CodeUnknownName, "join: the %s side has no column '%s'", side, n.Name)
 			}
 			pairs = append(pairs, joinPair{lc, rc})
-		case binaryNode:
+		case syntax.BinaryNode:
 			if n.Op == "and" {
 				visit(n.L)
 				visit(n.R)
 				return
 			}
 			if n.Op != "==" {
-				b.failHint(n, codeSyntax, "filter after the join", "A join condition must be an equality")
+				b.failHint(n, syntax.CodeSyntax, "filter after the join", "A join condition must be an equality")
 			}
 			pairs = append(pairs, b.equality(n, left, right))
 		default:
-			b.failHint(x, codeSyntax, "write a column, or $left.a == $right.b", "This is not a join condition")
+			b.failHint(x, syntax.CodeSyntax, "write a column, or $left.a == $right.b", "This is not a join condition")
 		}
 	}
 	for _, x := range op.On {
@@ -214,29 +215,29 @@ func (b *binder) joinPairs(left, right *relation, op joinOp, s *scope) (l, r *re
 	return left, right, pairs
 }
 
-func (b *binder) equality(n binaryNode, left, right *relation) joinPair {
-	side := func(x node) (string, column) {
-		m, ok := x.(memberNode)
+func (b *binder) equality(n syntax.BinaryNode, left, right *relation) joinPair {
+	side := func(x syntax.Node) (string, column) {
+		m, ok := x.(syntax.MemberNode)
 		if ok {
-			if base, ok := m.X.(nameNode); ok && (base.Name == "$left" || base.Name == "$right") {
+			if base, ok := m.X.(syntax.NameNode); ok && (base.Name == "$left" || base.Name == "$right") {
 				rel := left
 				if base.Name == "$right" {
 					rel = right
 				}
 				c, ok := rel.column(m.Name)
 				if !ok {
-					b.fail(m, codeUnknownName, "join: '%s' has no column '%s'", base.Name, m.Name)
+					b.fail(m, syntax.CodeUnknownName, "join: '%s' has no column '%s'", base.Name, m.Name)
 				}
 				return base.Name, c
 			}
 		}
-		b.failHint(x, codeSyntax, "write $left.a == $right.b", "A join condition compares a column of each side")
+		b.failHint(x, syntax.CodeSyntax, "write $left.a == $right.b", "A join condition compares a column of each side")
 		return "", column{}
 	}
 	ls, lc := side(n.L)
 	rs, rc := side(n.R)
 	if ls == rs {
-		b.fail(n, codeSyntax, "The join condition must name a column of each side")
+		b.fail(n, syntax.CodeSyntax, "The join condition must name a column of each side")
 	}
 	if ls == "$right" {
 		lc, rc = rc, lc
@@ -245,12 +246,12 @@ func (b *binder) equality(n binaryNode, left, right *relation) joinPair {
 }
 
 // alignPair makes both keys of a pair one type.
-func (b *binder) alignPair(op joinOp, left, right *relation, p joinPair) (*relation, *relation, joinPair) {
+func (b *binder) alignPair(op syntax.JoinOp, left, right *relation, p joinPair) (*relation, *relation, joinPair) {
 	if p.left.typ == p.right.typ {
 		return left, right, p
 	}
 	if !(p.left.typ.Numeric() && p.right.typ.Numeric()) && p.left.typ != value.Dynamic && p.right.typ != value.Dynamic {
-		b.fail(op, codeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name, p.left.typ, p.right.name, p.right.typ)
+		b.fail(op, syntax.CodeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name, p.left.typ, p.right.name, p.right.typ)
 	}
 	l, r := b.comparable(op, b.columnExpr(p.left), b.columnExpr(p.right))
 	align := func(rel *relation, c column, e *expr) (*relation, column) {

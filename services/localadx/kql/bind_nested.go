@@ -3,27 +3,29 @@ package kql
 import (
 	"fmt"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 )
 
 // topNested binds top-nested: per level the best keys under each key of the levels above, with their aggregates.
-func (b *binder) topNested(rel *relation, op topNestedOp, s *scope) *relation {
+func (b *binder) topNested(rel *relation, op syntax.TopNestedOp, s *scope) *relation {
 	source := rel.unordered()
 	out := &relation{}
 	var keys []column // of the levels so far, in the source
 	var kept *relation
 	for _, level := range op.Levels {
 		if level.Others != nil && len(op.Levels) > 1 {
-			b.fail(op, codeUnsupported, "top-nested: 'with others' is supported for one level only")
+			b.fail(op, syntax.CodeUnsupported, "top-nested: 'with others' is supported for one level only")
 		}
 		e := env{scope: s, rel: rel}
-		of := b.outputs([]namedExpr{level.Of}, e, newNamer(nil))[0]
+		of := b.outputs([]syntax.NamedExpr{level.Of}, e, newNamer(nil))[0]
 		source = b.extend(source, []item{of})
 		e.aggregate = true
 		by := level.By
 		if len(by.Names) == 0 {
 			by.Names = []string{"aggregated_" + of.col.name}
 		}
-		agg := b.outputs([]namedExpr{by}, e, newNamer(nil))[0]
+		agg := b.outputs([]syntax.NamedExpr{by}, e, newNamer(nil))[0]
 		kept = b.nestedLevel(source, kept, keys, of.col, agg, level, s)
 		if level.Others != nil {
 			kept = b.withOthers(source, kept, of.col, agg, level, s)
@@ -54,7 +56,7 @@ func keyMatch(keys []column) string {
 }
 
 // nestedLevel groups the source by the keys and the level's own key, keeps the best, and joins the levels above.
-func (b *binder) nestedLevel(source, above *relation, keys []column, of column, agg item, level topNestedLevel, s *scope) *relation {
+func (b *binder) nestedLevel(source, above *relation, keys []column, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
 	var group []string
 	for _, k := range append(append([]column(nil), keys...), of) {
 		group = append(group, k.id)
@@ -91,7 +93,7 @@ func (b *binder) nestedLevel(source, above *relation, keys []column, of column, 
 
 // withOthers adds the row of all that is not among the best, if there is anything. The best are worked out once: which of several equal
 // ones they are may differ the next time.
-func (b *binder) withOthers(source, kept *relation, of column, agg item, level topNestedLevel, s *scope) *relation {
+func (b *binder) withOthers(source, kept *relation, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
 	label := b.coerce(b.scalar(level.Others, env{scope: s}), of.typ)
 	best := "best" + b.newID()
 	rest := "SELECT * FROM (" + source.sql + ") ANTI JOIN (" + renamedKeys("SELECT * FROM "+best, []column{of}) + ") ON " + keyMatch([]column{of})
@@ -100,7 +102,7 @@ func (b *binder) withOthers(source, kept *relation, of column, agg item, level t
 }
 
 // reduce binds reduce by: it is refused, because its clustering is not documented.
-func (b *binder) reduce(_ *relation, op reduceOp, _ *scope) *relation {
-	b.failHint(op, codeUnsupported, "summarize by a pattern of your own", "The operator 'reduce' is not supported")
+func (b *binder) reduce(_ *relation, op syntax.ReduceOp, _ *scope) *relation {
+	b.failHint(op, syntax.CodeUnsupported, "summarize by a pattern of your own", "The operator 'reduce' is not supported")
 	return nil
 }

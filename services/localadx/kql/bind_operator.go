@@ -6,18 +6,19 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // operators applies tabular operators from left to right.
-func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
+func (b *binder) operators(rel *relation, ops []syntax.Operator, s *scope) *relation {
 	for i, op := range ops {
-		if join, ok := op.(joinOp); ok {
+		if join, ok := op.(syntax.JoinOp); ok {
 			join.Then = leadingPredicates(ops[i+1:])
 			op = join
 		}
 		rel = b.operator(rel, op, s)
-		if as, ok := op.(asOp); ok {
+		if as, ok := op.(syntax.AsOp); ok {
 			if rel.volatile() {
 				rel = b.share(rel)
 			}
@@ -32,108 +33,108 @@ func (b *binder) operators(rel *relation, ops []operator, s *scope) *relation {
 func (b *binder) checkSize(rel *relation) {
 	b.spend(nil, len(rel.sql)+64*len(rel.cols))
 	if len(rel.sql) > maxSQL {
-		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
 	}
-	if len(rel.cols) > maxColumns {
-		b.fail(nil, codeUnsupported, "The query has an intermediate result of more than %d columns", maxColumns)
+	if len(rel.cols) > syntax.MaxColumns {
+		b.fail(nil, syntax.CodeUnsupported, "The query has an intermediate result of more than %d columns", syntax.MaxColumns)
 	}
 }
 
-func (b *binder) operator(rel *relation, op operator, s *scope) *relation {
+func (b *binder) operator(rel *relation, op syntax.Operator, s *scope) *relation {
 	outer := b.current
 	b.current = b.operatorName(op)
 	defer func() { b.current = outer }()
 	switch op := op.(type) {
-	case whereOp:
+	case syntax.WhereOp:
 		return b.where(rel, op, s)
-	case projectOp:
+	case syntax.ProjectOp:
 		return b.projectOperator(rel, op, s)
-	case columnsOp:
+	case syntax.ColumnsOp:
 		return b.columns(rel, op, s)
-	case summarizeOp:
+	case syntax.SummarizeOp:
 		return b.summarize(rel, op, s)
-	case sortOp:
+	case syntax.SortOp:
 		return b.sort(rel, op.Keys, s)
-	case takeOp:
+	case syntax.TakeOp:
 		return b.take(rel, op.Count, s)
-	case topOp:
+	case syntax.TopOp:
 		return b.take(b.sort(rel, op.Keys, s), op.Count, s)
-	case countOp:
+	case syntax.CountOp:
 		id := b.newID()
 		return &relation{sql: "SELECT count(*) AS " + id + " FROM (" + rel.sql + ")", cols: []column{{name: op.Name, typ: value.Long, id: id}}}
-	case joinOp:
+	case syntax.JoinOp:
 		return b.join(rel, op, s)
-	case unionOp:
+	case syntax.UnionOp:
 		return b.union(op, rel, s)
-	case mvExpandOp:
+	case syntax.MvExpandOp:
 		if op.Apply != nil {
 			return b.mvApply(rel, op, s)
 		}
 		return b.mvExpand(rel, op, s)
-	case parseOp:
+	case syntax.ParseOp:
 		return b.parseOperator(rel, op, s)
-	case parseKVOp:
+	case syntax.ParseKVOp:
 		return b.parseKV(rel, op, s)
-	case makeSeriesOp:
+	case syntax.MakeSeriesOp:
 		return b.makeSeries(rel, op, s)
-	case renderOp:
+	case syntax.RenderOp:
 		b.render = &Render{Visualization: op.Kind, Properties: op.Properties}
 		return rel
-	case serializeOp:
+	case syntax.SerializeOp:
 		out := *rel
 		out.serialized = true
 		if len(op.Items) == 0 {
 			return &out
 		}
-		return b.projectOperator(&out, projectOp{Kind: "extend", Items: op.Items, span: op.span}, s)
-	case asOp:
+		return b.projectOperator(&out, syntax.ProjectOp{Kind: "extend", Items: op.Items, Span: op.Span}, s)
+	case syntax.AsOp:
 		out := *rel
 		out.name = op.Name
 		return &out
-	case getSchemaOp:
+	case syntax.GetSchemaOp:
 		return b.getSchema(rel)
-	case evaluateOp:
+	case syntax.EvaluateOp:
 		return b.evaluate(rel, op, s)
-	case invokeOp:
+	case syntax.InvokeOp:
 		return b.invoke(rel, op, s)
-	case partitionOp:
+	case syntax.PartitionOp:
 		return b.partition(rel, op, s)
-	case scanOp:
+	case syntax.ScanOp:
 		return b.scanOperator(rel, op, s)
-	case topNestedOp:
+	case syntax.TopNestedOp:
 		return b.topNested(rel, op, s)
-	case sampleOp:
+	case syntax.SampleOp:
 		return b.sample(rel, op, s)
-	case searchOp:
+	case syntax.SearchOp:
 		return b.search(rel, op, s)
-	case findOp:
+	case syntax.FindOp:
 		return b.find(op, s)
-	case reduceOp:
+	case syntax.ReduceOp:
 		return b.reduce(rel, op, s)
-	case topHittersOp:
+	case syntax.TopHittersOp:
 		return b.topHitters(rel, op, s)
-	case consumeOp:
+	case syntax.ConsumeOp:
 		return &relation{sql: "SELECT 1 AS none WHERE FALSE"}
 	}
-	b.fail(op, codeUnsupported, "This operator is not supported")
+	b.fail(op, syntax.CodeUnsupported, "This operator is not supported")
 	return nil
 }
 
 // operatorName is the word an operator starts with in the query text.
-func (b *binder) operatorName(op operator) string {
-	at := op.place()
+func (b *binder) operatorName(op syntax.Operator) string {
+	at := op.Place()
 	if at.Start < 0 || at.End > len(b.text) || at.Start >= at.End {
 		return ""
 	}
 	text := b.text[at.Start:at.End]
-	end := strings.IndexFunc(text, func(r rune) bool { return !(r == '-' || isNameRune(r)) })
+	end := strings.IndexFunc(text, func(r rune) bool { return !(r == '-' || syntax.IsNameRune(r)) })
 	if end < 0 {
 		return text
 	}
 	return text[:end]
 }
 
-func (b *binder) where(rel *relation, op whereOp, s *scope) *relation {
+func (b *binder) where(rel *relation, op syntax.WhereOp, s *scope) *relation {
 	var extra []item
 	e := b.boolean(op.X, env{scope: s, rel: rel, extra: &extra})
 	rel = b.layers(rel, extra)
@@ -146,7 +147,7 @@ type namer struct {
 	unnamed int
 }
 
-func newNamer(items []namedExpr) *namer {
+func newNamer(items []syntax.NamedExpr) *namer {
 	n := &namer{taken: map[string]bool{}}
 	for _, it := range items {
 		for _, name := range it.Names {
@@ -167,10 +168,10 @@ func (n *namer) name(hint string) string {
 }
 
 // outputs binds a list of named expressions against a relation, one output column each or several for an expression with parts.
-func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
+func (b *binder) outputs(items []syntax.NamedExpr, env env, n *namer) []item {
 	var out []item
 	for _, it := range items {
-		if _, ok := it.X.(starNode); ok && len(it.Names) == 0 && env.rel != nil {
+		if _, ok := it.X.(syntax.StarNode); ok && len(it.Names) == 0 && env.rel != nil {
 			for _, c := range env.rel.cols {
 				out = append(out, item{sql: c.id, col: c})
 				n.taken[c.name] = true
@@ -198,7 +199,7 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 			continue
 		}
 		if len(it.Names) > 1 {
-			b.fail(it.X, codeArguments, "The expression yields one column but %d names are given", len(it.Names))
+			b.fail(it.X, syntax.CodeArguments, "The expression yields one column but %d names are given", len(it.Names))
 		}
 		if len(it.Names) == 1 {
 			out = append(out, item{sql: e.sql, col: column{name: it.Names[0], typ: e.typ, id: b.newID(), weight: weight}})
@@ -209,7 +210,7 @@ func (b *binder) outputs(items []namedExpr, env env, n *namer) []item {
 	return out
 }
 
-func (b *binder) projectOperator(rel *relation, op projectOp, s *scope) *relation {
+func (b *binder) projectOperator(rel *relation, op syntax.ProjectOp, s *scope) *relation {
 	switch op.Kind {
 	case "extend":
 		return b.extendOperator(rel, op, s)
@@ -234,7 +235,7 @@ func (b *binder) projectOperator(rel *relation, op projectOp, s *scope) *relatio
 	return out.settle()
 }
 
-func (b *binder) checkDuplicates(op operator, items []item) {
+func (b *binder) checkDuplicates(op syntax.Operator, items []item) {
 	seen := map[string]bool{}
 	for _, it := range items {
 		if seen[it.col.name] {
@@ -244,7 +245,7 @@ func (b *binder) checkDuplicates(op operator, items []item) {
 	}
 }
 
-func (b *binder) extendOperator(rel *relation, op projectOp, s *scope) *relation {
+func (b *binder) extendOperator(rel *relation, op syntax.ProjectOp, s *scope) *relation {
 	var extra []item
 	n := newNamer(op.Items)
 	for _, c := range rel.cols {
@@ -272,16 +273,16 @@ next:
 	return out
 }
 
-func (b *binder) rename(rel *relation, op projectOp) *relation {
+func (b *binder) rename(rel *relation, op syntax.ProjectOp) *relation {
 	cols := append([]column(nil), rel.cols...)
 	for _, it := range op.Items {
-		old, ok := it.X.(nameNode)
+		old, ok := it.X.(syntax.NameNode)
 		if !ok || len(it.Names) != 1 {
-			b.fail(op, codeSyntax, "project-rename: write new_name = old_name")
+			b.fail(op, syntax.CodeSyntax, "project-rename: write new_name = old_name")
 		}
 		i := rel.index(old.Name)
 		if i < 0 {
-			b.fail(it.X, codeUnknownName, "project-rename: Failed to resolve column named '%s'", old.Name)
+			b.fail(it.X, syntax.CodeUnknownName, "project-rename: Failed to resolve column named '%s'", old.Name)
 		}
 		cols[i].name = it.Names[0]
 	}
@@ -296,13 +297,13 @@ func (b *binder) rename(rel *relation, op projectOp) *relation {
 }
 
 // columnPattern returns the name pattern of an item of project-away and its kin.
-func (b *binder) columnPatterns(x node, s *scope) []string {
+func (b *binder) columnPatterns(x syntax.Node, s *scope) []string {
 	switch x := x.(type) {
-	case nameNode:
+	case syntax.NameNode:
 		return []string{x.Name}
-	case wildcardNode:
+	case syntax.WildcardNode:
 		return []string{x.Pattern}
-	case callNode:
+	case syntax.CallNode:
 		e := b.scalar(x, env{scope: s})
 		text, _ := b.constantValue(e, "The column list").(string)
 		decoded, _ := value.DecodeDynamic(text)
@@ -313,7 +314,7 @@ func (b *binder) columnPatterns(x node, s *scope) []string {
 		}
 		return names
 	}
-	b.fail(x, codeSyntax, "A column name was expected")
+	b.fail(x, syntax.CodeSyntax, "A column name was expected")
 	return nil
 }
 
@@ -327,7 +328,7 @@ func matchName(pattern, name string) bool {
 	return err == nil && ok
 }
 
-func (b *binder) columns(rel *relation, op columnsOp, s *scope) *relation {
+func (b *binder) columns(rel *relation, op syntax.ColumnsOp, s *scope) *relation {
 	type pick struct {
 		pattern, order string
 	}
@@ -336,7 +337,7 @@ func (b *binder) columns(rel *relation, op columnsOp, s *scope) *relation {
 		for _, pattern := range b.columnPatterns(x, s) {
 			picks = append(picks, pick{pattern, op.Order[i]})
 			if !strings.Contains(pattern, "*") && rel.index(pattern) < 0 && op.Kind != "project-reorder" {
-				b.fail(x, codeUnknownName, "%s: Failed to resolve column named '%s'", op.Kind, pattern)
+				b.fail(x, syntax.CodeUnknownName, "%s: Failed to resolve column named '%s'", op.Kind, pattern)
 			}
 		}
 	}
@@ -399,7 +400,7 @@ func sortColumns(cols []column, order string) {
 // naturalLess compares names with runs of digits as numbers, so that a2 comes before a10.
 func naturalLess(x, y string) bool {
 	for x != "" && y != "" {
-		if isDigit(x[0]) && isDigit(y[0]) {
+		if syntax.IsDigit(x[0]) && syntax.IsDigit(y[0]) {
 			nx, ny := digitRun(x), digitRun(y)
 			tx, ty := strings.TrimLeft(x[:nx], "0"), strings.TrimLeft(y[:ny], "0")
 			if len(tx) != len(ty) {
@@ -421,14 +422,14 @@ func naturalLess(x, y string) bool {
 
 func digitRun(s string) int {
 	n := 0
-	for n < len(s) && isDigit(s[n]) {
+	for n < len(s) && syntax.IsDigit(s[n]) {
 		n++
 	}
 	return n
 }
 
 // sort makes the keys the relation's order; rows equal in them keep the order they had. Nulls are the smallest values.
-func (b *binder) sort(rel *relation, keys []sortKey, s *scope) *relation {
+func (b *binder) sort(rel *relation, keys []syntax.SortKey, s *scope) *relation {
 	var extra, items []item
 	var order []orderKey
 	e := env{scope: s, rel: rel, extra: &extra}
@@ -436,7 +437,7 @@ func (b *binder) sort(rel *relation, keys []sortKey, s *scope) *relation {
 		bound := b.scalar(k.X, e)
 		id := bound.sql
 		if bound.typ == value.Dynamic {
-			b.failHint(k.X, codeArguments, "convert it with tostring(), tolong() …", "A dynamic value cannot be a sort key")
+			b.failHint(k.X, syntax.CodeArguments, "convert it with tostring(), tolong() …", "A dynamic value cannot be a sort key")
 		}
 		if bound.isConst {
 			continue
@@ -470,17 +471,17 @@ func isID(sql string) bool {
 		return false
 	}
 	for i := 1; i < len(sql); i++ {
-		if !isDigit(sql[i]) {
+		if !syntax.IsDigit(sql[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-func (b *binder) take(rel *relation, count node, s *scope) *relation {
+func (b *binder) take(rel *relation, count syntax.Node, s *scope) *relation {
 	e := b.scalar(count, env{scope: s})
 	if e.typ != value.Dynamic && !e.typ.Numeric() {
-		b.fail(count, codeArguments, "The number of rows must be a long but is %s", e.typ)
+		b.fail(count, syntax.CodeArguments, "The number of rows must be a long but is %s", e.typ)
 	}
 	sql := b.coerce(e, value.Long).sql
 	out := rel.with("SELECT * FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT " + sql)
@@ -488,23 +489,23 @@ func (b *binder) take(rel *relation, count node, s *scope) *relation {
 	return out
 }
 
-func (b *binder) sample(rel *relation, op sampleOp, s *scope) *relation {
+func (b *binder) sample(rel *relation, op syntax.SampleOp, s *scope) *relation {
 	if op.Of == nil {
 		return b.take(rel, op.Count, s)
 	}
-	distinct := b.projectOperator(rel, projectOp{Kind: "distinct", Items: []namedExpr{{X: op.Of}}, span: op.span}, s)
+	distinct := b.projectOperator(rel, syntax.ProjectOp{Kind: "distinct", Items: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
 	return b.take(distinct, op.Count, s)
 }
 
 // constantTable returns a relation of literal rows.
 func (b *binder) constantTable(cols []Column, rows [][]any) *relation {
-	d := datatableNode{}
+	d := syntax.DatatableNode{}
 	for _, c := range cols {
-		d.Columns = append(d.Columns, columnDef(c))
+		d.Columns = append(d.Columns, syntax.ColumnDef(c))
 	}
 	for _, row := range rows {
 		for i, v := range row {
-			d.Values = append(d.Values, literalNode{Type: cols[i].Type, Value: v})
+			d.Values = append(d.Values, syntax.LiteralNode{Type: cols[i].Type, Value: v})
 		}
 	}
 	return b.datatable(d, nil)
@@ -519,11 +520,11 @@ func (b *binder) getSchema(rel *relation) *relation {
 }
 
 // invoke calls a function with the piped table as its first argument.
-func (b *binder) invoke(rel *relation, op invokeOp, s *scope) *relation {
+func (b *binder) invoke(rel *relation, op syntax.InvokeOp, s *scope) *relation {
 	const hidden = "\x00invoked"
 	inner := s.add(hidden, &binding{table: rel})
 	call := *op.Call
-	call.Args = append([]argument{{X: nameNode{Name: hidden, span: op.span}}}, call.Args...)
+	call.Args = append([]syntax.Argument{{X: syntax.NameNode{Name: hidden, Span: op.Span}}}, call.Args...)
 	bound := s.lookup(call.Name)
 	if bound == nil {
 		f, ok := b.storedFunction(call.Name, call)
@@ -533,21 +534,21 @@ func (b *binder) invoke(rel *relation, op invokeOp, s *scope) *relation {
 		bound = f
 	}
 	if bound.lambda == nil {
-		b.fail(op, codeSemantic, "'%s' is not a function", call.Name)
+		b.fail(op, syntax.CodeSemantic, "'%s' is not a function", call.Name)
 	}
 	return b.callTable(call, bound, inner)
 }
 
-func (b *binder) topHitters(rel *relation, op topHittersOp, s *scope) *relation {
-	aggregateCall := callNode{Name: "count", span: op.span}
+func (b *binder) topHitters(rel *relation, op syntax.TopHittersOp, s *scope) *relation {
+	aggregateCall := syntax.CallNode{Name: "count", Span: op.Span}
 	if op.By != nil {
-		aggregateCall = callNode{Name: "sum", Args: []argument{{X: op.By}}, span: op.span}
+		aggregateCall = syntax.CallNode{Name: "sum", Args: []syntax.Argument{{X: op.By}}, Span: op.Span}
 	}
 	name := "approximate_count_"
 	if op.By != nil {
 		name = "approximate_sum_"
 	}
 	of := b.scalar(op.Of, env{scope: s, rel: rel})
-	out := b.summarize(rel, summarizeOp{Aggregates: []namedExpr{{Names: []string{name + of.name}, X: aggregateCall}}, By: []namedExpr{{X: op.Of}}, span: op.span}, s)
-	return b.take(b.sort(out, []sortKey{{X: nameNode{Name: name + of.name, span: op.span}}}, s), op.Count, s)
+	out := b.summarize(rel, syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}}, By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
+	return b.take(b.sort(out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s), op.Count, s)
 }

@@ -3,13 +3,14 @@ package kql
 import (
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-func bindPackArray(b *binder, x callNode, env env) *expr {
+func bindPackArray(b *binder, x syntax.CallNode, env env) *expr {
 	var parts []string
 	for _, a := range x.Args {
-		if _, ok := a.X.(starNode); ok && env.rel != nil {
+		if _, ok := a.X.(syntax.StarNode); ok && env.rel != nil {
 			for _, c := range env.rel.cols {
 				parts = append(parts, "coalesce("+b.json(b.columnExpr(c)).sql+", 'null')")
 			}
@@ -23,9 +24,9 @@ func bindPackArray(b *binder, x callNode, env env) *expr {
 	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic}
 }
 
-func bindBagPack(b *binder, x callNode, env env) *expr {
+func bindBagPack(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args) == 0 || len(x.Args)%2 != 0 {
-		b.fail(x, codeArguments, "%s(): function expects pairs of a name and a value", x.Name)
+		b.fail(x, syntax.CodeArguments, "%s(): function expects pairs of a name and a value", x.Name)
 	}
 	args := make([]string, 0, len(x.Args))
 	constants := true
@@ -40,10 +41,10 @@ func bindBagPack(b *binder, x callNode, env env) *expr {
 	return &expr{sql: "('{' || " + args[0] + " || ':' || coalesce(" + args[1] + ", 'null') || '}')", typ: value.Dynamic}
 }
 
-func bindPackAll(b *binder, x callNode, env env) *expr {
+func bindPackAll(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 0, 1)
 	if env.rel == nil {
-		b.fail(x, codeSemantic, "pack_all(): there are no columns here")
+		b.fail(x, syntax.CodeSemantic, "pack_all(): there are no columns here")
 	}
 	name := "bag_pack"
 	if len(x.Args) == 1 {
@@ -62,12 +63,12 @@ func (b *binder) packColumns(name string, cols []column) *expr {
 	return &expr{sql: goCall(name, value.Dynamic, args...), typ: value.Dynamic}
 }
 
-func bindBagPackColumns(b *binder, x callNode, env env) *expr {
+func bindBagPackColumns(b *binder, x syntax.CallNode, env env) *expr {
 	var args []string
 	for _, a := range x.Args {
 		e := b.scalar(a.X, env)
 		if e.name == "" {
-			b.fail(a.X, codeArguments, "bag_pack_columns(): the arguments must be columns")
+			b.fail(a.X, syntax.CodeArguments, "bag_pack_columns(): the arguments must be columns")
 		}
 		args = append(args, quoteJSON(e.name), b.json(e).sql)
 	}

@@ -5,19 +5,20 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // parseOperator binds parse and parse-where: a pattern becomes one regular expression, its columns groups of it. In kind=simple a
 // row whose columns do not all convert counts as not matched.
-func (b *binder) parseOperator(rel *relation, op parseOp, s *scope) *relation {
+func (b *binder) parseOperator(rel *relation, op syntax.ParseOp, s *scope) *relation {
 	if op.Kind != "simple" && op.Kind != "regex" && op.Kind != "relaxed" {
-		b.fail(op, codeSyntax, "parse: the kind '%s' is not known", op.Kind)
+		b.fail(op, syntax.CodeSyntax, "parse: the kind '%s' is not known", op.Kind)
 	}
 	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
 	pattern, columns := b.parsePattern(op)
 	if err := validRegex(pattern); err != nil {
-		b.fail(op, codeArguments, "parse: the pattern is not a valid regular expression: %v", err)
+		b.fail(op, syntax.CodeArguments, "parse: the pattern is not a valid regular expression: %v", err)
 	}
 	captured := b.newID()
 	rel = b.extend(rel, []item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
@@ -67,7 +68,7 @@ var numberPatterns = map[Type]string{
 }
 
 // parsePattern builds the regular expression of a pattern.
-func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
+func (b *binder) parsePattern(op syntax.ParseOp) (string, []syntax.ParsePart) {
 	var out strings.Builder
 	any, capture, last := `[\s\S]*?`, `(?P<kql>[\s\S]*?)`, `(?P<kql>[\s\S]*)`
 	if op.Kind == "regex" {
@@ -78,7 +79,7 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 	} else {
 		out.WriteString("^")
 	}
-	var columns []parsePart
+	var columns []syntax.ParsePart
 	for i, part := range op.Pattern {
 		switch {
 		case part.Star:
@@ -115,31 +116,31 @@ func (b *binder) parsePattern(op parseOp) (string, []parsePart) {
 }
 
 // parseKV binds parse-kv: named values of a text such as "a=1 b=2".
-func (b *binder) parseKV(rel *relation, op parseKVOp, s *scope) *relation {
+func (b *binder) parseKV(rel *relation, op syntax.ParseKVOp, s *scope) *relation {
 	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
 	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "", "greedy": "", "regex": ""}
 	given := map[string]bool{}
 	for _, p := range op.Properties {
 		if _, ok := options[p.Name]; !ok {
-			b.fail(op, codeSyntax, "parse-kv: the property '%s' is not known", p.Name)
+			b.fail(op, syntax.CodeSyntax, "parse-kv: the property '%s' is not known", p.Name)
 		}
 		if given[p.Name] {
-			b.fail(op, codeUnsupported, "parse-kv: '%s' more than once is not supported", p.Name)
+			b.fail(op, syntax.CodeUnsupported, "parse-kv: '%s' more than once is not supported", p.Name)
 		}
 		given[p.Name] = true
 		options[p.Name] = value.DynamicText(b.constantValue(b.scalar(p.X, env{scope: s}), p.Name))
 	}
 	if options["regex"] != "" || options["escape"] != "" {
-		b.fail(op, codeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
+		b.fail(op, syntax.CodeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
 	}
 	if greedy := strings.ToLower(options["greedy"]); greedy != "" && greedy != "false" {
-		b.failHint(op, codeUnsupported, "use parse or extract()", "parse-kv: 'greedy' is not supported")
+		b.failHint(op, syntax.CodeUnsupported, "use parse or extract()", "parse-kv: 'greedy' is not supported")
 	}
 	if !given["pair_delimiter"] || !given["kv_delimiter"] || options["kv_delimiter"] == "" || options["pair_delimiter"] == "" {
-		b.failHint(op, codeUnsupported, "give pair_delimiter and kv_delimiter", "parse-kv without delimiters is not supported")
+		b.failHint(op, syntax.CodeUnsupported, "give pair_delimiter and kv_delimiter", "parse-kv without delimiters is not supported")
 	}
 	if len([]rune(options["quote"])) > 2 || len(options["quote"]) != len([]rune(options["quote"])) {
-		b.fail(op, codeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
+		b.fail(op, syntax.CodeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
 	}
 	bag := b.newID()
 	rel = b.extend(rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),

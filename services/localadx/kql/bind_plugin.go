@@ -4,11 +4,12 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // plugin binds evaluate name(…).
-type plugin func(b *binder, rel *relation, op evaluateOp, s *scope) *relation
+type plugin func(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation
 
 // plugins returns the plugins this server has.
 func plugins() map[string]plugin {
@@ -21,7 +22,7 @@ func plugins() map[string]plugin {
 	}
 }
 
-func (b *binder) evaluate(rel *relation, op evaluateOp, s *scope) *relation {
+func (b *binder) evaluate(rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	all := plugins()
 	p, ok := all[op.Call.Name]
 	if !ok {
@@ -30,23 +31,23 @@ func (b *binder) evaluate(rel *relation, op evaluateOp, s *scope) *relation {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		b.failHint(op, codeUnsupported, "supported: "+strings.Join(names, ", "), "The plugin '%s' is not supported", op.Call.Name)
+		b.failHint(op, syntax.CodeUnsupported, "supported: "+strings.Join(names, ", "), "The plugin '%s' is not supported", op.Call.Name)
 	}
 	if rel == nil {
-		b.fail(op, codeSemantic, "The plugin '%s' needs a table before it", op.Call.Name)
+		b.fail(op, syntax.CodeSemantic, "The plugin '%s' needs a table before it", op.Call.Name)
 	}
 	return p(b, rel, op, s)
 }
 
 // bindPivot binds pivot(column[, aggregate[, keys…]]): a column per value of the column, in name order.
-func bindPivot(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := op.Call.Args
 	b.arity(*op.Call, 1, -1)
 	on := b.scalar(args[0].X, env{scope: s, rel: rel})
 	if !isID(on.sql) {
-		b.fail(args[0].X, codeArguments, "pivot: the first argument must be a column")
+		b.fail(args[0].X, syntax.CodeArguments, "pivot: the first argument must be a column")
 	}
-	aggregateNode := node(callNode{Name: "count", span: op.span})
+	aggregateNode := syntax.Node(syntax.CallNode{Name: "count", Span: op.Span})
 	if len(args) > 1 {
 		aggregateNode = args[1].X
 	}
@@ -57,7 +58,7 @@ func bindPivot(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
 		for _, a := range args[2:] {
 			c, ok := rel.column(b.scalar(a.X, env{scope: s, rel: rel}).name)
 			if !ok {
-				b.fail(a.X, codeArguments, "pivot: the keys must be columns")
+				b.fail(a.X, syntax.CodeArguments, "pivot: the keys must be columns")
 			}
 			keys = append(keys, c)
 		}
@@ -79,7 +80,7 @@ func bindPivot(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
 	return b.pivotColumns(rel, op, text, aggregateNode, keys, names, s)
 }
 
-func (b *binder) pivotColumns(rel *relation, op evaluateOp, text string, aggregateNode node, keys []column, names []string, s *scope) *relation {
+func (b *binder) pivotColumns(rel *relation, op syntax.EvaluateOp, text string, aggregateNode syntax.Node, keys []column, names []string, s *scope) *relation {
 	out := &relation{}
 	var parts, group []string
 	for i, k := range keys {
@@ -109,7 +110,7 @@ func (b *binder) pivotColumns(rel *relation, op evaluateOp, text string, aggrega
 }
 
 // filteredAggregate restricts an aggregate to the rows of one pivot value.
-func (b *binder) filteredAggregate(op evaluateOp, e *expr, condition string) string {
+func (b *binder) filteredAggregate(op syntax.EvaluateOp, e *expr, condition string) string {
 	if strings.Contains(e.sql, filterMark) {
 		return insertFilter(e.sql, condition)
 	}
@@ -119,37 +120,37 @@ func (b *binder) filteredAggregate(op evaluateOp, e *expr, condition string) str
 	if inner, ok := strings.CutPrefix(e.sql, "coalesce(first("); ok {
 		return "coalesce(first(" + strings.Replace(inner, "), '')", ") FILTER (WHERE "+condition+"), '')", 1)
 	}
-	b.fail(op, codeUnsupported, "pivot: this aggregate is not supported")
+	b.fail(op, syntax.CodeUnsupported, "pivot: this aggregate is not supported")
 	return ""
 }
 
 // markColumns notes the columns an expression names.
-func markColumns(x node, rel *relation, used map[string]bool) {
+func markColumns(x syntax.Node, rel *relation, used map[string]bool) {
 	switch x := x.(type) {
-	case nameNode:
+	case syntax.NameNode:
 		if c, ok := rel.column(x.Name); ok {
 			used[c.id] = true
 		}
-	case callNode:
+	case syntax.CallNode:
 		for _, a := range x.Args {
 			markColumns(a.X, rel, used)
 		}
-	case binaryNode:
+	case syntax.BinaryNode:
 		markColumns(x.L, rel, used)
 		markColumns(x.R, rel, used)
-	case unaryNode:
+	case syntax.UnaryNode:
 		markColumns(x.X, rel, used)
-	case memberNode:
+	case syntax.MemberNode:
 		markColumns(x.X, rel, used)
-	case indexNode:
+	case syntax.IndexNode:
 		markColumns(x.X, rel, used)
 		markColumns(x.Index, rel, used)
-	case inNode:
+	case syntax.InNode:
 		markColumns(x.X, rel, used)
 		for _, el := range x.List {
 			markColumns(el, rel, used)
 		}
-	case betweenNode:
+	case syntax.BetweenNode:
 		markColumns(x.X, rel, used)
 		markColumns(x.Low, rel, used)
 		markColumns(x.High, rel, used)
@@ -157,11 +158,11 @@ func markColumns(x node, rel *relation, used map[string]bool) {
 }
 
 // bindBagUnpack binds bag_unpack(column[, prefix][, columnsConflict][, ignoredProperties]): a column per property, in name order.
-func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 1, 4)
 	bag := b.scalar(op.Call.Args[0].X, env{scope: s, rel: rel})
 	if bag.typ != value.Dynamic || !isID(bag.sql) {
-		b.fail(op, codeArguments, "bag_unpack: the first argument must be a dynamic column")
+		b.fail(op, syntax.CodeArguments, "bag_unpack: the first argument must be a dynamic column")
 	}
 	prefix, conflict, ignored := "", "error", map[string]bool{}
 	for i, a := range op.Call.Args[1:] {
@@ -175,7 +176,7 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 			prefix = v
 		case "columnsConflict":
 			if v != "error" && v != "keep_source" && v != "replace_source" {
-				b.fail(a.X, codeArguments, "bag_unpack: columnsConflict must be 'error', 'replace_source' or 'keep_source' but is '%s'", v)
+				b.fail(a.X, syntax.CodeArguments, "bag_unpack: columnsConflict must be 'error', 'replace_source' or 'keep_source' but is '%s'", v)
 			}
 			conflict = v
 		case "ignoredProperties":
@@ -185,7 +186,7 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 				ignored[value.DynamicText(p)] = true
 			}
 		default:
-			b.fail(op, codeArguments, "bag_unpack: the argument '%s' is not known", name)
+			b.fail(op, syntax.CodeArguments, "bag_unpack: the argument '%s' is not known", name)
 		}
 	}
 	props := b.bagProperties(rel, bag, op)
@@ -213,14 +214,14 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 		}
 		name := prefix + p.Name
 		if name == own && op.Schema == nil && (len(cols) > 0 || len(props) > 1) {
-			b.failHint(op, codeUnsupported, "rename the column before", "bag_unpack: a property with the name of the unpacked column, '%s', is not supported: where its column stands is not known", name)
+			b.failHint(op, syntax.CodeUnsupported, "rename the column before", "bag_unpack: a property with the name of the unpacked column, '%s', is not supported: where its column stands is not known", name)
 		}
 		if indexOf(cols, name) >= 0 {
 			switch conflict {
 			case "keep_source":
 				continue
 			case "error":
-				b.failHint(op, codeSemantic, "set columnsConflict", "bag_unpack: the property '%s' conflicts with a column of that name", name)
+				b.failHint(op, syntax.CodeSemantic, "set columnsConflict", "bag_unpack: the property '%s' conflicts with a column of that name", name)
 			}
 		}
 		e := b.coerce(b.property(bag, p.Name), p.Type)
@@ -232,7 +233,7 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 		for i, c := range op.Schema {
 			at := indexOf(cols, c.Name)
 			if at < i || cols[at].typ != c.Type {
-				b.failHint(op, codeUnsupported, "name the columns of the input with their types, and properties without a prefix", "bag_unpack: the column '%s' of the output schema is not supported", c.Name)
+				b.failHint(op, syntax.CodeUnsupported, "name the columns of the input with their types, and properties without a prefix", "bag_unpack: the column '%s' of the output schema is not supported", c.Name)
 			}
 			cols[i], cols[at] = cols[at], cols[i]
 		}
@@ -243,7 +244,7 @@ func bindBagUnpack(b *binder, rel *relation, op evaluateOp, s *scope) *relation 
 
 // bagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
 // different types are dynamic.
-func (b *binder) bagProperties(rel *relation, bag *expr, op evaluateOp) []Column {
+func (b *binder) bagProperties(rel *relation, bag *expr, op syntax.EvaluateOp) []Column {
 	key, kind := b.newID(), b.newID()
 	types := goCall("bag_types", value.Dynamic, bag.sql)
 	entries := "SELECT DISTINCT unnest(CAST(json_extract(" + types + ", '$[*]') AS VARCHAR[])) AS p FROM (" + rel.sql + ")"
@@ -278,7 +279,7 @@ func (b *binder) bagProperties(rel *relation, bag *expr, op evaluateOp) []Column
 }
 
 // bindNarrow binds narrow(): a row per cell.
-func bindNarrow(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindNarrow(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 0, 0)
 	row := b.newID()
 	numbered := "SELECT *, row_number() " + rel.over() + " - 1 AS " + row + " FROM (" + rel.sql + ")"

@@ -1,10 +1,13 @@
 package kql
 
-import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+import (
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
 
 // ipLookup binds ipv4_lookup and ipv6_lookup(table, key, range[, return_unmatched]): a join of addresses with ranges.
 func ipLookup(function string, lookupFirst bool) plugin {
-	return func(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+	return func(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 		args := op.Call.Args
 		b.arity(*op.Call, 3, 4)
 		ranges := b.table(args[0].X, s)
@@ -16,20 +19,20 @@ func ipLookup(function string, lookupFirst bool) plugin {
 
 // bindPolygonLookup binds geo_polygon_lookup(table, polygon, lng, lat[, radius][, return_unmatched]): the polygons a point lies in, or
 // not farther from than a radius in metres.
-func bindPolygonLookup(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindPolygonLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 4, 8)
 	return b.geoLookup(rel, op, s, "geo_distance_point_to_polygon")
 }
 
 // bindLineLookup binds geo_line_lookup(table, line, lng, lat, radius[, return_unmatched]): the lines not farther from a point
 // than a radius in metres.
-func bindLineLookup(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindLineLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 5, 8)
 	return b.geoLookup(rel, op, s, "geo_distance_point_to_line")
 }
 
 // geoLookup joins points with shapes by distance; the shape itself is left out unless return_lookup_key asks for it.
-func (b *binder) geoLookup(rel *relation, op evaluateOp, s *scope, distance string) *relation {
+func (b *binder) geoLookup(rel *relation, op syntax.EvaluateOp, s *scope, distance string) *relation {
 	shapes := b.table(op.Call.Args[0].X, s)
 	shape := b.coerce(b.scalar(op.Call.Args[1].X, env{scope: s, rel: shapes}), value.Dynamic)
 	lng := b.coerce(b.scalar(op.Call.Args[2].X, env{scope: s, rel: rel}), value.Real)
@@ -46,7 +49,7 @@ func (b *binder) geoLookup(rel *relation, op evaluateOp, s *scope, distance stri
 		case a.Name == "return_lookup_key":
 			withKey, _ = b.constantValue(e, a.Name).(bool)
 		default:
-			b.fail(a.X, codeUnsupported, "%s: the argument '%s' is not supported", op.Call.Name, a.Name)
+			b.fail(a.X, syntax.CodeUnsupported, "%s: the argument '%s' is not supported", op.Call.Name, a.Name)
 		}
 	}
 	on := goCall(distance, value.Real, lng.sql, lat.sql, shape.sql) + " <= " + radius.sql
@@ -63,7 +66,7 @@ func (b *binder) geoLookup(rel *relation, op evaluateOp, s *scope, distance stri
 }
 
 // returnUnmatched reads the optional last argument of the lookup plugins.
-func (b *binder) returnUnmatched(args []argument, s *scope) bool {
+func (b *binder) returnUnmatched(args []syntax.Argument, s *scope) bool {
 	if len(args) == 0 {
 		return false
 	}

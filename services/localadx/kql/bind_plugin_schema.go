@@ -1,10 +1,13 @@
 package kql
 
-import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+import (
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
 
 // bindSchemaMerge binds schema_merge([PreserveOrder]): one schema of the rows of several getschema results. A column that
 // would change the order of others is an error row, unless order need not be preserved.
-func bindSchemaMerge(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindSchemaMerge(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 0, 1)
 	preserve := true
 	if len(op.Call.Args) == 1 {
@@ -15,7 +18,7 @@ func bindSchemaMerge(b *binder, rel *relation, op evaluateOp, s *scope) *relatio
 	for i, w := range want {
 		c, ok := rel.column(w.Name)
 		if !ok {
-			b.fail(op, codeArguments, "schema_merge: the input must be the output of getschema")
+			b.fail(op, syntax.CodeArguments, "schema_merge: the input must be the output of getschema")
 		}
 		cols[i] = c
 	}

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // pluginArguments binds the arguments of a plugin over a relation; the names are for messages.
-func (b *binder) pluginArguments(rel *relation, op evaluateOp, s *scope, names ...string) []*expr {
+func (b *binder) pluginArguments(rel *relation, op syntax.EvaluateOp, s *scope, names ...string) []*expr {
 	args := op.Call.Args
 	if len(args) < len(names) {
-		b.fail(op, codeArguments, "%s: the argument '%s' is missing", op.Call.Name, names[len(args)])
+		b.fail(op, syntax.CodeArguments, "%s: the argument '%s' is missing", op.Call.Name, names[len(args)])
 	}
 	out := make([]*expr, len(args))
 	for i, a := range args {
@@ -21,11 +22,11 @@ func (b *binder) pluginArguments(rel *relation, op evaluateOp, s *scope, names .
 }
 
 // dimensions returns the remaining arguments of a plugin, which must be columns.
-func (b *binder) dimensions(op evaluateOp, args []*expr) []column {
+func (b *binder) dimensions(op syntax.EvaluateOp, args []*expr) []column {
 	var out []column
 	for _, a := range args {
 		if !isID(a.sql) {
-			b.fail(op, codeArguments, "%s: the dimensions must be columns", op.Call.Name)
+			b.fail(op, syntax.CodeArguments, "%s: the dimensions must be columns", op.Call.Name)
 		}
 		out = append(out, column{name: a.name, typ: a.typ, id: a.sql})
 	}
@@ -33,7 +34,7 @@ func (b *binder) dimensions(op evaluateOp, args []*expr) []column {
 }
 
 // checkTimeline refuses a timeline that is not a datetime or a number, or bounds of other types.
-func (b *binder) checkTimeline(op evaluateOp, timeline *expr, points []*expr, lengths []*expr) {
+func (b *binder) checkTimeline(op syntax.EvaluateOp, timeline *expr, points []*expr, lengths []*expr) {
 	length := timeline.typ
 	if timeline.typ == value.Datetime {
 		length = value.Timespan
@@ -46,7 +47,7 @@ func (b *binder) checkTimeline(op evaluateOp, timeline *expr, points []*expr, le
 		ok = ok && (l.typ == length || l.typ.Numeric() && length.Numeric())
 	}
 	if !ok {
-		b.fail(op, codeArguments, "%s: the bounds and windows must have the types of the timeline", op.Call.Name)
+		b.fail(op, syntax.CodeArguments, "%s: the bounds and windows must have the types of the timeline", op.Call.Name)
 	}
 }
 
@@ -61,7 +62,7 @@ func columnsOf(cols []column, prefix string) string {
 
 // bindSlidingWindowCounts binds sliding_window_counts(id, timeline, start, end, lookback, bin[, dimensions]): for each bin the
 // number of rows and of ids in the lookback window that ends with it.
-func bindSlidingWindowCounts(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindSlidingWindowCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Bin")
 	id, timeline, start, end, lookback, bin := args[0], args[1], args[2], args[3], args[4], args[5]
 	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, bin})
@@ -81,7 +82,7 @@ func bindSlidingWindowCounts(b *binder, rel *relation, op evaluateOp, s *scope) 
 
 // bindActivityCounts binds activity_counts_metrics(id, timeline, start, end, window[, dimensions]): per window the rows, the
 // ids, the ids seen for the first time, and the ids seen so far.
-func bindActivityCounts(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindActivityCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Window")
 	id, timeline, start, end, window := args[0], args[1], args[2], args[3], args[4]
 	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{window})
@@ -107,7 +108,7 @@ func bindActivityCounts(b *binder, rel *relation, op evaluateOp, s *scope) *rela
 
 // bindRollingPercentile binds rolling_percentile(value, percentile, index, bin, bins[, dimensions]): per bin the percentile over the
 // bins that end with it.
-func bindRollingPercentile(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := b.pluginArguments(rel, op, s, "ValueColumn", "Percentile", "IndexColumn", "BinSize", "BinsPerWindow")
 	v, index, bin := args[0], args[2], args[3]
 	b.checkTimeline(op, index, nil, []*expr{bin})
@@ -139,10 +140,10 @@ func dimensionAliases(dims []column) string {
 }
 
 // bindRowsNear binds rows_near(condition, before[, after]): the rows around those for which the condition holds.
-func bindRowsNear(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindRowsNear(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	b.arity(*op.Call, 2, 3)
 	if !rel.serialized {
-		b.failHint(op, codeSemantic, "sort the rows or add '| serialize'", "rows_near: the rows must be serialized")
+		b.failHint(op, syntax.CodeSemantic, "sort the rows or add '| serialize'", "rows_near: the rows must be serialized")
 	}
 	condition := b.boolean(op.Call.Args[0].X, env{scope: s, rel: rel})
 	before := b.constantLong(op.Call.Args[1].X, env{scope: s}, "NumRows")
@@ -157,7 +158,7 @@ func bindRowsNear(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
 
 // bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period, active_periods, bin[, dimensions]): per
 // bin the ids with an event before which, within the lookback, they were seen in at least so many periods.
-func bindActiveUsers(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindActiveUsers(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period", "ActivePeriodsCount", "Bin")
 	id, timeline, start, end, lookback, period, active, bin := args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7]
 	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, period, bin})
@@ -180,7 +181,7 @@ func bindActiveUsers(b *binder, rel *relation, op evaluateOp, s *scope) *relatio
 
 // bindSessionCount binds session_count(id, timeline, start, end, bin, lookback[, dimensions]): per bin the sessions that begin in it.
 // A session of an id begins with its first row and with each that is at least a lookback window behind the one before.
-func bindSessionCount(b *binder, rel *relation, op evaluateOp, s *scope) *relation {
+func bindSessionCount(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Bin", "LookBackWindow")
 	id, timeline, start, end, bin, lookback := args[0], args[1], args[2], args[3], args[4], args[5]
 	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{bin, lookback})

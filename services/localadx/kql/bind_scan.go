@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -15,7 +16,7 @@ import (
 // state is a struct {m, s1 … sn} or null, and each step is a SELECT layer that computes the state columns anew.
 type scanBinder struct {
 	*binder
-	op      scanOp
+	op      syntax.ScanOp
 	scope   *scope
 	rel     *relation // the numbered rows
 	fields  []column  // row columns, then declared columns
@@ -24,14 +25,14 @@ type scanBinder struct {
 	declare []*expr   // defaults of the declared columns
 }
 
-func (b *binder) scanOperator(rel *relation, op scanOp, s *scope) *relation {
+func (b *binder) scanOperator(rel *relation, op syntax.ScanOp, s *scope) *relation {
 	if !rel.serialized {
-		b.failHint(op, codeSemantic, "sort the rows or add '| serialize'", "scan: the rows must be serialized")
+		b.failHint(op, syntax.CodeSemantic, "sort the rows or add '| serialize'", "scan: the rows must be serialized")
 	}
 	sb := &scanBinder{binder: b, op: op, scope: s, fields: append([]column(nil), rel.cols...)}
 	for _, step := range op.Steps {
 		if step.Optional || step.Output == "last" {
-			b.fail(step, codeUnsupported, "scan: 'optional' and 'output=last' are not supported")
+			b.fail(step, syntax.CodeUnsupported, "scan: 'optional' and 'output=last' are not supported")
 		}
 	}
 	for _, d := range op.Declare {
@@ -152,7 +153,7 @@ func (sb *scanBinder) advance(k int, state string, start bool) string {
 			}
 		}
 		if j < 0 {
-			sb.fail(set.X, codeUnknownName, "scan: the assigned column is not declared")
+			sb.fail(set.X, syntax.CodeUnknownName, "scan: the assigned column is not declared")
 		}
 		values[j] = sb.coerce(sb.scalar(set.X, e), sb.fields[j].typ).sql
 	}
@@ -200,7 +201,7 @@ func (sb *scanBinder) results(query string) *relation {
 		branches = append(branches, fmt.Sprintf("SELECT %s FROM loop WHERE o%d IS NOT NULL", strings.Join(parts, ", "), k))
 	}
 	if len(branches) == 0 {
-		sb.fail(sb.op, codeSemantic, "scan: no step has output")
+		sb.fail(sb.op, syntax.CodeSemantic, "scan: no step has output")
 	}
 	out.sql = query + strings.Join(branches, " UNION ALL ")
 	return out

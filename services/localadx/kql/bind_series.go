@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -15,11 +16,11 @@ const maxGrid = 1 << 24
 
 // makeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
 // itself. An element without rows has the default.
-func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation {
+func (b *binder) makeSeries(rel *relation, op syntax.MakeSeriesOp, s *scope) *relation {
 	e := env{scope: s, rel: rel}
 	n := newNamer(op.By)
 	keys := b.outputs(op.By, e, n)
-	axis := b.outputs([]namedExpr{op.Axis}, e, n)[0]
+	axis := b.outputs([]syntax.NamedExpr{op.Axis}, e, n)[0]
 	step := b.scalar(op.Step, env{scope: s})
 	axisExpr := &expr{sql: axis.col.id, typ: axis.col.typ, nullable: true, at: op.Axis.X}
 	b.checkAxis(op, axis.col.typ, step.typ)
@@ -38,9 +39,9 @@ func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation 
 	var aggregates []item
 	var defaults []string
 	for _, a := range op.Aggregates {
-		bound := b.outputs([]namedExpr{a.Expr}, e, names)
+		bound := b.outputs([]syntax.NamedExpr{a.Expr}, e, names)
 		if len(bound) != 1 {
-			b.fail(a.Expr.X, codeArguments, "make-series: an aggregate must yield one column")
+			b.fail(a.Expr.X, syntax.CodeArguments, "make-series: an aggregate must yield one column")
 		}
 		aggregates = append(aggregates, bound[0])
 		defaults = append(defaults, b.seriesDefault(a, bound[0].col.typ, s))
@@ -48,10 +49,10 @@ func (b *binder) makeSeries(rel *relation, op makeSeriesOp, s *scope) *relation 
 	return b.seriesRelation(grid, axisExpr, axis, step, keys, aggregates, defaults)
 }
 
-func (b *binder) checkAxis(op makeSeriesOp, axis, step Type) {
+func (b *binder) checkAxis(op syntax.MakeSeriesOp, axis, step Type) {
 	ok := axis.Numeric() && step.Numeric() || (axis == value.Datetime || axis == value.Timespan) && step == value.Timespan
 	if !ok {
-		b.fail(op, codeArguments, "make-series: an axis of type %s cannot have a step of type %s", axis, step)
+		b.fail(op, syntax.CodeArguments, "make-series: an axis of type %s cannot have a step of type %s", axis, step)
 	}
 }
 
@@ -64,7 +65,7 @@ type seriesGrid struct {
 }
 
 // seriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
-func (b *binder) seriesBounds(source *relation, op makeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
+func (b *binder) seriesBounds(source *relation, op syntax.MakeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
 	rows := source.sql
 	low, high := b.newID(), b.newID()
 	if op.From == nil || op.To == nil {
@@ -110,7 +111,7 @@ func (b *binder) withExtremes(source *relation, axis *expr, keys []item, low, hi
 }
 
 // seriesDefault returns the JSON of the value an empty point has.
-func (b *binder) seriesDefault(a seriesAggregate, t Type, s *scope) string {
+func (b *binder) seriesDefault(a syntax.SeriesAggregate, t Type, s *scope) string {
 	if a.Default == nil {
 		if t == value.Real {
 			return "'0.0'"

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // share makes a relation one that the query computes once, however often it is read.
 func (b *binder) share(rel *relation) *relation {
 	if b.results > 1 && rel.volatile() {
-		b.failHint(nil, codeUnsupported, "send each query in a request of its own", "A table of random values is computed anew for each query of a request, where the service may compute it once")
+		b.failHint(nil, syntax.CodeUnsupported, "send each query in a request of its own", "A table of random values is computed anew for each query of a request, where the service may compute it once")
 	}
 	name := fmt.Sprintf("kql_shared_%d", len(b.shared)+1)
 	b.shared = append(b.shared, name+" AS MATERIALIZED ("+rel.sql+")")
@@ -55,7 +56,7 @@ func (b *binder) scalarOnce(bound *binding, inner env) *expr {
 
 // isCall reports whether a let statement's expression is a call of the function.
 func (b *binding) isCall(name string) bool {
-	call, ok := b.x.(callNode)
+	call, ok := b.x.(syntax.CallNode)
 	return ok && call.Name == name
 }
 

@@ -1,10 +1,13 @@
 package kql
 
-import "github.com/calypso-cdc/calypso/services/localadx/kql/value"
+import (
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
+)
 
 // aggHLL binds hll(x[, accuracy]) and hll_if(x, predicate[, accuracy]): a state that dcount_hll() counts. Nulls do not count.
 func aggHLL(predicate bool) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		n := 1
 		if predicate {
 			n = 2
@@ -35,7 +38,7 @@ func (b *binder) sketchHash(e *expr) string {
 }
 
 // aggTDigest binds tdigest(x[, weight]): a state that percentile_tdigest() reads.
-func aggTDigest(b *binder, x callNode, env env) *expr {
+func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	arg := b.scalar(x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
@@ -46,7 +49,7 @@ func aggTDigest(b *binder, x callNode, env env) *expr {
 		arg = b.coerce(arg, value.Real)
 	case value.Long, value.Real, value.Datetime, value.Timespan:
 	default:
-		b.fail(x, codeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, arg.typ)
+		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, arg.typ)
 	}
 	// A histogram has one entry a value, however many rows there are.
 	counts := "histogram(" + arg.sql + ")"
@@ -62,11 +65,11 @@ func aggTDigest(b *binder, x callNode, env env) *expr {
 
 // aggMerge binds hll_merge(state) and tdigest_merge(state) as aggregates.
 func aggMerge(function string) aggregate {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 1)
 		arg := b.scalar(x.Args[0].X, env.plain())
 		if arg.typ != value.Dynamic {
-			b.fail(x, codeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
+			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
 		}
 		return &expr{sql: goCall(function, value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','), '') || ']'"), typ: value.Dynamic,
 			name: aggregateName(x.Name, arg), nullable: true}
@@ -75,7 +78,7 @@ func aggMerge(function string) aggregate {
 
 // bindMerge binds hll_merge(a, b, …) and tdigest_merge(a, b, …) over the states of one row. With one argument they are aggregates.
 func bindMerge(function, name string) specialForm {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		if len(x.Args) == 1 {
 			if e := b.aggregateCall(x, env); e != nil {
 				return e
@@ -94,15 +97,15 @@ func bindMerge(function, name string) specialForm {
 }
 
 // bindPercentileTDigest binds percentile_tdigest(state, percentile[, typeof(type)]); without a type the value is dynamic.
-func bindPercentileTDigest(b *binder, x callNode, env env) *expr {
+func bindPercentileTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 3)
 	state := b.scalar(x.Args[0].X, env)
 	p := b.coerce(b.scalar(x.Args[1].X, env), value.Real)
 	all := goCall("tdigest_percentiles", value.Dynamic, b.json(state).sql, "'[' || "+p.sql+" || ']'")
 	e := &expr{sql: goCall("dynamic_get", value.Dynamic, all, "'0'"), typ: value.Dynamic, nullable: true, at: x}
 	if len(x.Args) == 3 {
-		if _, ok := x.Args[2].X.(typeofNode); !ok {
-			b.fail(x.Args[2].X, codeArguments, "%s(): the third argument must be typeof(type)", x.Name)
+		if _, ok := x.Args[2].X.(syntax.TypeofNode); !ok {
+			b.fail(x.Args[2].X, syntax.CodeArguments, "%s(): the third argument must be typeof(type)", x.Name)
 		}
 		e = b.typedExtract(x, e, env)
 	}
@@ -111,7 +114,7 @@ func bindPercentileTDigest(b *binder, x callNode, env env) *expr {
 }
 
 // bindPercentilesArrayTDigest binds percentiles_array_tdigest(state, percentile, …), or with an array of percentiles.
-func bindPercentilesArrayTDigest(b *binder, x callNode, env env) *expr {
+func bindPercentilesArrayTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, -1)
 	state := b.scalar(x.Args[0].X, env)
 	first := b.scalar(x.Args[1].X, env)

@@ -4,11 +4,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // specialForm binds a function whose typing, naming or evaluation does not fit a signature.
-type specialForm func(b *binder, x callNode, env env) *expr
+type specialForm func(b *binder, x syntax.CallNode, env env) *expr
 
 // specialForms returns the functions bound by hand.
 func specialForms() map[string]specialForm {
@@ -48,27 +49,27 @@ func specialForms() map[string]specialForm {
 
 // convertTo binds the to…() functions.
 func convertTo(t Type) specialForm {
-	return func(b *binder, x callNode, env env) *expr {
+	return func(b *binder, x syntax.CallNode, env env) *expr {
 		b.arity(x, 1, 2)
 		arg := b.scalar(x.Args[0].X, env)
 		e := *b.coerce(arg, t)
 		e.name = arg.name
 		if t == value.Datetime && arg.typ == value.Real {
-			b.fail(x, codeArguments, "todatetime(): the argument must not be real")
+			b.fail(x, syntax.CodeArguments, "todatetime(): the argument must not be real")
 		}
 		return &e
 	}
 }
 
-func bindIff(b *binder, x callNode, env env) *expr {
+func bindIff(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 3, 3)
 	cond := b.boolean(x.Args[0].X, env)
 	return b.choose(x, []*expr{cond}, []*expr{b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)})
 }
 
-func bindCase(b *binder, x callNode, env env) *expr {
+func bindCase(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args)%2 == 0 || len(x.Args) < 3 {
-		b.fail(x, codeArguments, "case(): function expects an odd number of arguments, at least 3")
+		b.fail(x, syntax.CodeArguments, "case(): function expects an odd number of arguments, at least 3")
 	}
 	var conds, values []*expr
 	for i := 0; i+1 < len(x.Args); i += 2 {
@@ -79,7 +80,7 @@ func bindCase(b *binder, x callNode, env env) *expr {
 }
 
 // choose writes CASE; values has one entry more than conds.
-func (b *binder) choose(x callNode, conds, values []*expr) *expr {
+func (b *binder) choose(x syntax.CallNode, conds, values []*expr) *expr {
 	t := b.common(x, values)
 	var sql strings.Builder
 	sql.WriteString("CASE")
@@ -95,7 +96,7 @@ func (b *binder) choose(x callNode, conds, values []*expr) *expr {
 }
 
 // alike binds the arguments, 2 to 64, and brings them to their common type.
-func (b *binder) alike(x callNode, env env) (sqls []string, t value.Type) {
+func (b *binder) alike(x syntax.CallNode, env env) (sqls []string, t value.Type) {
 	b.arity(x, 2, 64)
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
@@ -108,7 +109,7 @@ func (b *binder) alike(x callNode, env env) (sqls []string, t value.Type) {
 	return sqls, t
 }
 
-func bindCoalesce(b *binder, x callNode, env env) *expr {
+func bindCoalesce(b *binder, x syntax.CallNode, env env) *expr {
 	sqls, t := b.alike(x, env)
 	if t == value.String {
 		for i := range sqls {
@@ -122,7 +123,7 @@ func bindCoalesce(b *binder, x callNode, env env) *expr {
 	return e
 }
 
-func bindIsNull(b *binder, x callNode, env env) *expr {
+func bindIsNull(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
 	if !e.nullable {
@@ -131,18 +132,18 @@ func bindIsNull(b *binder, x callNode, env env) *expr {
 	return &expr{sql: "((" + e.sql + ") IS NULL)", typ: value.Bool}
 }
 
-func bindIsNotNull(b *binder, x callNode, env env) *expr {
+func bindIsNotNull(b *binder, x syntax.CallNode, env env) *expr {
 	e := bindIsNull(b, x, env)
 	return &expr{sql: "(NOT " + e.sql + ")", typ: value.Bool}
 }
 
-func bindNot(b *binder, x callNode, env env) *expr {
+func bindNot(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.boolean(x.Args[0].X, env)
 	return &expr{sql: "(NOT " + e.sql + ")", typ: value.Bool, nullable: e.nullable}
 }
 
-func bindExtremeOf(b *binder, x callNode, env env) *expr {
+func bindExtremeOf(b *binder, x syntax.CallNode, env env) *expr {
 	sqls, t := b.alike(x, env)
 	name := "greatest"
 	if x.Name == "min_of" {
@@ -153,7 +154,7 @@ func bindExtremeOf(b *binder, x callNode, env env) *expr {
 
 // bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of step, counted from 0 (for
 // datetime from 0001-01-01, a Monday).
-func bindBin(b *binder, x callNode, env env) *expr {
+func bindBin(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 2)
 	v := b.scalar(x.Args[0].X, env)
 	step := b.scalar(x.Args[1].X, env)
@@ -163,7 +164,7 @@ func bindBin(b *binder, x callNode, env env) *expr {
 }
 
 // bin rounds v down to a multiple of step, counted from origin or from 0.
-func (b *binder) bin(x node, v, step, origin *expr) *expr {
+func (b *binder) bin(x syntax.Node, v, step, origin *expr) *expr {
 	if v.typ == value.Dynamic {
 		v = b.dynamicOperand(v, step.typ)
 	}
@@ -179,7 +180,7 @@ func (b *binder) bin(x node, v, step, origin *expr) *expr {
 	case (t == value.Datetime || t == value.Timespan) && step.typ.Integer():
 		step = b.coerce(step, value.Long)
 	default:
-		b.fail(x, codeArguments, "bin(): a value of type %s cannot be rounded to multiples of %s", t, step.typ)
+		b.fail(x, syntax.CodeArguments, "bin(): a value of type %s cannot be rounded to multiples of %s", t, step.typ)
 	}
 	amount, offset := v.sql, ""
 	if origin != nil {
@@ -211,7 +212,7 @@ func (b *binder) bin(x node, v, step, origin *expr) *expr {
 	return e
 }
 
-func bindBinAt(b *binder, x callNode, env env) *expr {
+func bindBinAt(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 3, 3)
 	v, step, origin := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)
 	if v.typ.Numeric() && origin.typ.Numeric() {
@@ -219,51 +220,51 @@ func bindBinAt(b *binder, x callNode, env env) *expr {
 		v, step, origin = b.coerce(v, t), b.coerce(step, t), b.coerce(origin, t)
 	}
 	if v.typ == value.Dynamic {
-		b.failHint(x.Args[0].X, codeArguments, "convert it, as by todatetime()", "bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
+		b.failHint(x.Args[0].X, syntax.CodeArguments, "convert it, as by todatetime()", "bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
 	}
 	if v.typ != origin.typ {
-		b.fail(x, codeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
+		b.fail(x, syntax.CodeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
 	}
 	e := b.bin(x, v, step, origin)
 	e.name = v.name
 	return e
 }
 
-func bindBinAuto(b *binder, x callNode, env env) *expr {
+func bindBinAuto(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	v := b.scalar(x.Args[0].X, env)
 	step, ok := b.options["query_bin_auto_size"]
 	if !ok {
-		b.failHint(x, codeArguments, "add: set query_bin_auto_size=1h;", "bin_auto(): the option query_bin_auto_size is not set")
+		b.failHint(x, syntax.CodeArguments, "add: set query_bin_auto_size=1h;", "bin_auto(): the option query_bin_auto_size is not set")
 	}
 	e := b.bin(x, v, step, b.options["query_bin_auto_at"])
 	e.name = v.name
 	return e
 }
 
-func bindNow(b *binder, x callNode, env env) *expr {
+func bindNow(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 0, 1)
 	e := constant(value.Datetime, b.now, x)
 	if len(x.Args) == 1 {
-		return b.arithmetic(binaryNode{Op: "+", span: x.span}, e, b.scalar(x.Args[0].X, env))
+		return b.arithmetic(syntax.BinaryNode{Op: "+", Span: x.Span}, e, b.scalar(x.Args[0].X, env))
 	}
 	return e
 }
 
-func bindAgo(b *binder, x callNode, env env) *expr {
+func bindAgo(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
 	if e.typ != value.Timespan {
-		b.fail(x, codeArguments, "ago(): the argument must be a timespan")
+		b.fail(x, syntax.CodeArguments, "ago(): the argument must be a timespan")
 	}
 	if n, ok := e.konst.(int64); ok {
 		return constant(value.Datetime, b.now-n, x)
 	}
-	return b.arithmetic(binaryNode{Op: "-", span: x.span}, constant(value.Datetime, b.now, x), e)
+	return b.arithmetic(syntax.BinaryNode{Op: "-", Span: x.Span}, constant(value.Datetime, b.now, x), e)
 }
 
 // bindToScalar binds toscalar(T): the first column of the first row, computed once.
-func bindToScalar(b *binder, x callNode, env env) *expr {
+func bindToScalar(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	arg := x.Args[0].X
 	if !b.isTabular(arg, env.scope) {
@@ -273,7 +274,7 @@ func bindToScalar(b *binder, x callNode, env env) *expr {
 	}
 	rel := b.table(arg, env.scope)
 	if len(rel.cols) == 0 {
-		b.fail(x, codeArguments, "toscalar(): the table has no columns")
+		b.fail(x, syntax.CodeArguments, "toscalar(): the table has no columns")
 	}
 	c := rel.cols[0]
 	e := &expr{sql: "(SELECT " + c.id + " FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT 1)", typ: c.typ, nullable: c.typ != value.String}
@@ -283,12 +284,12 @@ func bindToScalar(b *binder, x callNode, env env) *expr {
 	return e
 }
 
-func bindMaterializeScalar(b *binder, x callNode, env env) *expr {
+func bindMaterializeScalar(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	return b.scalar(x.Args[0].X, env)
 }
 
-func bindGetType(b *binder, x callNode, env env) *expr {
+func bindGetType(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	e := b.scalar(x.Args[0].X, env)
 	name := ""
@@ -303,7 +304,7 @@ func bindGetType(b *binder, x callNode, env env) *expr {
 	return out
 }
 
-func bindColumnIfExists(b *binder, x callNode, env env) *expr {
+func bindColumnIfExists(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 2)
 	name := b.constantString(x.Args[0].X, env, "The column name")
 	if env.rel != nil {
@@ -318,7 +319,7 @@ func bindColumnIfExists(b *binder, x callNode, env env) *expr {
 	return &e
 }
 
-func bindColumnNamesOf(b *binder, x callNode, env env) *expr {
+func bindColumnNamesOf(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 1)
 	rel := b.table(x.Args[0].X, env.scope)
 	names := make([]any, len(rel.cols))
@@ -331,7 +332,7 @@ func bindColumnNamesOf(b *binder, x callNode, env env) *expr {
 // typeSizes are the bytes estimate_data_size() counts for values of fixed size.
 var typeSizes = map[Type]int64{value.Bool: 1, value.Int: 4, value.Long: 8, value.Real: 8, value.Datetime: 8, value.Timespan: 8, value.Decimal: 16, value.GUID: 16}
 
-func bindEstimateDataSize(b *binder, x callNode, env env) *expr {
+func bindEstimateDataSize(b *binder, x syntax.CallNode, env env) *expr {
 	var parts []string
 	add := func(e *expr) {
 		if n, ok := typeSizes[e.typ]; ok {
@@ -341,7 +342,7 @@ func bindEstimateDataSize(b *binder, x callNode, env env) *expr {
 		parts = append(parts, "coalesce(strlen("+b.asText(e).sql+"), 0)")
 	}
 	for _, a := range x.Args {
-		if _, ok := a.X.(starNode); ok && env.rel != nil {
+		if _, ok := a.X.(syntax.StarNode); ok && env.rel != nil {
 			for _, c := range env.rel.cols {
 				add(b.columnExpr(c))
 			}
@@ -355,7 +356,7 @@ func bindEstimateDataSize(b *binder, x callNode, env env) *expr {
 	return &expr{sql: "(" + strings.Join(parts, " + ") + ")", typ: value.Long}
 }
 
-func bindRangeFunction(b *binder, x callNode, env env) *expr {
+func bindRangeFunction(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 3)
 	from, to := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env)
 	var step *expr
@@ -373,7 +374,7 @@ func bindRangeFunction(b *binder, x callNode, env env) *expr {
 			t = value.Long
 		case value.Long, value.Real:
 		default:
-			b.fail(x, codeArguments, "range(): the arguments must be of type long or real but are %s", t)
+			b.fail(x, syntax.CodeArguments, "range(): the arguments must be of type long or real but are %s", t)
 		}
 		if step == nil {
 			step = constant(value.Long, int64(1), x)
@@ -389,27 +390,27 @@ func bindRangeFunction(b *binder, x callNode, env env) *expr {
 	if from.typ == to.typ && (from.typ == value.Datetime || from.typ == value.Timespan) && step.typ == value.Timespan {
 		return &expr{sql: goCall("range_"+from.typ.String(), value.Dynamic, from.sql, to.sql, step.sql), typ: value.Dynamic, nullable: true}
 	}
-	b.fail(x, codeArguments, "range(): the arguments (%s, %s, %s) have wrong types", from.typ, to.typ, step.typ)
+	b.fail(x, syntax.CodeArguments, "range(): the arguments (%s, %s, %s) have wrong types", from.typ, to.typ, step.typ)
 	return nil
 }
 
-func bindAssert(b *binder, x callNode, env env) *expr {
+func bindAssert(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 2)
 	cond := b.boolean(x.Args[0].X, env)
 	message := b.constantString(x.Args[1].X, env, "The message")
 	if cond.isConst {
 		if ok, _ := cond.konst.(bool); !ok {
-			b.fail(x, codeSemantic, "assert() has failed with message: '%s'", message)
+			b.fail(x, syntax.CodeSemantic, "assert() has failed with message: '%s'", message)
 		}
 	}
 	return &expr{sql: "CASE WHEN " + cond.filterSQL() + " THEN TRUE ELSE error(" + quoteSQL("assert() has failed with message: '"+message+"'") + ") END", typ: value.Bool}
 }
 
-func bindExtract(b *binder, x callNode, env env) *expr {
+func bindExtract(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 3, 4)
 	pattern, group, text := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.asText(b.scalar(x.Args[2].X, env))
 	if pattern.typ != value.String {
-		b.fail(x.Args[0].X, codeArguments, "extract(): the regular expression must be a string but is %s", pattern.typ)
+		b.fail(x.Args[0].X, syntax.CodeArguments, "extract(): the regular expression must be a string but is %s", pattern.typ)
 	}
 	e := &expr{sql: goCall("extract", value.String, pattern.sql, b.coerce(group, value.Long).sql, text.sql), typ: value.String}
 	if s, ok := pattern.konst.(string); ok {
@@ -419,31 +420,31 @@ func bindExtract(b *binder, x callNode, env env) *expr {
 }
 
 // typedExtract converts what extract() found to the type of the optional typeof argument.
-func (b *binder) typedExtract(x callNode, e *expr, env env) *expr {
+func (b *binder) typedExtract(x syntax.CallNode, e *expr, env env) *expr {
 	last := x.Args[len(x.Args)-1].X
-	if t, ok := last.(typeofNode); ok {
+	if t, ok := last.(syntax.TypeofNode); ok {
 		return b.coerce(e, t.Type)
 	}
 	return e
 }
 
-func bindExtractJSON(b *binder, x callNode, env env) *expr {
+func bindExtractJSON(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 3)
 	path, text := b.asText(b.scalar(x.Args[0].X, env)), b.asText(b.scalar(x.Args[1].X, env))
 	return b.typedExtract(x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql), typ: value.String, at: x}, env)
 }
 
-func bindCurrentDatabase(b *binder, x callNode, _ env) *expr {
+func bindCurrentDatabase(b *binder, x syntax.CallNode, _ env) *expr {
 	b.arity(x, 0, 0)
 	return constant(value.String, b.opts.Database, x)
 }
 
-func bindCurrentCluster(b *binder, x callNode, _ env) *expr {
+func bindCurrentCluster(b *binder, x syntax.CallNode, _ env) *expr {
 	b.arity(x, 0, 0)
 	return constant(value.String, "localhost", x)
 }
 
-func bindShift(b *binder, x callNode, env env) *expr {
+func bindShift(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 2, 2)
 	v, n := b.scalar(x.Args[0].X, env), b.coerce(b.scalar(x.Args[1].X, env), value.Long)
 	name := v.name
@@ -451,7 +452,7 @@ func bindShift(b *binder, x callNode, env env) *expr {
 	return &expr{sql: goCall(x.Name, value.Long, v.sql, n.sql), typ: value.Long, nullable: true, name: name}
 }
 
-func bindToHex(b *binder, x callNode, env env) *expr {
+func bindToHex(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	v := b.scalar(x.Args[0].X, env)
 	bits := int64(64)
@@ -466,7 +467,7 @@ func bindToHex(b *binder, x callNode, env env) *expr {
 }
 
 // bindDatetimeDiff binds datetime_diff: whole boundaries as long, weeks as real.
-func bindDatetimeDiff(b *binder, x callNode, env env) *expr {
+func bindDatetimeDiff(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 3, 3)
 	e := b.builtinCall(x, builtinFunctions()["datetime_diff"], env)
 	if part, ok := b.scalar(x.Args[0].X, env).konst.(string); ok && strings.EqualFold(part, "week") {
@@ -475,7 +476,7 @@ func bindDatetimeDiff(b *binder, x callNode, env env) *expr {
 	return e
 }
 
-func bindCodepoints(b *binder, x callNode, env env) *expr {
+func bindCodepoints(b *binder, x syntax.CallNode, env env) *expr {
 	args := make([]string, len(x.Args))
 	for i, a := range x.Args {
 		args[i] = b.json(b.scalar(a.X, env)).sql
@@ -485,7 +486,7 @@ func bindCodepoints(b *binder, x callNode, env env) *expr {
 
 // bindArraySort binds array_sort_asc/desc(array, …[, nulls_last]): the first array is sorted, the others follow it. Each
 // array is a result column of its own.
-func bindArraySort(b *binder, x callNode, env env) *expr {
+func bindArraySort(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 65)
 	var arrays []*expr
 	var names []string
@@ -498,7 +499,7 @@ func bindArraySort(b *binder, x callNode, env env) *expr {
 		}
 		arrays = append(arrays, b.json(e))
 		name := e.name
-		if n, ok := a.X.(nameNode); ok {
+		if n, ok := a.X.(syntax.NameNode); ok {
 			name = n.Name
 		}
 		names = append(names, name)
@@ -536,12 +537,12 @@ var partedFunctions = map[string][]part{
 }
 
 // bindParts binds a function whose result is several columns named function_argument_property.
-func bindParts(b *binder, x callNode, env env) *expr {
+func bindParts(b *binder, x syntax.CallNode, env env) *expr {
 	inner := x
 	inner.Name += "_dynamic"
 	overloads := builtinFunctions()[inner.Name]
 	if len(overloads) == 0 {
-		b.fail(x, codeUnsupported, "The function '%s' is not supported", x.Name)
+		b.fail(x, syntax.CodeUnsupported, "The function '%s' is not supported", x.Name)
 	}
 	bag := b.builtinCall(inner, overloads, env)
 	name := x.Name
@@ -559,8 +560,8 @@ func bindParts(b *binder, x callNode, env env) *expr {
 }
 
 // checkRegex refuses an invalid constant pattern.
-func (b *binder) checkRegex(x node, pattern string) {
+func (b *binder) checkRegex(x syntax.Node, pattern string) {
 	if err := validRegex(pattern); err != nil {
-		b.fail(x, codeArguments, "The regular expression is invalid: %v", err)
+		b.fail(x, syntax.CodeArguments, "The regular expression is invalid: %v", err)
 	}
 }

@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // checkKeyNames refuses an aggregate that is given the name of a column to group by.
-func (b *binder) checkKeyNames(op summarizeOp) {
+func (b *binder) checkKeyNames(op syntax.SummarizeOp) {
 	for _, key := range op.By {
-		column, ok := key.X.(nameNode)
+		column, ok := key.X.(syntax.NameNode)
 		if !ok || len(key.Names) > 0 {
 			continue
 		}
 		for _, it := range op.Aggregates {
-			if contains(it.Names, column.Name) {
+			if syntax.Contains(it.Names, column.Name) {
 				b.fail(it.X, "SEM0049", "A column named '%s' already exists", column.Name)
 			}
 		}
@@ -23,9 +24,9 @@ func (b *binder) checkKeyNames(op summarizeOp) {
 }
 
 // summarize binds summarize: group keys first, then the aggregates.
-func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
+func (b *binder) summarize(rel *relation, op syntax.SummarizeOp, s *scope) *relation {
 	var extra []item
-	n := newNamer(append(append([]namedExpr(nil), op.Aggregates...), op.By...))
+	n := newNamer(append(append([]syntax.NamedExpr(nil), op.Aggregates...), op.By...))
 	e := env{scope: s, rel: rel, extra: &extra}
 	keys := b.outputs(op.By, e, n)
 	b.checkGroupKeys(op, keys)
@@ -37,13 +38,13 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 	var aggregates []item
 	for _, it := range op.Aggregates {
 		if !b.hasAggregate(it.X) {
-			b.failHint(it.X, codeSemantic, "put columns to group by behind 'by'", "summarize: the expression has no aggregate function")
+			b.failHint(it.X, syntax.CodeSemantic, "put columns to group by behind 'by'", "summarize: the expression has no aggregate function")
 		}
 		aggregates = append(aggregates, b.aggregateOutputs(it, e, n, keys)...)
 	}
 	b.checkDuplicates(op, append(append([]item(nil), keys...), aggregates...))
 	if len(aggregates) == 0 && len(keys) == 0 {
-		b.fail(op, codeSyntax, "summarize needs an aggregate or a 'by' clause")
+		b.fail(op, syntax.CodeSyntax, "summarize needs an aggregate or a 'by' clause")
 	}
 	source := b.bestRows(b.layers(rel, extra), op, keys, s)
 	if len(extra) == 0 {
@@ -73,22 +74,22 @@ func (b *binder) summarize(rel *relation, op summarizeOp, s *scope) *relation {
 }
 
 // checkGroupKeys refuses dynamic keys, as Kusto does.
-func (b *binder) checkGroupKeys(op operator, keys []item) {
+func (b *binder) checkGroupKeys(op syntax.Operator, keys []item) {
 	for _, k := range keys {
 		if k.col.typ == value.Dynamic {
-			b.failHint(op, codeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'", "Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
+			b.failHint(op, syntax.CodeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'", "Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
 		}
 	}
 }
 
 // hasAggregate reports whether an expression calls an aggregate, a let name, or a function that may.
-func (b *binder) hasAggregate(x node) bool {
+func (b *binder) hasAggregate(x syntax.Node) bool {
 	switch x := x.(type) {
-	case callNode:
+	case syntax.CallNode:
 		if _, ok := b.aggregates[x.Name]; ok {
 			return true
 		}
-		if contains(strings.Fields(unsupportedFunctions), x.Name) {
+		if syntax.Contains(strings.Fields(unsupportedFunctions), x.Name) {
 			return true // refused with a better message
 		}
 		for _, a := range x.Args {
@@ -96,17 +97,17 @@ func (b *binder) hasAggregate(x node) bool {
 				return true
 			}
 		}
-	case binaryNode:
+	case syntax.BinaryNode:
 		return b.hasAggregate(x.L) || b.hasAggregate(x.R)
-	case unaryNode:
+	case syntax.UnaryNode:
 		return b.hasAggregate(x.X)
-	case betweenNode:
+	case syntax.BetweenNode:
 		return b.hasAggregate(x.X) || b.hasAggregate(x.Low) || b.hasAggregate(x.High)
-	case inNode:
+	case syntax.InNode:
 		return b.hasAggregate(x.X)
-	case memberNode:
+	case syntax.MemberNode:
 		return b.hasAggregate(x.X)
-	case indexNode:
+	case syntax.IndexNode:
 		return b.hasAggregate(x.X) || b.hasAggregate(x.Index)
 	}
 	return false
@@ -115,11 +116,11 @@ func (b *binder) hasAggregate(x node) bool {
 // bestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.
 // Finding the extreme of 10 million rows and joining it back takes a fifth of the time of carrying whole rows through the
 // aggregate. It reads the source twice, so the source must be stable.
-func (b *binder) bestRows(source *relation, op summarizeOp, keys []item, s *scope) *relation {
+func (b *binder) bestRows(source *relation, op syntax.SummarizeOp, keys []item, s *scope) *relation {
 	if !source.stable || len(keys) == 0 || len(op.Aggregates) != 1 {
 		return source
 	}
-	x, ok := op.Aggregates[0].X.(callNode)
+	x, ok := op.Aggregates[0].X.(syntax.CallNode)
 	if !ok || x.Name != "arg_max" && x.Name != "arg_min" || len(x.Args) < 2 {
 		return source
 	}
@@ -147,7 +148,7 @@ func (b *binder) bestRows(source *relation, op summarizeOp, keys []item, s *scop
 }
 
 // aggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys, which are there already.
-func (b *binder) aggregateOutputs(it namedExpr, e env, n *namer, keys []item) []item {
+func (b *binder) aggregateOutputs(it syntax.NamedExpr, e env, n *namer, keys []item) []item {
 	if hasStar(it.X) {
 		rel := *e.rel
 		rel.cols = nil
@@ -162,16 +163,16 @@ func (b *binder) aggregateOutputs(it namedExpr, e env, n *namer, keys []item) []
 		}
 		e.rel = &rel
 	}
-	return b.outputs([]namedExpr{it}, e, n)
+	return b.outputs([]syntax.NamedExpr{it}, e, n)
 }
 
-func hasStar(x node) bool {
-	c, ok := x.(callNode)
+func hasStar(x syntax.Node) bool {
+	c, ok := x.(syntax.CallNode)
 	if !ok {
 		return false
 	}
 	for _, a := range c.Args {
-		if _, ok := a.X.(starNode); ok {
+		if _, ok := a.X.(syntax.StarNode); ok {
 			return true
 		}
 	}

@@ -5,15 +5,16 @@ import (
 	"math"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // isTabular reports whether an expression yields a table rather than a scalar.
-func (b *binder) isTabular(x node, s *scope) bool {
+func (b *binder) isTabular(x syntax.Node, s *scope) bool {
 	switch x := x.(type) {
-	case pipelineNode, datatableNode, rangeNode, printNode, wildcardNode:
+	case syntax.PipelineNode, syntax.DatatableNode, syntax.RangeNode, syntax.PrintNode, syntax.WildcardNode:
 		return true
-	case nameNode:
+	case syntax.NameNode:
 		if bound := s.lookup(x.Name); bound != nil {
 			switch {
 			case bound.value != nil:
@@ -33,7 +34,7 @@ func (b *binder) isTabular(x node, s *scope) bool {
 		}
 		f, ok := b.storedFunction(x.Name, x)
 		return ok && b.lambdaIsTabular(f)
-	case callNode:
+	case syntax.CallNode:
 		if bound := s.lookup(x.Name); bound != nil {
 			return bound.cases != nil || bound.lambda != nil && b.lambdaIsTabular(bound)
 		}
@@ -49,8 +50,8 @@ func (b *binder) isTabular(x node, s *scope) bool {
 		if f, ok := b.storedFunction(x.Name, x); ok && len(builtinFunctions()[x.Name]) == 0 {
 			return b.lambdaIsTabular(f)
 		}
-	case memberNode:
-		if c, ok := x.X.(callNode); ok {
+	case syntax.MemberNode:
+		if c, ok := x.X.(syntax.CallNode); ok {
 			return c.Name == "database" || c.Name == "cluster" || s.lookup(c.Name) != nil && s.lookup(c.Name).cases != nil
 		}
 	}
@@ -74,9 +75,9 @@ func (b *binder) lambdaIsTabular(f *binding) bool {
 	}
 	for _, st := range f.lambda.Body {
 		switch st := st.(type) {
-		case letStatement:
+		case syntax.LetStatement:
 			s = s.let(st)
-		case queryStatement:
+		case syntax.QueryStatement:
 			return b.isTabular(st.X, s)
 		}
 	}
@@ -84,83 +85,81 @@ func (b *binder) lambdaIsTabular(f *binding) bool {
 }
 
 // table binds a tabular expression.
-func (b *binder) table(x node, s *scope) *relation {
+func (b *binder) table(x syntax.Node, s *scope) *relation {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls*4 {
-		b.fail(x, codeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
+		b.fail(x, syntax.CodeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
 	}
 	rel := b.bindTable(x, s)
 	b.checkSize(rel)
 	return rel
 }
 
-func (b *binder) bindTable(x node, s *scope) *relation {
+func (b *binder) bindTable(x syntax.Node, s *scope) *relation {
 	switch x := x.(type) {
-	case pipelineNode:
+	case syntax.PipelineNode:
 		var rel *relation
 		if x.Source != nil {
 			rel = b.table(x.Source, s)
 		}
 		return b.operators(rel, x.Ops, s)
-	case nameNode:
+	case syntax.NameNode:
 		return b.namedTable(x, s)
-	case callNode:
+	case syntax.CallNode:
 		return b.tableCall(x, s)
-	case datatableNode:
+	case syntax.DatatableNode:
 		return b.datatable(x, s)
-	case rangeNode:
+	case syntax.RangeNode:
 		return b.rangeTable(x, s)
-	case printNode:
+	case syntax.PrintNode:
 		return b.print(x, s)
-	case memberNode:
+	case syntax.MemberNode:
 		return b.qualifiedTable(x, s)
-	case wildcardNode:
-		return b.union(unionOp{Tables: []node{x}, span: x.span}, nil, s)
-	case literalNode, binaryNode, unaryNode, indexNode, inNode, betweenNode:
-		return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.place().asSpan()}, s)
+	case syntax.WildcardNode:
+		return b.union(syntax.UnionOp{Tables: []syntax.Node{x}, Span: x.Span}, nil, s)
+	case syntax.LiteralNode, syntax.BinaryNode, syntax.UnaryNode, syntax.IndexNode, syntax.InNode, syntax.BetweenNode:
+		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Place()}, s)
 	}
-	b.fail(x, codeSemantic, "A tabular expression was expected")
+	b.fail(x, syntax.CodeSemantic, "A tabular expression was expected")
 	return nil
 }
 
-func (s span) asSpan() span { return s }
-
-func (b *binder) namedTable(x nameNode, s *scope) *relation {
+func (b *binder) namedTable(x syntax.NameNode, s *scope) *relation {
 	if bound := s.lookup(x.Name); bound != nil {
-		return b.boundTable(callNode{Name: x.Name, span: x.span}, bound, s)
+		return b.boundTable(syntax.CallNode{Name: x.Name, Span: x.Span}, bound, s)
 	}
 	if rel := b.catalogTable(b.opts.Database, x.Name); rel != nil {
 		return rel
 	}
 	if f, ok := b.storedFunction(x.Name, x); ok {
-		return b.callTable(callNode{Name: x.Name, span: x.span}, f, s)
+		return b.callTable(syntax.CallNode{Name: x.Name, Span: x.Span}, f, s)
 	}
 	b.unknownTable(x, x.Name)
 	return nil
 }
 
-func (b *binder) unknownTable(at node, name string) {
+func (b *binder) unknownTable(at syntax.Node, name string) {
 	hint := ""
 	if b.opts.Catalog != nil {
 		var names []string
 		for _, t := range b.opts.Catalog.Tables(b.opts.Database) {
 			names = append(names, t.Name)
 		}
-		if near := nearest(name, names); near != "" {
+		if near := syntax.Nearest(name, names); near != "" {
 			hint = "did you mean '" + near + "'?"
 		}
 	}
-	b.failHint(at, codeUnknownName, hint, "Failed to resolve table or column expression named '%s'", name)
+	b.failHint(at, syntax.CodeUnknownName, hint, "Failed to resolve table or column expression named '%s'", name)
 }
 
 // boundTable returns what a let name or a parameter stands for, as a table.
-func (b *binder) boundTable(x callNode, bound *binding, s *scope) *relation {
+func (b *binder) boundTable(x syntax.CallNode, bound *binding, s *scope) *relation {
 	switch {
 	case bound.table != nil:
 		return b.copyOf(bound.table, x.Name)
 	case bound.value != nil:
-		return b.print(printNode{Items: []namedExpr{{X: nameNode{Name: x.Name, span: x.span}}}, span: x.span}, s)
+		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: syntax.NameNode{Name: x.Name, Span: x.Span}}}, Span: x.Span}, s)
 	case bound.lambda != nil:
 		rel := b.callTable(x, bound, s)
 		if bound.lambda.View {
@@ -240,11 +239,11 @@ func (b *binder) scan(t Table) *relation {
 }
 
 // callTable calls a function whose body is tabular.
-func (b *binder) callTable(x callNode, f *binding, s *scope) *relation {
+func (b *binder) callTable(x syntax.CallNode, f *binding, s *scope) *relation {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls {
-		b.fail(x, codeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
+		b.fail(x, syntax.CodeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
 	}
 	body, inner := b.declarations(f.lambda.Body, b.arguments(x, f, env{scope: s}))
 	if !b.isTabular(body, inner) {
@@ -256,7 +255,7 @@ func (b *binder) callTable(x callNode, f *binding, s *scope) *relation {
 	return &rel
 }
 
-func (b *binder) tableCall(x callNode, s *scope) *relation {
+func (b *binder) tableCall(x syntax.CallNode, s *scope) *relation {
 	if bound := s.lookup(x.Name); bound != nil {
 		return b.boundTable(x, bound, s)
 	}
@@ -270,7 +269,7 @@ func (b *binder) tableCall(x callNode, s *scope) *relation {
 		}
 		name := b.constantString(x.Args[0].X, env{scope: s}, "The table name")
 		if bound := s.lookup(name); bound != nil {
-			return b.boundTable(callNode{Name: name, span: x.span}, bound, s)
+			return b.boundTable(syntax.CallNode{Name: name, Span: x.Span}, bound, s)
 		}
 		if rel := b.catalogTable(b.opts.Database, name); rel != nil {
 			return rel
@@ -285,9 +284,9 @@ func (b *binder) tableCall(x callNode, s *scope) *relation {
 			b.unknownTable(x, name)
 		}
 		if x.Name == "toscalar" {
-			return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.span}, s)
+			return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
 		}
-		b.fail(x, codeUnsupported, "'%s()' is not supported here", x.Name)
+		b.fail(x, syntax.CodeUnsupported, "'%s()' is not supported here", x.Name)
 	}
 	if len(x.Args) > 0 && x.Args[0].Name == "@" {
 		return b.qualifiedCall(x, s)
@@ -296,30 +295,30 @@ func (b *binder) tableCall(x callNode, s *scope) *relation {
 		return b.callTable(x, f, s)
 	}
 	if len(builtinFunctions()[x.Name]) > 0 || b.special[x.Name] != nil {
-		return b.print(printNode{Items: []namedExpr{{X: x}}, span: x.span}, s)
+		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
 	}
 	b.unknownFunction(x)
 	return nil
 }
 
 // database returns the database a qualifier such as database('x') or cluster('c').database('x') names.
-func (b *binder) database(x node, s *scope) string {
-	c, ok := x.(callNode)
+func (b *binder) database(x syntax.Node, s *scope) string {
+	c, ok := x.(syntax.CallNode)
 	if !ok || c.Name != "database" {
-		b.fail(x, codeUnsupported, "Only database('name') may qualify a table")
+		b.fail(x, syntax.CodeUnsupported, "Only database('name') may qualify a table")
 	}
 	args := c.Args
 	if len(args) > 0 && args[0].Name == "@" {
 		args = args[1:]
 	}
 	if len(args) != 1 {
-		b.fail(x, codeArguments, "database(): function expects 1 argument(s)")
+		b.fail(x, syntax.CodeArguments, "database(): function expects 1 argument(s)")
 	}
 	return b.constantString(args[0].X, env{scope: s}, "The database name")
 }
 
-func (b *binder) qualifiedTable(x memberNode, s *scope) *relation {
-	if c, ok := x.X.(callNode); ok {
+func (b *binder) qualifiedTable(x syntax.MemberNode, s *scope) *relation {
+	if c, ok := x.X.(syntax.CallNode); ok {
 		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
 			return b.patternCall(c, bound, x.Name, s)
 		}
@@ -327,14 +326,14 @@ func (b *binder) qualifiedTable(x memberNode, s *scope) *relation {
 	db := b.database(x.X, s)
 	rel := b.catalogTable(db, x.Name)
 	if rel == nil {
-		b.fail(x, codeUnknownName, "Failed to resolve entity '%s' in database '%s'", x.Name, db)
+		b.fail(x, syntax.CodeUnknownName, "Failed to resolve entity '%s' in database '%s'", x.Name, db)
 	}
 	return rel
 }
 
 // qualifiedCall binds database('x').f(…) and database('x').table('t').
-func (b *binder) qualifiedCall(x callNode, s *scope) *relation {
-	if c, ok := x.Args[0].X.(callNode); ok {
+func (b *binder) qualifiedCall(x syntax.CallNode, s *scope) *relation {
+	if c, ok := x.Args[0].X.(syntax.CallNode); ok {
 		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
 			return b.patternCall(c, bound, x.Name, s)
 		}
@@ -349,7 +348,7 @@ func (b *binder) qualifiedCall(x callNode, s *scope) *relation {
 }
 
 // patternCall picks the case of declare pattern that the arguments name.
-func (b *binder) patternCall(x callNode, bound *binding, path string, s *scope) *relation {
+func (b *binder) patternCall(x syntax.CallNode, bound *binding, path string, s *scope) *relation {
 	args := make([]string, len(x.Args))
 	for i, a := range x.Args {
 		args[i] = b.constantString(a.X, env{scope: s}, "The pattern argument")
@@ -359,15 +358,15 @@ func (b *binder) patternCall(x callNode, bound *binding, path string, s *scope) 
 			return b.body(c.Body, bound.scope)
 		}
 	}
-	b.fail(x, codeSemantic, "The pattern '%s' has no case for these arguments", x.Name)
+	b.fail(x, syntax.CodeSemantic, "The pattern '%s' has no case for these arguments", x.Name)
 	return nil
 }
 
 // datatable binds datatable(…)[…] as VALUES. A hidden row number keeps the rows' order.
-func (b *binder) datatable(x datatableNode, s *scope) *relation {
+func (b *binder) datatable(x syntax.DatatableNode, s *scope) *relation {
 	width := len(x.Columns)
 	if len(x.Values)%width != 0 {
-		b.fail(x, codeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
+		b.fail(x, syntax.CodeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
 	}
 	rel := &relation{}
 	ord := b.newID()
@@ -403,7 +402,7 @@ func (b *binder) datatable(x datatableNode, s *scope) *relation {
 }
 
 // rangeTable binds range x from a to b step c.
-func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
+func (b *binder) rangeTable(x syntax.RangeNode, s *scope) *relation {
 	from, to, step := b.scalar(x.From, env{scope: s}), b.scalar(x.To, env{scope: s}), b.scalar(x.Step, env{scope: s})
 	id := b.newID()
 	rel := &relation{cols: []column{{name: x.Column, id: id}}, order: []orderKey{{id: id}}, serialized: true}
@@ -430,10 +429,10 @@ func (b *binder) rangeTable(x rangeNode, s *scope) *relation {
 			rel.sql = "SELECT " + f + " + n * " + st + " AS " + id + " FROM (SELECT unnest(generate_series(0::BIGINT, CAST(floor((" + l + " - " + f + ") / " + st + " + 1e-9) AS BIGINT))) AS n)"
 		}
 	default:
-		b.fail(x, codeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit", from.typ, to.typ, step.typ)
+		b.fail(x, syntax.CodeArguments, "range: 'from', 'to' and 'step' have the types %s, %s and %s, which do not fit", from.typ, to.typ, step.typ)
 	}
 	if step.konst == int64(0) || step.konst == 0.0 {
-		b.fail(x, codeArguments, "range: the 'step' must not be zero")
+		b.fail(x, syntax.CodeArguments, "range: the 'step' must not be zero")
 	}
 	if n, ok := step.konst.(int64); ok && n < 0 {
 		rel.order[0].desc = true
@@ -456,7 +455,7 @@ func seriesSQL(from, to, step *expr, id string) string {
 }
 
 // print binds print: one row.
-func (b *binder) print(x printNode, s *scope) *relation {
+func (b *binder) print(x syntax.PrintNode, s *scope) *relation {
 	empty := &relation{sql: "SELECT 1 AS one", serialized: true}
 	names := map[string]bool{}
 	for _, it := range x.Items {

@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/scalar"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // stringOperator binds has, contains, startswith, =~ and their kin. Both sides are taken as text.
-func (b *binder) stringOperator(x binaryNode, l, r *expr) *expr {
+func (b *binder) stringOperator(x syntax.BinaryNode, l, r *expr) *expr {
 	op := x.Op
 	not := strings.HasPrefix(op, "!")
 	switch op {
@@ -25,7 +26,7 @@ func (b *binder) stringOperator(x binaryNode, l, r *expr) *expr {
 	op = strings.TrimPrefix(op, "!")
 	if l.typ != value.String && l.typ != value.Dynamic {
 		if op != "has" && op != "contains" && op != "=~" && l.typ != value.GUID {
-			b.failHint(x, codeArguments, "use tostring()", "Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
+			b.failHint(x, syntax.CodeArguments, "use tostring()", "Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
 		}
 	}
 	l, r = b.asText(l), b.asText(r)
@@ -44,7 +45,7 @@ func lowered(e *expr) string {
 	return "lower(" + e.sql + ")"
 }
 
-func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
+func (b *binder) stringTest(x syntax.BinaryNode, op string, l, r *expr) string {
 	switch op {
 	case "=~":
 		return "(" + lowered(l) + " = " + lowered(r) + ")"
@@ -67,7 +68,7 @@ func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
 		}
 		parsed, err := scalar.ParsePattern(pattern)
 		if err != nil {
-			b.fail(x.R, codeArguments, "The regular expression is invalid: %v", err)
+			b.fail(x.R, syntax.CodeArguments, "The regular expression is invalid: %v", err)
 		}
 		if parsed.Boundaries {
 			return goCall("matches", value.Bool, l.sql, r.sql)
@@ -78,7 +79,7 @@ func (b *binder) stringTest(x binaryNode, op string, l, r *expr) string {
 	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":
 		return b.hasTest(op, l, r)
 	}
-	b.fail(x, codeUnsupported, "The operator '%s' is not supported", x.Op)
+	b.fail(x, syntax.CodeUnsupported, "The operator '%s' is not supported", x.Op)
 	return ""
 }
 
@@ -123,7 +124,7 @@ func hasConstant(op string, l *expr, needle string) string {
 func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // hasList binds has_any and has_all.
-func (b *binder) hasList(x inNode, v *expr, env env) *expr {
+func (b *binder) hasList(x syntax.InNode, v *expr, env env) *expr {
 	v = b.asText(v)
 	var tests []string
 	for _, entry := range x.List {
@@ -188,7 +189,7 @@ func validRegex(pattern string) error {
 var patternArguments = map[string]int{"extract_all": 0, "extractall": 0, "replace_regex": 1, "replace": 1, "indexof_regex": 1, "trim": 0, "trim_start": 0, "trim_end": 0}
 
 // checkPattern refuses a constant regular expression that is invalid, or that would be read as another one.
-func (b *binder) checkPattern(x callNode, args []*expr) {
+func (b *binder) checkPattern(x syntax.CallNode, args []*expr) {
 	i, ok := patternArguments[x.Name]
 	if x.Name == "countof" && len(args) == 3 && args[2].konst == "regex" {
 		i, ok = 1, true
@@ -210,7 +211,7 @@ var timeSpecifiers = map[string]map[byte]int{
 const timeDelimiters = " /:,._[]-"
 
 // checkTimeFormat refuses a constant format with anything else in it, such as names of months.
-func (b *binder) checkTimeFormat(x callNode, format *expr, specifiers map[byte]int) {
+func (b *binder) checkTimeFormat(x syntax.CallNode, format *expr, specifiers map[byte]int) {
 	text, _ := format.konst.(string)
 	for rest := text; rest != ""; {
 		n := 1
@@ -218,7 +219,7 @@ func (b *binder) checkTimeFormat(x callNode, format *expr, specifiers map[byte]i
 			n++
 		}
 		if !strings.Contains(timeDelimiters, rest[:1]) && (n > specifiers[rest[0]] || rest[0] == 'y' && n == 3) {
-			b.failHint(x, codeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank", "%s(): the format '%s' is not supported", x.Name, text)
+			b.failHint(x, syntax.CodeArguments, "use y M d h H m s f F tt and the delimiters / - : , . _ [ ] and blank", "%s(): the format '%s' is not supported", x.Name, text)
 		}
 		rest = rest[n:]
 	}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // union binds union of the piped relation (nil if there is none) and the tables: columns are aligned by name; one that
 // has different types in different tables becomes one column a type, name_type.
-func (b *binder) union(op unionOp, piped *relation, s *scope) *relation {
+func (b *binder) union(op syntax.UnionOp, piped *relation, s *scope) *relation {
 	var inputs []*relation
 	if piped != nil {
 		inputs = append(inputs, piped)
@@ -18,17 +19,17 @@ func (b *binder) union(op unionOp, piped *relation, s *scope) *relation {
 		inputs = append(inputs, b.unionTables(t, op, s)...)
 	}
 	if len(inputs) == 0 {
-		b.fail(op, codeSemantic, "union: no table matches")
+		b.fail(op, syntax.CodeSemantic, "union: no table matches")
 	}
 	return b.unionOf(inputs, op.Inner, op.WithSource)
 }
 
 // unionTables returns the tables one operand of union stands for.
-func (b *binder) unionTables(x node, op unionOp, s *scope) []*relation {
+func (b *binder) unionTables(x syntax.Node, op syntax.UnionOp, s *scope) []*relation {
 	switch x := x.(type) {
-	case wildcardNode:
+	case syntax.WildcardNode:
 		return b.matchingTables(x.Pattern, s)
-	case starNode:
+	case syntax.StarNode:
 		return b.matchingTables("*", s)
 	}
 	if op.Fuzzy && !b.resolves(x, s) {
@@ -38,12 +39,12 @@ func (b *binder) unionTables(x node, op unionOp, s *scope) []*relation {
 }
 
 // resolves reports whether a table that union isfuzzy=true names exists.
-func (b *binder) resolves(x node, s *scope) (ok bool) {
+func (b *binder) resolves(x syntax.Node, s *scope) (ok bool) {
 	ids, depth := b.ids, b.calls
 	defer func() {
 		if r := recover(); r != nil {
-			err, isError := r.(*Error)
-			if !isError || err.Code != codeUnknownName && err.Code != "SEM0260" {
+			err, isError := r.(*syntax.Error)
+			if !isError || err.Code != syntax.CodeUnknownName && err.Code != "SEM0260" {
 				panic(r)
 			}
 			b.ids, b.calls, ok = ids, depth, false
@@ -67,7 +68,7 @@ func (b *binder) matchingTables(pattern string, s *scope) []*relation {
 		}
 	}
 	for _, v := range views {
-		rel := *b.boundTable(callNode{Name: v.name}, v, s)
+		rel := *b.boundTable(syntax.CallNode{Name: v.name}, v, s)
 		rel.name = v.name
 		out = append(out, &rel)
 	}
@@ -191,14 +192,14 @@ func containsType(list []Type, t Type) bool {
 }
 
 // search binds search: rows with the term in any column, or for which the predicate holds. It adds $table.
-func (b *binder) search(rel *relation, op searchOp, s *scope) *relation {
+func (b *binder) search(rel *relation, op syntax.SearchOp, s *scope) *relation {
 	var inputs []*relation
 	switch {
 	case rel != nil:
 		inputs = []*relation{rel}
 	case len(op.Tables) > 0:
 		for _, t := range op.Tables {
-			inputs = append(inputs, b.unionTables(t, unionOp{}, s)...)
+			inputs = append(inputs, b.unionTables(t, syntax.UnionOp{}, s)...)
 		}
 	default:
 		inputs = b.matchingTables("*", s)
@@ -210,17 +211,17 @@ func (b *binder) search(rel *relation, op searchOp, s *scope) *relation {
 		}
 	}
 	if len(kept) == 0 {
-		b.fail(op, codeSemantic, "search: no table has the columns that the predicate names")
+		b.fail(op, syntax.CodeSemantic, "search: no table has the columns that the predicate names")
 	}
 	return b.unionOf(kept, false, "$table")
 }
 
 // searchIn filters one table; nil if the predicate names columns it lacks.
-func (b *binder) searchIn(in *relation, op searchOp, s *scope) (out *relation) {
+func (b *binder) searchIn(in *relation, op syntax.SearchOp, s *scope) (out *relation) {
 	defer func() {
 		if r := recover(); r != nil {
-			err, ok := r.(*Error)
-			if !ok || err.Code != codeUnknownName {
+			err, ok := r.(*syntax.Error)
+			if !ok || err.Code != syntax.CodeUnknownName {
 				panic(r)
 			}
 			out = nil
@@ -230,17 +231,17 @@ func (b *binder) searchIn(in *relation, op searchOp, s *scope) (out *relation) {
 	return b.filter(in, e)
 }
 
-func (b *binder) searchPredicate(x node, in *relation, sensitive bool, s *scope) string {
+func (b *binder) searchPredicate(x syntax.Node, in *relation, sensitive bool, s *scope) string {
 	switch n := x.(type) {
-	case literalNode:
+	case syntax.LiteralNode:
 		return b.searchTerm(n, in, sensitive)
-	case starNode:
+	case syntax.StarNode:
 		return "TRUE"
-	case callNode:
+	case syntax.CallNode:
 		if n.Name == "not" && len(n.Args) == 1 {
 			return "(NOT " + b.searchPredicate(n.Args[0].X, in, sensitive, s) + ")"
 		}
-	case binaryNode:
+	case syntax.BinaryNode:
 		if n.Op == "and" || n.Op == "or" {
 			return "(" + b.searchPredicate(n.L, in, sensitive, s) + " " + strings.ToUpper(n.Op) + " " + b.searchPredicate(n.R, in, sensitive, s) + ")"
 		}
@@ -249,7 +250,7 @@ func (b *binder) searchPredicate(x node, in *relation, sensitive bool, s *scope)
 }
 
 // searchTerm tests all columns for a term; asterisks at its ends widen the test to a prefix, suffix or substring.
-func (b *binder) searchTerm(n literalNode, in *relation, sensitive bool) string {
+func (b *binder) searchTerm(n syntax.LiteralNode, in *relation, sensitive bool) string {
 	term, ok := n.Value.(string)
 	if !ok {
 		term = b.asText(constant(n.Type, n.Value, n)).konst.(string)
@@ -274,7 +275,7 @@ func (b *binder) searchTerm(n literalNode, in *relation, sensitive bool) string 
 		if c.typ != value.String && c.typ != value.Dynamic && op != "has" {
 			continue
 		}
-		tests = append(tests, b.stringTest(binaryNode{Op: op, span: n.span}, op, b.asText(b.columnExpr(c)), needle))
+		tests = append(tests, b.stringTest(syntax.BinaryNode{Op: op, Span: n.Span}, op, b.asText(b.columnExpr(c)), needle))
 	}
 	if len(tests) == 0 {
 		return "FALSE"

@@ -3,16 +3,17 @@ package kql
 import (
 	"fmt"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // serialized checks that row functions are allowed here and returns the relation they run over.
-func (b *binder) serialized(x callNode, env env) *relation {
+func (b *binder) serialized(x syntax.CallNode, env env) *relation {
 	if env.rel == nil || env.extra == nil {
-		b.fail(x, codeSemantic, "Function '%s' cannot be invoked in current context", x.Name)
+		b.fail(x, syntax.CodeSemantic, "Function '%s' cannot be invoked in current context", x.Name)
 	}
 	if !env.rel.serialized {
-		b.failHint(x, codeSemantic, "add '| serialize' or sort the rows", "Function '%s' cannot be invoked in current context. Details: the row set must be serialized", x.Name)
+		b.failHint(x, syntax.CodeSemantic, "add '| serialize' or sort the rows", "Function '%s' cannot be invoked in current context. Details: the row set must be serialized", x.Name)
 	}
 	return env.rel
 }
@@ -25,7 +26,7 @@ func (b *binder) layer(env env, sql string, t Type) *expr {
 }
 
 // group computes a column that numbers the groups that rows fall in: a new one starts where restart is true.
-func (b *binder) group(x callNode, env env, arg int) []string {
+func (b *binder) group(x syntax.CallNode, env env, arg int) []string {
 	if len(x.Args) <= arg {
 		return nil
 	}
@@ -40,7 +41,7 @@ func runningOver(rel *relation, partition ...string) string {
 	return over[:len(over)-1] + " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
 }
 
-func bindRowNumber(b *binder, x callNode, env env) *expr {
+func bindRowNumber(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 0, 2)
 	rel := b.serialized(x, env)
 	start := constant(value.Long, int64(1), x)
@@ -51,7 +52,7 @@ func bindRowNumber(b *binder, x callNode, env env) *expr {
 	return b.layer(env, fmt.Sprintf("row_number() %s - 1 + %s", rel.over(group...), start.sql), value.Long)
 }
 
-func bindPrevNext(b *binder, x callNode, env env) *expr {
+func bindPrevNext(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 3)
 	rel := b.serialized(x, env)
 	e := b.scalar(x.Args[0].X, env)
@@ -72,7 +73,7 @@ func bindPrevNext(b *binder, x callNode, env env) *expr {
 	return b.layer(env, call(function, args...)+" "+rel.over(), e.typ)
 }
 
-func bindRowCumsum(b *binder, x callNode, env env) *expr {
+func bindRowCumsum(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	rel := b.serialized(x, env)
 	e := b.scalar(x.Args[0].X, env)
@@ -80,7 +81,7 @@ func bindRowCumsum(b *binder, x callNode, env env) *expr {
 		e = b.coerce(e, value.Real)
 	}
 	if !e.typ.Numeric() && e.typ != value.Timespan {
-		b.fail(x, codeArguments, "row_cumsum(): the argument must be numeric or a timespan but is %s", e.typ)
+		b.fail(x, syntax.CodeArguments, "row_cumsum(): the argument must be numeric or a timespan but is %s", e.typ)
 	}
 	t := e.typ
 	group := b.group(x, env, 1)
@@ -88,7 +89,7 @@ func bindRowCumsum(b *binder, x callNode, env env) *expr {
 }
 
 // bindRowRank binds row_rank_dense and row_rank_min: a rank grows where the value differs from the row before.
-func bindRowRank(b *binder, x callNode, env env) *expr {
+func bindRowRank(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 1, 2)
 	rel := b.serialized(x, env)
 	e := b.scalar(x.Args[0].X, env)
@@ -104,13 +105,13 @@ func bindRowRank(b *binder, x callNode, env env) *expr {
 // bindRowWindowSession binds row_window_session: the start of the session a row belongs to. A session ends by distance
 // from its start, by distance from the row before, or by the restart predicate. Where a session starts depends on where the one before did, so
 // the values of a run are collected and a Go function walks them.
-func bindRowWindowSession(b *binder, x callNode, env env) *expr {
+func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
 	b.arity(x, 3, 4)
 	rel := b.serialized(x, env)
 	e := b.scalar(x.Args[0].X, env)
 	fromFirst, between := b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)
 	if e.typ != value.Datetime || fromFirst.typ != value.Timespan || between.typ != value.Timespan {
-		b.fail(x, codeArguments, "row_window_session(): the arguments must be a datetime and two timespans")
+		b.fail(x, syntax.CodeArguments, "row_window_session(): the arguments must be a datetime and two timespans")
 	}
 	group := b.group(x, env, 3)
 	position := b.layer(env, "row_number() "+rel.over(group...), value.Long)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -15,9 +16,6 @@ const maxSQL = 8 << 20
 // maxWork bounds the SQL that is written while a query is bound, in bytes: each operator writes its input's anew, so that a
 // long chain of them costs the square of its length.
 const maxWork = 128 << 20
-
-// maxColumns bounds the columns of any intermediate result.
-const maxColumns = 2000
 
 // maxCalls bounds the nesting of function calls; stored functions may call each other in circles.
 const maxCalls = 64
@@ -50,11 +48,11 @@ type probeError struct{ err error }
 
 // binding is what a name stands for in a scope: exactly one of its fields is set, apart from scope.
 type binding struct {
-	x      node      // a let expression, bound anew at each use
-	value  *expr     // a bound scalar: a function's argument
-	table  *relation // a bound table: a function's tabular argument, or as
-	lambda *lambdaNode
-	cases  *patternStatement
+	x      syntax.Node // a let expression, bound anew at each use
+	value  *expr       // a bound scalar: a function's argument
+	table  *relation   // a bound table: a function's tabular argument, or as
+	lambda *syntax.LambdaNode
+	cases  *syntax.PatternStatement
 	scope  *scope // where x or lambda is bound
 	name   string
 }
@@ -80,8 +78,8 @@ func (s *scope) add(name string, b *binding) *scope {
 }
 
 // let adds a let statement's name, which stands for an expression or a function of what the scope holds before it.
-func (s *scope) let(st letStatement) *scope {
-	if l, ok := st.X.(lambdaNode); ok {
+func (s *scope) let(st syntax.LetStatement) *scope {
+	if l, ok := st.X.(syntax.LambdaNode); ok {
 		return s.add(st.Name, &binding{lambda: &l, scope: s})
 	}
 	return s.add(st.Name, &binding{x: st.X, scope: s})
@@ -109,26 +107,26 @@ func (e env) plain() env {
 }
 
 // fail stops binding with a semantic error at a node.
-func (b *binder) fail(at node, code, format string, args ...any) {
+func (b *binder) fail(at syntax.Node, code, format string, args ...any) {
 	panic(b.errorAt(at, code, "", format, args...))
 }
 
 // failHint is fail with advice.
-func (b *binder) failHint(at node, code, hint, format string, args ...any) {
+func (b *binder) failHint(at syntax.Node, code, hint, format string, args ...any) {
 	panic(b.errorAt(at, code, hint, format, args...))
 }
 
 // spend counts SQL that was written, and stops a query that is too large to be worth going on.
-func (b *binder) spend(at node, sql int) {
+func (b *binder) spend(at syntax.Node, sql int) {
 	if b.work += sql + 64; b.work > maxWork {
-		b.fail(at, codeUnsupported, "The query is too large: write it with fewer operators, or shorter expressions")
+		b.fail(at, syntax.CodeUnsupported, "The query is too large: write it with fewer operators, or shorter expressions")
 	}
 }
 
-func (b *binder) errorAt(at node, code, hint, format string, args ...any) *Error {
-	err := &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Permanent: true}
-	if at != nil && at.place().End > 0 && at.place().Start <= len(b.text) {
-		err.Line, err.Column = position(b.text, at.place().Start)
+func (b *binder) errorAt(at syntax.Node, code, hint, format string, args ...any) *syntax.Error {
+	err := &syntax.Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Permanent: true}
+	if at != nil && at.Place().End > 0 && at.Place().Start <= len(b.text) {
+		err.Line, err.Column = syntax.Position(b.text, at.Place().Start)
 	}
 	return err
 }
@@ -140,16 +138,16 @@ func Compile(query string, opts Options) (*Plan, error) {
 		return nil, err
 	}
 	if len(plans) > 1 {
-		return nil, &Error{Code: codeUnsupported, Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
+		return nil, &syntax.Error{Code: syntax.CodeUnsupported, Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
 	}
 	return plans[0], nil
 }
 
 // CompileAll turns the statements of a request into plans, one for each that has a result.
 func CompileAll(query string, opts Options) (plans []*Plan, err error) {
-	statements, syntax := parse(query)
-	if syntax != nil {
-		return nil, syntax
+	statements, wrong := syntax.Parse(query)
+	if wrong != nil {
+		return nil, wrong
 	}
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
@@ -158,7 +156,7 @@ func CompileAll(query string, opts Options) (plans []*Plan, err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
-		case *Error:
+		case *syntax.Error:
 			plans, err = nil, r
 		case probeError:
 			plans, err = nil, r.err
@@ -174,19 +172,19 @@ func CompileAll(query string, opts Options) (plans []*Plan, err error) {
 const maxResults = 100
 
 // queries binds the statements of a request, each in the scope of those before it.
-func (b *binder) queries(statements []statement) []*Plan {
+func (b *binder) queries(statements []syntax.Statement) []*Plan {
 	var plans []*Plan
 	var s *scope
 	for _, st := range statements {
-		if _, ok := st.(queryStatement); ok {
+		if _, ok := st.(syntax.QueryStatement); ok {
 			b.results++
 		}
 	}
 	if b.results > maxResults {
-		b.fail(nil, codeUnsupported, "The request has %d queries and may have %d", b.results, maxResults)
+		b.fail(nil, syntax.CodeUnsupported, "The request has %d queries and may have %d", b.results, maxResults)
 	}
 	for _, st := range statements {
-		query, ok := st.(queryStatement)
+		query, ok := st.(syntax.QueryStatement)
 		if !ok {
 			s = b.declare(st, s)
 			continue
@@ -196,7 +194,7 @@ func (b *binder) queries(statements []statement) []*Plan {
 		plans = append(plans, b.plan(b.table(query.X, s)))
 	}
 	if len(plans) == 0 {
-		b.fail(nil, codeSyntax, noQuery)
+		b.fail(nil, syntax.CodeSyntax, noQuery)
 	}
 	return plans
 }
@@ -217,7 +215,7 @@ func (b *binder) plan(rel *relation) *Plan {
 	}
 	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
 	if len(plan.SQL) > maxSQL {
-		b.fail(nil, codeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
+		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
 	}
 	return plan
 }
@@ -243,67 +241,67 @@ func decimalText(sql string) string {
 }
 
 // body binds statements whose last is the query, in a new scope.
-func (b *binder) body(statements []statement, s *scope) *relation {
+func (b *binder) body(statements []syntax.Statement, s *scope) *relation {
 	x, s := b.declarations(statements, s)
 	return b.table(x, s)
 }
 
 // declarations adds the let and declare statements to a scope and returns the query's expression.
-func (b *binder) declarations(statements []statement, s *scope) (node, *scope) {
-	var query node
+func (b *binder) declarations(statements []syntax.Statement, s *scope) (syntax.Node, *scope) {
+	var query syntax.Node
 	for _, st := range statements {
-		q, ok := st.(queryStatement)
+		q, ok := st.(syntax.QueryStatement)
 		if !ok {
 			s = b.declare(st, s)
 			continue
 		}
 		if query != nil {
-			b.failHint(st, codeUnsupported, "keep the last", "A function has one query")
+			b.failHint(st, syntax.CodeUnsupported, "keep the last", "A function has one query")
 		}
 		query = q.X
 	}
 	if query == nil {
-		b.fail(nil, codeSyntax, noQuery)
+		b.fail(nil, syntax.CodeSyntax, noQuery)
 	}
 	return query, s
 }
 
 // declare adds what a statement names to a scope.
-func (b *binder) declare(st statement, s *scope) *scope {
+func (b *binder) declare(st syntax.Statement, s *scope) *scope {
 	switch st := st.(type) {
-	case letStatement:
+	case syntax.LetStatement:
 		return s.let(st)
-	case setStatement:
+	case syntax.SetStatement:
 		if st.Value != nil {
 			b.options[st.Name] = b.scalar(st.Value, env{scope: s})
 		}
-	case declareStatement:
+	case syntax.DeclareStatement:
 		return b.queryParameters(st, s)
-	case patternStatement:
+	case syntax.PatternStatement:
 		return s.add(st.Name, &binding{cases: &st, scope: s})
 	}
 	return s
 }
 
 // queryParameters binds declare query_parameters to the values the request brought.
-func (b *binder) queryParameters(st declareStatement, s *scope) *scope {
+func (b *binder) queryParameters(st syntax.DeclareStatement, s *scope) *scope {
 	for _, p := range st.Params {
 		text, given := b.opts.Parameters[p.Name]
-		var x node
+		var x syntax.Node
 		switch {
 		case given:
 			x = parameterValue(p.Type, text)
 		case p.Default != nil:
 			x = p.Default
 		default:
-			b.fail(st, codeSemantic, "Query parameter '%s' has no value and no default", p.Name)
+			b.fail(st, syntax.CodeSemantic, "Query parameter '%s' has no value and no default", p.Name)
 		}
-		lit, isLiteral := x.(literalNode)
+		lit, isLiteral := x.(syntax.LiteralNode)
 		e := b.coerce(b.scalar(x, env{}), p.Type)
 		unreadable := e.isConst && e.konst == nil && !strings.Contains(text, "null") ||
 			isLiteral && lit.Type == value.String && (p.Type.Numeric() || p.Type == value.Bool)
 		if given && unreadable {
-			b.fail(st, codeSemantic, "The value of query parameter '%s' is not a %s", p.Name, p.Type)
+			b.fail(st, syntax.CodeSemantic, "The value of query parameter '%s' is not a %s", p.Name, p.Type)
 		}
 		s = s.add(p.Name, &binding{value: e})
 	}
@@ -312,8 +310,8 @@ func (b *binder) queryParameters(st declareStatement, s *scope) *scope {
 
 // parameterValue reads the value of a query parameter. Clients send KQL literals, such as "x" in quotes or
 // datetime(2020-01-01), or the bare text of a string, time or GUID, which must not be read as an expression: 2020-01-01 is no subtraction.
-func parameterValue(t Type, text string) node {
-	bare := literalNode{Type: value.String, Value: text}
+func parameterValue(t Type, text string) syntax.Node {
+	bare := syntax.LiteralNode{Type: value.String, Value: text}
 	trimmed := strings.TrimSpace(text)
 	quoted := trimmed != "" && strings.ContainsRune("\"'@", rune(trimmed[0]))
 	call := strings.HasSuffix(trimmed, ")") && strings.Contains(trimmed, "(")
@@ -329,12 +327,12 @@ func parameterValue(t Type, text string) node {
 	case value.Dynamic:
 		if !quoted && !call {
 			if v, err := value.DecodeDynamic(text); err == nil {
-				return literalNode{Type: value.Dynamic, Value: value.EncodeDynamic(v)}
+				return syntax.LiteralNode{Type: value.Dynamic, Value: value.EncodeDynamic(v)}
 			}
 			return bare
 		}
 	}
-	x, err := parseExpression(text)
+	x, err := syntax.ParseExpression(text)
 	if err != nil {
 		return bare
 	}
@@ -342,9 +340,9 @@ func parameterValue(t Type, text string) node {
 }
 
 // probe runs a plan that answers a question about data while the query is being bound.
-func (b *binder) probe(at node, rel *relation, what string) [][]any {
+func (b *binder) probe(at syntax.Node, rel *relation, what string) [][]any {
 	if b.opts.Probe == nil {
-		b.fail(at, codeUnsupported, "%s depends on data, which is not available here", what)
+		b.fail(at, syntax.CodeUnsupported, "%s depends on data, which is not available here", what)
 	}
 	plan := &Plan{Columns: make([]Column, len(rel.cols))}
 	outputs := make([]string, len(rel.cols))
@@ -368,7 +366,7 @@ func (b *binder) constantValue(e *expr, what string) any {
 	rel := &relation{sql: "SELECT " + e.sql + " AS k", cols: []column{{name: "k", typ: e.typ, id: "k"}}}
 	rows := b.probe(e.at, rel, what)
 	if len(rows) != 1 {
-		b.fail(e.at, codeArguments, "%s must be a constant", what)
+		b.fail(e.at, syntax.CodeArguments, "%s must be a constant", what)
 	}
 	v := rows[0][0]
 	if n, ok := v.(int32); ok {
@@ -378,23 +376,23 @@ func (b *binder) constantValue(e *expr, what string) any {
 }
 
 // constantLong returns the value of an expression that must be an integer constant.
-func (b *binder) constantLong(x node, env env, what string) int64 {
+func (b *binder) constantLong(x syntax.Node, env env, what string) int64 {
 	e := b.scalar(x, env)
 	if e.typ == value.Dynamic || e.typ == value.Real {
 		e = b.coerce(e, value.Long)
 	}
 	n, ok := b.constantValue(e, what).(int64)
 	if !ok {
-		b.fail(x, codeArguments, "%s must be a constant of type long", what)
+		b.fail(x, syntax.CodeArguments, "%s must be a constant of type long", what)
 	}
 	return n
 }
 
 // constantString returns the value of an expression that must be a string constant.
-func (b *binder) constantString(x node, env env, what string) string {
+func (b *binder) constantString(x syntax.Node, env env, what string) string {
 	s, ok := b.constantValue(b.scalar(x, env), what).(string)
 	if !ok {
-		b.fail(x, codeArguments, "%s must be a string constant", what)
+		b.fail(x, syntax.CodeArguments, "%s must be a string constant", what)
 	}
 	return s
 }

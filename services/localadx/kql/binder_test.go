@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -143,7 +144,7 @@ func TestSemanticErrorsNameTheCauseAndThePlace(t *testing.T) {
 			}
 			continue
 		}
-		var e *Error
+		var e *syntax.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: %v, want %s", c.query, err, c.code)
 			continue

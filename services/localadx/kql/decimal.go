@@ -3,6 +3,7 @@ package kql
 import (
 	"math/big"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -16,13 +17,13 @@ func exactDecimal(v *big.Rat) bool {
 }
 
 // checkDecimal refuses constants that would be rounded.
-func (b *binder) checkDecimal(at node, v any) {
+func (b *binder) checkDecimal(at syntax.Node, v any) {
 	text, ok := v.(string)
 	if !ok {
 		return
 	}
 	if number, ok := new(big.Rat).SetString(text); ok && !exactDecimal(number) {
-		b.failHint(at, codeUnsupported, "use real", "A decimal with more than %d digits after the point is not supported", decimalScale)
+		b.failHint(at, syntax.CodeUnsupported, "use real", "A decimal with more than %d digits after the point is not supported", decimalScale)
 	}
 }
 
@@ -38,6 +39,6 @@ func (b *binder) checkQuotient(l, r *expr) {
 	}
 	x, y := rational(l), rational(r)
 	if x != nil && y != nil && y.Sign() != 0 && !exactDecimal(x.Quo(x, y)) {
-		b.failHint(l.at, codeUnsupported, "use toreal()", "A quotient of decimals with more than %d digits after the point is not supported", decimalScale)
+		b.failHint(l.at, syntax.CodeUnsupported, "use toreal()", "A quotient of decimals with more than %d digits after the point is not supported", decimalScale)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
@@ -15,7 +16,7 @@ import (
 type expr struct {
 	sql  string
 	typ  Type
-	at   node
+	at   syntax.Node
 	name string // the name a result column gets from this expression; "" if none
 
 	konst    any  // the value if it is a constant, in the Go types of literalNode.Value
@@ -42,7 +43,7 @@ func (e *expr) filterSQL() string {
 }
 
 // constant returns an expression for a literal value of a type; a nil value is a null (an empty string for string).
-func constant(t Type, v any, at node) *expr {
+func constant(t Type, v any, at syntax.Node) *expr {
 	if t == value.String && v == nil {
 		v = ""
 	}

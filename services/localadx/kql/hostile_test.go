@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 )
 
 // list joins what each makes of 0, 1, 2 ….
@@ -65,7 +66,7 @@ func TestAQueryTooLargeToRunIsRefusedBeforeItTakesLong(t *testing.T) {
 			begun := time.Now()
 			_, err := kql.Compile(query, kql.Options{})
 			t.Logf("%v after %s", short(err), time.Since(begun))
-			var refused *kql.Error
+			var refused *syntax.Error
 			if err != nil && !errors.As(err, &refused) {
 				t.Errorf("it is refused with %s", short(err))
 			}

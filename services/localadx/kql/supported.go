@@ -1,6 +1,10 @@
 package kql
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
+)
 
 // Supported lists what this package compiles, in name order, for documentation and completion.
 type Supported struct {
@@ -23,7 +27,7 @@ func SupportedNames() Supported {
 		delete(functions, name)
 	}
 	return Supported{
-		Operators:  sortedNames(append([]string(nil), operatorNames...)),
+		Operators:  sortedNames(append([]string(nil), syntax.OperatorNames...)),
 		Functions:  sortedKeys(functions),
 		Aggregates: sortedKeys(aggregates()),
 		Plugins:    sortedKeys(plugins()),

@@ -13,7 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/disk"
 	"github.com/calypso-cdc/calypso/services/localadx/engine"
 	"github.com/calypso-cdc/calypso/services/localadx/ingest"
-	"github.com/calypso-cdc/calypso/services/localadx/kql"
+	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/likeness"
 	"github.com/calypso-cdc/calypso/services/localadx/store"
 )
@@ -68,7 +68,7 @@ const invalidRequest = "Request is invalid and cannot be executed."
 func classify(err error) oneAPIError {
 	var (
 		protocol *protocolError
-		compile  *kql.Error
+		compile  *syntax.Error
 		missing  *store.NotFoundError
 		exists   *store.ExistsError
 		invalid  *store.InvalidError
@@ -124,7 +124,7 @@ func classify(err error) oneAPIError {
 }
 
 // compileError carries the compiler's code in an inner error, as Kusto does.
-func compileError(err *kql.Error) oneAPIError {
+func compileError(err *syntax.Error) oneAPIError {
 	inner := &oneAPIError{Code: err.Code, Message: "A semantic error occurred.", Type: "Kusto.Data.Exceptions.SemanticException", Detail: err.Error(), Permanent: true}
 	if strings.HasPrefix(err.Code, "SYN") {
 		inner.Message, inner.Type = "A syntax error occurred.", "Kusto.Data.Exceptions.SyntaxException"

@@ -1,7 +1,7 @@
-package kql
+package syntax
 
 // nearest returns the candidate within two edits of name, or "".
-func nearest(name string, candidates []string) string {
+func Nearest(name string, candidates []string) string {
 	best, distance := "", 3
 	for _, c := range candidates {
 		if shorter := len(name) - len(c); shorter >= distance || -shorter >= distance {

@@ -1,8 +1,10 @@
-package kql
+package syntax
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
 // maxDepth bounds the nesting of expressions and subqueries, so that hostile text cannot exhaust the stack.
@@ -23,9 +25,9 @@ type parser struct {
 }
 
 // parse parses a whole query: statements separated by semicolons.
-func parse(text string) (statements []statement, err *Error) {
+func Parse(text string) (statements []Statement, err *Error) {
 	if len(text) > maxQuery {
-		return nil, &Error{Code: codeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text), maxQuery), Permanent: true}
+		return nil, &Error{Code: CodeSyntax, Message: fmt.Sprintf("The query has %d bytes and may have %d", len(text), maxQuery), Permanent: true}
 	}
 	p := &parser{lexer: lexer{text: text}}
 	defer func() {
@@ -43,7 +45,7 @@ func parse(text string) (statements []statement, err *Error) {
 }
 
 // parseExpression parses a lone expression, such as the value of a query parameter.
-func parseExpression(text string) (x node, err *Error) {
+func ParseExpression(text string) (x Node, err *Error) {
 	p := &parser{lexer: lexer{text: text}}
 	defer func() {
 		switch r := recover().(type) {
@@ -85,7 +87,7 @@ func (p *parser) fail(format string, args ...any) {
 // failHint refuses what Kusto has and this server has not, with advice.
 func (p *parser) failHint(hint, format string, args ...any) {
 	err := syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...))
-	err.Code, err.Hint = codeUnsupported, hint
+	err.Code, err.Hint = CodeUnsupported, hint
 	panic(err)
 }
 
@@ -98,8 +100,8 @@ func (p *parser) enter() {
 
 // bounded refuses a list that would go on beyond what a table may have of columns: names are compared with one another.
 func (p *parser) bounded(have int) {
-	if have >= maxColumns {
-		p.fail("The list has more than %d items", maxColumns)
+	if have >= MaxColumns {
+		p.fail("The list has more than %d items", MaxColumns)
 	}
 }
 
@@ -178,11 +180,11 @@ func (p *parser) dashed() string {
 	return word
 }
 
-func (p *parser) from(start int) span { return span{start, p.end} }
+func (p *parser) from(start int) Span { return Span{start, p.end} }
 
 // statements reads statements up to a closing token.
-func (p *parser) statements(endKind tokenKind, endText string) []statement {
-	var list []statement
+func (p *parser) statements(endKind tokenKind, endText string) []Statement {
+	var list []Statement
 	for {
 		for p.acceptPunct(";") {
 		}
@@ -199,21 +201,21 @@ func (p *parser) statements(endKind tokenKind, endText string) []statement {
 	}
 }
 
-func (p *parser) statement() statement {
+func (p *parser) statement() Statement {
 	start := p.tok.Start
 	switch {
 	case p.isName("let"):
 		p.advance()
 		name := p.identifier("a name after 'let'")
 		p.expectPunct("=")
-		return letStatement{Name: name, X: p.letValue(), span: p.from(start)}
+		return LetStatement{Name: name, X: p.letValue(), Span: p.from(start)}
 	case p.isName("set") && p.peek().Kind == tokenName:
 		p.advance()
-		s := setStatement{Name: p.identifier("an option name")}
+		s := SetStatement{Name: p.identifier("an option name")}
 		if p.acceptPunct("=") {
 			s.Value = p.expr()
 		}
-		s.span = p.from(start)
+		s.Span = p.from(start)
 		return s
 	case p.isName("declare"):
 		p.advance()
@@ -221,16 +223,16 @@ func (p *parser) statement() statement {
 			return p.pattern(start)
 		}
 		p.expectName("query_parameters")
-		return declareStatement{Params: p.parameters(), span: p.from(start)}
+		return DeclareStatement{Params: p.parameters(), Span: p.from(start)}
 	case p.isName("alias") || p.isName("restrict"):
 		p.failHint("remove the statement", "The '%s' statement is not supported", p.tok.Text)
 	}
 	x := p.pipelineOrExpr()
-	return queryStatement{X: x, span: p.from(start)}
+	return QueryStatement{X: x, Span: p.from(start)}
 }
 
 // letValue reads the right side of a let: a lambda or an expression, tabular or scalar.
-func (p *parser) letValue() node {
+func (p *parser) letValue() Node {
 	start := p.tok.Start
 	view := false
 	if p.isName("view") && p.peek().Text == "(" {
@@ -242,7 +244,7 @@ func (p *parser) letValue() node {
 		p.expectPunct("{")
 		body := p.statements(tokenPunct, "}")
 		p.expectPunct("}")
-		return lambdaNode{Params: params, Body: body, View: view, span: p.from(start)}
+		return LambdaNode{Params: params, Body: body, View: view, Span: p.from(start)}
 	}
 	return p.pipelineOrExpr()
 }
@@ -273,11 +275,11 @@ func (p *parser) looksLikeLambda() bool {
 }
 
 // parameters reads (a:long, b:string="x", T:(c:int), U:(*)).
-func (p *parser) parameters() []parameterDef {
+func (p *parser) parameters() []ParameterDef {
 	p.expectPunct("(")
-	var params []parameterDef
+	var params []ParameterDef
 	for !p.isPunct(")") {
-		d := parameterDef{Name: p.identifier("a parameter name")}
+		d := ParameterDef{Name: p.identifier("a parameter name")}
 		p.expectPunct(":")
 		if p.isPunct("(") {
 			d.Tabular = true
@@ -304,14 +306,14 @@ func (p *parser) parameters() []parameterDef {
 }
 
 // columnDefs reads (a:long, b:string).
-func (p *parser) columnDefs() []columnDef {
+func (p *parser) columnDefs() []ColumnDef {
 	p.expectPunct("(")
-	var defs []columnDef
+	var defs []ColumnDef
 	for !p.isPunct(")") {
 		p.bounded(len(defs))
 		name := p.identifier("a column name")
 		p.expectPunct(":")
-		defs = append(defs, columnDef{Name: name, Type: p.typeName()})
+		defs = append(defs, ColumnDef{Name: name, Type: p.typeName()})
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -320,7 +322,7 @@ func (p *parser) columnDefs() []columnDef {
 	return defs
 }
 
-func (p *parser) typeName() Type {
+func (p *parser) typeName() value.Type {
 	t, ok := parseTypeName(p.tok.Text)
 	if p.tok.Kind != tokenName || !ok {
 		p.fail("Expected a type such as long or string but found %s", p.describe())
@@ -330,8 +332,8 @@ func (p *parser) typeName() Type {
 }
 
 // pattern reads declare pattern name = (a:string)[path:string] { ("x").["y"] = { … }; … }.
-func (p *parser) pattern(start int) statement {
-	s := patternStatement{Name: p.identifier("a pattern name")}
+func (p *parser) pattern(start int) Statement {
+	s := PatternStatement{Name: p.identifier("a pattern name")}
 	if p.acceptPunct("=") {
 		p.parameters()
 		if p.acceptPunct("[") {
@@ -348,7 +350,7 @@ func (p *parser) pattern(start int) statement {
 		}
 		p.expectPunct("}")
 	}
-	s.span = p.from(start)
+	s.Span = p.from(start)
 	return s
 }
 
@@ -389,7 +391,7 @@ func (p *parser) stringLiteral() string {
 }
 
 // pipelineOrExpr reads an expression with the operators piped behind it, if any.
-func (p *parser) pipelineOrExpr() node {
+func (p *parser) pipelineOrExpr() Node {
 	p.enter()
 	defer p.leave()
 	start := p.tok.Start
@@ -397,16 +399,16 @@ func (p *parser) pipelineOrExpr() node {
 	if !p.isPunct("|") {
 		return x
 	}
-	pipe := pipelineNode{Source: x}
+	pipe := PipelineNode{Source: x}
 	for p.acceptPunct("|") {
 		pipe.Ops = append(pipe.Ops, p.operator())
 	}
-	pipe.span = p.from(start)
+	pipe.Span = p.from(start)
 	return pipe
 }
 
 // source reads what a pipeline starts with: a tabular keyword or an expression.
-func (p *parser) source() node {
+func (p *parser) source() Node {
 	start := p.tok.Start
 	if p.tok.Kind == tokenName {
 		next := p.peek()
@@ -414,7 +416,7 @@ func (p *parser) source() node {
 		case "print":
 			if next.Text != "=" && next.Text != "." {
 				p.advance()
-				return printNode{Items: p.namedExprs(), span: p.from(start)}
+				return PrintNode{Items: p.namedExprs(), Span: p.from(start)}
 			}
 		case "range":
 			if next.Kind == tokenName || next.Kind == tokenQuoted {
@@ -425,26 +427,26 @@ func (p *parser) source() node {
 			if next.Text != "=" && next.Text != "|" {
 				p.advance()
 				op := p.union(start)
-				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
+				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "find":
 			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
 				p.advance()
 				op := p.find(start)
-				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
+				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "search":
 			if next.Text != "=" && next.Text != "|" {
 				p.advance()
 				op := p.search(start)
-				return pipelineNode{Ops: []operator{op}, span: p.from(start)}
+				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "evaluate", "externaldata", "external_data":
 			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
 				if p.tok.Text == "evaluate" {
 					p.advance()
 					op := p.evaluate(start)
-					return pipelineNode{Ops: []operator{op}, span: p.from(start)}
+					return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 				}
 				p.failHint("use union or a table name", "The '%s' operator is not supported", p.tok.Text)
 			}
@@ -453,21 +455,21 @@ func (p *parser) source() node {
 	return p.expr()
 }
 
-func (p *parser) rangeSource(start int) node {
-	r := rangeNode{Column: p.identifier("a column name")}
+func (p *parser) rangeSource(start int) Node {
+	r := RangeNode{Column: p.identifier("a column name")}
 	p.expectName("from")
 	r.From = p.expr()
 	p.expectName("to")
 	r.To = p.expr()
 	p.expectName("step")
 	r.Step = p.expr()
-	r.span = p.from(start)
+	r.Span = p.from(start)
 	return r
 }
 
 // namedExprs reads a list such as a, b = x + 1, (c, d) = f().
-func (p *parser) namedExprs() []namedExpr {
-	var list []namedExpr
+func (p *parser) namedExprs() []NamedExpr {
+	var list []NamedExpr
 	for {
 		p.bounded(len(list))
 		list = append(list, p.namedExpr())
@@ -477,10 +479,10 @@ func (p *parser) namedExprs() []namedExpr {
 	}
 }
 
-func (p *parser) namedExpr() namedExpr {
+func (p *parser) namedExpr() NamedExpr {
 	if p.isPunct("(") {
 		if names, ok := p.nameList(); ok {
-			return namedExpr{Names: names, X: p.expr()}
+			return NamedExpr{Names: names, X: p.expr()}
 		}
 	}
 	if p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
@@ -488,10 +490,10 @@ func (p *parser) namedExpr() namedExpr {
 			name := p.tok.Text
 			p.advance()
 			p.advance()
-			return namedExpr{Names: []string{name}, X: p.expr()}
+			return NamedExpr{Names: []string{name}, X: p.expr()}
 		}
 	}
-	return namedExpr{X: p.expr()}
+	return NamedExpr{X: p.expr()}
 }
 
 // nameList reads (a, b) = if that is what follows, and nothing otherwise.
@@ -532,7 +534,7 @@ func (p *parser) properties(known ...string) map[string]string {
 		if !dotted && next.Text != "=" {
 			return out
 		}
-		if !dotted && !contains(known, name) {
+		if !dotted && !Contains(known, name) {
 			return out
 		}
 		p.advance()
@@ -553,7 +555,7 @@ func (p *parser) properties(known ...string) map[string]string {
 	return out
 }
 
-func contains(list []string, s string) bool {
+func Contains(list []string, s string) bool {
 	for _, x := range list {
 		if x == s {
 			return true

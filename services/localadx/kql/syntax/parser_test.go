@@ -1,7 +1,6 @@
-package kql
+package syntax
 
 import (
-	"errors"
 	"strings"
 	"testing"
 )
@@ -25,7 +24,7 @@ func TestStatementsAndOperatorsParse(t *testing.T) {
 		"print a.b.['c d'][0]['e'], -x, 1.5e3, 0xFF, 5m, h'secret', @\"a\\b\", ```multi\nline```", "range x from 1 to 10 step 2 // comment",
 		"T | getschema | distinct *", "T | count as N", "database('d').T | count", "['f g']() | count", "T | where ['f g'](a) and ['b c'] > 1", "database('d').['f g'](1)", "T | reduce by a with characters='x'",
 	} {
-		if _, err := parse(query); err != nil {
+		if _, err := Parse(query); err != nil {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
@@ -46,7 +45,7 @@ func TestSyntaxErrorsTellThePlace(t *testing.T) {
 		{"print 99999999999999999999", "out of the range of long", 1, 27},
 		{"T | where a § 1", "Invalid character", 1, 13},
 	} {
-		_, err := parse(c.query)
+		_, err := Parse(c.query)
 		if err == nil {
 			t.Errorf("%s: no error", c.query)
 			continue
@@ -62,30 +61,8 @@ func TestDeepNestingIsAnErrorNotACrash(t *testing.T) {
 		"print " + strings.Repeat("(", 100000) + "1", "print " + strings.Repeat("-", 100000) + "1",
 		"print dynamic(" + strings.Repeat("[", 100000), "print " + strings.Repeat("not(", 100000),
 	} {
-		if _, err := parse(query); err == nil {
+		if _, err := Parse(query); err == nil {
 			t.Errorf("%.20s…: no error", query)
 		}
 	}
-}
-
-// FuzzCompile checks that no text makes the lexer, the parser or the binder panic.
-func FuzzCompile(f *testing.F) {
-	for _, seed := range []string{
-		"T | where a == 1 | summarize count() by bin(t, 1h)", "let f=(x:long){x+1}; print f(1)", "T | join (T) on a | mv-expand d | parse s with 'a' b:long *",
-		"print dynamic({'a':[1,{}]}).a[0], datetime(2020), 1.5h, @'x', ['q']", "range x from 1 to 5 step 1 | scan with (step s: true)",
-		"T | make-series n=count() on t step 1d by a | evaluate pivot(a)", "union T*, (T | as U) | search 'x*'", "T | mv-apply d on (top 1 by a)",
-	} {
-		f.Add(seed)
-	}
-	catalog := testCatalog{"T": {Name: "T", Physical: `"T"`, Columns: []Column{{"a", typeLong}, {"s", typeString}, {"t", typeDatetime}, {"d", typeDynamic}}}}
-	f.Fuzz(func(t *testing.T, query string) {
-		plan, err := Compile(query, Options{Database: "db", Catalog: catalog})
-		var refusal *Error
-		if err != nil && !errors.As(err, &refusal) {
-			t.Error(err)
-		}
-		if err == nil && plan.SQL == "" {
-			t.Error("a plan without SQL")
-		}
-	})
 }

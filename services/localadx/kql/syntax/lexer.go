@@ -1,4 +1,4 @@
-package kql
+package syntax
 
 import (
 	"fmt"
@@ -105,14 +105,14 @@ func isNameStart(s string) bool {
 	return r == '_' || r == '$' || unicode.IsLetter(r)
 }
 
-func isNameRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+func IsNameRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 func (l *lexer) name(start int) token {
 	_, size := utf8.DecodeRuneInString(l.text[l.at:])
 	l.at += size
 	for l.at < len(l.text) {
 		r, size := utf8.DecodeRuneInString(l.text[l.at:])
-		if !isNameRune(r) {
+		if !IsNameRune(r) {
 			break
 		}
 		l.at += size
@@ -163,7 +163,7 @@ func (l *lexer) number(start int) token {
 	}
 	kind := tokenLong
 	l.digits()
-	if l.at+1 < len(l.text) && l.text[l.at] == '.' && isDigit(l.text[l.at+1]) {
+	if l.at+1 < len(l.text) && l.text[l.at] == '.' && IsDigit(l.text[l.at+1]) {
 		kind = tokenReal
 		l.at++
 		l.digits()
@@ -176,7 +176,7 @@ func (l *lexer) number(start int) token {
 		if i < len(l.text) && (l.text[i] == '+' || l.text[i] == '-') {
 			i++
 		}
-		if i < len(l.text) && isDigit(l.text[i]) {
+		if i < len(l.text) && IsDigit(l.text[i]) {
 			kind = tokenReal
 			l.at = i
 			l.digits()
@@ -185,7 +185,7 @@ func (l *lexer) number(start int) token {
 	end := l.at
 	for l.at < len(l.text) {
 		r, size := utf8.DecodeRuneInString(l.text[l.at:])
-		if !isNameRune(r) {
+		if !IsNameRune(r) {
 			break
 		}
 		l.at += size
@@ -203,14 +203,14 @@ func (l *lexer) number(start int) token {
 }
 
 func (l *lexer) digits() {
-	for l.at < len(l.text) && isDigit(l.text[l.at]) {
+	for l.at < len(l.text) && IsDigit(l.text[l.at]) {
 		l.at++
 	}
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+func IsDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-func isHex(c byte) bool { return isDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
+func isHex(c byte) bool { return IsDigit(c) || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
 
 func (l *lexer) punct(start int) (token, *Error) {
 	rest := l.text[l.at:]
@@ -312,12 +312,12 @@ func (l *lexer) errorAt(offset int, message string) *Error {
 }
 
 func syntaxError(text string, offset int, message string) *Error {
-	line, column := position(text, offset)
-	return &Error{Code: codeSyntax, Message: message, Line: line, Column: column, Permanent: true}
+	line, column := Position(text, offset)
+	return &Error{Code: CodeSyntax, Message: message, Line: line, Column: column, Permanent: true}
 }
 
 // position turns a byte offset into a line and a column, both from 1, the column in characters.
-func position(text string, offset int) (line, column int) {
+func Position(text string, offset int) (line, column int) {
 	offset = min(offset, len(text))
 	before := text[:offset]
 	line = 1 + strings.Count(before, "\n")

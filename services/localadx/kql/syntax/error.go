@@ -1,4 +1,4 @@
-package kql
+package syntax
 
 import "fmt"
 
@@ -16,11 +16,11 @@ type Error struct {
 
 // Semantic codes this package uses.
 const (
-	codeSyntax      = "SYN0002" // a token that does not belong
-	codeSemantic    = "SEM0100" // an expression that does not resolve
-	codeUnknownName = "SEM0100"
-	codeUnsupported = "SEM0001" // known to Kusto, not to this server
-	codeArguments   = "SEM0219" // wrong number or types of arguments
+	CodeSyntax      = "SYN0002" // a token that does not belong
+	CodeSemantic    = "SEM0100" // an expression that does not resolve
+	CodeUnknownName = "SEM0100"
+	CodeUnsupported = "SEM0001" // known to Kusto, not to this server
+	CodeArguments   = "SEM0219" // wrong number or types of arguments
 )
 
 // Error returns the message with code and place, as Kusto's HTTP answers write it.

@@ -1,4 +1,4 @@
-package kql
+package syntax
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-func parseTypeName(name string) (Type, bool) { return value.ParseType(name) }
+func parseTypeName(name string) (value.Type, bool) { return value.ParseType(name) }
 
 // Binding powers, weakest first.
 const (
@@ -28,7 +28,7 @@ var wordOperators = map[string]bool{
 }
 
 // expr reads an expression without pipes.
-func (p *parser) expr() node { return p.binary(powerOr) }
+func (p *parser) expr() Node { return p.binary(powerOr) }
 
 // binaryOperator returns the operator at the current token, how many tokens it has, and its binding power; 0 if there is none.
 func (p *parser) binaryOperator() (op string, tokens, power int) {
@@ -61,7 +61,7 @@ func (p *parser) binaryOperator() (op string, tokens, power int) {
 	return "", 0, 0
 }
 
-func (p *parser) binary(min int) node {
+func (p *parser) binary(min int) Node {
 	p.enter()
 	defer p.leave()
 	start := p.tok.Start
@@ -85,24 +85,24 @@ func (p *parser) binary(min int) node {
 			left = p.in(start, left, op)
 		default:
 			right := p.binary(power + 1)
-			left = binaryNode{Op: op, L: left, R: right, span: p.from(start)}
+			left = BinaryNode{Op: op, L: left, R: right, Span: p.from(start)}
 		}
 	}
 }
 
-func (p *parser) between(start int, x node, not bool) node {
+func (p *parser) between(start int, x Node, not bool) Node {
 	p.expectPunct("(")
 	low := p.expr()
 	p.expectPunct("..")
 	high := p.expr()
 	p.expectPunct(")")
-	return betweenNode{X: x, Low: low, High: high, Not: not, span: p.from(start)}
+	return BetweenNode{X: x, Low: low, High: high, Not: not, Span: p.from(start)}
 }
 
-func (p *parser) in(start int, x node, op string) node {
-	n := inNode{Op: op, X: x}
+func (p *parser) in(start int, x Node, op string) Node {
+	n := InNode{Op: op, X: x}
 	if !p.isPunct("(") {
-		n.List = []node{p.unary()}
+		n.List = []Node{p.unary()}
 	} else {
 		p.advance()
 		for !p.isPunct(")") {
@@ -113,28 +113,28 @@ func (p *parser) in(start int, x node, op string) node {
 		}
 		p.expectPunct(")")
 	}
-	n.span = p.from(start)
+	n.Span = p.from(start)
 	return n
 }
 
-func (p *parser) unary() node {
+func (p *parser) unary() Node {
 	start := p.tok.Start
 	if p.isPunct("-") || p.isPunct("+") {
 		op := p.tok.Text
 		p.advance()
 		if op == "-" && p.tok.Kind == tokenLong && p.tok.Text == "9223372036854775808" {
 			p.advance()
-			return literalNode{Type: value.Long, Value: int64(math.MinInt64), span: p.from(start)}
+			return LiteralNode{Type: value.Long, Value: int64(math.MinInt64), Span: p.from(start)}
 		}
 		p.enter()
 		x := p.unary()
 		p.leave()
-		return unaryNode{Op: op, X: x, span: p.from(start)}
+		return UnaryNode{Op: op, X: x, Span: p.from(start)}
 	}
 	return p.postfix()
 }
 
-func (p *parser) postfix() node {
+func (p *parser) postfix() Node {
 	start := p.tok.Start
 	x := p.primary()
 	for {
@@ -146,22 +146,22 @@ func (p *parser) postfix() node {
 				p.advance()
 				index := p.expr()
 				p.expectPunct("]")
-				x = indexNode{X: x, Index: index, span: p.from(start)}
+				x = IndexNode{X: x, Index: index, Span: p.from(start)}
 			case (p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted) && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
 				call := p.primary() // database('x').f(…) or cluster(…).database(…)
 				x = memberCall(x, call, p.from(start))
 			default:
-				x = memberNode{X: x, Name: p.identifier("a member name"), span: p.from(start)}
+				x = MemberNode{X: x, Name: p.identifier("a member name"), Span: p.from(start)}
 			}
 		case p.isPunct("["):
 			p.advance()
 			index := p.expr()
 			p.expectPunct("]")
-			x = indexNode{X: x, Index: index, span: p.from(start)}
+			x = IndexNode{X: x, Index: index, Span: p.from(start)}
 		case p.tok.Kind == tokenQuoted && p.tok.Start == p.end:
-			x = memberNode{X: x, Name: p.tok.Text}
+			x = MemberNode{X: x, Name: p.tok.Text}
 			p.advance()
-			x = memberNode{X: x.(memberNode).X, Name: x.(memberNode).Name, span: p.from(start)}
+			x = MemberNode{X: x.(MemberNode).X, Name: x.(MemberNode).Name, Span: p.from(start)}
 		default:
 			return x
 		}
@@ -175,17 +175,17 @@ func (p *parser) canMember() bool {
 }
 
 // memberCall keeps the qualifier of a call as its first argument named "@".
-func memberCall(x, call node, at span) node {
-	c, ok := call.(callNode)
+func memberCall(x, call Node, at Span) Node {
+	c, ok := call.(CallNode)
 	if !ok {
 		return call
 	}
-	c.Args = append([]argument{{Name: "@", X: x}}, c.Args...)
-	c.span = at
+	c.Args = append([]Argument{{Name: "@", X: x}}, c.Args...)
+	c.Span = at
 	return c
 }
 
-func (p *parser) primary() node {
+func (p *parser) primary() Node {
 	start := p.tok.Start
 	t := p.tok
 	switch t.Kind {
@@ -196,7 +196,7 @@ func (p *parser) primary() node {
 			text += p.tok.Text
 			p.advance()
 		}
-		return literalNode{Type: value.String, Value: text, span: p.from(start)}
+		return LiteralNode{Type: value.String, Value: text, Span: p.from(start)}
 	case tokenLong:
 		p.advance()
 		return p.long(t)
@@ -206,14 +206,14 @@ func (p *parser) primary() node {
 		if err != nil && math.IsInf(f, 0) {
 			p.fail("The number %s is out of range", t.Text)
 		}
-		return literalNode{Type: value.Real, Value: f, span: p.from(start)}
+		return LiteralNode{Type: value.Real, Value: f, Span: p.from(start)}
 	case tokenTimespan:
 		p.advance()
 		ticks, ok := value.ParseTimespan(t.Text)
 		if !ok {
 			p.fail("The timespan %s is out of range", t.Text)
 		}
-		return literalNode{Type: value.Timespan, Value: ticks, span: p.from(start)}
+		return LiteralNode{Type: value.Timespan, Value: ticks, Span: p.from(start)}
 	case tokenQuoted:
 		p.advance()
 		if p.isPunct("(") {
@@ -234,7 +234,7 @@ func (p *parser) primary() node {
 			if p.tok.Kind == tokenName && p.tok.Start == p.end {
 				return p.nameOrWildcard("*", start)
 			}
-			return starNode{span: p.from(start)}
+			return StarNode{Span: p.from(start)}
 		case "[":
 			p.fail("A list is not an expression; write dynamic([…])")
 		}
@@ -243,24 +243,24 @@ func (p *parser) primary() node {
 	return nil
 }
 
-func (p *parser) long(t token) node {
-	at := span{t.Start, t.End}
+func (p *parser) long(t token) Node {
+	at := Span{t.Start, t.End}
 	if strings.HasPrefix(t.Text, "0x") || strings.HasPrefix(t.Text, "0X") {
 		n, err := strconv.ParseUint(t.Text[2:], 16, 64)
 		if err != nil {
 			p.fail("The number %s is out of range", t.Text)
 		}
-		return literalNode{Type: value.Long, Value: int64(n), span: at}
+		return LiteralNode{Type: value.Long, Value: int64(n), Span: at}
 	}
 	n, err := strconv.ParseInt(t.Text, 10, 64)
 	if err != nil {
 		p.fail("The number %s is out of the range of long", t.Text)
 	}
-	return literalNode{Type: value.Long, Value: n, span: at}
+	return LiteralNode{Type: value.Long, Value: n, Span: at}
 }
 
 // nameOrWildcard reads the rest of a name pattern such as T*_x after its first part.
-func (p *parser) nameOrWildcard(first string, start int) node {
+func (p *parser) nameOrWildcard(first string, start int) Node {
 	pattern := first
 	for p.tok.Start == p.end && (p.isPunct("*") || strings.HasSuffix(pattern, "*") && p.tok.Kind == tokenName) {
 		if p.isPunct("*") && !p.wildcards && !p.endsPattern() {
@@ -270,9 +270,9 @@ func (p *parser) nameOrWildcard(first string, start int) node {
 		p.advance()
 	}
 	if pattern != first || pattern == "*" {
-		return wildcardNode{Pattern: pattern, span: p.from(start)}
+		return WildcardNode{Pattern: pattern, Span: p.from(start)}
 	}
-	return nameNode{Name: first, span: p.from(start)}
+	return NameNode{Name: first, Span: p.from(start)}
 }
 
 // endsPattern reports whether the '*' that touches a name is followed by what ends a name pattern.
@@ -282,7 +282,7 @@ func (p *parser) endsPattern() bool {
 }
 
 // namePrimary reads what starts with a name: a literal, a call, a tabular source in an expression, or a reference.
-func (p *parser) namePrimary() node {
+func (p *parser) namePrimary() Node {
 	start := p.tok.Start
 	name := p.tok.Text
 	next := p.peek()
@@ -294,9 +294,9 @@ func (p *parser) namePrimary() node {
 			json := p.dynamicValue()
 			p.expectPunct(")")
 			if json == "null" {
-				return literalNode{Type: value.Dynamic, span: p.from(start)}
+				return LiteralNode{Type: value.Dynamic, Span: p.from(start)}
 			}
-			return literalNode{Type: value.Dynamic, Value: json, span: p.from(start)}
+			return LiteralNode{Type: value.Dynamic, Value: json, Span: p.from(start)}
 		case "typeof":
 			return p.typeof(start)
 		case "datatable":
@@ -311,7 +311,7 @@ func (p *parser) namePrimary() node {
 	switch name {
 	case "true", "false":
 		p.advance()
-		return literalNode{Type: value.Bool, Value: name == "true", span: p.from(start)}
+		return LiteralNode{Type: value.Bool, Value: name == "true", Span: p.from(start)}
 	case "datatable":
 		if next.Text == "(" {
 			return p.datatable(start)
@@ -330,11 +330,11 @@ func isLiteralType(name string) bool {
 	return false
 }
 
-func (p *parser) call(name string, start int) node {
+func (p *parser) call(name string, start int) Node {
 	p.expectPunct("(")
-	c := callNode{Name: name}
+	c := CallNode{Name: name}
 	for !p.isPunct(")") {
-		var arg argument
+		var arg Argument
 		if p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
 			if next := p.peek(); next.Kind == tokenPunct && next.Text == "=" {
 				arg.Name = p.tok.Text
@@ -349,20 +349,20 @@ func (p *parser) call(name string, start int) node {
 		}
 	}
 	p.expectPunct(")")
-	c.span = p.from(start)
+	c.Span = p.from(start)
 	return c
 }
 
-func (p *parser) typeof(start int) node {
+func (p *parser) typeof(start int) Node {
 	p.advance()
 	if p.peek().Kind == tokenName {
 		p.expectPunct("(")
-		n := typeofNode{}
+		n := TypeofNode{}
 		if next := p.peek(); next.Text == ":" {
 			for {
 				name := p.identifier("a column name")
 				p.expectPunct(":")
-				n.Columns = append(n.Columns, columnDef{Name: name, Type: p.typeName()})
+				n.Columns = append(n.Columns, ColumnDef{Name: name, Type: p.typeName()})
 				if !p.acceptPunct(",") {
 					break
 				}
@@ -371,22 +371,22 @@ func (p *parser) typeof(start int) node {
 			n.Type = p.typeName()
 		}
 		p.expectPunct(")")
-		n.span = p.from(start)
+		n.Span = p.from(start)
 		return n
 	}
 	p.fail("Expected typeof(type)")
 	return nil
 }
 
-func (p *parser) datatable(start int) node {
+func (p *parser) datatable(start int) Node {
 	p.advance()
-	d := datatableNode{Columns: p.columnDefs()}
+	d := DatatableNode{Columns: p.columnDefs()}
 	if len(d.Columns) == 0 {
 		p.fail("A datatable needs at least one column")
 	}
 	p.properties()
 	if p.tok.Kind == tokenQuoted { // ["x"] with one value lexes as a quoted name
-		d.Values = []node{literalNode{Type: value.String, Value: p.tok.Text, span: span{p.tok.Start, p.tok.End}}}
+		d.Values = []Node{LiteralNode{Type: value.String, Value: p.tok.Text, Span: Span{p.tok.Start, p.tok.End}}}
 		p.advance()
 	} else {
 		p.expectPunct("[")
@@ -398,12 +398,12 @@ func (p *parser) datatable(start int) node {
 		}
 		p.expectPunct("]")
 	}
-	d.span = p.from(start)
+	d.Span = p.from(start)
 	return d
 }
 
 // rawLiteral reads type(text): the text up to the closing parenthesis is the literal, in quotes or not.
-func (p *parser) rawLiteral(t Type, start int) node {
+func (p *parser) rawLiteral(t value.Type, start int) Node {
 	p.advance() // onto '('
 	open := p.tok.End
 	l := p.lexer
@@ -426,8 +426,8 @@ func (p *parser) rawLiteral(t Type, start int) node {
 }
 
 // typedLiteral interprets the text of a literal of a type.
-func (p *parser) typedLiteral(t Type, text string, start int) node {
-	n := literalNode{Type: t, span: p.from(start)}
+func (p *parser) typedLiteral(t value.Type, text string, start int) Node {
+	n := LiteralNode{Type: t, Span: p.from(start)}
 	if strings.EqualFold(text, "null") && t != value.String {
 		return n
 	}
@@ -499,7 +499,7 @@ func (p *parser) typedLiteral(t Type, text string, start int) node {
 
 // datetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses: datetime(2017 - 08 - 01),
 // datetime(2025, 6, 14).
-func (p *parser) datetimeLiteral(n literalNode, text string, bad func()) node {
+func (p *parser) datetimeLiteral(n LiteralNode, text string, bad func()) Node {
 	if ticks, ok := value.ParseDatetime(text); ok {
 		n.Value = ticks
 		return n

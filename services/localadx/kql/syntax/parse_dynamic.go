@@ -1,4 +1,4 @@
-package kql
+package syntax
 
 import (
 	"strconv"
@@ -59,7 +59,7 @@ func (p *parser) dynamicInto(b *strings.Builder) {
 
 func (p *parser) jsonNumber(t token, sign string) string {
 	if t.Kind == tokenLong {
-		lit, _ := p.long(t).(literalNode)
+		lit, _ := p.long(t).(LiteralNode)
 		n := lit.Value.(int64)
 		if sign != "" {
 			n = -n
@@ -72,7 +72,7 @@ func (p *parser) jsonNumber(t token, sign string) string {
 
 // nestedLiteral reads datetime(…), guid(…), dynamic(…) and so on inside a dynamic literal, as JSON.
 func (p *parser) nestedLiteral() string {
-	lit, ok := p.namePrimary().(literalNode)
+	lit, ok := p.namePrimary().(LiteralNode)
 	if !ok {
 		p.fail("Only literals may stand inside dynamic()")
 	}
@@ -80,7 +80,7 @@ func (p *parser) nestedLiteral() string {
 }
 
 // literalJSON returns the JSON a literal becomes inside a dynamic.
-func literalJSON(lit literalNode) string {
+func literalJSON(lit LiteralNode) string {
 	if lit.Value == nil {
 		return "null"
 	}

@@ -1,4 +1,4 @@
-package kql
+package syntax
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 )
 
 // operator reads one tabular operator; the current token is the one behind the pipe.
-func (p *parser) operator() operator {
+func (p *parser) operator() Operator {
 	start := p.tok.Start
 	if p.tok.Kind != tokenName {
 		p.fail("Expected an operator after '|' but found %s", p.describe())
@@ -16,12 +16,12 @@ func (p *parser) operator() operator {
 	switch name {
 	case "where", "filter":
 		p.properties()
-		return whereOp{X: p.expr(), span: p.from(start)}
+		return WhereOp{X: p.expr(), Span: p.from(start)}
 	case "project", "extend", "distinct":
 		p.properties()
-		return projectOp{Kind: name, Items: p.namedExprs(), span: p.from(start)}
+		return ProjectOp{Kind: name, Items: p.namedExprs(), Span: p.from(start)}
 	case "project-rename":
-		return projectOp{Kind: name, Items: p.namedExprs(), span: p.from(start)}
+		return ProjectOp{Kind: name, Items: p.namedExprs(), Span: p.from(start)}
 	case "project-away", "project-keep", "project-reorder":
 		return p.columns(name, start)
 	case "summarize":
@@ -29,19 +29,19 @@ func (p *parser) operator() operator {
 	case "sort", "order":
 		p.properties()
 		p.expectName("by")
-		return sortOp{Keys: p.sortKeys(), span: p.from(start)}
+		return SortOp{Keys: p.sortKeys(), Span: p.from(start)}
 	case "take", "limit":
-		return takeOp{Count: p.expr(), span: p.from(start)}
+		return TakeOp{Count: p.expr(), Span: p.from(start)}
 	case "top":
 		count := p.expr()
 		p.expectName("by")
-		return topOp{Count: count, Keys: p.sortKeys(), span: p.from(start)}
+		return TopOp{Count: count, Keys: p.sortKeys(), Span: p.from(start)}
 	case "count":
-		op := countOp{Name: "Count"}
+		op := CountOp{Name: "Count"}
 		if p.acceptName("as") {
 			op.Name = p.identifier("a column name")
 		}
-		op.span = p.from(start)
+		op.Span = p.from(start)
 		return op
 	case "join", "lookup":
 		return p.join(name, start)
@@ -60,21 +60,21 @@ func (p *parser) operator() operator {
 	case "render":
 		return p.render(start)
 	case "serialize":
-		op := serializeOp{}
+		op := SerializeOp{}
 		if !p.endsOperator() {
 			op.Items = p.namedExprs()
 		}
-		op.span = p.from(start)
+		op.Span = p.from(start)
 		return op
 	case "as":
 		p.properties()
-		return asOp{Name: p.identifier("a name"), span: p.from(start)}
+		return AsOp{Name: p.identifier("a name"), Span: p.from(start)}
 	case "getschema":
-		return getSchemaOp{span: p.from(start)}
+		return GetSchemaOp{Span: p.from(start)}
 	case "evaluate":
 		return p.evaluate(start)
 	case "invoke":
-		return invokeOp{Call: p.callOnly("a function call after 'invoke'"), span: p.from(start)}
+		return InvokeOp{Call: p.callOnly("a function call after 'invoke'"), Span: p.from(start)}
 	case "partition":
 		return p.partition(start)
 	case "scan":
@@ -84,29 +84,29 @@ func (p *parser) operator() operator {
 	case "top-hitters":
 		return p.topHitters(start)
 	case "sample":
-		return sampleOp{Count: p.expr(), span: p.from(start)}
+		return SampleOp{Count: p.expr(), Span: p.from(start)}
 	case "sample-distinct":
 		count := p.expr()
 		p.expectName("of")
-		return sampleOp{Count: count, Of: p.expr(), span: p.from(start)}
+		return SampleOp{Count: count, Of: p.expr(), Span: p.from(start)}
 	case "search":
 		return p.search(start)
 	case "reduce":
 		return p.reduce(start)
 	case "consume":
 		p.properties("decodeblocks")
-		return consumeOp{span: p.from(start)}
+		return ConsumeOp{Span: p.from(start)}
 	}
 	err := syntaxError(p.lexer.text, start, "The operator '"+name+"' is not supported")
-	err.Code = codeUnsupported
-	if near := nearest(name, operatorNames); near != "" {
+	err.Code = CodeUnsupported
+	if near := Nearest(name, OperatorNames); near != "" {
 		err.Hint = "did you mean '" + near + "'?"
 	}
 	panic(err)
 }
 
 // operatorNames are the operators this parser reads, for hints.
-var operatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
+var OperatorNames = []string{"where", "project", "extend", "distinct", "project-away", "project-keep", "project-rename", "project-reorder",
 	"summarize", "sort", "order", "take", "limit", "top", "count", "join", "lookup", "union", "mv-expand", "mv-apply", "parse",
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
 	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume"}
@@ -116,7 +116,7 @@ func (p *parser) endsOperator() bool {
 	return p.tok.Kind == tokenEnd || p.isPunct("|") || p.isPunct(")") || p.isPunct(";") || p.isPunct("}")
 }
 
-func (p *parser) callOnly(what string) *callNode {
+func (p *parser) callOnly(what string) *CallNode {
 	start := p.tok.Start
 	if p.tok.Kind != tokenName {
 		p.fail("Expected %s but found %s", what, p.describe())
@@ -124,14 +124,14 @@ func (p *parser) callOnly(what string) *callNode {
 	name := p.tok.Text
 	p.advance()
 	if !p.isPunct("(") {
-		return &callNode{Name: name, span: p.from(start)}
+		return &CallNode{Name: name, Span: p.from(start)}
 	}
-	call := p.call(name, start).(callNode)
+	call := p.call(name, start).(CallNode)
 	return &call
 }
 
-func (p *parser) columns(kind string, start int) operator {
-	op := columnsOp{Kind: kind}
+func (p *parser) columns(kind string, start int) Operator {
+	op := ColumnsOp{Kind: kind}
 	p.wildcards = true
 	for {
 		op.Items = append(op.Items, p.primaryPattern())
@@ -148,16 +148,16 @@ func (p *parser) columns(kind string, start int) operator {
 		}
 	}
 	p.wildcards = false
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // primaryPattern reads a name, a name pattern, or a call such as column_names_of(T).
-func (p *parser) primaryPattern() node {
+func (p *parser) primaryPattern() Node {
 	if p.isPunct("*") || p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
 		x := p.primary()
-		if s, ok := x.(starNode); ok {
-			return wildcardNode{Pattern: "*", span: s.span}
+		if s, ok := x.(StarNode); ok {
+			return WildcardNode{Pattern: "*", Span: s.Span}
 		}
 		return x
 	}
@@ -165,8 +165,8 @@ func (p *parser) primaryPattern() node {
 	return nil
 }
 
-func (p *parser) summarize(start int) operator {
-	op := summarizeOp{}
+func (p *parser) summarize(start int) Operator {
+	op := SummarizeOp{}
 	p.properties()
 	if !p.isName("by") && !p.endsOperator() {
 		op.Aggregates = p.namedExprs()
@@ -174,15 +174,15 @@ func (p *parser) summarize(start int) operator {
 	if p.acceptName("by") {
 		op.By = p.namedExprs()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) sortKeys() []sortKey {
-	var keys []sortKey
+func (p *parser) sortKeys() []SortKey {
+	var keys []SortKey
 	for {
 		p.bounded(len(keys))
-		k := sortKey{X: p.namedExpr().X}
+		k := SortKey{X: p.namedExpr().X}
 		if p.acceptName("asc") {
 			k.Asc = true
 		} else {
@@ -202,8 +202,8 @@ func (p *parser) sortKeys() []sortKey {
 	}
 }
 
-func (p *parser) join(name string, start int) operator {
-	op := joinOp{Lookup: name == "lookup", Kind: "innerunique"}
+func (p *parser) join(name string, start int) Operator {
+	op := JoinOp{Lookup: name == "lookup", Kind: "innerunique"}
 	if op.Lookup {
 		op.Kind = "leftouter"
 	}
@@ -224,17 +224,17 @@ func (p *parser) join(name string, start int) operator {
 	} else if p.isName("where") {
 		p.failHint("write on $left.a == $right.b", "A join with 'where' is not supported")
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // tableOperand reads the table of join or union: a name, a call, or a pipeline in parentheses.
-func (p *parser) tableOperand() node {
+func (p *parser) tableOperand() Node {
 	return p.postfix()
 }
 
-func (p *parser) union(start int) unionOp {
-	op := unionOp{}
+func (p *parser) union(start int) UnionOp {
+	op := UnionOp{}
 	for key, v := range p.properties("kind", "withsource", "with_source", "isfuzzy") {
 		switch key {
 		case "kind":
@@ -252,11 +252,11 @@ func (p *parser) union(start int) unionOp {
 			break
 		}
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) mvProperties(op *mvExpandOp) {
+func (p *parser) mvProperties(op *MvExpandOp) {
 	for key, v := range p.properties("kind", "bagexpansion", "with_itemindex") {
 		switch key {
 		case "kind", "bagexpansion":
@@ -267,11 +267,11 @@ func (p *parser) mvProperties(op *mvExpandOp) {
 	}
 }
 
-func (p *parser) mvItems() []mvItem {
-	var items []mvItem
+func (p *parser) mvItems() []MvItem {
+	var items []MvItem
 	for {
 		n := p.namedExpr()
-		item := mvItem{X: n.X}
+		item := MvItem{X: n.X}
 		if len(n.Names) == 1 {
 			item.Name = n.Names[0]
 		}
@@ -289,32 +289,32 @@ func (p *parser) mvItems() []mvItem {
 	}
 }
 
-func (p *parser) mvExpand(start int) mvExpandOp {
-	op := mvExpandOp{}
+func (p *parser) mvExpand(start int) MvExpandOp {
+	op := MvExpandOp{}
 	p.mvProperties(&op)
 	op.Items = p.mvItems()
 	if p.acceptName("limit") {
 		op.Limit = p.expr()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) mvApply(start int) mvExpandOp {
+func (p *parser) mvApply(start int) MvExpandOp {
 	op := p.mvExpand(start)
 	p.expectName("on")
 	op.Apply = p.subquery()
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // subquery reads ( op | op … ), a pipeline without a source.
-func (p *parser) subquery() *pipelineNode {
+func (p *parser) subquery() *PipelineNode {
 	start := p.tok.Start
 	p.expectPunct("(")
 	p.enter()
 	defer p.leave()
-	sub := &pipelineNode{}
+	sub := &PipelineNode{}
 	p.acceptPunct("|")
 	for {
 		sub.Ops = append(sub.Ops, p.operator())
@@ -323,12 +323,12 @@ func (p *parser) subquery() *pipelineNode {
 		}
 	}
 	p.expectPunct(")")
-	sub.span = p.from(start)
+	sub.Span = p.from(start)
 	return sub
 }
 
-func (p *parser) parseOperator(name string, start int) operator {
-	op := parseOp{Where: name == "parse-where", Kind: "simple"}
+func (p *parser) parseOperator(name string, start int) Operator {
+	op := ParseOp{Where: name == "parse-where", Kind: "simple"}
 	for key, v := range p.properties("kind", "flags") {
 		if key == "kind" {
 			op.Kind = v
@@ -342,10 +342,10 @@ func (p *parser) parseOperator(name string, start int) operator {
 		p.bounded(len(op.Pattern))
 		switch p.tok.Kind {
 		case tokenString:
-			op.Pattern = append(op.Pattern, parsePart{Literal: p.tok.Text})
+			op.Pattern = append(op.Pattern, ParsePart{Literal: p.tok.Text})
 			p.advance()
 		case tokenName, tokenQuoted:
-			part := parsePart{Column: p.identifier("a column name"), Type: value.String}
+			part := ParsePart{Column: p.identifier("a column name"), Type: value.String}
 			if p.acceptPunct(":") {
 				part.Type = p.typeName()
 			}
@@ -354,33 +354,33 @@ func (p *parser) parseOperator(name string, start int) operator {
 			if !p.acceptPunct("*") {
 				p.fail("Expected a string, a column or '*' in the pattern but found %s", p.describe())
 			}
-			op.Pattern = append(op.Pattern, parsePart{Star: true})
+			op.Pattern = append(op.Pattern, ParsePart{Star: true})
 		}
 		p.acceptPunct(",")
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) parseKV(start int) operator {
-	op := parseKVOp{X: p.postfix()}
+func (p *parser) parseKV(start int) Operator {
+	op := ParseKVOp{X: p.postfix()}
 	p.expectName("as")
 	op.Columns = p.columnDefs()
 	if p.acceptName("with") {
 		p.expectPunct("(")
 		op.Properties = p.arguments()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // arguments reads name=value pairs up to the closing parenthesis.
-func (p *parser) arguments() []argument {
-	var args []argument
+func (p *parser) arguments() []Argument {
+	var args []Argument
 	for !p.isPunct(")") {
 		name := p.identifier("a property name")
 		p.expectPunct("=")
-		args = append(args, argument{Name: name, X: p.expr()})
+		args = append(args, Argument{Name: name, X: p.expr()})
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -389,10 +389,10 @@ func (p *parser) arguments() []argument {
 	return args
 }
 
-func (p *parser) makeSeries(start int) operator {
-	op := makeSeriesOp{NonEmpty: p.properties("kind")["kind"] == "nonempty"}
+func (p *parser) makeSeries(start int) Operator {
+	op := MakeSeriesOp{NonEmpty: p.properties("kind")["kind"] == "nonempty"}
 	for {
-		a := seriesAggregate{Expr: p.namedExpr()}
+		a := SeriesAggregate{Expr: p.namedExpr()}
 		if p.acceptName("default") {
 			p.expectPunct("=")
 			a.Default = p.expr()
@@ -404,7 +404,7 @@ func (p *parser) makeSeries(start int) operator {
 	}
 	p.expectName("on")
 	op.Axis = p.namedExpr()
-	if in, ok := op.Axis.X.(inNode); ok && in.Op == "in" {
+	if in, ok := op.Axis.X.(InNode); ok && in.Op == "in" {
 		p.seriesRange(&op, in)
 	} else {
 		if p.acceptName("from") {
@@ -419,25 +419,25 @@ func (p *parser) makeSeries(start int) operator {
 	if p.acceptName("by") {
 		op.By = p.namedExprs()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // seriesRange reads the older form "on axis in range(start, stop, step)": its points are multiples of step, and stop is one.
-func (p *parser) seriesRange(op *makeSeriesOp, in inNode) {
-	var call callNode
+func (p *parser) seriesRange(op *MakeSeriesOp, in InNode) {
+	var call CallNode
 	if len(in.List) == 1 {
-		call, _ = in.List[0].(callNode)
+		call, _ = in.List[0].(CallNode)
 	}
 	if call.Name != "range" || len(call.Args) != 3 {
 		p.fail("Expected range(start, stop, step) behind 'in'")
 	}
-	bin := func(x node) node {
-		return callNode{Name: "bin", Args: []argument{{X: x}, {X: call.Args[2].X}}, span: call.span}
+	bin := func(x Node) Node {
+		return CallNode{Name: "bin", Args: []Argument{{X: x}, {X: call.Args[2].X}}, Span: call.Span}
 	}
 	op.Axis.X = in.X
 	op.From = bin(call.Args[0].X)
-	op.To = binaryNode{Op: "+", L: bin(call.Args[1].X), R: call.Args[2].X, span: call.span}
+	op.To = BinaryNode{Op: "+", L: bin(call.Args[1].X), R: call.Args[2].X, Span: call.Span}
 	op.Step = call.Args[2].X
 }
 
@@ -449,10 +449,10 @@ var (
 		"ycolumns", "ymax", "ymin", "ysplit", "ytitle"}
 )
 
-func (p *parser) render(start int) operator {
+func (p *parser) render(start int) Operator {
 	at := p.tok
-	op := renderOp{Kind: p.identifier("a visualization"), Properties: map[string]string{}}
-	if !contains(visualizations, op.Kind) {
+	op := RenderOp{Kind: p.identifier("a visualization"), Properties: map[string]string{}}
+	if !Contains(visualizations, op.Kind) {
 		p.tok = at
 		p.fail("There is no visualization '%s': there are %s", op.Kind, strings.Join(visualizations, ", "))
 	}
@@ -463,7 +463,7 @@ func (p *parser) render(start int) operator {
 	}
 	for p.tok.Kind == tokenName && (parenthesised || p.peek().Text == "=") {
 		name := strings.ToLower(p.tok.Text)
-		if !contains(renderProperties, name) {
+		if !Contains(renderProperties, name) {
 			p.fail("There is no property '%s' of render: there are %s", p.tok.Text, strings.Join(renderProperties, ", "))
 		}
 		p.advance()
@@ -487,7 +487,7 @@ func (p *parser) render(start int) operator {
 	if parenthesised {
 		p.expectPunct(")")
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
@@ -501,50 +501,50 @@ func (p *parser) peekIsProperty() bool {
 	return err == nil && t.Text == "="
 }
 
-func (p *parser) evaluate(start int) operator {
+func (p *parser) evaluate(start int) Operator {
 	p.properties()
-	op := evaluateOp{Call: p.callOnly("a plugin call after 'evaluate'")}
+	op := EvaluateOp{Call: p.callOnly("a plugin call after 'evaluate'")}
 	if p.acceptPunct(":") {
 		if p.isPunct("(") && p.peek().Text == "*" {
 			p.failHint("list the columns", "An output schema with '*' is not supported")
 		}
 		op.Schema = p.columnDefs()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) partition(start int) operator {
+func (p *parser) partition(start int) Operator {
 	p.properties()
 	p.expectName("by")
 	column := p.tok.Start
-	op := partitionOp{By: nameNode{Name: p.identifier("a column name"), span: p.from(column)}}
+	op := PartitionOp{By: NameNode{Name: p.identifier("a column name"), Span: p.from(column)}}
 	if p.acceptPunct("{") {
 		op.Explicit = p.pipelineOrExpr()
 		p.expectPunct("}")
 	} else {
 		op.Sub = p.subquery()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) search(start int) searchOp {
-	op := searchOp{}
+func (p *parser) search(start int) SearchOp {
+	op := SearchOp{}
 	op.CaseSensitive = p.properties("kind")["kind"] == "case_sensitive"
 	op.Tables = p.inTables()
 	op.X = p.expr()
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
 // inTables reads in (T, U*), if it is there.
-func (p *parser) inTables() []node {
+func (p *parser) inTables() []Node {
 	if !p.acceptName("in") {
 		return nil
 	}
 	p.expectPunct("(")
-	var tables []node
+	var tables []Node
 	for {
 		tables = append(tables, p.primaryPattern())
 		if !p.acceptPunct(",") {
@@ -555,8 +555,8 @@ func (p *parser) inTables() []node {
 	return tables
 }
 
-func (p *parser) find(start int) findOp {
-	op := findOp{WithSource: "source_"}
+func (p *parser) find(start int) FindOp {
+	op := FindOp{WithSource: "source_"}
 	if name, ok := p.properties("withsource")["withsource"]; ok {
 		op.WithSource = name
 	}
@@ -567,7 +567,7 @@ func (p *parser) find(start int) findOp {
 		p.failHint("name the columns: find … where … project a, b", "The form of find that chooses the columns itself is not supported")
 	}
 	for {
-		def := columnDef{Name: p.identifier("a column name")}
+		def := ColumnDef{Name: p.identifier("a column name")}
 		if p.acceptPunct(":") {
 			def.Type = p.typeName()
 		}
@@ -576,26 +576,26 @@ func (p *parser) find(start int) findOp {
 			break
 		}
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) reduce(start int) operator {
+func (p *parser) reduce(start int) Operator {
 	p.properties("kind")
 	p.expectName("by")
-	op := reduceOp{By: p.namedExpr().X}
+	op := ReduceOp{By: p.namedExpr().X}
 	if p.acceptName("with") {
 		parenthesised := p.acceptPunct("(")
 		for p.tok.Kind == tokenName && p.peek().Text == "=" {
 			name := p.identifier("a property")
 			p.advance()
-			op.Properties = append(op.Properties, argument{Name: name, X: p.expr()})
+			op.Properties = append(op.Properties, Argument{Name: name, X: p.expr()})
 			p.acceptPunct(",")
 		}
 		if parenthesised {
 			p.expectPunct(")")
 		}
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }

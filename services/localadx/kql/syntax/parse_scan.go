@@ -1,7 +1,7 @@
-package kql
+package syntax
 
-func (p *parser) scan(start int) operator {
-	op := scanOp{MatchID: p.properties("with_match_id")["with_match_id"]}
+func (p *parser) scan(start int) Operator {
+	op := ScanOp{MatchID: p.properties("with_match_id")["with_match_id"]}
 	if p.acceptName("declare") {
 		op.Declare = p.parameters()
 	}
@@ -12,7 +12,7 @@ func (p *parser) scan(start int) operator {
 		p.acceptPunct(";")
 	}
 	p.expectPunct(")")
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
@@ -29,14 +29,14 @@ func (p *parser) scanStep() scanStep {
 	if p.acceptPunct("=>") {
 		s.Set = p.namedExprs()
 	}
-	s.span = p.from(start)
+	s.Span = p.from(start)
 	return s
 }
 
-func (p *parser) topNested(start int) operator {
-	op := topNestedOp{}
+func (p *parser) topNested(start int) Operator {
+	op := TopNestedOp{}
 	for {
-		level := topNestedLevel{}
+		level := TopNestedLevel{}
 		if !p.isName("of") {
 			level.Count = p.expr()
 		}
@@ -63,17 +63,17 @@ func (p *parser) topNested(start int) operator {
 			p.dashed()
 		}
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) topHitters(start int) operator {
-	op := topHittersOp{Count: p.expr()}
+func (p *parser) topHitters(start int) Operator {
+	op := TopHittersOp{Count: p.expr()}
 	p.expectName("of")
 	op.Of = p.expr()
 	if p.acceptName("by") {
 		op.By = p.expr()
 	}
-	op.span = p.from(start)
+	op.Span = p.from(start)
 	return op
 }
