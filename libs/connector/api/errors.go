@@ -47,7 +47,7 @@ func errInvalid(problems, warnings []catalogue.Problem) error {
 }
 
 // maxWarnings bounds those that an error brings along, which gRPC sends in a header.
-const maxWarnings = 10
+const maxWarnings = 20
 
 // invalidHeading is the first line of an error that lists what is wrong with a configuration.
 func invalidHeading(problems int) string {

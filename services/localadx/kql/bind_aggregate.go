@@ -8,9 +8,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// aggregate binds an aggregate function; env allows aggregates, its arguments are bound with env.plain().
-type aggregate func(b *binder, x syntax.CallNode, env env) *expr
-
 // aggregates returns the aggregate functions. A name ending in "if" takes a predicate as its last argument.
 func aggregates() map[string]aggregate {
 	return map[string]aggregate{
@@ -47,8 +44,8 @@ var aggregatePrefixes = map[string]string{
 	"tdigest_merge": "merge_tdigests", "merge_tdigest": "merge_tdigests", "buildschema": "schema", "argmax": "max", "argmin": "min",
 }
 
-// aggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.
-func (b *binder) aggregateCall(x syntax.CallNode, env env) *expr {
+// bindAggregateCall binds x if it is an aggregate in a place for aggregates; nil if it is not an aggregate.
+func bindAggregateCall(b *binder, x syntax.CallNode, env env) *expr {
 	if !env.aggregate {
 		return nil
 	}
@@ -81,25 +78,25 @@ func aggregateName(function string, args ...*expr) string {
 }
 
 func aggCount(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 1)
+	bindArity(b, x, 0, 1)
 	e := &expr{sql: "count(*)", typ: value.Long, name: "count_"}
 	if len(x.Args) == 1 {
-		e.name = aggregateName("count", b.scalar(x.Args[0].X, env.plain()))
+		e.name = aggregateName("count", bindScalar(b, x.Args[0].X, env.plain()))
 	}
 	return e
 }
 
 func aggCountIf(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	p := b.boolean(x.Args[0].X, env.plain())
+	bindArity(b, x, 1, 1)
+	p := bindBoolean(b, x.Args[0].X, env.plain())
 	return &expr{sql: "count(*) FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName("countif", p)}
 }
 
 // withPredicate makes an aggregate one whose last argument is a predicate.
 func withPredicate(f aggregate) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 2, 3)
-		p := b.boolean(x.Args[1].X, env.plain())
+		bindArity(b, x, 2, 3)
+		p := bindBoolean(b, x.Args[1].X, env.plain())
 		inner := x
 		inner.Args = x.Args[:1]
 		e := f(b, inner, env)
@@ -120,19 +117,19 @@ func insertFilter(sql, predicate string) string {
 func clean(sql string) string { return strings.ReplaceAll(sql, filterMark, "") }
 
 func aggSum(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	arg := b.scalar(x.Args[0].X, env.plain())
+	bindArity(b, x, 1, 1)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
 	switch arg.typ {
 	case value.Int, value.Long, value.Bool:
-		v := b.coerce(arg, value.Long)
+		v := bindCoerce(b, arg, value.Long)
 		return &expr{sql: "CAST(coalesce(sum(" + v.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Long, name: name}
 	case value.Timespan:
 		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS BIGINT)", typ: value.Timespan, name: name}
 	case value.Decimal:
 		return &expr{sql: "CAST(coalesce(sum(" + arg.sql + ")" + filterMark + ", 0) AS DECIMAL(38,10))", typ: value.Decimal, name: name}
 	case value.Real, value.Dynamic:
-		v := b.coerce(arg, value.Real)
+		v := bindCoerce(b, arg, value.Real)
 		return &expr{sql: "coalesce(sum(" + v.sql + ")" + filterMark + ", 0)", typ: value.Real, name: name}
 	}
 	b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric or a timespan but is %s", x.Name, arg.typ)
@@ -140,8 +137,8 @@ func aggSum(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	arg := b.scalar(x.Args[0].X, env.plain())
+	bindArity(b, x, 1, 1)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
 	switch arg.typ {
 	case value.Timespan, value.Datetime:
@@ -150,7 +147,7 @@ func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 		return &expr{sql: "CAST(avg(" + arg.sql + ")" + filterMark + " AS DECIMAL(38,10))", typ: value.Decimal, name: name, nullable: true}
 	case value.Int, value.Long, value.Real, value.Dynamic, value.Bool:
 		if arg.typ == value.Dynamic || arg.typ == value.Bool {
-			arg = b.coerce(arg, value.Real)
+			arg = bindCoerce(b, arg, value.Real)
 		}
 		return &expr{sql: "coalesce(avg(" + arg.sql + ")" + filterMark + ", 'NaN'::DOUBLE)", typ: value.Real, name: name}
 	}
@@ -160,14 +157,14 @@ func aggAvg(b *binder, x syntax.CallNode, env env) *expr {
 
 func aggExtreme(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 1)
-		arg := b.scalar(x.Args[0].X, env.plain())
+		bindArity(b, x, 1, 1)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
 		e := &expr{sql: function + "(" + arg.sql + ")" + filterMark, typ: arg.typ, name: aggregateName(x.Name, arg), nullable: true}
 		switch arg.typ {
 		case value.String:
 			e.sql, e.nullable = notNullString(e.sql), false
 		case value.Dynamic:
-			e.sql = function + "(" + b.coerce(arg, value.Real).sql + ")" + filterMark
+			e.sql = function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark
 			e.typ = value.Real
 		}
 		return e
@@ -175,24 +172,24 @@ func aggExtreme(function string) aggregate {
 }
 
 func aggDistinct(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
-	arg := b.scalar(x.Args[0].X, env.plain())
+	bindArity(b, x, 1, 2)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
 	return &expr{sql: "count(DISTINCT " + arg.sql + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
 }
 
 func aggDistinctIf(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 3)
-	arg := b.scalar(x.Args[0].X, env.plain())
-	p := b.boolean(x.Args[1].X, env.plain())
+	bindArity(b, x, 2, 3)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
+	p := bindBoolean(b, x.Args[1].X, env.plain())
 	return &expr{sql: "count(DISTINCT " + arg.sql + ") FILTER (WHERE " + p.filterSQL() + ")", typ: value.Long, name: aggregateName(x.Name, arg)}
 }
 
 // aggReal is an aggregate of reals that is 0 without values.
 func aggReal(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 1)
-		arg := b.scalar(x.Args[0].X, env.plain())
-		return &expr{sql: "coalesce(" + function + "(" + b.coerce(arg, value.Real).sql + ")" + filterMark + ", 0)", typ: value.Real, name: aggregateName(x.Name, arg)}
+		bindArity(b, x, 1, 1)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
+		return &expr{sql: "coalesce(" + function + "(" + bindCoerce(b, arg, value.Real).sql + ")" + filterMark + ", 0)", typ: value.Real, name: aggregateName(x.Name, arg)}
 	}
 }
 
@@ -202,22 +199,22 @@ func aggCovariance(function string, predicate bool) aggregate {
 		if predicate {
 			n = 3
 		}
-		b.arity(x, n, n)
-		l, r := b.scalar(x.Args[0].X, env.plain()), b.scalar(x.Args[1].X, env.plain())
+		bindArity(b, x, n, n)
+		l, r := bindScalar(b, x.Args[0].X, env.plain()), bindScalar(b, x.Args[1].X, env.plain())
 		filter := ""
 		if predicate {
-			filter = " FILTER (WHERE " + b.boolean(x.Args[2].X, env.plain()).filterSQL() + ")"
+			filter = " FILTER (WHERE " + bindBoolean(b, x.Args[2].X, env.plain()).filterSQL() + ")"
 		}
-		return &expr{sql: "coalesce(" + call(function, b.coerce(l, value.Real).sql, b.coerce(r, value.Real).sql) + filter + ", 0)", typ: value.Real,
+		return &expr{sql: "coalesce(" + call(function, bindCoerce(b, l, value.Real).sql, bindCoerce(b, r, value.Real).sql) + filter + ", 0)", typ: value.Real,
 			name: aggregateName(x.Name, l, r)}
 	}
 }
 
 func aggBits(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 1)
-		arg := b.scalar(x.Args[0].X, env.plain())
-		return &expr{sql: function + "(" + b.coerce(arg, value.Long).sql + ")", typ: value.Long, name: arg.name, nullable: true}
+		bindArity(b, x, 1, 1)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
+		return &expr{sql: function + "(" + bindCoerce(b, arg, value.Long).sql + ")", typ: value.Long, name: arg.name, nullable: true}
 	}
 }
 
@@ -229,15 +226,15 @@ const maxElements = 1048576
 // oldElements is how many a list, set or bag has by default that a deprecated function makes.
 var oldElements = map[string]int64{"makelist": 128, "makeset": 128, "make_dictionary": 128}
 
-// maxSize reads the argument that bounds a list, set or bag.
-func (b *binder) maxSize(x syntax.CallNode, at int, env env) int64 {
+// bindMaxSize reads the argument that bounds a list, set or bag.
+func bindMaxSize(b *binder, x syntax.CallNode, at int, env env) int64 {
 	if len(x.Args) <= at {
 		if n, ok := oldElements[x.Name]; ok {
 			return n
 		}
 		return maxElements
 	}
-	n, ok := b.constantValue(b.coerce(b.scalar(x.Args[at].X, env.bare(env.scope)), value.Long), "maxSize").(int64)
+	n, ok := bindConstantValue(b, bindCoerce(b, bindScalar(b, x.Args[at].X, env.bare(env.scope)), value.Long), "maxSize").(int64)
 	if !ok || n < 1 {
 		b.failHint(x.Args[at].X, syntax.CodeArguments, "give a number from 1 to "+strconv.Itoa(maxElements), "%s(): maxSize must be a positive number", x.Name)
 	}
@@ -252,16 +249,16 @@ func aggList(o listOptions) aggregate {
 		if o.predicate {
 			max = 3
 		}
-		b.arity(x, 1, max)
-		arg := b.scalar(x.Args[0].X, env.plain())
-		element := b.json(arg).sql
+		bindArity(b, x, 1, max)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
+		element := bindJson(b, arg).sql
 		filters := []string{}
 		limitArg := 1
 		if o.predicate {
 			if len(x.Args) < 2 {
-				b.arity(x, 2, 3)
+				bindArity(b, x, 2, 3)
 			}
-			filters = append(filters, b.boolean(x.Args[1].X, env.plain()).filterSQL())
+			filters = append(filters, bindBoolean(b, x.Args[1].X, env.plain()).filterSQL())
 			limitArg = 2
 		}
 		if o.nulls || arg.typ == value.Dynamic && !o.distinct {
@@ -278,7 +275,7 @@ func aggList(o listOptions) aggregate {
 		if len(filters) > 0 {
 			filter = " FILTER (WHERE " + strings.Join(filters, " AND ") + ")"
 		}
-		limit := b.maxSize(x, limitArg, env)
+		limit := bindMaxSize(b, x, limitArg, env)
 		sql := listSQL(element, order, filter, limit)
 		if o.distinct {
 			sql = goCall("array_distinct", value.Dynamic, gatheredSQL(element, order, filter), literalSQL(value.Long, limit))
@@ -289,39 +286,39 @@ func aggList(o listOptions) aggregate {
 
 func aggBag(predicate bool) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 3)
-		arg := b.scalar(x.Args[0].X, env.plain())
+		bindArity(b, x, 1, 3)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
 		if arg.typ != value.Dynamic {
 			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic", x.Name)
 		}
 		filter, limitArg := "", 1
 		if predicate {
-			b.arity(x, 2, 3)
+			bindArity(b, x, 2, 3)
 			limitArg = 2
-			filter = " FILTER (WHERE " + b.boolean(x.Args[1].X, env.plain()).filterSQL() + ")"
+			filter = " FILTER (WHERE " + bindBoolean(b, x.Args[1].X, env.plain()).filterSQL() + ")"
 		}
 		order := ""
 		if env.rel != nil {
 			order = env.rel.orderBy()
 		}
-		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'", literalSQL(value.Long, b.maxSize(x, limitArg, env))),
+		return &expr{sql: goCall("bag_union", value.Dynamic, "'[' || coalesce(string_agg("+arg.sql+", ','"+order+")"+filter+", '') || ']'", literalSQL(value.Long, bindMaxSize(b, x, limitArg, env))),
 			typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
 }
 
 func aggSchema(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	arg := b.scalar(x.Args[0].X, env.plain())
-	return &expr{sql: goCall("build_schema", value.Dynamic, "'[' || coalesce(string_agg("+b.json(arg).sql+", ','), '') || ']'"),
+	bindArity(b, x, 1, 1)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
+	return &expr{sql: goCall("build_schema", value.Dynamic, "'[' || coalesce(string_agg("+bindJson(b, arg).sql+", ','), '') || ']'"),
 		typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 }
 
 // aggAny binds take_any(a, b, …) and take_any(*): any row's values, all from one row.
 func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 	if len(x.Args) == 0 {
-		b.arity(x, 1, -1)
+		bindArity(b, x, 1, -1)
 	}
-	exprs := b.returned(x.Args, env)
+	exprs := bindReturned(b, x.Args, env)
 	if len(exprs) == 1 {
 		e := *exprs[0]
 		e.sql = "first(" + e.sql + ")"
@@ -348,9 +345,9 @@ func aggAny(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func aggAnyIf(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 2)
-	e := *b.scalar(x.Args[0].X, env.plain())
-	p := b.boolean(x.Args[1].X, env.plain())
+	bindArity(b, x, 2, 2)
+	e := *bindScalar(b, x.Args[0].X, env.plain())
+	p := bindBoolean(b, x.Args[1].X, env.plain())
 	e.sql = "first(" + e.sql + ") FILTER (WHERE " + p.filterSQL() + ")"
 	if e.typ == value.String {
 		e.sql = notNullString(e.sql)
@@ -362,17 +359,17 @@ func aggAnyIf(b *binder, x syntax.CallNode, env env) *expr {
 	return &e
 }
 
-// returned binds the arguments of arg_max and take_any; '*' is all columns.
-func (b *binder) returned(args []syntax.Argument, env env) []*expr {
+// bindReturned binds the arguments of arg_max and take_any; '*' is all columns.
+func bindReturned(b *binder, args []syntax.Argument, env env) []*expr {
 	var exprs []*expr
 	for _, a := range args {
 		if _, ok := a.X.(syntax.StarNode); ok {
 			for _, c := range env.rel.cols {
-				exprs = append(exprs, b.columnExpr(c))
+				exprs = append(exprs, bindColumnExpr(b, c))
 			}
 			continue
 		}
-		exprs = append(exprs, b.scalar(a.X, env.plain()))
+		exprs = append(exprs, bindScalar(b, a.X, env.plain()))
 	}
 	return exprs
 }
@@ -397,8 +394,8 @@ func rowPart(row string, i int, name string, t Type) part {
 // worst, so that a group of nulls still yields a row.
 func aggArg(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, -1)
-		v := b.scalar(x.Args[0].X, env.plain())
+		bindArity(b, x, 1, -1)
+		v := bindScalar(b, x.Args[0].X, env.plain())
 		extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[function]
 		e := &expr{typ: v.typ, nullable: true, name: v.name}
 		top := extreme + "(" + v.sql + ")"
@@ -410,7 +407,7 @@ func aggArg(function string) aggregate {
 			e.parts[0].name = extreme + "_"
 		}
 		var others []*expr
-		for _, o := range b.returned(x.Args[1:], env) {
+		for _, o := range bindReturned(b, x.Args[1:], env) {
 			if o.name == "" || o.sql != v.sql {
 				others = append(others, o)
 			}
@@ -463,8 +460,8 @@ func percentileSuffix(p float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(p, 'f', -1, 64), ".", "_")
 }
 
-// percentileArguments returns the constant percentiles among arguments; a dynamic array stands for its elements.
-func (b *binder) percentileArguments(args []syntax.Argument, env env) []float64 {
+// bindPercentileArguments returns the constant percentiles among arguments; a dynamic array stands for its elements.
+func bindPercentileArguments(b *binder, args []syntax.Argument, env env) []float64 {
 	var out []float64
 	add := func(v any, at syntax.Node) {
 		switch v := v.(type) {
@@ -477,8 +474,8 @@ func (b *binder) percentileArguments(args []syntax.Argument, env env) []float64 
 		}
 	}
 	for _, a := range args {
-		e := b.scalar(a.X, env.plain())
-		v := b.constantValue(e, "The percentile")
+		e := bindScalar(b, a.X, env.plain())
+		v := bindConstantValue(b, e, "The percentile")
 		if e.typ == value.Dynamic {
 			text, _ := v.(string)
 			decoded, _ := value.DecodeDynamic(text)
@@ -502,14 +499,14 @@ func quantileSQL(v *expr, p float64) string {
 	return "quantile_disc(" + v.sql + ", " + strconv.FormatFloat(p/100, 'g', -1, 64) + ")"
 }
 
-func (b *binder) percentileOperand(x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, -1)
-	v := b.scalar(x.Args[0].X, env.plain())
+func bindPercentileOperand(b *binder, x syntax.CallNode, env env) *expr {
+	bindArity(b, x, 2, -1)
+	v := bindScalar(b, x.Args[0].X, env.plain())
 	switch {
 	case v.typ == value.Dynamic:
-		v = b.coerce(v, value.Real)
+		v = bindCoerce(b, v, value.Real)
 	case v.typ == value.Int:
-		v = b.coerce(v, value.Long)
+		v = bindCoerce(b, v, value.Long)
 	case !v.typ.Numeric() && v.typ != value.Datetime && v.typ != value.Timespan:
 		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, v.typ)
 	}
@@ -517,9 +514,9 @@ func (b *binder) percentileOperand(x syntax.CallNode, env env) *expr {
 }
 
 func aggPercentile(b *binder, x syntax.CallNode, env env) *expr {
-	v := b.percentileOperand(x, env)
+	v := bindPercentileOperand(b, x, env)
 	e := &expr{typ: v.typ, nullable: true}
-	for _, p := range b.percentileArguments(x.Args[1:], env) {
+	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
 		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: quantileSQL(v, p), typ: v.typ})
 	}
 	return single(e)
@@ -535,40 +532,40 @@ func single(e *expr) *expr {
 }
 
 func aggPercentilesArray(b *binder, x syntax.CallNode, env env) *expr {
-	v := b.percentileOperand(x, env)
+	v := bindPercentileOperand(b, x, env)
 	var parts []string
-	for _, p := range b.percentileArguments(x.Args[1:], env) {
+	for _, p := range bindPercentileArguments(b, x.Args[1:], env) {
 		parts = append(parts, "coalesce("+conversion(quantileSQL(v, p), v.typ, value.Dynamic)+", 'null')")
 	}
 	return &expr{sql: "('[' || " + strings.Join(parts, " || ',' || ") + " || ']')", typ: value.Dynamic, name: "percentiles_" + v.name}
 }
 
-// weighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
-func (b *binder) weighted(x syntax.CallNode, env env) (v *expr, sql string, percentiles []float64) {
-	b.arity(x, 3, -1)
-	v = b.scalar(x.Args[0].X, env.plain())
-	w := b.scalar(x.Args[1].X, env.plain())
-	percentiles = b.percentileArguments(x.Args[2:], env)
+// bindWeighted returns SQL for a JSON array of weighted percentiles of the first argument by the second.
+func bindWeighted(b *binder, x syntax.CallNode, env env) (v *expr, sql string, percentiles []float64) {
+	bindArity(b, x, 3, -1)
+	v = bindScalar(b, x.Args[0].X, env.plain())
+	w := bindScalar(b, x.Args[1].X, env.plain())
+	percentiles = bindPercentileArguments(b, x.Args[2:], env)
 	list := make([]any, len(percentiles))
 	for i, p := range percentiles {
 		list[i] = p
 	}
-	pair := "'[' || " + b.coerce(v, value.Real).sql + " || ',' || " + b.coerce(w, value.Long).sql + " || ']'"
+	pair := "'[' || " + bindCoerce(b, v, value.Real).sql + " || ',' || " + bindCoerce(b, w, value.Long).sql + " || ']'"
 	return v, goCall("weighted_percentiles", value.Dynamic, "'[' || coalesce(string_agg("+pair+", ','), '') || ']'", quoteSQL(value.EncodeDynamic(list))), percentiles
 }
 
 func aggPercentileWeighted(b *binder, x syntax.CallNode, env env) *expr {
-	v, sql, percentiles := b.weighted(x, env)
+	v, sql, percentiles := bindWeighted(b, x, env)
 	e := &expr{typ: v.typ, nullable: true}
 	for i, p := range percentiles {
 		element := "nullif(CAST(json_extract(" + sql + ", '$[" + strconv.Itoa(i) + "]') AS VARCHAR), 'null')"
-		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: b.coerce(&expr{sql: element, typ: value.Dynamic, at: x}, v.typ).sql, typ: v.typ})
+		e.parts = append(e.parts, part{name: "percentile_" + v.name + "_" + percentileSuffix(p), sql: bindCoerce(b, &expr{sql: element, typ: value.Dynamic, at: x}, v.typ).sql, typ: v.typ})
 	}
 	return single(e)
 }
 
 func aggPercentilesWeightedArray(b *binder, x syntax.CallNode, env env) *expr {
-	v, sql, _ := b.weighted(x, env)
+	v, sql, _ := bindWeighted(b, x, env)
 	if v.typ.Integer() {
 		sql = goCall("array_to_long", value.Dynamic, sql)
 	}

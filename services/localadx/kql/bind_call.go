@@ -9,8 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// callExpr binds a call in a scalar place: a let function, a special form, an aggregate, a built-in or a stored function.
-func (b *binder) callExpr(x syntax.CallNode, env env) *expr {
+// bindCallExpr binds a call in a scalar place: a let function, a special form, an aggregate, a built-in or a stored function.
+func bindCallExpr(b *binder, x syntax.CallNode, env env) *expr {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls*4 {
@@ -26,16 +26,16 @@ func (b *binder) callExpr(x syntax.CallNode, env env) *expr {
 		return e
 	}
 	if overloads := builtinFunctions()[x.Name]; len(overloads) > 0 && !syntax.Contains(internalFunctions, x.Name) {
-		return b.builtinCall(x, overloads, env)
+		return bindBuiltinCall(b, x, overloads, env)
 	}
-	if f, ok := b.storedFunction(x.Name, x); ok {
+	if f, ok := bindStoredFunction(b, x.Name, x); ok {
 		return b.callLambda(x, f, env)
 	}
-	b.unknownFunction(x)
+	bindUnknownFunction(b, x)
 	return nil
 }
 
-func (b *binder) unknownFunction(x syntax.CallNode) {
+func bindUnknownFunction(b *binder, x syntax.CallNode) {
 	names := make([]string, 0, 512)
 	for name := range builtinFunctions() {
 		names = append(names, name)
@@ -59,8 +59,8 @@ func (b *binder) unknownFunction(x syntax.CallNode) {
 	b.failHint(x, "SEM0260", hint, "Unknown function: '%s'", x.Name)
 }
 
-// storedFunction returns a function of the catalog as a binding.
-func (b *binder) storedFunction(name string, at syntax.Node) (*binding, bool) {
+// bindStoredFunction returns a function of the catalog as a binding.
+func bindStoredFunction(b *binder, name string, at syntax.Node) (*binding, bool) {
 	if b.opts.Catalog == nil {
 		return nil, false
 	}
@@ -87,8 +87,8 @@ func (b *binder) storedFunction(name string, at syntax.Node) (*binding, bool) {
 	return &binding{lambda: &lambda, name: name}, true
 }
 
-// arguments binds the arguments of a lambda call and returns the scope of its body.
-func (b *binder) arguments(x syntax.CallNode, f *binding, env env) *scope {
+// bindArguments binds the arguments of a lambda call and returns the scope of its body.
+func bindArguments(b *binder, x syntax.CallNode, f *binding, env env) *scope {
 	s := f.scope
 	args := x.Args
 	given := make(map[string]syntax.Node)
@@ -113,15 +113,15 @@ func (b *binder) arguments(x syntax.CallNode, f *binding, env env) *scope {
 		case !ok && p.Default == nil:
 			b.fail(x, syntax.CodeArguments, "%s(): no argument for the parameter '%s'", x.Name, p.Name)
 		case p.Tabular:
-			s = s.add(p.Name, &binding{table: b.tableArgument(arg, p, env)})
+			s = s.add(p.Name, &binding{table: bindTableArgument(b, arg, p, env)})
 		case !ok:
-			s = s.add(p.Name, &binding{value: b.coerce(b.scalar(p.Default, env.bare(f.scope)), p.Type)})
+			s = s.add(p.Name, &binding{value: bindCoerce(b, bindScalar(b, p.Default, env.bare(f.scope)), p.Type)})
 		default:
-			e := *b.scalar(arg, env.plain())
+			e := *bindScalar(b, arg, env.plain())
 			if e.typ != p.Type && !(e.typ.Numeric() && p.Type.Numeric()) && e.typ != value.Dynamic && p.Type != value.Dynamic && !(e.isConst && e.konst == nil) {
 				b.fail(arg, syntax.CodeArguments, "%s(): argument '%s' must be %s but is %s", x.Name, p.Name, p.Type, e.typ)
 			}
-			s = s.add(p.Name, &binding{value: b.coerce(&e, p.Type)})
+			s = s.add(p.Name, &binding{value: bindCoerce(b, &e, p.Type)})
 		}
 	}
 	return s
@@ -132,7 +132,7 @@ func (e env) bare(s *scope) env {
 	return env{scope: s, extra: e.extra}
 }
 
-func (b *binder) tableArgument(arg syntax.Node, p syntax.ParameterDef, env env) *relation {
+func bindTableArgument(b *binder, arg syntax.Node, p syntax.ParameterDef, env env) *relation {
 	rel := b.table(arg, env.scope)
 	if p.Columns == nil {
 		return rel
@@ -148,40 +148,33 @@ func (b *binder) tableArgument(arg syntax.Node, p syntax.ParameterDef, env env) 
 	return rel.keep(cols)
 }
 
-// callLambda calls a function whose body is scalar.
-func (b *binder) callLambda(x syntax.CallNode, f *binding, env env) *expr {
+// bindCallLambda calls a function whose body is scalar.
+func bindCallLambda(b *binder, x syntax.CallNode, f *binding, env env) *expr {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls {
 		b.fail(x, syntax.CodeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
 	}
-	s := b.arguments(x, f, env)
-	body, s := b.declarations(f.lambda.Body, s)
+	s := bindArguments(b, x, f, env)
+	body, s := bindDeclarations(b, f.lambda.Body, s)
 	if b.isTabular(body, s) {
 		b.failHint(x, syntax.CodeSemantic, "wrap it in toscalar()", "The function '%s' returns a table and cannot be used as a scalar", x.Name)
 	}
 	inner := env
 	inner.scope, inner.rel, inner.right = s, nil, nil
-	e := *b.scalar(body, inner)
+	e := *bindScalar(b, body, inner)
 	e.name = ""
 	return &e
 }
 
-// builtin is one overload of a built-in function: SQL with $1, $2 … for its arguments, or a Go function if sql is empty.
-type builtin struct {
-	scalar.Signature
-	sql      string
-	function string // the Go function's name in the database
-}
-
-// builtinCall binds a call to the overload that fits its arguments best.
-func (b *binder) builtinCall(x syntax.CallNode, overloads []builtin, env env) *expr {
+// bindBuiltinCall binds a call to the overload that fits its arguments best.
+func bindBuiltinCall(b *binder, x syntax.CallNode, overloads []builtin, env env) *expr {
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
 		if a.Name != "" {
 			b.fail(a.X, syntax.CodeArguments, "%s(): built-in functions do not take arguments by name", x.Name)
 		}
-		args[i] = b.scalar(a.X, env)
+		args[i] = bindScalar(b, a.X, env)
 	}
 	best, bestCost := -1, 1<<30
 	for i := range overloads {
@@ -190,16 +183,16 @@ func (b *binder) builtinCall(x syntax.CallNode, overloads []builtin, env env) *e
 		}
 	}
 	if best < 0 {
-		b.noOverload(x, overloads, args)
+		bindNoOverload(b, x, overloads, args)
 	}
 	if specifiers, ok := timeSpecifiers[x.Name]; ok {
-		b.checkTimeFormat(x, args[1], specifiers)
+		bindCheckTimeFormat(b, x, args[1], specifiers)
 	}
-	b.checkPattern(x, args)
-	return b.apply(&overloads[best], args, x)
+	bindCheckPattern(b, x, args)
+	return bindApply(b, &overloads[best], args, x)
 }
 
-func (b *binder) noOverload(x syntax.CallNode, overloads []builtin, args []*expr) {
+func bindNoOverload(b *binder, x syntax.CallNode, overloads []builtin, args []*expr) {
 	min, max, variadic := 1<<30, 0, false
 	for _, o := range overloads {
 		if m := o.MinArgs(); m < min {
@@ -283,14 +276,14 @@ func isLiteralOf(a *expr, t Type) bool {
 	return ok && converted.konst != nil
 }
 
-// apply writes a call of an overload.
-func (b *binder) apply(o *builtin, args []*expr, x syntax.CallNode) *expr {
+// bindApply writes a call of an overload.
+func bindApply(b *binder, o *builtin, args []*expr, x syntax.CallNode) *expr {
 	e := &expr{typ: o.Result, nullable: true}
 	sqls := make([]string, len(args))
 	anyNull := false
 	for i, a := range args {
 		p, _ := o.Param(i)
-		c := b.coerce(a, p.Type)
+		c := bindCoerce(b, a, p.Type)
 		sqls[i] = c.sql
 		anyNull = anyNull || c.nullable
 		if o.sql == "" {
@@ -371,8 +364,8 @@ func functionName(rule scalar.Naming, function string, args []*expr) string {
 	return ""
 }
 
-// arity checks the number of a special form's arguments; max < 0 is no limit.
-func (b *binder) arity(x syntax.CallNode, min, max int) {
+// bindArity checks the number of a special form's arguments; max < 0 is no limit.
+func bindArity(b *binder, x syntax.CallNode, min, max int) {
 	switch n := len(x.Args); {
 	case min == max && n != min:
 		b.fail(x, syntax.CodeArguments, "%s(): function expects %d argument(s)", x.Name, min)

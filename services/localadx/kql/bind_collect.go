@@ -22,8 +22,8 @@ type collection struct {
 	sql    string // of the aggregate over source; "" where it is as it was
 }
 
-// loneCollector cuts the source of a summarize whose only aggregate is a collector; nil if there is nothing to cut.
-func (b *binder) loneCollector(source *relation, op syntax.SummarizeOp, keys []item, s *scope) *collection {
+// bindLoneCollector cuts the source of a summarize whose only aggregate is a collector; nil if there is nothing to cut.
+func bindLoneCollector(b *binder, source *relation, op syntax.SummarizeOp, keys []item, s *scope) *collection {
 	if len(op.Aggregates) != 1 {
 		return nil
 	}
@@ -33,29 +33,29 @@ func (b *binder) loneCollector(source *relation, op syntax.SummarizeOp, keys []i
 		return nil
 	}
 	e := env{scope: s, rel: source}
-	arg := b.scalar(x.Args[0].X, e)
+	arg := bindScalar(b, x.Args[0].X, e)
 	if arg.typ == value.Dynamic {
 		return nil // an element may be an array, and so several
 	}
 	where, limitArg := "TRUE", 1
 	if o.predicate {
-		where, limitArg = b.boolean(x.Args[1].X, e).filterSQL(), 2
+		where, limitArg = bindBoolean(b, x.Args[1].X, e).filterSQL(), 2
 	}
-	limit := b.maxSize(x, limitArg, e)
+	limit := bindMaxSize(b, x, limitArg, e)
 	switch {
 	case o.distinct:
-		return b.differentElements(source, keys, "CASE WHEN "+where+" THEN "+arg.sql+" END", arg.typ, limit)
+		return bindDifferentElements(b, source, keys, "CASE WHEN "+where+" THEN "+arg.sql+" END", arg.typ, limit)
 	case len(keys) > 0:
 		return nil
 	case !o.nulls:
 		where = "(" + where + ") AND (" + arg.sql + ") IS NOT NULL"
 	}
-	return &collection{source: b.filter(source, where+source.orderBy()+" LIMIT "+strconv.FormatInt(limit, 10))}
+	return &collection{source: bindFilter(b, source, where+source.orderBy()+" LIMIT "+strconv.FormatInt(limit, 10))}
 }
 
-// differentElements keeps one row of each value in a group, as the database does within its limit: that of the first row with it. Null is no
+// bindDifferentElements keeps one row of each value in a group, as the database does within its limit: that of the first row with it. Null is no
 // element, but its row stays for the sake of the group.
-func (b *binder) differentElements(source *relation, keys []item, sql string, t Type, limit int64) *collection {
+func bindDifferentElements(b *binder, source *relation, keys []item, sql string, t Type, limit int64) *collection {
 	if len(source.order) > 1 {
 		return nil // no aggregate gives the least of several keys, each in its direction
 	}
@@ -80,7 +80,7 @@ func (b *binder) differentElements(source *relation, keys []item, sql string, t 
 	if len(keys) == 0 {
 		out.source.sql += " HAVING " + element + " IS NOT NULL" + out.source.orderBy() + " LIMIT " + strconv.FormatInt(limit, 10)
 	}
-	out.sql = listSQL(b.json(&expr{sql: element, typ: t}).sql, out.source.orderBy(), " FILTER (WHERE "+element+" IS NOT NULL)", limit)
+	out.sql = listSQL(bindJson(b, &expr{sql: element, typ: t}).sql, out.source.orderBy(), " FILTER (WHERE "+element+" IS NOT NULL)", limit)
 	return out
 }
 

@@ -20,8 +20,8 @@ func callGo(function string, args []string) string {
 	return call(function, append([]string{scalar.RunNumber + "()"}, args...)...)
 }
 
-// coerce converts an expression to a type, as the to…() functions do: what cannot be converted is null ("" for string).
-func (b *binder) coerce(e *expr, to Type) *expr {
+// bindCoerce converts an expression to a type, as the to…() functions do: what cannot be converted is null ("" for string).
+func bindCoerce(b *binder, e *expr, to Type) *expr {
 	if e.typ == to {
 		return e
 	}
@@ -39,11 +39,11 @@ func (b *binder) coerce(e *expr, to Type) *expr {
 	return &expr{sql: sql, typ: to, at: e.at, name: e.name, nullable: to != value.String && (e.nullable || !lossless)}
 }
 
-// asText converts any scalar to its tostring() form.
-func (b *binder) asText(e *expr) *expr { return b.coerce(e, value.String) }
+// bindAsText converts any scalar to its tostring() form.
+func bindAsText(b *binder, e *expr) *expr { return bindCoerce(b, e, value.String) }
 
-// json converts any scalar to a dynamic value.
-func (b *binder) json(e *expr) *expr { return b.coerce(e, value.Dynamic) }
+// bindJson converts any scalar to a dynamic value.
+func bindJson(b *binder, e *expr) *expr { return bindCoerce(b, e, value.Dynamic) }
 
 // foldConversion converts a constant.
 func foldConversion(e *expr, to Type) (*expr, bool) {
@@ -256,9 +256,9 @@ func jsonConversion(sql string, from Type) string {
 	return ""
 }
 
-// common returns the type the branches of iff, case, coalesce and the like have together: the widest number, the type of the non-null
+// bindCommon returns the type the branches of iff, case, coalesce and the like have together: the widest number, the type of the non-null
 // ones, dynamic if one is.
-func (b *binder) common(x syntax.Node, exprs []*expr) Type {
+func bindCommon(b *binder, x syntax.Node, exprs []*expr) Type {
 	t := value.Unknown
 	for _, e := range exprs {
 		switch {
@@ -277,4 +277,12 @@ func (b *binder) common(x syntax.Node, exprs []*expr) Type {
 		}
 	}
 	return t
+}
+
+// promote returns the type both numeric types widen to.
+func promote(a, c Type) Type {
+	if numericRank[a] < numericRank[c] {
+		return c
+	}
+	return a
 }

@@ -9,25 +9,25 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// mvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is one null element, an empty array
+// bindMvExpand binds mv-expand: a row per element of one or several arrays side by side. A null is one null element, an empty array
 // none; a bag expands to bags of one property, or to [name, value] arrays.
-func (b *binder) mvExpand(rel *relation, op syntax.MvExpandOp, s *scope) *relation {
-	return b.expand(rel, op, s, rel.cols)
+func bindMvExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope) *relation {
+	return bindExpand(b, rel, op, s, rel.cols)
 }
 
-// expand replaces or appends the expanded columns; visible are the columns they are put among.
-func (b *binder) expand(rel *relation, op syntax.MvExpandOp, s *scope, visible []column) *relation {
+// bindExpand replaces or appends the expanded columns; visible are the columns they are put among.
+func bindExpand(b *binder, rel *relation, op syntax.MvExpandOp, s *scope, visible []column) *relation {
 	lists := make([]item, len(op.Items))
 	names := make([]string, len(op.Items))
 	for i, it := range op.Items {
-		e := b.scalar(it.X, env{scope: s, rel: rel})
+		e := bindScalar(b, it.X, env{scope: s, rel: rel})
 		if e.typ != value.Dynamic {
 			b.failHint(it.X, syntax.CodeArguments, "convert it with parse_json()", "mv-expand: the expression must be dynamic but is %s", e.typ)
 		}
-		names[i] = b.itemName(it, rel, s, i)
-		lists[i] = item{sql: b.elements(e, op), col: column{id: b.newID()}}
+		names[i] = bindItemName(b, it, rel, s, i)
+		lists[i] = item{sql: bindElements(b, e, op), col: column{id: b.newID()}}
 	}
-	rel = b.extend(rel, lists)
+	rel = bindExtend(b, rel, lists)
 	lengths := make([]string, len(lists))
 	for i, l := range lists {
 		lengths[i] = "len(" + l.col.id + ")"
@@ -47,12 +47,12 @@ func (b *binder) expand(rel *relation, op syntax.MvExpandOp, s *scope, visible [
 		if t == value.Unknown {
 			t = value.Dynamic
 		}
-		items = append(items, item{sql: b.elementAs(raw[i], t, it), col: column{name: names[i], typ: t, id: b.newID()}})
+		items = append(items, item{sql: bindElementAs(b, raw[i], t, it), col: column{name: names[i], typ: t, id: b.newID()}})
 	}
 	if op.ItemIndex != "" {
 		items = append(items, item{sql: "CAST(" + index + " AS BIGINT)", col: column{name: op.ItemIndex, typ: value.Long, id: b.newID()}})
 	}
-	out := b.extend(rel, items).keep(replaceColumns(visible, items))
+	out := bindExtend(b, rel, items).keep(replaceColumns(visible, items))
 	out.order = append(append([]orderKey(nil), rel.order...), orderKey{id: index})
 	if len(rel.order) == 0 {
 		out.order = nil
@@ -60,61 +60,61 @@ func (b *binder) expand(rel *relation, op syntax.MvExpandOp, s *scope, visible [
 	return out
 }
 
-// elements returns SQL for the list of a dynamic's elements, as JSON texts.
-func (b *binder) elements(e *expr, op syntax.MvExpandOp) string {
+// bindElements returns SQL for the list of a dynamic's elements, as JSON texts.
+func bindElements(b *binder, e *expr, op syntax.MvExpandOp) string {
 	bag := goCall("bag_elements", value.Dynamic, e.sql, strings.ToUpper(strconv.FormatBool(op.Array)))
 	sql := "CASE WHEN starts_with(" + e.sql + ", '[') THEN CAST(json_extract(" + e.sql + ", '$[*]') AS VARCHAR[])" +
 		" WHEN starts_with(" + e.sql + ", '{') THEN CAST(json_extract(" + bag + ", '$[*]') AS VARCHAR[]) ELSE [" + e.sql + "] END"
 	if op.Limit != nil {
-		sql = "(" + sql + ")[1:" + fmt.Sprint(b.constantLong(op.Limit, env{}, "The limit")) + "]"
+		sql = "(" + sql + ")[1:" + fmt.Sprint(bindConstantLong(b, op.Limit, env{}, "The limit")) + "]"
 	}
 	return sql
 }
 
-// elementAs converts an element to the type of a "to typeof()" clause: a number only from a number.
-func (b *binder) elementAs(id string, t Type, it syntax.MvItem) string {
+// bindElementAs converts an element to the type of a "to typeof()" clause: a number only from a number.
+func bindElementAs(b *binder, id string, t Type, it syntax.MvItem) string {
 	element := &expr{sql: "nullif(" + id + ", 'null')", typ: value.Dynamic, nullable: true, at: it.X}
 	if t == value.Dynamic {
 		return element.sql
 	}
-	converted := b.coerce(element, t).sql
+	converted := bindCoerce(b, element, t).sql
 	if t.Numeric() || t == value.Bool {
 		return "CASE WHEN NOT starts_with(" + id + ", '\"') THEN " + converted + " END"
 	}
 	return converted
 }
 
-// mvApply binds mv-apply: the subquery runs over the expanded rows of each row, as a lateral join.
-func (b *binder) mvApply(rel *relation, op syntax.MvExpandOp, s *scope) *relation {
+// bindMvApply binds mv-apply: the subquery runs over the expanded rows of each row, as a lateral join.
+func bindMvApply(b *binder, rel *relation, op syntax.MvExpandOp, s *scope) *relation {
 	row := b.newID()
 	outer := rel.with("SELECT *, row_number() " + rel.over() + " AS " + row + " FROM (" + rel.sql + ")")
 	if len(outer.order) == 0 {
 		outer.order = []orderKey{{id: row}}
 	}
 	// Inside the subquery the outer columns keep their ids: they are correlated references.
-	inner := b.lateralSource(outer, op, s)
+	inner := bindLateralSource(b, outer, op, s)
 	sub := b.operators(inner, op.Apply.Ops, s)
 	expanded := map[string]bool{}
 	for i, it := range op.Items {
-		expanded[b.itemName(it, outer, s, i)] = true
+		expanded[bindItemName(b, it, outer, s, i)] = true
 	}
-	return b.applied(outer, sub, expanded)
+	return bindApplied(b, outer, sub, expanded)
 }
 
-// itemName is the name of the column that an item of mv-expand yields.
-func (b *binder) itemName(it syntax.MvItem, rel *relation, s *scope, i int) string {
+// bindItemName is the name of the column that an item of mv-expand yields.
+func bindItemName(b *binder, it syntax.MvItem, rel *relation, s *scope, i int) string {
 	if it.Name != "" {
 		return it.Name
 	}
-	if name := b.scalar(it.X, env{scope: s, rel: rel}).name; name != "" {
+	if name := bindScalar(b, it.X, env{scope: s, rel: rel}).name; name != "" {
 		return name
 	}
 	return fmt.Sprintf("Column%d", i+1)
 }
 
-// lateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
+// bindLateralSource is the expansion of one outer row, as the source of a lateral subquery. Outer columns reach it under new ids, because a
 // lateral subquery that selects an outer id again would make that id ambiguous.
-func (b *binder) lateralSource(outer *relation, op syntax.MvExpandOp, s *scope) *relation {
+func bindLateralSource(b *binder, outer *relation, op syntax.MvExpandOp, s *scope) *relation {
 	var parts []string
 	one := &relation{serialized: true}
 	for _, c := range outer.cols {
@@ -129,12 +129,12 @@ func (b *binder) lateralSource(outer *relation, op syntax.MvExpandOp, s *scope) 
 	parts = append(parts, "0 AS "+ord)
 	one.sql = "SELECT " + strings.Join(parts, ", ")
 	one.order = []orderKey{{id: ord}}
-	return b.expand(one, op, s, one.cols)
+	return bindExpand(b, one, op, s, one.cols)
 }
 
-// applied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. An outer column that
+// bindApplied joins a lateral subquery to its outer rows: the outer columns, and what the subquery added. An outer column that
 // was expanded under its own name is there only if the subquery kept it.
-func (b *binder) applied(outer, sub *relation, expanded map[string]bool) *relation {
+func bindApplied(b *binder, outer, sub *relation, expanded map[string]bool) *relation {
 	out := &relation{order: outer.order, serialized: outer.serialized}
 	out.sql = "SELECT * FROM (" + outer.sql + ") CROSS JOIN LATERAL (" + sub.sql + ")"
 	var cols []column
@@ -164,10 +164,10 @@ func indexOf(cols []column, name string) int {
 	return -1
 }
 
-// partition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query of its own in which the key's
+// bindPartition binds partition by key: ( … ) runs over the rows of each key, and { … } is a query of its own in which the key's
 // name is its value.
-func (b *binder) partition(rel *relation, op syntax.PartitionOp, s *scope) *relation {
-	key := b.scalar(op.By, env{scope: s, rel: rel})
+func bindPartition(b *binder, rel *relation, op syntax.PartitionOp, s *scope) *relation {
+	key := bindScalar(b, op.By, env{scope: s, rel: rel})
 	if !isID(key.sql) {
 		b.fail(op.By, syntax.CodeArguments, "partition: the key must be a column")
 	}
@@ -177,9 +177,9 @@ func (b *binder) partition(rel *relation, op syntax.PartitionOp, s *scope) *rela
 	if op.Explicit != nil {
 		sub = b.table(op.Explicit, s.add(op.By.Name, &binding{value: &expr{sql: id, typ: key.typ, at: op.By, nullable: key.nullable}}))
 	} else {
-		rows := b.copyOf(rel, rel.name)
+		rows := bindCopyOf(b, rel, rel.name)
 		c, _ := rows.column(key.name)
-		rows = b.filter(rows, c.id+" IS NOT DISTINCT FROM "+id)
+		rows = bindFilter(b, rows, c.id+" IS NOT DISTINCT FROM "+id)
 		rows.serialized = rel.serialized
 		sub = b.operators(rows, op.Sub.Ops, s)
 	}

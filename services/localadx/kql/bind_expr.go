@@ -11,37 +11,37 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// scalar binds a scalar expression.
-func (b *binder) scalar(x syntax.Node, env env) *expr {
-	e := b.bind(x, env)
+// bindScalar binds a scalar expression.
+func bindScalar(b *binder, x syntax.Node, env env) *expr {
+	e := bindAll(b, x, env)
 	b.spend(x, len(e.sql))
 	e.at = x
 	return e
 }
 
-func (b *binder) bind(x syntax.Node, env env) *expr {
+func bindAll(b *binder, x syntax.Node, env env) *expr {
 	switch x := x.(type) {
 	case syntax.LiteralNode:
 		if x.Type == value.Decimal {
-			b.checkDecimal(x, x.Value)
+			bindCheckDecimal(b, x, x.Value)
 		}
 		return constant(x.Type, x.Value, x)
 	case syntax.NameNode:
-		return b.nameExpr(x, env)
+		return bindNameExpr(b, x, env)
 	case syntax.UnaryNode:
-		return b.unary(x, env)
+		return bindUnary(b, x, env)
 	case syntax.BinaryNode:
-		return b.binary(x, env)
+		return bindBinary(b, x, env)
 	case syntax.BetweenNode:
-		return b.between(x, env)
+		return bindBetween(b, x, env)
 	case syntax.InNode:
 		return b.in(x, env)
 	case syntax.MemberNode:
-		return b.member(x, env)
+		return bindMember(b, x, env)
 	case syntax.IndexNode:
-		return b.indexExpr(x, env)
+		return bindIndexExpr(b, x, env)
 	case syntax.CallNode:
-		return b.callExpr(x, env)
+		return b.call(x, env)
 	case syntax.TypeofNode:
 		return constant(value.String, x.Type.String(), x)
 	case syntax.PipelineNode, syntax.PrintNode, syntax.RangeNode, syntax.DatatableNode:
@@ -54,18 +54,18 @@ func (b *binder) bind(x syntax.Node, env env) *expr {
 	return nil
 }
 
-func (b *binder) columnExpr(c column) *expr {
+func bindColumnExpr(b *binder, c column) *expr {
 	b.reads += max(c.weight, 1)
 	return &expr{sql: c.id, typ: c.typ, name: c.name, nullable: c.typ != value.String}
 }
 
-func (b *binder) nameExpr(x syntax.NameNode, env env) *expr {
+func bindNameExpr(b *binder, x syntax.NameNode, env env) *expr {
 	if env.rel != nil {
 		if c, ok := env.rel.column(x.Name); ok {
 			if env.aggregate && !env.keys[c.id] {
-				b.failHint(x, syntax.CodeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", b.operatorPrefix(), x.Name)
+				b.failHint(x, syntax.CodeSemantic, "aggregate it, or put it behind 'by'", "%sthe column '%s' is used outside an aggregate", bindOperatorPrefix(b), x.Name)
 			}
-			return b.columnExpr(c)
+			return bindColumnExpr(b, c)
 		}
 	}
 	if bound := env.scope.lookup(x.Name); bound != nil {
@@ -85,7 +85,7 @@ func (b *binder) nameExpr(x syntax.NameNode, env env) *expr {
 				e.name = ""
 				return &e
 			}
-			e := *b.scalar(bound.x, inner)
+			e := *bindScalar(b, bound.x, inner)
 			e.name = ""
 			return &e
 		case bound.lambda != nil && len(bound.lambda.Params) == 0:
@@ -103,20 +103,20 @@ func (b *binder) nameExpr(x syntax.NameNode, env env) *expr {
 	if near := syntax.Nearest(x.Name, names); near != "" {
 		hint = "did you mean '" + near + "'?"
 	}
-	b.failHint(x, syntax.CodeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", b.operatorPrefix(), x.Name)
+	b.failHint(x, syntax.CodeUnknownName, hint, "%sFailed to resolve column or scalar expression named '%s'", bindOperatorPrefix(b), x.Name)
 	return nil
 }
 
-// operatorPrefix names the operator being bound, as Kusto's messages do.
-func (b *binder) operatorPrefix() string {
+// bindOperatorPrefix names the operator being bound, as Kusto's messages do.
+func bindOperatorPrefix(b *binder) string {
 	if b.current == "" {
 		return ""
 	}
 	return "'" + b.current + "' operator: "
 }
 
-func (b *binder) unary(x syntax.UnaryNode, env env) *expr {
-	e := b.scalar(x.X, env)
+func bindUnary(b *binder, x syntax.UnaryNode, env env) *expr {
+	e := bindScalar(b, x.X, env)
 	if x.Op == "+" {
 		return e
 	}
@@ -141,40 +141,40 @@ func (b *binder) unary(x syntax.UnaryNode, env env) *expr {
 	return nil
 }
 
-func (b *binder) binary(x syntax.BinaryNode, env env) *expr {
+func bindBinary(b *binder, x syntax.BinaryNode, env env) *expr {
 	if _, ok := x.L.(syntax.StarNode); ok && env.rel != nil {
-		return b.anyColumn(x, env)
+		return bindAnyColumn(b, x, env)
 	}
 	switch x.Op {
 	case "and", "or":
-		return b.logical(x, env)
+		return bindLogical(b, x, env)
 	case "+", "-", "*", "/", "%":
-		return b.arithmetic(x, b.scalar(x.L, env), b.scalar(x.R, env))
+		return bindArithmetic(b, x, bindScalar(b, x.L, env), bindScalar(b, x.R, env))
 	case "==", "!=", "<>", "<", "<=", ">", ">=":
 		op := x.Op
 		if op == "<>" {
 			op = "!="
 		}
-		return b.compare(x, op, b.scalar(x.L, env), b.scalar(x.R, env))
+		return bindCompare(b, x, op, bindScalar(b, x.L, env), bindScalar(b, x.R, env))
 	}
-	return b.stringOperator(x, b.scalar(x.L, env), b.scalar(x.R, env))
+	return b.stringOperator(x, bindScalar(b, x.L, env), bindScalar(b, x.R, env))
 }
 
-// anyColumn binds * op value: true if the test holds for any column whose type it suits.
-func (b *binder) anyColumn(x syntax.BinaryNode, env env) *expr {
-	right := b.scalar(x.R, env)
+// bindAnyColumn binds * op value: true if the test holds for any column whose type it suits.
+func bindAnyColumn(b *binder, x syntax.BinaryNode, env env) *expr {
+	right := bindScalar(b, x.R, env)
 	var tests []string
 	for _, c := range env.rel.cols {
-		left := b.columnExpr(c)
+		left := bindColumnExpr(b, c)
 		switch x.Op {
 		case "==", "!=", "<", "<=", ">", ">=":
 			if c.typ == right.typ || c.typ.Numeric() && right.typ.Numeric() {
-				tests = append(tests, b.compare(x, x.Op, left, right).filterSQL())
+				tests = append(tests, bindCompare(b, x, x.Op, left, right).filterSQL())
 			}
 		case "and", "or", "+", "-", "*", "/", "%":
 			b.fail(x.L, syntax.CodeSemantic, "'*' is not allowed here")
 		default:
-			tests = append(tests, b.stringOperator(x, b.asText(left), right).filterSQL())
+			tests = append(tests, b.stringOperator(x, bindAsText(b, left), right).filterSQL())
 		}
 	}
 	if len(tests) == 0 {
@@ -183,7 +183,7 @@ func (b *binder) anyColumn(x syntax.BinaryNode, env env) *expr {
 	return &expr{sql: "coalesce(" + strings.Join(tests, " OR ") + ", FALSE)", typ: value.Bool}
 }
 
-func (b *binder) logical(x syntax.BinaryNode, env env) *expr {
+func bindLogical(b *binder, x syntax.BinaryNode, env env) *expr {
 	// A chain of one operator is one list, so that a long one is neither nested deeply nor written over and over.
 	var operands []*expr
 	last := syntax.Node(x)
@@ -192,10 +192,10 @@ func (b *binder) logical(x syntax.BinaryNode, env env) *expr {
 		if !ok || chain.Op != x.Op {
 			break
 		}
-		operands = append(operands, b.boolean(chain.R, env))
+		operands = append(operands, bindBoolean(b, chain.R, env))
 		last = chain.L
 	}
-	operands = append(operands, b.boolean(last, env))
+	operands = append(operands, bindBoolean(b, last, env))
 	slices.Reverse(operands)
 	e := &expr{typ: value.Bool}
 	whole, filters := make([]string, len(operands)), make([]string, len(operands))
@@ -213,14 +213,14 @@ func (b *binder) logical(x syntax.BinaryNode, env env) *expr {
 	return e
 }
 
-// boolean binds an expression that must be a condition.
-func (b *binder) boolean(x syntax.Node, env env) *expr {
-	e := b.scalar(x, env)
+// bindBoolean binds an expression that must be a condition.
+func bindBoolean(b *binder, x syntax.Node, env env) *expr {
+	e := bindScalar(b, x, env)
 	switch e.typ {
 	case value.Bool:
 		return e
 	case value.Int, value.Long, value.Real, value.Decimal, value.Dynamic:
-		return b.coerce(e, value.Bool)
+		return bindCoerce(b, e, value.Bool)
 	}
 	b.fail(x, syntax.CodeArguments, "Expected an expression of type bool but this is %s", e.typ)
 	return nil
@@ -229,23 +229,15 @@ func (b *binder) boolean(x syntax.Node, env env) *expr {
 // numericRank orders the numeric types for promotion.
 var numericRank = map[Type]int{value.Int: 1, value.Long: 2, value.Real: 3, value.Decimal: 4}
 
-// promote returns the type both numeric types widen to.
-func promote(a, c Type) Type {
-	if numericRank[a] < numericRank[c] {
-		return c
-	}
-	return a
-}
-
-func (b *binder) arithmetic(x syntax.BinaryNode, l, r *expr) *expr {
+func bindArithmetic(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 	fail := func() {
 		b.failHint(x, syntax.CodeArguments, "use an explicit cast", "Operator '%s' cannot be applied to %s and %s", x.Op, l.typ, r.typ)
 	}
 	if l.typ == value.Bool {
-		l = b.coerce(l, value.Long)
+		l = bindCoerce(b, l, value.Long)
 	}
 	if r.typ == value.Bool {
-		r = b.coerce(r, value.Long)
+		r = bindCoerce(b, r, value.Long)
 	}
 	if l.typ == value.Dynamic || r.typ == value.Dynamic {
 		b.failHint(x, syntax.CodeArguments, "convert it with tolong(), todouble() …", "Arithmetic expression cannot be carried-out between %s and %s", l.typ, r.typ)
@@ -258,13 +250,13 @@ func (b *binder) arithmetic(x syntax.BinaryNode, l, r *expr) *expr {
 	switch {
 	case lt.Numeric() && rt.Numeric():
 		t := promote(promote(lt, rt), value.Long)
-		return b.numberArithmetic(x.Op, b.coerce(l, t), b.coerce(r, t), t)
+		return bindNumberArithmetic(b, x.Op, bindCoerce(b, l, t), bindCoerce(b, r, t), t)
 	case lt == value.Datetime && rt == value.Datetime && x.Op == "-":
 		return typed(value.Timespan, "(%s - %s)", l.sql, r.sql)
 	case lt == value.Datetime && rt == value.Timespan && (x.Op == "+" || x.Op == "-"):
-		return b.moved(x.Op, l, r)
+		return bindMoved(b, x.Op, l, r)
 	case lt == value.Timespan && rt == value.Datetime && x.Op == "+":
-		return b.moved(x.Op, r, l)
+		return bindMoved(b, x.Op, r, l)
 	case lt == value.Datetime && rt == value.Timespan && x.Op == "%":
 		return typed(value.Timespan, "%s", modulo(l, r, true))
 	case lt == value.Timespan && rt == value.Timespan:
@@ -277,16 +269,16 @@ func (b *binder) arithmetic(x syntax.BinaryNode, l, r *expr) *expr {
 			return typed(value.Timespan, "%s", modulo(l, r, false))
 		}
 	case lt == value.Timespan && rt.Numeric() && (x.Op == "*" || x.Op == "/"):
-		return b.scaleTimespan(x.Op, l, r, nullable)
+		return bindScaleTimespan(b, x.Op, l, r, nullable)
 	case lt.Numeric() && rt == value.Timespan && x.Op == "*":
-		return b.scaleTimespan("*", r, l, nullable)
+		return bindScaleTimespan(b, "*", r, l, nullable)
 	}
 	fail()
 	return nil
 }
 
-// moved adds a timespan to a datetime or takes it off. What leaves the years 1 to 9999 is null.
-func (b *binder) moved(op string, from, by *expr) *expr {
+// bindMoved adds a timespan to a datetime or takes it off. What leaves the years 1 to 9999 is null.
+func bindMoved(b *binder, op string, from, by *expr) *expr {
 	ticks, ok := from.konst.(int64)
 	span, ok2 := by.konst.(int64)
 	if ok && ok2 {
@@ -308,20 +300,20 @@ func withinYears(ticks string) string {
 	return "CAST(TRY_CAST(TRY_CAST(CAST(" + ticks + " AS HUGEINT) + " + rest + " AS BIGINT) - " + rest + " AS UBIGINT) AS BIGINT)"
 }
 
-// dynamicOperand converts a dynamic operand of arithmetic to a type that fits the other one.
-func (b *binder) dynamicOperand(e *expr, other Type) *expr {
+// bindDynamicOperand converts a dynamic operand of arithmetic to a type that fits the other one.
+func bindDynamicOperand(b *binder, e *expr, other Type) *expr {
 	switch other {
 	case value.Timespan, value.Datetime:
-		return b.coerce(e, other)
+		return bindCoerce(b, e, other)
 	case value.Int:
-		return b.coerce(e, value.Long)
+		return bindCoerce(b, e, value.Long)
 	case value.Long, value.Decimal:
-		return b.coerce(e, other)
+		return bindCoerce(b, e, other)
 	}
-	return b.coerce(e, value.Real)
+	return bindCoerce(b, e, value.Real)
 }
 
-func (b *binder) scaleTimespan(op string, span, factor *expr, nullable bool) *expr {
+func bindScaleTimespan(b *binder, op string, span, factor *expr, nullable bool) *expr {
 	e := &expr{typ: value.Timespan, nullable: nullable || op == "/"}
 	switch {
 	case op == "*" && factor.typ.Integer():
@@ -339,7 +331,7 @@ func (b *binder) scaleTimespan(op string, span, factor *expr, nullable bool) *ex
 	return e
 }
 
-func (b *binder) numberArithmetic(op string, l, r *expr, t Type) *expr {
+func bindNumberArithmetic(b *binder, op string, l, r *expr, t Type) *expr {
 	e := &expr{typ: t, nullable: l.nullable || r.nullable}
 	if folded := foldLong(op, l, r); folded != nil {
 		return folded
@@ -356,7 +348,7 @@ func (b *binder) numberArithmetic(op string, l, r *expr, t Type) *expr {
 		case value.Long:
 			e.sql = "(" + l.sql + " // nullif(" + r.sql + ", 0))"
 		case value.Decimal:
-			b.checkQuotient(l, r)
+			bindCheckQuotient(b, l, r)
 			e.sql = "CAST(CAST(" + l.sql + " AS DOUBLE) / nullif(CAST(" + r.sql + " AS DOUBLE), 0) AS DECIMAL(38,10))"
 		default:
 			e.sql = "(" + l.sql + " / " + r.sql + ")"
@@ -400,39 +392,39 @@ func modulo(l, r *expr, dividendNonNegative bool) string {
 	return "((" + l.sql + " % " + r.sql + " + abs(" + r.sql + ")) % abs(" + r.sql + "))"
 }
 
-// comparable converts two operands of a comparison to one type.
-func (b *binder) comparable(x syntax.Node, l, r *expr) (*expr, *expr) {
+// bindComparable converts two operands of a comparison to one type.
+func bindComparable(b *binder, x syntax.Node, l, r *expr) (*expr, *expr) {
 	if l.typ == r.typ {
 		return l, r
 	}
 	switch {
 	case l.typ.Numeric() && r.typ.Numeric():
 		t := promote(l.typ, r.typ)
-		return b.coerce(l, t), b.coerce(r, t)
+		return bindCoerce(b, l, t), bindCoerce(b, r, t)
 	case l.typ == value.Dynamic:
-		return b.coerce(l, r.typ), r
+		return bindCoerce(b, l, r.typ), r
 	case r.typ == value.Dynamic:
-		return l, b.coerce(r, l.typ)
+		return l, bindCoerce(b, r, l.typ)
 	case l.typ == value.Bool && r.typ.Numeric():
-		return b.coerce(l, r.typ), r
+		return bindCoerce(b, l, r.typ), r
 	case r.typ == value.Bool && l.typ.Numeric():
-		return l, b.coerce(r, l.typ)
+		return l, bindCoerce(b, r, l.typ)
 	case l.typ == value.String && (r.typ == value.GUID || r.typ == value.Datetime && l.isConst || r.typ == value.Timespan && l.isConst):
-		return b.coerce(l, r.typ), r
+		return bindCoerce(b, l, r.typ), r
 	case r.typ == value.String && (l.typ == value.GUID || l.typ == value.Datetime && r.isConst || l.typ == value.Timespan && r.isConst):
-		return l, b.coerce(r, l.typ)
+		return l, bindCoerce(b, r, l.typ)
 	}
 	b.failHint(x, "SEM0064", "try adding explicit casts", "Cannot compare values of types %s and %s", l.typ, r.typ)
 	return nil, nil
 }
 
-// compare binds == != < <= > >=. With one null operand == is false and != is true; with two both are null; the order
+// bindCompare binds == != < <= > >=. With one null operand == is false and != is true; with two both are null; the order
 // operators are null with any null. NaN equals nothing and has no order.
-func (b *binder) compare(x syntax.Node, op string, l, r *expr) *expr {
-	l, r = b.comparable(x, l, r)
+func bindCompare(b *binder, x syntax.Node, op string, l, r *expr) *expr {
+	l, r = bindComparable(b, x, l, r)
 	e := &expr{typ: value.Bool}
 	if l.typ == value.Real {
-		return b.compareReal(op, l, r)
+		return bindCompareReal(b, op, l, r)
 	}
 	switch op {
 	case "==", "!=":
@@ -466,8 +458,8 @@ func (e *expr) unlessBothNull(l, r *expr) *expr {
 	return e
 }
 
-// compareReal compares doubles, where DuckDB takes NaN for equal to itself and greater than everything.
-func (b *binder) compareReal(op string, l, r *expr) *expr {
+// bindCompareReal compares doubles, where DuckDB takes NaN for equal to itself and greater than everything.
+func bindCompareReal(b *binder, op string, l, r *expr) *expr {
 	guards := []string{"FALSE"}
 	for _, o := range []*expr{l, r} {
 		if f, ok := o.konst.(float64); !ok || math.IsNaN(f) {
@@ -490,13 +482,13 @@ func (b *binder) compareReal(op string, l, r *expr) *expr {
 		predicate: "(" + test + " AND NOT " + nan + ")", nullable: true}
 }
 
-func (b *binder) between(x syntax.BetweenNode, env env) *expr {
-	v, low, high := b.scalar(x.X, env), b.scalar(x.Low, env), b.scalar(x.High, env)
+func bindBetween(b *binder, x syntax.BetweenNode, env env) *expr {
+	v, low, high := bindScalar(b, x.X, env), bindScalar(b, x.Low, env), bindScalar(b, x.High, env)
 	if v.typ == value.Datetime && high.typ == value.Timespan {
-		high = b.arithmetic(syntax.BinaryNode{Op: "+", Span: x.Span}, low, high)
+		high = bindArithmetic(b, syntax.BinaryNode{Op: "+", Span: x.Span}, low, high)
 	}
-	from := b.compare(x, ">=", v, low)
-	to := b.compare(x, "<=", v, high)
+	from := bindCompare(b, x, ">=", v, low)
+	to := bindCompare(b, x, "<=", v, high)
 	sql := "(" + from.sql + " AND " + to.sql + ")"
 	if x.Not {
 		return &expr{sql: "(NOT " + sql + ")", typ: value.Bool, nullable: true}
@@ -504,8 +496,8 @@ func (b *binder) between(x syntax.BetweenNode, env env) *expr {
 	return &expr{sql: sql, predicate: "(" + from.filterSQL() + " AND " + to.filterSQL() + ")", typ: value.Bool, nullable: true}
 }
 
-// member binds x.name: a property of a dynamic.
-func (b *binder) member(x syntax.MemberNode, env env) *expr {
+// bindMember binds x.name: a property of a dynamic.
+func bindMember(b *binder, x syntax.MemberNode, env env) *expr {
 	if n, ok := x.X.(syntax.NameNode); ok {
 		if cols, ok := env.steps[n.Name]; ok {
 			if e, ok := cols[x.Name]; ok {
@@ -517,28 +509,28 @@ func (b *binder) member(x syntax.MemberNode, env env) *expr {
 		}
 		switch {
 		case n.Name == "$left" && env.rel != nil:
-			return b.sideColumn(x, env.rel)
+			return bindSideColumn(b, x, env.rel)
 		case n.Name == "$right" && env.right != nil:
-			return b.sideColumn(x, env.right)
+			return bindSideColumn(b, x, env.right)
 		}
 	}
-	base := b.scalar(x.X, env)
+	base := bindScalar(b, x.X, env)
 	if base.typ != value.Dynamic {
 		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()", "A member of a value of type %s cannot be accessed", base.typ)
 	}
-	return b.property(base, x.Name)
+	return bindProperty(b, base, x.Name)
 }
 
-func (b *binder) sideColumn(x syntax.MemberNode, rel *relation) *expr {
+func bindSideColumn(b *binder, x syntax.MemberNode, rel *relation) *expr {
 	c, ok := rel.column(x.Name)
 	if !ok {
 		b.fail(x, syntax.CodeUnknownName, "Failed to resolve column named '%s'", x.Name)
 	}
-	return b.columnExpr(c)
+	return bindColumnExpr(b, c)
 }
 
-// property returns a property of a dynamic expression.
-func (b *binder) property(base *expr, name string) *expr {
+// bindProperty returns a property of a dynamic expression.
+func bindProperty(b *binder, base *expr, name string) *expr {
 	path := `$."` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 	sql := "nullif(CAST(json_extract(" + base.sql + ", " + quoteSQL(path) + ") AS VARCHAR), 'null')"
 	if strings.ContainsAny(name, "\"\\*") {
@@ -554,11 +546,11 @@ func joinNames(base, member string) string {
 	return base + "_" + member
 }
 
-// indexExpr binds x[i]: an element of a dynamic array or a property of a bag.
-func (b *binder) indexExpr(x syntax.IndexNode, env env) *expr {
-	base := b.scalar(x.X, env)
+// bindIndexExpr binds x[i]: an element of a dynamic array or a property of a bag.
+func bindIndexExpr(b *binder, x syntax.IndexNode, env env) *expr {
+	base := bindScalar(b, x.X, env)
 	if len(base.parts) > 0 {
-		i := b.constantLong(x.Index, env, "The index")
+		i := bindConstantLong(b, x.Index, env, "The index")
 		if i < 0 || int(i) >= len(base.parts) {
 			b.fail(x, syntax.CodeArguments, "The index %d is out of range", i)
 		}
@@ -568,12 +560,12 @@ func (b *binder) indexExpr(x syntax.IndexNode, env env) *expr {
 	if base.typ != value.Dynamic {
 		b.failHint(x, syntax.CodeArguments, "convert it with parse_json()", "A value of type %s cannot be indexed", base.typ)
 	}
-	i := b.scalar(x.Index, env)
+	i := bindScalar(b, x.Index, env)
 	if i.isConst {
 		switch v := i.konst.(type) {
 		case string:
 			if i.typ == value.String {
-				return b.property(base, v)
+				return bindProperty(b, base, v)
 			}
 		case int64:
 			path := fmt.Sprintf("$[%d]", v)
@@ -584,5 +576,5 @@ func (b *binder) indexExpr(x syntax.IndexNode, env env) *expr {
 				nullable: true, name: joinNames(base.name, fmt.Sprint(v))}
 		}
 	}
-	return &expr{sql: goCall("dynamic_get", value.Dynamic, base.sql, b.asText(i).sql), typ: value.Dynamic, nullable: true}
+	return &expr{sql: goCall("dynamic_get", value.Dynamic, base.sql, bindAsText(b, i).sql), typ: value.Dynamic, nullable: true}
 }

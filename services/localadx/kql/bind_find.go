@@ -5,18 +5,18 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// find binds find: the rows of tables for which the predicate holds, with the columns it projects. A column that a table lacks is null in
+// bindFind binds find: the rows of tables for which the predicate holds, with the columns it projects. A column that a table lacks is null in
 // its rows; a table that has none of the columns that the predicate names is left out.
-func (b *binder) find(op syntax.FindOp, s *scope) *relation {
-	if b.hasTerm(op.X) {
+func bindFind(b *binder, op syntax.FindOp, s *scope) *relation {
+	if bindHasTerm(b, op.X) {
 		b.failHint(op.X, syntax.CodeUnsupported, "use search, or compare columns", "find: a search for a term in all columns is not supported")
 	}
 	var inputs []*relation
 	if op.Tables == nil {
-		inputs = b.matchingTables("*", s)
+		inputs = bindMatchingTables(b, "*", s)
 	}
 	for _, t := range op.Tables {
-		inputs = append(inputs, b.unionTables(t, syntax.UnionOp{}, s)...)
+		inputs = append(inputs, bindUnionTables(b, t, syntax.UnionOp{}, s)...)
 	}
 	var used []*relation
 	for _, in := range inputs {
@@ -29,32 +29,32 @@ func (b *binder) find(op syntax.FindOp, s *scope) *relation {
 	if len(used) == 0 {
 		b.fail(op, syntax.CodeSemantic, "find: no table has a column that the predicate names")
 	}
-	rel := b.unionOf(used, false, op.WithSource)
-	e := b.boolean(op.X, env{scope: s, rel: rel.keep(rel.cols[1:])})
-	rel = b.filter(rel, e.filterSQL())
+	rel := bindUnionOf(b, used, false, op.WithSource)
+	e := bindBoolean(b, op.X, env{scope: s, rel: rel.keep(rel.cols[1:])})
+	rel = bindFilter(b, rel, e.filterSQL())
 	items := []item{{sql: rel.cols[0].id, col: rel.cols[0]}}
 	for _, def := range op.Columns {
-		items = append(items, b.findColumn(op, rel, def))
+		items = append(items, bindFindColumn(b, op, rel, def))
 	}
-	b.checkDuplicates(op, items)
-	return b.project(rel, items)
+	bindCheckDuplicates(b, op, items)
+	return bindProject(b, rel, items)
 }
 
-// findColumn is a column that find projects. One that has different types in different tables must be given one.
-func (b *binder) findColumn(op syntax.FindOp, rel *relation, def syntax.ColumnDef) item {
+// bindFindColumn is a column that find projects. One that has different types in different tables must be given one.
+func bindFindColumn(b *binder, op syntax.FindOp, rel *relation, def syntax.ColumnDef) item {
 	c, ok := rel.column(def.Name)
 	if !ok {
 		b.failHint(op, syntax.CodeUnknownName, "a column of different types in different tables is one column a type, name_type", "find: Failed to resolve column named '%s'", def.Name)
 	}
-	e := b.columnExpr(c)
+	e := bindColumnExpr(b, c)
 	if def.Type != value.Unknown {
-		e = b.coerce(e, def.Type)
+		e = bindCoerce(b, e, def.Type)
 	}
 	return item{sql: e.sql, col: column{name: def.Name, typ: e.typ, id: b.newID()}}
 }
 
-// hasTerm reports whether a predicate holds a bare term, which find looks for in all columns.
-func (b *binder) hasTerm(x syntax.Node) bool {
+// bindHasTerm reports whether a predicate holds a bare term, which find looks for in all columns.
+func bindHasTerm(b *binder, x syntax.Node) bool {
 	switch x := x.(type) {
 	case syntax.LiteralNode:
 		return x.Type != value.Bool
@@ -62,7 +62,7 @@ func (b *binder) hasTerm(x syntax.Node) bool {
 		return true
 	case syntax.BinaryNode:
 		if x.Op == "and" || x.Op == "or" {
-			return b.hasTerm(x.L) || b.hasTerm(x.R)
+			return bindHasTerm(b, x.L) || bindHasTerm(b, x.R)
 		}
 		_, star := x.L.(syntax.StarNode)
 		return star

@@ -5,10 +5,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// hashed returns the hash of a value: of its text, or of the eight bytes of a number.
-func (b *binder) hashed(e *expr) string {
+// bindHashed returns the hash of a value: of its text, or of the eight bytes of a number.
+func bindHashed(b *binder, e *expr) string {
 	if e.typ == value.String || e.typ == value.Dynamic {
-		return goCall("hash_text", value.Long, b.asText(e).sql)
+		return goCall("hash_text", value.Long, bindAsText(b, e).sql)
 	}
 	if e.typ.Integer() || e.typ == value.Datetime || e.typ == value.Timespan {
 		return goCall("hash_long", value.Long, "CAST("+e.sql+" AS BIGINT)")
@@ -18,20 +18,20 @@ func (b *binder) hashed(e *expr) string {
 }
 
 func bindHash(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
-	e := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 2)
+	e := bindScalar(b, x.Args[0].X, env)
 	e.at = x
-	sql := b.hashed(e)
+	sql := bindHashed(b, e)
 	if len(x.Args) == 2 {
-		mod := b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+		mod := bindCoerce(b, bindScalar(b, x.Args[1].X, env), value.Long)
 		sql = modulo(&expr{sql: sql}, mod, false)
 	}
 	return &expr{sql: sql, typ: value.Long, nullable: true}
 }
 
 func bindHashText(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.scalar(x.Args[0].X, env)
-	sql := b.asText(e).sql
+	bindArity(b, x, 1, 1)
+	e := bindScalar(b, x.Args[0].X, env)
+	sql := bindAsText(b, e).sql
 	return &expr{sql: goCall(x.Name, value.String, sql), typ: value.String}
 }

@@ -7,35 +7,35 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// in binds in, !in, in~, !in~, has_any and has_all over a list, a dynamic array or a one-column table.
-func (b *binder) in(x syntax.InNode, env env) *expr {
-	v := b.scalar(x.X, env)
+// bindIn binds in, !in, in~, !in~, has_any and has_all over a list, a dynamic array or a one-column table.
+func bindIn(b *binder, x syntax.InNode, env env) *expr {
+	v := bindScalar(b, x.X, env)
 	if x.Op == "has_any" || x.Op == "has_all" {
-		return b.hasList(x, v, env)
+		return bindHasList(b, x, v, env)
 	}
 	not := strings.HasPrefix(x.Op, "!")
 	folded := strings.HasSuffix(x.Op, "~")
 	if folded {
-		v = b.coerce(v, value.String)
+		v = bindCoerce(b, v, value.String)
 		v = &expr{sql: "lower(" + v.sql + ")", typ: value.String}
 	}
 	var tests, listed, nulls []string
 	for _, entry := range x.List {
-		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
-			tests = append(tests, b.inTable(x, v, entry, env, folded))
+		if b.isTabular(entry, env.scope) && !bindIsColumn(b, entry, env) {
+			tests = append(tests, bindInTable(b, x, v, entry, env, folded))
 			continue
 		}
-		e := b.scalar(entry, env)
+		e := bindScalar(b, entry, env)
 		if e.typ == value.Dynamic {
-			tests = append(tests, b.inDynamic(v, e, folded))
+			tests = append(tests, bindInDynamic(b, v, e, folded))
 			continue
 		}
-		left, right := b.comparable(entry, v, e)
+		left, right := bindComparable(b, entry, v, e)
 		if right.nullable {
 			nulls = append(nulls, "("+right.sql+") IS NULL")
 		}
 		if left != v || left.typ == value.Real {
-			tests = append(tests, b.compare(x, "==", left, right).filterSQL())
+			tests = append(tests, bindCompare(b, x, "==", left, right).filterSQL())
 			continue
 		}
 		sql := right.sql
@@ -63,8 +63,8 @@ func (b *binder) in(x syntax.InNode, env env) *expr {
 	return e
 }
 
-// isColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
-func (b *binder) isColumn(x syntax.Node, env env) bool {
+// bindIsColumn reports whether a node is a name that the row context resolves, so that a table of the same name is not meant.
+func bindIsColumn(b *binder, x syntax.Node, env env) bool {
 	n, ok := x.(syntax.NameNode)
 	if !ok || env.rel == nil {
 		return false
@@ -73,14 +73,14 @@ func (b *binder) isColumn(x syntax.Node, env env) bool {
 	return ok
 }
 
-func (b *binder) inTable(x syntax.InNode, v *expr, entry syntax.Node, env env, folded bool) string {
+func bindInTable(b *binder, x syntax.InNode, v *expr, entry syntax.Node, env env, folded bool) string {
 	rel := b.table(entry, env.scope)
 	if len(rel.cols) == 0 {
 		b.fail(entry, syntax.CodeArguments, "The table behind '%s' has no columns", x.Op)
 	}
-	c := b.columnExpr(rel.cols[0])
+	c := bindColumnExpr(b, rel.cols[0])
 	c.at = entry
-	left, right := b.comparable(entry, v, c)
+	left, right := bindComparable(b, entry, v, c)
 	sql := right.sql
 	if folded {
 		sql = "lower(" + sql + ")"
@@ -88,9 +88,9 @@ func (b *binder) inTable(x syntax.InNode, v *expr, entry syntax.Node, env env, f
 	return "(" + left.sql + " IN (SELECT " + sql + " FROM (" + rel.sql + ")))"
 }
 
-func (b *binder) inDynamic(v, list *expr, folded bool) string {
+func bindInDynamic(b *binder, v, list *expr, folded bool) string {
 	if list.isConst && v.typ != value.Dynamic {
-		if sql, ok := b.expandList(v, list, folded); ok {
+		if sql, ok := bindExpandList(b, v, list, folded); ok {
 			return sql
 		}
 	}
@@ -98,11 +98,11 @@ func (b *binder) inDynamic(v, list *expr, folded bool) string {
 	if folded {
 		sql = "lower(" + sql + ")"
 	}
-	return goCall("array_contains", value.Bool, sql, b.json(v).sql)
+	return goCall("array_contains", value.Bool, sql, bindJson(b, v).sql)
 }
 
-// expandList writes v IN (…) for a constant dynamic array; false if it is not an array of plain values.
-func (b *binder) expandList(v, list *expr, folded bool) (string, bool) {
+// bindExpandList writes v IN (…) for a constant dynamic array; false if it is not an array of plain values.
+func bindExpandList(b *binder, v, list *expr, folded bool) (string, bool) {
 	text, _ := list.konst.(string)
 	decoded, err := value.DecodeDynamic(text)
 	if err != nil {
@@ -118,7 +118,7 @@ func (b *binder) expandList(v, list *expr, folded bool) (string, bool) {
 		if el == nil {
 			continue
 		}
-		sql := b.coerce(e, v.typ).sql
+		sql := bindCoerce(b, e, v.typ).sql
 		if folded {
 			sql = "lower(" + sql + ")"
 		}

@@ -20,14 +20,14 @@ var joinKinds = map[string]string{
 	"leftsemi": "leftsemi", "rightsemi": "rightsemi",
 }
 
-// join binds join and lookup. Null keys match each other.
-func (b *binder) join(left *relation, op syntax.JoinOp, s *scope) *relation {
+// bindJoin binds join and lookup. Null keys match each other.
+func bindJoin(b *binder, left *relation, op syntax.JoinOp, s *scope) *relation {
 	kind, ok := joinKinds[op.Kind]
 	if !ok || op.Lookup && kind != "leftouter" && kind != "inner" {
 		b.fail(op, syntax.CodeSyntax, "The join kind '%s' is not known", op.Kind)
 	}
 	right := b.table(op.Right, s)
-	left, right, pairs := b.joinPairs(left, right, op, s)
+	left, right, pairs := bindJoinPairs(b, left, right, op, s)
 	if len(pairs) == 0 {
 		b.fail(op, syntax.CodeSyntax, "The join needs an 'on' clause with at least one column")
 	}
@@ -46,14 +46,14 @@ func (b *binder) join(left *relation, op syntax.JoinOp, s *scope) *relation {
 	case "rightanti":
 		return semiJoin(right, left, on, "ANTI")
 	case "innerunique":
-		joined := b.combine(uniqueOn(left, pairs), right, pairs, on, kind, false)
-		early := b.leftPredicates(joined, left, op.Then, s)
+		joined := bindCombine(b, uniqueOn(left, pairs), right, pairs, on, kind, false)
+		early := bindLeftPredicates(b, joined, left, op.Then, s)
 		if len(early) == 0 {
 			return joined
 		}
-		left = uniqueOn(b.filter(left, strings.Join(early, " AND ")), pairs)
+		left = uniqueOn(bindFilter(b, left, strings.Join(early, " AND ")), pairs)
 	}
-	return b.combine(left, right, pairs, on, kind, op.Lookup)
+	return bindCombine(b, left, right, pairs, on, kind, op.Lookup)
 }
 
 // leadingPredicates returns the conjuncts of the where operators that ops begin with.
@@ -78,10 +78,10 @@ func leadingPredicates(ops []syntax.Operator) []syntax.Node {
 	return out
 }
 
-// leftPredicates binds predicates over a join's result and returns as SQL those that only name columns of the left side.
+// bindLeftPredicates binds predicates over a join's result and returns as SQL those that only name columns of the left side.
 // An innerunique join keeps any left row of a key, and Kusto's engine picks after such filters, not before:
 // join … | where value == "b" finds the row with "b".
-func (b *binder) leftPredicates(joined, left *relation, predicates []syntax.Node, s *scope) []string {
+func bindLeftPredicates(b *binder, joined, left *relation, predicates []syntax.Node, s *scope) []string {
 	ours := map[string]bool{}
 	for _, c := range left.cols {
 		ours[c.id] = true
@@ -90,7 +90,7 @@ func (b *binder) leftPredicates(joined, left *relation, predicates []syntax.Node
 next:
 	for _, x := range predicates {
 		var extra []item
-		sql := b.boolean(x, env{scope: s, rel: joined, extra: &extra}).filterSQL()
+		sql := bindBoolean(b, x, env{scope: s, rel: joined, extra: &extra}).filterSQL()
 		if len(extra) > 0 || strings.Contains(sql, "random()") || strings.Contains(sql, "uuid()") {
 			continue
 		}
@@ -135,8 +135,8 @@ func uniqueOn(rel *relation, pairs []joinPair) *relation {
 	return out
 }
 
-// combine joins two relations side by side. A right column whose name is taken gets a number; lookup drops the right keys.
-func (b *binder) combine(left, right *relation, pairs []joinPair, on, kind string, lookup bool) *relation {
+// bindCombine joins two relations side by side. A right column whose name is taken gets a number; lookup drops the right keys.
+func bindCombine(b *binder, left, right *relation, pairs []joinPair, on, kind string, lookup bool) *relation {
 	clause := map[string]string{"inner": "JOIN", "innerunique": "JOIN", "leftouter": "LEFT JOIN", "rightouter": "RIGHT JOIN", "fullouter": "FULL JOIN"}[kind]
 	leftNull := kind == "rightouter" || kind == "fullouter"
 	rightNull := kind == "leftouter" || kind == "fullouter"
@@ -172,12 +172,12 @@ func (b *binder) combine(left, right *relation, pairs []joinPair, on, kind strin
 		add(c, name, rightNull)
 	}
 	joined := &relation{sql: "SELECT * FROM (" + left.sql + ") " + clause + " (" + right.sql + ") ON " + on}
-	return b.project(joined, items)
+	return bindProject(b, joined, items)
 }
 
-// joinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and' of these. Keys of different
+// bindJoinPairs binds the on clause: a column both sides have, or $left.a == $right.b, or an 'and' of these. Keys of different
 // numeric types get computed columns of one type.
-func (b *binder) joinPairs(left, right *relation, op syntax.JoinOp, s *scope) (l, r *relation, pairs []joinPair) {
+func bindJoinPairs(b *binder, left, right *relation, op syntax.JoinOp, s *scope) (l, r *relation, pairs []joinPair) {
 	var visit func(x syntax.Node)
 	visit = func(x syntax.Node) {
 		switch n := x.(type) {
@@ -201,7 +201,7 @@ func (b *binder) joinPairs(left, right *relation, op syntax.JoinOp, s *scope) (l
 			if n.Op != "==" {
 				b.failHint(n, syntax.CodeSyntax, "filter after the join", "A join condition must be an equality")
 			}
-			pairs = append(pairs, b.equality(n, left, right))
+			pairs = append(pairs, bindEquality(b, n, left, right))
 		default:
 			b.failHint(x, syntax.CodeSyntax, "write a column, or $left.a == $right.b", "This is not a join condition")
 		}
@@ -210,12 +210,12 @@ func (b *binder) joinPairs(left, right *relation, op syntax.JoinOp, s *scope) (l
 		visit(x)
 	}
 	for i, p := range pairs {
-		left, right, pairs[i] = b.alignPair(op, left, right, p)
+		left, right, pairs[i] = bindAlignPair(b, op, left, right, p)
 	}
 	return left, right, pairs
 }
 
-func (b *binder) equality(n syntax.BinaryNode, left, right *relation) joinPair {
+func bindEquality(b *binder, n syntax.BinaryNode, left, right *relation) joinPair {
 	side := func(x syntax.Node) (string, column) {
 		m, ok := x.(syntax.MemberNode)
 		if ok {
@@ -245,21 +245,21 @@ func (b *binder) equality(n syntax.BinaryNode, left, right *relation) joinPair {
 	return joinPair{lc, rc}
 }
 
-// alignPair makes both keys of a pair one type.
-func (b *binder) alignPair(op syntax.JoinOp, left, right *relation, p joinPair) (*relation, *relation, joinPair) {
+// bindAlignPair makes both keys of a pair one type.
+func bindAlignPair(b *binder, op syntax.JoinOp, left, right *relation, p joinPair) (*relation, *relation, joinPair) {
 	if p.left.typ == p.right.typ {
 		return left, right, p
 	}
 	if !(p.left.typ.Numeric() && p.right.typ.Numeric()) && p.left.typ != value.Dynamic && p.right.typ != value.Dynamic {
 		b.fail(op, syntax.CodeArguments, "join: the keys '%s' (%s) and '%s' (%s) have different types", p.left.name, p.left.typ, p.right.name, p.right.typ)
 	}
-	l, r := b.comparable(op, b.columnExpr(p.left), b.columnExpr(p.right))
+	l, r := bindComparable(b, op, bindColumnExpr(b, p.left), bindColumnExpr(b, p.right))
 	align := func(rel *relation, c column, e *expr) (*relation, column) {
 		if e.sql == c.id {
 			return rel, c
 		}
 		fresh := column{name: c.name, typ: e.typ, id: b.newID()}
-		return b.extend(rel, []item{{sql: e.sql, col: fresh}}), fresh
+		return bindExtend(b, rel, []item{{sql: e.sql, col: fresh}}), fresh
 	}
 	// the computed key is for the condition; what lookup drops is found by its original id
 	left, lk := align(left, p.left, l)

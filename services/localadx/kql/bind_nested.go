@@ -7,8 +7,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 )
 
-// topNested binds top-nested: per level the best keys under each key of the levels above, with their aggregates.
-func (b *binder) topNested(rel *relation, op syntax.TopNestedOp, s *scope) *relation {
+// bindTopNested binds top-nested: per level the best keys under each key of the levels above, with their aggregates.
+func bindTopNested(b *binder, rel *relation, op syntax.TopNestedOp, s *scope) *relation {
 	source := rel.unordered()
 	out := &relation{}
 	var keys []column // of the levels so far, in the source
@@ -18,17 +18,17 @@ func (b *binder) topNested(rel *relation, op syntax.TopNestedOp, s *scope) *rela
 			b.fail(op, syntax.CodeUnsupported, "top-nested: 'with others' is supported for one level only")
 		}
 		e := env{scope: s, rel: rel}
-		of := b.outputs([]syntax.NamedExpr{level.Of}, e, newNamer(nil))[0]
-		source = b.extend(source, []item{of})
+		of := bindOutputs(b, []syntax.NamedExpr{level.Of}, e, newNamer(nil))[0]
+		source = bindExtend(b, source, []item{of})
 		e.aggregate = true
 		by := level.By
 		if len(by.Names) == 0 {
 			by.Names = []string{"aggregated_" + of.col.name}
 		}
-		agg := b.outputs([]syntax.NamedExpr{by}, e, newNamer(nil))[0]
-		kept = b.nestedLevel(source, kept, keys, of.col, agg, level, s)
+		agg := bindOutputs(b, []syntax.NamedExpr{by}, e, newNamer(nil))[0]
+		kept = bindNestedLevel(b, source, kept, keys, of.col, agg, level, s)
 		if level.Others != nil {
-			kept = b.withOthers(source, kept, of.col, agg, level, s)
+			kept = bindWithOthers(b, source, kept, of.col, agg, level, s)
 		}
 		keys = append(keys, of.col)
 		out.cols = append(out.cols, of.col, agg.col)
@@ -55,8 +55,8 @@ func keyMatch(keys []column) string {
 	return strings.Join(parts, " AND ")
 }
 
-// nestedLevel groups the source by the keys and the level's own key, keeps the best, and joins the levels above.
-func (b *binder) nestedLevel(source, above *relation, keys []column, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
+// bindNestedLevel groups the source by the keys and the level's own key, keeps the best, and joins the levels above.
+func bindNestedLevel(b *binder, source, above *relation, keys []column, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
 	var group []string
 	for _, k := range append(append([]column(nil), keys...), of) {
 		group = append(group, k.id)
@@ -71,7 +71,7 @@ func (b *binder) nestedLevel(source, above *relation, keys []column, of column, 
 		if len(keys) > 0 {
 			partition = "PARTITION BY " + strings.Join(group[:len(group)-1], ", ") + " "
 		}
-		count := b.constantLong(level.Count, env{scope: s}, "The number of rows")
+		count := bindConstantLong(b, level.Count, env{scope: s}, "The number of rows")
 		grouped = fmt.Sprintf("SELECT * FROM (%s) QUALIFY row_number() OVER (%sORDER BY %s%s) <= %d", grouped, partition, agg.col.id, direction, count)
 	}
 	if above == nil {
@@ -91,18 +91,18 @@ func (b *binder) nestedLevel(source, above *relation, keys []column, of column, 
 	return &relation{sql: "SELECT * EXCLUDE (" + strings.Join(drop, ", ") + ") FROM (" + joined + ")"}
 }
 
-// withOthers adds the row of all that is not among the best, if there is anything. The best are worked out once: which of several equal
+// bindWithOthers adds the row of all that is not among the best, if there is anything. The best are worked out once: which of several equal
 // ones they are may differ the next time.
-func (b *binder) withOthers(source, kept *relation, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
-	label := b.coerce(b.scalar(level.Others, env{scope: s}), of.typ)
+func bindWithOthers(b *binder, source, kept *relation, of column, agg item, level syntax.TopNestedLevel, s *scope) *relation {
+	label := bindCoerce(b, bindScalar(b, level.Others, env{scope: s}), of.typ)
 	best := "best" + b.newID()
 	rest := "SELECT * FROM (" + source.sql + ") ANTI JOIN (" + renamedKeys("SELECT * FROM "+best, []column{of}) + ") ON " + keyMatch([]column{of})
 	others := "SELECT " + label.sql + ", " + agg.sql + " FROM (" + rest + ") HAVING count(*) > 0"
 	return kept.with("WITH " + best + " AS MATERIALIZED (" + kept.sql + ") SELECT " + of.id + ", " + agg.col.id + " FROM " + best + " UNION ALL " + others)
 }
 
-// reduce binds reduce by: it is refused, because its clustering is not documented.
-func (b *binder) reduce(_ *relation, op syntax.ReduceOp, _ *scope) *relation {
+// bindReduce binds reduce by: it is refused, because its clustering is not documented.
+func bindReduce(b *binder, _ *relation, op syntax.ReduceOp, _ *scope) *relation {
 	b.failHint(op, syntax.CodeUnsupported, "summarize by a pattern of your own", "The operator 'reduce' is not supported")
 	return nil
 }

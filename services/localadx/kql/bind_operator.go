@@ -2,7 +2,6 @@ package kql
 
 import (
 	"fmt"
-	"path"
 	"sort"
 	"strings"
 
@@ -10,14 +9,14 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// operators applies tabular operators from left to right.
-func (b *binder) operators(rel *relation, ops []syntax.Operator, s *scope) *relation {
+// bindOperators applies tabular operators from left to right.
+func bindOperators(b *binder, rel *relation, ops []syntax.Operator, s *scope) *relation {
 	for i, op := range ops {
 		if join, ok := op.(syntax.JoinOp); ok {
 			join.Then = leadingPredicates(ops[i+1:])
 			op = join
 		}
-		rel = b.operator(rel, op, s)
+		rel = bindOperator(b, rel, op, s)
 		if as, ok := op.(syntax.AsOp); ok {
 			if rel.volatile() {
 				rel = b.share(rel)
@@ -29,54 +28,43 @@ func (b *binder) operators(rel *relation, ops []syntax.Operator, s *scope) *rela
 	return rel
 }
 
-// checkSize refuses relations that inlining has blown up.
-func (b *binder) checkSize(rel *relation) {
-	b.spend(nil, len(rel.sql)+64*len(rel.cols))
-	if len(rel.sql) > maxSQL {
-		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
-	}
-	if len(rel.cols) > syntax.MaxColumns {
-		b.fail(nil, syntax.CodeUnsupported, "The query has an intermediate result of more than %d columns", syntax.MaxColumns)
-	}
-}
-
-func (b *binder) operator(rel *relation, op syntax.Operator, s *scope) *relation {
+func bindOperator(b *binder, rel *relation, op syntax.Operator, s *scope) *relation {
 	outer := b.current
-	b.current = b.operatorName(op)
+	b.current = bindOperatorName(b, op)
 	defer func() { b.current = outer }()
 	switch op := op.(type) {
 	case syntax.WhereOp:
-		return b.where(rel, op, s)
+		return bindWhere(b, rel, op, s)
 	case syntax.ProjectOp:
-		return b.projectOperator(rel, op, s)
+		return bindProjectOperator(b, rel, op, s)
 	case syntax.ColumnsOp:
-		return b.columns(rel, op, s)
+		return bindColumns(b, rel, op, s)
 	case syntax.SummarizeOp:
-		return b.summarize(rel, op, s)
+		return bindSummarize(b, rel, op, s)
 	case syntax.SortOp:
-		return b.sort(rel, op.Keys, s)
+		return bindSort(b, rel, op.Keys, s)
 	case syntax.TakeOp:
-		return b.take(rel, op.Count, s)
+		return bindTake(b, rel, op.Count, s)
 	case syntax.TopOp:
-		return b.take(b.sort(rel, op.Keys, s), op.Count, s)
+		return bindTake(b, bindSort(b, rel, op.Keys, s), op.Count, s)
 	case syntax.CountOp:
 		id := b.newID()
 		return &relation{sql: "SELECT count(*) AS " + id + " FROM (" + rel.sql + ")", cols: []column{{name: op.Name, typ: value.Long, id: id}}}
 	case syntax.JoinOp:
-		return b.join(rel, op, s)
+		return bindJoin(b, rel, op, s)
 	case syntax.UnionOp:
 		return b.union(op, rel, s)
 	case syntax.MvExpandOp:
 		if op.Apply != nil {
-			return b.mvApply(rel, op, s)
+			return bindMvApply(b, rel, op, s)
 		}
-		return b.mvExpand(rel, op, s)
+		return bindMvExpand(b, rel, op, s)
 	case syntax.ParseOp:
-		return b.parseOperator(rel, op, s)
+		return bindParseOperator(b, rel, op, s)
 	case syntax.ParseKVOp:
-		return b.parseKV(rel, op, s)
+		return bindParseKV(b, rel, op, s)
 	case syntax.MakeSeriesOp:
-		return b.makeSeries(rel, op, s)
+		return bindMakeSeries(b, rel, op, s)
 	case syntax.RenderOp:
 		b.render = &Render{Visualization: op.Kind, Properties: op.Properties}
 		return rel
@@ -86,33 +74,33 @@ func (b *binder) operator(rel *relation, op syntax.Operator, s *scope) *relation
 		if len(op.Items) == 0 {
 			return &out
 		}
-		return b.projectOperator(&out, syntax.ProjectOp{Kind: "extend", Items: op.Items, Span: op.Span}, s)
+		return bindProjectOperator(b, &out, syntax.ProjectOp{Kind: "extend", Items: op.Items, Span: op.Span}, s)
 	case syntax.AsOp:
 		out := *rel
 		out.name = op.Name
 		return &out
 	case syntax.GetSchemaOp:
-		return b.getSchema(rel)
+		return bindGetSchema(b, rel)
 	case syntax.EvaluateOp:
-		return b.evaluate(rel, op, s)
+		return bindEvaluate(b, rel, op, s)
 	case syntax.InvokeOp:
-		return b.invoke(rel, op, s)
+		return bindInvoke(b, rel, op, s)
 	case syntax.PartitionOp:
-		return b.partition(rel, op, s)
+		return bindPartition(b, rel, op, s)
 	case syntax.ScanOp:
-		return b.scanOperator(rel, op, s)
+		return bindScanOperator(b, rel, op, s)
 	case syntax.TopNestedOp:
-		return b.topNested(rel, op, s)
+		return bindTopNested(b, rel, op, s)
 	case syntax.SampleOp:
-		return b.sample(rel, op, s)
+		return bindSample(b, rel, op, s)
 	case syntax.SearchOp:
-		return b.search(rel, op, s)
+		return bindSearch(b, rel, op, s)
 	case syntax.FindOp:
-		return b.find(op, s)
+		return bindFind(b, op, s)
 	case syntax.ReduceOp:
-		return b.reduce(rel, op, s)
+		return bindReduce(b, rel, op, s)
 	case syntax.TopHittersOp:
-		return b.topHitters(rel, op, s)
+		return bindTopHitters(b, rel, op, s)
 	case syntax.ConsumeOp:
 		return &relation{sql: "SELECT 1 AS none WHERE FALSE"}
 	}
@@ -120,8 +108,8 @@ func (b *binder) operator(rel *relation, op syntax.Operator, s *scope) *relation
 	return nil
 }
 
-// operatorName is the word an operator starts with in the query text.
-func (b *binder) operatorName(op syntax.Operator) string {
+// bindOperatorName is the word an operator starts with in the query text.
+func bindOperatorName(b *binder, op syntax.Operator) string {
 	at := op.Place()
 	if at.Start < 0 || at.End > len(b.text) || at.Start >= at.End {
 		return ""
@@ -134,27 +122,11 @@ func (b *binder) operatorName(op syntax.Operator) string {
 	return text[:end]
 }
 
-func (b *binder) where(rel *relation, op syntax.WhereOp, s *scope) *relation {
+func bindWhere(b *binder, rel *relation, op syntax.WhereOp, s *scope) *relation {
 	var extra []item
-	e := b.boolean(op.X, env{scope: s, rel: rel, extra: &extra})
-	rel = b.layers(rel, extra)
-	return b.filter(rel, e.filterSQL())
-}
-
-// namer hands out names for result columns the query does not name.
-type namer struct {
-	taken   map[string]bool
-	unnamed int
-}
-
-func newNamer(items []syntax.NamedExpr) *namer {
-	n := &namer{taken: map[string]bool{}}
-	for _, it := range items {
-		for _, name := range it.Names {
-			n.taken[name] = true
-		}
-	}
-	return n
+	e := bindBoolean(b, op.X, env{scope: s, rel: rel, extra: &extra})
+	rel = bindLayers(b, rel, extra)
+	return bindFilter(b, rel, e.filterSQL())
 }
 
 func (n *namer) name(hint string) string {
@@ -167,61 +139,18 @@ func (n *namer) name(hint string) string {
 	return name
 }
 
-// outputs binds a list of named expressions against a relation, one output column each or several for an expression with parts.
-func (b *binder) outputs(items []syntax.NamedExpr, env env, n *namer) []item {
-	var out []item
-	for _, it := range items {
-		if _, ok := it.X.(syntax.StarNode); ok && len(it.Names) == 0 && env.rel != nil {
-			for _, c := range env.rel.cols {
-				out = append(out, item{sql: c.id, col: c})
-				n.taken[c.name] = true
-			}
-			continue
-		}
-		before := b.reads
-		e := b.scalar(it.X, env)
-		weight := b.reads - before
-		e.sql = clean(e.sql)
-		if len(e.parts) > 0 {
-			parts := e.parts
-			if len(it.Names) == 1 && !env.aggregate {
-				parts = parts[:1] // a name for one column asks for no more
-			}
-			for j, p := range parts {
-				name := p.name
-				if j < len(it.Names) {
-					name = it.Names[j]
-				} else {
-					name = n.name(name)
-				}
-				out = append(out, item{sql: clean(p.sql), col: column{name: name, typ: p.typ, id: b.newID(), weight: weight}})
-			}
-			continue
-		}
-		if len(it.Names) > 1 {
-			b.fail(it.X, syntax.CodeArguments, "The expression yields one column but %d names are given", len(it.Names))
-		}
-		if len(it.Names) == 1 {
-			out = append(out, item{sql: e.sql, col: column{name: it.Names[0], typ: e.typ, id: b.newID(), weight: weight}})
-			continue
-		}
-		out = append(out, item{sql: e.sql, col: column{name: n.name(e.name), typ: e.typ, id: b.newID(), weight: weight}})
-	}
-	return out
-}
-
-func (b *binder) projectOperator(rel *relation, op syntax.ProjectOp, s *scope) *relation {
+func bindProjectOperator(b *binder, rel *relation, op syntax.ProjectOp, s *scope) *relation {
 	switch op.Kind {
 	case "extend":
-		return b.extendOperator(rel, op, s)
+		return bindExtendOperator(b, rel, op, s)
 	case "project-rename":
-		return b.rename(rel, op)
+		return bindRename(b, rel, op)
 	}
 	var extra []item
 	n := newNamer(op.Items)
-	items := b.outputs(op.Items, env{scope: s, rel: rel, extra: &extra}, n)
-	b.checkDuplicates(op, items)
-	out := b.project(b.layers(rel, extra), items)
+	items := bindOutputs(b, op.Items, env{scope: s, rel: rel, extra: &extra}, n)
+	bindCheckDuplicates(b, op, items)
+	out := bindProject(b, bindLayers(b, rel, extra), items)
 	if op.Kind == "distinct" {
 		ids := make([]string, len(items))
 		for i, it := range items {
@@ -235,45 +164,19 @@ func (b *binder) projectOperator(rel *relation, op syntax.ProjectOp, s *scope) *
 	return out.settle()
 }
 
-func (b *binder) checkDuplicates(op syntax.Operator, items []item) {
-	seen := map[string]bool{}
-	for _, it := range items {
-		if seen[it.col.name] {
-			b.fail(op, "SEM0049", "A column named '%s' already exists", it.col.name)
-		}
-		seen[it.col.name] = true
-	}
-}
-
-func (b *binder) extendOperator(rel *relation, op syntax.ProjectOp, s *scope) *relation {
+func bindExtendOperator(b *binder, rel *relation, op syntax.ProjectOp, s *scope) *relation {
 	var extra []item
 	n := newNamer(op.Items)
 	for _, c := range rel.cols {
 		n.taken[c.name] = true
 	}
-	items := b.outputs(op.Items, env{scope: s, rel: rel, extra: &extra}, n)
-	b.checkDuplicates(op, items)
-	out := b.extend(b.layers(rel, extra), items)
+	items := bindOutputs(b, op.Items, env{scope: s, rel: rel, extra: &extra}, n)
+	bindCheckDuplicates(b, op, items)
+	out := bindExtend(b, bindLayers(b, rel, extra), items)
 	return out.keep(replaceColumns(rel.cols, items)).settle()
 }
 
-// replaceColumns puts items in place of the columns of their names, and at the end where there are none.
-func replaceColumns(cols []column, items []item) []column {
-	out := append([]column(nil), cols...)
-next:
-	for _, it := range items {
-		for i, c := range out {
-			if c.name == it.col.name {
-				out[i] = it.col
-				continue next
-			}
-		}
-		out = append(out, it.col)
-	}
-	return out
-}
-
-func (b *binder) rename(rel *relation, op syntax.ProjectOp) *relation {
+func bindRename(b *binder, rel *relation, op syntax.ProjectOp) *relation {
 	cols := append([]column(nil), rel.cols...)
 	for _, it := range op.Items {
 		old, ok := it.X.(syntax.NameNode)
@@ -297,15 +200,15 @@ func (b *binder) rename(rel *relation, op syntax.ProjectOp) *relation {
 }
 
 // columnPattern returns the name pattern of an item of project-away and its kin.
-func (b *binder) columnPatterns(x syntax.Node, s *scope) []string {
+func bindColumnPatterns(b *binder, x syntax.Node, s *scope) []string {
 	switch x := x.(type) {
 	case syntax.NameNode:
 		return []string{x.Name}
 	case syntax.WildcardNode:
 		return []string{x.Pattern}
 	case syntax.CallNode:
-		e := b.scalar(x, env{scope: s})
-		text, _ := b.constantValue(e, "The column list").(string)
+		e := bindScalar(b, x, env{scope: s})
+		text, _ := bindConstantValue(b, e, "The column list").(string)
 		decoded, _ := value.DecodeDynamic(text)
 		list, _ := decoded.([]any)
 		names := make([]string, 0, len(list))
@@ -318,23 +221,13 @@ func (b *binder) columnPatterns(x syntax.Node, s *scope) []string {
 	return nil
 }
 
-// matchName reports whether a name fits a pattern with asterisks.
-func matchName(pattern, name string) bool {
-	if !strings.Contains(pattern, "*") {
-		return pattern == name
-	}
-	escaped := strings.NewReplacer(`\`, `\\`, "[", `\[`, "?", `\?`).Replace(pattern)
-	ok, err := path.Match(escaped, strings.ReplaceAll(name, "/", "\x01"))
-	return err == nil && ok
-}
-
-func (b *binder) columns(rel *relation, op syntax.ColumnsOp, s *scope) *relation {
+func bindColumns(b *binder, rel *relation, op syntax.ColumnsOp, s *scope) *relation {
 	type pick struct {
 		pattern, order string
 	}
 	var picks []pick
 	for i, x := range op.Items {
-		for _, pattern := range b.columnPatterns(x, s) {
+		for _, pattern := range bindColumnPatterns(b, x, s) {
 			picks = append(picks, pick{pattern, op.Order[i]})
 			if !strings.Contains(pattern, "*") && rel.index(pattern) < 0 && op.Kind != "project-reorder" {
 				b.fail(x, syntax.CodeUnknownName, "%s: Failed to resolve column named '%s'", op.Kind, pattern)
@@ -428,13 +321,13 @@ func digitRun(s string) int {
 	return n
 }
 
-// sort makes the keys the relation's order; rows equal in them keep the order they had. Nulls are the smallest values.
-func (b *binder) sort(rel *relation, keys []syntax.SortKey, s *scope) *relation {
+// bindSort makes the keys the relation's order; rows equal in them keep the order they had. Nulls are the smallest values.
+func bindSort(b *binder, rel *relation, keys []syntax.SortKey, s *scope) *relation {
 	var extra, items []item
 	var order []orderKey
 	e := env{scope: s, rel: rel, extra: &extra}
 	for _, k := range keys {
-		bound := b.scalar(k.X, e)
+		bound := bindScalar(b, k.X, e)
 		id := bound.sql
 		if bound.typ == value.Dynamic {
 			b.failHint(k.X, syntax.CodeArguments, "convert it with tostring(), tolong() …", "A dynamic value cannot be a sort key")
@@ -458,47 +351,34 @@ func (b *binder) sort(rel *relation, keys []syntax.SortKey, s *scope) *relation 
 		}
 		order = append(order, key)
 	}
-	out := b.extend(b.layers(rel, extra), items)
+	out := bindExtend(b, bindLayers(b, rel, extra), items)
 	out = out.with(out.sql)
 	out.order = append(order, rel.order...)
 	out.serialized = true
 	return out
 }
 
-// isID reports whether SQL is a bare column id.
-func isID(sql string) bool {
-	if len(sql) < 2 || sql[0] != 'c' {
-		return false
-	}
-	for i := 1; i < len(sql); i++ {
-		if !syntax.IsDigit(sql[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func (b *binder) take(rel *relation, count syntax.Node, s *scope) *relation {
-	e := b.scalar(count, env{scope: s})
+func bindTake(b *binder, rel *relation, count syntax.Node, s *scope) *relation {
+	e := bindScalar(b, count, env{scope: s})
 	if e.typ != value.Dynamic && !e.typ.Numeric() {
 		b.fail(count, syntax.CodeArguments, "The number of rows must be a long but is %s", e.typ)
 	}
-	sql := b.coerce(e, value.Long).sql
+	sql := bindCoerce(b, e, value.Long).sql
 	out := rel.with("SELECT * FROM (" + rel.sql + ")" + rel.orderBy() + " LIMIT " + sql)
 	out.stable = false
 	return out
 }
 
-func (b *binder) sample(rel *relation, op syntax.SampleOp, s *scope) *relation {
+func bindSample(b *binder, rel *relation, op syntax.SampleOp, s *scope) *relation {
 	if op.Of == nil {
-		return b.take(rel, op.Count, s)
+		return bindTake(b, rel, op.Count, s)
 	}
-	distinct := b.projectOperator(rel, syntax.ProjectOp{Kind: "distinct", Items: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
-	return b.take(distinct, op.Count, s)
+	distinct := bindProjectOperator(b, rel, syntax.ProjectOp{Kind: "distinct", Items: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
+	return bindTake(b, distinct, op.Count, s)
 }
 
-// constantTable returns a relation of literal rows.
-func (b *binder) constantTable(cols []Column, rows [][]any) *relation {
+// bindConstantTable returns a relation of literal rows.
+func bindConstantTable(b *binder, cols []Column, rows [][]any) *relation {
 	d := syntax.DatatableNode{}
 	for _, c := range cols {
 		d.Columns = append(d.Columns, syntax.ColumnDef(c))
@@ -508,38 +388,38 @@ func (b *binder) constantTable(cols []Column, rows [][]any) *relation {
 			d.Values = append(d.Values, syntax.LiteralNode{Type: cols[i].Type, Value: v})
 		}
 	}
-	return b.datatable(d, nil)
+	return bindDatatable(b, d, nil)
 }
 
-func (b *binder) getSchema(rel *relation) *relation {
+func bindGetSchema(b *binder, rel *relation) *relation {
 	rows := make([][]any, len(rel.cols))
 	for i, c := range rel.cols {
 		rows[i] = []any{c.name, int64(i), c.typ.DotNet(), c.typ.String()}
 	}
-	return b.constantTable([]Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String}, {"ColumnType", value.String}}, rows)
+	return bindConstantTable(b, []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String}, {"ColumnType", value.String}}, rows)
 }
 
-// invoke calls a function with the piped table as its first argument.
-func (b *binder) invoke(rel *relation, op syntax.InvokeOp, s *scope) *relation {
+// bindInvoke calls a function with the piped table as its first argument.
+func bindInvoke(b *binder, rel *relation, op syntax.InvokeOp, s *scope) *relation {
 	const hidden = "\x00invoked"
 	inner := s.add(hidden, &binding{table: rel})
 	call := *op.Call
 	call.Args = append([]syntax.Argument{{X: syntax.NameNode{Name: hidden, Span: op.Span}}}, call.Args...)
 	bound := s.lookup(call.Name)
 	if bound == nil {
-		f, ok := b.storedFunction(call.Name, call)
+		f, ok := bindStoredFunction(b, call.Name, call)
 		if !ok {
-			b.unknownFunction(call)
+			bindUnknownFunction(b, call)
 		}
 		bound = f
 	}
 	if bound.lambda == nil {
 		b.fail(op, syntax.CodeSemantic, "'%s' is not a function", call.Name)
 	}
-	return b.callTable(call, bound, inner)
+	return bindCallTable(b, call, bound, inner)
 }
 
-func (b *binder) topHitters(rel *relation, op syntax.TopHittersOp, s *scope) *relation {
+func bindTopHitters(b *binder, rel *relation, op syntax.TopHittersOp, s *scope) *relation {
 	aggregateCall := syntax.CallNode{Name: "count", Span: op.Span}
 	if op.By != nil {
 		aggregateCall = syntax.CallNode{Name: "sum", Args: []syntax.Argument{{X: op.By}}, Span: op.Span}
@@ -548,7 +428,7 @@ func (b *binder) topHitters(rel *relation, op syntax.TopHittersOp, s *scope) *re
 	if op.By != nil {
 		name = "approximate_sum_"
 	}
-	of := b.scalar(op.Of, env{scope: s, rel: rel})
-	out := b.summarize(rel, syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}}, By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
-	return b.take(b.sort(out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s), op.Count, s)
+	of := bindScalar(b, op.Of, env{scope: s, rel: rel})
+	out := bindSummarize(b, rel, syntax.SummarizeOp{Aggregates: []syntax.NamedExpr{{Names: []string{name + of.name}, X: aggregateCall}}, By: []syntax.NamedExpr{{X: op.Of}}, Span: op.Span}, s)
+	return bindTake(b, bindSort(b, out, []syntax.SortKey{{X: syntax.NameNode{Name: name + of.name, Span: op.Span}}}, s), op.Count, s)
 }

@@ -12,11 +12,11 @@ func bindPackArray(b *binder, x syntax.CallNode, env env) *expr {
 	for _, a := range x.Args {
 		if _, ok := a.X.(syntax.StarNode); ok && env.rel != nil {
 			for _, c := range env.rel.cols {
-				parts = append(parts, "coalesce("+b.json(b.columnExpr(c)).sql+", 'null')")
+				parts = append(parts, "coalesce("+bindJson(b, bindColumnExpr(b, c)).sql+", 'null')")
 			}
 			continue
 		}
-		parts = append(parts, "coalesce("+b.json(b.scalar(a.X, env)).sql+", 'null')")
+		parts = append(parts, "coalesce("+bindJson(b, bindScalar(b, a.X, env)).sql+", 'null')")
 	}
 	if len(parts) == 0 {
 		return constant(value.Dynamic, "[]", x)
@@ -31,9 +31,9 @@ func bindBagPack(b *binder, x syntax.CallNode, env env) *expr {
 	args := make([]string, 0, len(x.Args))
 	constants := true
 	for i := 0; i < len(x.Args); i += 2 {
-		key := b.asText(b.scalar(x.Args[i].X, env))
+		key := bindAsText(b, bindScalar(b, x.Args[i].X, env))
 		constants = constants && key.isConst
-		args = append(args, b.json(key).sql, b.json(b.scalar(x.Args[i+1].X, env)).sql)
+		args = append(args, bindJson(b, key).sql, bindJson(b, bindScalar(b, x.Args[i+1].X, env)).sql)
 	}
 	if !constants || len(x.Args) > 2 {
 		return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
@@ -42,23 +42,23 @@ func bindBagPack(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindPackAll(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 1)
+	bindArity(b, x, 0, 1)
 	if env.rel == nil {
 		b.fail(x, syntax.CodeSemantic, "pack_all(): there are no columns here")
 	}
 	name := "bag_pack"
 	if len(x.Args) == 1 {
-		if v, _ := b.constantValue(b.scalar(x.Args[0].X, env), "ignore_null_empty").(bool); v {
+		if v, _ := bindConstantValue(b, bindScalar(b, x.Args[0].X, env), "ignore_null_empty").(bool); v {
 			name = "bag_pack_nonempty"
 		}
 	}
-	return b.packColumns(name, env.rel.cols)
+	return bindPackColumns(b, name, env.rel.cols)
 }
 
-func (b *binder) packColumns(name string, cols []column) *expr {
+func bindPackColumns(b *binder, name string, cols []column) *expr {
 	var args []string
 	for _, c := range cols {
-		args = append(args, quoteJSON(c.name), b.json(b.columnExpr(c)).sql)
+		args = append(args, quoteJSON(c.name), bindJson(b, bindColumnExpr(b, c)).sql)
 	}
 	return &expr{sql: goCall(name, value.Dynamic, args...), typ: value.Dynamic}
 }
@@ -66,11 +66,11 @@ func (b *binder) packColumns(name string, cols []column) *expr {
 func bindBagPackColumns(b *binder, x syntax.CallNode, env env) *expr {
 	var args []string
 	for _, a := range x.Args {
-		e := b.scalar(a.X, env)
+		e := bindScalar(b, a.X, env)
 		if e.name == "" {
 			b.fail(a.X, syntax.CodeArguments, "bag_pack_columns(): the arguments must be columns")
 		}
-		args = append(args, quoteJSON(e.name), b.json(e).sql)
+		args = append(args, quoteJSON(e.name), bindJson(b, e).sql)
 	}
 	return &expr{sql: goCall("bag_pack", value.Dynamic, args...), typ: value.Dynamic}
 }

@@ -9,35 +9,35 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// parseOperator binds parse and parse-where: a pattern becomes one regular expression, its columns groups of it. In kind=simple a
+// bindParseOperator binds parse and parse-where: a pattern becomes one regular expression, its columns groups of it. In kind=simple a
 // row whose columns do not all convert counts as not matched.
-func (b *binder) parseOperator(rel *relation, op syntax.ParseOp, s *scope) *relation {
+func bindParseOperator(b *binder, rel *relation, op syntax.ParseOp, s *scope) *relation {
 	if op.Kind != "simple" && op.Kind != "regex" && op.Kind != "relaxed" {
 		b.fail(op, syntax.CodeSyntax, "parse: the kind '%s' is not known", op.Kind)
 	}
-	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
-	pattern, columns := b.parsePattern(op)
+	text := bindAsText(b, bindScalar(b, op.X, env{scope: s, rel: rel}))
+	pattern, columns := bindParsePattern(b, op)
 	if err := validRegex(pattern); err != nil {
 		b.fail(op, syntax.CodeArguments, "parse: the pattern is not a valid regular expression: %v", err)
 	}
 	captured := b.newID()
-	rel = b.extend(rel, []item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
+	rel = bindExtend(b, rel, []item{{sql: goCall("captures", value.Dynamic, quoteSQL(pattern), text.sql), col: column{id: captured}}})
 	matched := "(" + captured + " IS NOT NULL)"
 	var items []item
 	var failures []string
 	for i, part := range columns {
 		raw := &expr{sql: fmt.Sprintf("coalesce(json_extract_string(%s, '$[%d]'), '')", captured, i), typ: value.String, at: op}
 		id := b.newID()
-		sql := b.coerce(raw, part.Type).sql
+		sql := bindCoerce(b, raw, part.Type).sql
 		if part.Type.Numeric() {
-			sql = b.coerce(&expr{sql: "trim(" + raw.sql + ")", typ: value.String, at: op}, part.Type).sql
+			sql = bindCoerce(b, &expr{sql: "trim(" + raw.sql + ")", typ: value.String, at: op}, part.Type).sql
 		}
 		items = append(items, item{sql: sql, col: column{name: part.Column, typ: part.Type, id: id}})
 		if part.Type != value.String {
 			failures = append(failures, id+" IS NULL")
 		}
 	}
-	rel = b.extend(rel, items)
+	rel = bindExtend(b, rel, items)
 	if op.Kind == "simple" && len(failures) > 0 {
 		matched = "(" + matched + " AND NOT (" + strings.Join(failures, " OR ") + "))"
 		var strict []item
@@ -48,7 +48,7 @@ func (b *binder) parseOperator(rel *relation, op syntax.ParseOp, s *scope) *rela
 			}
 			strict = append(strict, item{sql: "CASE WHEN " + matched + " THEN " + it.col.id + " ELSE " + other + " END", col: column{name: it.col.name, typ: it.col.typ, id: b.newID()}})
 		}
-		rel = b.extend(rel, strict)
+		rel = bindExtend(b, rel, strict)
 		items = strict
 	}
 	cols := replaceColumns(rel.cols, items)
@@ -56,7 +56,7 @@ func (b *binder) parseOperator(rel *relation, op syntax.ParseOp, s *scope) *rela
 		if op.Kind == "relaxed" && len(failures) > 0 {
 			matched = "(" + matched + ")"
 		}
-		rel = b.filter(rel, matched)
+		rel = bindFilter(b, rel, matched)
 	}
 	return rel.keep(cols)
 }
@@ -67,8 +67,8 @@ var numberPatterns = map[Type]string{
 	value.Int: `(?P<kql>[-+]?[0-9]+)`, value.Long: `(?P<kql>[-+]?[0-9]+)`, value.Real: `(?P<kql>[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)`, value.Decimal: `(?P<kql>[-+]?[0-9]*\.?[0-9]+)`,
 }
 
-// parsePattern builds the regular expression of a pattern.
-func (b *binder) parsePattern(op syntax.ParseOp) (string, []syntax.ParsePart) {
+// bindParsePattern builds the regular expression of a pattern.
+func bindParsePattern(b *binder, op syntax.ParseOp) (string, []syntax.ParsePart) {
 	var out strings.Builder
 	any, capture, last := `[\s\S]*?`, `(?P<kql>[\s\S]*?)`, `(?P<kql>[\s\S]*)`
 	if op.Kind == "regex" {
@@ -115,9 +115,9 @@ func (b *binder) parsePattern(op syntax.ParseOp) (string, []syntax.ParsePart) {
 	return pattern, columns
 }
 
-// parseKV binds parse-kv: named values of a text such as "a=1 b=2".
-func (b *binder) parseKV(rel *relation, op syntax.ParseKVOp, s *scope) *relation {
-	text := b.asText(b.scalar(op.X, env{scope: s, rel: rel}))
+// bindParseKV binds parse-kv: named values of a text such as "a=1 b=2".
+func bindParseKV(b *binder, rel *relation, op syntax.ParseKVOp, s *scope) *relation {
+	text := bindAsText(b, bindScalar(b, op.X, env{scope: s, rel: rel}))
 	options := map[string]string{"pair_delimiter": " ", "kv_delimiter": "=", "quote": "", "escape": "", "greedy": "", "regex": ""}
 	given := map[string]bool{}
 	for _, p := range op.Properties {
@@ -128,7 +128,7 @@ func (b *binder) parseKV(rel *relation, op syntax.ParseKVOp, s *scope) *relation
 			b.fail(op, syntax.CodeUnsupported, "parse-kv: '%s' more than once is not supported", p.Name)
 		}
 		given[p.Name] = true
-		options[p.Name] = value.DynamicText(b.constantValue(b.scalar(p.X, env{scope: s}), p.Name))
+		options[p.Name] = value.DynamicText(bindConstantValue(b, bindScalar(b, p.X, env{scope: s}), p.Name))
 	}
 	if options["regex"] != "" || options["escape"] != "" {
 		b.fail(op, syntax.CodeUnsupported, "parse-kv: 'regex' and 'escape' are not supported")
@@ -143,13 +143,13 @@ func (b *binder) parseKV(rel *relation, op syntax.ParseKVOp, s *scope) *relation
 		b.fail(op, syntax.CodeUnsupported, "parse-kv: the quotes must be one or two ASCII characters")
 	}
 	bag := b.newID()
-	rel = b.extend(rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),
+	rel = bindExtend(b, rel, []item{{sql: goCall("parse_kv", value.Dynamic, text.sql, quoteSQL(options["pair_delimiter"]), quoteSQL(options["kv_delimiter"]),
 		quoteSQL(options["quote"]), quoteSQL(options["greedy"])), col: column{id: bag}}})
 	var items []item
 	for _, c := range op.Columns {
-		prop := b.property(&expr{sql: bag, typ: value.Dynamic}, c.Name)
-		raw := b.asText(prop)
-		items = append(items, item{sql: b.coerce(&expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql, col: column{name: c.Name, typ: c.Type, id: b.newID()}})
+		prop := bindProperty(b, &expr{sql: bag, typ: value.Dynamic}, c.Name)
+		raw := bindAsText(b, prop)
+		items = append(items, item{sql: bindCoerce(b, &expr{sql: raw.sql, typ: value.String, at: op}, c.Type).sql, col: column{name: c.Name, typ: c.Type, id: b.newID()}})
 	}
-	return b.extend(rel, items).keep(replaceColumns(rel.cols, items))
+	return bindExtend(b, rel, items).keep(replaceColumns(rel.cols, items))
 }

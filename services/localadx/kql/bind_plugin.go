@@ -22,7 +22,7 @@ func plugins() map[string]plugin {
 	}
 }
 
-func (b *binder) evaluate(rel *relation, op syntax.EvaluateOp, s *scope) *relation {
+func bindEvaluate(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	all := plugins()
 	p, ok := all[op.Call.Name]
 	if !ok {
@@ -42,8 +42,8 @@ func (b *binder) evaluate(rel *relation, op syntax.EvaluateOp, s *scope) *relati
 // bindPivot binds pivot(column[, aggregate[, keys…]]): a column per value of the column, in name order.
 func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 	args := op.Call.Args
-	b.arity(*op.Call, 1, -1)
-	on := b.scalar(args[0].X, env{scope: s, rel: rel})
+	bindArity(b, *op.Call, 1, -1)
+	on := bindScalar(b, args[0].X, env{scope: s, rel: rel})
 	if !isID(on.sql) {
 		b.fail(args[0].X, syntax.CodeArguments, "pivot: the first argument must be a column")
 	}
@@ -56,7 +56,7 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 	var keys []column
 	if len(args) > 2 {
 		for _, a := range args[2:] {
-			c, ok := rel.column(b.scalar(a.X, env{scope: s, rel: rel}).name)
+			c, ok := rel.column(bindScalar(b, a.X, env{scope: s, rel: rel}).name)
 			if !ok {
 				b.fail(a.X, syntax.CodeArguments, "pivot: the keys must be columns")
 			}
@@ -70,17 +70,17 @@ func bindPivot(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relati
 		}
 	}
 	id := b.newID()
-	text := b.asText(on).sql
+	text := bindAsText(b, on).sql
 	values := &relation{sql: "SELECT DISTINCT " + text + " AS " + id + " FROM (" + rel.sql + ")", cols: []column{{typ: value.String, id: id}}, order: []orderKey{{id: id}}}
 	var names []string
 	for _, row := range b.probe(op, values, "The result of pivot") {
 		name, _ := row[0].(string)
 		names = append(names, name)
 	}
-	return b.pivotColumns(rel, op, text, aggregateNode, keys, names, s)
+	return bindPivotColumns(b, rel, op, text, aggregateNode, keys, names, s)
 }
 
-func (b *binder) pivotColumns(rel *relation, op syntax.EvaluateOp, text string, aggregateNode syntax.Node, keys []column, names []string, s *scope) *relation {
+func bindPivotColumns(b *binder, rel *relation, op syntax.EvaluateOp, text string, aggregateNode syntax.Node, keys []column, names []string, s *scope) *relation {
 	out := &relation{}
 	var parts, group []string
 	for i, k := range keys {
@@ -93,10 +93,10 @@ func (b *binder) pivotColumns(rel *relation, op syntax.EvaluateOp, text string, 
 		}
 	}
 	for _, name := range names {
-		filtered := b.filter(rel, "TRUE")
-		e := b.scalar(aggregateNode, env{scope: s, rel: filtered, aggregate: true})
+		filtered := bindFilter(b, rel, "TRUE")
+		e := bindScalar(b, aggregateNode, env{scope: s, rel: filtered, aggregate: true})
 		id := b.newID()
-		parts = append(parts, b.filteredAggregate(op, e, text+" = "+quoteSQL(name))+" AS "+id)
+		parts = append(parts, bindFilteredAggregate(b, op, e, text+" = "+quoteSQL(name))+" AS "+id)
 		out.cols = append(out.cols, column{name: uniqueName(name, func(n string) bool { return indexOf(out.cols, n) >= 0 }), typ: e.typ, id: id})
 	}
 	if len(parts) == 0 {
@@ -109,8 +109,8 @@ func (b *binder) pivotColumns(rel *relation, op syntax.EvaluateOp, text string, 
 	return out
 }
 
-// filteredAggregate restricts an aggregate to the rows of one pivot value.
-func (b *binder) filteredAggregate(op syntax.EvaluateOp, e *expr, condition string) string {
+// bindFilteredAggregate restricts an aggregate to the rows of one pivot value.
+func bindFilteredAggregate(b *binder, op syntax.EvaluateOp, e *expr, condition string) string {
 	if strings.Contains(e.sql, filterMark) {
 		return insertFilter(e.sql, condition)
 	}
@@ -159,8 +159,8 @@ func markColumns(x syntax.Node, rel *relation, used map[string]bool) {
 
 // bindBagUnpack binds bag_unpack(column[, prefix][, columnsConflict][, ignoredProperties]): a column per property, in name order.
 func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 1, 4)
-	bag := b.scalar(op.Call.Args[0].X, env{scope: s, rel: rel})
+	bindArity(b, *op.Call, 1, 4)
+	bag := bindScalar(b, op.Call.Args[0].X, env{scope: s, rel: rel})
 	if bag.typ != value.Dynamic || !isID(bag.sql) {
 		b.fail(op, syntax.CodeArguments, "bag_unpack: the first argument must be a dynamic column")
 	}
@@ -170,7 +170,7 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 		if name == "" {
 			name = []string{"OutputColumnPrefix", "columnsConflict", "ignoredProperties"}[i]
 		}
-		v, _ := b.constantValue(b.scalar(a.X, env{scope: s}), name).(string)
+		v, _ := bindConstantValue(b, bindScalar(b, a.X, env{scope: s}), name).(string)
 		switch name {
 		case "OutputColumnPrefix":
 			prefix = v
@@ -189,7 +189,7 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 			b.fail(op, syntax.CodeArguments, "bag_unpack: the argument '%s' is not known", name)
 		}
 	}
-	props := b.bagProperties(rel, bag, op)
+	props := bindBagProperties(b, rel, bag, op)
 	if op.Schema != nil {
 		props = nil
 		for _, c := range op.Schema {
@@ -224,7 +224,7 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 				b.failHint(op, syntax.CodeSemantic, "set columnsConflict", "bag_unpack: the property '%s' conflicts with a column of that name", name)
 			}
 		}
-		e := b.coerce(b.property(bag, p.Name), p.Type)
+		e := bindCoerce(b, bindProperty(b, bag, p.Name), p.Type)
 		items = append(items, item{sql: e.sql, col: column{name: name, typ: p.Type, id: b.newID()}})
 	}
 	cols = replaceColumns(cols, items)
@@ -237,14 +237,14 @@ func bindBagUnpack(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *re
 			}
 			cols[i], cols[at] = cols[at], cols[i]
 		}
-		return b.extend(rel, items).keep(cols[:len(op.Schema)])
+		return bindExtend(b, rel, items).keep(cols[:len(op.Schema)])
 	}
-	return b.extend(rel, items).keep(cols)
+	return bindExtend(b, rel, items).keep(cols)
 }
 
-// bagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
+// bindBagProperties returns the names and types of all properties of a column's bags, in name order. Properties with values of
 // different types are dynamic.
-func (b *binder) bagProperties(rel *relation, bag *expr, op syntax.EvaluateOp) []Column {
+func bindBagProperties(b *binder, rel *relation, bag *expr, op syntax.EvaluateOp) []Column {
 	key, kind := b.newID(), b.newID()
 	types := goCall("bag_types", value.Dynamic, bag.sql)
 	entries := "SELECT DISTINCT unnest(CAST(json_extract(" + types + ", '$[*]') AS VARCHAR[])) AS p FROM (" + rel.sql + ")"
@@ -280,13 +280,13 @@ func (b *binder) bagProperties(rel *relation, bag *expr, op syntax.EvaluateOp) [
 
 // bindNarrow binds narrow(): a row per cell.
 func bindNarrow(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 0, 0)
+	bindArity(b, *op.Call, 0, 0)
 	row := b.newID()
 	numbered := "SELECT *, row_number() " + rel.over() + " - 1 AS " + row + " FROM (" + rel.sql + ")"
 	rowOut, colOut, valueOut, ord := b.newID(), b.newID(), b.newID(), b.newID()
 	var branches []string
 	for i, c := range rel.cols {
-		branches = append(branches, "SELECT "+row+" AS "+rowOut+", "+quoteSQL(c.name)+" AS "+colOut+", "+b.asText(b.columnExpr(c)).sql+" AS "+valueOut+", "+literalSQL(value.Long, int64(i))+" AS "+ord+" FROM ("+numbered+")")
+		branches = append(branches, "SELECT "+row+" AS "+rowOut+", "+quoteSQL(c.name)+" AS "+colOut+", "+bindAsText(b, bindColumnExpr(b, c)).sql+" AS "+valueOut+", "+literalSQL(value.Long, int64(i))+" AS "+ord+" FROM ("+numbered+")")
 	}
 	return &relation{
 		sql: strings.Join(branches, " UNION ALL "),

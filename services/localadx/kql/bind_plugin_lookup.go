@@ -9,45 +9,45 @@ import (
 func ipLookup(function string, lookupFirst bool) plugin {
 	return func(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
 		args := op.Call.Args
-		b.arity(*op.Call, 3, 4)
+		bindArity(b, *op.Call, 3, 4)
 		ranges := b.table(args[0].X, s)
-		key := b.asText(b.scalar(args[1].X, env{scope: s, rel: rel}))
-		network := b.asText(b.scalar(args[2].X, env{scope: s, rel: ranges}))
-		return b.lookup(rel, ranges, goCall(function, value.Bool, key.sql, network.sql), b.returnUnmatched(args[3:], s), lookupFirst)
+		key := bindAsText(b, bindScalar(b, args[1].X, env{scope: s, rel: rel}))
+		network := bindAsText(b, bindScalar(b, args[2].X, env{scope: s, rel: ranges}))
+		return bindLookup(b, rel, ranges, goCall(function, value.Bool, key.sql, network.sql), bindReturnUnmatched(b, args[3:], s), lookupFirst)
 	}
 }
 
 // bindPolygonLookup binds geo_polygon_lookup(table, polygon, lng, lat[, radius][, return_unmatched]): the polygons a point lies in, or
 // not farther from than a radius in metres.
 func bindPolygonLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 4, 8)
-	return b.geoLookup(rel, op, s, "geo_distance_point_to_polygon")
+	bindArity(b, *op.Call, 4, 8)
+	return bindGeoLookup(b, rel, op, s, "geo_distance_point_to_polygon")
 }
 
 // bindLineLookup binds geo_line_lookup(table, line, lng, lat, radius[, return_unmatched]): the lines not farther from a point
 // than a radius in metres.
 func bindLineLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 5, 8)
-	return b.geoLookup(rel, op, s, "geo_distance_point_to_line")
+	bindArity(b, *op.Call, 5, 8)
+	return bindGeoLookup(b, rel, op, s, "geo_distance_point_to_line")
 }
 
-// geoLookup joins points with shapes by distance; the shape itself is left out unless return_lookup_key asks for it.
-func (b *binder) geoLookup(rel *relation, op syntax.EvaluateOp, s *scope, distance string) *relation {
+// bindGeoLookup joins points with shapes by distance; the shape itself is left out unless return_lookup_key asks for it.
+func bindGeoLookup(b *binder, rel *relation, op syntax.EvaluateOp, s *scope, distance string) *relation {
 	shapes := b.table(op.Call.Args[0].X, s)
-	shape := b.coerce(b.scalar(op.Call.Args[1].X, env{scope: s, rel: shapes}), value.Dynamic)
-	lng := b.coerce(b.scalar(op.Call.Args[2].X, env{scope: s, rel: rel}), value.Real)
-	lat := b.coerce(b.scalar(op.Call.Args[3].X, env{scope: s, rel: rel}), value.Real)
+	shape := bindCoerce(b, bindScalar(b, op.Call.Args[1].X, env{scope: s, rel: shapes}), value.Dynamic)
+	lng := bindCoerce(b, bindScalar(b, op.Call.Args[2].X, env{scope: s, rel: rel}), value.Real)
+	lat := bindCoerce(b, bindScalar(b, op.Call.Args[3].X, env{scope: s, rel: rel}), value.Real)
 	radius := constant(value.Real, 0.0, op)
 	unmatched, withKey := false, false
 	for i, a := range op.Call.Args[4:] {
-		e := b.scalar(a.X, env{scope: s})
+		e := bindScalar(b, a.X, env{scope: s})
 		switch {
 		case a.Name == "radius" || a.Name == "" && i == 0 && e.typ.Numeric():
-			radius = b.coerce(e, value.Real)
+			radius = bindCoerce(b, e, value.Real)
 		case a.Name == "return_unmatched" || a.Name == "" && e.typ == value.Bool && !unmatched && i <= 1:
-			unmatched, _ = b.constantValue(e, "return_unmatched").(bool)
+			unmatched, _ = bindConstantValue(b, e, "return_unmatched").(bool)
 		case a.Name == "return_lookup_key":
-			withKey, _ = b.constantValue(e, a.Name).(bool)
+			withKey, _ = bindConstantValue(b, e, a.Name).(bool)
 		default:
 			b.fail(a.X, syntax.CodeUnsupported, "%s: the argument '%s' is not supported", op.Call.Name, a.Name)
 		}
@@ -62,20 +62,20 @@ func (b *binder) geoLookup(rel *relation, op syntax.EvaluateOp, s *scope, distan
 		}
 		shapes = shapes.keep(cols)
 	}
-	return b.lookup(rel, shapes, on, unmatched, false)
+	return bindLookup(b, rel, shapes, on, unmatched, false)
 }
 
-// returnUnmatched reads the optional last argument of the lookup plugins.
-func (b *binder) returnUnmatched(args []syntax.Argument, s *scope) bool {
+// bindReturnUnmatched reads the optional last argument of the lookup plugins.
+func bindReturnUnmatched(b *binder, args []syntax.Argument, s *scope) bool {
 	if len(args) == 0 {
 		return false
 	}
-	v, _ := b.constantValue(b.scalar(args[0].X, env{scope: s}), "return_unmatched").(bool)
+	v, _ := bindConstantValue(b, bindScalar(b, args[0].X, env{scope: s}), "return_unmatched").(bool)
 	return v
 }
 
-// lookup joins a table with a lookup table on an SQL condition.
-func (b *binder) lookup(rel, table *relation, on string, unmatched, lookupFirst bool) *relation {
+// bindLookup joins a table with a lookup table on an SQL condition.
+func bindLookup(b *binder, rel, table *relation, on string, unmatched, lookupFirst bool) *relation {
 	clause := "JOIN"
 	if unmatched {
 		clause = "LEFT JOIN"
@@ -94,7 +94,7 @@ func (b *binder) lookup(rel, table *relation, on string, unmatched, lookupFirst 
 		looked = append(looked, it)
 	}
 	if lookupFirst {
-		return b.project(joined, append(looked, source...))
+		return bindProject(b, joined, append(looked, source...))
 	}
-	return b.project(joined, append(source, looked...))
+	return bindProject(b, joined, append(source, looked...))
 }

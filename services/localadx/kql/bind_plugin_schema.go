@@ -8,10 +8,10 @@ import (
 // bindSchemaMerge binds schema_merge([PreserveOrder]): one schema of the rows of several getschema results. A column that
 // would change the order of others is an error row, unless order need not be preserved.
 func bindSchemaMerge(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 0, 1)
+	bindArity(b, *op.Call, 0, 1)
 	preserve := true
 	if len(op.Call.Args) == 1 {
-		preserve, _ = b.constantValue(b.scalar(op.Call.Args[0].X, env{scope: s}), "PreserveOrder").(bool)
+		preserve, _ = bindConstantValue(b, bindScalar(b, op.Call.Args[0].X, env{scope: s}), "PreserveOrder").(bool)
 	}
 	want := []Column{{"ColumnName", value.String}, {"ColumnOrdinal", value.Int}, {"DataType", value.String}, {"ColumnType", value.String}}
 	cols := make([]column, len(want))
@@ -40,7 +40,7 @@ func bindSchemaMerge(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *
 		}
 	}
 	want[1].Type = value.Long
-	return b.constantTable(want, merged)
+	return bindConstantTable(b, want, merged)
 }
 
 func schemaOrdinal(v any) int64 {

@@ -8,21 +8,21 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// pluginArguments binds the arguments of a plugin over a relation; the names are for messages.
-func (b *binder) pluginArguments(rel *relation, op syntax.EvaluateOp, s *scope, names ...string) []*expr {
+// bindPluginArguments binds the arguments of a plugin over a relation; the names are for messages.
+func bindPluginArguments(b *binder, rel *relation, op syntax.EvaluateOp, s *scope, names ...string) []*expr {
 	args := op.Call.Args
 	if len(args) < len(names) {
 		b.fail(op, syntax.CodeArguments, "%s: the argument '%s' is missing", op.Call.Name, names[len(args)])
 	}
 	out := make([]*expr, len(args))
 	for i, a := range args {
-		out[i] = b.scalar(a.X, env{scope: s, rel: rel})
+		out[i] = bindScalar(b, a.X, env{scope: s, rel: rel})
 	}
 	return out
 }
 
-// dimensions returns the remaining arguments of a plugin, which must be columns.
-func (b *binder) dimensions(op syntax.EvaluateOp, args []*expr) []column {
+// bindDimensions returns the remaining arguments of a plugin, which must be columns.
+func bindDimensions(b *binder, op syntax.EvaluateOp, args []*expr) []column {
 	var out []column
 	for _, a := range args {
 		if !isID(a.sql) {
@@ -33,8 +33,8 @@ func (b *binder) dimensions(op syntax.EvaluateOp, args []*expr) []column {
 	return out
 }
 
-// checkTimeline refuses a timeline that is not a datetime or a number, or bounds of other types.
-func (b *binder) checkTimeline(op syntax.EvaluateOp, timeline *expr, points []*expr, lengths []*expr) {
+// bindCheckTimeline refuses a timeline that is not a datetime or a number, or bounds of other types.
+func bindCheckTimeline(b *binder, op syntax.EvaluateOp, timeline *expr, points []*expr, lengths []*expr) {
 	length := timeline.typ
 	if timeline.typ == value.Datetime {
 		length = value.Timespan
@@ -63,12 +63,12 @@ func columnsOf(cols []column, prefix string) string {
 // bindSlidingWindowCounts binds sliding_window_counts(id, timeline, start, end, lookback, bin[, dimensions]): for each bin the
 // number of rows and of ids in the lookback window that ends with it.
 func bindSlidingWindowCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Bin")
+	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Bin")
 	id, timeline, start, end, lookback, bin := args[0], args[1], args[2], args[3], args[4], args[5]
-	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, bin})
-	dims := b.dimensions(op, args[6:])
+	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{lookback, bin})
+	dims := bindDimensions(b, op, args[6:])
 	at, count, dcount := b.newID(), b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql, b.bin(op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS kbin FROM (%s) WHERE %s <= %s + %s", id.sql, bindRounded(b, op, timeline, bin, start).sql, rel.sql, timeline.sql, end.sql, bin.sql)
 	last := fmt.Sprintf("CASE WHEN (%s - %s) / %s > %d THEN error('sliding_window_counts: there would be more than %d bins: make the bin larger') ELSE %s END",
 		end.sql, start.sql, bin.sql, maxPoints, maxPoints, end.sql)
 	points := fmt.Sprintf("SELECT unnest(generate_series(%s, %s, %s)) AS %s", start.sql, last, bin.sql, at)
@@ -83,16 +83,16 @@ func bindSlidingWindowCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *
 // bindActivityCounts binds activity_counts_metrics(id, timeline, start, end, window[, dimensions]): per window the rows, the
 // ids, the ids seen for the first time, and the ids seen so far.
 func bindActivityCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Window")
+	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Window")
 	id, timeline, start, end, window := args[0], args[1], args[2], args[3], args[4]
-	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{window})
-	dims := b.dimensions(op, args[5:])
+	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{window})
+	dims := bindDimensions(b, op, args[5:])
 	at, count, dcount, fresh, total := b.newID(), b.newID(), b.newID(), b.newID(), b.newID()
 	partition := ""
 	if len(dims) > 0 {
 		partition = "PARTITION BY " + strings.TrimSuffix(columnsOf(dims, ""), ", ") + " "
 	}
-	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS %s FROM (%s) WHERE %s >= %s AND %s <= %s", id.sql, b.bin(op, timeline, window, start).sql, at, rel.sql,
+	rows := fmt.Sprintf("SELECT *, %s AS kid, %s AS %s FROM (%s) WHERE %s >= %s AND %s <= %s", id.sql, bindRounded(b, op, timeline, window, start).sql, at, rel.sql,
 		timeline.sql, start.sql, timeline.sql, end.sql)
 	first := fmt.Sprintf("SELECT *, min(%s) OVER (PARTITION BY %skid) AS kfirst FROM (%s)", at, columnsOf(dims, ""), rows)
 	grouped := fmt.Sprintf("SELECT %s, %scount(*) AS %s, count(DISTINCT kid) AS %s, count(DISTINCT kid) FILTER (WHERE kfirst = %s) AS %s FROM (%s) GROUP BY %s%s",
@@ -109,14 +109,14 @@ func bindActivityCounts(b *binder, rel *relation, op syntax.EvaluateOp, s *scope
 // bindRollingPercentile binds rolling_percentile(value, percentile, index, bin, bins[, dimensions]): per bin the percentile over the
 // bins that end with it.
 func bindRollingPercentile(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := b.pluginArguments(rel, op, s, "ValueColumn", "Percentile", "IndexColumn", "BinSize", "BinsPerWindow")
+	args := bindPluginArguments(b, rel, op, s, "ValueColumn", "Percentile", "IndexColumn", "BinSize", "BinsPerWindow")
 	v, index, bin := args[0], args[2], args[3]
-	b.checkTimeline(op, index, nil, []*expr{bin})
-	percentile := b.percentileArguments(op.Call.Args[1:2], env{scope: s})[0]
-	bins := b.constantLong(op.Call.Args[4].X, env{scope: s}, "BinsPerWindow")
-	dims := b.dimensions(op, args[5:])
+	bindCheckTimeline(b, op, index, nil, []*expr{bin})
+	percentile := bindPercentileArguments(b, op.Call.Args[1:2], env{scope: s})[0]
+	bins := bindConstantLong(b, op.Call.Args[4].X, env{scope: s}, "BinsPerWindow")
+	dims := bindDimensions(b, op, args[5:])
 	at, result := b.newID(), b.newID()
-	rows := fmt.Sprintf("SELECT *, %s AS kvalue, %s AS kbin FROM (%s)", v.sql, b.bin(op, index, bin, nil).sql, rel.sql)
+	rows := fmt.Sprintf("SELECT *, %s AS kvalue, %s AS kbin FROM (%s)", v.sql, bindRounded(b, op, index, bin, nil).sql, rel.sql)
 	points := fmt.Sprintf("SELECT DISTINCT kbin AS %s%s FROM (%s)", at, dimensionAliases(dims), rows)
 	on := fmt.Sprintf("kbin <= %s AND kbin > %s - %d * %s", at, at, bins, bin.sql)
 	for _, d := range dims {
@@ -141,31 +141,31 @@ func dimensionAliases(dims []column) string {
 
 // bindRowsNear binds rows_near(condition, before[, after]): the rows around those for which the condition holds.
 func bindRowsNear(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	b.arity(*op.Call, 2, 3)
+	bindArity(b, *op.Call, 2, 3)
 	if !rel.serialized {
 		b.failHint(op, syntax.CodeSemantic, "sort the rows or add '| serialize'", "rows_near: the rows must be serialized")
 	}
-	condition := b.boolean(op.Call.Args[0].X, env{scope: s, rel: rel})
-	before := b.constantLong(op.Call.Args[1].X, env{scope: s}, "NumRows")
+	condition := bindBoolean(b, op.Call.Args[0].X, env{scope: s, rel: rel})
+	before := bindConstantLong(b, op.Call.Args[1].X, env{scope: s}, "NumRows")
 	after := before
 	if len(op.Call.Args) > 2 {
-		after = b.constantLong(op.Call.Args[2].X, env{scope: s}, "RowsAfter")
+		after = bindConstantLong(b, op.Call.Args[2].X, env{scope: s}, "RowsAfter")
 	}
 	over := rel.over()
 	near := fmt.Sprintf("bool_or(%s) %s ROWS BETWEEN %d PRECEDING AND %d FOLLOWING)", condition.filterSQL(), over[:len(over)-1], after, before)
-	return b.layers(rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
+	return bindLayers(b, rel, nil).with("SELECT * FROM (" + rel.sql + ") QUALIFY " + near)
 }
 
 // bindActiveUsers binds active_users_count(id, timeline, start, end, lookback, period, active_periods, bin[, dimensions]): per
 // bin the ids with an event before which, within the lookback, they were seen in at least so many periods.
 func bindActiveUsers(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period", "ActivePeriodsCount", "Bin")
+	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "LookbackWindow", "Period", "ActivePeriodsCount", "Bin")
 	id, timeline, start, end, lookback, period, active, bin := args[0], args[1], args[2], args[3], args[4], args[5], args[6], args[7]
-	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{lookback, period, bin})
-	dims := b.dimensions(op, args[8:])
+	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{lookback, period, bin})
+	dims := bindDimensions(b, op, args[8:])
 	at, dcount := b.newID(), b.newID()
 	rows := fmt.Sprintf("SELECT DISTINCT %s%s AS kid, %s AS kat, %s AS kperiod, %s AS kbin FROM (%s)", columnsOf(dims, ""), id.sql, timeline.sql,
-		b.bin(op, timeline, period, start).sql, b.bin(op, timeline, bin, start).sql, rel.sql)
+		bindRounded(b, op, timeline, period, start).sql, bindRounded(b, op, timeline, bin, start).sql, rel.sql)
 	on := "e.kid IS NOT DISTINCT FROM h.kid AND h.kat <= e.kat AND h.kat > e.kat - " + lookback.sql
 	for _, d := range dims {
 		on += " AND e." + d.id + " IS NOT DISTINCT FROM h." + d.id
@@ -182,17 +182,17 @@ func bindActiveUsers(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *
 // bindSessionCount binds session_count(id, timeline, start, end, bin, lookback[, dimensions]): per bin the sessions that begin in it.
 // A session of an id begins with its first row and with each that is at least a lookback window behind the one before.
 func bindSessionCount(b *binder, rel *relation, op syntax.EvaluateOp, s *scope) *relation {
-	args := b.pluginArguments(rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Bin", "LookBackWindow")
+	args := bindPluginArguments(b, rel, op, s, "IdColumn", "TimelineColumn", "Start", "End", "Bin", "LookBackWindow")
 	id, timeline, start, end, bin, lookback := args[0], args[1], args[2], args[3], args[4], args[5]
-	b.checkTimeline(op, timeline, []*expr{start, end}, []*expr{bin, lookback})
-	dims := b.dimensions(op, args[6:])
+	bindCheckTimeline(b, op, timeline, []*expr{start, end}, []*expr{bin, lookback})
+	dims := bindDimensions(b, op, args[6:])
 	at, count := b.newID(), b.newID()
 	rows := fmt.Sprintf("SELECT *, lag(%s) OVER (PARTITION BY %s%s ORDER BY %s) AS kbefore FROM (%s) WHERE %s >= %s AND %s <= %s", timeline.sql, columnsOf(dims, ""), id.sql, timeline.sql,
 		rel.sql, timeline.sql, start.sql, timeline.sql, end.sql)
 	out := &relation{cols: []column{{name: timeline.name, typ: timeline.typ, id: at}}}
 	out.cols = append(out.cols, dims...)
 	out.cols = append(out.cols, column{name: "count_sessions", typ: value.Long, id: count})
-	out.sql = fmt.Sprintf("SELECT %s AS %s, %scount(*) AS %s FROM (%s) WHERE kbefore IS NULL OR %s - kbefore >= %s GROUP BY %s%s", b.bin(op, timeline, bin, nil).sql, at,
+	out.sql = fmt.Sprintf("SELECT %s AS %s, %scount(*) AS %s FROM (%s) WHERE kbefore IS NULL OR %s - kbefore >= %s GROUP BY %s%s", bindRounded(b, op, timeline, bin, nil).sql, at,
 		columnsOf(dims, ""), count, rows, timeline.sql, lookback.sql, columnsOf(dims, ""), at)
 	return out
 }

@@ -7,16 +7,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// ingestionColumns are the ids of the columns that say how a stored table's rows came in.
-type ingestionColumns struct {
-	time    string // datetime, in ticks
-	extent  string // the number of the extent
-	extents string // SQL of Table.Extents
-}
-
-// ingestionOf returns the ingestion columns of the rows an expression is bound over. Only rows of a stored table have
+// bindIngestionOf returns the ingestion columns of the rows an expression is bound over. Only rows of a stored table have
 // them, as long as they are not aggregated, joined or expanded.
-func (b *binder) ingestionOf(x syntax.CallNode, env env) *ingestionColumns {
+func bindIngestionOf(b *binder, x syntax.CallNode, env env) *ingestionColumns {
 	if env.rel == nil || env.rel.ingestion == nil {
 		b.failHint(x, syntax.CodeSemantic, "use it before joining or aggregating", "%s() needs the rows of a stored table", x.Name)
 	}
@@ -25,27 +18,27 @@ func (b *binder) ingestionOf(x syntax.CallNode, env env) *ingestionColumns {
 
 // bindIngestionTime is when the row was ingested.
 func bindIngestionTime(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 0)
-	return &expr{sql: b.ingestionOf(x, env).time, typ: value.Datetime, at: x, nullable: true}
+	bindArity(b, x, 0, 0)
+	return &expr{sql: bindIngestionOf(b, x, env).time, typ: value.Datetime, at: x, nullable: true}
 }
 
 // bindExtentID is the extent that holds the row.
 func bindExtentID(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 0)
-	in := b.ingestionOf(x, env)
+	bindArity(b, x, 0, 0)
+	in := bindIngestionOf(b, x, env)
 	return &expr{sql: "(SELECT guid FROM " + in.extents + " WHERE id = " + in.extent + ")", typ: value.GUID, at: x, nullable: true}
 }
 
 // bindExtentTags are the tags of the extent that holds the row.
 func bindExtentTags(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 0)
-	in := b.ingestionOf(x, env)
+	bindArity(b, x, 0, 0)
+	in := bindIngestionOf(b, x, env)
 	return &expr{sql: goCall("parse_json", value.Dynamic, "(SELECT tags FROM "+in.extents+" WHERE id = "+in.extent+")"), typ: value.Dynamic, at: x, nullable: true}
 }
 
 // bindCursorCurrent is the database cursor: what has been ingested up to now. A cursor is a time of ingestion in ticks, as text.
 func bindCursorCurrent(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 0)
+	bindArity(b, x, 0, 0)
 	if b.opts.Cursor == 0 {
 		b.fail(x, syntax.CodeUnsupported, "There is no database cursor here")
 	}
@@ -56,9 +49,9 @@ func bindCursorCurrent(b *binder, x syntax.CallNode, env env) *expr {
 // the current one for the latter.
 func bindCursorFilter(op string) specialForm {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 1)
-		in := b.ingestionOf(x, env)
-		text := b.constantString(x.Args[0].X, env, "The cursor")
+		bindArity(b, x, 1, 1)
+		in := bindIngestionOf(b, x, env)
+		text := bindConstantString(b, x.Args[0].X, env, "The cursor")
 		cursor, err := strconv.ParseInt(text, 10, 64)
 		switch {
 		case err == nil:

@@ -25,7 +25,7 @@ type scanBinder struct {
 	declare []*expr   // defaults of the declared columns
 }
 
-func (b *binder) scanOperator(rel *relation, op syntax.ScanOp, s *scope) *relation {
+func bindScanOperator(b *binder, rel *relation, op syntax.ScanOp, s *scope) *relation {
 	if !rel.serialized {
 		b.failHint(op, syntax.CodeSemantic, "sort the rows or add '| serialize'", "scan: the rows must be serialized")
 	}
@@ -38,7 +38,7 @@ func (b *binder) scanOperator(rel *relation, op syntax.ScanOp, s *scope) *relati
 	for _, d := range op.Declare {
 		value := constant(d.Type, nil, op)
 		if d.Default != nil {
-			value = b.coerce(b.scalar(d.Default, env{scope: s}), d.Type)
+			value = bindCoerce(b, bindScalar(b, d.Default, env{scope: s}), d.Type)
 		}
 		sb.declare = append(sb.declare, value)
 		sb.fields = append(sb.fields, column{name: d.Name, typ: d.Type, id: b.newID()})
@@ -132,7 +132,7 @@ func (sb *scanBinder) env(state string) env {
 }
 
 func (sb *scanBinder) condition(k int, state string) string {
-	return sb.boolean(sb.op.Steps[k].When, sb.env(state)).filterSQL()
+	return bindBoolean(sb.binder, sb.op.Steps[k].When, sb.env(state)).filterSQL()
 }
 
 // advance returns the state after step k took the row.
@@ -155,7 +155,7 @@ func (sb *scanBinder) advance(k int, state string, start bool) string {
 		if j < 0 {
 			sb.fail(set.X, syntax.CodeUnknownName, "scan: the assigned column is not declared")
 		}
-		values[j] = sb.coerce(sb.scalar(set.X, e), sb.fields[j].typ).sql
+		values[j] = bindCoerce(sb.binder, bindScalar(sb.binder, set.X, e), sb.fields[j].typ).sql
 	}
 	row := make([]string, len(values))
 	for j, v := range values {

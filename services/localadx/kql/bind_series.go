@@ -14,22 +14,22 @@ const maxPoints = 1 << 20
 // maxGrid bounds the points of all series of one make-series, since the database makes them at once.
 const maxGrid = 1 << 24
 
-// makeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
+// bindMakeSeries binds make-series: per group, one array a aggregate with an element for every step of the axis, and the axis
 // itself. An element without rows has the default.
-func (b *binder) makeSeries(rel *relation, op syntax.MakeSeriesOp, s *scope) *relation {
+func bindMakeSeries(b *binder, rel *relation, op syntax.MakeSeriesOp, s *scope) *relation {
 	e := env{scope: s, rel: rel}
 	n := newNamer(op.By)
-	keys := b.outputs(op.By, e, n)
-	axis := b.outputs([]syntax.NamedExpr{op.Axis}, e, n)[0]
-	step := b.scalar(op.Step, env{scope: s})
+	keys := bindOutputs(b, op.By, e, n)
+	axis := bindOutputs(b, []syntax.NamedExpr{op.Axis}, e, n)[0]
+	step := bindScalar(b, op.Step, env{scope: s})
 	axisExpr := &expr{sql: axis.col.id, typ: axis.col.typ, nullable: true, at: op.Axis.X}
-	b.checkAxis(op, axis.col.typ, step.typ)
+	bindCheckAxis(b, op, axis.col.typ, step.typ)
 	if axis.col.typ.Numeric() {
 		t := promote(axis.col.typ, step.typ)
-		axisExpr, step = b.coerce(axisExpr, t), b.coerce(step, t)
+		axisExpr, step = bindCoerce(b, axisExpr, t), bindCoerce(b, step, t)
 	}
-	source := b.extend(rel, append(append([]item(nil), keys...), axis))
-	grid := b.seriesBounds(source, op, axisExpr, step, keys, s)
+	source := bindExtend(b, rel, append(append([]item(nil), keys...), axis))
+	grid := bindSeriesBounds(b, source, op, axisExpr, step, keys, s)
 
 	e.aggregate = true
 	names := newNamer(nil)
@@ -39,17 +39,17 @@ func (b *binder) makeSeries(rel *relation, op syntax.MakeSeriesOp, s *scope) *re
 	var aggregates []item
 	var defaults []string
 	for _, a := range op.Aggregates {
-		bound := b.outputs([]syntax.NamedExpr{a.Expr}, e, names)
+		bound := bindOutputs(b, []syntax.NamedExpr{a.Expr}, e, names)
 		if len(bound) != 1 {
 			b.fail(a.Expr.X, syntax.CodeArguments, "make-series: an aggregate must yield one column")
 		}
 		aggregates = append(aggregates, bound[0])
-		defaults = append(defaults, b.seriesDefault(a, bound[0].col.typ, s))
+		defaults = append(defaults, bindSeriesDefault(b, a, bound[0].col.typ, s))
 	}
-	return b.seriesRelation(grid, axisExpr, axis, step, keys, aggregates, defaults)
+	return bindSeriesRelation(b, grid, axisExpr, axis, step, keys, aggregates, defaults)
 }
 
-func (b *binder) checkAxis(op syntax.MakeSeriesOp, axis, step Type) {
+func bindCheckAxis(b *binder, op syntax.MakeSeriesOp, axis, step Type) {
 	ok := axis.Numeric() && step.Numeric() || (axis == value.Datetime || axis == value.Timespan) && step == value.Timespan
 	if !ok {
 		b.fail(op, syntax.CodeArguments, "make-series: an axis of type %s cannot have a step of type %s", axis, step)
@@ -64,21 +64,21 @@ type seriesGrid struct {
 	alone string
 }
 
-// seriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
-func (b *binder) seriesBounds(source *relation, op syntax.MakeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
+// bindSeriesBounds finds the axis of every group. A bound that the operator does not give is that of the group's own rows.
+func bindSeriesBounds(b *binder, source *relation, op syntax.MakeSeriesOp, axis, step *expr, keys []item, s *scope) seriesGrid {
 	rows := source.sql
 	low, high := b.newID(), b.newID()
 	if op.From == nil || op.To == nil {
-		rows = b.withExtremes(source, axis, keys, low, high)
+		rows = bindWithExtremes(b, source, axis, keys, low, high)
 	}
-	first := b.bin(op.Axis.X, &expr{sql: low, typ: axis.typ}, step, nil).sql
+	first := bindRounded(b, op.Axis.X, &expr{sql: low, typ: axis.typ}, step, nil).sql
 	if op.From != nil {
-		first = b.coerce(b.scalar(op.From, env{scope: s}), axis.typ).sql
+		first = bindCoerce(b, bindScalar(b, op.From, env{scope: s}), axis.typ).sql
 	}
 	end := high
 	points := "CAST(floor((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT) + 1"
 	if op.To != nil {
-		end = b.coerce(b.scalar(op.To, env{scope: s}), axis.typ).sql
+		end = bindCoerce(b, bindScalar(b, op.To, env{scope: s}), axis.typ).sql
 		points = "CAST(ceil((CAST(e AS DOUBLE) - CAST(f AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
 	}
 	g := seriesGrid{from: b.newID(), count: b.newID()}
@@ -93,8 +93,8 @@ func (b *binder) seriesBounds(source *relation, op syntax.MakeSeriesOp, axis, st
 	return g
 }
 
-// withExtremes adds to each row the lowest and the highest value of the axis in its group.
-func (b *binder) withExtremes(source *relation, axis *expr, keys []item, low, high string) string {
+// bindWithExtremes adds to each row the lowest and the highest value of the axis in its group.
+func bindWithExtremes(b *binder, source *relation, axis *expr, keys []item, low, high string) string {
 	selects := []string{"min(" + axis.sql + ") AS " + low, "max(" + axis.sql + ") AS " + high}
 	var group, on []string
 	for _, k := range keys {
@@ -110,28 +110,28 @@ func (b *binder) withExtremes(source *relation, axis *expr, keys []item, low, hi
 	return "SELECT * FROM (" + source.sql + ") JOIN (" + extremes + " GROUP BY " + strings.Join(group, ", ") + ") ON " + strings.Join(on, " AND ")
 }
 
-// seriesDefault returns the JSON of the value an empty point has.
-func (b *binder) seriesDefault(a syntax.SeriesAggregate, t Type, s *scope) string {
+// bindSeriesDefault returns the JSON of the value an empty point has.
+func bindSeriesDefault(b *binder, a syntax.SeriesAggregate, t Type, s *scope) string {
 	if a.Default == nil {
 		if t == value.Real {
 			return "'0.0'"
 		}
 		return "'0'"
 	}
-	d := b.scalar(a.Default, env{scope: s})
+	d := bindScalar(b, a.Default, env{scope: s})
 	if d.typ != t {
 		if d.isConst && d.konst == nil {
 			return "'null'"
 		}
 		if t.Numeric() && d.typ.Numeric() && !(t.Integer() && d.typ == value.Real) {
-			d = b.coerce(d, t)
+			d = bindCoerce(b, d, t)
 		}
 	}
-	return "coalesce(" + b.json(d).sql + ", 'null')"
+	return "coalesce(" + bindJson(b, d).sql + ", 'null')"
 }
 
-// seriesRelation joins groups, axis points and the aggregates of each point.
-func (b *binder) seriesRelation(g seriesGrid, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
+// bindSeriesRelation joins groups, axis points and the aggregates of each point.
+func bindSeriesRelation(b *binder, g seriesGrid, axis *expr, axisItem item, step *expr, keys, aggregates []item, defaults []string) *relation {
 	index := b.newID()
 	position := "CAST(floor((CAST(" + axis.sql + " AS DOUBLE) - CAST(" + g.from + " AS DOUBLE)) / " + step.sql + ") AS BIGINT)"
 	if axis.typ != value.Real && axis.typ != value.Decimal {
@@ -173,7 +173,7 @@ func (b *binder) seriesRelation(g seriesGrid, axis *expr, axisItem item, step *e
 	selects = append(selects, groupKeys...)
 	for i, a := range aggregates {
 		id := b.newID()
-		element := "coalesce(" + b.json(&expr{sql: a.col.id, typ: a.col.typ}).sql + ", " + defaults[i] + ")"
+		element := "coalesce(" + bindJson(b, &expr{sql: a.col.id, typ: a.col.typ}).sql + ", " + defaults[i] + ")"
 		selects = append(selects, "'[' || string_agg("+element+", ',' ORDER BY p.i) || ']' AS "+id)
 		out.cols = append(out.cols, column{name: a.col.name, typ: value.Dynamic, id: id})
 	}
@@ -182,7 +182,7 @@ func (b *binder) seriesRelation(g seriesGrid, axis *expr, axisItem item, step *e
 	if axis.typ.Integer() || axis.typ == value.Datetime || axis.typ == value.Timespan {
 		at = "CAST(" + at + " AS BIGINT)"
 	}
-	selects = append(selects, "'[' || string_agg("+b.json(&expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
+	selects = append(selects, "'[' || string_agg("+bindJson(b, &expr{sql: at, typ: axis.typ}).sql+", ',' ORDER BY p.i) || ']' AS "+id)
 	out.cols = append(out.cols, column{name: axisItem.col.name, typ: value.Dynamic, id: id})
 	out.sql = "SELECT " + strings.Join(selects, ", ") + " FROM (" + grid + ") p LEFT JOIN (" + buckets + ") ON " + strings.Join(on, " AND ")
 	if len(groupKeys) > 0 {

@@ -18,29 +18,21 @@ func (b *binder) share(rel *relation) *relation {
 	return rel.with("SELECT * FROM " + name)
 }
 
-// sharing returns what stands in front of SQL that reads shared relations.
-func (b *binder) sharing() string {
-	if len(b.shared) == 0 {
-		return ""
-	}
-	return "WITH " + strings.Join(b.shared, ", ") + " "
-}
-
-// materialized returns the table of a let statement whose expression is materialize(…).
-func (b *binder) materialized(bound *binding) *relation {
+// bindMaterialized returns the table of a let statement whose expression is materialize(…).
+func bindMaterialized(b *binder, bound *binding) *relation {
 	rel, ok := b.tables[bound]
 	if !ok {
 		rel = b.share(b.table(bound.x, bound.scope))
 		b.tables[bound] = rel
 	}
-	return b.copyOf(rel, rel.name)
+	return bindCopyOf(b, rel, rel.name)
 }
 
-// scalarOnce returns the value of a let statement whose expression is toscalar(…) of a table.
-func (b *binder) scalarOnce(bound *binding, inner env) *expr {
+// bindScalarOnce returns the value of a let statement whose expression is toscalar(…) of a table.
+func bindScalarOnce(b *binder, bound *binding, inner env) *expr {
 	e, ok := b.scalars[bound]
 	if !ok {
-		e = b.scalar(bound.x, inner)
+		e = bindScalar(b, bound.x, inner)
 		if !e.isConst {
 			shared := *e
 			shared.sql = "(SELECT v FROM (" + b.share(&relation{sql: "SELECT " + e.sql + " AS v"}).sql + "))"
@@ -52,12 +44,6 @@ func (b *binder) scalarOnce(bound *binding, inner env) *expr {
 		b.scalars[bound] = e
 	}
 	return e
-}
-
-// isCall reports whether a let statement's expression is a call of the function.
-func (b *binding) isCall(name string) bool {
-	call, ok := b.x.(syntax.CallNode)
-	return ok && call.Name == name
 }
 
 // volatile reports whether reading the relation twice may give other values.

@@ -12,41 +12,41 @@ func aggHLL(predicate bool) aggregate {
 		if predicate {
 			n = 2
 		}
-		b.arity(x, n, n+1)
-		arg := b.scalar(x.Args[0].X, env.plain())
+		bindArity(b, x, n, n+1)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
 		filter := arg.sql + " IS NOT NULL"
 		if predicate {
-			filter += " AND " + b.boolean(x.Args[1].X, env.plain()).filterSQL()
+			filter += " AND " + bindBoolean(b, x.Args[1].X, env.plain()).filterSQL()
 		}
 		accuracy := literalSQL(value.Long, int64(1))
 		if len(x.Args) > n {
-			accuracy = literalSQL(value.Long, b.constantLong(x.Args[n].X, env.plain(), "The accuracy"))
+			accuracy = literalSQL(value.Long, bindConstantLong(b, x.Args[n].X, env.plain(), "The accuracy"))
 		}
-		hash := b.sketchHash(arg)
+		hash := bindSketchHash(b, arg)
 		list := "('[' || coalesce(string_agg(DISTINCT '\"' || " + hash + " || '\"', ',') FILTER (WHERE " + filter + "), '') || ']')"
 		return &expr{sql: goCall("hll_of", value.Dynamic, list, accuracy), typ: value.Dynamic, name: aggregateName(x.Name, arg)}
 	}
 }
 
-// sketchHash is hash() of a value; one of a type that hash() does not take counts by its text.
-func (b *binder) sketchHash(e *expr) string {
+// bindSketchHash is hash() of a value; one of a type that hash() does not take counts by its text.
+func bindSketchHash(b *binder, e *expr) string {
 	switch e.typ {
 	case value.Real, value.Decimal, value.GUID, value.Bool:
-		return b.hashed(b.asText(e))
+		return bindHashed(b, bindAsText(b, e))
 	}
-	return b.hashed(e)
+	return bindHashed(b, e)
 }
 
 // aggTDigest binds tdigest(x[, weight]): a state that percentile_tdigest() reads.
 func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
-	arg := b.scalar(x.Args[0].X, env.plain())
+	bindArity(b, x, 1, 2)
+	arg := bindScalar(b, x.Args[0].X, env.plain())
 	name := aggregateName(x.Name, arg)
 	switch arg.typ {
 	case value.Int:
-		arg = b.coerce(arg, value.Long)
+		arg = bindCoerce(b, arg, value.Long)
 	case value.Decimal, value.Dynamic:
-		arg = b.coerce(arg, value.Real)
+		arg = bindCoerce(b, arg, value.Real)
 	case value.Long, value.Real, value.Datetime, value.Timespan:
 	default:
 		b.fail(x, syntax.CodeArguments, "%s(): the argument must be numeric, a datetime or a timespan but is %s", x.Name, arg.typ)
@@ -55,7 +55,7 @@ func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 	counts := "histogram(" + arg.sql + ")"
 	values, weights := "map_keys("+counts+")", "map_values("+counts+")"
 	if len(x.Args) == 2 {
-		w := b.coerce(b.scalar(x.Args[1].X, env.plain()), value.Long)
+		w := bindCoerce(b, bindScalar(b, x.Args[1].X, env.plain()), value.Long)
 		pairs := "list({'v': " + arg.sql + ", 'w': " + w.sql + "})"
 		values, weights = "list_transform("+pairs+", lambda p: p.v)", "list_transform("+pairs+", lambda p: p.w)"
 	}
@@ -66,8 +66,8 @@ func aggTDigest(b *binder, x syntax.CallNode, env env) *expr {
 // aggMerge binds hll_merge(state) and tdigest_merge(state) as aggregates.
 func aggMerge(function string) aggregate {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 1)
-		arg := b.scalar(x.Args[0].X, env.plain())
+		bindArity(b, x, 1, 1)
+		arg := bindScalar(b, x.Args[0].X, env.plain())
 		if arg.typ != value.Dynamic {
 			b.fail(x, syntax.CodeArguments, "%s(): the argument must be dynamic but is %s", x.Name, arg.typ)
 		}
@@ -84,13 +84,13 @@ func bindMerge(function, name string) specialForm {
 				return e
 			}
 		}
-		b.arity(x, 2, 64)
+		bindArity(b, x, 2, 64)
 		states := ""
 		for i, a := range x.Args {
 			if i > 0 {
 				states += " || ',' || "
 			}
-			states += "coalesce(" + b.json(b.scalar(a.X, env)).sql + ", 'null')"
+			states += "coalesce(" + bindJson(b, bindScalar(b, a.X, env)).sql + ", 'null')"
 		}
 		return &expr{sql: goCall(function, value.Dynamic, "'[' || "+states+" || ']'"), typ: value.Dynamic, name: name, nullable: true}
 	}
@@ -98,16 +98,16 @@ func bindMerge(function, name string) specialForm {
 
 // bindPercentileTDigest binds percentile_tdigest(state, percentile[, typeof(type)]); without a type the value is dynamic.
 func bindPercentileTDigest(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 3)
-	state := b.scalar(x.Args[0].X, env)
-	p := b.coerce(b.scalar(x.Args[1].X, env), value.Real)
-	all := goCall("tdigest_percentiles", value.Dynamic, b.json(state).sql, "'[' || "+p.sql+" || ']'")
+	bindArity(b, x, 2, 3)
+	state := bindScalar(b, x.Args[0].X, env)
+	p := bindCoerce(b, bindScalar(b, x.Args[1].X, env), value.Real)
+	all := goCall("tdigest_percentiles", value.Dynamic, bindJson(b, state).sql, "'[' || "+p.sql+" || ']'")
 	e := &expr{sql: goCall("dynamic_get", value.Dynamic, all, "'0'"), typ: value.Dynamic, nullable: true, at: x}
 	if len(x.Args) == 3 {
 		if _, ok := x.Args[2].X.(syntax.TypeofNode); !ok {
 			b.fail(x.Args[2].X, syntax.CodeArguments, "%s(): the third argument must be typeof(type)", x.Name)
 		}
-		e = b.typedExtract(x, e, env)
+		e = bindTypedExtract(b, x, e, env)
 	}
 	e.name = x.Name + "_" + state.name
 	return e
@@ -115,9 +115,9 @@ func bindPercentileTDigest(b *binder, x syntax.CallNode, env env) *expr {
 
 // bindPercentilesArrayTDigest binds percentiles_array_tdigest(state, percentile, …), or with an array of percentiles.
 func bindPercentilesArrayTDigest(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, -1)
-	state := b.scalar(x.Args[0].X, env)
-	first := b.scalar(x.Args[1].X, env)
+	bindArity(b, x, 2, -1)
+	state := bindScalar(b, x.Args[0].X, env)
+	first := bindScalar(b, x.Args[1].X, env)
 	list := first.sql
 	if first.typ != value.Dynamic {
 		list = "'['"
@@ -125,9 +125,9 @@ func bindPercentilesArrayTDigest(b *binder, x syntax.CallNode, env env) *expr {
 			if i > 0 {
 				list += " || ','"
 			}
-			list += " || " + b.coerce(b.scalar(a.X, env), value.Real).sql
+			list += " || " + bindCoerce(b, bindScalar(b, a.X, env), value.Real).sql
 		}
 		list += " || ']'"
 	}
-	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, b.json(state).sql, list), typ: value.Dynamic, nullable: true, name: "percentile_tdigest_" + state.name}
+	return &expr{sql: goCall("tdigest_percentiles", value.Dynamic, bindJson(b, state).sql, list), typ: value.Dynamic, nullable: true, name: "percentile_tdigest_" + state.name}
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// specialForm binds a function whose typing, naming or evaluation does not fit a signature.
-type specialForm func(b *binder, x syntax.CallNode, env env) *expr
-
 // specialForms returns the functions bound by hand.
 func specialForms() map[string]specialForm {
 	return map[string]specialForm{
@@ -50,9 +47,9 @@ func specialForms() map[string]specialForm {
 // convertTo binds the to…() functions.
 func convertTo(t Type) specialForm {
 	return func(b *binder, x syntax.CallNode, env env) *expr {
-		b.arity(x, 1, 2)
-		arg := b.scalar(x.Args[0].X, env)
-		e := *b.coerce(arg, t)
+		bindArity(b, x, 1, 2)
+		arg := bindScalar(b, x.Args[0].X, env)
+		e := *bindCoerce(b, arg, t)
 		e.name = arg.name
 		if t == value.Datetime && arg.typ == value.Real {
 			b.fail(x, syntax.CodeArguments, "todatetime(): the argument must not be real")
@@ -62,9 +59,9 @@ func convertTo(t Type) specialForm {
 }
 
 func bindIff(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 3, 3)
-	cond := b.boolean(x.Args[0].X, env)
-	return b.choose(x, []*expr{cond}, []*expr{b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)})
+	bindArity(b, x, 3, 3)
+	cond := bindBoolean(b, x.Args[0].X, env)
+	return bindChoose(b, x, []*expr{cond}, []*expr{bindScalar(b, x.Args[1].X, env), bindScalar(b, x.Args[2].X, env)})
 }
 
 func bindCase(b *binder, x syntax.CallNode, env env) *expr {
@@ -73,21 +70,21 @@ func bindCase(b *binder, x syntax.CallNode, env env) *expr {
 	}
 	var conds, values []*expr
 	for i := 0; i+1 < len(x.Args); i += 2 {
-		conds = append(conds, b.boolean(x.Args[i].X, env))
-		values = append(values, b.scalar(x.Args[i+1].X, env))
+		conds = append(conds, bindBoolean(b, x.Args[i].X, env))
+		values = append(values, bindScalar(b, x.Args[i+1].X, env))
 	}
-	return b.choose(x, conds, append(values, b.scalar(x.Args[len(x.Args)-1].X, env)))
+	return bindChoose(b, x, conds, append(values, bindScalar(b, x.Args[len(x.Args)-1].X, env)))
 }
 
-// choose writes CASE; values has one entry more than conds.
-func (b *binder) choose(x syntax.CallNode, conds, values []*expr) *expr {
-	t := b.common(x, values)
+// bindChoose writes CASE; values has one entry more than conds.
+func bindChoose(b *binder, x syntax.CallNode, conds, values []*expr) *expr {
+	t := bindCommon(b, x, values)
 	var sql strings.Builder
 	sql.WriteString("CASE")
 	for i, c := range conds {
-		sql.WriteString(" WHEN " + c.filterSQL() + " THEN " + b.coerce(values[i], t).sql)
+		sql.WriteString(" WHEN " + c.filterSQL() + " THEN " + bindCoerce(b, values[i], t).sql)
 	}
-	sql.WriteString(" ELSE " + b.coerce(values[len(values)-1], t).sql + " END")
+	sql.WriteString(" ELSE " + bindCoerce(b, values[len(values)-1], t).sql + " END")
 	nullable := false
 	for _, v := range values {
 		nullable = nullable || v.nullable
@@ -95,22 +92,22 @@ func (b *binder) choose(x syntax.CallNode, conds, values []*expr) *expr {
 	return &expr{sql: "(" + sql.String() + ")", typ: t, nullable: nullable && t != value.String}
 }
 
-// alike binds the arguments, 2 to 64, and brings them to their common type.
-func (b *binder) alike(x syntax.CallNode, env env) (sqls []string, t value.Type) {
-	b.arity(x, 2, 64)
+// bindAlike binds the arguments, 2 to 64, and brings them to their common type.
+func bindAlike(b *binder, x syntax.CallNode, env env) (sqls []string, t value.Type) {
+	bindArity(b, x, 2, 64)
 	args := make([]*expr, len(x.Args))
 	for i, a := range x.Args {
-		args[i] = b.scalar(a.X, env)
+		args[i] = bindScalar(b, a.X, env)
 	}
-	t = b.common(x, args)
+	t = bindCommon(b, x, args)
 	for _, a := range args {
-		sqls = append(sqls, b.coerce(a, t).sql)
+		sqls = append(sqls, bindCoerce(b, a, t).sql)
 	}
 	return sqls, t
 }
 
 func bindCoalesce(b *binder, x syntax.CallNode, env env) *expr {
-	sqls, t := b.alike(x, env)
+	sqls, t := bindAlike(b, x, env)
 	if t == value.String {
 		for i := range sqls {
 			sqls[i] = "nullif(" + sqls[i] + ", '')"
@@ -124,8 +121,8 @@ func bindCoalesce(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindIsNull(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	e := bindScalar(b, x.Args[0].X, env)
 	if !e.nullable {
 		return &expr{sql: "FALSE", typ: value.Bool}
 	}
@@ -138,13 +135,13 @@ func bindIsNotNull(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindNot(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.boolean(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	e := bindBoolean(b, x.Args[0].X, env)
 	return &expr{sql: "(NOT " + e.sql + ")", typ: value.Bool, nullable: e.nullable}
 }
 
 func bindExtremeOf(b *binder, x syntax.CallNode, env env) *expr {
-	sqls, t := b.alike(x, env)
+	sqls, t := bindAlike(b, x, env)
 	name := "greatest"
 	if x.Name == "min_of" {
 		name = "least"
@@ -155,30 +152,30 @@ func bindExtremeOf(b *binder, x syntax.CallNode, env env) *expr {
 // bindBin binds bin(value, step) and its synonym floor: values are rounded down to multiples of step, counted from 0 (for
 // datetime from 0001-01-01, a Monday).
 func bindBin(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 2)
-	v := b.scalar(x.Args[0].X, env)
-	step := b.scalar(x.Args[1].X, env)
-	e := b.bin(x, v, step, nil)
+	bindArity(b, x, 2, 2)
+	v := bindScalar(b, x.Args[0].X, env)
+	step := bindScalar(b, x.Args[1].X, env)
+	e := bindRounded(b, x, v, step, nil)
 	e.name = v.name
 	return e
 }
 
-// bin rounds v down to a multiple of step, counted from origin or from 0.
-func (b *binder) bin(x syntax.Node, v, step, origin *expr) *expr {
+// bindRounded rounds v down to a multiple of step, counted from origin or from 0.
+func bindRounded(b *binder, x syntax.Node, v, step, origin *expr) *expr {
 	if v.typ == value.Dynamic {
-		v = b.dynamicOperand(v, step.typ)
+		v = bindDynamicOperand(b, v, step.typ)
 	}
 	if step.typ == value.Dynamic {
-		step = b.dynamicOperand(step, v.typ)
+		step = bindDynamicOperand(b, step, v.typ)
 	}
 	t := v.typ
 	switch {
 	case t == value.Datetime && step.typ == value.Timespan, t == value.Timespan && step.typ == value.Timespan:
 	case t.Numeric() && step.typ.Numeric():
 		t = promote(t, step.typ)
-		v, step = b.coerce(v, t), b.coerce(step, t)
+		v, step = bindCoerce(b, v, t), bindCoerce(b, step, t)
 	case (t == value.Datetime || t == value.Timespan) && step.typ.Integer():
-		step = b.coerce(step, value.Long)
+		step = bindCoerce(b, step, value.Long)
 	default:
 		b.fail(x, syntax.CodeArguments, "bin(): a value of type %s cannot be rounded to multiples of %s", t, step.typ)
 	}
@@ -213,11 +210,11 @@ func (b *binder) bin(x syntax.Node, v, step, origin *expr) *expr {
 }
 
 func bindBinAt(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 3, 3)
-	v, step, origin := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)
+	bindArity(b, x, 3, 3)
+	v, step, origin := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env), bindScalar(b, x.Args[2].X, env)
 	if v.typ.Numeric() && origin.typ.Numeric() {
 		t := promote(promote(v.typ, origin.typ), step.typ)
-		v, step, origin = b.coerce(v, t), b.coerce(step, t), b.coerce(origin, t)
+		v, step, origin = bindCoerce(b, v, t), bindCoerce(b, step, t), bindCoerce(b, origin, t)
 	}
 	if v.typ == value.Dynamic {
 		b.failHint(x.Args[0].X, syntax.CodeArguments, "convert it, as by todatetime()", "bin_at(): the value must be a number, a datetime or a timespan but is dynamic")
@@ -225,50 +222,50 @@ func bindBinAt(b *binder, x syntax.CallNode, env env) *expr {
 	if v.typ != origin.typ {
 		b.fail(x, syntax.CodeArguments, "bin_at(): the fixed point must be %s but is %s", v.typ, origin.typ)
 	}
-	e := b.bin(x, v, step, origin)
+	e := bindRounded(b, x, v, step, origin)
 	e.name = v.name
 	return e
 }
 
 func bindBinAuto(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	v := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	v := bindScalar(b, x.Args[0].X, env)
 	step, ok := b.options["query_bin_auto_size"]
 	if !ok {
 		b.failHint(x, syntax.CodeArguments, "add: set query_bin_auto_size=1h;", "bin_auto(): the option query_bin_auto_size is not set")
 	}
-	e := b.bin(x, v, step, b.options["query_bin_auto_at"])
+	e := bindRounded(b, x, v, step, b.options["query_bin_auto_at"])
 	e.name = v.name
 	return e
 }
 
 func bindNow(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 1)
+	bindArity(b, x, 0, 1)
 	e := constant(value.Datetime, b.now, x)
 	if len(x.Args) == 1 {
-		return b.arithmetic(syntax.BinaryNode{Op: "+", Span: x.Span}, e, b.scalar(x.Args[0].X, env))
+		return bindArithmetic(b, syntax.BinaryNode{Op: "+", Span: x.Span}, e, bindScalar(b, x.Args[0].X, env))
 	}
 	return e
 }
 
 func bindAgo(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	e := bindScalar(b, x.Args[0].X, env)
 	if e.typ != value.Timespan {
 		b.fail(x, syntax.CodeArguments, "ago(): the argument must be a timespan")
 	}
 	if n, ok := e.konst.(int64); ok {
 		return constant(value.Datetime, b.now-n, x)
 	}
-	return b.arithmetic(syntax.BinaryNode{Op: "-", Span: x.Span}, constant(value.Datetime, b.now, x), e)
+	return bindArithmetic(b, syntax.BinaryNode{Op: "-", Span: x.Span}, constant(value.Datetime, b.now, x), e)
 }
 
 // bindToScalar binds toscalar(T): the first column of the first row, computed once.
 func bindToScalar(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
+	bindArity(b, x, 1, 1)
 	arg := x.Args[0].X
 	if !b.isTabular(arg, env.scope) {
-		e := *b.scalar(arg, env)
+		e := *bindScalar(b, arg, env)
 		e.name = ""
 		return &e
 	}
@@ -285,13 +282,13 @@ func bindToScalar(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindMaterializeScalar(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	return b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	return bindScalar(b, x.Args[0].X, env)
 }
 
 func bindGetType(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
-	e := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 1)
+	e := bindScalar(b, x.Args[0].X, env)
 	name := ""
 	if e.name != "" {
 		name = "type_" + e.name
@@ -305,14 +302,14 @@ func bindGetType(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindColumnIfExists(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 2)
-	name := b.constantString(x.Args[0].X, env, "The column name")
+	bindArity(b, x, 2, 2)
+	name := bindConstantString(b, x.Args[0].X, env, "The column name")
 	if env.rel != nil {
 		if c, ok := env.rel.column(name); ok {
-			return b.columnExpr(c)
+			return bindColumnExpr(b, c)
 		}
 	}
-	e := *b.scalar(x.Args[1].X, env)
+	e := *bindScalar(b, x.Args[1].X, env)
 	if e.name == "" {
 		e.name = name
 	}
@@ -320,7 +317,7 @@ func bindColumnIfExists(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindColumnNamesOf(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 1)
+	bindArity(b, x, 1, 1)
 	rel := b.table(x.Args[0].X, env.scope)
 	names := make([]any, len(rel.cols))
 	for i, c := range rel.cols {
@@ -339,36 +336,36 @@ func bindEstimateDataSize(b *binder, x syntax.CallNode, env env) *expr {
 			parts = append(parts, literalSQL(value.Long, n))
 			return
 		}
-		parts = append(parts, "coalesce(strlen("+b.asText(e).sql+"), 0)")
+		parts = append(parts, "coalesce(strlen("+bindAsText(b, e).sql+"), 0)")
 	}
 	for _, a := range x.Args {
 		if _, ok := a.X.(syntax.StarNode); ok && env.rel != nil {
 			for _, c := range env.rel.cols {
-				add(b.columnExpr(c))
+				add(bindColumnExpr(b, c))
 			}
 			continue
 		}
-		add(b.scalar(a.X, env))
+		add(bindScalar(b, a.X, env))
 	}
 	if len(parts) == 0 {
-		b.arity(x, 1, -1)
+		bindArity(b, x, 1, -1)
 	}
 	return &expr{sql: "(" + strings.Join(parts, " + ") + ")", typ: value.Long}
 }
 
 func bindRangeFunction(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 3)
-	from, to := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env)
+	bindArity(b, x, 2, 3)
+	from, to := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env)
 	var step *expr
 	if len(x.Args) == 3 {
-		step = b.scalar(x.Args[2].X, env)
+		step = bindScalar(b, x.Args[2].X, env)
 	}
 	if from.typ.Numeric() && to.typ.Numeric() {
 		types := []*expr{from, to}
 		if step != nil {
 			types = append(types, step)
 		}
-		t := b.common(x, types)
+		t := bindCommon(b, x, types)
 		switch t {
 		case value.Int:
 			t = value.Long
@@ -380,9 +377,9 @@ func bindRangeFunction(b *binder, x syntax.CallNode, env env) *expr {
 			step = constant(value.Long, int64(1), x)
 		}
 		if t == value.Real {
-			return &expr{sql: goCall("range_real", value.Dynamic, b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql), typ: value.Dynamic, nullable: true}
+			return &expr{sql: goCall("range_real", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql, bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
 		}
-		return &expr{sql: goCall("range_long", value.Dynamic, b.coerce(from, t).sql, b.coerce(to, t).sql, b.coerce(step, t).sql), typ: value.Dynamic, nullable: true}
+		return &expr{sql: goCall("range_long", value.Dynamic, bindCoerce(b, from, t).sql, bindCoerce(b, to, t).sql, bindCoerce(b, step, t).sql), typ: value.Dynamic, nullable: true}
 	}
 	if step == nil {
 		step = constant(value.Timespan, value.Hour, x)
@@ -395,9 +392,9 @@ func bindRangeFunction(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindAssert(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 2)
-	cond := b.boolean(x.Args[0].X, env)
-	message := b.constantString(x.Args[1].X, env, "The message")
+	bindArity(b, x, 2, 2)
+	cond := bindBoolean(b, x.Args[0].X, env)
+	message := bindConstantString(b, x.Args[1].X, env, "The message")
 	if cond.isConst {
 		if ok, _ := cond.konst.(bool); !ok {
 			b.fail(x, syntax.CodeSemantic, "assert() has failed with message: '%s'", message)
@@ -407,71 +404,71 @@ func bindAssert(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindExtract(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 3, 4)
-	pattern, group, text := b.scalar(x.Args[0].X, env), b.scalar(x.Args[1].X, env), b.asText(b.scalar(x.Args[2].X, env))
+	bindArity(b, x, 3, 4)
+	pattern, group, text := bindScalar(b, x.Args[0].X, env), bindScalar(b, x.Args[1].X, env), bindAsText(b, bindScalar(b, x.Args[2].X, env))
 	if pattern.typ != value.String {
 		b.fail(x.Args[0].X, syntax.CodeArguments, "extract(): the regular expression must be a string but is %s", pattern.typ)
 	}
-	e := &expr{sql: goCall("extract", value.String, pattern.sql, b.coerce(group, value.Long).sql, text.sql), typ: value.String}
+	e := &expr{sql: goCall("extract", value.String, pattern.sql, bindCoerce(b, group, value.Long).sql, text.sql), typ: value.String}
 	if s, ok := pattern.konst.(string); ok {
-		b.checkRegex(x.Args[0].X, s)
+		bindCheckRegex(b, x.Args[0].X, s)
 	}
-	return b.typedExtract(x, e, env)
+	return bindTypedExtract(b, x, e, env)
 }
 
-// typedExtract converts what extract() found to the type of the optional typeof argument.
-func (b *binder) typedExtract(x syntax.CallNode, e *expr, env env) *expr {
+// bindTypedExtract converts what extract() found to the type of the optional typeof argument.
+func bindTypedExtract(b *binder, x syntax.CallNode, e *expr, env env) *expr {
 	last := x.Args[len(x.Args)-1].X
 	if t, ok := last.(syntax.TypeofNode); ok {
-		return b.coerce(e, t.Type)
+		return bindCoerce(b, e, t.Type)
 	}
 	return e
 }
 
 func bindExtractJSON(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 3)
-	path, text := b.asText(b.scalar(x.Args[0].X, env)), b.asText(b.scalar(x.Args[1].X, env))
-	return b.typedExtract(x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql), typ: value.String, at: x}, env)
+	bindArity(b, x, 2, 3)
+	path, text := bindAsText(b, bindScalar(b, x.Args[0].X, env)), bindAsText(b, bindScalar(b, x.Args[1].X, env))
+	return bindTypedExtract(b, x, &expr{sql: goCall("extract_json", value.String, path.sql, text.sql), typ: value.String, at: x}, env)
 }
 
 func bindCurrentDatabase(b *binder, x syntax.CallNode, _ env) *expr {
-	b.arity(x, 0, 0)
+	bindArity(b, x, 0, 0)
 	return constant(value.String, b.opts.Database, x)
 }
 
 func bindCurrentCluster(b *binder, x syntax.CallNode, _ env) *expr {
-	b.arity(x, 0, 0)
+	bindArity(b, x, 0, 0)
 	return constant(value.String, "localhost", x)
 }
 
 func bindShift(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 2, 2)
-	v, n := b.scalar(x.Args[0].X, env), b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+	bindArity(b, x, 2, 2)
+	v, n := bindScalar(b, x.Args[0].X, env), bindCoerce(b, bindScalar(b, x.Args[1].X, env), value.Long)
 	name := v.name
-	v = b.coerce(v, value.Long)
+	v = bindCoerce(b, v, value.Long)
 	return &expr{sql: goCall(x.Name, value.Long, v.sql, n.sql), typ: value.Long, nullable: true, name: name}
 }
 
 func bindToHex(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
-	v := b.scalar(x.Args[0].X, env)
+	bindArity(b, x, 1, 2)
+	v := bindScalar(b, x.Args[0].X, env)
 	bits := int64(64)
 	if v.typ == value.Int {
 		bits = 32
 	}
 	width := constant(value.Long, int64(0), x)
 	if len(x.Args) == 2 {
-		width = b.coerce(b.scalar(x.Args[1].X, env), value.Long)
+		width = bindCoerce(b, bindScalar(b, x.Args[1].X, env), value.Long)
 	}
-	return &expr{sql: goCall("tohex", value.String, b.coerce(v, value.Long).sql, literalSQL(value.Long, bits), width.sql), typ: value.String, name: v.name}
+	return &expr{sql: goCall("tohex", value.String, bindCoerce(b, v, value.Long).sql, literalSQL(value.Long, bits), width.sql), typ: value.String, name: v.name}
 }
 
 // bindDatetimeDiff binds datetime_diff: whole boundaries as long, weeks as real.
 func bindDatetimeDiff(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 3, 3)
-	e := b.builtinCall(x, builtinFunctions()["datetime_diff"], env)
-	if part, ok := b.scalar(x.Args[0].X, env).konst.(string); ok && strings.EqualFold(part, "week") {
-		return b.coerce(e, value.Real)
+	bindArity(b, x, 3, 3)
+	e := bindBuiltinCall(b, x, builtinFunctions()["datetime_diff"], env)
+	if part, ok := bindScalar(b, x.Args[0].X, env).konst.(string); ok && strings.EqualFold(part, "week") {
+		return bindCoerce(b, e, value.Real)
 	}
 	return e
 }
@@ -479,7 +476,7 @@ func bindDatetimeDiff(b *binder, x syntax.CallNode, env env) *expr {
 func bindCodepoints(b *binder, x syntax.CallNode, env env) *expr {
 	args := make([]string, len(x.Args))
 	for i, a := range x.Args {
-		args[i] = b.json(b.scalar(a.X, env)).sql
+		args[i] = bindJson(b, bindScalar(b, a.X, env)).sql
 	}
 	return &expr{sql: goCall("unicode_codepoints_to_string", value.String, args...), typ: value.String}
 }
@@ -487,17 +484,17 @@ func bindCodepoints(b *binder, x syntax.CallNode, env env) *expr {
 // bindArraySort binds array_sort_asc/desc(array, …[, nulls_last]): the first array is sorted, the others follow it. Each
 // array is a result column of its own.
 func bindArraySort(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 65)
+	bindArity(b, x, 1, 65)
 	var arrays []*expr
 	var names []string
 	nullsLast := "TRUE"
 	for i, a := range x.Args {
-		e := b.scalar(a.X, env)
+		e := bindScalar(b, a.X, env)
 		if e.typ == value.Bool && i == len(x.Args)-1 && i > 0 {
 			nullsLast = e.sql
 			break
 		}
-		arrays = append(arrays, b.json(e))
+		arrays = append(arrays, bindJson(b, e))
 		name := e.name
 		if n, ok := a.X.(syntax.NameNode); ok {
 			name = n.Name
@@ -544,24 +541,17 @@ func bindParts(b *binder, x syntax.CallNode, env env) *expr {
 	if len(overloads) == 0 {
 		b.fail(x, syntax.CodeUnsupported, "The function '%s' is not supported", x.Name)
 	}
-	bag := b.builtinCall(inner, overloads, env)
+	bag := bindBuiltinCall(b, inner, overloads, env)
 	name := x.Name
-	if first := b.scalar(x.Args[0].X, env); first.name != "" {
+	if first := bindScalar(b, x.Args[0].X, env); first.name != "" {
 		name += "_" + first.name
 	}
 	e := &expr{typ: value.Dynamic, nullable: true}
 	for _, p := range partedFunctions[x.Name] {
-		prop := b.property(bag, p.name)
-		c := b.coerce(prop, p.typ)
+		prop := bindProperty(b, bag, p.name)
+		c := bindCoerce(b, prop, p.typ)
 		e.parts = append(e.parts, part{name: name + "_" + p.name, sql: c.sql, typ: p.typ})
 	}
 	e.sql, e.typ = e.parts[0].sql, e.parts[0].typ
 	return e
-}
-
-// checkRegex refuses an invalid constant pattern.
-func (b *binder) checkRegex(x syntax.Node, pattern string) {
-	if err := validRegex(pattern); err != nil {
-		b.fail(x, syntax.CodeArguments, "The regular expression is invalid: %v", err)
-	}
 }

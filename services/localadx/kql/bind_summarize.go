@@ -8,8 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// checkKeyNames refuses an aggregate that is given the name of a column to group by.
-func (b *binder) checkKeyNames(op syntax.SummarizeOp) {
+// bindCheckKeyNames refuses an aggregate that is given the name of a column to group by.
+func bindCheckKeyNames(b *binder, op syntax.SummarizeOp) {
 	for _, key := range op.By {
 		column, ok := key.X.(syntax.NameNode)
 		if !ok || len(key.Names) > 0 {
@@ -23,32 +23,32 @@ func (b *binder) checkKeyNames(op syntax.SummarizeOp) {
 	}
 }
 
-// summarize binds summarize: group keys first, then the aggregates.
-func (b *binder) summarize(rel *relation, op syntax.SummarizeOp, s *scope) *relation {
+// bindSummarize binds summarize: group keys first, then the aggregates.
+func bindSummarize(b *binder, rel *relation, op syntax.SummarizeOp, s *scope) *relation {
 	var extra []item
 	n := newNamer(append(append([]syntax.NamedExpr(nil), op.Aggregates...), op.By...))
 	e := env{scope: s, rel: rel, extra: &extra}
-	keys := b.outputs(op.By, e, n)
-	b.checkGroupKeys(op, keys)
-	b.checkKeyNames(op)
+	keys := bindOutputs(b, op.By, e, n)
+	bindCheckGroupKeys(b, op, keys)
+	bindCheckKeyNames(b, op)
 	e.aggregate, e.keys = true, map[string]bool{}
 	for _, k := range keys {
 		e.keys[k.sql] = true
 	}
 	var aggregates []item
 	for _, it := range op.Aggregates {
-		if !b.hasAggregate(it.X) {
+		if !bindHasAggregate(b, it.X) {
 			b.failHint(it.X, syntax.CodeSemantic, "put columns to group by behind 'by'", "summarize: the expression has no aggregate function")
 		}
-		aggregates = append(aggregates, b.aggregateOutputs(it, e, n, keys)...)
+		aggregates = append(aggregates, bindAggregateOutputs(b, it, e, n, keys)...)
 	}
-	b.checkDuplicates(op, append(append([]item(nil), keys...), aggregates...))
+	bindCheckDuplicates(b, op, append(append([]item(nil), keys...), aggregates...))
 	if len(aggregates) == 0 && len(keys) == 0 {
 		b.fail(op, syntax.CodeSyntax, "summarize needs an aggregate or a 'by' clause")
 	}
-	source := b.bestRows(b.layers(rel, extra), op, keys, s)
+	source := bindBestRows(b, bindLayers(b, rel, extra), op, keys, s)
 	if len(extra) == 0 {
-		if c := b.loneCollector(source, op, keys, s); c != nil {
+		if c := bindLoneCollector(b, source, op, keys, s); c != nil {
 			source = c.source
 			if c.sql != "" {
 				keys, aggregates[0].sql = c.keys, c.sql
@@ -73,8 +73,8 @@ func (b *binder) summarize(rel *relation, op syntax.SummarizeOp, s *scope) *rela
 	return out
 }
 
-// checkGroupKeys refuses dynamic keys, as Kusto does.
-func (b *binder) checkGroupKeys(op syntax.Operator, keys []item) {
+// bindCheckGroupKeys refuses dynamic keys, as Kusto does.
+func bindCheckGroupKeys(b *binder, op syntax.Operator, keys []item) {
 	for _, k := range keys {
 		if k.col.typ == value.Dynamic {
 			b.failHint(op, syntax.CodeSemantic, "for example, 'summarize … by tostring("+k.col.name+")'", "Summarize group key '%s' is of a 'dynamic' type. Please use an explicit cast", k.col.name)
@@ -82,8 +82,8 @@ func (b *binder) checkGroupKeys(op syntax.Operator, keys []item) {
 	}
 }
 
-// hasAggregate reports whether an expression calls an aggregate, a let name, or a function that may.
-func (b *binder) hasAggregate(x syntax.Node) bool {
+// bindHasAggregate reports whether an expression calls an aggregate, a let name, or a function that may.
+func bindHasAggregate(b *binder, x syntax.Node) bool {
 	switch x := x.(type) {
 	case syntax.CallNode:
 		if _, ok := b.aggregates[x.Name]; ok {
@@ -93,30 +93,30 @@ func (b *binder) hasAggregate(x syntax.Node) bool {
 			return true // refused with a better message
 		}
 		for _, a := range x.Args {
-			if b.hasAggregate(a.X) {
+			if bindHasAggregate(b, a.X) {
 				return true
 			}
 		}
 	case syntax.BinaryNode:
-		return b.hasAggregate(x.L) || b.hasAggregate(x.R)
+		return bindHasAggregate(b, x.L) || bindHasAggregate(b, x.R)
 	case syntax.UnaryNode:
-		return b.hasAggregate(x.X)
+		return bindHasAggregate(b, x.X)
 	case syntax.BetweenNode:
-		return b.hasAggregate(x.X) || b.hasAggregate(x.Low) || b.hasAggregate(x.High)
+		return bindHasAggregate(b, x.X) || bindHasAggregate(b, x.Low) || bindHasAggregate(b, x.High)
 	case syntax.InNode:
-		return b.hasAggregate(x.X)
+		return bindHasAggregate(b, x.X)
 	case syntax.MemberNode:
-		return b.hasAggregate(x.X)
+		return bindHasAggregate(b, x.X)
 	case syntax.IndexNode:
-		return b.hasAggregate(x.X) || b.hasAggregate(x.Index)
+		return bindHasAggregate(b, x.X) || bindHasAggregate(b, x.Index)
 	}
 	return false
 }
 
-// bestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.
+// bindBestRows narrows the source of a lone arg_max or arg_min to the rows that can win: those with their group's extreme.
 // Finding the extreme of 10 million rows and joining it back takes a fifth of the time of carrying whole rows through the
 // aggregate. It reads the source twice, so the source must be stable.
-func (b *binder) bestRows(source *relation, op syntax.SummarizeOp, keys []item, s *scope) *relation {
+func bindBestRows(b *binder, source *relation, op syntax.SummarizeOp, keys []item, s *scope) *relation {
 	if !source.stable || len(keys) == 0 || len(op.Aggregates) != 1 {
 		return source
 	}
@@ -125,7 +125,7 @@ func (b *binder) bestRows(source *relation, op syntax.SummarizeOp, keys []item, 
 		return source
 	}
 	extreme := map[string]string{"arg_max": "max", "arg_min": "min"}[x.Name]
-	v := b.scalar(x.Args[0].X, env{scope: s, rel: source})
+	v := bindScalar(b, x.Args[0].X, env{scope: s, rel: source})
 	if strings.Contains(source.sql+v.sql, "random()") || strings.Contains(source.sql+v.sql, "uuid()") || v.typ == value.Dynamic {
 		return source
 	}
@@ -147,8 +147,8 @@ func (b *binder) bestRows(source *relation, op syntax.SummarizeOp, keys []item, 
 	return source.with("SELECT * FROM (" + source.sql + ") SEMI JOIN (" + groups + ") ON " + strings.Join(on, " AND "))
 }
 
-// aggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys, which are there already.
-func (b *binder) aggregateOutputs(it syntax.NamedExpr, e env, n *namer, keys []item) []item {
+// bindAggregateOutputs binds one aggregate; '*' in arg_max and take_any leaves out the group keys, which are there already.
+func bindAggregateOutputs(b *binder, it syntax.NamedExpr, e env, n *namer, keys []item) []item {
 	if hasStar(it.X) {
 		rel := *e.rel
 		rel.cols = nil
@@ -163,7 +163,7 @@ func (b *binder) aggregateOutputs(it syntax.NamedExpr, e env, n *namer, keys []i
 		}
 		e.rel = &rel
 	}
-	return b.outputs([]syntax.NamedExpr{it}, e, n)
+	return bindOutputs(b, []syntax.NamedExpr{it}, e, n)
 }
 
 func hasStar(x syntax.Node) bool {

@@ -9,8 +9,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// isTabular reports whether an expression yields a table rather than a scalar.
-func (b *binder) isTabular(x syntax.Node, s *scope) bool {
+// bindIsTabular reports whether an expression yields a table rather than a scalar.
+func bindIsTabular(b *binder, x syntax.Node, s *scope) bool {
 	switch x := x.(type) {
 	case syntax.PipelineNode, syntax.DatatableNode, syntax.RangeNode, syntax.PrintNode, syntax.WildcardNode:
 		return true
@@ -24,7 +24,7 @@ func (b *binder) isTabular(x syntax.Node, s *scope) bool {
 			case bound.x != nil:
 				return b.isTabular(bound.x, bound.scope)
 			}
-			return b.lambdaIsTabular(bound)
+			return bindLambdaIsTabular(b, bound)
 		}
 		if b.opts.Catalog == nil {
 			return false
@@ -32,11 +32,11 @@ func (b *binder) isTabular(x syntax.Node, s *scope) bool {
 		if _, ok := b.opts.Catalog.Table(b.opts.Database, x.Name); ok {
 			return true
 		}
-		f, ok := b.storedFunction(x.Name, x)
-		return ok && b.lambdaIsTabular(f)
+		f, ok := bindStoredFunction(b, x.Name, x)
+		return ok && bindLambdaIsTabular(b, f)
 	case syntax.CallNode:
 		if bound := s.lookup(x.Name); bound != nil {
-			return bound.cases != nil || bound.lambda != nil && b.lambdaIsTabular(bound)
+			return bound.cases != nil || bound.lambda != nil && bindLambdaIsTabular(b, bound)
 		}
 		switch x.Name {
 		case "table", "view":
@@ -47,8 +47,8 @@ func (b *binder) isTabular(x syntax.Node, s *scope) bool {
 		if _, ok := b.special[x.Name]; ok {
 			return false
 		}
-		if f, ok := b.storedFunction(x.Name, x); ok && len(builtinFunctions()[x.Name]) == 0 {
-			return b.lambdaIsTabular(f)
+		if f, ok := bindStoredFunction(b, x.Name, x); ok && len(builtinFunctions()[x.Name]) == 0 {
+			return bindLambdaIsTabular(b, f)
 		}
 	case syntax.MemberNode:
 		if c, ok := x.X.(syntax.CallNode); ok {
@@ -58,8 +58,8 @@ func (b *binder) isTabular(x syntax.Node, s *scope) bool {
 	return false
 }
 
-// lambdaIsTabular looks at the query of a function's body. Parameters shadow outer names.
-func (b *binder) lambdaIsTabular(f *binding) bool {
+// bindLambdaIsTabular looks at the query of a function's body. Parameters shadow outer names.
+func bindLambdaIsTabular(b *binder, f *binding) bool {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls {
@@ -84,19 +84,19 @@ func (b *binder) lambdaIsTabular(f *binding) bool {
 	return false
 }
 
-// table binds a tabular expression.
-func (b *binder) table(x syntax.Node, s *scope) *relation {
+// bindTable binds a tabular expression.
+func bindTable(b *binder, x syntax.Node, s *scope) *relation {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls*4 {
 		b.fail(x, syntax.CodeSemantic, "Tables and functions are nested more than %d levels deep", maxCalls*4)
 	}
-	rel := b.bindTable(x, s)
+	rel := bindStoredTable(b, x, s)
 	b.checkSize(rel)
 	return rel
 }
 
-func (b *binder) bindTable(x syntax.Node, s *scope) *relation {
+func bindStoredTable(b *binder, x syntax.Node, s *scope) *relation {
 	switch x := x.(type) {
 	case syntax.PipelineNode:
 		var rel *relation
@@ -105,41 +105,41 @@ func (b *binder) bindTable(x syntax.Node, s *scope) *relation {
 		}
 		return b.operators(rel, x.Ops, s)
 	case syntax.NameNode:
-		return b.namedTable(x, s)
+		return bindNamedTable(b, x, s)
 	case syntax.CallNode:
-		return b.tableCall(x, s)
+		return bindTableCall(b, x, s)
 	case syntax.DatatableNode:
-		return b.datatable(x, s)
+		return bindDatatable(b, x, s)
 	case syntax.RangeNode:
-		return b.rangeTable(x, s)
+		return bindRangeTable(b, x, s)
 	case syntax.PrintNode:
-		return b.print(x, s)
+		return bindPrint(b, x, s)
 	case syntax.MemberNode:
-		return b.qualifiedTable(x, s)
+		return bindQualifiedTable(b, x, s)
 	case syntax.WildcardNode:
 		return b.union(syntax.UnionOp{Tables: []syntax.Node{x}, Span: x.Span}, nil, s)
 	case syntax.LiteralNode, syntax.BinaryNode, syntax.UnaryNode, syntax.IndexNode, syntax.InNode, syntax.BetweenNode:
-		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Place()}, s)
+		return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Place()}, s)
 	}
 	b.fail(x, syntax.CodeSemantic, "A tabular expression was expected")
 	return nil
 }
 
-func (b *binder) namedTable(x syntax.NameNode, s *scope) *relation {
+func bindNamedTable(b *binder, x syntax.NameNode, s *scope) *relation {
 	if bound := s.lookup(x.Name); bound != nil {
-		return b.boundTable(syntax.CallNode{Name: x.Name, Span: x.Span}, bound, s)
+		return bindBoundTable(b, syntax.CallNode{Name: x.Name, Span: x.Span}, bound, s)
 	}
-	if rel := b.catalogTable(b.opts.Database, x.Name); rel != nil {
+	if rel := bindCatalogTable(b, b.opts.Database, x.Name); rel != nil {
 		return rel
 	}
-	if f, ok := b.storedFunction(x.Name, x); ok {
-		return b.callTable(syntax.CallNode{Name: x.Name, Span: x.Span}, f, s)
+	if f, ok := bindStoredFunction(b, x.Name, x); ok {
+		return bindCallTable(b, syntax.CallNode{Name: x.Name, Span: x.Span}, f, s)
 	}
-	b.unknownTable(x, x.Name)
+	bindUnknownTable(b, x, x.Name)
 	return nil
 }
 
-func (b *binder) unknownTable(at syntax.Node, name string) {
+func bindUnknownTable(b *binder, at syntax.Node, name string) {
 	hint := ""
 	if b.opts.Catalog != nil {
 		var names []string
@@ -153,15 +153,15 @@ func (b *binder) unknownTable(at syntax.Node, name string) {
 	b.failHint(at, syntax.CodeUnknownName, hint, "Failed to resolve table or column expression named '%s'", name)
 }
 
-// boundTable returns what a let name or a parameter stands for, as a table.
-func (b *binder) boundTable(x syntax.CallNode, bound *binding, s *scope) *relation {
+// bindBoundTable returns what a let name or a parameter stands for, as a table.
+func bindBoundTable(b *binder, x syntax.CallNode, bound *binding, s *scope) *relation {
 	switch {
 	case bound.table != nil:
-		return b.copyOf(bound.table, x.Name)
+		return bindCopyOf(b, bound.table, x.Name)
 	case bound.value != nil:
-		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: syntax.NameNode{Name: x.Name, Span: x.Span}}}, Span: x.Span}, s)
+		return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: syntax.NameNode{Name: x.Name, Span: x.Span}}}, Span: x.Span}, s)
 	case bound.lambda != nil:
-		rel := b.callTable(x, bound, s)
+		rel := bindCallTable(b, x, bound, s)
 		if bound.lambda.View {
 			rel.name = x.Name
 		}
@@ -172,18 +172,18 @@ func (b *binder) boundTable(x syntax.CallNode, bound *binding, s *scope) *relati
 		rel := *b.table(bound.x, bound.scope)
 		return &rel
 	}
-	return b.patternCall(x, bound, "", s)
+	return bindPatternCall(b, x, bound, "", s)
 }
 
-// copyOf gives a bound relation's columns fresh ids, so that it can be used more than once.
-func (b *binder) copyOf(rel *relation, name string) *relation {
+// bindCopyOf gives a bound relation's columns fresh ids, so that it can be used more than once.
+func bindCopyOf(b *binder, rel *relation, name string) *relation {
 	items := make([]item, len(rel.cols))
 	for i, c := range rel.cols {
 		items[i] = item{sql: c.id, col: column{name: c.name, typ: c.typ, id: b.newID()}}
 	}
 	source := rel.with(rel.sql)
 	source.ingestion = nil
-	out := b.project(source, items)
+	out := bindProject(b, source, items)
 	renamed := map[string]string{}
 	for i, c := range rel.cols {
 		renamed[c.id] = items[i].col.id
@@ -207,7 +207,7 @@ func (b *binder) copyOf(rel *relation, name string) *relation {
 	return out
 }
 
-func (b *binder) catalogTable(db, name string) *relation {
+func bindCatalogTable(b *binder, db, name string) *relation {
 	if b.opts.Catalog == nil {
 		return nil
 	}
@@ -215,11 +215,11 @@ func (b *binder) catalogTable(db, name string) *relation {
 	if !ok {
 		return nil
 	}
-	return b.scan(t)
+	return bindScan(b, t)
 }
 
-// scan reads a stored table.
-func (b *binder) scan(t Table) *relation {
+// bindScan reads a stored table.
+func bindScan(b *binder, t Table) *relation {
 	rel := &relation{name: t.Name, stable: true}
 	parts := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
@@ -238,16 +238,16 @@ func (b *binder) scan(t Table) *relation {
 	return rel
 }
 
-// callTable calls a function whose body is tabular.
-func (b *binder) callTable(x syntax.CallNode, f *binding, s *scope) *relation {
+// bindCallTable calls a function whose body is tabular.
+func bindCallTable(b *binder, x syntax.CallNode, f *binding, s *scope) *relation {
 	b.calls++
 	defer func() { b.calls-- }()
 	if b.calls > maxCalls {
 		b.fail(x, syntax.CodeSemantic, "Function calls are nested more than %d levels deep", maxCalls)
 	}
-	body, inner := b.declarations(f.lambda.Body, b.arguments(x, f, env{scope: s}))
+	body, inner := bindDeclarations(b, f.lambda.Body, bindArguments(b, x, f, env{scope: s}))
 	if !b.isTabular(body, inner) {
-		e := b.scalar(body, env{scope: inner})
+		e := bindScalar(b, body, env{scope: inner})
 		id := b.newID()
 		return &relation{sql: "SELECT " + e.sql + " AS " + id, cols: []column{{name: "Column1", typ: e.typ, id: id}}}
 	}
@@ -255,54 +255,54 @@ func (b *binder) callTable(x syntax.CallNode, f *binding, s *scope) *relation {
 	return &rel
 }
 
-func (b *binder) tableCall(x syntax.CallNode, s *scope) *relation {
+func bindTableCall(b *binder, x syntax.CallNode, s *scope) *relation {
 	if bound := s.lookup(x.Name); bound != nil {
-		return b.boundTable(x, bound, s)
+		return bindBoundTable(b, x, bound, s)
 	}
 	switch x.Name {
 	case "materialize", "view":
-		b.arity(x, 1, 1)
+		bindArity(b, x, 1, 1)
 		return b.table(x.Args[0].X, s)
 	case "table":
 		if len(x.Args) == 0 {
-			b.arity(x, 1, 2)
+			bindArity(b, x, 1, 2)
 		}
-		name := b.constantString(x.Args[0].X, env{scope: s}, "The table name")
+		name := bindConstantString(b, x.Args[0].X, env{scope: s}, "The table name")
 		if bound := s.lookup(name); bound != nil {
-			return b.boundTable(syntax.CallNode{Name: name, Span: x.Span}, bound, s)
+			return bindBoundTable(b, syntax.CallNode{Name: name, Span: x.Span}, bound, s)
 		}
-		if rel := b.catalogTable(b.opts.Database, name); rel != nil {
+		if rel := bindCatalogTable(b, b.opts.Database, name); rel != nil {
 			return rel
 		}
-		b.unknownTable(x, name)
+		bindUnknownTable(b, x, name)
 	case "toscalar", "cluster", "database", "externaldata", "external_table", "materialized_view":
 		if x.Name == "materialized_view" && len(x.Args) == 1 {
-			name := b.constantString(x.Args[0].X, env{scope: s}, "The view name")
-			if rel := b.catalogTable(b.opts.Database, name); rel != nil {
+			name := bindConstantString(b, x.Args[0].X, env{scope: s}, "The view name")
+			if rel := bindCatalogTable(b, b.opts.Database, name); rel != nil {
 				return rel
 			}
-			b.unknownTable(x, name)
+			bindUnknownTable(b, x, name)
 		}
 		if x.Name == "toscalar" {
-			return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
+			return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
 		}
 		b.fail(x, syntax.CodeUnsupported, "'%s()' is not supported here", x.Name)
 	}
 	if len(x.Args) > 0 && x.Args[0].Name == "@" {
-		return b.qualifiedCall(x, s)
+		return bindQualifiedCall(b, x, s)
 	}
-	if f, ok := b.storedFunction(x.Name, x); ok {
-		return b.callTable(x, f, s)
+	if f, ok := bindStoredFunction(b, x.Name, x); ok {
+		return bindCallTable(b, x, f, s)
 	}
 	if len(builtinFunctions()[x.Name]) > 0 || b.special[x.Name] != nil {
-		return b.print(syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
+		return bindPrint(b, syntax.PrintNode{Items: []syntax.NamedExpr{{X: x}}, Span: x.Span}, s)
 	}
-	b.unknownFunction(x)
+	bindUnknownFunction(b, x)
 	return nil
 }
 
-// database returns the database a qualifier such as database('x') or cluster('c').database('x') names.
-func (b *binder) database(x syntax.Node, s *scope) string {
+// bindDatabase returns the database a qualifier such as database('x') or cluster('c').database('x') names.
+func bindDatabase(b *binder, x syntax.Node, s *scope) string {
 	c, ok := x.(syntax.CallNode)
 	if !ok || c.Name != "database" {
 		b.fail(x, syntax.CodeUnsupported, "Only database('name') may qualify a table")
@@ -314,56 +314,56 @@ func (b *binder) database(x syntax.Node, s *scope) string {
 	if len(args) != 1 {
 		b.fail(x, syntax.CodeArguments, "database(): function expects 1 argument(s)")
 	}
-	return b.constantString(args[0].X, env{scope: s}, "The database name")
+	return bindConstantString(b, args[0].X, env{scope: s}, "The database name")
 }
 
-func (b *binder) qualifiedTable(x syntax.MemberNode, s *scope) *relation {
+func bindQualifiedTable(b *binder, x syntax.MemberNode, s *scope) *relation {
 	if c, ok := x.X.(syntax.CallNode); ok {
 		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
-			return b.patternCall(c, bound, x.Name, s)
+			return bindPatternCall(b, c, bound, x.Name, s)
 		}
 	}
-	db := b.database(x.X, s)
-	rel := b.catalogTable(db, x.Name)
+	db := bindDatabase(b, x.X, s)
+	rel := bindCatalogTable(b, db, x.Name)
 	if rel == nil {
 		b.fail(x, syntax.CodeUnknownName, "Failed to resolve entity '%s' in database '%s'", x.Name, db)
 	}
 	return rel
 }
 
-// qualifiedCall binds database('x').f(…) and database('x').table('t').
-func (b *binder) qualifiedCall(x syntax.CallNode, s *scope) *relation {
+// bindQualifiedCall binds database('x').f(…) and database('x').table('t').
+func bindQualifiedCall(b *binder, x syntax.CallNode, s *scope) *relation {
 	if c, ok := x.Args[0].X.(syntax.CallNode); ok {
 		if bound := s.lookup(c.Name); bound != nil && bound.cases != nil {
-			return b.patternCall(c, bound, x.Name, s)
+			return bindPatternCall(b, c, bound, x.Name, s)
 		}
 	}
-	db := b.database(x.Args[0].X, s)
+	db := bindDatabase(b, x.Args[0].X, s)
 	outer := b.opts.Database
 	b.opts.Database = db
 	defer func() { b.opts.Database = outer }()
 	inner := x
 	inner.Args = x.Args[1:]
-	return b.tableCall(inner, s)
+	return bindTableCall(b, inner, s)
 }
 
-// patternCall picks the case of declare pattern that the arguments name.
-func (b *binder) patternCall(x syntax.CallNode, bound *binding, path string, s *scope) *relation {
+// bindPatternCall picks the case of declare pattern that the arguments name.
+func bindPatternCall(b *binder, x syntax.CallNode, bound *binding, path string, s *scope) *relation {
 	args := make([]string, len(x.Args))
 	for i, a := range x.Args {
-		args[i] = b.constantString(a.X, env{scope: s}, "The pattern argument")
+		args[i] = bindConstantString(b, a.X, env{scope: s}, "The pattern argument")
 	}
 	for _, c := range bound.cases.Cases {
 		if c.Path == path && strings.Join(c.Args, "\x00") == strings.Join(args, "\x00") && len(c.Args) == len(args) {
-			return b.body(c.Body, bound.scope)
+			return bindBody(b, c.Body, bound.scope)
 		}
 	}
 	b.fail(x, syntax.CodeSemantic, "The pattern '%s' has no case for these arguments", x.Name)
 	return nil
 }
 
-// datatable binds datatable(…)[…] as VALUES. A hidden row number keeps the rows' order.
-func (b *binder) datatable(x syntax.DatatableNode, s *scope) *relation {
+// bindDatatable binds datatable(…)[…] as VALUES. A hidden row number keeps the rows' order.
+func bindDatatable(b *binder, x syntax.DatatableNode, s *scope) *relation {
 	width := len(x.Columns)
 	if len(x.Values)%width != 0 {
 		b.fail(x, syntax.CodeSyntax, "The datatable has %d values, which is not a multiple of its %d columns", len(x.Values), width)
@@ -392,8 +392,8 @@ func (b *binder) datatable(x syntax.DatatableNode, s *scope) *relation {
 	for at := 0; at < len(x.Values); at += width {
 		cells := []string{fmt.Sprintf("%d::BIGINT", at/width)}
 		for i, c := range x.Columns {
-			e := b.scalar(x.Values[at+i], env{scope: s})
-			cells = append(cells, b.coerce(e, c.Type).sql)
+			e := bindScalar(b, x.Values[at+i], env{scope: s})
+			cells = append(cells, bindCoerce(b, e, c.Type).sql)
 		}
 		rows = append(rows, "("+strings.Join(cells, ", ")+")")
 	}
@@ -401,27 +401,27 @@ func (b *binder) datatable(x syntax.DatatableNode, s *scope) *relation {
 	return rel
 }
 
-// rangeTable binds range x from a to b step c.
-func (b *binder) rangeTable(x syntax.RangeNode, s *scope) *relation {
-	from, to, step := b.scalar(x.From, env{scope: s}), b.scalar(x.To, env{scope: s}), b.scalar(x.Step, env{scope: s})
+// bindRangeTable binds range x from a to b step c.
+func bindRangeTable(b *binder, x syntax.RangeNode, s *scope) *relation {
+	from, to, step := bindScalar(b, x.From, env{scope: s}), bindScalar(b, x.To, env{scope: s}), bindScalar(b, x.Step, env{scope: s})
 	id := b.newID()
 	rel := &relation{cols: []column{{name: x.Column, id: id}}, order: []orderKey{{id: id}}, serialized: true}
 	if from.typ == value.Dynamic {
-		from = b.dynamicOperand(from, step.typ)
+		from = bindDynamicOperand(b, from, step.typ)
 	}
 	if to.typ == value.Dynamic {
-		to = b.dynamicOperand(to, step.typ)
+		to = bindDynamicOperand(b, to, step.typ)
 	}
 	t := from.typ
 	switch {
 	case (t == value.Datetime || t == value.Timespan) && to.typ == t && step.typ == value.Timespan:
 		rel.sql = seriesSQL(from, to, step, id)
 	case t.Numeric() && to.typ.Numeric() && step.typ.Numeric():
-		t = b.common(x, []*expr{from, to, step})
+		t = bindCommon(b, x, []*expr{from, to, step})
 		if t == value.Int {
 			t = value.Long
 		}
-		from, to, step = b.coerce(from, t), b.coerce(to, t), b.coerce(step, t)
+		from, to, step = bindCoerce(b, from, t), bindCoerce(b, to, t), bindCoerce(b, step, t)
 		if t.Integer() {
 			rel.sql = seriesSQL(from, to, step, id)
 		} else {
@@ -454,8 +454,8 @@ func seriesSQL(from, to, step *expr, id string) string {
 	return "SELECT unnest(generate_series(" + args + ")) AS " + id
 }
 
-// print binds print: one row.
-func (b *binder) print(x syntax.PrintNode, s *scope) *relation {
+// bindPrint binds print: one row.
+func bindPrint(b *binder, x syntax.PrintNode, s *scope) *relation {
 	empty := &relation{sql: "SELECT 1 AS one", serialized: true}
 	names := map[string]bool{}
 	for _, it := range x.Items {
@@ -467,7 +467,7 @@ func (b *binder) print(x syntax.PrintNode, s *scope) *relation {
 	var extra []item
 	e := env{scope: s, extra: &extra}
 	for i, it := range x.Items {
-		bound := b.scalar(it.X, e)
+		bound := bindScalar(b, it.X, e)
 		if len(bound.parts) > 0 {
 			parts := bound.parts
 			if len(it.Names) == 1 {
@@ -491,7 +491,7 @@ func (b *binder) print(x syntax.PrintNode, s *scope) *relation {
 		}
 		items = append(items, item{sql: bound.sql, col: column{name: uniqueName(name, taken(items)), typ: bound.typ, id: b.newID()}})
 	}
-	return b.project(b.layers(empty, extra), items)
+	return bindProject(b, bindLayers(b, empty, extra), items)
 }
 
 // taken returns a test for names among items.
@@ -506,10 +506,10 @@ func taken(items []item) func(string) bool {
 	}
 }
 
-// layers computes the extra columns of expressions, one SELECT each, because each may use the ones before.
-func (b *binder) layers(rel *relation, extra []item) *relation {
+// bindLayers computes the extra columns of expressions, one SELECT each, because each may use the ones before.
+func bindLayers(b *binder, rel *relation, extra []item) *relation {
 	for _, it := range extra {
-		rel = b.extend(rel, []item{it})
+		rel = bindExtend(b, rel, []item{it})
 	}
 	return rel
 }

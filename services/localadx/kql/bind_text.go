@@ -11,8 +11,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// stringOperator binds has, contains, startswith, =~ and their kin. Both sides are taken as text.
-func (b *binder) stringOperator(x syntax.BinaryNode, l, r *expr) *expr {
+// bindStringOperator binds has, contains, startswith, =~ and their kin. Both sides are taken as text.
+func bindStringOperator(b *binder, x syntax.BinaryNode, l, r *expr) *expr {
 	op := x.Op
 	not := strings.HasPrefix(op, "!")
 	switch op {
@@ -29,8 +29,8 @@ func (b *binder) stringOperator(x syntax.BinaryNode, l, r *expr) *expr {
 			b.failHint(x, syntax.CodeArguments, "use tostring()", "Operator '%s' needs a string on its left but this is %s", x.Op, l.typ)
 		}
 	}
-	l, r = b.asText(l), b.asText(r)
-	sql := b.stringTest(x, op, l, r)
+	l, r = bindAsText(b, l), bindAsText(b, r)
+	sql := bindStringTest(b, x, op, l, r)
 	if not {
 		sql = "(NOT " + sql + ")"
 	}
@@ -45,7 +45,7 @@ func lowered(e *expr) string {
 	return "lower(" + e.sql + ")"
 }
 
-func (b *binder) stringTest(x syntax.BinaryNode, op string, l, r *expr) string {
+func bindStringTest(b *binder, x syntax.BinaryNode, op string, l, r *expr) string {
 	switch op {
 	case "=~":
 		return "(" + lowered(l) + " = " + lowered(r) + ")"
@@ -77,14 +77,14 @@ func (b *binder) stringTest(x syntax.BinaryNode, op string, l, r *expr) string {
 	case "like":
 		return "(" + lowered(l) + " LIKE " + lowered(r) + ")"
 	case "has", "has_cs", "hasprefix", "hasprefix_cs", "hassuffix", "hassuffix_cs":
-		return b.hasTest(op, l, r)
+		return bindHasTest(b, op, l, r)
 	}
 	b.fail(x, syntax.CodeUnsupported, "The operator '%s' is not supported", x.Op)
 	return ""
 }
 
-// hasTest tests for a term: a run of letters and digits, so that an underscore delimits.
-func (b *binder) hasTest(op string, l, r *expr) string {
+// bindHasTest tests for a term: a run of letters and digits, so that an underscore delimits.
+func bindHasTest(b *binder, op string, l, r *expr) string {
 	sensitive := strings.HasSuffix(op, "_cs")
 	needle, ok := r.konst.(string)
 	if !ok {
@@ -123,23 +123,23 @@ func hasConstant(op string, l *expr, needle string) string {
 
 func isTermRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// hasList binds has_any and has_all.
-func (b *binder) hasList(x syntax.InNode, v *expr, env env) *expr {
-	v = b.asText(v)
+// bindHasList binds has_any and has_all.
+func bindHasList(b *binder, x syntax.InNode, v *expr, env env) *expr {
+	v = bindAsText(b, v)
 	var tests []string
 	for _, entry := range x.List {
-		if b.isTabular(entry, env.scope) && !b.isColumn(entry, env) {
+		if b.isTabular(entry, env.scope) && !bindIsColumn(b, entry, env) {
 			rel := b.table(entry, env.scope)
-			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + b.json(b.columnExpr(rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
+			list := &expr{sql: "(SELECT coalesce('[' || string_agg(" + bindJson(b, bindColumnExpr(b, rel.cols[0])).sql + ", ',') || ']', '[]') FROM (" + rel.sql + "))"}
 			tests = append(tests, goCall(x.Op, value.Bool, v.sql, list.sql))
 			continue
 		}
-		e := b.scalar(entry, env)
+		e := bindScalar(b, entry, env)
 		if e.typ != value.Dynamic {
 			if s, ok := e.konst.(string); ok {
 				tests = append(tests, hasConstant("has", v, s))
 			} else {
-				tests = append(tests, goCall("has", value.Bool, lowered(v), lowered(b.asText(e))))
+				tests = append(tests, goCall("has", value.Bool, lowered(v), lowered(bindAsText(b, e))))
 			}
 			continue
 		}
@@ -179,17 +179,11 @@ func constantTerms(e *expr) ([]string, bool) {
 	return terms, true
 }
 
-// validRegex tells what is wrong with a pattern.
-func validRegex(pattern string) error {
-	_, err := scalar.ParsePattern(pattern)
-	return err
-}
-
 // patternArguments are the arguments of functions that are regular expressions.
 var patternArguments = map[string]int{"extract_all": 0, "extractall": 0, "replace_regex": 1, "replace": 1, "indexof_regex": 1, "trim": 0, "trim_start": 0, "trim_end": 0}
 
-// checkPattern refuses a constant regular expression that is invalid, or that would be read as another one.
-func (b *binder) checkPattern(x syntax.CallNode, args []*expr) {
+// bindCheckPattern refuses a constant regular expression that is invalid, or that would be read as another one.
+func bindCheckPattern(b *binder, x syntax.CallNode, args []*expr) {
 	i, ok := patternArguments[x.Name]
 	if x.Name == "countof" && len(args) == 3 && args[2].konst == "regex" {
 		i, ok = 1, true
@@ -198,7 +192,7 @@ func (b *binder) checkPattern(x syntax.CallNode, args []*expr) {
 		return
 	}
 	if pattern, ok := args[i].konst.(string); ok && args[i].typ == value.String {
-		b.checkRegex(x.Args[i].X, pattern)
+		bindCheckRegex(b, x.Args[i].X, pattern)
 	}
 }
 
@@ -210,8 +204,8 @@ var timeSpecifiers = map[string]map[byte]int{
 
 const timeDelimiters = " /:,._[]-"
 
-// checkTimeFormat refuses a constant format with anything else in it, such as names of months.
-func (b *binder) checkTimeFormat(x syntax.CallNode, format *expr, specifiers map[byte]int) {
+// bindCheckTimeFormat refuses a constant format with anything else in it, such as names of months.
+func bindCheckTimeFormat(b *binder, x syntax.CallNode, format *expr, specifiers map[byte]int) {
 	text, _ := format.konst.(string)
 	for rest := text; rest != ""; {
 		n := 1

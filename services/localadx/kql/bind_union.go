@@ -8,38 +8,38 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// union binds union of the piped relation (nil if there is none) and the tables: columns are aligned by name; one that
+// bindUnion binds union of the piped relation (nil if there is none) and the tables: columns are aligned by name; one that
 // has different types in different tables becomes one column a type, name_type.
-func (b *binder) union(op syntax.UnionOp, piped *relation, s *scope) *relation {
+func bindUnion(b *binder, op syntax.UnionOp, piped *relation, s *scope) *relation {
 	var inputs []*relation
 	if piped != nil {
 		inputs = append(inputs, piped)
 	}
 	for _, t := range op.Tables {
-		inputs = append(inputs, b.unionTables(t, op, s)...)
+		inputs = append(inputs, bindUnionTables(b, t, op, s)...)
 	}
 	if len(inputs) == 0 {
 		b.fail(op, syntax.CodeSemantic, "union: no table matches")
 	}
-	return b.unionOf(inputs, op.Inner, op.WithSource)
+	return bindUnionOf(b, inputs, op.Inner, op.WithSource)
 }
 
-// unionTables returns the tables one operand of union stands for.
-func (b *binder) unionTables(x syntax.Node, op syntax.UnionOp, s *scope) []*relation {
+// bindUnionTables returns the tables one operand of union stands for.
+func bindUnionTables(b *binder, x syntax.Node, op syntax.UnionOp, s *scope) []*relation {
 	switch x := x.(type) {
 	case syntax.WildcardNode:
-		return b.matchingTables(x.Pattern, s)
+		return bindMatchingTables(b, x.Pattern, s)
 	case syntax.StarNode:
-		return b.matchingTables("*", s)
+		return bindMatchingTables(b, "*", s)
 	}
-	if op.Fuzzy && !b.resolves(x, s) {
+	if op.Fuzzy && !bindResolves(b, x, s) {
 		return nil
 	}
 	return []*relation{b.table(x, s)}
 }
 
-// resolves reports whether a table that union isfuzzy=true names exists.
-func (b *binder) resolves(x syntax.Node, s *scope) (ok bool) {
+// bindResolves reports whether a table that union isfuzzy=true names exists.
+func bindResolves(b *binder, x syntax.Node, s *scope) (ok bool) {
 	ids, depth := b.ids, b.calls
 	defer func() {
 		if r := recover(); r != nil {
@@ -54,8 +54,8 @@ func (b *binder) resolves(x syntax.Node, s *scope) (ok bool) {
 	return true
 }
 
-// matchingTables returns the views in scope and the stored tables that match a pattern.
-func (b *binder) matchingTables(pattern string, s *scope) []*relation {
+// bindMatchingTables returns the views in scope and the stored tables that match a pattern.
+func bindMatchingTables(b *binder, pattern string, s *scope) []*relation {
 	var out []*relation
 	seen := map[string]bool{}
 	var views []*binding
@@ -68,14 +68,14 @@ func (b *binder) matchingTables(pattern string, s *scope) []*relation {
 		}
 	}
 	for _, v := range views {
-		rel := *b.boundTable(syntax.CallNode{Name: v.name}, v, s)
+		rel := *bindBoundTable(b, syntax.CallNode{Name: v.name}, v, s)
 		rel.name = v.name
 		out = append(out, &rel)
 	}
 	if b.opts.Catalog != nil {
 		for _, t := range b.opts.Catalog.Tables(b.opts.Database) {
 			if !seen[t.Name] && matchName(pattern, t.Name) {
-				out = append(out, b.scan(t))
+				out = append(out, bindScan(b, t))
 			}
 		}
 	}
@@ -88,8 +88,8 @@ type unionColumn struct {
 	source []string // the input's id, or ""
 }
 
-func (b *binder) unionOf(inputs []*relation, inner bool, withSource string) *relation {
-	cols := b.alignColumns(inputs, inner)
+func bindUnionOf(b *binder, inputs []*relation, inner bool, withSource string) *relation {
+	cols := bindAlignColumns(b, inputs, inner)
 	out := &relation{}
 	sourceID := ""
 	if withSource != "" {
@@ -138,8 +138,8 @@ func (b *binder) unionOf(inputs []*relation, inner bool, withSource string) *rel
 	return out
 }
 
-// alignColumns computes the columns of a union, in the order of first appearance.
-func (b *binder) alignColumns(inputs []*relation, inner bool) []unionColumn {
+// bindAlignColumns computes the columns of a union, in the order of first appearance.
+func bindAlignColumns(b *binder, inputs []*relation, inner bool) []unionColumn {
 	var names []string
 	types := map[string][]Type{}
 	count := map[string]int{}
@@ -191,33 +191,33 @@ func containsType(list []Type, t Type) bool {
 	return false
 }
 
-// search binds search: rows with the term in any column, or for which the predicate holds. It adds $table.
-func (b *binder) search(rel *relation, op syntax.SearchOp, s *scope) *relation {
+// bindSearch binds search: rows with the term in any column, or for which the predicate holds. It adds $table.
+func bindSearch(b *binder, rel *relation, op syntax.SearchOp, s *scope) *relation {
 	var inputs []*relation
 	switch {
 	case rel != nil:
 		inputs = []*relation{rel}
 	case len(op.Tables) > 0:
 		for _, t := range op.Tables {
-			inputs = append(inputs, b.unionTables(t, syntax.UnionOp{}, s)...)
+			inputs = append(inputs, bindUnionTables(b, t, syntax.UnionOp{}, s)...)
 		}
 	default:
-		inputs = b.matchingTables("*", s)
+		inputs = bindMatchingTables(b, "*", s)
 	}
 	var kept []*relation
 	for _, in := range inputs {
-		if filtered := b.searchIn(in, op, s); filtered != nil {
+		if filtered := bindSearchIn(b, in, op, s); filtered != nil {
 			kept = append(kept, filtered)
 		}
 	}
 	if len(kept) == 0 {
 		b.fail(op, syntax.CodeSemantic, "search: no table has the columns that the predicate names")
 	}
-	return b.unionOf(kept, false, "$table")
+	return bindUnionOf(b, kept, false, "$table")
 }
 
-// searchIn filters one table; nil if the predicate names columns it lacks.
-func (b *binder) searchIn(in *relation, op syntax.SearchOp, s *scope) (out *relation) {
+// bindSearchIn filters one table; nil if the predicate names columns it lacks.
+func bindSearchIn(b *binder, in *relation, op syntax.SearchOp, s *scope) (out *relation) {
 	defer func() {
 		if r := recover(); r != nil {
 			err, ok := r.(*syntax.Error)
@@ -227,33 +227,33 @@ func (b *binder) searchIn(in *relation, op syntax.SearchOp, s *scope) (out *rela
 			out = nil
 		}
 	}()
-	e := b.searchPredicate(op.X, in, op.CaseSensitive, s)
-	return b.filter(in, e)
+	e := bindSearchPredicate(b, op.X, in, op.CaseSensitive, s)
+	return bindFilter(b, in, e)
 }
 
-func (b *binder) searchPredicate(x syntax.Node, in *relation, sensitive bool, s *scope) string {
+func bindSearchPredicate(b *binder, x syntax.Node, in *relation, sensitive bool, s *scope) string {
 	switch n := x.(type) {
 	case syntax.LiteralNode:
-		return b.searchTerm(n, in, sensitive)
+		return bindSearchTerm(b, n, in, sensitive)
 	case syntax.StarNode:
 		return "TRUE"
 	case syntax.CallNode:
 		if n.Name == "not" && len(n.Args) == 1 {
-			return "(NOT " + b.searchPredicate(n.Args[0].X, in, sensitive, s) + ")"
+			return "(NOT " + bindSearchPredicate(b, n.Args[0].X, in, sensitive, s) + ")"
 		}
 	case syntax.BinaryNode:
 		if n.Op == "and" || n.Op == "or" {
-			return "(" + b.searchPredicate(n.L, in, sensitive, s) + " " + strings.ToUpper(n.Op) + " " + b.searchPredicate(n.R, in, sensitive, s) + ")"
+			return "(" + bindSearchPredicate(b, n.L, in, sensitive, s) + " " + strings.ToUpper(n.Op) + " " + bindSearchPredicate(b, n.R, in, sensitive, s) + ")"
 		}
 	}
-	return b.boolean(x, env{scope: s, rel: in}).filterSQL()
+	return bindBoolean(b, x, env{scope: s, rel: in}).filterSQL()
 }
 
-// searchTerm tests all columns for a term; asterisks at its ends widen the test to a prefix, suffix or substring.
-func (b *binder) searchTerm(n syntax.LiteralNode, in *relation, sensitive bool) string {
+// bindSearchTerm tests all columns for a term; asterisks at its ends widen the test to a prefix, suffix or substring.
+func bindSearchTerm(b *binder, n syntax.LiteralNode, in *relation, sensitive bool) string {
 	term, ok := n.Value.(string)
 	if !ok {
-		term = b.asText(constant(n.Type, n.Value, n)).konst.(string)
+		term = bindAsText(b, constant(n.Type, n.Value, n)).konst.(string)
 	}
 	op := "has"
 	switch {
@@ -275,7 +275,7 @@ func (b *binder) searchTerm(n syntax.LiteralNode, in *relation, sensitive bool) 
 		if c.typ != value.String && c.typ != value.Dynamic && op != "has" {
 			continue
 		}
-		tests = append(tests, b.stringTest(syntax.BinaryNode{Op: op, Span: n.Span}, op, b.asText(b.columnExpr(c)), needle))
+		tests = append(tests, bindStringTest(b, syntax.BinaryNode{Op: op, Span: n.Span}, op, bindAsText(b, bindColumnExpr(b, c)), needle))
 	}
 	if len(tests) == 0 {
 		return "FALSE"

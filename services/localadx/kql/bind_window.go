@@ -30,7 +30,7 @@ func (b *binder) group(x syntax.CallNode, env env, arg int) []string {
 	if len(x.Args) <= arg {
 		return nil
 	}
-	restart := b.boolean(x.Args[arg].X, env)
+	restart := bindBoolean(b, x.Args[arg].X, env)
 	sql := "sum(CASE WHEN " + restart.filterSQL() + " THEN 1 ELSE 0 END) " + runningOver(env.rel)
 	return []string{b.layer(env, sql, value.Long).sql}
 }
@@ -42,23 +42,23 @@ func runningOver(rel *relation, partition ...string) string {
 }
 
 func bindRowNumber(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 0, 2)
+	bindArity(b, x, 0, 2)
 	rel := b.serialized(x, env)
 	start := constant(value.Long, int64(1), x)
 	if len(x.Args) > 0 {
-		start = b.coerce(b.scalar(x.Args[0].X, env), value.Long)
+		start = bindCoerce(b, bindScalar(b, x.Args[0].X, env), value.Long)
 	}
 	group := b.group(x, env, 1)
 	return b.layer(env, fmt.Sprintf("row_number() %s - 1 + %s", rel.over(group...), start.sql), value.Long)
 }
 
 func bindPrevNext(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 3)
+	bindArity(b, x, 1, 3)
 	rel := b.serialized(x, env)
-	e := b.scalar(x.Args[0].X, env)
+	e := bindScalar(b, x.Args[0].X, env)
 	offset := "1"
 	if len(x.Args) > 1 {
-		offset = fmt.Sprint(b.constantLong(x.Args[1].X, env, "The offset"))
+		offset = fmt.Sprint(bindConstantLong(b, x.Args[1].X, env, "The offset"))
 	}
 	function := "lag"
 	if x.Name == "next" {
@@ -66,7 +66,7 @@ func bindPrevNext(b *binder, x syntax.CallNode, env env) *expr {
 	}
 	args := []string{e.sql, offset}
 	if len(x.Args) > 2 {
-		args = append(args, b.coerce(b.scalar(x.Args[2].X, env), e.typ).sql)
+		args = append(args, bindCoerce(b, bindScalar(b, x.Args[2].X, env), e.typ).sql)
 	} else if e.typ == value.String {
 		args = append(args, "''")
 	}
@@ -74,11 +74,11 @@ func bindPrevNext(b *binder, x syntax.CallNode, env env) *expr {
 }
 
 func bindRowCumsum(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
+	bindArity(b, x, 1, 2)
 	rel := b.serialized(x, env)
-	e := b.scalar(x.Args[0].X, env)
+	e := bindScalar(b, x.Args[0].X, env)
 	if e.typ == value.Dynamic {
-		e = b.coerce(e, value.Real)
+		e = bindCoerce(b, e, value.Real)
 	}
 	if !e.typ.Numeric() && e.typ != value.Timespan {
 		b.fail(x, syntax.CodeArguments, "row_cumsum(): the argument must be numeric or a timespan but is %s", e.typ)
@@ -90,9 +90,9 @@ func bindRowCumsum(b *binder, x syntax.CallNode, env env) *expr {
 
 // bindRowRank binds row_rank_dense and row_rank_min: a rank grows where the value differs from the row before.
 func bindRowRank(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 1, 2)
+	bindArity(b, x, 1, 2)
 	rel := b.serialized(x, env)
-	e := b.scalar(x.Args[0].X, env)
+	e := bindScalar(b, x.Args[0].X, env)
 	group := b.group(x, env, 1)
 	first := b.layer(env, "row_number() "+rel.over(group...), value.Long)
 	changed := b.layer(env, "("+first.sql+" = 1 OR ("+e.sql+") IS DISTINCT FROM lag("+e.sql+") "+rel.over(group...)+")", value.Bool)
@@ -106,10 +106,10 @@ func bindRowRank(b *binder, x syntax.CallNode, env env) *expr {
 // from its start, by distance from the row before, or by the restart predicate. Where a session starts depends on where the one before did, so
 // the values of a run are collected and a Go function walks them.
 func bindRowWindowSession(b *binder, x syntax.CallNode, env env) *expr {
-	b.arity(x, 3, 4)
+	bindArity(b, x, 3, 4)
 	rel := b.serialized(x, env)
-	e := b.scalar(x.Args[0].X, env)
-	fromFirst, between := b.scalar(x.Args[1].X, env), b.scalar(x.Args[2].X, env)
+	e := bindScalar(b, x.Args[0].X, env)
+	fromFirst, between := bindScalar(b, x.Args[1].X, env), bindScalar(b, x.Args[2].X, env)
 	if e.typ != value.Datetime || fromFirst.typ != value.Timespan || between.typ != value.Timespan {
 		b.fail(x, syntax.CodeArguments, "row_window_session(): the arguments must be a datetime and two timespans")
 	}

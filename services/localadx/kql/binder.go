@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/calypso-cdc/calypso/services/localadx/kql/syntax"
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
@@ -39,6 +38,7 @@ type binder struct {
 	tables  map[*binding]*relation
 	scalars map[*binding]*expr
 
+	rules      *rules
 	special    map[string]specialForm
 	aggregates map[string]aggregate
 }
@@ -131,95 +131,6 @@ func (b *binder) errorAt(at syntax.Node, code, hint, format string, args ...any)
 	return err
 }
 
-// Compile turns a query with one result into a plan. Its error is an *Error, or what Options.Probe returned.
-func Compile(query string, opts Options) (*Plan, error) {
-	plans, err := CompileAll(query, opts)
-	if err != nil {
-		return nil, err
-	}
-	if len(plans) > 1 {
-		return nil, &syntax.Error{Code: syntax.CodeUnsupported, Message: fmt.Sprintf("The text has %d queries, and one was expected", len(plans)), Permanent: true}
-	}
-	return plans[0], nil
-}
-
-// CompileAll turns the statements of a request into plans, one for each that has a result.
-func CompileAll(query string, opts Options) (plans []*Plan, err error) {
-	statements, wrong := syntax.Parse(query)
-	if wrong != nil {
-		return nil, wrong
-	}
-	if opts.Now.IsZero() {
-		opts.Now = time.Now()
-	}
-	b := &binder{text: query, opts: opts, now: value.TicksOf(opts.Now), options: map[string]*expr{}, tables: map[*binding]*relation{}, scalars: map[*binding]*expr{}, special: specialForms(), aggregates: aggregates()}
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case *syntax.Error:
-			plans, err = nil, r
-		case probeError:
-			plans, err = nil, r.err
-		default:
-			// A mistake of this package: the query fails, the server goes on.
-			plans, err = nil, fmt.Errorf("compile query: internal error: %v", r)
-		}
-	}()
-	return b.queries(statements), nil
-}
-
-// maxResults bounds the results of one request.
-const maxResults = 100
-
-// queries binds the statements of a request, each in the scope of those before it.
-func (b *binder) queries(statements []syntax.Statement) []*Plan {
-	var plans []*Plan
-	var s *scope
-	for _, st := range statements {
-		if _, ok := st.(syntax.QueryStatement); ok {
-			b.results++
-		}
-	}
-	if b.results > maxResults {
-		b.fail(nil, syntax.CodeUnsupported, "The request has %d queries and may have %d", b.results, maxResults)
-	}
-	for _, st := range statements {
-		query, ok := st.(syntax.QueryStatement)
-		if !ok {
-			s = b.declare(st, s)
-			continue
-		}
-		// Each is run by itself, with what it shares of its own.
-		b.render, b.shared, b.tables, b.scalars = nil, nil, map[*binding]*relation{}, map[*binding]*expr{}
-		plans = append(plans, b.plan(b.table(query.X, s)))
-	}
-	if len(plans) == 0 {
-		b.fail(nil, syntax.CodeSyntax, noQuery)
-	}
-	return plans
-}
-
-// noQuery is what is said of statements without a result.
-const noQuery = "The query has no expression that yields a result"
-
-// plan ends a query: its columns in the form that rows hand out.
-func (b *binder) plan(rel *relation) *Plan {
-	plan := &Plan{Visualization: b.render, Columns: make([]Column, len(rel.cols))}
-	outputs := make([]string, len(rel.cols))
-	for i, c := range rel.cols {
-		plan.Columns[i] = Column{Name: c.name, Type: c.typ}
-		outputs[i] = wireSQL(c.id, c.typ) + " AS o" + fmt.Sprint(i)
-	}
-	if len(outputs) == 0 {
-		outputs = []string{"NULL AS o0"}
-	}
-	plan.SQL = b.sharing() + "SELECT " + strings.Join(outputs, ", ") + " FROM (" + rel.sql + ")" + rel.orderBy()
-	if len(plan.SQL) > maxSQL {
-		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
-	}
-	return plan
-}
-
 // wireSQL returns a column in the form Rows hands out: guid and decimal as text.
 func wireSQL(sql string, t Type) string {
 	switch t {
@@ -238,105 +149,6 @@ func wireSQL(sql string, t Type) string {
 
 func decimalText(sql string) string {
 	return "rtrim(rtrim(CAST(" + sql + " AS VARCHAR), '0'), '.')"
-}
-
-// body binds statements whose last is the query, in a new scope.
-func (b *binder) body(statements []syntax.Statement, s *scope) *relation {
-	x, s := b.declarations(statements, s)
-	return b.table(x, s)
-}
-
-// declarations adds the let and declare statements to a scope and returns the query's expression.
-func (b *binder) declarations(statements []syntax.Statement, s *scope) (syntax.Node, *scope) {
-	var query syntax.Node
-	for _, st := range statements {
-		q, ok := st.(syntax.QueryStatement)
-		if !ok {
-			s = b.declare(st, s)
-			continue
-		}
-		if query != nil {
-			b.failHint(st, syntax.CodeUnsupported, "keep the last", "A function has one query")
-		}
-		query = q.X
-	}
-	if query == nil {
-		b.fail(nil, syntax.CodeSyntax, noQuery)
-	}
-	return query, s
-}
-
-// declare adds what a statement names to a scope.
-func (b *binder) declare(st syntax.Statement, s *scope) *scope {
-	switch st := st.(type) {
-	case syntax.LetStatement:
-		return s.let(st)
-	case syntax.SetStatement:
-		if st.Value != nil {
-			b.options[st.Name] = b.scalar(st.Value, env{scope: s})
-		}
-	case syntax.DeclareStatement:
-		return b.queryParameters(st, s)
-	case syntax.PatternStatement:
-		return s.add(st.Name, &binding{cases: &st, scope: s})
-	}
-	return s
-}
-
-// queryParameters binds declare query_parameters to the values the request brought.
-func (b *binder) queryParameters(st syntax.DeclareStatement, s *scope) *scope {
-	for _, p := range st.Params {
-		text, given := b.opts.Parameters[p.Name]
-		var x syntax.Node
-		switch {
-		case given:
-			x = parameterValue(p.Type, text)
-		case p.Default != nil:
-			x = p.Default
-		default:
-			b.fail(st, syntax.CodeSemantic, "Query parameter '%s' has no value and no default", p.Name)
-		}
-		lit, isLiteral := x.(syntax.LiteralNode)
-		e := b.coerce(b.scalar(x, env{}), p.Type)
-		unreadable := e.isConst && e.konst == nil && !strings.Contains(text, "null") ||
-			isLiteral && lit.Type == value.String && (p.Type.Numeric() || p.Type == value.Bool)
-		if given && unreadable {
-			b.fail(st, syntax.CodeSemantic, "The value of query parameter '%s' is not a %s", p.Name, p.Type)
-		}
-		s = s.add(p.Name, &binding{value: e})
-	}
-	return s
-}
-
-// parameterValue reads the value of a query parameter. Clients send KQL literals, such as "x" in quotes or
-// datetime(2020-01-01), or the bare text of a string, time or GUID, which must not be read as an expression: 2020-01-01 is no subtraction.
-func parameterValue(t Type, text string) syntax.Node {
-	bare := syntax.LiteralNode{Type: value.String, Value: text}
-	trimmed := strings.TrimSpace(text)
-	quoted := trimmed != "" && strings.ContainsRune("\"'@", rune(trimmed[0]))
-	call := strings.HasSuffix(trimmed, ")") && strings.Contains(trimmed, "(")
-	switch t {
-	case value.String:
-		if !quoted {
-			return bare
-		}
-	case value.Datetime, value.Timespan, value.GUID:
-		if !quoted && !call {
-			return bare
-		}
-	case value.Dynamic:
-		if !quoted && !call {
-			if v, err := value.DecodeDynamic(text); err == nil {
-				return syntax.LiteralNode{Type: value.Dynamic, Value: value.EncodeDynamic(v)}
-			}
-			return bare
-		}
-	}
-	x, err := syntax.ParseExpression(text)
-	if err != nil {
-		return bare
-	}
-	return x
 }
 
 // probe runs a plan that answers a question about data while the query is being bound.
@@ -358,41 +170,40 @@ func (b *binder) probe(at syntax.Node, rel *relation, what string) [][]any {
 	return rows
 }
 
-// constantValue returns the value of an expression that must be known while binding.
-func (b *binder) constantValue(e *expr, what string) any {
-	if e.isConst {
-		return e.konst
+// aggregate binds an aggregate function; env allows aggregates, its arguments are bound with env.plain().
+type aggregate func(b *binder, x syntax.CallNode, env env) *expr
+
+// checkSize refuses relations that inlining has blown up.
+func (b *binder) checkSize(rel *relation) {
+	b.spend(nil, len(rel.sql)+64*len(rel.cols))
+	if len(rel.sql) > maxSQL {
+		b.fail(nil, syntax.CodeUnsupported, "The query grows to more than %d bytes when its let statements are inlined", maxSQL)
 	}
-	rel := &relation{sql: "SELECT " + e.sql + " AS k", cols: []column{{name: "k", typ: e.typ, id: "k"}}}
-	rows := b.probe(e.at, rel, what)
-	if len(rows) != 1 {
-		b.fail(e.at, syntax.CodeArguments, "%s must be a constant", what)
+	if len(rel.cols) > syntax.MaxColumns {
+		b.fail(nil, syntax.CodeUnsupported, "The query has an intermediate result of more than %d columns", syntax.MaxColumns)
 	}
-	v := rows[0][0]
-	if n, ok := v.(int32); ok {
-		v = int64(n)
-	}
-	return v
 }
 
-// constantLong returns the value of an expression that must be an integer constant.
-func (b *binder) constantLong(x syntax.Node, env env, what string) int64 {
-	e := b.scalar(x, env)
-	if e.typ == value.Dynamic || e.typ == value.Real {
-		e = b.coerce(e, value.Long)
-	}
-	n, ok := b.constantValue(e, what).(int64)
-	if !ok {
-		b.fail(x, syntax.CodeArguments, "%s must be a constant of type long", what)
-	}
-	return n
+// ingestionColumns are the ids of the columns that say how a stored table's rows came in.
+type ingestionColumns struct {
+	time    string // datetime, in ticks
+	extent  string // the number of the extent
+	extents string // SQL of Table.Extents
 }
 
-// constantString returns the value of an expression that must be a string constant.
-func (b *binder) constantString(x syntax.Node, env env, what string) string {
-	s, ok := b.constantValue(b.scalar(x, env), what).(string)
-	if !ok {
-		b.fail(x, syntax.CodeArguments, "%s must be a string constant", what)
+// sharing returns what stands in front of SQL that reads shared relations.
+func (b *binder) sharing() string {
+	if len(b.shared) == 0 {
+		return ""
 	}
-	return s
+	return "WITH " + strings.Join(b.shared, ", ") + " "
 }
+
+// isCall reports whether a let statement's expression is a call of the function.
+func (b *binding) isCall(name string) bool {
+	call, ok := b.x.(syntax.CallNode)
+	return ok && call.Name == name
+}
+
+// specialForm binds a function whose typing, naming or evaluation does not fit a signature.
+type specialForm func(b *binder, x syntax.CallNode, env env) *expr

@@ -16,8 +16,8 @@ func exactDecimal(v *big.Rat) bool {
 	return new(big.Int).Rem(scale, v.Denom()).Sign() == 0
 }
 
-// checkDecimal refuses constants that would be rounded.
-func (b *binder) checkDecimal(at syntax.Node, v any) {
+// bindCheckDecimal refuses constants that would be rounded.
+func bindCheckDecimal(b *binder, at syntax.Node, v any) {
 	text, ok := v.(string)
 	if !ok {
 		return
@@ -27,8 +27,8 @@ func (b *binder) checkDecimal(at syntax.Node, v any) {
 	}
 }
 
-// checkQuotient refuses a division of constants whose result Kusto gives with 34 digits and this engine would round.
-func (b *binder) checkQuotient(l, r *expr) {
+// bindCheckQuotient refuses a division of constants whose result Kusto gives with 34 digits and this engine would round.
+func bindCheckQuotient(b *binder, l, r *expr) {
 	rational := func(e *expr) *big.Rat {
 		text, ok := e.konst.(string)
 		if !e.isConst || e.typ != value.Decimal || !ok {

@@ -131,8 +131,8 @@ func (b *binder) newID() string {
 	return fmt.Sprintf("c%d", b.ids)
 }
 
-// extend adds computed columns to what the SQL yields, without making them visible.
-func (b *binder) extend(r *relation, items []item) *relation {
+// bindExtend adds computed columns to what the SQL yields, without making them visible.
+func bindExtend(b *binder, r *relation, items []item) *relation {
 	if len(items) == 0 {
 		return r
 	}
@@ -143,8 +143,8 @@ func (b *binder) extend(r *relation, items []item) *relation {
 	return r.with("SELECT *, " + strings.Join(parts, ", ") + " FROM (" + r.sql + ")")
 }
 
-// project makes the items the only visible columns; order keys and ingestion columns are carried along.
-func (b *binder) project(r *relation, items []item) *relation {
+// bindProject makes the items the only visible columns; order keys and ingestion columns are carried along.
+func bindProject(b *binder, r *relation, items []item) *relation {
 	parts := make([]string, 0, len(items)+len(r.order))
 	have := map[string]bool{}
 	out := *r
@@ -175,8 +175,8 @@ func (b *binder) project(r *relation, items []item) *relation {
 	return &out
 }
 
-// filter keeps the rows for which the SQL predicate is true.
-func (b *binder) filter(r *relation, predicate string) *relation {
+// bindFilter keeps the rows for which the SQL predicate is true.
+func bindFilter(b *binder, r *relation, predicate string) *relation {
 	return r.with("SELECT * FROM (" + r.sql + ") WHERE " + predicate)
 }
 

@@ -7,15 +7,15 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// dynamicValue reads the inside of dynamic(…): JSON, with Kusto's additions (single quotes, nested literals such as
+// parseDynamicValue reads the inside of dynamic(…): JSON, with Kusto's additions (single quotes, nested literals such as
 // datetime(2020-01-01) and dynamic(…), trailing commas). It returns canonical JSON.
-func (p *parser) dynamicValue() string {
+func parseDynamicValue(p *parser) string {
 	var b strings.Builder
-	p.dynamicInto(&b)
+	parseDynamicInto(p, &b)
 	return b.String()
 }
 
-func (p *parser) dynamicInto(b *strings.Builder) {
+func parseDynamicInto(p *parser, b *strings.Builder) {
 	p.enter()
 	defer p.leave()
 	t := p.tok
@@ -30,7 +30,7 @@ func (p *parser) dynamicInto(b *strings.Builder) {
 		b.Write(value.AppendQuoted(nil, t.Text))
 	case t.Kind == tokenLong || t.Kind == tokenReal:
 		p.advance()
-		b.WriteString(p.jsonNumber(t, ""))
+		b.WriteString(parseJsonNumber(p, t, ""))
 	case p.isPunct("-"):
 		p.advance()
 		n := p.tok
@@ -38,28 +38,28 @@ func (p *parser) dynamicInto(b *strings.Builder) {
 			p.fail("Expected a number but found %s", p.describe())
 		}
 		p.advance()
-		b.WriteString(p.jsonNumber(n, "-"))
+		b.WriteString(parseJsonNumber(p, n, "-"))
 	case t.Kind == tokenTimespan:
 		p.advance()
 		ticks, _ := value.ParseTimespan(t.Text)
 		b.Write(value.AppendQuoted(nil, value.FormatTimespan(ticks)))
 	case p.isPunct("["):
-		p.dynamicList(b)
+		parseDynamicList(p, b)
 	case p.isPunct("{"):
-		p.dynamicBag(b)
+		parseDynamicBag(p, b)
 	case t.Kind == tokenName && (t.Text == "null" || t.Text == "true" || t.Text == "false"):
 		p.advance()
 		b.WriteString(t.Text)
 	case t.Kind == tokenName && p.peek().Text == "(":
-		b.WriteString(p.nestedLiteral())
+		b.WriteString(parseNestedLiteral(p))
 	default:
 		p.fail("Expected a JSON value but found %s", p.describe())
 	}
 }
 
-func (p *parser) jsonNumber(t token, sign string) string {
+func parseJsonNumber(p *parser, t token, sign string) string {
 	if t.Kind == tokenLong {
-		lit, _ := p.long(t).(LiteralNode)
+		lit, _ := parseLong(p, t).(LiteralNode)
 		n := lit.Value.(int64)
 		if sign != "" {
 			n = -n
@@ -70,9 +70,9 @@ func (p *parser) jsonNumber(t token, sign string) string {
 	return string(value.AppendReal(nil, f))
 }
 
-// nestedLiteral reads datetime(…), guid(…), dynamic(…) and so on inside a dynamic literal, as JSON.
-func (p *parser) nestedLiteral() string {
-	lit, ok := p.namePrimary().(LiteralNode)
+// parseNestedLiteral reads datetime(…), guid(…), dynamic(…) and so on inside a dynamic literal, as JSON.
+func parseNestedLiteral(p *parser) string {
+	lit, ok := parseNamePrimary(p).(LiteralNode)
 	if !ok {
 		p.fail("Only literals may stand inside dynamic()")
 	}
@@ -93,14 +93,14 @@ func literalJSON(lit LiteralNode) string {
 	return string(value.AppendJSON(nil, lit.Type, lit.Value))
 }
 
-func (p *parser) dynamicList(b *strings.Builder) {
+func parseDynamicList(p *parser, b *strings.Builder) {
 	p.expectPunct("[")
 	b.WriteByte('[')
 	for n := 0; !p.isPunct("]"); n++ {
 		if n > 0 {
 			b.WriteByte(',')
 		}
-		p.dynamicInto(b)
+		parseDynamicInto(p, b)
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -109,7 +109,7 @@ func (p *parser) dynamicList(b *strings.Builder) {
 	b.WriteByte(']')
 }
 
-func (p *parser) dynamicBag(b *strings.Builder) {
+func parseDynamicBag(p *parser, b *strings.Builder) {
 	p.expectPunct("{")
 	b.WriteByte('{')
 	for n := 0; !p.isPunct("}"); n++ {
@@ -124,7 +124,7 @@ func (p *parser) dynamicBag(b *strings.Builder) {
 		p.expectPunct(":")
 		b.Write(value.AppendQuoted(nil, key))
 		b.WriteByte(':')
-		p.dynamicInto(b)
+		parseDynamicInto(p, b)
 		if !p.acceptPunct(",") {
 			break
 		}

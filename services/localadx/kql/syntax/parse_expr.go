@@ -8,8 +8,6 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-func parseTypeName(name string) (value.Type, bool) { return value.ParseType(name) }
-
 // Binding powers, weakest first.
 const (
 	powerOr = iota + 1
@@ -27,11 +25,11 @@ var wordOperators = map[string]bool{
 	"notcontains": true, "notcontains_cs": true,
 }
 
-// expr reads an expression without pipes.
-func (p *parser) expr() Node { return p.binary(powerOr) }
+// parseExpr reads an expression without pipes.
+func parseExpr(p *parser) Node { return parseBinary(p, powerOr) }
 
-// binaryOperator returns the operator at the current token, how many tokens it has, and its binding power; 0 if there is none.
-func (p *parser) binaryOperator() (op string, tokens, power int) {
+// parseBinaryOperator returns the operator at the current token, how many tokens it has, and its binding power; 0 if there is none.
+func parseBinaryOperator(p *parser) (op string, tokens, power int) {
 	switch p.tok.Kind {
 	case tokenName:
 		switch {
@@ -61,13 +59,13 @@ func (p *parser) binaryOperator() (op string, tokens, power int) {
 	return "", 0, 0
 }
 
-func (p *parser) binary(min int) Node {
+func parseBinary(p *parser, min int) Node {
 	p.enter()
 	defer p.leave()
 	start := p.tok.Start
-	left := p.unary()
+	left := parseUnary(p)
 	for {
-		op, tokens, power := p.binaryOperator()
+		op, tokens, power := parseBinaryOperator(p)
 		if power == 0 || power < min {
 			return left
 		}
@@ -80,33 +78,33 @@ func (p *parser) binary(min int) Node {
 		}
 		switch op {
 		case "between", "!between":
-			left = p.between(start, left, op == "!between")
+			left = parseBetween(p, start, left, op == "!between")
 		case "in", "!in", "in~", "!in~", "has_any", "has_all":
-			left = p.in(start, left, op)
+			left = parseIn(p, start, left, op)
 		default:
-			right := p.binary(power + 1)
+			right := parseBinary(p, power+1)
 			left = BinaryNode{Op: op, L: left, R: right, Span: p.from(start)}
 		}
 	}
 }
 
-func (p *parser) between(start int, x Node, not bool) Node {
+func parseBetween(p *parser, start int, x Node, not bool) Node {
 	p.expectPunct("(")
-	low := p.expr()
+	low := parseExpr(p)
 	p.expectPunct("..")
-	high := p.expr()
+	high := parseExpr(p)
 	p.expectPunct(")")
 	return BetweenNode{X: x, Low: low, High: high, Not: not, Span: p.from(start)}
 }
 
-func (p *parser) in(start int, x Node, op string) Node {
+func parseIn(p *parser, start int, x Node, op string) Node {
 	n := InNode{Op: op, X: x}
 	if !p.isPunct("(") {
-		n.List = []Node{p.unary()}
+		n.List = []Node{parseUnary(p)}
 	} else {
 		p.advance()
 		for !p.isPunct(")") {
-			n.List = append(n.List, p.pipelineOrExpr())
+			n.List = append(n.List, parsePipelineOrExpr(p))
 			if !p.acceptPunct(",") {
 				break
 			}
@@ -117,7 +115,7 @@ func (p *parser) in(start int, x Node, op string) Node {
 	return n
 }
 
-func (p *parser) unary() Node {
+func parseUnary(p *parser) Node {
 	start := p.tok.Start
 	if p.isPunct("-") || p.isPunct("+") {
 		op := p.tok.Text
@@ -127,35 +125,35 @@ func (p *parser) unary() Node {
 			return LiteralNode{Type: value.Long, Value: int64(math.MinInt64), Span: p.from(start)}
 		}
 		p.enter()
-		x := p.unary()
+		x := parseUnary(p)
 		p.leave()
 		return UnaryNode{Op: op, X: x, Span: p.from(start)}
 	}
-	return p.postfix()
+	return parsePostfix(p)
 }
 
-func (p *parser) postfix() Node {
+func parsePostfix(p *parser) Node {
 	start := p.tok.Start
-	x := p.primary()
+	x := parsePrimary(p)
 	for {
 		switch {
-		case p.isPunct(".") && p.canMember():
+		case p.isPunct(".") && parseCanMember(p):
 			p.advance()
 			switch {
 			case p.isPunct("["):
 				p.advance()
-				index := p.expr()
+				index := parseExpr(p)
 				p.expectPunct("]")
 				x = IndexNode{X: x, Index: index, Span: p.from(start)}
 			case (p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted) && p.peek().Text == "(" && p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '(':
-				call := p.primary() // database('x').f(…) or cluster(…).database(…)
+				call := parsePrimary(p) // database('x').f(…) or cluster(…).database(…)
 				x = memberCall(x, call, p.from(start))
 			default:
 				x = MemberNode{X: x, Name: p.identifier("a member name"), Span: p.from(start)}
 			}
 		case p.isPunct("["):
 			p.advance()
-			index := p.expr()
+			index := parseExpr(p)
 			p.expectPunct("]")
 			x = IndexNode{X: x, Index: index, Span: p.from(start)}
 		case p.tok.Kind == tokenQuoted && p.tok.Start == p.end:
@@ -168,8 +166,8 @@ func (p *parser) postfix() Node {
 	}
 }
 
-// canMember reports whether the '.' at the current token starts a member access rather than ending a pattern.
-func (p *parser) canMember() bool {
+// parseCanMember reports whether the '.' at the current token starts a member access rather than ending a pattern.
+func parseCanMember(p *parser) bool {
 	next := p.peek()
 	return next.Kind == tokenName || next.Kind == tokenQuoted || next.Text == "["
 }
@@ -185,7 +183,7 @@ func memberCall(x, call Node, at Span) Node {
 	return c
 }
 
-func (p *parser) primary() Node {
+func parsePrimary(p *parser) Node {
 	start := p.tok.Start
 	t := p.tok
 	switch t.Kind {
@@ -199,7 +197,7 @@ func (p *parser) primary() Node {
 		return LiteralNode{Type: value.String, Value: text, Span: p.from(start)}
 	case tokenLong:
 		p.advance()
-		return p.long(t)
+		return parseLong(p, t)
 	case tokenReal:
 		p.advance()
 		f, err := strconv.ParseFloat(t.Text, 64)
@@ -217,22 +215,22 @@ func (p *parser) primary() Node {
 	case tokenQuoted:
 		p.advance()
 		if p.isPunct("(") {
-			return p.call(t.Text, start)
+			return parseCall(p, t.Text, start)
 		}
-		return p.nameOrWildcard(t.Text, start)
+		return parseNameOrWildcard(p, t.Text, start)
 	case tokenName:
-		return p.namePrimary()
+		return parseNamePrimary(p)
 	case tokenPunct:
 		switch t.Text {
 		case "(":
 			p.advance()
-			x := p.pipelineOrExpr()
+			x := parsePipelineOrExpr(p)
 			p.expectPunct(")")
 			return x
 		case "*":
 			p.advance()
 			if p.tok.Kind == tokenName && p.tok.Start == p.end {
-				return p.nameOrWildcard("*", start)
+				return parseNameOrWildcard(p, "*", start)
 			}
 			return StarNode{Span: p.from(start)}
 		case "[":
@@ -243,7 +241,7 @@ func (p *parser) primary() Node {
 	return nil
 }
 
-func (p *parser) long(t token) Node {
+func parseLong(p *parser, t token) Node {
 	at := Span{t.Start, t.End}
 	if strings.HasPrefix(t.Text, "0x") || strings.HasPrefix(t.Text, "0X") {
 		n, err := strconv.ParseUint(t.Text[2:], 16, 64)
@@ -259,11 +257,11 @@ func (p *parser) long(t token) Node {
 	return LiteralNode{Type: value.Long, Value: n, Span: at}
 }
 
-// nameOrWildcard reads the rest of a name pattern such as T*_x after its first part.
-func (p *parser) nameOrWildcard(first string, start int) Node {
+// parseNameOrWildcard reads the rest of a name pattern such as T*_x after its first part.
+func parseNameOrWildcard(p *parser, first string, start int) Node {
 	pattern := first
 	for p.tok.Start == p.end && (p.isPunct("*") || strings.HasSuffix(pattern, "*") && p.tok.Kind == tokenName) {
-		if p.isPunct("*") && !p.wildcards && !p.endsPattern() {
+		if p.isPunct("*") && !p.wildcards && !parseEndsPattern(p) {
 			break // a product written without spaces
 		}
 		pattern += p.tok.Text
@@ -275,14 +273,14 @@ func (p *parser) nameOrWildcard(first string, start int) Node {
 	return NameNode{Name: first, Span: p.from(start)}
 }
 
-// endsPattern reports whether the '*' that touches a name is followed by what ends a name pattern.
-func (p *parser) endsPattern() bool {
+// parseEndsPattern reports whether the '*' that touches a name is followed by what ends a name pattern.
+func parseEndsPattern(p *parser) bool {
 	next := p.peek()
 	return next.Kind == tokenEnd || next.Kind == tokenPunct && (next.Text == "," || next.Text == "|" || next.Text == ")" || next.Text == ";")
 }
 
-// namePrimary reads what starts with a name: a literal, a call, a tabular source in an expression, or a reference.
-func (p *parser) namePrimary() Node {
+// parseNamePrimary reads what starts with a name: a literal, a call, a tabular source in an expression, or a reference.
+func parseNamePrimary(p *parser) Node {
 	start := p.tok.Start
 	name := p.tok.Text
 	next := p.peek()
@@ -291,22 +289,22 @@ func (p *parser) namePrimary() Node {
 		case "dynamic":
 			p.advance()
 			p.advance()
-			json := p.dynamicValue()
+			json := parseDynamicValue(p)
 			p.expectPunct(")")
 			if json == "null" {
 				return LiteralNode{Type: value.Dynamic, Span: p.from(start)}
 			}
 			return LiteralNode{Type: value.Dynamic, Value: json, Span: p.from(start)}
 		case "typeof":
-			return p.typeof(start)
+			return parseTypeof(p, start)
 		case "datatable":
-			return p.datatable(start)
+			return parseDatatable(p, start)
 		}
-		if t, ok := parseTypeName(name); ok && isLiteralType(name) {
-			return p.rawLiteral(t, start)
+		if t, ok := value.ParseType(name); ok && isLiteralType(name) {
+			return parseRawLiteral(p, t, start)
 		}
 		p.advance()
-		return p.call(name, start)
+		return parseCall(p, name, start)
 	}
 	switch name {
 	case "true", "false":
@@ -314,11 +312,11 @@ func (p *parser) namePrimary() Node {
 		return LiteralNode{Type: value.Bool, Value: name == "true", Span: p.from(start)}
 	case "datatable":
 		if next.Text == "(" {
-			return p.datatable(start)
+			return parseDatatable(p, start)
 		}
 	}
 	p.advance()
-	return p.nameOrWildcard(name, start)
+	return parseNameOrWildcard(p, name, start)
 }
 
 // isLiteralType reports whether name(…) is a literal of the type name.
@@ -330,7 +328,7 @@ func isLiteralType(name string) bool {
 	return false
 }
 
-func (p *parser) call(name string, start int) Node {
+func parseCall(p *parser, name string, start int) Node {
 	p.expectPunct("(")
 	c := CallNode{Name: name}
 	for !p.isPunct(")") {
@@ -342,7 +340,7 @@ func (p *parser) call(name string, start int) Node {
 				p.advance()
 			}
 		}
-		arg.X = p.pipelineOrExpr()
+		arg.X = parsePipelineOrExpr(p)
 		c.Args = append(c.Args, arg)
 		if !p.acceptPunct(",") {
 			break
@@ -353,7 +351,7 @@ func (p *parser) call(name string, start int) Node {
 	return c
 }
 
-func (p *parser) typeof(start int) Node {
+func parseTypeof(p *parser, start int) Node {
 	p.advance()
 	if p.peek().Kind == tokenName {
 		p.expectPunct("(")
@@ -362,13 +360,13 @@ func (p *parser) typeof(start int) Node {
 			for {
 				name := p.identifier("a column name")
 				p.expectPunct(":")
-				n.Columns = append(n.Columns, ColumnDef{Name: name, Type: p.typeName()})
+				n.Columns = append(n.Columns, ColumnDef{Name: name, Type: parseTypeName(p)})
 				if !p.acceptPunct(",") {
 					break
 				}
 			}
 		} else {
-			n.Type = p.typeName()
+			n.Type = parseTypeName(p)
 		}
 		p.expectPunct(")")
 		n.Span = p.from(start)
@@ -378,20 +376,20 @@ func (p *parser) typeof(start int) Node {
 	return nil
 }
 
-func (p *parser) datatable(start int) Node {
+func parseDatatable(p *parser, start int) Node {
 	p.advance()
-	d := DatatableNode{Columns: p.columnDefs()}
+	d := DatatableNode{Columns: parseColumnDefs(p)}
 	if len(d.Columns) == 0 {
 		p.fail("A datatable needs at least one column")
 	}
-	p.properties()
+	parseProperties(p)
 	if p.tok.Kind == tokenQuoted { // ["x"] with one value lexes as a quoted name
 		d.Values = []Node{LiteralNode{Type: value.String, Value: p.tok.Text, Span: Span{p.tok.Start, p.tok.End}}}
 		p.advance()
 	} else {
 		p.expectPunct("[")
 		for !p.isPunct("]") {
-			d.Values = append(d.Values, p.expr())
+			d.Values = append(d.Values, parseExpr(p))
 			if !p.acceptPunct(",") {
 				break
 			}
@@ -402,8 +400,8 @@ func (p *parser) datatable(start int) Node {
 	return d
 }
 
-// rawLiteral reads type(text): the text up to the closing parenthesis is the literal, in quotes or not.
-func (p *parser) rawLiteral(t value.Type, start int) Node {
+// parseRawLiteral reads type(text): the text up to the closing parenthesis is the literal, in quotes or not.
+func parseRawLiteral(p *parser, t value.Type, start int) Node {
 	p.advance() // onto '('
 	open := p.tok.End
 	l := p.lexer
@@ -411,9 +409,9 @@ func (p *parser) rawLiteral(t value.Type, start int) Node {
 	l.skipSpace()
 	if l.at < len(l.text) && (l.text[l.at] == '"' || l.text[l.at] == '\'' || l.text[l.at] == '@') {
 		p.advance()
-		text := p.stringLiteral()
+		text := parseStringLiteral(p)
 		p.expectPunct(")")
-		return p.typedLiteral(t, text, start)
+		return parseTypedLiteral(p, t, text, start)
 	}
 	end := strings.IndexByte(p.lexer.text[open:], ')')
 	if end < 0 {
@@ -422,11 +420,11 @@ func (p *parser) rawLiteral(t value.Type, start int) Node {
 	text := strings.TrimSpace(p.lexer.text[open : open+end])
 	p.restart(open + end)
 	p.expectPunct(")")
-	return p.typedLiteral(t, text, start)
+	return parseTypedLiteral(p, t, text, start)
 }
 
-// typedLiteral interprets the text of a literal of a type.
-func (p *parser) typedLiteral(t value.Type, text string, start int) Node {
+// parseTypedLiteral interprets the text of a literal of a type.
+func parseTypedLiteral(p *parser, t value.Type, text string, start int) Node {
 	n := LiteralNode{Type: t, Span: p.from(start)}
 	if strings.EqualFold(text, "null") && t != value.String {
 		return n
@@ -480,7 +478,7 @@ func (p *parser) typedLiteral(t value.Type, text string, start int) Node {
 	case value.String:
 		n.Value = text
 	case value.Datetime:
-		return p.datetimeLiteral(n, text, bad)
+		return parseDatetimeLiteral(p, n, text, bad)
 	case value.Timespan:
 		ticks, ok := value.ParseTimespan(text)
 		if !ok {
@@ -497,9 +495,9 @@ func (p *parser) typedLiteral(t value.Type, text string, start int) Node {
 	return n
 }
 
-// datetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses: datetime(2017 - 08 - 01),
+// parseDatetimeLiteral reads a datetime, also in the spaced and comma forms the documentation uses: datetime(2017 - 08 - 01),
 // datetime(2025, 6, 14).
-func (p *parser) datetimeLiteral(n LiteralNode, text string, bad func()) Node {
+func parseDatetimeLiteral(p *parser, n LiteralNode, text string, bad func()) Node {
 	if ticks, ok := value.ParseDatetime(text); ok {
 		n.Value = ticks
 		return n

@@ -6,8 +6,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
-// operator reads one tabular operator; the current token is the one behind the pipe.
-func (p *parser) operator() Operator {
+// parseOperator reads one tabular operator; the current token is the one behind the pipe.
+func parseOperator(p *parser) Operator {
 	start := p.tok.Start
 	if p.tok.Kind != tokenName {
 		p.fail("Expected an operator after '|' but found %s", p.describe())
@@ -15,27 +15,27 @@ func (p *parser) operator() Operator {
 	name := p.dashed()
 	switch name {
 	case "where", "filter":
-		p.properties()
-		return WhereOp{X: p.expr(), Span: p.from(start)}
+		parseProperties(p)
+		return WhereOp{X: parseExpr(p), Span: p.from(start)}
 	case "project", "extend", "distinct":
-		p.properties()
-		return ProjectOp{Kind: name, Items: p.namedExprs(), Span: p.from(start)}
+		parseProperties(p)
+		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
 	case "project-rename":
-		return ProjectOp{Kind: name, Items: p.namedExprs(), Span: p.from(start)}
+		return ProjectOp{Kind: name, Items: parseNamedExprs(p), Span: p.from(start)}
 	case "project-away", "project-keep", "project-reorder":
-		return p.columns(name, start)
+		return parseColumns(p, name, start)
 	case "summarize":
-		return p.summarize(start)
+		return parseSummarize(p, start)
 	case "sort", "order":
-		p.properties()
+		parseProperties(p)
 		p.expectName("by")
-		return SortOp{Keys: p.sortKeys(), Span: p.from(start)}
+		return SortOp{Keys: parseSortKeys(p), Span: p.from(start)}
 	case "take", "limit":
-		return TakeOp{Count: p.expr(), Span: p.from(start)}
+		return TakeOp{Count: parseExpr(p), Span: p.from(start)}
 	case "top":
-		count := p.expr()
+		count := parseExpr(p)
 		p.expectName("by")
-		return TopOp{Count: count, Keys: p.sortKeys(), Span: p.from(start)}
+		return TopOp{Count: count, Keys: parseSortKeys(p), Span: p.from(start)}
 	case "count":
 		op := CountOp{Name: "Count"}
 		if p.acceptName("as") {
@@ -44,57 +44,57 @@ func (p *parser) operator() Operator {
 		op.Span = p.from(start)
 		return op
 	case "join", "lookup":
-		return p.join(name, start)
+		return parseJoin(p, name, start)
 	case "union":
-		return p.union(start)
+		return parseUnion(p, start)
 	case "mv-expand", "mvexpand":
-		return p.mvExpand(start)
+		return parseMvExpand(p, start)
 	case "mv-apply", "mvapply":
-		return p.mvApply(start)
+		return parseMvApply(p, start)
 	case "parse", "parse-where":
-		return p.parseOperator(name, start)
+		return parseParse(p, name, start)
 	case "parse-kv":
-		return p.parseKV(start)
+		return parseKV(p, start)
 	case "make-series":
-		return p.makeSeries(start)
+		return parseMakeSeries(p, start)
 	case "render":
-		return p.render(start)
+		return parseRender(p, start)
 	case "serialize":
 		op := SerializeOp{}
-		if !p.endsOperator() {
-			op.Items = p.namedExprs()
+		if !parseEndsOperator(p) {
+			op.Items = parseNamedExprs(p)
 		}
 		op.Span = p.from(start)
 		return op
 	case "as":
-		p.properties()
+		parseProperties(p)
 		return AsOp{Name: p.identifier("a name"), Span: p.from(start)}
 	case "getschema":
 		return GetSchemaOp{Span: p.from(start)}
 	case "evaluate":
-		return p.evaluate(start)
+		return parseEvaluate(p, start)
 	case "invoke":
-		return InvokeOp{Call: p.callOnly("a function call after 'invoke'"), Span: p.from(start)}
+		return InvokeOp{Call: parseCallOnly(p, "a function call after 'invoke'"), Span: p.from(start)}
 	case "partition":
-		return p.partition(start)
+		return parsePartition(p, start)
 	case "scan":
-		return p.scan(start)
+		return parseScan(p, start)
 	case "top-nested":
-		return p.topNested(start)
+		return parseTopNested(p, start)
 	case "top-hitters":
-		return p.topHitters(start)
+		return parseTopHitters(p, start)
 	case "sample":
-		return SampleOp{Count: p.expr(), Span: p.from(start)}
+		return SampleOp{Count: parseExpr(p), Span: p.from(start)}
 	case "sample-distinct":
-		count := p.expr()
+		count := parseExpr(p)
 		p.expectName("of")
-		return SampleOp{Count: count, Of: p.expr(), Span: p.from(start)}
+		return SampleOp{Count: count, Of: parseExpr(p), Span: p.from(start)}
 	case "search":
-		return p.search(start)
+		return parseSearch(p, start)
 	case "reduce":
-		return p.reduce(start)
+		return parseReduce(p, start)
 	case "consume":
-		p.properties("decodeblocks")
+		parseProperties(p, "decodeblocks")
 		return ConsumeOp{Span: p.from(start)}
 	}
 	err := syntaxError(p.lexer.text, start, "The operator '"+name+"' is not supported")
@@ -111,12 +111,12 @@ var OperatorNames = []string{"where", "project", "extend", "distinct", "project-
 	"parse-where", "parse-kv", "make-series", "render", "serialize", "as", "getschema", "evaluate", "invoke", "partition", "scan",
 	"top-nested", "top-hitters", "sample", "sample-distinct", "search", "find", "consume"}
 
-// endsOperator reports whether the current token ends an operator.
-func (p *parser) endsOperator() bool {
+// parseEndsOperator reports whether the current token ends an operator.
+func parseEndsOperator(p *parser) bool {
 	return p.tok.Kind == tokenEnd || p.isPunct("|") || p.isPunct(")") || p.isPunct(";") || p.isPunct("}")
 }
 
-func (p *parser) callOnly(what string) *CallNode {
+func parseCallOnly(p *parser, what string) *CallNode {
 	start := p.tok.Start
 	if p.tok.Kind != tokenName {
 		p.fail("Expected %s but found %s", what, p.describe())
@@ -126,15 +126,15 @@ func (p *parser) callOnly(what string) *CallNode {
 	if !p.isPunct("(") {
 		return &CallNode{Name: name, Span: p.from(start)}
 	}
-	call := p.call(name, start).(CallNode)
+	call := parseCall(p, name, start).(CallNode)
 	return &call
 }
 
-func (p *parser) columns(kind string, start int) Operator {
+func parseColumns(p *parser, kind string, start int) Operator {
 	op := ColumnsOp{Kind: kind}
 	p.wildcards = true
 	for {
-		op.Items = append(op.Items, p.primaryPattern())
+		op.Items = append(op.Items, parsePrimaryPattern(p))
 		order := ""
 		for _, word := range []string{"asc", "desc", "granny-asc", "granny-desc"} {
 			if p.tok.Kind == tokenName && strings.HasPrefix(word, p.tok.Text) && (p.tok.Text == word || p.tok.Text == "granny") {
@@ -152,10 +152,10 @@ func (p *parser) columns(kind string, start int) Operator {
 	return op
 }
 
-// primaryPattern reads a name, a name pattern, or a call such as column_names_of(T).
-func (p *parser) primaryPattern() Node {
+// parsePrimaryPattern reads a name, a name pattern, or a call such as column_names_of(T).
+func parsePrimaryPattern(p *parser) Node {
 	if p.isPunct("*") || p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
-		x := p.primary()
+		x := parsePrimary(p)
 		if s, ok := x.(StarNode); ok {
 			return WildcardNode{Pattern: "*", Span: s.Span}
 		}
@@ -165,24 +165,24 @@ func (p *parser) primaryPattern() Node {
 	return nil
 }
 
-func (p *parser) summarize(start int) Operator {
+func parseSummarize(p *parser, start int) Operator {
 	op := SummarizeOp{}
-	p.properties()
-	if !p.isName("by") && !p.endsOperator() {
-		op.Aggregates = p.namedExprs()
+	parseProperties(p)
+	if !p.isName("by") && !parseEndsOperator(p) {
+		op.Aggregates = parseNamedExprs(p)
 	}
 	if p.acceptName("by") {
-		op.By = p.namedExprs()
+		op.By = parseNamedExprs(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) sortKeys() []SortKey {
+func parseSortKeys(p *parser) []SortKey {
 	var keys []SortKey
 	for {
 		p.bounded(len(keys))
-		k := SortKey{X: p.namedExpr().X}
+		k := SortKey{X: parseNamedExpr(p).X}
 		if p.acceptName("asc") {
 			k.Asc = true
 		} else {
@@ -202,21 +202,21 @@ func (p *parser) sortKeys() []SortKey {
 	}
 }
 
-func (p *parser) join(name string, start int) Operator {
+func parseJoin(p *parser, name string, start int) Operator {
 	op := JoinOp{Lookup: name == "lookup", Kind: "innerunique"}
 	if op.Lookup {
 		op.Kind = "leftouter"
 	}
-	for key, v := range p.properties("kind", "withsource") {
+	for key, v := range parseProperties(p, "kind", "withsource") {
 		if key == "kind" {
 			op.Kind = v
 		}
 	}
-	op.Right = p.tableOperand()
-	p.properties("kind")
+	op.Right = parseTableOperand(p)
+	parseProperties(p, "kind")
 	if p.acceptName("on") {
 		for {
-			op.On = append(op.On, p.expr())
+			op.On = append(op.On, parseExpr(p))
 			if !p.acceptPunct(",") {
 				break
 			}
@@ -228,14 +228,14 @@ func (p *parser) join(name string, start int) Operator {
 	return op
 }
 
-// tableOperand reads the table of join or union: a name, a call, or a pipeline in parentheses.
-func (p *parser) tableOperand() Node {
-	return p.postfix()
+// parseTableOperand reads the table of join or union: a name, a call, or a pipeline in parentheses.
+func parseTableOperand(p *parser) Node {
+	return parsePostfix(p)
 }
 
-func (p *parser) union(start int) UnionOp {
+func parseUnion(p *parser, start int) UnionOp {
 	op := UnionOp{}
-	for key, v := range p.properties("kind", "withsource", "with_source", "isfuzzy") {
+	for key, v := range parseProperties(p, "kind", "withsource", "with_source", "isfuzzy") {
 		switch key {
 		case "kind":
 			op.Inner = v == "inner"
@@ -247,7 +247,7 @@ func (p *parser) union(start int) UnionOp {
 	}
 	for {
 		p.bounded(len(op.Tables))
-		op.Tables = append(op.Tables, p.tableOperand())
+		op.Tables = append(op.Tables, parseTableOperand(p))
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -256,8 +256,8 @@ func (p *parser) union(start int) UnionOp {
 	return op
 }
 
-func (p *parser) mvProperties(op *MvExpandOp) {
-	for key, v := range p.properties("kind", "bagexpansion", "with_itemindex") {
+func parseMvProperties(p *parser, op *MvExpandOp) {
+	for key, v := range parseProperties(p, "kind", "bagexpansion", "with_itemindex") {
 		switch key {
 		case "kind", "bagexpansion":
 			op.Array = v == "array"
@@ -267,10 +267,10 @@ func (p *parser) mvProperties(op *MvExpandOp) {
 	}
 }
 
-func (p *parser) mvItems() []MvItem {
+func parseMvItems(p *parser) []MvItem {
 	var items []MvItem
 	for {
-		n := p.namedExpr()
+		n := parseNamedExpr(p)
 		item := MvItem{X: n.X}
 		if len(n.Names) == 1 {
 			item.Name = n.Names[0]
@@ -278,7 +278,7 @@ func (p *parser) mvItems() []MvItem {
 		if p.acceptName("to") {
 			p.expectName("typeof")
 			p.expectPunct("(")
-			item.To = p.typeName()
+			item.To = parseTypeName(p)
 			p.expectPunct(")")
 		}
 		p.bounded(len(items))
@@ -289,27 +289,27 @@ func (p *parser) mvItems() []MvItem {
 	}
 }
 
-func (p *parser) mvExpand(start int) MvExpandOp {
+func parseMvExpand(p *parser, start int) MvExpandOp {
 	op := MvExpandOp{}
-	p.mvProperties(&op)
-	op.Items = p.mvItems()
+	parseMvProperties(p, &op)
+	op.Items = parseMvItems(p)
 	if p.acceptName("limit") {
-		op.Limit = p.expr()
+		op.Limit = parseExpr(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) mvApply(start int) MvExpandOp {
-	op := p.mvExpand(start)
+func parseMvApply(p *parser, start int) MvExpandOp {
+	op := parseMvExpand(p, start)
 	p.expectName("on")
-	op.Apply = p.subquery()
+	op.Apply = parseSubquery(p)
 	op.Span = p.from(start)
 	return op
 }
 
-// subquery reads ( op | op … ), a pipeline without a source.
-func (p *parser) subquery() *PipelineNode {
+// parseSubquery reads ( op | op … ), a pipeline without a source.
+func parseSubquery(p *parser) *PipelineNode {
 	start := p.tok.Start
 	p.expectPunct("(")
 	p.enter()
@@ -317,7 +317,7 @@ func (p *parser) subquery() *PipelineNode {
 	sub := &PipelineNode{}
 	p.acceptPunct("|")
 	for {
-		sub.Ops = append(sub.Ops, p.operator())
+		sub.Ops = append(sub.Ops, parseOperator(p))
 		if !p.acceptPunct("|") {
 			break
 		}
@@ -327,18 +327,18 @@ func (p *parser) subquery() *PipelineNode {
 	return sub
 }
 
-func (p *parser) parseOperator(name string, start int) Operator {
+func parseParse(p *parser, name string, start int) Operator {
 	op := ParseOp{Where: name == "parse-where", Kind: "simple"}
-	for key, v := range p.properties("kind", "flags") {
+	for key, v := range parseProperties(p, "kind", "flags") {
 		if key == "kind" {
 			op.Kind = v
 		} else {
 			op.Flags = v
 		}
 	}
-	op.X = p.postfix()
+	op.X = parsePostfix(p)
 	p.expectName("with")
-	for !p.endsOperator() {
+	for !parseEndsOperator(p) {
 		p.bounded(len(op.Pattern))
 		switch p.tok.Kind {
 		case tokenString:
@@ -347,7 +347,7 @@ func (p *parser) parseOperator(name string, start int) Operator {
 		case tokenName, tokenQuoted:
 			part := ParsePart{Column: p.identifier("a column name"), Type: value.String}
 			if p.acceptPunct(":") {
-				part.Type = p.typeName()
+				part.Type = parseTypeName(p)
 			}
 			op.Pattern = append(op.Pattern, part)
 		default:
@@ -362,25 +362,25 @@ func (p *parser) parseOperator(name string, start int) Operator {
 	return op
 }
 
-func (p *parser) parseKV(start int) Operator {
-	op := ParseKVOp{X: p.postfix()}
+func parseKV(p *parser, start int) Operator {
+	op := ParseKVOp{X: parsePostfix(p)}
 	p.expectName("as")
-	op.Columns = p.columnDefs()
+	op.Columns = parseColumnDefs(p)
 	if p.acceptName("with") {
 		p.expectPunct("(")
-		op.Properties = p.arguments()
+		op.Properties = parseArguments(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-// arguments reads name=value pairs up to the closing parenthesis.
-func (p *parser) arguments() []Argument {
+// parseArguments reads name=value pairs up to the closing parenthesis.
+func parseArguments(p *parser) []Argument {
 	var args []Argument
 	for !p.isPunct(")") {
 		name := p.identifier("a property name")
 		p.expectPunct("=")
-		args = append(args, Argument{Name: name, X: p.expr()})
+		args = append(args, Argument{Name: name, X: parseExpr(p)})
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -389,13 +389,13 @@ func (p *parser) arguments() []Argument {
 	return args
 }
 
-func (p *parser) makeSeries(start int) Operator {
-	op := MakeSeriesOp{NonEmpty: p.properties("kind")["kind"] == "nonempty"}
+func parseMakeSeries(p *parser, start int) Operator {
+	op := MakeSeriesOp{NonEmpty: parseProperties(p, "kind")["kind"] == "nonempty"}
 	for {
-		a := SeriesAggregate{Expr: p.namedExpr()}
+		a := SeriesAggregate{Expr: parseNamedExpr(p)}
 		if p.acceptName("default") {
 			p.expectPunct("=")
-			a.Default = p.expr()
+			a.Default = parseExpr(p)
 		}
 		op.Aggregates = append(op.Aggregates, a)
 		if !p.acceptPunct(",") {
@@ -403,28 +403,28 @@ func (p *parser) makeSeries(start int) Operator {
 		}
 	}
 	p.expectName("on")
-	op.Axis = p.namedExpr()
+	op.Axis = parseNamedExpr(p)
 	if in, ok := op.Axis.X.(InNode); ok && in.Op == "in" {
-		p.seriesRange(&op, in)
+		parseSeriesRange(p, &op, in)
 	} else {
 		if p.acceptName("from") {
-			op.From = p.expr()
+			op.From = parseExpr(p)
 		}
 		if p.acceptName("to") {
-			op.To = p.expr()
+			op.To = parseExpr(p)
 		}
 		p.expectName("step")
-		op.Step = p.expr()
+		op.Step = parseExpr(p)
 	}
 	if p.acceptName("by") {
-		op.By = p.namedExprs()
+		op.By = parseNamedExprs(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-// seriesRange reads the older form "on axis in range(start, stop, step)": its points are multiples of step, and stop is one.
-func (p *parser) seriesRange(op *MakeSeriesOp, in InNode) {
+// parseSeriesRange reads the older form "on axis in range(start, stop, step)": its points are multiples of step, and stop is one.
+func parseSeriesRange(p *parser, op *MakeSeriesOp, in InNode) {
 	var call CallNode
 	if len(in.List) == 1 {
 		call, _ = in.List[0].(CallNode)
@@ -449,7 +449,7 @@ var (
 		"ycolumns", "ymax", "ymin", "ysplit", "ytitle"}
 )
 
-func (p *parser) render(start int) Operator {
+func parseRender(p *parser, start int) Operator {
 	at := p.tok
 	op := RenderOp{Kind: p.identifier("a visualization"), Properties: map[string]string{}}
 	if !Contains(visualizations, op.Kind) {
@@ -476,7 +476,7 @@ func (p *parser) render(start int) Operator {
 			for {
 				to = p.tok.End
 				p.advance()
-				if p.endsOperator() || p.isPunct(",") && p.peekIsProperty() || p.tok.Kind == tokenName && p.peek().Text == "=" {
+				if parseEndsOperator(p) || p.isPunct(",") && parsePeekIsProperty(p) || p.tok.Kind == tokenName && p.peek().Text == "=" {
 					break
 				}
 			}
@@ -491,8 +491,8 @@ func (p *parser) render(start int) Operator {
 	return op
 }
 
-// peekIsProperty reports whether name= follows the current comma, so that a list of columns does not swallow it.
-func (p *parser) peekIsProperty() bool {
+// parsePeekIsProperty reports whether name= follows the current comma, so that a list of columns does not swallow it.
+func parsePeekIsProperty(p *parser) bool {
 	l := p.lexer
 	if t, err := l.next(); err != nil || t.Kind != tokenName {
 		return false
@@ -501,52 +501,52 @@ func (p *parser) peekIsProperty() bool {
 	return err == nil && t.Text == "="
 }
 
-func (p *parser) evaluate(start int) Operator {
-	p.properties()
-	op := EvaluateOp{Call: p.callOnly("a plugin call after 'evaluate'")}
+func parseEvaluate(p *parser, start int) Operator {
+	parseProperties(p)
+	op := EvaluateOp{Call: parseCallOnly(p, "a plugin call after 'evaluate'")}
 	if p.acceptPunct(":") {
 		if p.isPunct("(") && p.peek().Text == "*" {
 			p.failHint("list the columns", "An output schema with '*' is not supported")
 		}
-		op.Schema = p.columnDefs()
+		op.Schema = parseColumnDefs(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) partition(start int) Operator {
-	p.properties()
+func parsePartition(p *parser, start int) Operator {
+	parseProperties(p)
 	p.expectName("by")
 	column := p.tok.Start
 	op := PartitionOp{By: NameNode{Name: p.identifier("a column name"), Span: p.from(column)}}
 	if p.acceptPunct("{") {
-		op.Explicit = p.pipelineOrExpr()
+		op.Explicit = parsePipelineOrExpr(p)
 		p.expectPunct("}")
 	} else {
-		op.Sub = p.subquery()
+		op.Sub = parseSubquery(p)
 	}
 	op.Span = p.from(start)
 	return op
 }
 
-func (p *parser) search(start int) SearchOp {
+func parseSearch(p *parser, start int) SearchOp {
 	op := SearchOp{}
-	op.CaseSensitive = p.properties("kind")["kind"] == "case_sensitive"
-	op.Tables = p.inTables()
-	op.X = p.expr()
+	op.CaseSensitive = parseProperties(p, "kind")["kind"] == "case_sensitive"
+	op.Tables = parseInTables(p)
+	op.X = parseExpr(p)
 	op.Span = p.from(start)
 	return op
 }
 
-// inTables reads in (T, U*), if it is there.
-func (p *parser) inTables() []Node {
+// parseInTables reads in (T, U*), if it is there.
+func parseInTables(p *parser) []Node {
 	if !p.acceptName("in") {
 		return nil
 	}
 	p.expectPunct("(")
 	var tables []Node
 	for {
-		tables = append(tables, p.primaryPattern())
+		tables = append(tables, parsePrimaryPattern(p))
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -555,21 +555,21 @@ func (p *parser) inTables() []Node {
 	return tables
 }
 
-func (p *parser) find(start int) FindOp {
+func parseFind(p *parser, start int) FindOp {
 	op := FindOp{WithSource: "source_"}
-	if name, ok := p.properties("withsource")["withsource"]; ok {
+	if name, ok := parseProperties(p, "withsource")["withsource"]; ok {
 		op.WithSource = name
 	}
-	op.Tables = p.inTables()
+	op.Tables = parseInTables(p)
 	p.acceptName("where")
-	op.X = p.expr()
+	op.X = parseExpr(p)
 	if !p.acceptName("project") {
 		p.failHint("name the columns: find … where … project a, b", "The form of find that chooses the columns itself is not supported")
 	}
 	for {
 		def := ColumnDef{Name: p.identifier("a column name")}
 		if p.acceptPunct(":") {
-			def.Type = p.typeName()
+			def.Type = parseTypeName(p)
 		}
 		op.Columns = append(op.Columns, def)
 		if !p.acceptPunct(",") {
@@ -580,16 +580,16 @@ func (p *parser) find(start int) FindOp {
 	return op
 }
 
-func (p *parser) reduce(start int) Operator {
-	p.properties("kind")
+func parseReduce(p *parser, start int) Operator {
+	parseProperties(p, "kind")
 	p.expectName("by")
-	op := ReduceOp{By: p.namedExpr().X}
+	op := ReduceOp{By: parseNamedExpr(p).X}
 	if p.acceptName("with") {
 		parenthesised := p.acceptPunct("(")
 		for p.tok.Kind == tokenName && p.peek().Text == "=" {
 			name := p.identifier("a property")
 			p.advance()
-			op.Properties = append(op.Properties, Argument{Name: name, X: p.expr()})
+			op.Properties = append(op.Properties, Argument{Name: name, X: parseExpr(p)})
 			p.acceptPunct(",")
 		}
 		if parenthesised {

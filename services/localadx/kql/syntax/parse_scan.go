@@ -1,14 +1,14 @@
 package syntax
 
-func (p *parser) scan(start int) Operator {
-	op := ScanOp{MatchID: p.properties("with_match_id")["with_match_id"]}
+func parseScan(p *parser, start int) Operator {
+	op := ScanOp{MatchID: parseProperties(p, "with_match_id")["with_match_id"]}
 	if p.acceptName("declare") {
-		op.Declare = p.parameters()
+		op.Declare = parseParameters(p)
 	}
 	p.expectName("with")
 	p.expectPunct("(")
 	for p.isName("step") {
-		op.Steps = append(op.Steps, p.scanStep())
+		op.Steps = append(op.Steps, parseScanStep(p))
 		p.acceptPunct(";")
 	}
 	p.expectPunct(")")
@@ -16,39 +16,39 @@ func (p *parser) scan(start int) Operator {
 	return op
 }
 
-func (p *parser) scanStep() scanStep {
+func parseScanStep(p *parser) scanStep {
 	start := p.tok.Start
 	p.advance()
 	s := scanStep{Name: p.identifier("a step name"), Output: "all"}
 	s.Optional = p.acceptName("optional")
-	if v, ok := p.properties("output")["output"]; ok {
+	if v, ok := parseProperties(p, "output")["output"]; ok {
 		s.Output = v
 	}
 	p.expectPunct(":")
-	s.When = p.expr()
+	s.When = parseExpr(p)
 	if p.acceptPunct("=>") {
-		s.Set = p.namedExprs()
+		s.Set = parseNamedExprs(p)
 	}
 	s.Span = p.from(start)
 	return s
 }
 
-func (p *parser) topNested(start int) Operator {
+func parseTopNested(p *parser, start int) Operator {
 	op := TopNestedOp{}
 	for {
 		level := TopNestedLevel{}
 		if !p.isName("of") {
-			level.Count = p.expr()
+			level.Count = parseExpr(p)
 		}
 		p.expectName("of")
-		level.Of = p.namedExpr()
+		level.Of = parseNamedExpr(p)
 		if p.acceptName("with") {
 			p.expectName("others")
 			p.expectPunct("=")
-			level.Others = p.expr()
+			level.Others = parseExpr(p)
 		}
 		p.expectName("by")
-		level.By = p.namedExpr()
+		level.By = parseNamedExpr(p)
 		if p.acceptName("asc") {
 			level.Asc = true
 		} else {
@@ -67,12 +67,12 @@ func (p *parser) topNested(start int) Operator {
 	return op
 }
 
-func (p *parser) topHitters(start int) Operator {
-	op := TopHittersOp{Count: p.expr()}
+func parseTopHitters(p *parser, start int) Operator {
+	op := TopHittersOp{Count: parseExpr(p)}
 	p.expectName("of")
-	op.Of = p.expr()
+	op.Of = parseExpr(p)
 	if p.acceptName("by") {
-		op.By = p.expr()
+		op.By = parseExpr(p)
 	}
 	op.Span = p.from(start)
 	return op

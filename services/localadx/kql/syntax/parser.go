@@ -40,7 +40,7 @@ func Parse(text string) (statements []Statement, err *Error) {
 		}
 	}()
 	p.advance()
-	statements = p.statements(tokenEnd, "")
+	statements = parseStatements(p, tokenEnd, "")
 	return statements, nil
 }
 
@@ -57,133 +57,15 @@ func ParseExpression(text string) (x Node, err *Error) {
 		}
 	}()
 	p.advance()
-	x = p.pipelineOrExpr()
+	x = parsePipelineOrExpr(p)
 	if p.tok.Kind != tokenEnd {
 		p.fail("Unexpected '%s' after the expression", p.tok.Text)
 	}
 	return x, nil
 }
 
-func (p *parser) advance() {
-	p.end = p.tok.End
-	t, err := p.lexer.next()
-	if err != nil {
-		panic(err)
-	}
-	p.tok = t
-}
-
-// restart makes the lexer continue at a byte offset, the current token being the one there.
-func (p *parser) restart(offset int) {
-	p.lexer.at = offset
-	p.tok.End = offset
-	p.advance()
-}
-
-func (p *parser) fail(format string, args ...any) {
-	panic(syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...)))
-}
-
-// failHint refuses what Kusto has and this server has not, with advice.
-func (p *parser) failHint(hint, format string, args ...any) {
-	err := syntaxError(p.lexer.text, p.tok.Start, fmt.Sprintf(format, args...))
-	err.Code, err.Hint = CodeUnsupported, hint
-	panic(err)
-}
-
-func (p *parser) enter() {
-	p.depth++
-	if p.depth > maxDepth {
-		p.fail("The query is nested more than %d levels deep", maxDepth)
-	}
-}
-
-// bounded refuses a list that would go on beyond what a table may have of columns: names are compared with one another.
-func (p *parser) bounded(have int) {
-	if have >= MaxColumns {
-		p.fail("The list has more than %d items", MaxColumns)
-	}
-}
-
-func (p *parser) leave() { p.depth-- }
-
-func (p *parser) isPunct(text string) bool { return p.tok.Kind == tokenPunct && p.tok.Text == text }
-
-func (p *parser) isName(text string) bool { return p.tok.Kind == tokenName && p.tok.Text == text }
-
-func (p *parser) acceptPunct(text string) bool {
-	if p.isPunct(text) {
-		p.advance()
-		return true
-	}
-	return false
-}
-
-func (p *parser) acceptName(text string) bool {
-	if p.isName(text) {
-		p.advance()
-		return true
-	}
-	return false
-}
-
-func (p *parser) expectPunct(text string) {
-	if !p.acceptPunct(text) {
-		p.fail("Expected '%s' but found %s", text, p.describe())
-	}
-}
-
-func (p *parser) expectName(text string) {
-	if !p.acceptName(text) {
-		p.fail("Expected '%s' but found %s", text, p.describe())
-	}
-}
-
-func (p *parser) describe() string {
-	if p.tok.Kind == tokenEnd {
-		return "the end of the query"
-	}
-	return "'" + p.lexer.text[p.tok.Start:p.tok.End] + "'"
-}
-
-// peek returns the token after the current one.
-func (p *parser) peek() token {
-	l := p.lexer
-	t, err := l.next()
-	if err != nil {
-		return token{}
-	}
-	return t
-}
-
-// identifier reads a name, quoted or not.
-func (p *parser) identifier(what string) string {
-	if p.tok.Kind != tokenName && p.tok.Kind != tokenQuoted {
-		p.fail("Expected %s but found %s", what, p.describe())
-	}
-	name := p.tok.Text
-	p.advance()
-	return name
-}
-
-// dashed reads a word that may contain dashes, such as mv-expand. The current token is its first part.
-func (p *parser) dashed() string {
-	start := p.tok.Start
-	end := p.tok.End
-	for p.lexer.at < len(p.lexer.text) && p.lexer.text[p.lexer.at] == '-' && p.lexer.at+1 < len(p.lexer.text) && isNameStart(p.lexer.text[p.lexer.at+1:]) {
-		p.advance() // onto the dash
-		p.advance() // onto the next part
-		end = p.tok.End
-	}
-	word := p.lexer.text[start:end]
-	p.advance()
-	return word
-}
-
-func (p *parser) from(start int) Span { return Span{start, p.end} }
-
-// statements reads statements up to a closing token.
-func (p *parser) statements(endKind tokenKind, endText string) []Statement {
+// parseStatements reads statements up to a closing token.
+func parseStatements(p *parser, endKind tokenKind, endText string) []Statement {
 	var list []Statement
 	for {
 		for p.acceptPunct(";") {
@@ -191,7 +73,7 @@ func (p *parser) statements(endKind tokenKind, endText string) []Statement {
 		if p.tok.Kind == endKind && (endKind == tokenEnd || p.tok.Text == endText) {
 			return list
 		}
-		list = append(list, p.statement())
+		list = append(list, parseStatement(p))
 		if p.tok.Kind == endKind && (endKind == tokenEnd || p.tok.Text == endText) {
 			return list
 		}
@@ -201,56 +83,56 @@ func (p *parser) statements(endKind tokenKind, endText string) []Statement {
 	}
 }
 
-func (p *parser) statement() Statement {
+func parseStatement(p *parser) Statement {
 	start := p.tok.Start
 	switch {
 	case p.isName("let"):
 		p.advance()
 		name := p.identifier("a name after 'let'")
 		p.expectPunct("=")
-		return LetStatement{Name: name, X: p.letValue(), Span: p.from(start)}
+		return LetStatement{Name: name, X: parseLetValue(p), Span: p.from(start)}
 	case p.isName("set") && p.peek().Kind == tokenName:
 		p.advance()
 		s := SetStatement{Name: p.identifier("an option name")}
 		if p.acceptPunct("=") {
-			s.Value = p.expr()
+			s.Value = parseExpr(p)
 		}
 		s.Span = p.from(start)
 		return s
 	case p.isName("declare"):
 		p.advance()
 		if p.acceptName("pattern") {
-			return p.pattern(start)
+			return parsePattern(p, start)
 		}
 		p.expectName("query_parameters")
-		return DeclareStatement{Params: p.parameters(), Span: p.from(start)}
+		return DeclareStatement{Params: parseParameters(p), Span: p.from(start)}
 	case p.isName("alias") || p.isName("restrict"):
 		p.failHint("remove the statement", "The '%s' statement is not supported", p.tok.Text)
 	}
-	x := p.pipelineOrExpr()
+	x := parsePipelineOrExpr(p)
 	return QueryStatement{X: x, Span: p.from(start)}
 }
 
-// letValue reads the right side of a let: a lambda or an expression, tabular or scalar.
-func (p *parser) letValue() Node {
+// parseLetValue reads the right side of a let: a lambda or an expression, tabular or scalar.
+func parseLetValue(p *parser) Node {
 	start := p.tok.Start
 	view := false
 	if p.isName("view") && p.peek().Text == "(" {
 		p.advance()
 		view = true
 	}
-	if p.isPunct("(") && p.looksLikeLambda() {
-		params := p.parameters()
+	if p.isPunct("(") && parseLooksLikeLambda(p) {
+		params := parseParameters(p)
 		p.expectPunct("{")
-		body := p.statements(tokenPunct, "}")
+		body := parseStatements(p, tokenPunct, "}")
 		p.expectPunct("}")
 		return LambdaNode{Params: params, Body: body, View: view, Span: p.from(start)}
 	}
-	return p.pipelineOrExpr()
+	return parsePipelineOrExpr(p)
 }
 
-// looksLikeLambda reports whether the parenthesis at the current token closes before a '{'.
-func (p *parser) looksLikeLambda() bool {
+// parseLooksLikeLambda reports whether the parenthesis at the current token closes before a '{'.
+func parseLooksLikeLambda(p *parser) bool {
 	l := p.lexer
 	depth := 1
 	for {
@@ -274,8 +156,8 @@ func (p *parser) looksLikeLambda() bool {
 	}
 }
 
-// parameters reads (a:long, b:string="x", T:(c:int), U:(*)).
-func (p *parser) parameters() []ParameterDef {
+// parseParameters reads (a:long, b:string="x", T:(c:int), U:(*)).
+func parseParameters(p *parser) []ParameterDef {
 	p.expectPunct("(")
 	var params []ParameterDef
 	for !p.isPunct(")") {
@@ -288,13 +170,13 @@ func (p *parser) parameters() []ParameterDef {
 				p.advance()
 				p.expectPunct(")")
 			} else {
-				d.Columns = p.columnDefs()
+				d.Columns = parseColumnDefs(p)
 			}
 		} else {
-			d.Type = p.typeName()
+			d.Type = parseTypeName(p)
 		}
 		if p.acceptPunct("=") {
-			d.Default = p.expr()
+			d.Default = parseExpr(p)
 		}
 		params = append(params, d)
 		if !p.acceptPunct(",") {
@@ -305,15 +187,15 @@ func (p *parser) parameters() []ParameterDef {
 	return params
 }
 
-// columnDefs reads (a:long, b:string).
-func (p *parser) columnDefs() []ColumnDef {
+// parseColumnDefs reads (a:long, b:string).
+func parseColumnDefs(p *parser) []ColumnDef {
 	p.expectPunct("(")
 	var defs []ColumnDef
 	for !p.isPunct(")") {
 		p.bounded(len(defs))
 		name := p.identifier("a column name")
 		p.expectPunct(":")
-		defs = append(defs, ColumnDef{Name: name, Type: p.typeName()})
+		defs = append(defs, ColumnDef{Name: name, Type: parseTypeName(p)})
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -322,8 +204,8 @@ func (p *parser) columnDefs() []ColumnDef {
 	return defs
 }
 
-func (p *parser) typeName() value.Type {
-	t, ok := parseTypeName(p.tok.Text)
+func parseTypeName(p *parser) value.Type {
+	t, ok := value.ParseType(p.tok.Text)
 	if p.tok.Kind != tokenName || !ok {
 		p.fail("Expected a type such as long or string but found %s", p.describe())
 	}
@@ -331,20 +213,20 @@ func (p *parser) typeName() value.Type {
 	return t
 }
 
-// pattern reads declare pattern name = (a:string)[path:string] { ("x").["y"] = { … }; … }.
-func (p *parser) pattern(start int) Statement {
+// parsePattern reads declare pattern name = (a:string)[path:string] { ("x").["y"] = { … }; … }.
+func parsePattern(p *parser, start int) Statement {
 	s := PatternStatement{Name: p.identifier("a pattern name")}
 	if p.acceptPunct("=") {
-		p.parameters()
+		parseParameters(p)
 		if p.acceptPunct("[") {
 			p.identifier("a path name")
 			p.expectPunct(":")
-			p.typeName()
+			parseTypeName(p)
 			p.expectPunct("]")
 		}
 		p.expectPunct("{")
 		for !p.isPunct("}") {
-			s.Cases = append(s.Cases, p.patternCase())
+			s.Cases = append(s.Cases, parsePatternCase(p))
 			for p.acceptPunct(";") {
 			}
 		}
@@ -354,11 +236,11 @@ func (p *parser) pattern(start int) Statement {
 	return s
 }
 
-func (p *parser) patternCase() patternCase {
+func parsePatternCase(p *parser) patternCase {
 	var c patternCase
 	p.expectPunct("(")
 	for !p.isPunct(")") {
-		c.Args = append(c.Args, p.stringLiteral())
+		c.Args = append(c.Args, parseStringLiteral(p))
 		if !p.acceptPunct(",") {
 			break
 		}
@@ -370,18 +252,18 @@ func (p *parser) patternCase() patternCase {
 			p.advance()
 		} else {
 			p.expectPunct("[")
-			c.Path = p.stringLiteral()
+			c.Path = parseStringLiteral(p)
 			p.expectPunct("]")
 		}
 	}
 	p.expectPunct("=")
 	p.expectPunct("{")
-	c.Body = p.statements(tokenPunct, "}")
+	c.Body = parseStatements(p, tokenPunct, "}")
 	p.expectPunct("}")
 	return c
 }
 
-func (p *parser) stringLiteral() string {
+func parseStringLiteral(p *parser) string {
 	if p.tok.Kind != tokenString {
 		p.fail("Expected a string literal but found %s", p.describe())
 	}
@@ -390,25 +272,25 @@ func (p *parser) stringLiteral() string {
 	return text
 }
 
-// pipelineOrExpr reads an expression with the operators piped behind it, if any.
-func (p *parser) pipelineOrExpr() Node {
+// parsePipelineOrExpr reads an expression with the operators piped behind it, if any.
+func parsePipelineOrExpr(p *parser) Node {
 	p.enter()
 	defer p.leave()
 	start := p.tok.Start
-	x := p.source()
+	x := parseSource(p)
 	if !p.isPunct("|") {
 		return x
 	}
 	pipe := PipelineNode{Source: x}
 	for p.acceptPunct("|") {
-		pipe.Ops = append(pipe.Ops, p.operator())
+		pipe.Ops = append(pipe.Ops, parseOperator(p))
 	}
 	pipe.Span = p.from(start)
 	return pipe
 }
 
-// source reads what a pipeline starts with: a tabular keyword or an expression.
-func (p *parser) source() Node {
+// parseSource reads what a pipeline starts with: a tabular keyword or an expression.
+func parseSource(p *parser) Node {
 	start := p.tok.Start
 	if p.tok.Kind == tokenName {
 		next := p.peek()
@@ -416,73 +298,73 @@ func (p *parser) source() Node {
 		case "print":
 			if next.Text != "=" && next.Text != "." {
 				p.advance()
-				return PrintNode{Items: p.namedExprs(), Span: p.from(start)}
+				return PrintNode{Items: parseNamedExprs(p), Span: p.from(start)}
 			}
 		case "range":
 			if next.Kind == tokenName || next.Kind == tokenQuoted {
 				p.advance()
-				return p.rangeSource(start)
+				return parseRangeSource(p, start)
 			}
 		case "union":
 			if next.Text != "=" && next.Text != "|" {
 				p.advance()
-				op := p.union(start)
+				op := parseUnion(p, start)
 				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "find":
 			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
 				p.advance()
-				op := p.find(start)
+				op := parseFind(p, start)
 				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "search":
 			if next.Text != "=" && next.Text != "|" {
 				p.advance()
-				op := p.search(start)
+				op := parseSearch(p, start)
 				return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 			}
 		case "evaluate", "externaldata", "external_data":
 			if next.Text != "=" && next.Text != "|" && next.Text != "." && next.Kind != tokenEnd {
 				if p.tok.Text == "evaluate" {
 					p.advance()
-					op := p.evaluate(start)
+					op := parseEvaluate(p, start)
 					return PipelineNode{Ops: []Operator{op}, Span: p.from(start)}
 				}
 				p.failHint("use union or a table name", "The '%s' operator is not supported", p.tok.Text)
 			}
 		}
 	}
-	return p.expr()
+	return parseExpr(p)
 }
 
-func (p *parser) rangeSource(start int) Node {
+func parseRangeSource(p *parser, start int) Node {
 	r := RangeNode{Column: p.identifier("a column name")}
 	p.expectName("from")
-	r.From = p.expr()
+	r.From = parseExpr(p)
 	p.expectName("to")
-	r.To = p.expr()
+	r.To = parseExpr(p)
 	p.expectName("step")
-	r.Step = p.expr()
+	r.Step = parseExpr(p)
 	r.Span = p.from(start)
 	return r
 }
 
-// namedExprs reads a list such as a, b = x + 1, (c, d) = f().
-func (p *parser) namedExprs() []NamedExpr {
+// parseNamedExprs reads a list such as a, b = x + 1, (c, d) = f().
+func parseNamedExprs(p *parser) []NamedExpr {
 	var list []NamedExpr
 	for {
 		p.bounded(len(list))
-		list = append(list, p.namedExpr())
+		list = append(list, parseNamedExpr(p))
 		if !p.acceptPunct(",") {
 			return list
 		}
 	}
 }
 
-func (p *parser) namedExpr() NamedExpr {
+func parseNamedExpr(p *parser) NamedExpr {
 	if p.isPunct("(") {
-		if names, ok := p.nameList(); ok {
-			return NamedExpr{Names: names, X: p.expr()}
+		if names, ok := parseNameList(p); ok {
+			return NamedExpr{Names: names, X: parseExpr(p)}
 		}
 	}
 	if p.tok.Kind == tokenName || p.tok.Kind == tokenQuoted {
@@ -490,14 +372,14 @@ func (p *parser) namedExpr() NamedExpr {
 			name := p.tok.Text
 			p.advance()
 			p.advance()
-			return NamedExpr{Names: []string{name}, X: p.expr()}
+			return NamedExpr{Names: []string{name}, X: parseExpr(p)}
 		}
 	}
-	return NamedExpr{X: p.expr()}
+	return NamedExpr{X: parseExpr(p)}
 }
 
-// nameList reads (a, b) = if that is what follows, and nothing otherwise.
-func (p *parser) nameList() ([]string, bool) {
+// parseNameList reads (a, b) = if that is what follows, and nothing otherwise.
+func parseNameList(p *parser) ([]string, bool) {
 	l := p.lexer
 	var names []string
 	for {
@@ -523,9 +405,9 @@ func (p *parser) nameList() ([]string, bool) {
 	return names, true
 }
 
-// properties reads name=value pairs as long as they follow, such as kind=inner hint.strategy=shuffle. Hints are read and
+// parseProperties reads name=value pairs as long as they follow, such as kind=inner hint.strategy=shuffle. Hints are read and
 // dropped: they never change a result.
-func (p *parser) properties(known ...string) map[string]string {
+func parseProperties(p *parser, known ...string) map[string]string {
 	out := map[string]string{}
 	for p.tok.Kind == tokenName {
 		name := p.tok.Text
