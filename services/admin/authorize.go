@@ -93,6 +93,17 @@ func changes(method string) bool {
 	return required(method) > Viewer && !strings.HasPrefix(name, "Validate") && !strings.HasPrefix(name, "Plan") && !strings.HasPrefix(name, "Verify")
 }
 
+// onlyAsks reports whether a request of a call that changes something asks only what would follow.
+func onlyAsks(q any) bool {
+	switch asked := q.(type) {
+	case interface{ GetValidateOnly() bool }:
+		return asked.GetValidateOnly()
+	case *adminv1.RepairPipelineRequest:
+		return !asked.GetWrite()
+	}
+	return false
+}
+
 func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	caller, err := a.allow(ctx, info.FullMethod)
 	if err != nil {
@@ -102,7 +113,7 @@ func (a authorizer) unary(ctx context.Context, q any, info *grpc.UnaryServerInfo
 	if get, ok := q.(*connectorv1.GetConnectorRequest); ok && get.Reveal && caller.role < Admin {
 		get.Reveal = false
 	}
-	if !changes(info.FullMethod) {
+	if !changes(info.FullMethod) || onlyAsks(q) {
 		return handle(ctx, q)
 	}
 	name := connectorOf(q)
@@ -157,10 +168,36 @@ func (a authorizer) noteHTTP(ctx context.Context, call, of, detail string) {
 }
 
 func (a authorizer) stream(server any, s grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	if _, err := a.allow(s.Context(), info.FullMethod); err != nil {
+	caller, err := a.allow(s.Context(), info.FullMethod)
+	if err != nil {
+		a.denied(s.Context(), caller, info.FullMethod, "", err)
 		return err
 	}
-	return handle(server, s)
+	if !changes(info.FullMethod) {
+		return handle(server, s)
+	}
+	heard := &heard{ServerStream: s}
+	err = handle(server, heard)
+	if !onlyAsks(heard.asked) {
+		a.note(s.Context(), caller, info.FullMethod, connectorOf(heard.asked), detailOf(heard.asked, nil, heard.answered), err)
+	}
+	return err
+}
+
+// heard is a stream of answers that keeps what was asked and answered last.
+type heard struct {
+	grpc.ServerStream
+	asked, answered any
+}
+
+func (h *heard) RecvMsg(m any) error {
+	h.asked = m
+	return h.ServerStream.RecvMsg(m)
+}
+
+func (h *heard) SendMsg(m any) error {
+	h.answered = m
+	return h.ServerStream.SendMsg(m)
 }
 
 // detailOf says what a call changed: keys of a configuration, or dead letters, by their ids and without what they hold.
@@ -186,6 +223,8 @@ func detailOf(q any, before map[string]string, answer any) string {
 		return detail
 	case *sinkv1.DiscardDeadLettersResponse:
 		return fmt.Sprintf("%d discarded", a.GetDiscarded())
+	case *adminv1.RepairPipelineResponse:
+		return a.GetSummary().GetReason()
 	}
 	return ""
 }
@@ -197,6 +236,8 @@ func connectorOf(q any) string {
 		return named.GetName()
 	case interface{ GetConnector() string }:
 		return named.GetConnector()
+	case interface{ GetSource() string }:
+		return named.GetSource()
 	}
 	return ""
 }

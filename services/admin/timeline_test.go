@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -18,6 +20,18 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
+
+// repairs has a pipeline repaired, to the end.
+func repairs(ctx context.Context, s *system, q *adminv1.RepairPipelineRequest) error {
+	answers, err := adminv1.NewAdminServiceClient(s.connection).RepairPipeline(ctx, q)
+	for err == nil {
+		_, err = answers.Recv()
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
 
 func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	path := usersFile(t)
@@ -38,8 +52,30 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 	if _, err := s.connectors().DeleteConnector(as("admin"), &connectorv1.DeleteConnectorRequest{Name: "nobody"}); err == nil {
 		t.Fatal("nobody was deleted")
 	}
+	// What only asks what would follow changes nothing, and is not said to have.
+	for _, call := range []func() error{
+		func() error {
+			_, err := s.connectors().ResetOffsets(as("admin"), &connectorv1.ResetOffsetsRequest{Name: "src", ValidateOnly: true})
+			return err
+		},
+		func() error {
+			_, err := s.connectors().AlterOffsets(as("admin"), &connectorv1.AlterOffsetsRequest{Name: "nobody", ValidateOnly: true})
+			return err
+		},
+		func() error { return repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "src"}) },
+	} {
+		if err := call(); status.Code(err) == codes.PermissionDenied || status.Code(err) == codes.Unimplemented {
+			t.Fatal(err)
+		}
+	}
+	if err := repairs(as("operator"), s, &adminv1.RepairPipelineRequest{Source: "nobody", Write: true}); err == nil {
+		t.Fatal("nobody was repaired")
+	}
+	if _, err := s.connectors().ResumeConnector(as("operator"), &connectorv1.ResumeConnectorRequest{Name: "src"}); err != nil {
+		t.Fatal(err)
+	}
 	var said []string
-	testenv.Eventually(t, time.Minute, "four events", func(context.Context) error {
+	testenv.Eventually(t, time.Minute, "six events", func(context.Context) error {
 		r, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{})
 		if err != nil {
 			return err
@@ -48,12 +84,14 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 		for _, e := range r.Events {
 			said = append(said, fmt.Sprintf("%s %s %s %q %q", e.Actor, e.Action, e.Connector, e.Detail, e.Error))
 		}
-		if len(said) < 4 {
+		if len(said) < 6 {
 			return errors.New("not all are there")
 		}
 		return nil
 	})
 	want := []string{
+		`operator-1 ResumeConnector src "" ""`,
+		`operator-1 RepairPipeline nobody "" "Source connector nobody not found"`,
 		`admin-1 DeleteConnector nobody "" "Connector nobody not found"`,
 		`operator-1 PauseConnector src "" ""`,
 		`admin-1 PatchConnectorConfig src "~ topic.prefix: shop -> store" ""`,
@@ -66,7 +104,7 @@ func TestTheTimelineSaysWhoChangedWhatAndHoldsNoSecret(t *testing.T) {
 		t.Error("the secret was logged")
 	}
 	r, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{Connectors: []string{"src"}, PageSize: 1})
-	if err != nil || len(r.Events) != 1 || r.Events[0].Action != "PauseConnector" {
+	if err != nil || len(r.Events) != 1 || r.Events[0].Action != "ResumeConnector" {
 		t.Errorf("the newest of src is %v %v", r, err)
 	}
 	if _, err := s.connectors().ListEvents(as("viewer"), &connectorv1.ListEventsRequest{PageSize: 100_000}); connector.ReasonOf(err) != "REQUEST_INVALID" {
