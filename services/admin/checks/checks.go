@@ -92,7 +92,7 @@ func Run(now time.Time, v View) []*adminv1.HealthCheck {
 	}
 	if slot := p.Capture.GetSlot(); slot != nil {
 		add(Slot, slot.Name, judgeSlot(p))
-		if !slot.Missing && slot.WalStatus != "lost" {
+		if lag.HoldsLog(slot) {
 			add(SlotSpace, slot.Name, judgeSpace(v))
 			for _, holder := range slot.Holders {
 				if f, any := judgeHolder(now, slot, holder); any {

@@ -163,7 +163,7 @@ func judgeFlow(p *adminv1.Pipeline) finding {
 	switch {
 	case len(p.Sinks) == 0:
 		return fine(does + "no sink connector reads the topics")
-	case slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return s.Sink == nil }):
+	case slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return !lag.Known(s.Sink) }):
 		return fine(does + "how much is on its way to Azure Data Explorer is not known")
 	case waiting > 0 && slices.ContainsFunc(p.Sinks, func(s *adminv1.PipelineSink) bool { return Idle(s.Sink) }):
 		return fine(does + Plural(int(waiting), "record waits", "records wait") + " in Kafka for a sink that does not run")

@@ -31,7 +31,7 @@ type History struct {
 }
 
 // sample is where the steps were: the log's end, what was read of it and what the slot has confirmed, and the ends and positions of
-// the topics by sink.
+// the topics by sink. Where a step was not known it is unknown, or not in the map.
 type sample struct {
 	at            time.Time
 	written, read int64
@@ -44,18 +44,25 @@ type sample struct {
 	letters map[string]int64
 }
 
+// unknown is a position that nobody said.
+const unknown = -1
+
 // Observe sets the lags and the forecast of a pipeline and remembers where it is.
 func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
-	s := sample{at: now, ends: map[string]int64{}, fetched: map[string]int64{}, late: map[Segment]time.Duration{}, letters: map[string]int64{}}
+	s := sample{at: now, written: unknown, read: unknown, ends: map[string]int64{}, fetched: map[string]int64{}, late: map[Segment]time.Duration{}, letters: map[string]int64{}}
 	slot := p.Capture.GetSlot()
 	s.retained = slot.GetRetainedBytes()
 	durable, known := ParseLSN(p.Capture.GetDurableLsn())
-	if restart, ok := ParseLSN(slot.GetRestartLsn()); ok {
+	restart, seen := ParseLSN(slot.GetRestartLsn())
+	// Of a slot that is not there or lost its log nothing says where the log ends.
+	if seen = seen && HoldsLog(slot); seen {
 		s.written = restart + s.retained
 		s.confirmed, _ = ParseLSN(slot.GetConfirmedFlushLsn())
 	}
 	read, ok := ParseLSN(p.Capture.GetReceivedLsn())
-	s.read = max(read, durable)
+	if ok || known {
+		s.read = max(read, durable)
+	}
 	for _, sink := range p.Sinks {
 		s.letters[sink.Status.GetName()] = sink.Sink.GetRowsDeadLettered()
 		for _, part := range sink.Sink.GetPartitions() {
@@ -64,14 +71,16 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 		}
 	}
 	h.add(s)
-	if ok || known {
+	if seen && (ok || known) {
 		p.CommitToCapture = h.lag(s.written-s.read, false, s.read, func(s sample) int64 { return s.written })
+	}
+	if ok || known {
 		p.CaptureToKafka = h.lag(s.read-durable, false, durable, func(s sample) int64 { return s.read })
 	}
 	for _, sink := range p.Sinks {
 		h.sink(p, sink, s)
 	}
-	if slot != nil && !slot.Missing {
+	if HoldsLog(slot) {
 		p.SlotForecast = h.forecast(slot)
 	}
 	for segment, l := range Segments(p) {
@@ -79,8 +88,13 @@ func (h *History) Observe(now time.Time, p *adminv1.Pipeline) {
 	}
 }
 
+// HoldsLog reports whether a slot is there and has the log that it was made for.
+func HoldsLog(slot *capturev1.Slot) bool {
+	return slot != nil && !slot.Missing && !slot.Conflicting && slot.WalStatus != "lost"
+}
+
 func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now sample) {
-	if sink.Sink == nil {
+	if !Known(sink.Sink) {
 		return
 	}
 	name := sink.Status.GetName()
@@ -92,8 +106,18 @@ func (h *History) sink(p *adminv1.Pipeline, sink *adminv1.PipelineSink, now samp
 		unread += behind(p, part.End-read)
 		unwritten += behind(p, part.End-at) - behind(p, part.End-read)
 	}
-	sink.KafkaToSink = h.lag(unread, true, now.fetched[name], func(s sample) int64 { return s.ends[name] })
-	sink.SinkToQueryable = h.lag(unwritten, true, committed, func(s sample) int64 { return s.fetched[name] })
+	sink.KafkaToSink = h.lag(unread, true, now.fetched[name], ofSink(name, func(s sample) map[string]int64 { return s.ends }))
+	sink.SinkToQueryable = h.lag(unwritten, true, committed, ofSink(name, func(s sample) map[string]int64 { return s.fetched }))
+}
+
+// ofSink is a position by its sink's name.
+func ofSink(name string, of func(sample) map[string]int64) func(sample) int64 {
+	return func(s sample) int64 {
+		if position, ok := of(s)[name]; ok {
+			return position
+		}
+		return unknown
+	}
 }
 
 // add remembers a sample; one that comes too soon replaces the last, so that the history covers its time whatever the rate of
@@ -134,13 +158,19 @@ func (h *History) lag(distance int64, records bool, position int64, upstream fun
 	return l
 }
 
-// since is how long ago upstream was at position, between two samples in proportion; the whole history if it never was seen there.
+// since is how long ago upstream was at position, between two samples in proportion; the whole history if it never was seen there. Samples
+// that do not know where upstream was say nothing.
 func (h *History) since(position int64, upstream func(sample) int64) time.Duration {
 	last := h.samples[len(h.samples)-1]
+	b := last
 	for i := len(h.samples) - 2; i >= 0; i-- {
-		a, b := h.samples[i], h.samples[i+1]
+		a := h.samples[i]
 		from, to := upstream(a), upstream(b)
+		if from == unknown {
+			continue
+		}
 		if from > position {
+			b = a
 			continue
 		}
 		at := a.at
@@ -157,7 +187,9 @@ func (h *History) forecast(slot *capturev1.Slot) *adminv1.SlotForecast {
 	last := h.samples[len(h.samples)-1]
 	first := last
 	for i := len(h.samples) - 1; i >= 0 && last.at.Sub(h.samples[i].at) <= growthWindow; i-- {
-		first = h.samples[i]
+		if h.samples[i].written != unknown {
+			first = h.samples[i]
+		}
 	}
 	f := &adminv1.SlotForecast{RetainedBytes: slot.RetainedBytes}
 	var writing float64 // bytes of log a second

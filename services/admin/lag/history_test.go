@@ -68,6 +68,54 @@ func TestAnUnlimitedSlotHasNoTimeToFullAndSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestASinkThatHasNotComeToItsTopicsIsNotSaidToHaveEverything(t *testing.T) {
+	var h History
+	p := at(500, 500, 500, 7, 7, 7)
+	p.Sinks[0].Sink = &sinkv1.Sink{TryingAgain: "no host"}
+	h.Observe(time.Unix(1, 0), p)
+	if s := p.Sinks[0]; s.KafkaToSink != nil || s.SinkToQueryable != nil {
+		t.Errorf("it is said to be %v and %v behind", s.KafkaToSink, s.SinkToQueryable)
+	}
+}
+
+func TestALagIsNotShortenedByATimeInWhichNobodySaidWhereTheStepsWere(t *testing.T) {
+	var h History
+	start := time.Unix(1000, 0)
+	h.Observe(start, at(500, 500, 500, 7, 7, 7))
+	for n := range 50 { // the server and the sink cannot be asked
+		p := at(0, 500, 500, 0, 0, 0)
+		p.Capture.Slot, p.Sinks[0].Sink = nil, nil
+		h.Observe(start.Add(time.Duration(n+1)*time.Second), p)
+	}
+	p := at(1500, 500, 500, 17, 7, 7)
+	h.Observe(start.Add(60*time.Second), p)
+	for name, l := range map[string]*adminv1.Lag{"log": p.CommitToCapture, "topic": p.Sinks[0].KafkaToSink} {
+		if l.Time.AsDuration() != time.Minute {
+			t.Errorf("%s: what came at some time since then is said to wait for %v", name, l.Time.AsDuration())
+		}
+	}
+}
+
+func TestOfASlotThatIsGoneOrLostItsLogNothingIsForetold(t *testing.T) {
+	for name, slot := range map[string]*capturev1.Slot{
+		"gone":        {Missing: true},
+		"lost":        {WalStatus: "lost", RestartLsn: "0/0", SafeWalBytes: -1},
+		"conflicting": {Conflicting: true, RestartLsn: "0/100"},
+	} {
+		var h History
+		p := at(500, 500, 500, 7, 7, 7)
+		h.Observe(time.Unix(1, 0), at(500, 500, 500, 7, 7, 7))
+		p.Capture.Slot = slot
+		h.Observe(time.Unix(10, 0), p)
+		if p.SlotForecast != nil || p.CommitToCapture != nil {
+			t.Errorf("%s: %v, and capture is said to be %v behind", name, p.SlotForecast, p.CommitToCapture)
+		}
+		if p.CaptureToKafka == nil {
+			t.Errorf("%s: what capture has read is behind Kafka by nothing that is known", name)
+		}
+	}
+}
+
 func TestNoPipelineMakesALagNegativeOrLongerThanTheHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h History

@@ -6,6 +6,9 @@ import (
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
+// Known reports whether a sink has said where it is in its topics: not before it has come to read them.
+func Known(s *sinkv1.Sink) bool { return len(s.GetPartitions()) > 0 }
+
 // Records is how many records of a pipeline's topics its sinks have not yet made durable in Azure Data Explorer.
 func Records(p *adminv1.Pipeline) (records int64) {
 	for _, s := range p.Sinks {
