@@ -98,8 +98,8 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}
 	case slot.WalStatus == "unreserved":
-		return finding{warning, fmt.Sprintf("slot %s is about to be lost: %d bytes of WAL wait for it, more than max_slot_wal_keep_size", slot.Name, slot.RetainedBytes),
-			"ALTER SYSTEM SET max_slot_wal_keep_size = '-1'; SELECT pg_reload_conf(); and let capture catch up before the next checkpoint"}
+		return finding{warning, fmt.Sprintf("slot %s is about to be lost: %s of WAL wait for it, more than max_slot_wal_keep_size", slot.Name, Size(slot.RetainedBytes)),
+			"before the next checkpoint: ALTER SYSTEM SET max_slot_wal_keep_size = '-1'; SELECT pg_reload_conf(); and " + confirming(p)}
 	case !slot.Active && p.Capture.Phase == capturev1.Phase_PHASE_STREAMING:
 		return finding{warning, fmt.Sprintf("nobody reads slot %s although capture streams", slot.Name), "calypsoctl restart " + p.Source}
 	}
@@ -146,14 +146,23 @@ const (
 	tooMuch = 10 << 30
 )
 
+// confirming is how the log that a slot keeps is confirmed again.
+func confirming(p *adminv1.Pipeline) string {
+	switch p.SourceStatus.GetState() {
+	case connectorv1.State_STATE_PAUSED, connectorv1.State_STATE_STOPPED:
+		return fmt.Sprintf("calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')", p.Source, p.Capture.GetSlot().GetName())
+	}
+	return "see why capture does not confirm: calypsoctl describe " + p.Source
+}
+
 // judgeSpace looks at how much log the server keeps and may keep for the slot. The time to full that counts is at the growth of what is
 // kept: what is written matters only as far as it is not confirmed.
 func judgeSpace(v View) finding {
 	slot, growth := v.Pipeline.Capture.Slot, v.Pipeline.SlotForecast.GetGrowthBytesPerSecond()
 	server, azure := strings.CutSuffix(v.Source["database.hostname"], ".postgres.database.azure.com")
-	remedy := "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); and see why capture does not confirm: calypsoctl describe " + v.Pipeline.Source
+	remedy := "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); and " + confirming(v.Pipeline)
 	if azure {
-		remedy = fmt.Sprintf("az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and see why capture does not confirm: calypsoctl describe %s", server, v.Pipeline.Source)
+		remedy = fmt.Sprintf("az postgres flexible-server update --resource-group <group> --name %s --storage-size <GiB>; and %s", server, confirming(v.Pipeline))
 	}
 	keeps := fmt.Sprintf("slot %s keeps %s", slot.Name, Size(slot.RetainedBytes))
 	if slot.SafeWalBytes < 0 {
@@ -188,11 +197,14 @@ const (
 func judgeProgress(v View) finding {
 	slot, t := v.Pipeline.Capture.Slot, v.Trends
 	switch phase := v.Pipeline.Capture.Phase; {
-	case phase == capturev1.Phase_PHASE_SNAPSHOTTING || t.Standstill < stands:
+	case phase == capturev1.Phase_PHASE_SNAPSHOTTING:
+		return fine(fmt.Sprintf("slot %s keeps the log that is written until the snapshot has ended", slot.Name))
+	case t.Standstill == 0:
 		return fine("log is confirmed as it is written")
+	case t.Standstill < stands:
+		return fine(fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)))
 	case phase == capturev1.Phase_PHASE_UNSPECIFIED:
-		return finding{notice, fmt.Sprintf("nobody reads slot %s, and the server keeps all log for it", slot.Name),
-			fmt.Sprintf("calypsoctl resume %s; or, if it is not needed any more, delete it and then: SELECT pg_drop_replication_slot('%s')", v.Pipeline.Source, slot.Name)}
+		return finding{notice, fmt.Sprintf("nobody reads slot %s, and the server keeps all log for it", slot.Name), confirming(v.Pipeline)}
 	default:
 		f := finding{warning, fmt.Sprintf("slot %s has confirmed nothing for %v while %s of log were written", slot.Name, t.Standstill.Round(time.Second), Size(t.StandstillBytes)),
 			fmt.Sprintf("see what holds capture up (calypsoctl describe %s), or: calypsoctl restart %s", v.Pipeline.Source, v.Pipeline.Source)}

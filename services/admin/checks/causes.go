@@ -34,6 +34,8 @@ type way struct {
 
 // ways are in the order in which they count: what comes first is deeper.
 var ways = []way{
+	{[]string{"no space left on device", "insufficientstorage", "disk is full", "disk full", "disk error when trying to access log file"},
+		"a disk is full, or broken: free space on the machine that the error names, or where the worker writes; it goes on by itself then", false},
 	{[]string{"connection refused"}, "nothing listens at the address that the error names: start the server, or correct the address in the configuration", false},
 	{[]string{"no such host", "server misbehaving"}, "the name in the error is not known where the worker runs: correct it in the configuration, or see to the worker's DNS", false},
 	{[]string{"remote error: tls: certificate required", "remote error: tls: bad certificate", "remote error: tls: unknown certificate", "remote error: tls: expired certificate",

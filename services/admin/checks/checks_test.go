@@ -78,6 +78,9 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			v.Workers["capture"][1] = &adminv1.ServiceHealth{Service: "capture", Address: "b:1", Detail: "refused"}
 		},
 			Fleet, warning, isDegraded, "capture at b:1: refused", "/readyz"},
+		"a fleet whose workers cannot reach Kafka": {func(v view) {
+			v.Workers["sink"][0] = &adminv1.ServiceHealth{Service: "sink", Address: "a:2", Detail: "not ready for work: it is not a member of Kafka's consumer group calypso-sink: unable to dial: dial tcp 127.0.0.1:9092: connect: connection refused"}
+		}, Fleet, failure, isBroken, "dial tcp 127.0.0.1:9092: connect: connection refused", "nothing listens at the address that the error names"},
 		"a fleet is gone": {func(v view) { v.Workers["sink"][0].Serving = false }, Fleet, failure, isBroken, "sink at a:2", ""},
 
 		"a failed task": {func(v view) {
@@ -91,7 +94,8 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{Partitions: []*sinkv1.PartitionProgress{{Committed: 10, End: 15}, {Committed: -1, End: 4}}}
 			late(v, time.Hour, "1000")
 		}, SinkState, notice, isPaused, "connector adx is paused; 7 records wait in Kafka for it", "calypsoctl resume adx"}, // without the markers of two transactions
-		"a sink that is not known yet": {func(v view) { v.Pipeline.Sinks[0].Sink = nil }, Flow, ok, isHealthy, "is not known", ""},
+		"a sink that has not come to its topics yet": {func(v view) { v.Pipeline.Sinks[0].Sink = &sinkv1.Sink{} }, Flow, ok, isHealthy, "is not known", ""},
+		"a sink that is not known yet":               {func(v view) { v.Pipeline.Sinks[0].Sink = nil }, Flow, ok, isHealthy, "is not known", ""},
 		"a failed task whose error says what to type": {func(v view) {
 			task := v.Pipeline.SourceStatus.Tasks[0]
 			task.State, task.Trace = connectorv1.State_STATE_FAILED, "resume: there is no such slot (SLOT_MISSING). To read all tables again: calypsoctl offsets reset <connector>."
@@ -179,7 +183,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"a conflict with recovery":   {func(v view) { slot(v).Conflicting = true }, Slot, failure, isBroken, "slot debezium lost", ""},
 		"a standstill":               {func(v view) { v.Trends.Standstill, v.Trends.StandstillBytes = 6*time.Minute, 5<<20 }, Progress, warning, isDegraded, "confirmed nothing for 6m0s while 5.0 MiB", "calypsoctl restart src"},
 		"a long standstill":          {func(v view) { v.Trends.Standstill = time.Hour }, Progress, failure, isBroken, "confirmed nothing for 1h0m0s", ""},
-		"a moment of standstill":     {func(v view) { v.Trends.Standstill = time.Minute }, Flow, ok, isHealthy, "", ""},
+		"a moment of standstill":     {func(v view) { v.Trends.Standstill = time.Minute }, Progress, ok, isHealthy, "confirmed nothing for 1m0s", ""},
 		"capture at least once":      {func(v view) { v.Pipeline.Capture.ExactlyOnce = false }, Delivery, notice, isHealthy, "at least once into Kafka", "exactly.once.support"},
 		"nothing delivered yet":      {func(v view) { v.Pipeline.Capture.ExactlyOnce, v.Pipeline.Capture.RowsDelivered = false, 0 }, Flow, ok, isHealthy, "", ""},
 		"streaming ingestion":        {func(v view) { sink(v).Guarantee = "at least once: streaming ingestion has no tags" }, Delivery, notice, isHealthy, "streaming ingestion", ""},
@@ -249,7 +253,16 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"a table without a key": {func(v view) {
 			v.Tables = []*capturev1.CapturedTable{{Table: "a", Warnings: []string{"Its events have no key."}}, {Table: "b", Warnings: []string{"Its events have no key."}}}
 		}, Tables, notice, isHealthy, "the events of 2 tables lack something; of a: Its events have no key.", "calypsoctl get tables src"},
-		"tables that lack nothing":            {func(v view) { v.Tables = []*capturev1.CapturedTable{{Table: "a"}} }, Flow, ok, isHealthy, "", ""},
+		"tables that lack nothing": {func(v view) { v.Tables = []*capturev1.CapturedTable{{Table: "a"}} }, Flow, ok, isHealthy, "", ""},
+		"the disk of the target is full": {func(v view) {
+			fail(sink(v), "queueing, ingesting into db.T: Op(OpFileIngest): Kind(KBlobstore): problem uploading to IngestBlob Storage (InsufficientStorage) [HTTP 507]")
+		}, Ingestion, warning, isDegraded, "InsufficientStorage", "free space"},
+		"the disk of the brokers is full": {func(v view) {
+			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `write records to Kafka: KAFKA_STORAGE_ERROR: Disk error when trying to access log file on disk.`
+		}, Capture, warning, isDegraded, "KAFKA_STORAGE_ERROR", "free space"},
+		"the disk of the source is full": {func(v view) {
+			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `make slot "s": could not create file "pg_replslot/s.tmp": No space left on device (SQLSTATE 53100)`
+		}, Capture, warning, isDegraded, "No space left", "free space"},
 		"records wait":                        {func(v view) { sink(v).Partitions[0].End = 18 }, Flow, ok, isHealthy, "7 records", ""},
 		"only a transaction's marker is left": {func(v view) { sink(v).Partitions[0].End = 11 }, Flow, ok, isHealthy, "has everything", ""},
 		"nothing committed yet":               {func(v view) { sink(v).Partitions[0].Committed = -1 }, Flow, ok, isHealthy, "9 records", ""},
@@ -278,6 +291,35 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			verdict, reason := Verdict(all)
 			if verdict != test.verdict || verdict != isHealthy && reason != found.GetSummary() {
 				t.Errorf("the verdict is %v: %s", verdict, reason)
+			}
+		})
+	}
+}
+
+func TestWhatASlotKeepsForAPausedSourceIsSaidAndWhatConfirmsIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		change          func(*View, *capturev1.Slot)
+		check           string
+		summary, remedy string
+	}{
+		"for a moment": {func(v *View, s *capturev1.Slot) { v.Trends.Standstill, v.Trends.StandstillBytes = time.Minute, 5<<20 },
+			Progress, "confirmed nothing for 1m0s while 5.0 MiB of log were written", ""},
+		"for long": {func(v *View, s *capturev1.Slot) { v.Trends.Standstill = time.Hour },
+			Progress, "nobody reads slot debezium", "calypsoctl resume src"},
+		"little space": {func(v *View, s *capturev1.Slot) { s.RetainedBytes, s.SafeWalBytes = 9<<30, 1<<30 },
+			SlotSpace, "lost after another 1.0 GiB", "SELECT pg_reload_conf(); and calypsoctl resume src; or, if it is not needed any more"},
+		"in danger": {func(v *View, s *capturev1.Slot) { s.WalStatus = "unreserved" },
+			Slot, "1.0 GiB of WAL wait for it", "SELECT pg_reload_conf(); and calypsoctl resume src"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := healthy()
+			slot := v.Pipeline.Capture.Slot
+			v.Pipeline.SourceStatus.State, v.Pipeline.Capture.Phase, slot.Active = connectorv1.State_STATE_PAUSED, capturev1.Phase_PHASE_UNSPECIFIED, false
+			test.change(&v, slot)
+			for _, c := range Run(now, v) {
+				if c.Name == test.check && (!strings.Contains(c.Summary, test.summary) || !strings.Contains(c.Remedy, test.remedy)) {
+					t.Errorf("the check is %v", c)
+				}
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 
 	adminv1 "github.com/calypso-cdc/calypso/gen/calypso/admin/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/rpc"
 )
 
 // judgeConnector looks at the states that Kafka Connect's status shows; the worst counts, of equals the first.
@@ -81,7 +82,12 @@ func judgeFleet(name string, workers []*adminv1.ServiceHealth) finding {
 	for _, w := range workers {
 		if !w.Serving {
 			missing = append(missing, fmt.Sprintf("%s at %s: %s", name, w.Address, Sentence(w.Detail)))
-			way = cmp.Or(way, tlsRemedyOf(w.Detail, "admin's --tls-ca"))
+			if waits, found := strings.CutPrefix(w.Detail, rpc.ErrNotServing.Error()); found {
+				// It answers, and says what it waits for: Kafka.
+				way = cmp.Or(way, remedyOf(waits, "the worker's CALYPSO_KAFKA_TLS_CA"))
+			} else {
+				way = cmp.Or(way, tlsRemedyOf(w.Detail, "admin's --tls-ca"))
+			}
 		}
 	}
 	remedy := cmp.Or(way, "start the worker, or see why it is not ready: calypsoctl get health, or /readyz of its address for metrics; one that will not come back is taken out of admin's list of workers")
