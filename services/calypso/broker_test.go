@@ -2,11 +2,14 @@ package calypso
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -59,7 +62,7 @@ func consume(t *testing.T, b *broker, n int) (values []string) {
 
 func TestTheBrokerKeepsTransactionsGroupsAndTopicsOverARestart(t *testing.T) {
 	dir, port := t.TempDir(), testenv.Port(t)
-	b, err := startBroker(dir, port)
+	b, err := startBroker(dir, port, brokerReserve)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +80,7 @@ func TestTheBrokerKeepsTransactionsGroupsAndTopicsOverARestart(t *testing.T) {
 	producer.Close()
 	b.stop()
 
-	if b, err = startBroker(dir, port); err != nil {
+	if b, err = startBroker(dir, port, brokerReserve); err != nil {
 		t.Fatal(err)
 	}
 	defer b.stop()
@@ -88,8 +91,23 @@ func TestTheBrokerKeepsTransactionsGroupsAndTopicsOverARestart(t *testing.T) {
 	}
 }
 
+func TestTheBrokerSaysThatItsDiskIsFull(t *testing.T) {
+	b, err := startBroker(t.TempDir(), testenv.Port(t), math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.stop()
+	producer := client(t, b, kgo.DefaultProduceTopic("orders"), kgo.AllowAutoTopicCreation(), kgo.RecordRetries(1))
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("one")).FirstErr(); !errors.Is(err, kerr.KafkaStorageError) {
+		t.Errorf("writing on a disk without room: %v", err)
+	}
+	if !kerr.IsRetriable(kerr.KafkaStorageError) {
+		t.Error("clients do not try again")
+	}
+}
+
 func TestAProducerIsFencedByItsSuccessor(t *testing.T) {
-	b, err := startBroker(t.TempDir(), testenv.Port(t))
+	b, err := startBroker(t.TempDir(), testenv.Port(t), brokerReserve)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (sys *system) startKafka(ctx context.Context, _ func(string)) (string, erro
 	remark := "at " + fmt.Sprint(sys.settings.Brokers)
 	addresses := sys.settings.Brokers
 	if len(addresses) == 0 {
-		b, err := startBroker(filepath.Join(sys.settings.Data, "kafka"), sys.settings.KafkaPort)
+		b, err := startBroker(filepath.Join(sys.settings.Data, "kafka"), sys.settings.KafkaPort, brokerReserve)
 		if err != nil {
 			return "", err
 		}
