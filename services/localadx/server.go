@@ -108,11 +108,11 @@ func (s *Server) listen() error {
 		return err
 	}
 	if s.http, err = net.Listen("tcp", s.config.HTTPAddr); err != nil {
-		return fmt.Errorf("listen for http (is another localadx running?): %w", err)
+		return fmt.Errorf("listen for http: %w; is another localadx running? --http names another address", err)
 	}
 	plain, err := net.Listen("tcp", s.config.HTTPSAddr)
 	if err != nil {
-		return fmt.Errorf("listen for https (is another localadx running?): %w", err)
+		return fmt.Errorf("listen for https: %w; is another localadx running? --https names another address", err)
 	}
 	secure := &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	s.https = tls.NewListener(plain, secure)
