@@ -34,6 +34,17 @@ func (s *system) ctl(t *testing.T, stdin string, args ...string) (string, int) {
 	return out.String(), ctl.Exit(err)
 }
 
+func TestAConnectorIsDescribedWhileKafkaIsAway(t *testing.T) {
+	s := start(t, nil)
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	s.broker.Close()
+	out, code := s.ctl(t, "", "describe", "src")
+	if code != 0 || !strings.Contains(out, "Verdict") || !strings.Contains(out, "topic.prefix") || !strings.Contains(out, "Events") || !strings.Contains(out, "cannot be read") {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
 const twoConnectors = `
 name: src
 config:

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // system is two fleets of one real worker each, whose connectors move nothing, a generator, and an admin over them.
 type system struct {
+	// broker is the Kafka of all workers.
+	broker                *kfake.Cluster
 	capture, sink, orders string // gRPC addresses
 	grpc                  string // admin's
 	http                  string // admin's, as a URL
@@ -78,7 +80,7 @@ func startWith(t *testing.T, files rpc.TLS, change func(*Config)) *system {
 		t.Fatal(err)
 	}
 	t.Cleanup(broker.Close)
-	s := &system{tls: files, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
+	s := &system{tls: files, broker: broker, captures: &captures{}, sinks: &sinks{}, stop: map[string]func(){}, log: &lockedBuffer{}}
 	s.capture = s.runFleet(t, broker, "capture", connector.Source, "test.SourceConnector", func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, s.captures)
 		tablev1.RegisterTableServiceServer(server, comparables{names: []string{"a", "broken", "z"}})

@@ -126,9 +126,10 @@ func describeCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			happened, err := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
-			if err != nil {
-				return err
+			// What happened is in Kafka; while that is away, all else is what people want to know.
+			happened, unread := s.connectors().ListEvents(ctx, &connectorv1.ListEventsRequest{Connectors: []string{name}, PageSize: 10})
+			if unread != nil && status.Code(unread) != codes.Unavailable {
+				return unread
 			}
 			// Only a source has a pipeline.
 			pipeline, err := s.admin().GetPipeline(ctx, &adminv1.GetPipelineRequest{Source: name})
@@ -136,7 +137,10 @@ func describeCommand(s *session) *cobra.Command {
 				return err
 			}
 			if s.output == "json" {
-				answers := []proto.Message{c, st, topics, happened}
+				answers := []proto.Message{c, st, topics}
+				if happened != nil {
+					answers = append(answers, happened)
+				}
 				if pipeline != nil {
 					answers = append(answers, pipeline)
 				}
@@ -149,7 +153,11 @@ func describeCommand(s *session) *cobra.Command {
 			return s.show(c, func(t *table) {
 				describeConnector(t, c.Connector, st.Status, topics.Topics)
 				describePipeline(t, pipeline.GetPipeline())
-				if len(happened.Events) > 0 {
+				switch {
+				case unread != nil:
+					t.row("")
+					t.wrapped("Events", "cannot be read: "+status.Convert(unread).Message())
+				case len(happened.Events) > 0:
 					t.row("")
 					events(t, happened.Events)
 				}
@@ -182,21 +190,16 @@ func describePipeline(t *table, p *adminv1.Pipeline) {
 	}
 	t.row("")
 	t.wrapped("Verdict", verdict(p.Verdict)+": "+p.Reason)
-	lag := func(segment string, l *adminv1.Lag) {
-		if l == nil {
-			return
+	lag := func(segment, amount string, l *adminv1.Lag) {
+		if l != nil {
+			t.row(segment, amount, l.Time.AsDuration().Round(time.Millisecond))
 		}
-		amount := checks.Size(l.Bytes)
-		if l.Records > 0 {
-			amount = fmt.Sprintf("%d records", l.Records)
-		}
-		t.row(segment, amount, l.Time.AsDuration().Round(time.Millisecond))
 	}
-	lag("Commit to capture", p.CommitToCapture)
-	lag("Capture to Kafka", p.CaptureToKafka)
+	lag("Commit to capture", checks.Size(p.CommitToCapture.GetBytes()), p.CommitToCapture)
+	lag("Capture to Kafka", checks.Size(p.CaptureToKafka.GetBytes()), p.CaptureToKafka)
 	for _, s := range p.Sinks {
-		lag("Kafka to "+s.Status.GetName(), s.KafkaToSink)
-		lag(s.Status.GetName()+" to queryable", s.SinkToQueryable)
+		lag("Kafka to "+s.Status.GetName(), checks.Plural(int(s.KafkaToSink.GetRecords()), "record", "records"), s.KafkaToSink)
+		lag(s.Status.GetName()+" to queryable", checks.Plural(int(s.SinkToQueryable.GetRecords()), "record", "records"), s.SinkToQueryable)
 	}
 	age := func(what string, l *latencyv1.Latency) {
 		if l.GetCount() > 0 {

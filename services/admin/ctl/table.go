@@ -3,6 +3,7 @@ package ctl
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -106,7 +107,7 @@ func pipelines(t *table, all []*adminv1.Pipeline) {
 		if p.Capture.GetPhase() == capturev1.Phase_PHASE_UNSPECIFIED {
 			phase = "-"
 		}
-		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), lag.Records(p), late(p), rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
+		t.row(p.Source, verdict(p.Verdict), phase, p.Capture.GetRowsDelivered(), ingested, moment(last), waiting(p), late(p), rounded(age.P50), rounded(age.P99), kept(p.Capture.GetSlot()), p.Reason)
 	}
 }
 
@@ -141,6 +142,16 @@ func checkTable(t *table, all []*adminv1.Pipeline, least adminv1.CheckState) {
 			t.row(c.Name, subject, strings.ToLower(strings.TrimPrefix(c.State.String(), "CHECK_STATE_")), c.Since.AsTime().Local().Format(time.DateTime), c.Summary, c.Remedy)
 		}
 	}
+}
+
+// waiting is how many records wait in Kafka; a dash where a sink has not come to its topics yet.
+func waiting(p *adminv1.Pipeline) string {
+	for _, s := range p.Sinks {
+		if !lag.Known(s.Sink) {
+			return "-"
+		}
+	}
+	return strconv.FormatInt(lag.Records(p), 10)
 }
 
 // late is how late the slowest way through a pipeline is: the sum of its segments.
