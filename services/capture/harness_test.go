@@ -21,7 +21,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/api"
+	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -418,4 +421,18 @@ func await(t testing.TB, topic string, n int) []event {
 		t.Fatalf("%d events in %s, want %d: %+v", len(got), topic, n, got)
 	}
 	return got
+}
+
+// workerWithoutBroker serves what a worker knows of its plugins by itself.
+func workerWithoutBroker(t *testing.T) connectorv1.ConnectorServiceServer {
+	t.Helper()
+	plugins, err := Plugins(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api.New(worker)
 }

@@ -8,11 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
-	"github.com/calypso-cdc/calypso/libs/connector/api"
-	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
 // debeziumKeys are all keys of Debezium's PostgreSQL connector 3.6 and of its 1.x versions, with an example of each family.
@@ -75,15 +71,8 @@ func TestEveryKeyOfDebeziumIsShownAsDebeziumShowsIt(t *testing.T) {
 	if err := json.Unmarshal(content, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	plugins, err := Plugins(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := api.New(worker).GetPluginConfig(t.Context(), &connectorv1.GetPluginConfigRequest{Plugin: "PostgresConnector"})
+	worker := workerWithoutBroker(t)
+	answer, err := worker.GetPluginConfig(t.Context(), &connectorv1.GetPluginConfigRequest{Plugin: "PostgresConnector"})
 	if err != nil {
 		t.Fatal(err)
 	}

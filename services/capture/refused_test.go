@@ -7,11 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
-	"github.com/calypso-cdc/calypso/libs/connector/api"
-	"github.com/calypso-cdc/calypso/libs/connector/runtime"
 )
 
 // otherwise are keys of which some values are judged otherwise on purpose.
@@ -48,21 +44,14 @@ func TestAValueIsRefusedWhereDebeziumRefusesIt(t *testing.T) {
 	if err := json.Unmarshal(content, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	plugins, err := Plugins(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	worker, err := runtime.New(runtime.Config{Kafka: []kgo.Opt{kgo.SeedBrokers("localhost:1")}, GroupID: "g", WorkerID: "w", Plugins: plugins})
-	if err != nil {
-		t.Fatal(err)
-	}
+	worker := workerWithoutBroker(t)
 	base := map[string]string{"connector.class": Class, "name": "c", "database.hostname": "127.0.0.1", "database.port": "1",
 		"database.user": "u", "database.password": "p", "database.dbname": "d", "topic.prefix": "p", "plugin.name": "pgoutput"}
 	for _, key := range slices.Sorted(maps.Keys(recorded)) {
 		for _, value := range slices.Sorted(maps.Keys(recorded[key])) {
 			config := maps.Clone(base)
 			config[key] = value
-			answer, err := api.New(worker).ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
+			answer, err := worker.ValidateConfig(t.Context(), &connectorv1.ValidateConfigRequest{Plugin: "PostgresConnector", Config: config, Offline: true})
 			if err != nil {
 				t.Errorf("%s = %q: %v", key, value, err)
 				continue

@@ -23,7 +23,7 @@ import (
 var beside = flag.String("beside", "", "a folder of cases to run beside the real Debezium: setup.sql, config.json and steps (1.sql, 2.signals, …)")
 
 // TestGivenCasesGiveDebeziumsBytes runs cases of a folder, each on a database of its own that Debezium and capture watch. A case is
-// setup.sql, config.json, and steps in the order of their names: SQL, SQL that runs while both are stopped (down), or signals for both
+// setup.sql, config.json, database (what follows the name in CREATE DATABASE, such as an encoding), where that matters, and steps in the order of their names: SQL, SQL that runs while both are stopped (down), or signals for both
 // brokers, a JSON object of topic, key and value a line. Before each step the topics of both have to be quiet.
 func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 	if *beside == "" {
@@ -47,7 +47,11 @@ func TestGivenCasesGiveDebeziumsBytes(t *testing.T) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			r := &round{postgres: s.Postgres, database: "b_" + strings.ReplaceAll(filepath.Base(dir), "-", "_"), gen: newGenerator(1), debezium: debeziumWorker, capture: captureWorker}
-			if err := r.postgres.Exec(t.Context(), "postgres", "create database "+r.database); err != nil {
+			options, err := os.ReadFile(filepath.Join(dir, "database"))
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			if err := r.postgres.Exec(t.Context(), "postgres", "create database "+r.database+" "+string(options)); err != nil {
 				t.Fatal(err)
 			}
 			r.followCase(t, dir)
