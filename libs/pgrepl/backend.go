@@ -20,9 +20,16 @@ type Backend struct {
 const thisServer = "concat_ws(' ', inet_server_addr(), inet_server_port(), pg_postmaster_start_time())"
 
 // BackendOf asks which process serves a connection.
-func BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err error) {
-	if err = conn.QueryRow(ctx, "SELECT pg_backend_pid(), "+thisServer).Scan(&b.PID, &b.server); err != nil {
-		return b, fmt.Errorf("ask which process of the server serves the connection: %w", err)
+func (c Config) BackendOf(ctx context.Context, conn *pgx.Conn) (b Backend, err error) {
+	const op = "ask which process of the server serves the connection"
+	err = c.prompt(ctx, op, func(ctx context.Context) error {
+		if err := conn.QueryRow(ctx, "SELECT pg_backend_pid(), "+thisServer).Scan(&b.PID, &b.server); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return b, err
 	}
 	b.pooled = conn.PgConn().PID() != uint32(b.PID) // a pooler makes numbers of its own
 	return b, nil

@@ -32,7 +32,7 @@ type Config struct {
 	SSLKey      string
 	SSLPassword string
 	SSLRootCert string
-	// ConnectTimeout bounds one attempt to connect; 0 means 30 s.
+	// ConnectTimeout bounds one attempt to connect, and what a server answers at once if it answers at all; 0 means 30 s.
 	ConnectTimeout time.Duration
 	// KeepAlive switches TCP keep-alive on.
 	KeepAlive bool
@@ -89,10 +89,6 @@ func (c Config) dsn(replication bool) string {
 	for _, p := range c.endpoints() {
 		ports = append(ports, p)
 	}
-	timeout := c.ConnectTimeout
-	if timeout <= 0 {
-		timeout = 30 * time.Second
-	}
 	mode := c.SSLMode
 	if mode == "" {
 		mode = "prefer"
@@ -100,7 +96,7 @@ func (c Config) dsn(replication bool) string {
 	set := [][2]string{
 		{"host", strings.Join(hosts, ",")}, {"port", strings.Join(ports, ",")}, {"user", c.User}, {"dbname", c.Database},
 		{"sslmode", mode}, {"sslcert", c.SSLCert}, {"sslkey", c.SSLKey}, {"sslpassword", c.SSLPassword}, {"sslrootcert", c.SSLRootCert},
-		{"connect_timeout", strconv.Itoa(max(1, int(timeout.Seconds())))}, {"application_name", c.ApplicationName},
+		{"connect_timeout", strconv.Itoa(int(c.connectTime().Seconds()))}, {"application_name", c.ApplicationName},
 		// What poolers take, too: they know these settings of each client.
 		{"client_encoding", "UTF8"}, {"DateStyle", "ISO, MDY"}, {"TimeZone", "UTC"}, {"standard_conforming_strings", "on"},
 	}
@@ -149,6 +145,26 @@ func (c Config) password(ctx context.Context) (string, error) {
 	return p, nil
 }
 
+// connectTime is the time of one attempt to connect, in whole seconds as the protocol's libraries have it.
+func (c Config) connectTime() time.Duration {
+	if c.ConnectTimeout <= 0 {
+		return 30 * time.Second
+	}
+	return max(time.Second, c.ConnectTimeout.Truncate(time.Second))
+}
+
+// prompt runs what the server does at once if it does anything at all, of which no more is to be waited for than of a connection.
+func (c Config) prompt(ctx context.Context, op string, ask func(context.Context) error) error {
+	asked, cancel := context.WithTimeout(ctx, c.connectTime())
+	defer cancel()
+	err := ask(asked)
+	if err == nil || asked.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return &Error{ReasonUnreachable, op, fmt.Errorf("PostgreSQL at %s has not answered for %s (database.connection.timeout.ms)", c.Addresses(), c.connectTime()),
+		"It is stopped or overloaded, or something on the way drops what is sent; the connector keeps trying."}
+}
+
 // Connect opens an ordinary connection. Statements run with the simple protocol, so that poolers and old servers work.
 func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if err := c.checkFiles(); err != nil {
@@ -168,13 +184,13 @@ func (c Config) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, connectError(c, err)
 	}
 	connected(conn.PgConn().Conn())
-	if err := liftLimits(ctx, conn.PgConn()); err != nil {
-		conn.Close(ctx)
+	if err := c.prompt(ctx, "set up the connection", func(ctx context.Context) error { return liftLimits(ctx, conn.PgConn()) }); err != nil {
+		Disconnect(conn)
 		return nil, err
 	}
 	for _, s := range c.InitialStatements {
 		if _, err := conn.Exec(ctx, s); err != nil {
-			conn.Close(ctx)
+			Disconnect(conn)
 			return nil, fmt.Errorf("run %q of database.initial.statements: %w", s, err)
 		}
 	}
@@ -214,13 +230,15 @@ func (c Config) connectReplication(ctx context.Context) (*pgconn.PgConn, *frameR
 		return nil, nil, connectError(c, err)
 	}
 	connected(conn.Conn())
-	err = liftLimits(ctx, conn)
-	if err == nil {
-		err = setText(ctx, conn)
-	}
-	if err == nil {
-		err = sendRaw(ctx, conn)
-	}
+	err = c.prompt(ctx, "set up the replication connection", func(ctx context.Context) error {
+		if err := liftLimits(ctx, conn); err != nil {
+			return err
+		}
+		if err := setText(ctx, conn); err != nil {
+			return err
+		}
+		return sendRaw(ctx, conn)
+	})
 	if err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, nil, err

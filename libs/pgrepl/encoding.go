@@ -35,7 +35,9 @@ func sendRaw(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // Raw asks for texts in the database's encoding, whatever that is.
-func (s *Session) Raw(ctx context.Context) error { return setEncoding(ctx, s.conn, sqlASCII) }
+func (s *Session) Raw(ctx context.Context) error {
+	return s.cfg.prompt(ctx, "set client_encoding", func(ctx context.Context) error { return setEncoding(ctx, s.conn, sqlASCII) })
+}
 
 // Copy runs a COPY … TO STDOUT with TextSettings and hands its rows to w, one each Write, as the database has them (see Unchecked).
 func Copy(ctx context.Context, conn *pgconn.PgConn, w interface{ Write([]byte) (int, error) }, sql string) error {

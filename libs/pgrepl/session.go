@@ -47,13 +47,21 @@ func (s *Session) Close(ctx context.Context) {
 
 // Identify asks the server who it is (IDENTIFY_SYSTEM).
 func (s *Session) Identify(ctx context.Context) (System, error) {
-	r, err := pglogrepl.IdentifySystem(ctx, s.conn)
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42601" {
-		// A pooler that ignores what asks for a replication connection makes an ordinary one, to which this is no SQL.
-		return System{}, &Error{ReasonPooler, "identify the system of " + s.cfg.Addresses(), serverError(pg), poolerRemedy}
-	}
+	var r pglogrepl.IdentifySystemResult
+	op := "identify the system of " + s.cfg.Addresses()
+	err := s.cfg.prompt(ctx, op, func(ctx context.Context) (err error) {
+		r, err = pglogrepl.IdentifySystem(ctx, s.conn)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42601" {
+			// A pooler that ignores what asks for a replication connection makes an ordinary one, to which this is no SQL.
+			return &Error{ReasonPooler, op, serverError(pg), poolerRemedy}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return System{}, fmt.Errorf("identify the system of %s: %w", s.cfg.Addresses(), err)
+		return System{}, err
 	}
 	return System{ID: r.SystemID, Timeline: r.Timeline, WAL: r.XLogPos}, nil
 }
@@ -102,20 +110,28 @@ func (s *Session) DropSlot(ctx context.Context, name string) error {
 
 // KeepOnStandbys makes a slot that nobody reads one that standbys with sync_replication_slots keep as well (PostgreSQL 17).
 func (s *Session) KeepOnStandbys(ctx context.Context, slot string) error {
-	if err := s.conn.Exec(ctx, fmt.Sprintf("ALTER_REPLICATION_SLOT %s (FAILOVER true)", QuoteIdent(slot))).Close(); err != nil {
-		return slotError(fmt.Sprintf("have standbys keep replication slot %q", slot), slot, "", s.cfg.User, err)
-	}
-	return nil
+	op := fmt.Sprintf("have standbys keep replication slot %q", slot)
+	return s.cfg.prompt(ctx, op, func(ctx context.Context) error {
+		if err := s.conn.Exec(ctx, fmt.Sprintf("ALTER_REPLICATION_SLOT %s (FAILOVER true)", QuoteIdent(slot))).Close(); err != nil {
+			return slotError(op, slot, "", s.cfg.User, err)
+		}
+		return nil
+	})
 }
 
 // Start begins streaming from a slot at an LSN and turns the session into a Stream. The server starts at the slot's
 // confirmed position if that is later: compare before (Resume).
 func (s *Session) Start(ctx context.Context, slot string, at LSN, pluginArgs []string) (*Stream, error) {
-	err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at, pglogrepl.StartReplicationOptions{
-		Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs,
+	op := fmt.Sprintf("start replication from slot %q at %s", slot, at)
+	err := s.cfg.prompt(ctx, op, func(ctx context.Context) error {
+		err := pglogrepl.StartReplication(ctx, s.conn, QuoteIdent(slot), at, pglogrepl.StartReplicationOptions{Mode: pglogrepl.LogicalReplication, PluginArgs: pluginArgs})
+		if err != nil {
+			return slotError(op, slot, "", s.cfg.User, err)
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, slotError(fmt.Sprintf("start replication from slot %q at %s", slot, at), slot, "", s.cfg.User, err)
+		return nil, err
 	}
 	h, err := s.conn.Hijack()
 	if err != nil {

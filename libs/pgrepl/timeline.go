@@ -29,12 +29,19 @@ func (s *Session) Timelines(ctx context.Context, system System) (Timelines, erro
 	if system.Timeline <= 1 {
 		return nil, nil // the first one has no history
 	}
-	r, err := pglogrepl.TimelineHistory(ctx, s.conn, system.Timeline)
+	var r pglogrepl.TimelineHistoryResult
+	op := fmt.Sprintf("read the history of timeline %d", system.Timeline)
+	err := s.cfg.prompt(ctx, op, func(ctx context.Context) (err error) {
+		if r, err = pglogrepl.TimelineHistory(ctx, s.conn, system.Timeline); err != nil {
+			return fmt.Errorf("%s: %w", op, err)
+		}
+		return nil
+	})
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && !Transient(pg) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the history of timeline %d: %w", system.Timeline, err)
+		return nil, err
 	}
 	return parseTimelines(r.Content)
 }

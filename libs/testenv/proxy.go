@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -24,8 +25,9 @@ type Proxy struct {
 	// changed is closed and replaced whenever fault changes, to wake stalled copies.
 	changed chan struct{}
 	closed  bool
-	// accepted counts the connections; the first abandoned of them move no byte any more.
+	// accepted counts the connections; the first abandoned of them move no byte any more, nor do those that are lost.
 	accepted, abandoned int
+	lost                map[int]bool
 }
 
 // fault is what is wrong at the moment.
@@ -40,6 +42,8 @@ type fault struct {
 	chunk int
 	// budget is how many bytes still pass from target to client before every connection is reset; no limit if negative.
 	budget int64
+	// loses is what a client sends as the last thing that happens on its connection.
+	loses string
 }
 
 // StartProxy listens on a free port and forwards to target (host:port).
@@ -48,7 +52,7 @@ func StartProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the proxy of %s: %w", target, err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listen: l, conns: map[net.Conn]struct{}{}, changed: make(chan struct{}), fault: fault{budget: -1}}
+	p := &Proxy{Addr: l.Addr().String(), target: target, listen: l, conns: map[net.Conn]struct{}{}, lost: map[int]bool{}, changed: make(chan struct{}), fault: fault{budget: -1}}
 	p.wg.Add(1)
 	go p.accept()
 	return p, nil
@@ -86,6 +90,9 @@ func (p *Proxy) Abandon() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
+
+// LoseAt abandons each connection over which a client sends the words, which still arrive, until Heal; those that are lost stay so.
+func (p *Proxy) LoseAt(words string) { p.set(fault{loses: words, budget: -1}) }
 
 // Slow delays each chunk by latency and passes at most chunk bytes at once (0: any number).
 func (p *Proxy) Slow(latency time.Duration, chunk int) {
@@ -190,6 +197,9 @@ func (p *Proxy) copy(dst, src net.Conn, number int, answer bool) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := src.Read(buf)
+		if !answer {
+			p.watch(buf[:n], number)
+		}
 		for b := buf[:n]; len(b) > 0; {
 			f, pass := p.admit(len(b), number, answer)
 			if pass == 0 {
@@ -210,11 +220,20 @@ func (p *Proxy) copy(dst, src net.Conn, number int, answer bool) {
 	}
 }
 
+// watch loses a connection over which the words come that are lost at.
+func (p *Proxy) watch(b []byte, number int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if words := p.fault.loses; words != "" && bytes.Contains(b, []byte(words)) {
+		p.lost[number] = true
+	}
+}
+
 // admit waits out a stall and says how many of n bytes may pass now; 0 if the byte budget is spent, which it renews.
 func (p *Proxy) admit(n, number int, answer bool) (fault, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for (p.fault.stall || number <= p.abandoned) && !p.closed {
+	for (p.fault.stall || number <= p.abandoned || answer && p.lost[number]) && !p.closed {
 		changed := p.changed
 		p.mu.Unlock()
 		<-changed

@@ -143,7 +143,7 @@ func (s *session) replication(ctx context.Context) (*pgrepl.Session, error) {
 		s.repl = nil
 		return repl, nil
 	}
-	return pgrepl.OpenSession(ctx, s.spec.Connection)
+	return s.replicate(ctx)
 }
 
 // closeReplication ends that connection where it will not be needed soon: the server has few.
@@ -179,10 +179,10 @@ func (s *session) connect(ctx context.Context) error {
 	if err := s.server.CheckWAL(); err != nil {
 		return err
 	}
-	if s.repl, err = pgrepl.OpenSession(ctx, s.spec.Connection); err != nil {
+	if s.repl, err = s.replicate(ctx); err != nil {
 		return err
 	}
-	s.system, err = s.repl.Identify(ctx)
+	s.system, err = s.identify(ctx, s.repl)
 	if s.server.InRecovery {
 		// A standby follows promotions, and its own may come amid a stream, which goes on. What it sends it has replayed, so that positions
 		// need no timeline: they are part of its history.
@@ -543,12 +543,17 @@ func (s *session) reconcile(ctx context.Context, want pgrepl.SlotName, slot *pgr
 
 // timelines asks for the server's history.
 func (s *session) timelines(ctx context.Context) (pgrepl.Timelines, error) {
-	repl, err := pgrepl.OpenSession(ctx, s.spec.Connection)
+	repl, err := s.replicate(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
-	return repl.Timelines(ctx, s.system)
+	var all pgrepl.Timelines
+	err = s.asking("tell its history", func() (err error) {
+		all, err = repl.Timelines(ctx, s.system)
+		return err
+	})
+	return all, err
 }
 
 // first makes at the position of a connector that has none yet.
@@ -642,7 +647,11 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 			s.env.Logger.Warn("The creation of the slot waits for the primary to write down which transactions run", "slot", name, "remedy", standbySnapshot)
 			s.board.waits(fmt.Sprintf("The creation of slot %s waits for the primary to write down which transactions run. %s", name, standbySnapshot))
 		}
-		for _, h := range s.holders() {
+		holders := s.holders()
+		if len(holders) == 0 && !s.server.InRecovery {
+			s.board.waits(fmt.Sprintf("The creation of slot %s waits for PostgreSQL at %s, which has not answered, nor named an open transaction that it waits for.", name, s.spec.Connection.Addresses()))
+		}
+		for _, h := range holders {
 			s.env.Logger.Warn("The creation of the slot waits for a transaction that is still open", "slot", name, "transaction", h.What, "since", h.Since, "remedy", h.Remedy)
 			s.board.waits(fmt.Sprintf("The creation of slot %s waits for the end of a %s. %s", name, h, h.Remedy))
 		}
@@ -660,7 +669,7 @@ func (s *session) createSlot(ctx context.Context, name string, temporary bool) (
 			return s.createSlot(ctx, name, temporary)
 		}
 		if errors.Is(create.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
-			held := "open transactions held it up"
+			held := "the server has not answered, nor named an open transaction that it waited for"
 			if s.server.InRecovery {
 				held = "the primary wrote nothing that it could begin at. " + standbySnapshot
 			}
@@ -682,10 +691,10 @@ func (s *session) keepOnStandbys(ctx context.Context) {
 	if !s.spec.Slot.Failover || !s.server.KeepsSlots() {
 		return
 	}
-	repl, err := pgrepl.OpenSession(ctx, s.spec.Connection)
+	repl, err := s.replicate(ctx)
 	if err == nil {
 		defer repl.Close(context.WithoutCancel(ctx))
-		err = repl.KeepOnStandbys(ctx, s.spec.Slot.Name)
+		err = s.asking("have standbys keep slot "+s.spec.Slot.Name, func() error { return repl.KeepOnStandbys(ctx, s.spec.Slot.Name) })
 	}
 	if err != nil {
 		s.env.Logger.Warn("The server does not let standbys keep the slot, so a promotion loses it. Set slot.failover=false to silence this.", "slot", s.spec.Slot.Name, "error", err)

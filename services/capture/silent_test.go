@@ -148,6 +148,49 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 	}
 }
 
+// The server takes what asks for it and answers no more, as behind something that has forgotten the connection: what is waited for is said,
+// and a new connection is tried when connecting would have been given up.
+func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherConnection(t *testing.T) {
+	for words, wait := range map[string]string{
+		"'statement_timeout'":  " to open a connection to answer a query of its catalog",
+		"pg_backend_pid()":     " to open a connection to answer a query of its catalog",
+		"IDENTIFY_SYSTEM":      " to say who it is",
+		"START_REPLICATION":    " to start the stream of slot ",
+		"SELECT 'beforehand'":  " to open a connection to answer a query of its catalog",
+		"CREATE_REPLICATION_S": "waits for PostgreSQL at ",
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
+			proxy.LoseAt(words)
+			board := NewBoard()
+			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "database.connection.timeout.ms": "7000", "internal.create.slot.command.timeout": "8000",
+				"database.initial.statements": "SELECT 'beforehand'", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
+			startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+			eventually(t, "it is said what is waited for", func() error {
+				e := board.find(config["name"])
+				if e == nil {
+					return errors.New("it has not begun")
+				}
+				if at := e.snapshot(); !strings.Contains(at.Reason, wait) || !strings.Contains(at.Reason, proxy.Addr) {
+					return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
+				}
+				return nil
+			})
+			proxy.Heal()
+			if words == "SELECT 'beforehand'" { // which may take as long as it likes
+				proxy.Reset()
+			}
+			await(t, s.db+".public.a", 1)
+			s.awaitSlot(t)
+			s.exec(t, "INSERT INTO a VALUES (2)")
+			await(t, s.db+".public.a", 2)
+		})
+	}
+}
+
 func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))")

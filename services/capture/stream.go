@@ -34,7 +34,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	}
 	defer repl.Close(context.WithoutCancel(ctx))
 	// The position was compared with the server that the session found; this connection may have come to another one.
-	if system, err := repl.Identify(ctx); err != nil {
+	if system, err := s.identify(ctx, repl); err != nil {
 		return err
 	} else if system.ID != s.system.ID || s.system.Timeline != 0 && system.Timeline != s.system.Timeline {
 		return errOtherServer
@@ -45,14 +45,14 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	if r.decoder, err = s.decoder(r); err != nil {
 		return err
 	}
-	conn, err := repl.Start(ctx, s.spec.Slot.Name, at.Commit, r.decoder.PluginArgs())
+	conn, err := s.begin(ctx, repl, at.Commit, r.decoder)
 	if pgrepl.UnknownOption(err, "numeric-data-types-as-string") {
 		s.env.Logger.Warn("This version of wal2json sends NaN and infinities as null; pgoutput (plugin.name=pgoutput, with a new slot) sends them as they are.")
 		s.plainNumbers = true
 		if r.decoder, err = s.decoder(r); err != nil {
 			return err
 		}
-		conn, err = repl.Start(ctx, s.spec.Slot.Name, at.Commit, r.decoder.PluginArgs())
+		conn, err = s.begin(ctx, repl, at.Commit, r.decoder)
 	}
 	if err != nil {
 		return err
@@ -113,6 +113,15 @@ func (s *session) statusTimes() pgrepl.StatusTimes {
 	return t
 }
 
+// begin starts the slot's stream.
+func (s *session) begin(ctx context.Context, repl *pgrepl.Session, at pgrepl.LSN, decoder pgrepl.Decoder) (conn *pgrepl.Stream, err error) {
+	err = s.asking("start the stream of slot "+s.spec.Slot.Name, func() (err error) {
+		conn, err = repl.Start(ctx, s.spec.Slot.Name, at, decoder.PluginArgs())
+		return err
+	})
+	return conn, err
+}
+
 // deliverStaged writes batches as the stage hands them over, commits them and confirms what is durable. While batches
 // follow each other closely they share a Kafka transaction, for transactionSpan at most: readers of uncommitted records get
 // them at once, and the cost of a commit is paid once for all.
@@ -171,7 +180,7 @@ const slowDelivery = 5 * time.Second
 
 // noticing runs the writing of records; where the broker does not answer, which the client waits out, it says so meanwhile.
 func (s *session) noticing(records int, write func() error) error {
-	slow := s.after(slowDelivery, func() {
+	return s.telling(slowDelivery, write, func() error {
 		what := "ended a transaction"
 		if records > 0 {
 			what = fmt.Sprintf("acknowledged %d records", records)
@@ -180,16 +189,8 @@ func (s *session) noticing(records int, write func() error) error {
 		if why := s.env.BrokersAway(); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)
 		}
-		s.board.slow(err)
-		s.env.Retrying(err)
-		s.env.Logger.Warn(err.Error())
+		return err
 	})
-	err := write()
-	if !slow.Stop() && err == nil {
-		s.board.slow(nil)
-		s.env.Retrying(nil)
-	}
-	return err
 }
 
 // answerPatience is for how long a server may leave a question unanswered before that is worth showing.

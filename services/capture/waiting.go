@@ -36,13 +36,17 @@ type watched struct {
 
 // dial opens a connection that is watched; use says what for, as part of "wait for PostgreSQL to …".
 func (s *session) dial(ctx context.Context, use string) (*watched, error) {
-	conn, err := s.spec.Connection.Connect(ctx)
+	w := &watched{waits: &s.waits, use: use}
+	err := s.asking("open a connection to "+use, func() (err error) {
+		if w.Conn, err = s.spec.Connection.Connect(ctx); err != nil {
+			return err
+		}
+		if w.backend, err = s.spec.Connection.BackendOf(ctx, w.Conn); err != nil {
+			pgrepl.Disconnect(w.Conn)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
-	}
-	w := &watched{Conn: conn, waits: &s.waits, use: use}
-	if w.backend, err = pgrepl.BackendOf(ctx, conn); err != nil {
-		pgrepl.Disconnect(conn)
 		return nil, err
 	}
 	s.waits.mu.Lock()
@@ -52,6 +56,54 @@ func (s *session) dial(ctx context.Context, use string) (*watched, error) {
 	}
 	s.waits.of[w] = true
 	return w, nil
+}
+
+// replicate opens a connection of the replication protocol.
+func (s *session) replicate(ctx context.Context) (repl *pgrepl.Session, err error) {
+	err = s.asking("open a replication connection", func() (err error) {
+		repl, err = pgrepl.OpenSession(ctx, s.spec.Connection)
+		return err
+	})
+	return repl, err
+}
+
+// identify asks the server at the other end of a replication connection who it is.
+func (s *session) identify(ctx context.Context, repl *pgrepl.Session) (system pgrepl.System, err error) {
+	err = s.asking("say who it is", func() (err error) {
+		system, err = repl.Identify(ctx)
+		return err
+	})
+	return system, err
+}
+
+// asking runs what asks the server over a connection that nothing watches; where it takes long, it says what for meanwhile.
+func (s *session) asking(what string, ask func() error) error {
+	return s.telling(answerPatience, ask, func() error {
+		return fmt.Errorf("wait for PostgreSQL at %s to %s, of which nothing has come for %s: the server is stopped or overloaded, a statement of database.initial.statements takes long, or something on the way drops what is sent",
+			s.spec.Connection.Addresses(), what, answerPatience)
+	})
+}
+
+// telling runs what another server has to do. Where it takes longer than patience, it says so as the second function does, until it has
+// come to an end.
+func (s *session) telling(patience time.Duration, do, trouble func() error) error {
+	told := make(chan struct{})
+	slow := s.after(patience, func() {
+		defer close(told)
+		err := trouble()
+		s.board.slow(err)
+		s.env.Retrying(err)
+		s.env.Logger.Warn(err.Error())
+	})
+	err := do()
+	if !slow.Stop() {
+		<-told
+		if err == nil {
+			s.board.slow(nil)
+			s.env.Retrying(nil)
+		}
+	}
+	return err
 }
 
 // uses says what the connection is used for now.
