@@ -142,8 +142,9 @@ var volatile = []struct {
 	{regexp.MustCompile(`(^|")\d+:\d+($|")`), `${1}T$2`},
 	{regexp.MustCompile(`"version":"[^"]*","connector"`), `"version":"V","connector"`},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-(open|close)`), `W-$1`},
-	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`},       // a Java object's identity hash
-	{regexp.MustCompile(`"id":"[0-9a-f-]{36}"(,"type":"[A-Z_]+","aggregate_type")`), `"id":"N"$1`}, // of a notification
+	{regexp.MustCompile(`LogicalDecodingMessageId@[0-9a-f]+`), `LogicalDecodingMessageId@H`},                                                            // a Java object's identity hash
+	{regexp.MustCompile(`("data_collections":\[)((?:\{[^}]*\},)*\{[^}]*\}),(\{"data_collection":"[^"]*LogicalDecodingMessageId@H"[^}]*\})`), `$1$3,$2`}, // whose place that hash decides
+	{regexp.MustCompile(`"id":"[0-9a-f-]{36}"(,"type":"[A-Z_]+","aggregate_type")`), `"id":"N"$1`},                                                      // of a notification
 	{regexp.MustCompile(`(NotificationKey","version":1},"payload":{"id":")[0-9a-f-]{36}"`), `${1}N"`},
 	{regexp.MustCompile(`("additional_data":{[^}]*},"timestamp":)\d+`), `${1}0`},
 	{regexp.MustCompile(`("status":"\w+"),("data_collections":"[^"]*")`), `$2,$1`}, // which of both comes first is chance

@@ -36,3 +36,18 @@ func TestOnlyWhatDiffersFromRunToRunMayDiffer(t *testing.T) {
 		})
 	}
 }
+
+func TestTheCountOfMessagesMayStandAnywhereInATransactionsCounts(t *testing.T) {
+	const table, other, messages = `{"data_collection":"public.a","event_count":1}`, `{"data_collection":"s.b","event_count":2}`, `{"data_collection":"io.debezium.LogicalDecodingMessageMonitor$LogicalDecodingMessageId@HASH","event_count":3}`
+	end := func(hash string, counts ...string) []recorded.Event {
+		return []recorded.Event{event("t", strings.ReplaceAll(`{"status":"END","data_collections":[`+strings.Join(counts, ",")+`],"ts_ms":1}`, "HASH", hash))}
+	}
+	for _, got := range [][]string{{messages, table, other}, {table, messages, other}, {table, other, messages}} {
+		if v := recorded.Compare(end("a1", table, messages, other), end("b2", got...)); v.Difference != "" {
+			t.Error(v.Difference)
+		}
+	}
+	if v := recorded.Compare(end("a1", table, messages, other), end("b2", other, messages, table)); v.Difference == "" {
+		t.Error("the order of the tables is not compared")
+	}
+}
