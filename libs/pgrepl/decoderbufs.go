@@ -190,8 +190,8 @@ func (d *Decoderbufs) emit(handle Handler) error {
 	return handle(m)
 }
 
-// describe finds the table of a row as the row has it. The catalog is read again when a row has other columns or types
-// than the one before; where the catalog is further than the row, the row wins.
+// describe finds the table of a row as the row has it. The catalog is read again when a row has other columns or types, or another
+// replica identity, than the one before; where the catalog is further than the row, the row wins.
 func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	t := d.last
 	if t == nil || !bytes.Equal(r.table, d.lastName) {
@@ -222,9 +222,11 @@ func (d *Decoderbufs) describe(r *decoderbufsRow) (*described, error) {
 	t.modifiers, t.notNull = nil, nil
 	for i := range columns {
 		c := ColumnShape{Name: unquote(columns[i].name), TypeOID: columns[i].typ, TypeMod: -1}
+		old := i < len(r.old)
+		c.InIdentity = old && r.old[i].has()
 		for _, k := range known.Columns {
 			if k.Name == c.Name {
-				c.InIdentity = k.InIdentity
+				c.InIdentity = c.InIdentity || k.InIdentity && !(old && k.NotNull)
 				if k.Type != nil && k.Type.OID == c.TypeOID {
 					c.TypeMod = k.TypeMod
 				}
@@ -280,6 +282,12 @@ func (t *described) covers(r *decoderbufsRow) bool {
 			if c.Type == nil || c.Type.OID != columns[i].typ || !sameIdent(columns[i].name, c.Name) {
 				return false
 			}
+		}
+	}
+	for i := range r.old {
+		// What is not of the identity comes as NULL, so that a column that takes NULLs does not tell.
+		if c := &t.rel.Columns[i]; r.old[i].has() != c.InIdentity && (r.old[i].has() || c.NotNull) {
+			return false
 		}
 	}
 	if len(r.new) == 0 {

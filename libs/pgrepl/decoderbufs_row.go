@@ -102,6 +102,9 @@ func (c *decoderbufsDatum) parse(message []byte) error {
 	})
 }
 
+// has says whether there is a value, sent or not.
+func (c *decoderbufsDatum) has() bool { return c.missing || c.field != 0 }
+
 // operation reads the operation of a RowMessage without the rest; one without any has none of the known.
 func operation(message []byte) (uint64, error) {
 	op := uint64(math.MaxUint64)

@@ -114,3 +114,47 @@ func TestWithDecoderbufsAColumnTakesNullsUntilTheChangeThatForbidsThem(t *testin
 		}
 	}
 }
+
+// The plugins say in forms of their own what an old row has, and decoderbufs does not say when that changes.
+func TestOldRowsHaveWhatTheReplicaIdentityGivesAsSoonAsItChanges(t *testing.T) {
+	for _, plugin := range []string{"pgoutput", "wal2json", "decoderbufs"} {
+		t.Run(plugin, func(t *testing.T) {
+			t.Parallel()
+			if plugin == "decoderbufs" {
+				needsDecoderbufs(t)
+			}
+			s := newSource(t)
+			s.exec(t, `CREATE TABLE a (id int PRIMARY KEY, u int NOT NULL, w int NOT NULL, n int, big text); CREATE UNIQUE INDEX au ON a (u); ALTER TABLE a ALTER big SET STORAGE EXTERNAL;
+				INSERT INTO a SELECT g, 10 + g, 20 + g, NULL, repeat('x', 5000) FROM generate_series(1, 5) g`)
+			start(t, s.config("c"+s.db, map[string]string{"plugin.name": plugin, "snapshot.mode": "no_data", "tombstones.on.delete": "false", "value.converter.schemas.enable": "false"}))
+			s.awaitSlot(t)
+			for _, sql := range []string{
+				"UPDATE a SET w = 0 WHERE id = 1", "DELETE FROM a WHERE id = 2",
+				"ALTER TABLE a REPLICA IDENTITY FULL", "UPDATE a SET w = 1 WHERE id = 1", "DELETE FROM a WHERE id = 3",
+				"ALTER TABLE a REPLICA IDENTITY USING INDEX au", "UPDATE a SET u = 99 WHERE id = 1", "DELETE FROM a WHERE id = 4",
+				"ALTER TABLE a REPLICA IDENTITY DEFAULT", "UPDATE a SET w = 2 WHERE id = 1", "DELETE FROM a WHERE id = 5",
+			} {
+				s.exec(t, sql)
+			}
+			big := strings.Repeat("x", 5000)
+			const gone = "__debezium_unavailable_value"
+			want := [][2]string{
+				{"<nil>", "map[big:" + gone + " id:1 n:<nil> u:11 w:0]"}, {"map[big:<nil> id:2 n:<nil> u:0 w:0]", "<nil>"},
+				{"map[big:" + big + " id:1 n:<nil> u:11 w:0]", "map[big:" + big + " id:1 n:<nil> u:11 w:1]"}, {"map[big:" + big + " id:3 n:<nil> u:13 w:23]", "<nil>"},
+				{"map[big:<nil> id:0 n:<nil> u:11 w:0]", "map[big:" + gone + " id:1 n:<nil> u:99 w:1]"}, {"map[big:<nil> id:0 n:<nil> u:14 w:0]", "<nil>"},
+				{"<nil>", "map[big:" + gone + " id:1 n:<nil> u:99 w:2]"}, {"map[big:<nil> id:5 n:<nil> u:0 w:0]", "<nil>"},
+			}
+			for i, e := range await(t, s.db+".public.a", len(want)) {
+				text := func(row map[string]any) string {
+					if row == nil {
+						return "<nil>"
+					}
+					return fmt.Sprint(row)
+				}
+				if got := [2]string{text(e.Before), text(e.After)}; got != want[i] {
+					t.Errorf("change %d is\n%.300s, want\n%.300s", i, got, want[i])
+				}
+			}
+		})
+	}
+}
