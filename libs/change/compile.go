@@ -38,9 +38,6 @@ func (e *Encoder) compile() error {
 		if e.key, e.schemas.key, err = e.plan(key, adjust.SchemaName(e.topic+".Key"), keyJSON, false); err != nil {
 			return err
 		}
-		if len(e.key.columns) == 0 {
-			e.schemas.key = nil
-		}
 	}
 	e.schemas.envelope = e.envelopeSchema()
 	e.source = newSourceBlock(e.cfg, e.rel.Schema, e.rel.Name, valueJSON)

@@ -56,7 +56,7 @@ func (e *Encoder) Topic() string { return e.topic }
 func (e *Encoder) Relation() *Relation { return e.rel }
 
 // HasKey reports whether the relation's records have keys.
-func (e *Encoder) HasKey() bool { return len(e.key.columns) > 0 }
+func (e *Encoder) HasKey() bool { return e.schemas.key != nil }
 
 // Append appends the records of one event: none if it is skipped by configuration, one, or with a tombstone two; an update
 // that changes the key becomes a delete, its tombstone and a create. It returns how many change events (without

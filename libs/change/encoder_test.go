@@ -301,3 +301,12 @@ func TestVectorsOfIntegersAreListsOfThem(t *testing.T) {
 	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Absent}, {Kind: Absent}, {Kind: Absent}}}, "tombstones.on.delete", "false"),
 		` {"before":{"n":[],"o":null,"l":null},"after":null`)
 }
+
+// So that all changes of such a table are in one partition, in their order; recorded from Debezium.
+func TestAKeyOfColumnsWithoutARepresentationIsEmptyAndNotNull(t *testing.T) {
+	rel := &Relation{Schema: "s", Name: "a", ReplicaIdentity: 'd', Key: []int{0}, Columns: []Column{
+		{Name: "q", Type: baseType("tsquery"), TypeMod: -1, NotNull: true, InIdentity: true}, {Name: "n", Type: baseType("int4"), TypeMod: -1}}}
+	equalLines(t, appended(t, rel, &Event{Op: Create, After: textTuple("'a'", "1")}), `{} {"before":null,"after":{"n":1}`)
+	equalLines(t, appended(t, rel, &Event{Op: Update, Before: textTuple("'a'", "1"), After: textTuple("'b'", "1")}), `{} {"before":{"n":1},"after":{"n":1}`)
+	equalLines(t, appended(t, rel, &Event{Op: Delete, Before: Tuple{{Kind: Text, Data: []byte("'b'")}, {Kind: Absent}}}), `{} {"before":{"n":null},"after":null`, "{} null")
+}

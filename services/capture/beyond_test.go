@@ -129,6 +129,17 @@ func TestAValueThatNothingStandsForNamesItsRowAndWhatToDo(t *testing.T) {
 	}
 }
 
+// A snapshot keeps each row back until it has read the next one, which may be of the next table.
+func TestARowOfASnapshotThatNothingStandsForIsNamedWithItsOwnTable(t *testing.T) {
+	s := newSource(t)
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, v numeric NOT NULL); INSERT INTO a VALUES (7, 'NaN'); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
+	err := start(t, s.config("c"+s.db, nil)).failure(t)
+	says(t, err, "snapshot of table public.a", "column v", "id=7")
+	if strings.Contains(err.Error(), "public.b") {
+		t.Errorf("the other table is named: %v", err)
+	}
+}
+
 func TestAChangeThatTheServerCannotSendIsNamedAndItsRemedyWorks(t *testing.T) {
 	s := newSourceWith(t, "ENCODING 'WIN1252' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text, y text); INSERT INTO a VALUES (1, 'plain', '')")

@@ -165,6 +165,8 @@ type snapshotWorker struct {
 	// held is the last row read, kept back until it is known whether it is the last of its table or of the snapshot: what is read
 	// after it may have no rows.
 	held heldRow
+	// unsent is why it could not be sent.
+	unsent error
 	// ctid is that of the last row sent.
 	ctid  []byte
 	clock eventClock
@@ -211,7 +213,11 @@ func (n *snapshot) work(ctx context.Context, imported chan<- struct{}) error {
 			}
 		}
 		if err := w.read(ctx, conn.Conn, r); err != nil {
-			return fmt.Errorf("snapshot of table %s: %w", r.table, changedMeanwhile(err))
+			of := r.table
+			if w.unsent != nil { // a row of the table that was read before, perhaps
+				of, err = w.held.of.table, w.unsent
+			}
+			return fmt.Errorf("snapshot of table %s: %w", of, changedMeanwhile(err))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -326,8 +332,8 @@ func (w *snapshotWorker) read(ctx context.Context, conn *pgx.Conn, r pageRange) 
 func (w *snapshotWorker) Write(line []byte) (int, error) {
 	first := w.held.of != w.of
 	w.lines++
-	if err := w.emit(change.SnapshotTrue); err != nil {
-		return 0, err
+	if w.unsent = w.emit(change.SnapshotTrue); w.unsent != nil {
+		return 0, w.unsent
 	}
 	w.held = heldRow{line: append(w.held.line, line...), of: w.of, enc: w.enc, first: first}
 	return len(line), nil
