@@ -177,14 +177,13 @@ func kinds() []kind {
 		{"d_ts", of(timestamps...), []string{"now()", "'2020-01-01'"}, false}, {"d_ints", of("{1,2}", "{}", "{NULL}"), nil, false}, {"d_vc", text(4), []string{"'v'"}, false},
 		{"comp", of(`(1,a)`, `(,"x y")`), nil, false}, {"floatrange", of("[1,2)"), nil, false},
 		{"d_ints2", of("{1,2}", "{}"), []string{"'{3}'"}, false}, {"d_texts", of("{a,b}", "{}", `{"x y",NULL}`), nil, false}, {"d_comp", of("(1,a)"), nil, false}, {"d_uuid", of("12345678-9abc-def0-1234-56789abcdef0"), []string{"gen_random_uuid()"}, true},
-		{"d_bits", bits(3, 3), []string{"B'101'"}, false}, {"d_date", of(dates...), []string{"'2020-01-01'", "current_date"}, false}, {"d_bytes", of(`\x`, `\x00ff`), nil, false}, {"d_json", of("{}", `{"a": 1}`), []string{"'{}'"}, false},
-		{"d_tz", of(timestamps...), []string{"now()"}, false}, {"d_money", of("1.50"), nil, false}, {"d_interval", of(intervals...), nil, false}, {"nested", of(`("(1,a)","{""(2,b)""}")`), nil, false},
+		{"d_date", of(dates...), []string{"'2020-01-01'", "current_date"}, false}, {"d_json", of("{}", `{"a": 1}`), []string{"'{}'"}, false},
+		{"d_tz", of(timestamps...), []string{"now()"}, false}, {"d_interval", of(intervals...), nil, false}, {"nested", of(`("(1,a)","{""(2,b)""}")`), nil, false},
 		{"xid8", of("5"), nil, false}, {"nummultirange", of("{[1.5,2),[3,4)}", "{}"), nil, false}, {"tstzmultirange", of("{}", "{[2020-01-01 00:00:00+00,2020-01-02 00:00:00+05)}"), nil, false}, {"datemultirange", of("{[2020-01-01,2020-02-01)}"), nil, false},
 	}
 	arrays := []string{"boolean", "smallint", "integer", "bigint", "real", "double precision", "numeric", "numeric(6,2)", "text", "varchar(10)", "char(5)", "bytea", "date", "time", "timestamp", "timestamptz", "uuid", "json", "jsonb", "inet",
 		"mood", "int4range", "hstore", "citext", "oid", "money", "interval", "timetz", "d_int", "point", "xml", "name", "macaddr", "ltree", "comp", "tstzrange", "daterange", "cidr",
-		"bit(3)", "bit varying", "varchar", "numeric(10)", "numeric(4,-2)", "time(3)", "timestamp(3)", "timestamptz(3)", "interval(3)", "int8range", "numrange", "tsrange", "int4multirange", "floatrange", "macaddr8", "jsonpath", "pg_lsn", "cube", "lquery", "tsvector",
-		"d_text", "d_num", "d_ts", "d_uuid", "d_date", "d_comp", "nested", "box", "circle", `"char"`, "isbn"}
+		"varchar", "numeric(10)", "timestamp(3)", "timestamptz(3)", "int8range", "numrange", "tsrange"}
 	for _, k := range all {
 		for _, a := range arrays {
 			if k.name == a {
@@ -224,8 +223,8 @@ create schema "Odd Schema"; create schema s2;
 create type mood as enum ('sad', 'ok', 'it''s', 'Ünï'); create type "Odd Schema"."Odd Mood" as enum ('a,b', 'c');
 create type comp as (a int, b text); create type floatrange as range (subtype = float8);
 create domain d_int as int check (value > 0); create domain d_text as varchar(8) not null; create domain d_num as numeric(8,3); create domain d_d as d_int; create domain d_ts as timestamp(2) default now();
-create domain d_ints as int[]; create domain d_ints2 as d_ints; create domain d_texts as text[]; create domain d_comp as comp; create domain d_uuid as uuid; create domain d_bits as bit(3); create domain d_date as date; create domain d_bytes as bytea;
-create domain d_json as jsonb; create domain d_tz as timestamptz(3); create domain d_money as money; create domain d_interval as interval; create type nested as (c comp, cs comp[]); create domain d_vc as varchar(4) default 'dv';
+create domain d_ints as int[]; create domain d_ints2 as d_ints; create domain d_texts as text[]; create domain d_comp as comp; create domain d_uuid as uuid; create domain d_date as date; 
+create domain d_json as jsonb; create domain d_tz as timestamptz(3); create domain d_interval as interval; create type nested as (c comp, cs comp[]); create domain d_vc as varchar(4) default 'dv';
 create table signals (id varchar(42) primary key, type varchar(32) not null, data varchar(2048));
 `
 
@@ -443,7 +442,6 @@ func (g *generator) settings(i int) map[string]string {
 	set(50, "skipped.operations", "none", "none", "t", "c", "u", "d", "u,d")
 	set(20, "skip.messages.without.change", "true")
 	set(30, "publish.via.partition.root", "true")
-	set(15, "plugin.name", "decoderbufs")
 	set(30, "provide.transaction.metadata", "true")
 	set(20, "schema.name.adjustment.mode", "avro", "avro_unicode")
 	set(20, "field.name.adjustment.mode", "avro", "avro_unicode")
