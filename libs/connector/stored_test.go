@@ -94,3 +94,25 @@ func TestAConnectorThatWasStoredGoesOnAndNewOnesLikeItAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// Kafka Connect's workers write their configurations in transactions where exactly.once.source.support is enabled.
+func TestAWorkerReadsTopicsThatEndInTheMarkerOfATransaction(t *testing.T) {
+	kafka := broker(t)
+	startReadyWorker(t, kafka, newBoard(), connector.Source, "w0:1").stop() // which makes the topics
+	writer, err := kgo.NewClient(append(append([]kgo.Opt{}, kafka...), kgo.TransactionalID("connect"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	for _, how := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+		err := writer.BeginTransaction()
+		for _, topic := range []string{"calypso-configs", "calypso-status"} {
+			err = errors.Join(err, writer.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Key: []byte("session-key"), Value: []byte(`{}`)}).FirstErr())
+		}
+		if err = errors.Join(err, writer.EndTransaction(t.Context(), how)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := startReadyWorker(t, kafka, newBoard(), connector.Source, "w1:1")
+	create(t, w, "one")
+}

@@ -229,9 +229,6 @@ func (one *letter) matches(f *sinkv1.DeadLetterFilter) bool {
 		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
 }
 
-// scanPatience is for how long a scan waits for brokers that answer nothing.
-const scanPatience = 30 * time.Second
-
 // scan reads a topic from its beginning to its present end, and returns where each partition ends. A topic that does not exist has
 // no records.
 func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)) (map[int32]int64, error) {
@@ -239,62 +236,25 @@ func (l *letters) scan(ctx context.Context, topic string, each func(*kgo.Record)
 	if err != nil {
 		return nil, fmt.Errorf("reading the end of topic %s: %w", topic, err)
 	}
-	starts := map[int32]kgo.Offset{}
-	until, left, next := map[int32]int64{}, map[int32]int64{}, map[int32]int64{}
+	until := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
 		switch {
 		case o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition):
 			err = errors.Join(err, fmt.Errorf("reading the end of partition %d of topic %s: %w", o.Partition, topic, o.Err))
 		case o.Err == nil && o.Offset > 0:
-			starts[o.Partition], until[o.Partition], left[o.Partition] = kgo.NewOffset().AtStart(), o.Offset, o.Offset
+			until[o.Partition] = o.Offset
 		}
 	})
-	if len(left) == 0 || err != nil {
-		return until, err
-	}
-	client, err := l.connect(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: starts}))
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
-	for heard := time.Now(); len(left) > 0; {
-		wait, cancel := context.WithTimeout(ctx, time.Second)
-		fetches := client.PollFetches(wait)
-		cancel()
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+	err = kafka.ReadUntil(ctx, l.connect, topic, nil, until, func(r *kgo.Record) {
+		if !r.Attrs.IsControl() {
+			each(r)
 		}
-		if fetches.NumRecords() == 0 {
-			for _, f := range fetches.Errors() {
-				if !errors.Is(f.Err, context.DeadlineExceeded) {
-					return nil, fmt.Errorf("reading topic %s: %w", topic, f.Err)
-				}
-			}
-			begins, err := kadm.NewClient(client).ListStartOffsets(ctx, topic)
-			for partition, end := range left {
-				if begin, ok := begins.Lookup(topic, partition); ok && begin.Err == nil {
-					next[partition] = max(next[partition], begin.Offset) // retention may have taken what was before
-				}
-				var empty bool
-				if empty, err = kafka.Empty(ctx, client, topic, partition, next[partition], end); err == nil && empty {
-					delete(left, partition) // compaction has taken the rest
-				}
-			}
-			if err != nil && time.Since(heard) > scanPatience {
-				return nil, fmt.Errorf("reading topic %s: %w", topic, err)
-			}
-			continue // what is late is waited for
-		}
-		heard = time.Now()
-		fetches.EachRecord(func(r *kgo.Record) {
-			next[r.Partition] = r.Offset + 1
-			if end, ok := left[r.Partition]; ok && r.Offset < end {
-				each(r)
-				if r.Offset == end-1 {
-					delete(left, r.Partition)
-				}
-			}
-		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading topic %s: %w", topic, err)
 	}
 	return until, nil
 }

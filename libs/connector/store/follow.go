@@ -82,6 +82,9 @@ func (s *Store) apply(fetches kgo.Fetches) {
 	touched := map[string]bool{}
 	fetches.EachRecord(func(record *kgo.Record) {
 		s.next[record.Topic][record.Partition] = record.Offset + 1
+		if record.Attrs.IsControl() {
+			return
+		}
 		var name string
 		var request *state.Restart
 		var err error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -257,76 +258,56 @@ const (
 // readOn reads from where the reading before ended to the end that the topic has now.
 func (t *StateTopic) readOn(ctx context.Context) error {
 	failed := func(err error) error { return fmt.Errorf("read topic %s: %w", t.topic, err) }
-	c, err := t.client(
-		kgo.FetchIsolationLevel(kgo.ReadUncommitted()),
-		kgo.KeepControlRecords(), // the markers of transactions
-		kgo.FetchMaxBytes(readAtOnce), kgo.FetchMaxPartitionBytes(readOfPartitionOnce), kgo.BrokerMaxReadBytes(16*readAtOnce), kgo.MaxConcurrentFetches(1),
-	)
+	from, until, err := t.plan(ctx)
 	if err != nil {
 		return failed(err)
 	}
-	defer c.Close()
-	remaining, err := t.plan(ctx, kadm.NewClient(c))
-	if err != nil {
-		return failed(err)
-	}
-	if len(remaining) == 0 {
-		return nil
-	}
-	from := map[int32]kgo.Offset{}
-	t.mu.Lock()
-	for partition := range remaining {
-		from[partition] = kgo.NewOffset().At(t.view.from[partition])
-	}
-	t.mu.Unlock()
-	c.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.topic: from})
-	for len(remaining) > 0 {
-		fetches := c.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return failed(err)
-		}
-		if errs := fetches.Errors(); len(errs) > 0 {
-			return failed(fmt.Errorf("partition %d: %w", errs[0].Partition, errs[0].Err))
-		}
+	err = kafka.ReadUntil(ctx, t.client, t.topic, from, until, func(r *kgo.Record) {
 		t.mu.Lock()
-		fetches.EachRecord(func(r *kgo.Record) {
-			end, reading := remaining[r.Partition]
-			if !reading || r.Offset >= end {
-				return
-			}
-			t.view.take(r)
-			if r.Offset+1 == end {
-				delete(remaining, r.Partition)
-			}
-		})
-		t.mu.Unlock()
+		defer t.mu.Unlock()
+		t.view.take(r)
+	}, kgo.FetchIsolationLevel(kgo.ReadUncommitted()),
+		kgo.FetchMaxBytes(readAtOnce), kgo.FetchMaxPartitionBytes(readOfPartitionOnce), kgo.BrokerMaxReadBytes(16*readAtOnce), kgo.MaxConcurrentFetches(1))
+	if err != nil {
+		return failed(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for partition, end := range until {
+		t.view.from[partition] = max(t.view.from[partition], end) // the last records before it may be gone
 	}
 	return nil
 }
 
-// plan says up to which offset each partition is to be read that has something new. A topic that was made anew is read from its start.
-func (t *StateTopic) plan(ctx context.Context, admin *kadm.Client) (map[int32]int64, error) {
+// plan says from which offset until which each partition is to be read. A topic that was made anew is read from its start.
+func (t *StateTopic) plan(ctx context.Context) (from, until map[int32]int64, err error) {
+	c, err := t.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.Close()
+	admin := kadm.NewClient(c)
 	metadata, err := admin.Metadata(ctx, t.topic)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	topic := metadata.Topics[t.topic]
 	if topic.Err != nil {
-		return nil, topic.Err
+		return nil, nil, topic.Err
 	}
 	starts, err := admin.ListStartOffsets(ctx, t.topic)
 	if err == nil {
 		err = starts.Error()
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ends, err := admin.ListEndOffsets(ctx, t.topic)
 	if err == nil {
 		err = ends.Error()
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -336,13 +317,11 @@ func (t *StateTopic) plan(ctx context.Context, admin *kadm.Client) (map[int32]in
 		}
 		t.view = topicView{id: topic.ID, from: map[int32]int64{}, owners: map[string]map[string]*kept{}, open: map[producing]*transaction{}}
 	}
-	remaining := map[int32]int64{}
+	until = map[int32]int64{}
 	ends.Each(func(end kadm.ListedOffset) {
 		start, _ := starts.Lookup(t.topic, end.Partition)
 		t.view.from[end.Partition] = max(t.view.from[end.Partition], start.Offset)
-		if t.view.from[end.Partition] < end.Offset {
-			remaining[end.Partition] = end.Offset
-		}
+		until[end.Partition] = end.Offset
 	})
-	return remaining, nil
+	return maps.Clone(t.view.from), until, nil
 }

@@ -91,6 +91,8 @@ func New(config Config) (*Store, error) {
 		// Single small records do not get smaller, and there are brokers that take none that are compressed.
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		// The topics may end in the marker of a transaction, such as those of Kafka Connect's workers, whose offset is passed like a record's.
+		kgo.KeepControlRecords(),
 		kgo.FetchMaxWait(500*time.Millisecond),
 		kgo.MetadataMaxAge(time.Minute),
 	)...)

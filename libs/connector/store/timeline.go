@@ -67,6 +67,7 @@ func (t *Timeline) Append(ctx context.Context, event *connectorv1.Event) error {
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
 		t.there.Store(false)
 		if err = t.make(ctx); err == nil {
+			t.client.PurgeTopicsFromProducing(t.config.TimelineTopic) // else it goes on with the old one's id
 			err = t.client.ProduceSync(ctx, record).FirstErr()
 		}
 	}
@@ -151,32 +152,25 @@ func (t *Timeline) Read(ctx context.Context, most int, connectors []string) ([]*
 	if next >= end.Offset {
 		return nil, nil
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), kgo.FetchMaxWait(100*time.Millisecond),
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(next)}}))...)
+	connect := func(options ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(append([]kgo.Opt{}, t.config.Kafka...), options...)...)
+	}
+	var events []*connectorv1.Event
+	err = kafka.ReadUntil(ctx, connect, topic, map[int32]int64{0: next}, map[int32]int64{0: end.Offset}, func(r *kgo.Record) {
+		event := &connectorv1.Event{}
+		if r.Attrs.IsControl() || len(connectors) > 0 && !slices.Contains(connectors, string(r.Key)) {
+			return
+		}
+		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
+			t.config.Logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, telemetry.Passing("offset", r.Offset), "err", err)
+			return
+		}
+		if events = append(events, event); len(events) > most {
+			events = events[1:]
+		}
+	}, kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return nil, failed(err)
-	}
-	defer client.Close()
-	var events []*connectorv1.Event
-	for next < end.Offset {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, failed(err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			next = r.Offset + 1
-			event := &connectorv1.Event{}
-			if len(connectors) > 0 && !slices.Contains(connectors, string(r.Key)) {
-				return
-			}
-			if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Value, event); err != nil {
-				t.config.Logger.Warn("an event of the timeline cannot be read and is left out", "topic", topic, telemetry.Passing("offset", r.Offset), "err", err)
-				return
-			}
-			if events = append(events, event); len(events) > most {
-				events = events[1:]
-			}
-		})
 	}
 	slices.Reverse(events)
 	return events, nil
