@@ -7,6 +7,7 @@ package row
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -251,7 +252,9 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		e.fields.note(p, object, isEnvelope, e.cfg.Extra)
 	}
 	if len(e.cfg.Extra) > 0 {
-		dst = e.appendExtra(dst, r, deleted)
+		if dst, err = e.appendExtra(dst, r, deleted); err != nil {
+			return dst[:start], NoRow, err
+		}
 	}
 	if e.cfg.CSV {
 		if dst, err = e.csv.rewrite(dst, start); err != nil {
@@ -270,7 +273,7 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 }
 
 // appendExtra adds members before the closing brace that ends dst.
-func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
+func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) ([]byte, error) {
 	dst = bytes.TrimRight(dst[:len(dst)-1], " \t\r\n")
 	for _, x := range e.cfg.Extra {
 		mark := len(dst)
@@ -280,12 +283,18 @@ func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
 		dst = append(append(append(dst, '"'), x.Name...), '"', ':')
 		before := len(dst)
 		dst = e.appendValue(dst, x, r, deleted)
-		if len(dst) == before {
+		switch added := dst[before:]; {
+		case len(added) == 0:
 			dst = dst[:mark]
+		case x.quoted() && !literal(added) && !json.Valid(added):
+			return dst, &Refused{Column: x.Name, Reason: "it is no JSON"}
 		}
 	}
-	return append(dst, '}')
+	return append(dst, '}'), nil
 }
+
+// quoted says that a member's value is a part of the record as it stands there, of which nobody has looked at more than where it ends.
+func (x Extra) quoted() bool { return x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction }
 
 func (e *Encoder) appendValue(dst []byte, x Extra, r *kgo.Record, deleted bool) []byte {
 	switch x.From {
@@ -355,7 +364,7 @@ func appendBytes(dst, b []byte) []byte {
 	switch {
 	case b == nil:
 		return append(dst, "null"...)
-	case len(b) > 0 && (b[0] == '{' || b[0] == '[') && skipValue(b, 0) == len(b):
+	case len(b) > 0 && (b[0] == '{' || b[0] == '[') && json.Valid(b):
 		return append(dst, b...)
 	}
 	return appendString(dst, string(b))

@@ -3,6 +3,7 @@ package row
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -82,6 +83,31 @@ func TestTheRecordsPositionCanBecomeColumns(t *testing.T) {
 	const want = `{"a":1,"_ts":"2023-11-14T22:13:20.123456Z","_topic":"s.retail.orders","_partition":3,"_offset":9,"_key":{"orderid":1},"_headers":{},"_deleted":false}` + "\n"
 	if got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A member whose value is no JSON made the whole row none, so that the cluster refused the batch for it.
+func TestAddedMembersNeverMakeARowThatIsNoJSON(t *testing.T) {
+	extra := []Extra{{Name: "_op", From: OfEnvelope, Field: "op"}, {Name: "_lsn", From: OfSource, Field: "lsn"}, {Name: "_tx", From: OfTransaction, Field: "id"}, {Name: "_key", From: Key}, {Name: "_headers", From: Headers}}
+	const whole = `{"after":{"id":1},"source":{"lsn":%s},"transaction":{"id":%s},"op":"c"}`
+	for name, c := range map[string]struct {
+		lsn, tx, key, column, want string
+	}{
+		"all is well":           {`1`, `"a"`, `{"id":1}`, "", `{"id":1,"_op":"c","_lsn":1,"_tx":"a","_key":{"id":1},"_headers":{"h":"{x}"}}`},
+		"a key that is no JSON": {`1`, `"a"`, `{id x}`, "", `{"id":1,"_op":"c","_lsn":1,"_tx":"a","_key":"{id x}","_headers":{"h":"{x}"}}`},
+		"a word":                {`one`, `"a"`, `1`, "_lsn", ""},
+		"an object of a word":   {`1`, `{x}`, `1`, "_tx", ""},
+		"an odd escape":         {`"\q"`, `"a"`, `1`, "_lsn", ""},
+	} {
+		e := NewEncoder(Config{Unwrap: true, Extra: extra}, Target{})
+		out, _, err := e.Append(nil, &kgo.Record{Key: []byte(c.key), Value: fmt.Appendf(nil, whole, c.lsn, c.tx), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("{x}")}}})
+		var refused *Refused
+		switch {
+		case c.column == "" && (err != nil || strings.TrimSpace(string(out)) != c.want):
+			t.Errorf("%s: %s, %v", name, out, err)
+		case c.column != "" && (!errors.As(err, &refused) || refused.Column != c.column || len(out) > 0):
+			t.Errorf("%s: %s, %v, want that %s is refused", name, out, err, c.column)
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ func TestTextsThatKustoWouldStoreAsNullAreRefusedWithTheirColumn(t *testing.T) {
 		{"csv", "1,anything,tomorrow", mapped, "at", true},
 		{"tsv", "1\t2026-01-02\ta", target, "", false},
 		{"tsv", "one\t2026-01-02", target, "id", true},
+		{"tsve", "1\t2026-01-02\ta\\tb", target, "", false},
+		{"tsve", "one\t2026-01-02", target, "id", true},
 		{"psv", "1|x", target, "at", true},
 		{"scsv", "1;x", target, "at", true},
 		{"json", `{"id":1,"at":"2026-01-02","ok":null}`, target, "", false},
