@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,6 +130,10 @@ type TaskEnv struct {
 	// Happened adds to the timeline (ListEvents) what the task saw or did by itself, such as "SchemaChanged". It returns at once; an
 	// event that cannot be written is logged.
 	Happened func(action, detail string)
+	// Note keeps a note of the connector's in the status topic, for as long as the connector is there or until it is nil, and returns when
+	// that is durable. Notes are all that there are, by their names, as far as this worker has read the topic.
+	Note  func(ctx context.Context, name string, note json.RawMessage) error
+	Notes func() map[string]json.RawMessage
 	// Hide takes the secrets of the configuration, and what is behind its references, out of a text that is shown: see Hidden.
 	Hide func(text string) string
 	// Logger hides them by itself.

@@ -235,7 +235,7 @@ func (w *Watch) Unanswered(patience time.Duration) error {
 		return nil
 	}
 	if err := o.why(); err != nil {
-		return fmt.Errorf("wait for Azure Data Explorer: %s", redact(err.Error()))
+		return &Error{Op: "wait for Azure Data Explorer", Silent: o.silentHost(), Message: redact(err.Error())}
 	}
 	return nil
 }
@@ -278,6 +278,12 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &doc) != nil {
+		var signIn struct { // the answer of a sign-in has its codes elsewhere
+			Codes []int `json:"error_codes"`
+		}
+		if json.Unmarshal(body, &signIn) == nil && len(signIn.Codes) > 0 {
+			o.code = signInCode + strconv.Itoa(signIn.Codes[0])
+		}
 		return
 	}
 	if doc.Error.Code != "" {

@@ -242,7 +242,7 @@ func required(fullMethod string) Role {
 		return Operator
 	case strings.HasPrefix(method, "Pause"), strings.HasPrefix(method, "Resume"), strings.HasPrefix(method, "Stop"),
 		strings.HasPrefix(method, "Restart"), strings.HasPrefix(method, "Plan"), strings.HasPrefix(method, "Verify"), strings.HasPrefix(method, "Repair"),
-		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"):
+		strings.HasPrefix(method, "Replay"), strings.HasPrefix(method, "Signal"), strings.HasPrefix(method, "Acknowledge"):
 		return Operator
 	}
 	// Among the rest is Validate, although it changes nothing: its checks connect to the servers that the configuration names, with

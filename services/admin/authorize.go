@@ -225,6 +225,8 @@ func detailOf(q any, before map[string]string, answer any) string {
 		return fmt.Sprintf("%d discarded", a.GetDiscarded())
 	case *adminv1.RepairPipelineResponse:
 		return a.GetSummary().GetReason()
+	case *sinkv1.AcknowledgeNoticesResponse:
+		return fmt.Sprintf("%d notices acknowledged", a.GetAcknowledged())
 	}
 	return ""
 }

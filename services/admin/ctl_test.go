@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -310,6 +311,27 @@ func TestDeadLettersAreListedReplayedAndDiscarded(t *testing.T) {
 	}
 	if out, code := s.ctl(t, "", "dead-letters", "list", "adx", "-o", "json"); code != 0 || !strings.Contains(out, `"total"`) {
 		t.Errorf("list as JSON: %d %s", code, out)
+	}
+}
+
+func TestNoticesAreAcknowledgedByTheirKindAndTopic(t *testing.T) {
+	s := start(t, nil)
+	s.sinks.set(&sinkv1.Sink{Connector: "adx", Guarantee: "exactly once", Notices: []*sinkv1.SinkNotice{
+		{Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "a"}, {Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: "b"}, {Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: "a"},
+	}})
+	for line, want := range map[string]string{
+		"acknowledge adx": "3 acknowledged", "acknowledge adx --topic a": "2 acknowledged", "acknowledge adx --kind truncated": "2 acknowledged",
+		"acknowledge adx --kind batch_doubled --topic b": "0 acknowledged",
+	} {
+		if out, code := s.ctl(t, "", strings.Fields(line)...); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s", line, code, out)
+		}
+	}
+	if out, code := s.ctl(t, "", "acknowledge", "adx", "--kind", "table_changing"); code != ctl.ExitUsage || !strings.Contains(out, "batch_doubled") {
+		t.Errorf("a kind that passes by itself: %d %s", code, out)
+	}
+	if code, body, _ := s.request(t, "POST", "/v1/sinks/adx/notices:acknowledge", `{"kind":"KIND_TRUNCATED"}`, "Content-Type: application/json"); code != http.StatusOK || !strings.Contains(body, `"acknowledged":"2"`) {
+		t.Errorf("over HTTP: %d %s", code, body)
 	}
 }
 

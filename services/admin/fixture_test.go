@@ -367,6 +367,21 @@ func (c *sinks) DiscardDeadLetters(_ context.Context, q *sinkv1.DiscardDeadLette
 	return &sinkv1.DiscardDeadLettersResponse{Discarded: int64(len(c.take(q.Filter, q.All)))}, nil
 }
 
+// AcknowledgeNotices says how many notices there are that are meant, and takes none back.
+func (c *sinks) AcknowledgeNotices(_ context.Context, q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &sinkv1.AcknowledgeNoticesResponse{}
+	for _, s := range c.all {
+		for _, n := range s.Notices {
+			if s.Connector == q.Connector && (q.Kind == 0 || q.Kind == n.Kind) && (q.Topic == "" || q.Topic == n.Topic) {
+				r.Acknowledged++
+			}
+		}
+	}
+	return r, nil
+}
+
 func (c *sinks) set(all ...*sinkv1.Sink) { c.mu.Lock(); c.all = all; c.mu.Unlock() }
 
 func (c *sinks) GetSink(_ context.Context, q *sinkv1.GetSinkRequest) (*sinkv1.GetSinkResponse, error) {

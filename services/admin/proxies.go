@@ -146,6 +146,12 @@ func (p sinkProxy) DiscardDeadLetters(ctx context.Context, q *sinkv1.DiscardDead
 	})
 }
 
+func (p sinkProxy) AcknowledgeNotices(ctx context.Context, q *sinkv1.AcknowledgeNoticesRequest) (*sinkv1.AcknowledgeNoticesResponse, error) {
+	return tellOwner(ctx, p.fleet, func(ctx context.Context, c *grpc.ClientConn) (*sinkv1.AcknowledgeNoticesResponse, error) {
+		return sinkv1.NewSinkServiceClient(c).AcknowledgeNotices(ctx, q)
+	})
+}
+
 // sum joins what several workers say about one sink connector; parts has at least one element. Where some run tasks of it, what the one
 // knows that does not is among it.
 func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
@@ -173,9 +179,11 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		total.Tombstones += s.Tombstones
 		total.RecentTraces = append(total.RecentTraces, s.RecentTraces...)
 		total.Retries += s.Retries
-		total.TryingAgain = cmp.Or(total.TryingAgain, s.TryingAgain)
+		if total.TryingAgain == "" {
+			total.TryingAgain, total.TryingAgainObstacle = s.TryingAgain, s.TryingAgainObstacle
+		}
 		if s.GetLastErrorTime().AsTime().After(total.GetLastErrorTime().AsTime()) {
-			total.LastError, total.LastErrorTime = s.LastError, s.LastErrorTime
+			total.LastError, total.LastErrorTime, total.LastErrorObstacle = s.LastError, s.LastErrorTime, s.LastErrorObstacle
 		}
 		if s.GetProduceToIngested().AsDuration() > total.GetProduceToIngested().AsDuration() {
 			total.ProduceToIngested = s.ProduceToIngested
@@ -188,7 +196,23 @@ func sum(parts []*sinkv1.Sink) *sinkv1.Sink {
 		return b.QueryableTime.AsTime().Compare(a.QueryableTime.AsTime())
 	})
 	total.RecentTraces = total.RecentTraces[:min(len(total.RecentTraces), maxTraces)]
+	total.Notices = distinct(total.Notices)
 	return total
+}
+
+// distinct are notices without those that another task has told before, as tasks do that share a topic's partitions.
+func distinct(all []*sinkv1.SinkNotice) []*sinkv1.SinkNotice {
+	type about struct {
+		kind          sinkv1.SinkNotice_Kind
+		topic, column string
+	}
+	told := map[about]bool{}
+	return slices.DeleteFunc(all, func(n *sinkv1.SinkNotice) bool {
+		of := about{n.Kind, n.Topic, n.Column}
+		again := told[of]
+		told[of] = true
+		return again
+	})
 }
 
 // maxTraces is how many recent traces a sink shows, as many as one worker gives.

@@ -152,10 +152,15 @@ func TestAWorkerThatIsGoneDegradesItsFleetAndHidesNothing(t *testing.T) {
 }
 
 func TestASinkIsTheSumOfItsWorkers(t *testing.T) {
+	notice := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: "t", Column: "city"}
 	total := sum([]*sinkv1.Sink{
-		{Connector: "adx", RowsIngested: 5, Retries: 1, Partitions: []*sinkv1.PartitionProgress{{Topic: "t", Partition: 1}}},
-		{Connector: "adx", RowsIngested: 3, LastError: "throttled", LastErrorTime: timestamppb.Now(), Partitions: []*sinkv1.PartitionProgress{{Topic: "t"}}},
+		{Connector: "adx", RowsIngested: 5, Retries: 1, Partitions: []*sinkv1.PartitionProgress{{Topic: "t", Partition: 1}}, Notices: []*sinkv1.SinkNotice{notice}},
+		{Connector: "adx", RowsIngested: 3, LastError: "throttled", LastErrorObstacle: sinkv1.Sink_OBSTACLE_THROTTLED, LastErrorTime: timestamppb.Now(), Partitions: []*sinkv1.PartitionProgress{{Topic: "t"}},
+			TryingAgain: "throttled", TryingAgainObstacle: sinkv1.Sink_OBSTACLE_THROTTLED, Notices: []*sinkv1.SinkNotice{notice, {Kind: notice.Kind, Topic: "t", Column: "town"}}},
 	})
+	if len(total.Notices) != 2 || total.TryingAgainObstacle != sinkv1.Sink_OBSTACLE_THROTTLED || total.LastErrorObstacle != sinkv1.Sink_OBSTACLE_THROTTLED {
+		t.Errorf("the sum is %v", total)
+	}
 	if total.RowsIngested != 8 || total.Retries != 1 || total.LastError != "throttled" || len(total.Partitions) != 2 || total.Partitions[0].Partition != 0 {
 		t.Errorf("the sum is %v", total)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
@@ -79,6 +80,8 @@ type progress struct {
 	traces     recentTraces
 	lastError  string
 	lastTime   time.Time
+	// lastObstacle is what stood in the way then.
+	lastObstacle sinkv1.Sink_Obstacle
 	troubles   map[*trouble]bool
 	// hidden takes secrets out of what is shown.
 	hidden  func(string) string
@@ -188,10 +191,26 @@ func (p *progress) setAside(n int, dead bool) {
 
 // trouble is something that is tried again, or that waits for an answer, for as long as that lasts.
 type trouble struct {
-	said string
-	at   time.Time
+	said     string
+	at       time.Time
+	obstacle sinkv1.Sink_Obstacle
 	// silent is the host that could not be reached, which is over as soon as it answers anybody; empty if that is not known.
 	silent string
+}
+
+// obstacleOf is what stands in the way by an error.
+func obstacleOf(err error) sinkv1.Sink_Obstacle {
+	switch kusto.ObstacleOf(err) {
+	case kusto.Unrelated:
+		return sinkv1.Sink_OBSTACLE_ELSEWHERE
+	case kusto.Throttling:
+		return sinkv1.Sink_OBSTACLE_THROTTLED
+	case kusto.Denial:
+		return sinkv1.Sink_OBSTACLE_ACCESS_DENIED
+	case kusto.Absence:
+		return sinkv1.Sink_OBSTACLE_TARGET_MISSING
+	}
+	return sinkv1.Sink_OBSTACLE_CLUSTER
 }
 
 // retrying notes an attempt that failed and is repeated.
@@ -200,7 +219,7 @@ func (p *progress) retrying(of *trouble, err error) {
 	defer p.mu.Unlock()
 	p.counts.retries++
 	p.have(of, err, kusto.SilentHost(err))
-	p.lastError, p.lastTime = of.said, of.at
+	p.lastError, p.lastTime, p.lastObstacle = of.said, of.at, of.obstacle
 }
 
 // waits notes what a call waits for before it has returned.
@@ -212,7 +231,7 @@ func (p *progress) waits(of *trouble, why error) {
 
 // have notes a trouble; p.mu is held.
 func (p *progress) have(of *trouble, why error, silent string) {
-	*of = trouble{strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), silent}
+	*of = trouble{strings.ToValidUTF8(p.hidden(why.Error()), "\uFFFD"), time.Now(), obstacleOf(why), silent}
 	p.troubles[of] = true
 }
 

@@ -15,6 +15,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
@@ -116,7 +119,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			s.send(&kgo.Record{Value: c.value(2, "town")})
 			s.holds(3)
 			r.notices(t, sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, s.topic, true)
-			if n := r.task.board.notices.all(); len(n) != 1 || n[0].Column != "city" || !strings.Contains(n[0].Remedy, s.topic+":city") {
+			if n := r.shown(); len(n) != 1 || n[0].Column != "city" || !strings.Contains(n[0].Remedy, s.topic+":city") {
 				t.Errorf("the notices are %v", n)
 			}
 			if err := r.stop(); err != nil {
@@ -144,7 +147,7 @@ func TestAColumnWhoseFieldWasRenamedOrDroppedIsNoticedUntilItIsAcknowledgedOrThe
 			for id := 5; ; id++ { // the mapping is looked at again as rows come
 				s.send(&kgo.Record{Value: c.value(id, "town")})
 				s.holds(id + 1)
-				if r.task.board.noticed() == 0 {
+				if len(r.shown()) == 0 {
 					break
 				}
 			}
@@ -261,7 +264,7 @@ func TestAFieldThatPlainRowsLackIsNoticedWhereTheSourcesTableLostItsColumn(t *te
 				return
 			}
 			r.task.recalling.Wait()
-			if n := r.task.board.noticed(); n != 0 {
+			if n := len(r.shown()); n != 0 {
 				t.Errorf("%d notices of a field that is optional", n)
 			}
 		})
@@ -280,7 +283,7 @@ func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing
 		testenv.Eventually(t, 2*time.Minute, "what the task says of the column", func(context.Context) error {
 			s.produce(id, id+1, 1)
 			id++
-			if n := r.task.board.noticed(); n > 0 != noticed {
+			if n := len(r.shown()); n > 0 != noticed {
 				return fmt.Errorf("%d notices", n)
 			}
 			return nil
@@ -288,7 +291,7 @@ func TestAColumnThatIsRenamedInTheClusterIsNoticedUntilItIsThereAgain(t *testing
 	}
 	s.manage(".rename column " + s.table + ".city to town")
 	more(true)
-	if n := r.task.board.notices.all()[0]; n.Kind != sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN || n.Column != "city" {
+	if n := r.shown()[0]; n.Kind != sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN || n.Column != "city" {
 		t.Errorf("the notice is %v", n)
 	}
 	s.manage(".rename column " + s.table + ".town to city")
@@ -345,11 +348,94 @@ func TestASnapshotAfterStreamedChangesIsNoticedInATableOfChanges(t *testing.T) {
 	s.send(read(1, "first"), read(2, "last"), &kgo.Record{Key: []byte(`{"id":3}`), Value: change("", "null", `{"id":3}`, "c", 3)}, read(4, "incremental"))
 	r := s.start()
 	s.answers(s.table+" | count", "4")
-	if n := r.task.board.noticed(); n != 0 {
+	if n := len(r.shown()); n != 0 {
 		t.Errorf("%d notices after the first snapshot and an incremental one", n)
 	}
 	s.send(read(1, "first"))
 	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+}
+
+// A task that starts anew has not seen what came before, and somebody must know nevertheless, until they say that they do.
+func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "table.form": "changes"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	row := func(id int, op, mark string) *kgo.Record {
+		return &kgo.Record{Key: fmt.Appendf(nil, `{"id":%d}`, id), Value: []byte(strings.Replace(string(change("", "null", fmt.Sprintf(`{"id":%d}`, id), op, id)), `"lsn"`, `"snapshot":"`+mark+`","lsn"`, 1))}
+	}
+	anew := func(r *running) *running {
+		t.Helper()
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		s.started = 0
+		return s.start()
+	}
+	s.send(row(1, "r", "first"), row(2, "r", "last"))
+	r := s.start()
+	s.answers(s.table+" | count", "2")
+	s.commits(0, 2)
+	r = anew(r)
+	s.send(row(3, "r", "first_in_data_collection")) // a snapshot that goes on
+	s.answers(s.table+" | count", "3")
+	s.commits(0, 3)
+	if all := r.shown(); len(all) > 0 {
+		t.Errorf("a snapshot that goes on after a restart: %v", all)
+	}
+	s.send(row(4, "c", "false"), row(4, "r", "incremental"), &kgo.Record{Key: []byte(`{"id":4}`)})
+	s.answers(s.table+" | count", "5")
+	s.commits(0, 6)
+	r = anew(r)
+	s.send(row(1, "r", "first")) // while nobody of this task saw that changes came before
+	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	s.commits(0, 7)
+	r = anew(r)
+	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	service := s.service(r)
+	acknowledge := func(kind sinkv1.SinkNotice_Kind, topic string, want int64) {
+		t.Helper()
+		got, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: kind, Topic: topic})
+		if err != nil || got.Acknowledged != want {
+			t.Errorf("%v %s: %v, %v, want %d", kind, topic, got, err, want)
+		}
+	}
+	acknowledge(sinkv1.SinkNotice_KIND_TRUNCATED, "", 0)
+	acknowledge(0, "another", 0)
+	if _, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a notice that passes by itself: %v", err)
+	}
+	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
+	acknowledge(0, s.topic, 1)
+	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, false)
+	r = anew(r)
+	s.send(row(9, "c", "false"))
+	s.answers(s.table+" | count", "7")
+	if all := r.shown(); len(all) > 0 {
+		t.Errorf("after it was acknowledged: %v", all)
+	}
+}
+
+// Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
+func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
+	s := newStage(t, 1, nil)
+	s.produce(1, 3, 1)
+	r := s.start()
+	s.holds(3)
+	s.commits(0, 2)
+	broken := s.breakNotes()
+	s.send(&kgo.Record{Value: []byte(`{"before":null,"after":null,"source":{"lsn":9,"ts_ms":1700000000000},"op":"t","ts_ms":1}`)})
+	testenv.Eventually(t, time.Minute, "the note to be tried again", func(context.Context) error {
+		if summarize(t.Context(), s.name, []*task{r.task}).TryingAgain == "" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	if at, err := s.committed(t.Context(), 0); err != nil || at != 2 {
+		t.Errorf("committed %d before it was noted, %v", at, err)
+	}
+	broken()
+	s.commits(0, 3)
+	r.notices(t, sinkv1.SinkNotice_KIND_TRUNCATED, s.topic, true)
 }
 
 func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.T) {

@@ -388,7 +388,7 @@ func (s *sending) await(ctx context.Context, q *kusto.Queued, patience time.Dura
 	defer cancel()
 	result, err := q.Wait(waiting)
 	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("the cluster has not said within %s what became of a batch for %s.%s; it is sent again", patience, s.blob.Database, s.blob.Table)
+		return &kusto.Error{Op: fmt.Sprintf("ingest into %s.%s", s.blob.Database, s.blob.Table), Message: fmt.Sprintf("the cluster has not said within %s what became of a batch; it is sent again", patience)}
 	}
 	if result.Skipped {
 		s.o.meters.skipped(ctx, s.blob)

@@ -475,7 +475,7 @@ func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 	r := s.start()
 	s.commits(0, 9)
 	r.notices(t, sinkv1.SinkNotice_KIND_BATCH_DOUBLED, s.topic, true)
-	n := r.task.board.notices.all()[0]
+	n := r.shown()[0]
 	for tag := range tags {
 		if !strings.Contains(n.Summary, strings.TrimPrefix(tag, "ingest-by:")) || !strings.Contains(n.Summary, "2 times") || !strings.Contains(n.Remedy, ".drop extent") {
 			t.Errorf("the notice is %v", n)

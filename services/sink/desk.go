@@ -13,6 +13,7 @@ import (
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
@@ -52,12 +53,18 @@ func refusal(env connector.TaskEnv, code codes.Code, reason string, err error) e
 	return rpc.Error(code, reason, env.Hidden(err.Error()))
 }
 
-// open makes a desk for a connector's dead letters.
-func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
+// environment is what the tasks of a connector are given, whether or not they run.
+func (s *Service) environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	env, values, err := s.fleet.Environment(name)
 	if connector.ReasonOf(err) == connector.ReasonConnectorNotFound {
-		return nil, rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Sink connector %.300s not found", name))
+		err = rpc.Error(codes.NotFound, string(connector.ReasonConnectorNotFound), fmt.Sprintf("Sink connector %.300s not found", name))
 	}
+	return env, values, err
+}
+
+// open makes a desk for a connector's dead letters.
+func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
+	env, values, err := s.environment(name)
 	if err != nil {
 		return nil, err
 	}

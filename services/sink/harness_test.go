@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -166,6 +167,10 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
 			return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(brokers, ",")...)}, opts...)...)
 		},
+		Note: func(_ context.Context, name string, note json.RawMessage) error {
+			return noted.write(config["name"], name, note)
+		},
+		Notes:          func() map[string]json.RawMessage { return noted.of(config["name"]) },
 		InternalTopics: []string{config[internalTopic]},
 		UsedTopic: func(topic string) error {
 			if topic == config[internalTopic] {
@@ -174,6 +179,48 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 			return nil
 		}, Retrying: retrying, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}, values, o)
+}
+
+// noted are the notes of connectors, which outlive their tasks as those in the status topic do.
+var noted = notebook{notes: map[string]map[string]json.RawMessage{}, broken: map[string]bool{}}
+
+type notebook struct {
+	mu    sync.Mutex
+	notes map[string]map[string]json.RawMessage
+	// broken are connectors whose notes cannot be written.
+	broken map[string]bool
+}
+
+func (b *notebook) write(connector, name string, note json.RawMessage) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.broken[connector] {
+		return errors.New("the notes cannot be written")
+	}
+	if b.notes[connector] == nil {
+		b.notes[connector] = map[string]json.RawMessage{}
+	}
+	if b.notes[connector][name] = note; note == nil {
+		delete(b.notes[connector], name)
+	}
+	return nil
+}
+
+func (b *notebook) of(connector string) map[string]json.RawMessage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.notes[connector])
+}
+
+// breakNotes has no note of the connector be written until it is mended.
+func (s *stage) breakNotes() (mend func()) {
+	set := func(broken bool) {
+		noted.mu.Lock()
+		defer noted.mu.Unlock()
+		noted.broken[s.name] = broken
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // adx is a localadx process behind a proxy that injects faults.

@@ -51,7 +51,7 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 	ctx, cancel := context.WithTimeout(ctx, idleQuestion)
 	defer cancel()
 	var client *kadm.Client
-	groups, named := map[string]string{}, map[string][]string{}
+	groups, named, environments := map[string]string{}, map[string][]string{}, map[string]connector.TaskEnv{}
 	for _, name := range names {
 		env, values, err := i.fleet.Environment(name)
 		if err != nil {
@@ -65,6 +65,7 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 			defer plain.Close()
 			client = kadm.NewClient(plain)
 		}
+		environments[name] = env
 		groups[name], named[name] = connector.ConsumerGroup(name, values), values.List("topics")
 	}
 	if client == nil {
@@ -91,7 +92,7 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 		if committed[group].Err != nil {
 			continue
 		}
-		s := &sinkv1.Sink{Connector: name}
+		s := &sinkv1.Sink{Connector: name, Notices: shownNotices(environments[name])}
 		ends.Each(func(end kadm.ListedOffset) {
 			at, has := committed[group].Fetched.Lookup(end.Topic, end.Partition)
 			if end.Err != nil || !has && !slices.Contains(named[name], end.Topic) {

@@ -46,8 +46,9 @@ type partition struct {
 	shapedOnce bool
 	// filled are columns that the task added and that rows of this partition had a field for.
 	filled map[string]bool
-	// streamed says that changes came since the last snapshot.
-	streamed bool
+	// streamed says that changes came since the last snapshot; resumed that nothing is known of that yet, since an earlier task has read what
+	// came before.
+	streamed, resumed bool
 	// next is the offset after the last record seen; -1 before the first.
 	next     int64
 	inFlight int
@@ -109,7 +110,7 @@ type fetched struct {
 
 func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	p := &partition{
-		task: t, tp: tp, ledger: l, next: -1, filled: map[string]bool{},
+		task: t, tp: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
 		results: make(chan delivered, t.s.maxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
 		in: inbox{signal: make(chan struct{}, 1)},
 	}
@@ -353,10 +354,14 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		p.open.refused = append(p.open.refused, refusedRecord{kept(r), refusal})
 	} else {
 		p.task.follow(p, r)
-		p.watchSnapshots(r)
+		if err := p.watchSnapshots(r); err != nil {
+			return false, err
+		}
 	}
 	if p.open.truncates > truncates {
-		p.task.truncated(p.target, r)
+		if err := p.task.truncated(p.ctx, p.target, r); err != nil {
+			return false, err
+		}
 	}
 	p.next = r.Offset + 1
 	if limit, recorded := p.ledger.Limit(); recorded {
@@ -379,15 +384,44 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 }
 
 // watchSnapshots notices that a table of changes, whose present state follows from them, is read anew.
-func (p *partition) watchSnapshots(r *kgo.Record) {
+func (p *partition) watchSnapshots(r *kgo.Record) error {
 	if !p.task.s.changes {
-		return
+		return nil
 	}
 	snapshot, streamed := p.enc.Rereads()
+	if snapshot && p.resumed {
+		var err error
+		if p.streamed, err = p.streamedBefore(r.Offset); err != nil {
+			return err
+		}
+	}
+	p.resumed = p.resumed && !snapshot && !streamed
 	if snapshot && p.streamed {
-		p.task.readAnew(p.target, r)
+		if err := p.task.readAnew(p.ctx, p.target, r); err != nil {
+			return err
+		}
 	}
 	p.streamed = (p.streamed || streamed) && !snapshot
+	return nil
+}
+
+// lookedBack is how many offsets before a snapshot are looked at for what came before it.
+const lookedBack = 200
+
+// streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
+func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
+	enc := row.NewEncoder(p.task.s.newRows(p.target.route), p.target.rows())
+	err = p.task.persist(p.ctx, func(ctx context.Context) error {
+		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.topic, map[int32]int64{p.tp.partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.partition: offset}, func(r *kgo.Record) {
+			if err := (&batch{}).add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
+				return // it made no row
+			}
+			if read, changed := enc.Rereads(); read || changed {
+				streamed = changed
+			}
+		}, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	})
+	return streamed, err
 }
 
 // aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no

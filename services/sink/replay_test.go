@@ -464,9 +464,7 @@ func TestARecordThatIsNoMarkIsToldAndStopsNoDeadLetter(t *testing.T) {
 	}
 	s.send(garbage...)
 	r.notices(t, sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, true)
-	r.task.board.mu.Lock()
-	said := r.task.board.notices.all()[0].Summary
-	r.task.board.mu.Unlock()
+	said := r.shown()[0].Summary
 	for _, record := range garbage {
 		if text := fmt.Sprintf("offset %d of partition 0 with key %q", record.Offset, record.Key); !strings.Contains(said, text) {
 			t.Errorf("%q does not say %q", said, text)

@@ -88,10 +88,10 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		out.Retries += p.counts.retries
 		committed, produced = append(committed, p.ages.committed.Summary(now)), append(produced, p.ages.produced.Summary(now))
 		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
-			out.LastError, out.LastErrorTime = p.lastError, timestamppb.New(p.lastTime)
+			out.LastError, out.LastErrorTime, out.LastErrorObstacle = p.lastError, timestamppb.New(p.lastTime), p.lastObstacle
 		}
 		if of := p.latest(); of != nil {
-			out.TryingAgain = of.said
+			out.TryingAgain, out.TryingAgainObstacle = of.said, of.obstacle
 		}
 		if p.latency > out.GetProduceToIngested().AsDuration() {
 			out.ProduceToIngested = durationpb.New(p.latency)
@@ -113,9 +113,12 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		if p.openLetters != nil {
 			out.OpenDeadLetters = new(*p.openLetters)
 		}
-		out.Notices = append(out.Notices, p.notices.all()...)
+		out.Notices = append(out.Notices, inOrder(p.notices)...)
 		out.RecentTraces = newestTraces(out.RecentTraces, p.traces)
 		p.mu.Unlock()
+		if t.env.Task == 0 { // one tells those of the connector
+			out.Notices = append(out.Notices, shownNotices(t.env)...)
+		}
 		out.BufferedBytes += t.held.Load()
 		out.BatchesInFlight += t.flying.Load()
 	}

@@ -69,9 +69,7 @@ func (s *stage) sendAnew(topic string, from, to int) {
 func (r *running) notices(t *testing.T, kind sinkv1.SinkNotice_Kind, topic string, shown bool) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the notice "+kind.String(), func(context.Context) error {
-		r.task.board.mu.Lock()
-		defer r.task.board.mu.Unlock()
-		all := r.task.board.notices.all()
+		all := r.shown()
 		if there := slices.ContainsFunc(all, func(n *sinkv1.SinkNotice) bool { return n.Kind == kind && n.Topic == topic }); there != shown {
 			return fmt.Errorf("shown: %v of %v", there, all)
 		}
@@ -232,9 +230,9 @@ func (r *running) opens(t *testing.T, want int64) {
 	})
 }
 
-// noticed is how many notices there are.
-func (p *progress) noticed() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.notices)
+// shown are the notices that there are.
+func (r *running) shown() []*sinkv1.SinkNotice {
+	r.task.board.mu.Lock()
+	defer r.task.board.mu.Unlock()
+	return append(inOrder(r.task.board.notices), shownNotices(r.task.env)...)
 }

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -46,8 +47,12 @@ func (e *environments) of(plugin connector.Plugin, id state.TaskID, tasks int, s
 		InternalTopics: e.store.Config().InternalTopics(),
 		Retrying:       retries.report,
 		Happened:       func(action, detail string) { e.happened(action, id.Connector, secrets.Hide(detail)) },
-		Hide:           secrets.Hide,
-		Logger:         logger,
+		Note: func(ctx context.Context, name string, note json.RawMessage) error {
+			return e.note(ctx, id.Connector, name, note)
+		},
+		Notes:  func() map[string]json.RawMessage { return e.store.StatusesOf(id.Connector).Notes },
+		Hide:   secrets.Hide,
+		Logger: logger,
 	}
 }
 
@@ -64,6 +69,15 @@ func (e *environments) usedTopic(id state.TaskID, topic string) error {
 	record.Topic.DiscoverTimestamp = time.Now().UnixMilli()
 	e.store.Report(id.Connector, state.Entry{Key: state.TopicStatusKey(id.Connector, topic), Value: record})
 	return nil
+}
+
+// note writes a note of a connector, or removes it if its value is nil, and returns when that is durable.
+func (e *environments) note(ctx context.Context, name, note string, value json.RawMessage) error {
+	entry, err := state.Note(name, note, value)
+	if _, there := e.store.StatusesOf(name).Notes[note]; err != nil || value == nil && !there {
+		return err
+	}
+	return e.store.Append(ctx, e.store.Config().StatusTopic, name, entry)
 }
 
 // happened adds to the timeline what this worker did or saw by itself.

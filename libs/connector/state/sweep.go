@@ -54,5 +54,8 @@ func (s Statuses) Tombstones(name string) []Entry {
 	for topic := range s.Topics {
 		entries = append(entries, Entry{Key: TopicStatusKey(name, topic)})
 	}
+	for note := range s.Notes {
+		entries = append(entries, Entry{Key: noteRecordKey(name, note)})
+	}
 	return entries
 }

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +46,7 @@ type Statuses struct {
 	Connector *StatusRecord
 	Tasks     map[int]StatusRecord
 	Topics    map[string]bool
+	Notes     map[string]json.RawMessage
 }
 
 func NewView() *View {
@@ -135,7 +137,7 @@ func (v *View) applyVersion(key, rest string, value []byte) error {
 
 // ApplyStatus takes a record of the status topic and returns the connector it is about.
 func (v *View) ApplyStatus(key string, value []byte) (changed string, err error) {
-	prefix, rest := cutPrefixes(key, StatusConnectorKey, statusTaskKey, statusTopicKey)
+	prefix, rest := cutPrefixes(key, StatusConnectorKey, statusTaskKey, statusTopicKey, noteKey)
 	switch prefix {
 	case StatusConnectorKey:
 		statuses := v.statusesOf(rest)
@@ -181,6 +183,8 @@ func (v *View) ApplyStatus(key string, value []byte) (changed string, err error)
 		} else {
 			v.statusesOf(name).Topics[topic] = true
 		}
+	case noteKey:
+		return "", v.applyNote(rest, value)
 	}
 	return "", nil
 }
@@ -188,14 +192,14 @@ func (v *View) ApplyStatus(key string, value []byte) (changed string, err error)
 func (v *View) statusesOf(name string) *Statuses {
 	statuses := v.statuses[name]
 	if statuses == nil {
-		statuses = &Statuses{Tasks: map[int]StatusRecord{}, Topics: map[string]bool{}}
+		statuses = &Statuses{Tasks: map[int]StatusRecord{}, Topics: map[string]bool{}, Notes: map[string]json.RawMessage{}}
 		v.statuses[name] = statuses
 	}
 	return statuses
 }
 
 func (v *View) forgetEmpty(name string) {
-	if s := v.statuses[name]; s != nil && s.Connector == nil && len(s.Tasks) == 0 && len(s.Topics) == 0 {
+	if s := v.statuses[name]; s != nil && s.Connector == nil && len(s.Tasks) == 0 && len(s.Topics) == 0 && len(s.Notes) == 0 {
 		delete(v.statuses, name)
 	}
 }
@@ -213,7 +217,7 @@ func (s *Statuses) clone() Statuses {
 	if s == nil {
 		return Statuses{}
 	}
-	return Statuses{Connector: s.Connector, Tasks: maps.Clone(s.Tasks), Topics: maps.Clone(s.Topics)}
+	return Statuses{Connector: s.Connector, Tasks: maps.Clone(s.Tasks), Topics: maps.Clone(s.Topics), Notes: maps.Clone(s.Notes)}
 }
 
 func (s Statuses) SortedTopics() []string { return slices.Sorted(maps.Keys(s.Topics)) }

@@ -247,8 +247,8 @@ func TestWhatSomebodyNamedChoosesNoRemedy(t *testing.T) {
 		`Post "https://throttle-1/": x509: cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs`: "a name that it has",
 		`look up throttled.example: no such host`:                                                                           "DNS",
 		`read tcp 10.0.0.1:40404->10.0.0.2:443: i/o timeout`:                                                                "in time",
-		`the table orders was not found [HTTP 400]`:                                                                         "calypsoctl describe",
-		`sign in: AADSTS7000222: the client secret has expired [HTTP 401]`:                                                  "ad app credential",
+		`the table orders was not found [HTTP 400]`:                                                                         other, // these two a sink says as data
+		`sign in: AADSTS7000222: the client secret has expired [HTTP 401]`:                                                  other,
 	} {
 		v := healthy()
 		v.Pipeline.Sinks[0].Sink.TryingAgain = text

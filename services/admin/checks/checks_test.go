@@ -213,20 +213,28 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 			v.Source["skipped.operations"] = "u"
 		}, Truncates, ok, isHealthy, "", ""},
 		"rows passed over":             {func(v view) { sink(v).RowsPassedOver = 1 }, PassedOver, warning, isDegraded, "1 row of adx was refused", "errors.deadletterqueue.topic.name"},
-		"an error that is tried again": {func(v view) { fail(sink(v), "connection reset") }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
-		"an error a moment ago":        {func(v view) { succeed(sink(v), "dial tcp 127.0.0.1:8080: connect: connection refused") }, Flow, ok, isHealthy, "", ""},
+		"an error that is tried again": {func(v view) { fail(sink(v), sinkv1.Sink_OBSTACLE_CLUSTER, "connection reset") }, Ingestion, warning, isDegraded, "adx tries again: connection reset", "az kusto cluster show"},
+		"an error a moment ago": {func(v view) {
+			succeed(sink(v), sinkv1.Sink_OBSTACLE_CLUSTER, "dial tcp 127.0.0.1:8080: connect: connection refused")
+		}, Flow, ok, isHealthy, "", ""},
 		"throttling": {func(v view) {
-			fail(sink(v), "ingest into shop.orders: Request was throttled (General_ThrottledIngestion) [HTTP 429]")
+			fail(sink(v), sinkv1.Sink_OBSTACLE_THROTTLED, "ingest into shop.orders: Request was throttled (General_ThrottledIngestion) [HTTP 429]")
 		},
 			Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
 		"throttling between the attempts": {func(v view) {
-			succeed(sink(v), "ingest into shop.orders: wait (General_ThrottledIngestion) [HTTP 429]")
+			succeed(sink(v), sinkv1.Sink_OBSTACLE_THROTTLED, "ingest into shop.orders: wait (General_ThrottledIngestion) [HTTP 429]")
 		},
 			Ingestion, warning, isDegraded, "throttles adx", "az kusto cluster update"},
-		"no right to ingest": {func(v view) { fail(sink(v), "ingest into shop.orders: no [HTTP 403]") }, Ingestion, warning, isDegraded, "403", ".add database"},
-		"a missing table":    {func(v view) { fail(sink(v), "table not found") }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
+		"no right to ingest": {func(v view) {
+			fail(sink(v), sinkv1.Sink_OBSTACLE_ACCESS_DENIED, "ingest into shop.orders: no [HTTP 403]")
+		}, Ingestion, warning, isDegraded, "403", ".add database"},
+		"a missing table":       {func(v view) { fail(sink(v), sinkv1.Sink_OBSTACLE_TARGET_MISSING, "table not found") }, Ingestion, warning, isDegraded, "not found", "calypsoctl describe adx"},
+		"brokers that are away": {func(v view) { fail(sink(v), sinkv1.Sink_OBSTACLE_ELSEWHERE, "reading topic shop.orders: EOF") }, Ingestion, warning, isDegraded, "EOF", "it is not the cluster"},
+		"an error of a worker that does not say what stands in the way": {func(v view) {
+			fail(sink(v), sinkv1.Sink_OBSTACLE_UNSPECIFIED, "ingest into shop.orders: x [HTTP 429]")
+		}, Ingestion, warning, isDegraded, "tries again", "az kusto cluster show"},
 		"a missing entity": {func(v view) {
-			fail(sink(v), "look at shop.orders: BadRequest_EntityNotFound: no such entity [HTTP 400]")
+			fail(sink(v), sinkv1.Sink_OBSTACLE_TARGET_MISSING, "look at shop.orders: BadRequest_EntityNotFound: no such entity [HTTP 400]")
 		}, Ingestion, warning, isDegraded, "no such", "calypsoctl describe adx"},
 		"capture falls behind":    {func(v view) { v.Trends.Growth[written] = 90 * time.Second }, LagGrowth, warning, isDegraded, "1s behind, and 1m30s more than 10m0s ago", "split the tables"},
 		"a little behind":         {func(v view) { v.Trends.Growth[written] = 30 * time.Second }, Flow, ok, isHealthy, "", ""},
@@ -326,14 +334,14 @@ func TestWhatASlotKeepsForAPausedSourceIsSaidAndWhatConfirmsIt(t *testing.T) {
 }
 
 // fail has an attempt have failed that is tried again.
-func fail(s *sinkv1.Sink, text string) {
-	succeed(s, text)
-	s.TryingAgain = text
+func fail(s *sinkv1.Sink, obstacle sinkv1.Sink_Obstacle, text string) {
+	succeed(s, obstacle, text)
+	s.TryingAgain, s.TryingAgainObstacle = text, obstacle
 }
 
 // succeed has an attempt have failed that has succeeded since.
-func succeed(s *sinkv1.Sink, text string) {
-	s.LastError, s.LastErrorTime = text, timestamppb.New(now.Add(-time.Second))
+func succeed(s *sinkv1.Sink, obstacle sinkv1.Sink_Obstacle, text string) {
+	s.LastError, s.LastErrorObstacle, s.LastErrorTime = text, obstacle, timestamppb.New(now.Add(-time.Second))
 }
 
 // late has the sink fall behind while its batches wait for as long as flush says, in milliseconds.

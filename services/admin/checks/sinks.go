@@ -3,7 +3,6 @@ package checks
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -31,44 +30,30 @@ func waits(f finding, p *adminv1.Pipeline, s *adminv1.PipelineSink) finding {
 	return f
 }
 
-// httpStatus finds the status of the answer, as errors of Azure Data Explorer say it.
-var httpStatus = regexp.MustCompile(`\[http (\d{3})\]`)
-
-// throttled says whether the cluster takes no more for now. That is trouble also between the attempts.
-func throttled(text string) bool {
-	text = strings.ToLower(text)
-	m := httpStatus.FindStringSubmatch(text)
-	return m != nil && m[1] == "429" || says(text, "throttl", "toomanyrequests", "too many requests")
-}
-
-// judgeIngestion looks at whether attempts to ingest fail now.
+// judgeIngestion looks at whether attempts to ingest fail now. A cluster that throttles is trouble also between the attempts.
 func judgeIngestion(now time.Time, s *sinkv1.Sink, name string) finding {
-	why := s.TryingAgain
-	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent && throttled(s.LastError) {
-		why = s.LastError
+	why, obstacle := s.TryingAgain, s.TryingAgainObstacle
+	if why == "" && s.LastErrorTime != nil && now.Sub(s.LastErrorTime.AsTime()) < recent && s.LastErrorObstacle == sinkv1.Sink_OBSTACLE_THROTTLED {
+		why, obstacle = s.LastError, s.LastErrorObstacle
 	}
 	if why == "" {
 		return fine(fmt.Sprintf("%s in Azure Data Explorer; attempts were repeated %s", Plural(int(s.BatchesIngested), "batch is", "batches are"), count(int(s.Retries), "time")))
 	}
-	text := strings.ToLower(why)
-	status := ""
-	if m := httpStatus.FindStringSubmatch(text); m != nil {
-		status = m[1]
-	}
-	remedy := "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state"
-	way := remedyOf(text, "kusto.tls.ca.file")
-	switch {
-	case way != "":
-		remedy = way
-	case throttled(text):
-		return finding{warning, fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(why)),
-			"send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"}
-	case status == "401", status == "403", says(text, "unauthorized", "forbidden", "aadsts"):
+	summary, remedy := fmt.Sprintf("%s tries again: %s", name, Sentence(why)), ""
+	switch obstacle {
+	case sinkv1.Sink_OBSTACLE_THROTTLED:
+		summary = fmt.Sprintf("the cluster throttles %s: %s", name, Sentence(why))
+		remedy = "send larger batches (flush.size.bytes, flush.interval.ms), or: az kusto cluster update --name <cluster> --resource-group <group> --sku name=<sku> tier=Standard capacity=<n>"
+	case sinkv1.Sink_OBSTACLE_ACCESS_DENIED:
 		remedy = ".add database <database> ingestors ('aadapp=<application id>;<tenant>'); and see that the secret has not expired: az ad app credential list --id <application id>"
-	case status == "404", says(text, "not found", "notfound"):
+	case sinkv1.Sink_OBSTACLE_TARGET_MISSING:
 		remedy = "make the table and its mapping as the error says: calypsoctl describe " + name
+	case sinkv1.Sink_OBSTACLE_ELSEWHERE:
+		remedy = cmp.Or(remedyOf(why, "the setting that the error is about"), "it is not the cluster: see that what the error names, such as Kafka's brokers or the registry of schemas, runs and can be reached from the worker")
+	default:
+		remedy = cmp.Or(remedyOf(why, "kusto.tls.ca.file"), "see that the cluster runs and can be reached from the worker: az kusto cluster show --name <cluster> --resource-group <group> --query state")
 	}
-	return finding{warning, fmt.Sprintf("%s tries again: %s", name, Sentence(why)), remedy}
+	return finding{warning, summary, remedy}
 }
 
 // judgeLetters looks at records that were set aside.

@@ -70,7 +70,7 @@ func rootCommand(s *session, version string) *cobra.Command {
 	// A password has no flag: the process list shows flags.
 	s.token = os.Getenv("CALYPSO_TOKEN")
 	root.Long = root.Short + ".\n\nWhere admin asks who calls, the variable CALYPSO_TOKEN holds name:password."
-	root.AddCommand(getCommand(s), describeCommand(s), applyCommand(s), diffCommand(s), exportCommand(s), rollbackCommand(s), watchCommand(s), waitCommand(s), verifyCommand(s), repairCommand(s), snapshotCommand(s), offsetsCommand(s), deadLettersCommand(s), transactionsCommand(s), logsCommand(s), probeCommand(s, version), ordersCommand(s))
+	root.AddCommand(getCommand(s), describeCommand(s), applyCommand(s), diffCommand(s), exportCommand(s), rollbackCommand(s), watchCommand(s), waitCommand(s), verifyCommand(s), repairCommand(s), snapshotCommand(s), offsetsCommand(s), deadLettersCommand(s), acknowledgeCommand(s), transactionsCommand(s), logsCommand(s), probeCommand(s, version), ordersCommand(s))
 	root.AddCommand(lifecycleCommands(s)...)
 	root.AddCommand(deleteCommand(s))
 	for _, command := range root.Commands() {

@@ -47,6 +47,9 @@ calypsoctl resume adx-orders-sink`,
 calypsoctl stop adx-orders-sink`,
 	"restart": `
 calypsoctl restart adx-orders-sink`,
+	"acknowledge": `
+calypsoctl acknowledge adx-orders-sink
+calypsoctl acknowledge adx-orders-sink --kind truncated --topic myserver.retail.orders_info`,
 	"delete": `
 calypsoctl delete adx-orders-sink`,
 

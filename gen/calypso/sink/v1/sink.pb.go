@@ -92,6 +92,71 @@ func (DeadLetterClass) EnumDescriptor() ([]byte, []int) {
 	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{0}
 }
 
+// Obstacle is what stands in the way of an attempt, by what the answer said.
+type Sink_Obstacle int32
+
+const (
+	// Nothing does, or a worker of an earlier version does not say.
+	Sink_OBSTACLE_UNSPECIFIED Sink_Obstacle = 0
+	// It is not the cluster: brokers of Kafka, or a registry of schemas.
+	Sink_OBSTACLE_ELSEWHERE Sink_Obstacle = 1
+	// The cluster, its storage or the sign-in did not answer, or failed.
+	Sink_OBSTACLE_CLUSTER Sink_Obstacle = 2
+	// The cluster or its storage takes no more for now.
+	Sink_OBSTACLE_THROTTLED Sink_Obstacle = 3
+	// The sign-in failed, or the identity lacks a role.
+	Sink_OBSTACLE_ACCESS_DENIED Sink_Obstacle = 4
+	// There is no such database, table or mapping.
+	Sink_OBSTACLE_TARGET_MISSING Sink_Obstacle = 5
+)
+
+// Enum value maps for Sink_Obstacle.
+var (
+	Sink_Obstacle_name = map[int32]string{
+		0: "OBSTACLE_UNSPECIFIED",
+		1: "OBSTACLE_ELSEWHERE",
+		2: "OBSTACLE_CLUSTER",
+		3: "OBSTACLE_THROTTLED",
+		4: "OBSTACLE_ACCESS_DENIED",
+		5: "OBSTACLE_TARGET_MISSING",
+	}
+	Sink_Obstacle_value = map[string]int32{
+		"OBSTACLE_UNSPECIFIED":    0,
+		"OBSTACLE_ELSEWHERE":      1,
+		"OBSTACLE_CLUSTER":        2,
+		"OBSTACLE_THROTTLED":      3,
+		"OBSTACLE_ACCESS_DENIED":  4,
+		"OBSTACLE_TARGET_MISSING": 5,
+	}
+)
+
+func (x Sink_Obstacle) Enum() *Sink_Obstacle {
+	p := new(Sink_Obstacle)
+	*p = x
+	return p
+}
+
+func (x Sink_Obstacle) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Sink_Obstacle) Descriptor() protoreflect.EnumDescriptor {
+	return file_calypso_sink_v1_sink_proto_enumTypes[1].Descriptor()
+}
+
+func (Sink_Obstacle) Type() protoreflect.EnumType {
+	return &file_calypso_sink_v1_sink_proto_enumTypes[1]
+}
+
+func (x Sink_Obstacle) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Sink_Obstacle.Descriptor instead.
+func (Sink_Obstacle) EnumDescriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14, 0}
+}
+
 type SinkNotice_Kind int32
 
 const (
@@ -159,11 +224,11 @@ func (x SinkNotice_Kind) String() string {
 }
 
 func (SinkNotice_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_calypso_sink_v1_sink_proto_enumTypes[1].Descriptor()
+	return file_calypso_sink_v1_sink_proto_enumTypes[2].Descriptor()
 }
 
 func (SinkNotice_Kind) Type() protoreflect.EnumType {
-	return &file_calypso_sink_v1_sink_proto_enumTypes[1]
+	return &file_calypso_sink_v1_sink_proto_enumTypes[2]
 }
 
 func (x SinkNotice_Kind) Number() protoreflect.EnumNumber {
@@ -172,7 +237,7 @@ func (x SinkNotice_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SinkNotice_Kind.Descriptor instead.
 func (SinkNotice_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13, 0}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // DeadLetter is a record that could not be delivered, byte for byte, with its position and the reason.
@@ -1070,6 +1135,112 @@ func (x *DiscardDeadLettersResponse) GetDiscarded() int64 {
 	return 0
 }
 
+type AcknowledgeNoticesRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Connector string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	// Only notices of this kind; of any if it is unspecified.
+	Kind SinkNotice_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=calypso.sink.v1.SinkNotice_Kind" json:"kind,omitempty"`
+	// Only notices about this topic; about any if it is empty.
+	Topic         string `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeNoticesRequest) Reset() {
+	*x = AcknowledgeNoticesRequest{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeNoticesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeNoticesRequest) ProtoMessage() {}
+
+func (x *AcknowledgeNoticesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeNoticesRequest.ProtoReflect.Descriptor instead.
+func (*AcknowledgeNoticesRequest) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AcknowledgeNoticesRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *AcknowledgeNoticesRequest) GetKind() SinkNotice_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return SinkNotice_KIND_UNSPECIFIED
+}
+
+func (x *AcknowledgeNoticesRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+type AcknowledgeNoticesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Acknowledged  int64                  `protobuf:"varint,1,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgeNoticesResponse) Reset() {
+	*x = AcknowledgeNoticesResponse{}
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgeNoticesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgeNoticesResponse) ProtoMessage() {}
+
+func (x *AcknowledgeNoticesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgeNoticesResponse.ProtoReflect.Descriptor instead.
+func (*AcknowledgeNoticesResponse) Descriptor() ([]byte, []int) {
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *AcknowledgeNoticesResponse) GetAcknowledged() int64 {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return 0
+}
+
 // Sink is the state of one sink connector, summed over its tasks: those of one worker, or from admin those of the fleet.
 type Sink struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -1110,14 +1281,17 @@ type Sink struct {
 	ProcessBufferedBytes    int64 `protobuf:"varint,21,opt,name=process_buffered_bytes,json=processBufferedBytes,proto3" json:"process_buffered_bytes,omitempty"`
 	ProcessBufferLimitBytes int64 `protobuf:"varint,22,opt,name=process_buffer_limit_bytes,json=processBufferLimitBytes,proto3" json:"process_buffer_limit_bytes,omitempty"`
 	// Why something is being tried again now, or waits for an answer; empty as soon as it has succeeded.
-	TryingAgain   string `protobuf:"bytes,23,opt,name=trying_again,json=tryingAgain,proto3" json:"trying_again,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TryingAgain string `protobuf:"bytes,23,opt,name=trying_again,json=tryingAgain,proto3" json:"trying_again,omitempty"`
+	// What stands in the way of trying_again, and stood in that of last_error.
+	TryingAgainObstacle Sink_Obstacle `protobuf:"varint,24,opt,name=trying_again_obstacle,json=tryingAgainObstacle,proto3,enum=calypso.sink.v1.Sink_Obstacle" json:"trying_again_obstacle,omitempty"`
+	LastErrorObstacle   Sink_Obstacle `protobuf:"varint,25,opt,name=last_error_obstacle,json=lastErrorObstacle,proto3,enum=calypso.sink.v1.Sink_Obstacle" json:"last_error_obstacle,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Sink) Reset() {
 	*x = Sink{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1303,7 @@ func (x *Sink) String() string {
 func (*Sink) ProtoMessage() {}
 
 func (x *Sink) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[12]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1316,7 @@ func (x *Sink) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sink.ProtoReflect.Descriptor instead.
 func (*Sink) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{12}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Sink) GetConnector() string {
@@ -1306,6 +1480,20 @@ func (x *Sink) GetTryingAgain() string {
 	return ""
 }
 
+func (x *Sink) GetTryingAgainObstacle() Sink_Obstacle {
+	if x != nil {
+		return x.TryingAgainObstacle
+	}
+	return Sink_OBSTACLE_UNSPECIFIED
+}
+
+func (x *Sink) GetLastErrorObstacle() Sink_Obstacle {
+	if x != nil {
+		return x.LastErrorObstacle
+	}
+	return Sink_OBSTACLE_UNSPECIFIED
+}
+
 // SinkNotice is something about a topic or table that the sink cannot mend by itself.
 type SinkNotice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1314,9 +1502,10 @@ type SinkNotice struct {
 	// database.table that rows of the topic go to; empty if it is not known.
 	Table string `protobuf:"bytes,3,opt,name=table,proto3" json:"table,omitempty"`
 	// The column, for KIND_COLUMN_WITHOUT_FIELD and KIND_FIELD_WITHOUT_COLUMN.
-	Column        string                 `protobuf:"bytes,4,opt,name=column,proto3" json:"column,omitempty"`
-	Summary       string                 `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
-	Remedy        string                 `protobuf:"bytes,6,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	Column  string `protobuf:"bytes,4,opt,name=column,proto3" json:"column,omitempty"`
+	Summary string `protobuf:"bytes,5,opt,name=summary,proto3" json:"summary,omitempty"`
+	Remedy  string `protobuf:"bytes,6,opt,name=remedy,proto3" json:"remedy,omitempty"`
+	// When the sink saw it first, or last where it stays until it is acknowledged.
 	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1324,7 +1513,7 @@ type SinkNotice struct {
 
 func (x *SinkNotice) Reset() {
 	*x = SinkNotice{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1336,7 +1525,7 @@ func (x *SinkNotice) String() string {
 func (*SinkNotice) ProtoMessage() {}
 
 func (x *SinkNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[13]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1349,7 +1538,7 @@ func (x *SinkNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SinkNotice.ProtoReflect.Descriptor instead.
 func (*SinkNotice) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{13}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SinkNotice) GetKind() SinkNotice_Kind {
@@ -1419,7 +1608,7 @@ type DeliveredTrace struct {
 
 func (x *DeliveredTrace) Reset() {
 	*x = DeliveredTrace{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1620,7 @@ func (x *DeliveredTrace) String() string {
 func (*DeliveredTrace) ProtoMessage() {}
 
 func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[14]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1633,7 @@ func (x *DeliveredTrace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredTrace.ProtoReflect.Descriptor instead.
 func (*DeliveredTrace) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{14}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeliveredTrace) GetTraceId() string {
@@ -1513,7 +1702,7 @@ type PartitionProgress struct {
 
 func (x *PartitionProgress) Reset() {
 	*x = PartitionProgress{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1714,7 @@ func (x *PartitionProgress) String() string {
 func (*PartitionProgress) ProtoMessage() {}
 
 func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[15]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1727,7 @@ func (x *PartitionProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartitionProgress.ProtoReflect.Descriptor instead.
 func (*PartitionProgress) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{15}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PartitionProgress) GetTopic() string {
@@ -1620,7 +1809,7 @@ type GetSinkRequest struct {
 
 func (x *GetSinkRequest) Reset() {
 	*x = GetSinkRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +1821,7 @@ func (x *GetSinkRequest) String() string {
 func (*GetSinkRequest) ProtoMessage() {}
 
 func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[16]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1645,7 +1834,7 @@ func (x *GetSinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkRequest.ProtoReflect.Descriptor instead.
 func (*GetSinkRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{16}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSinkRequest) GetConnector() string {
@@ -1664,7 +1853,7 @@ type GetSinkResponse struct {
 
 func (x *GetSinkResponse) Reset() {
 	*x = GetSinkResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1865,7 @@ func (x *GetSinkResponse) String() string {
 func (*GetSinkResponse) ProtoMessage() {}
 
 func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[17]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1878,7 @@ func (x *GetSinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSinkResponse.ProtoReflect.Descriptor instead.
 func (*GetSinkResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{17}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetSinkResponse) GetSink() *Sink {
@@ -1707,7 +1896,7 @@ type ListSinksRequest struct {
 
 func (x *ListSinksRequest) Reset() {
 	*x = ListSinksRequest{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1719,7 +1908,7 @@ func (x *ListSinksRequest) String() string {
 func (*ListSinksRequest) ProtoMessage() {}
 
 func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[18]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1732,7 +1921,7 @@ func (x *ListSinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksRequest.ProtoReflect.Descriptor instead.
 func (*ListSinksRequest) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{18}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{20}
 }
 
 type ListSinksResponse struct {
@@ -1744,7 +1933,7 @@ type ListSinksResponse struct {
 
 func (x *ListSinksResponse) Reset() {
 	*x = ListSinksResponse{}
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +1945,7 @@ func (x *ListSinksResponse) String() string {
 func (*ListSinksResponse) ProtoMessage() {}
 
 func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_calypso_sink_v1_sink_proto_msgTypes[19]
+	mi := &file_calypso_sink_v1_sink_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +1958,7 @@ func (x *ListSinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSinksResponse.ProtoReflect.Descriptor instead.
 func (*ListSinksResponse) Descriptor() ([]byte, []int) {
-	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{19}
+	return file_calypso_sink_v1_sink_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListSinksResponse) GetSinks() []*Sink {
@@ -1855,7 +2044,13 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x06filter\x18\x02 \x01(\v2!.calypso.sink.v1.DeadLetterFilterR\x06filter\x12\x10\n" +
 	"\x03all\x18\x03 \x01(\bR\x03all\":\n" +
 	"\x1aDiscardDeadLettersResponse\x12\x1c\n" +
-	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\xa4\t\n" +
+	"\tdiscarded\x18\x01 \x01(\x03R\tdiscarded\"\x85\x01\n" +
+	"\x19AcknowledgeNoticesRequest\x12\x1c\n" +
+	"\tconnector\x18\x01 \x01(\tR\tconnector\x124\n" +
+	"\x04kind\x18\x02 \x01(\x0e2 .calypso.sink.v1.SinkNotice.KindR\x04kind\x12\x14\n" +
+	"\x05topic\x18\x03 \x01(\tR\x05topic\"@\n" +
+	"\x1aAcknowledgeNoticesResponse\x12\"\n" +
+	"\facknowledged\x18\x01 \x01(\x03R\facknowledged\"\xee\v\n" +
 	"\x04Sink\x12\x1c\n" +
 	"\tconnector\x18\x01 \x01(\tR\tconnector\x12\x1c\n" +
 	"\tguarantee\x18\x02 \x01(\tR\tguarantee\x12B\n" +
@@ -1885,7 +2080,16 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\x11open_dead_letters\x18\x14 \x01(\x03H\x00R\x0fopenDeadLetters\x88\x01\x01\x124\n" +
 	"\x16process_buffered_bytes\x18\x15 \x01(\x03R\x14processBufferedBytes\x12;\n" +
 	"\x1aprocess_buffer_limit_bytes\x18\x16 \x01(\x03R\x17processBufferLimitBytes\x12!\n" +
-	"\ftrying_again\x18\x17 \x01(\tR\vtryingAgainB\x14\n" +
+	"\ftrying_again\x18\x17 \x01(\tR\vtryingAgain\x12R\n" +
+	"\x15trying_again_obstacle\x18\x18 \x01(\x0e2\x1e.calypso.sink.v1.Sink.ObstacleR\x13tryingAgainObstacle\x12N\n" +
+	"\x13last_error_obstacle\x18\x19 \x01(\x0e2\x1e.calypso.sink.v1.Sink.ObstacleR\x11lastErrorObstacle\"\xa3\x01\n" +
+	"\bObstacle\x12\x18\n" +
+	"\x14OBSTACLE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12OBSTACLE_ELSEWHERE\x10\x01\x12\x14\n" +
+	"\x10OBSTACLE_CLUSTER\x10\x02\x12\x16\n" +
+	"\x12OBSTACLE_THROTTLED\x10\x03\x12\x1a\n" +
+	"\x16OBSTACLE_ACCESS_DENIED\x10\x04\x12\x1b\n" +
+	"\x17OBSTACLE_TARGET_MISSING\x10\x05B\x14\n" +
 	"\x12_open_dead_letters\"\x8d\x04\n" +
 	"\n" +
 	"SinkNotice\x124\n" +
@@ -1942,13 +2146,14 @@ const file_calypso_sink_v1_sink_proto_rawDesc = "" +
 	"\"DEAD_LETTER_CLASS_TRANSFORM_FAILED\x10\x02\x12\x1c\n" +
 	"\x18DEAD_LETTER_CLASS_MISFIT\x10\x03\x12\x1f\n" +
 	"\x1bDEAD_LETTER_CLASS_TOO_LARGE\x10\x04\x12\x1d\n" +
-	"\x19DEAD_LETTER_CLASS_REFUSED\x10\x052\xbe\x05\n" +
+	"\x19DEAD_LETTER_CLASS_REFUSED\x10\x052\xe4\x06\n" +
 	"\vSinkService\x12k\n" +
 	"\aGetSink\x12\x1f.calypso.sink.v1.GetSinkRequest\x1a .calypso.sink.v1.GetSinkResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/sinks/{connector}\x12e\n" +
 	"\tListSinks\x12!.calypso.sink.v1.ListSinksRequest\x1a\".calypso.sink.v1.ListSinksResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/sinks\x12\x90\x01\n" +
 	"\x0fListDeadLetters\x12'.calypso.sink.v1.ListDeadLettersRequest\x1a(.calypso.sink.v1.ListDeadLettersResponse\"*\x82\xd3\xe4\x93\x02$\x12\"/v1/sinks/{connector}/dead-letters\x12\xa0\x01\n" +
 	"\x11ReplayDeadLetters\x12).calypso.sink.v1.ReplayDeadLettersRequest\x1a*.calypso.sink.v1.ReplayDeadLettersResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/dead-letters:replay\x12\xa4\x01\n" +
-	"\x12DiscardDeadLetters\x12*.calypso.sink.v1.DiscardDeadLettersRequest\x1a+.calypso.sink.v1.DiscardDeadLettersResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/sinks/{connector}/dead-letters:discardB\xb9\x01\n" +
+	"\x12DiscardDeadLetters\x12*.calypso.sink.v1.DiscardDeadLettersRequest\x1a+.calypso.sink.v1.DiscardDeadLettersResponse\"5\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/sinks/{connector}/dead-letters:discard\x12\xa3\x01\n" +
+	"\x12AcknowledgeNotices\x12*.calypso.sink.v1.AcknowledgeNoticesRequest\x1a+.calypso.sink.v1.AcknowledgeNoticesResponse\"4\x82\xd3\xe4\x93\x02.:\x01*\")/v1/sinks/{connector}/notices:acknowledgeB\xb9\x01\n" +
 	"\x13com.calypso.sink.v1B\tSinkProtoP\x01Z9github.com/calypso-cdc/calypso/gen/calypso/sink/v1;sinkv1\xa2\x02\x03CSX\xaa\x02\x0fCalypso.Sink.V1\xca\x02\x0fCalypso\\Sink\\V1\xe2\x02\x1bCalypso\\Sink\\V1\\GPBMetadata\xea\x02\x11Calypso::Sink::V1b\x06proto3"
 
 var (
@@ -1963,79 +2168,87 @@ func file_calypso_sink_v1_sink_proto_rawDescGZIP() []byte {
 	return file_calypso_sink_v1_sink_proto_rawDescData
 }
 
-var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_calypso_sink_v1_sink_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_calypso_sink_v1_sink_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_calypso_sink_v1_sink_proto_goTypes = []any{
 	(DeadLetterClass)(0),               // 0: calypso.sink.v1.DeadLetterClass
-	(SinkNotice_Kind)(0),               // 1: calypso.sink.v1.SinkNotice.Kind
-	(*DeadLetter)(nil),                 // 2: calypso.sink.v1.DeadLetter
-	(*DecodedRecord)(nil),              // 3: calypso.sink.v1.DecodedRecord
-	(*Header)(nil),                     // 4: calypso.sink.v1.Header
-	(*DeadLetterFilter)(nil),           // 5: calypso.sink.v1.DeadLetterFilter
-	(*ListDeadLettersRequest)(nil),     // 6: calypso.sink.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 7: calypso.sink.v1.ListDeadLettersResponse
-	(*DeadLetterCount)(nil),            // 8: calypso.sink.v1.DeadLetterCount
-	(*ReplayDeadLettersRequest)(nil),   // 9: calypso.sink.v1.ReplayDeadLettersRequest
-	(*DeadLetterEdit)(nil),             // 10: calypso.sink.v1.DeadLetterEdit
-	(*ReplayDeadLettersResponse)(nil),  // 11: calypso.sink.v1.ReplayDeadLettersResponse
-	(*DiscardDeadLettersRequest)(nil),  // 12: calypso.sink.v1.DiscardDeadLettersRequest
-	(*DiscardDeadLettersResponse)(nil), // 13: calypso.sink.v1.DiscardDeadLettersResponse
-	(*Sink)(nil),                       // 14: calypso.sink.v1.Sink
-	(*SinkNotice)(nil),                 // 15: calypso.sink.v1.SinkNotice
-	(*DeliveredTrace)(nil),             // 16: calypso.sink.v1.DeliveredTrace
-	(*PartitionProgress)(nil),          // 17: calypso.sink.v1.PartitionProgress
-	(*GetSinkRequest)(nil),             // 18: calypso.sink.v1.GetSinkRequest
-	(*GetSinkResponse)(nil),            // 19: calypso.sink.v1.GetSinkResponse
-	(*ListSinksRequest)(nil),           // 20: calypso.sink.v1.ListSinksRequest
-	(*ListSinksResponse)(nil),          // 21: calypso.sink.v1.ListSinksResponse
-	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 23: google.protobuf.Duration
-	(*v1.Latency)(nil),                 // 24: calypso.latency.v1.Latency
+	(Sink_Obstacle)(0),                 // 1: calypso.sink.v1.Sink.Obstacle
+	(SinkNotice_Kind)(0),               // 2: calypso.sink.v1.SinkNotice.Kind
+	(*DeadLetter)(nil),                 // 3: calypso.sink.v1.DeadLetter
+	(*DecodedRecord)(nil),              // 4: calypso.sink.v1.DecodedRecord
+	(*Header)(nil),                     // 5: calypso.sink.v1.Header
+	(*DeadLetterFilter)(nil),           // 6: calypso.sink.v1.DeadLetterFilter
+	(*ListDeadLettersRequest)(nil),     // 7: calypso.sink.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 8: calypso.sink.v1.ListDeadLettersResponse
+	(*DeadLetterCount)(nil),            // 9: calypso.sink.v1.DeadLetterCount
+	(*ReplayDeadLettersRequest)(nil),   // 10: calypso.sink.v1.ReplayDeadLettersRequest
+	(*DeadLetterEdit)(nil),             // 11: calypso.sink.v1.DeadLetterEdit
+	(*ReplayDeadLettersResponse)(nil),  // 12: calypso.sink.v1.ReplayDeadLettersResponse
+	(*DiscardDeadLettersRequest)(nil),  // 13: calypso.sink.v1.DiscardDeadLettersRequest
+	(*DiscardDeadLettersResponse)(nil), // 14: calypso.sink.v1.DiscardDeadLettersResponse
+	(*AcknowledgeNoticesRequest)(nil),  // 15: calypso.sink.v1.AcknowledgeNoticesRequest
+	(*AcknowledgeNoticesResponse)(nil), // 16: calypso.sink.v1.AcknowledgeNoticesResponse
+	(*Sink)(nil),                       // 17: calypso.sink.v1.Sink
+	(*SinkNotice)(nil),                 // 18: calypso.sink.v1.SinkNotice
+	(*DeliveredTrace)(nil),             // 19: calypso.sink.v1.DeliveredTrace
+	(*PartitionProgress)(nil),          // 20: calypso.sink.v1.PartitionProgress
+	(*GetSinkRequest)(nil),             // 21: calypso.sink.v1.GetSinkRequest
+	(*GetSinkResponse)(nil),            // 22: calypso.sink.v1.GetSinkResponse
+	(*ListSinksRequest)(nil),           // 23: calypso.sink.v1.ListSinksRequest
+	(*ListSinksResponse)(nil),          // 24: calypso.sink.v1.ListSinksResponse
+	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 26: google.protobuf.Duration
+	(*v1.Latency)(nil),                 // 27: calypso.latency.v1.Latency
 }
 var file_calypso_sink_v1_sink_proto_depIdxs = []int32{
-	4,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
-	22, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	5,  // 0: calypso.sink.v1.DeadLetter.headers:type_name -> calypso.sink.v1.Header
+	25, // 1: calypso.sink.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
 	0,  // 2: calypso.sink.v1.DeadLetter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	3,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
-	22, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
+	4,  // 3: calypso.sink.v1.DeadLetter.decoded:type_name -> calypso.sink.v1.DecodedRecord
+	25, // 4: calypso.sink.v1.DecodedRecord.source_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: calypso.sink.v1.DeadLetterFilter.class:type_name -> calypso.sink.v1.DeadLetterClass
-	5,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	2,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
-	8,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
+	6,  // 6: calypso.sink.v1.ListDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	3,  // 7: calypso.sink.v1.ListDeadLettersResponse.letters:type_name -> calypso.sink.v1.DeadLetter
+	9,  // 8: calypso.sink.v1.ListDeadLettersResponse.counts:type_name -> calypso.sink.v1.DeadLetterCount
 	0,  // 9: calypso.sink.v1.DeadLetterCount.class:type_name -> calypso.sink.v1.DeadLetterClass
-	5,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	10, // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
-	2,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
-	5,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
-	17, // 14: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
-	22, // 15: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
-	23, // 16: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
-	24, // 17: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	24, // 18: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
-	16, // 19: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
-	15, // 20: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
-	1,  // 21: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
-	22, // 22: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
-	22, // 23: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
-	22, // 24: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
-	22, // 25: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
-	14, // 26: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
-	14, // 27: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
-	18, // 28: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
-	20, // 29: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
-	6,  // 30: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
-	9,  // 31: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
-	12, // 32: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
-	19, // 33: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
-	21, // 34: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
-	7,  // 35: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
-	11, // 36: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
-	13, // 37: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
-	33, // [33:38] is the sub-list for method output_type
-	28, // [28:33] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	6,  // 10: calypso.sink.v1.ReplayDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	11, // 11: calypso.sink.v1.ReplayDeadLettersRequest.edits:type_name -> calypso.sink.v1.DeadLetterEdit
+	3,  // 12: calypso.sink.v1.ReplayDeadLettersResponse.refused:type_name -> calypso.sink.v1.DeadLetter
+	6,  // 13: calypso.sink.v1.DiscardDeadLettersRequest.filter:type_name -> calypso.sink.v1.DeadLetterFilter
+	2,  // 14: calypso.sink.v1.AcknowledgeNoticesRequest.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
+	20, // 15: calypso.sink.v1.Sink.partitions:type_name -> calypso.sink.v1.PartitionProgress
+	25, // 16: calypso.sink.v1.Sink.last_error_time:type_name -> google.protobuf.Timestamp
+	26, // 17: calypso.sink.v1.Sink.produce_to_ingested:type_name -> google.protobuf.Duration
+	27, // 18: calypso.sink.v1.Sink.commit_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	27, // 19: calypso.sink.v1.Sink.produce_to_queryable_latency:type_name -> calypso.latency.v1.Latency
+	19, // 20: calypso.sink.v1.Sink.recent_traces:type_name -> calypso.sink.v1.DeliveredTrace
+	18, // 21: calypso.sink.v1.Sink.notices:type_name -> calypso.sink.v1.SinkNotice
+	1,  // 22: calypso.sink.v1.Sink.trying_again_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
+	1,  // 23: calypso.sink.v1.Sink.last_error_obstacle:type_name -> calypso.sink.v1.Sink.Obstacle
+	2,  // 24: calypso.sink.v1.SinkNotice.kind:type_name -> calypso.sink.v1.SinkNotice.Kind
+	25, // 25: calypso.sink.v1.SinkNotice.time:type_name -> google.protobuf.Timestamp
+	25, // 26: calypso.sink.v1.DeliveredTrace.commit_time:type_name -> google.protobuf.Timestamp
+	25, // 27: calypso.sink.v1.DeliveredTrace.queryable_time:type_name -> google.protobuf.Timestamp
+	25, // 28: calypso.sink.v1.PartitionProgress.last_ingested_time:type_name -> google.protobuf.Timestamp
+	17, // 29: calypso.sink.v1.GetSinkResponse.sink:type_name -> calypso.sink.v1.Sink
+	17, // 30: calypso.sink.v1.ListSinksResponse.sinks:type_name -> calypso.sink.v1.Sink
+	21, // 31: calypso.sink.v1.SinkService.GetSink:input_type -> calypso.sink.v1.GetSinkRequest
+	23, // 32: calypso.sink.v1.SinkService.ListSinks:input_type -> calypso.sink.v1.ListSinksRequest
+	7,  // 33: calypso.sink.v1.SinkService.ListDeadLetters:input_type -> calypso.sink.v1.ListDeadLettersRequest
+	10, // 34: calypso.sink.v1.SinkService.ReplayDeadLetters:input_type -> calypso.sink.v1.ReplayDeadLettersRequest
+	13, // 35: calypso.sink.v1.SinkService.DiscardDeadLetters:input_type -> calypso.sink.v1.DiscardDeadLettersRequest
+	15, // 36: calypso.sink.v1.SinkService.AcknowledgeNotices:input_type -> calypso.sink.v1.AcknowledgeNoticesRequest
+	22, // 37: calypso.sink.v1.SinkService.GetSink:output_type -> calypso.sink.v1.GetSinkResponse
+	24, // 38: calypso.sink.v1.SinkService.ListSinks:output_type -> calypso.sink.v1.ListSinksResponse
+	8,  // 39: calypso.sink.v1.SinkService.ListDeadLetters:output_type -> calypso.sink.v1.ListDeadLettersResponse
+	12, // 40: calypso.sink.v1.SinkService.ReplayDeadLetters:output_type -> calypso.sink.v1.ReplayDeadLettersResponse
+	14, // 41: calypso.sink.v1.SinkService.DiscardDeadLetters:output_type -> calypso.sink.v1.DiscardDeadLettersResponse
+	16, // 42: calypso.sink.v1.SinkService.AcknowledgeNotices:output_type -> calypso.sink.v1.AcknowledgeNoticesResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_calypso_sink_v1_sink_proto_init() }
@@ -2043,14 +2256,14 @@ func file_calypso_sink_v1_sink_proto_init() {
 	if File_calypso_sink_v1_sink_proto != nil {
 		return
 	}
-	file_calypso_sink_v1_sink_proto_msgTypes[12].OneofWrappers = []any{}
+	file_calypso_sink_v1_sink_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_calypso_sink_v1_sink_proto_rawDesc), len(file_calypso_sink_v1_sink_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   20,
+			NumEnums:      3,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

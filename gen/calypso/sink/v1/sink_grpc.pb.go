@@ -26,6 +26,7 @@ const (
 	SinkService_ListDeadLetters_FullMethodName    = "/calypso.sink.v1.SinkService/ListDeadLetters"
 	SinkService_ReplayDeadLetters_FullMethodName  = "/calypso.sink.v1.SinkService/ReplayDeadLetters"
 	SinkService_DiscardDeadLetters_FullMethodName = "/calypso.sink.v1.SinkService/DiscardDeadLetters"
+	SinkService_AcknowledgeNotices_FullMethodName = "/calypso.sink.v1.SinkService/AcknowledgeNotices"
 )
 
 // SinkServiceClient is the client API for SinkService service.
@@ -55,6 +56,10 @@ type SinkServiceClient interface {
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(ctx context.Context, in *DiscardDeadLettersRequest, opts ...grpc.CallOption) (*DiscardDeadLettersResponse, error)
+	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
+	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
+	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
+	AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error)
 }
 
 type sinkServiceClient struct {
@@ -115,6 +120,16 @@ func (c *sinkServiceClient) DiscardDeadLetters(ctx context.Context, in *DiscardD
 	return out, nil
 }
 
+func (c *sinkServiceClient) AcknowledgeNotices(ctx context.Context, in *AcknowledgeNoticesRequest, opts ...grpc.CallOption) (*AcknowledgeNoticesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcknowledgeNoticesResponse)
+	err := c.cc.Invoke(ctx, SinkService_AcknowledgeNotices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SinkServiceServer is the server API for SinkService service.
 // All implementations must embed UnimplementedSinkServiceServer
 // for forward compatibility.
@@ -142,6 +157,10 @@ type SinkServiceServer interface {
 	// DiscardDeadLetters marks dead letters as done with. Their records stay in the topic. FAILED_PRECONDITION if one of them is in a
 	// replay that has not ended: its row may be in the table.
 	DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error)
+	// AcknowledgeNotices takes back notices of something that happened once and that no later record makes undone: of the kinds TRUNCATED,
+	// SNAPSHOT_REPEATED and BATCH_DOUBLED. They stay until then, also when the connector's tasks start anew or run elsewhere. The others
+	// pass with what they are about. INVALID_ARGUMENT if kind is one of those.
+	AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error)
 	mustEmbedUnimplementedSinkServiceServer()
 }
 
@@ -166,6 +185,9 @@ func (UnimplementedSinkServiceServer) ReplayDeadLetters(context.Context, *Replay
 }
 func (UnimplementedSinkServiceServer) DiscardDeadLetters(context.Context, *DiscardDeadLettersRequest) (*DiscardDeadLettersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiscardDeadLetters not implemented")
+}
+func (UnimplementedSinkServiceServer) AcknowledgeNotices(context.Context, *AcknowledgeNoticesRequest) (*AcknowledgeNoticesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcknowledgeNotices not implemented")
 }
 func (UnimplementedSinkServiceServer) mustEmbedUnimplementedSinkServiceServer() {}
 func (UnimplementedSinkServiceServer) testEmbeddedByValue()                     {}
@@ -278,6 +300,24 @@ func _SinkService_DiscardDeadLetters_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SinkService_AcknowledgeNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcknowledgeNoticesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SinkServiceServer).AcknowledgeNotices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SinkService_AcknowledgeNotices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SinkServiceServer).AcknowledgeNotices(ctx, req.(*AcknowledgeNoticesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SinkService_ServiceDesc is the grpc.ServiceDesc for SinkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -304,6 +344,10 @@ var SinkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DiscardDeadLetters",
 			Handler:    _SinkService_DiscardDeadLetters_Handler,
+		},
+		{
+			MethodName: "AcknowledgeNotices",
+			Handler:    _SinkService_AcknowledgeNotices_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
