@@ -415,6 +415,26 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	}
 }
 
+// One record of a topic ended the task for all, also by waiting behind others, although records at fault were to be set aside.
+func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"auto.create": "true", "auto.evolve": "true", "errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	s.table = "Items_" + strings.TrimPrefix(s.table, "Orders_")
+	s.config["kusto.tables.topics.mapping"] = fmt.Sprintf(`[{"topic":"%s","db":"shop","table":"%s","format":"json"}]`, s.topic, s.table)
+	s.config["errors.deadletterqueue.topic.name"] = s.topic + "-dead"
+	value := func(id int, field string) *kgo.Record {
+		return &kgo.Record{Value: fmt.Appendf(nil, `{"schema":{"type":"struct","fields":[{"type":"int32","field":"id"},{"type":"string","field":%q}]},"payload":{"id":%d,%q:"x"}}`, field, id, field)}
+	}
+	s.send(value(1, "city"), value(2, ""), value(3, "town"), value(4, strings.Repeat("x", 2000)), value(5, "city"))
+	s.start()
+	s.answers(s.table+" | order by id asc | project id, city, town", "1 x ; 3  x; 5 x ")
+	for i, letter := range s.letters(s.topic+"-dead", 2) {
+		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) || header(letter, headerClass) != classMisfit {
+			t.Errorf("letter %d is %.300s, class %s", i, letter.Value, header(letter, headerClass))
+		}
+	}
+	s.commits(0, 5)
+}
+
 // Kafka keeps the note before the batch with the truncate is committed, so that a crash loses neither.
 func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	s := newStage(t, 1, nil)

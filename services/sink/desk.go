@@ -213,7 +213,7 @@ func (s *Service) DiscardDeadLetters(ctx context.Context, r *sinkv1.DiscardDeadL
 		}
 	}
 	if len(found) > 0 {
-		if err := d.letters.markDone(ctx, found, "discarded"); err != nil {
+		if err := d.letters.markDone(ctx, found, "discarded", known.Of); err != nil {
 			return nil, refusal(d.env, codes.Unavailable, reasonUnread, err)
 		}
 	}

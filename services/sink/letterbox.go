@@ -159,13 +159,29 @@ func (t *task) foreign(found []marks.Foreign) {
 
 // marks reads what became of letters.
 func (l *letters) marks(ctx context.Context) (*marks.Marks, error) {
-	known := &marks.Marks{}
+	of, err := l.topicID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := &marks.Marks{Of: of}
 	ends, err := l.scan(ctx, markTopic(l.topic), func(r *kgo.Record) { known.Read(r.Partition, r.Offset, r.Key, r.Value) })
 	if err != nil {
 		return nil, err
 	}
 	known.Ended(ends[marks.Partition])
 	return known, nil
+}
+
+// topicID is the id of the topic of letters; empty where brokers give none, or before there is one.
+func (l *letters) topicID(ctx context.Context) (string, error) {
+	topics, err := kadm.NewClient(l.client).ListTopics(ctx, l.topic)
+	if err != nil {
+		return "", fmt.Errorf("looking for topic %s: %w", l.topic, err)
+	}
+	if id := topics[l.topic].ID; id != (kadm.TopicID{}) {
+		return id.String(), nil
+	}
+	return "", nil
 }
 
 func parseLetter(r *kgo.Record) letter {
@@ -277,7 +293,7 @@ func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) e
 	var records []*kgo.Record
 	if ingested {
 		var err error
-		if records, err = done(slices.Concat(b.Letters, b.Copies), "replayed", b.Edited); err != nil {
+		if records, err = done(slices.Concat(b.Letters, b.Copies), "replayed", b.Edited, b.Of); err != nil {
 			return err
 		}
 	}
@@ -287,13 +303,13 @@ func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) e
 	return nil
 }
 
-// markDone notes that letters are done with.
-func (l *letters) markDone(ctx context.Context, found []letter, how string) error {
+// markDone notes that letters of the topic with an id are done with.
+func (l *letters) markDone(ctx context.Context, found []letter, how, of string) error {
 	var ids []string
 	for _, one := range found {
 		ids = append(append(ids, one.id), one.copies...)
 	}
-	records, err := done(ids, how, nil)
+	records, err := done(ids, how, nil, of)
 	if err != nil {
 		return err
 	}
@@ -303,14 +319,15 @@ func (l *letters) markDone(ctx context.Context, found []letter, how string) erro
 	return nil
 }
 
-func done(ids []string, how string, edited []string) ([]*kgo.Record, error) {
+func done(ids []string, how string, edited []string, of string) ([]*kgo.Record, error) {
 	records := make([]*kgo.Record, len(ids))
 	for i, id := range ids {
 		value, err := json.Marshal(struct {
 			As     string `json:"as"`
 			At     string `json:"at"`
 			Edited bool   `json:"edited,omitempty"`
-		}{how, time.Now().UTC().Format(time.RFC3339), slices.Contains(edited, id)})
+			Of     string `json:"of,omitempty"`
+		}{how, time.Now().UTC().Format(time.RFC3339), slices.Contains(edited, id), of})
 		if err != nil {
 			return nil, err
 		}

@@ -45,6 +45,8 @@ type letters struct {
 	topic     string
 	connector string
 	task      int
+	// replication is that of the topic, should it have to be made.
+	replication int16
 	// hidden takes secrets out of what is written.
 	hidden func(string) string
 	// connect makes further clients of the same brokers.
@@ -76,7 +78,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, hidden: t.env.Hidden, connect: connect}, nil
+	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, replication: t.s.deadReplication, hidden: t.env.Hidden, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
@@ -119,6 +121,13 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		out[i] = &kgo.Record{Topic: l.topic, Key: r.record.Key, Value: r.record.Value, Headers: headers, Timestamp: r.record.Timestamp}
 	}
 	err := l.writer.Write(ctx, out...)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
+		if err := makeTopic(ctx, l.client, l.topic, l.replication, nil); err != nil {
+			return err
+		}
+		l.client.ForceMetadataRefresh()
+		err = l.writer.Write(ctx, out...)
+	}
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
 		i := slices.Index(out, tooLarge.Record)
 		r := records[i].record

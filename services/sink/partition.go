@@ -334,17 +334,10 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		}
 		p.open = &batch{}
 	}
-	if err := p.shape(r); err != nil {
-		return false, err
-	}
 	truncates := p.open.truncates
-	refusal, err := p.task.add(p.ctx, p.open, p.enc, r)
+	refusal, err := p.row(r)
 	if err != nil {
 		return false, err
-	}
-	if refusal != nil && p.target.evolved(p.ctx, refusal) {
-		p.retarget()
-		refusal = p.open.add(p.enc, r)
 	}
 	if refusal != nil {
 		if p.task.letters == nil && !p.task.s.tolerate {
@@ -381,6 +374,21 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return true, err
 	}
 	return true, nil
+}
+
+// row makes a record's row part of the open batch, once its table has what it takes. A refusal says that the record is no row.
+func (p *partition) row(r *kgo.Record) (refusal, err error) {
+	if err := p.shape(r); errors.As(err, new(*unfit)) {
+		return err, nil
+	} else if err != nil {
+		return nil, err
+	}
+	refusal, err = p.task.add(p.ctx, p.open, p.enc, r)
+	if refusal != nil && p.target.evolved(p.ctx, refusal) {
+		p.retarget()
+		refusal = p.open.add(p.enc, r)
+	}
+	return refusal, err
 }
 
 // watchSnapshots notices that a table of changes, whose present state follows from them, is read anew.

@@ -52,6 +52,8 @@ func rejectionOf(reason error) rejection {
 			r.class = classTooLarge
 		}
 		return r
+	case errors.As(reason, new(*unfit)):
+		return rejection{class: classMisfit}
 	case errors.As(reason, &byTransform):
 		return rejection{class: classTransform}
 	}

@@ -67,7 +67,7 @@ func (r *replay) round(ctx context.Context) error {
 	if len(r.groups) == 0 {
 		return nil
 	}
-	return r.begin(ctx, r.groups[0], known.Next())
+	return r.begin(ctx, r.groups[0], known)
 }
 
 // take removes letters from the groups and returns them.
@@ -99,14 +99,14 @@ func (r *replay) refuse(those []letter, reason error) {
 }
 
 // begin notes as many of a group's letters as go into a batch, with their rows. Letters that make no row are refused.
-func (r *replay) begin(ctx context.Context, group []letter, at int64) error {
+func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) error {
 	to, err := r.target(ctx, group[0].record.Topic)
 	if err != nil {
 		return err
 	}
 	rows := &batch{}
 	enc := row.NewEncoder(r.s.newRows(to.route), to.rows())
-	noted := &marks.Batch{ID: uuid.NewString(), At: at, Topic: group[0].record.Topic}
+	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
 		if len(noted.Letters) > 0 && (rows.gz.Len()+len(rows.raw) > maxNoted || r.s.wholeFiles(to.route)) {

@@ -42,10 +42,13 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 	if len(table.Columns) == 0 && len(unmapped) == 0 && (to.route.Mapping == "" || !missing) {
 		return false, nil
 	}
-	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later))
 	if err := nameable(to.route, table.Columns); err != nil {
-		return false, &unmendable{err}
+		return false, &unfit{err}
 	}
+	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later, func(columns []kusto.Column) bool {
+		all, _ := lacking(to.route.Mapping, checked, columns)
+		return nameable(to.route, all) == nil
+	}))
 	to.unfilled.widened(table.Columns...)
 	for _, p := range unmapped {
 		to.unfilled.widened(p.column)
@@ -179,19 +182,31 @@ func nameable(r route.Route, columns []kusto.Column) error {
 	return nil
 }
 
-// withLater adds the columns of later schemas, each by the first schema that has it.
-func withLater(columns []kusto.Column, later iter.Seq[*row.Schema]) []kusto.Column {
+// unfit says that a table cannot get the columns that a record's schema asks for, which is a fault of the record's.
+type unfit struct{ error }
+
+func (e *unfit) Unwrap() error { return e.error }
+
+// withLater adds the columns of later schemas, each by the first schema that has it. Those of a schema that does not fit wait for its own record.
+func withLater(columns []kusto.Column, later iter.Seq[*row.Schema], fits func([]kusto.Column) bool) []kusto.Column {
 	known := make(map[string]bool, len(columns))
 	for _, c := range columns {
 		known[c.Name] = true
 	}
 	for schema := range later {
+		with := columns[:len(columns):len(columns)]
 		for _, f := range schema.Fields {
 			if !known[f.Name] {
-				known[f.Name] = true
-				columns = append(columns, kusto.Column{Name: f.Name, Type: columnType(f)})
+				with = append(with, kusto.Column{Name: f.Name, Type: columnType(f)})
 			}
 		}
+		if len(with) == len(columns) || !fits(with) {
+			continue
+		}
+		for _, c := range with[len(columns):] {
+			known[c.Name] = true
+		}
+		columns = with
 	}
 	return columns
 }

@@ -217,6 +217,33 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 	}
 }
 
+// The letters that there were went with their topic, and what was noted of them with it: the next ones have the same ids.
+func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T) {
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "errors.deadletterqueue.topic.replication.factor": "1"})
+	dead := s.topic + "-dead"
+	s.config["errors.deadletterqueue.topic.name"] = dead
+	s.send(&kgo.Record{Value: []byte(`{"first`)})
+	r := s.start()
+	r.opens(t, 1)
+	if out, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil || out.Discarded != 1 {
+		t.Fatal(out, err)
+	}
+	r.opens(t, 0)
+	s.deleteTopic(dead)
+	s.send(&kgo.Record{Value: []byte(`{"second`)})
+	s.produce(1, 3, 1)
+	s.commits(0, 4)
+	if letters := s.letters(dead, 1); string(letters[0].Value) != `{"second` {
+		t.Errorf("the letter is %s", letters[0].Value)
+	}
+	r.opens(t, 1)
+	out, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true})
+	if err != nil || out.Discarded != 1 {
+		t.Error(out, err)
+	}
+	r.opens(t, 0)
+}
+
 // opens waits until so many dead letters are counted as open.
 func (r *running) opens(t *testing.T, want int64) {
 	t.Helper()

@@ -35,6 +35,8 @@ type Batch struct {
 	ID string `json:"-"`
 	// At is the offset at which the batch must stand to count.
 	At int64 `json:"offset"`
+	// Of is the id of the topic that the letters are in; empty where brokers give topics none.
+	Of string `json:"of,omitempty"`
 	// Topic is the one that the letters' records were read from.
 	Topic string `json:"topic"`
 	// Letters are the ids of the letters, Copies those of further letters about the same records.
@@ -60,6 +62,9 @@ func (b *Batch) Value() ([]byte, error) { return json.Marshal(b) }
 
 // Marks is what the log says. The zero value is an empty log. One goroutine owns it.
 type Marks struct {
+	// Of is the id of the topic that the letters are in, empty where it is not known. Of a topic that was there before under its name, other
+	// letters had the same ids: marks that say that they are of another topic count for nothing.
+	Of   string
 	done map[string]bool
 	// open has the batches that count and are not deleted, byLetter the same by each of their letters.
 	open     map[string]*Batch
@@ -106,7 +111,7 @@ func (m *Marks) mark(partition int32, offset int64, letter string, value []byte)
 		m.forgive(partition, letter)
 	case !isLetter(letter):
 		m.pass(partition, offset, letter, "the key is neither a letter's nor a batch's")
-	case value == nil:
+	case value == nil, !m.covers(ofValue(value)):
 		delete(m.done, letter)
 	default:
 		if m.done == nil {
@@ -116,12 +121,24 @@ func (m *Marks) mark(partition int32, offset int64, letter string, value []byte)
 	}
 }
 
+// covers says whether marks of letters in a topic with an id count.
+func (m *Marks) covers(id string) bool { return id == "" || m.Of == "" || id == m.Of }
+
+// ofValue is the id of the topic that a mark's letter is in; empty if the mark does not say.
+func ofValue(value []byte) string {
+	var mark struct {
+		Of string `json:"of"`
+	}
+	_ = json.Unmarshal(value, &mark) // a mark's value is for people
+	return mark.Of
+}
+
 // note takes a batch. What does not say that it stands where it expected to is none.
 func (m *Marks) note(b *Batch, offset int64, value []byte) {
 	err := json.Unmarshal(value, b)
 	switch {
 	case err != nil:
-	case b.At != offset:
+	case b.At != offset, !m.covers(b.Of):
 		return
 	default:
 		err = b.validate()

@@ -178,3 +178,36 @@ func TestNoLetterIsInTwoBatchesWhateverWritersHaveReadAndWhateverIsCompacted(t *
 		}
 	})
 }
+
+func TestMarksOfATopicThatWasDeletedCountForNothing(t *testing.T) {
+	batch := func(of string, at int64, letter string) []byte {
+		value, err := (&marks.Batch{Of: of, At: at, Letters: []string{letter}}).Value()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	for of, want := range map[string]string{"": "0/1 0/2 0/3 open 0/4 0/5", "old": "0/1 0/2 open 0/4", "new": "0/1 0/3 open 0/5", "third": "0/1 open"} {
+		m := marks.Marks{Of: of}
+		m.Read(0, 0, []byte("0/1"), []byte(`{"as":"discarded"}`)) // of an earlier version
+		m.Read(0, 1, []byte("0/2"), []byte(`{"as":"discarded","of":"old"}`))
+		m.Read(0, 2, []byte("0/3"), []byte(`{"as":"discarded","of":"new"}`))
+		m.Read(0, 3, []byte("batch/a"), batch("old", 3, "0/4"))
+		m.Read(0, 4, []byte("batch/b"), batch("new", 4, "0/5"))
+		var got []string
+		for _, id := range []string{"0/1", "0/2", "0/3"} {
+			if m.Done(id) {
+				got = append(got, id)
+			}
+		}
+		got = append(got, "open")
+		for _, id := range []string{"0/4", "0/5"} {
+			if m.Open(id) != nil {
+				got = append(got, id)
+			}
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("of topic %q: %s, want %s", of, text, want)
+		}
+	}
+}
