@@ -100,6 +100,38 @@ func (t *task) awaitRoom(ctx context.Context) {
 	}
 }
 
+// awaitDemand waits until partitions that were paused, since they have enough, want records again: all of them, or those that were paused just
+// now. What was fetched of a paused partition the client throws away when it is polled, and fetches again.
+func (t *task) awaitDemand(ctx context.Context) {
+	for t.sated(time.Now()) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.wanted:
+		case <-time.After(satedPause / 10): // partitions come and go
+		}
+	}
+}
+
+// satedPause is for how long others wait for a partition that was paused: some times as long as it takes to make rows of what it has.
+const satedPause = 100 * time.Millisecond
+
+// sated says that all partitions that there are have enough, or that some were paused just before now.
+func (t *task) sated(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	wanting := 0
+	for _, p := range t.partitions {
+		switch paused := p.in.pausedAt(); {
+		case paused.IsZero():
+			wanting++
+		case now.Sub(paused) < satedPause:
+			return true
+		}
+	}
+	return wanting == 0 && len(t.partitions) > 0
+}
+
 // queueHigh is how many bytes of fetched records wait for a partition before it is paused; at half of it it goes on.
 func (t *task) queueHigh() int64 {
 	t.mu.Lock()

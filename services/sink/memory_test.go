@@ -106,3 +106,45 @@ func TestBatchesThatWaitGiveWayWhereMemoryIsUsedUp(t *testing.T) {
 		return errors.New("nothing is committed")
 	})
 }
+
+// fetchedBytes counts what a client's fetches bring.
+type fetchedBytes struct{ atomic.Int64 }
+
+func (f *fetchedBytes) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, b kgo.FetchBatchMetrics) {
+	f.Add(int64(b.CompressedBytes))
+}
+
+// A partition that had enough for now was paused, and the client threw away what it had fetched of it meanwhile.
+func TestABacklogIsFetchedOnceWhenRecordsComeFasterThanTheyAreTaken(t *testing.T) {
+	const records = 20_000
+	s := newStage(t, 1, map[string]string{"buffer.memory.bytes": fmt.Sprint(16 << 20), "flush.size.bytes": "10000000", "flush.max.bytes": "20000000"})
+	var all []*kgo.Record
+	var size int64
+	for id := range records {
+		noise := make([]byte, 1500)
+		_, _ = rand.Read(noise)
+		value := fmt.Appendf(nil, `{"orderid":%d,"custid":"%s","amount":1}`, id, hex.EncodeToString(noise))
+		size += int64(len(value))
+		if all = append(all, &kgo.Record{Value: value}); len(all) == 200 {
+			s.send(all...)
+			all = all[:0]
+		}
+	}
+	var seen fetchedBytes
+	r := &running{ended: make(chan error, 1)}
+	task, err := makeTaskOn(nil, s.brokers, s.config, 0, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.task = task
+	connect := task.env.Kafka
+	task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) { return connect(append(options, kgo.WithHooks(&seen))...) }
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.ended <- task.Run(ctx) }()
+	t.Cleanup(func() { _ = r.stop() })
+	s.commits(0, records)
+	if got := seen.Load(); got > size*5/4 {
+		t.Errorf("%d bytes were fetched of records of %d", got, size)
+	}
+}

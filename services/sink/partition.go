@@ -95,8 +95,9 @@ type inbox struct {
 	mu      sync.Mutex
 	fetches []fetched
 	bytes   int64
-	paused  bool
-	low     int64
+	// paused is since when the partition is paused, zero if it is not; low where it goes on.
+	paused time.Time
+	low    int64
 	// closed says that nobody takes from it any more.
 	closed bool
 	signal chan struct{}
@@ -130,8 +131,8 @@ func (p *partition) offer(f fetched, high int64) {
 	p.quiet.Store(false)
 	p.in.fetches = append(p.in.fetches, f)
 	p.in.bytes += f.bytes
-	if p.in.bytes > high && !p.in.paused {
-		p.in.paused, p.in.low = true, high/2
+	if p.in.bytes > high && p.in.paused.IsZero() {
+		p.in.paused, p.in.low = time.Now(), high/2
 		p.task.pause(p.tp)
 	}
 	p.in.mu.Unlock()
@@ -153,11 +154,18 @@ func (p *partition) take() (f fetched, ok bool) {
 	p.in.fetches[0] = fetched{} // its records are not to be held by the queue
 	p.in.fetches = p.in.fetches[1:]
 	p.in.bytes -= f.bytes
-	if p.in.paused && p.in.bytes <= p.in.low {
-		p.in.paused = false
+	if !p.in.paused.IsZero() && p.in.bytes <= p.in.low {
+		p.in.paused = time.Time{}
 		p.task.resume(p.tp)
 	}
 	return f, true
+}
+
+// pausedAt is since when the partition is paused; zero if it is not.
+func (i *inbox) pausedAt() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.paused
 }
 
 // stop ends the partition and returns when it has.

@@ -46,6 +46,8 @@ type task struct {
 	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
 	held, flying atomic.Int64
 	expansion    expansion
+	// wanted is signalled when a partition wants records again.
+	wanted chan struct{}
 	// sent is the part of held that batches under way have.
 	sent atomic.Int64
 
@@ -78,7 +80,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), ready: make(chan struct{}), partitions: map[topicPartition]*partition{},
+	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[topicPartition]*partition{},
 		topicIDs: map[string]string{}, anew: map[topicPartition]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
 }
 
@@ -244,7 +246,8 @@ func (t *task) poll() {
 func (t *task) fetch() kgo.Fetches {
 	ctx, cancel := context.WithTimeout(t.ctx, t.watched.pause())
 	defer cancel()
-	if t.awaitRoom(ctx); ctx.Err() != nil {
+	t.awaitRoom(ctx)
+	if t.awaitDemand(ctx); ctx.Err() != nil {
 		return nil
 	}
 	t.boundFetches()
@@ -284,6 +287,10 @@ func (t *task) pause(tp topicPartition) {
 
 func (t *task) resume(tp topicPartition) {
 	t.consumer.ResumeFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+	select {
+	case t.wanted <- struct{}{}:
+	default:
+	}
 }
 
 // fail ends the task with err as its reason; later reasons are lost to the first.
