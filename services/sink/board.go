@@ -82,7 +82,7 @@ type progress struct {
 	lastTime   time.Time
 	// lastObstacle is what stood in the way then.
 	lastObstacle sinkv1.Sink_Obstacle
-	troubles   map[*trouble]bool
+	troubles     map[*trouble]bool
 	// hidden takes secrets out of what is shown.
 	hidden  func(string) string
 	latency time.Duration

@@ -125,7 +125,7 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		if err := makeTopic(ctx, l.client, l.topic, l.replication, nil); err != nil {
 			return err
 		}
-		l.client.ForceMetadataRefresh()
+		l.client.PurgeTopicsFromProducing(l.topic) // else it goes on with the old one's id
 		err = l.writer.Write(ctx, out...)
 	}
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {

@@ -138,7 +138,9 @@ func TestABacklogIsFetchedOnceWhenRecordsComeFasterThanTheyAreTaken(t *testing.T
 	}
 	r.task = task
 	connect := task.env.Kafka
-	task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) { return connect(append(options, kgo.WithHooks(&seen))...) }
+	task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) {
+		return connect(append(options, kgo.WithHooks(&seen))...)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- task.Run(ctx) }()

@@ -294,7 +294,9 @@ func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) ([]byte, 
 }
 
 // quoted says that a member's value is a part of the record as it stands there, of which nobody has looked at more than where it ends.
-func (x Extra) quoted() bool { return x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction }
+func (x Extra) quoted() bool {
+	return x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction
+}
 
 func (e *Encoder) appendValue(dst []byte, x Extra, r *kgo.Record, deleted bool) []byte {
 	switch x.From {
