@@ -263,7 +263,7 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		}, Tables, notice, isHealthy, "the events of 2 tables lack something; of a: Its events have no key.", "calypsoctl get tables src"},
 		"tables that lack nothing": {func(v view) { v.Tables = []*capturev1.CapturedTable{{Table: "a"}} }, Flow, ok, isHealthy, "", ""},
 		"the disk of the target is full": {func(v view) {
-			fail(sink(v), "queueing, ingesting into db.T: Op(OpFileIngest): Kind(KBlobstore): problem uploading to IngestBlob Storage (InsufficientStorage) [HTTP 507]")
+			fail(sink(v), sinkv1.Sink_OBSTACLE_CLUSTER, "queueing, ingesting into db.T: Op(OpFileIngest): Kind(KBlobstore): problem uploading to IngestBlob Storage (InsufficientStorage) [HTTP 507]")
 		}, Ingestion, warning, isDegraded, "InsufficientStorage", "free space"},
 		"the disk of the brokers is full": {func(v view) {
 			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `write records to Kafka: KAFKA_STORAGE_ERROR: Disk error when trying to access log file on disk.`
