@@ -402,12 +402,12 @@ func (p *parser) repeated(body node) node {
 			p.at++
 			p.fail("Illegal repetition", p.at-2)
 		}
-		r.min = p.count()
+		r.min = parseCount(p)
 		r.max = r.min
 		if p.raw(p.at) == ',' {
 			p.at++
 			if r.max = unbounded; p.raw(p.at) != '}' {
-				r.max = p.count()
+				r.max = parseCount(p)
 			}
 		}
 		if p.raw(p.at) != '}' {
@@ -433,8 +433,8 @@ func (p *parser) repeated(body node) node {
 	return r
 }
 
-// count reads a number; one that is too large for a pattern is so for Java or for the program that follows from it.
-func (p *parser) count() int {
+// parseCount reads a number; one that is too large for a pattern is so for Java or for the program that follows from it.
+func parseCount(p *parser) int {
 	n := 0
 	for ; asciiDigit(p.raw(p.at)); p.at++ {
 		if n = n*10 + int(p.raw(p.at)-'0'); n > 1<<31-1 {
@@ -526,7 +526,7 @@ func (p *parser) character() rune {
 	c := p.read()
 	switch c {
 	case '0':
-		return p.octal()
+		return parseOctal(p)
 	case 'a':
 		return 7
 	case 'c':
@@ -545,18 +545,18 @@ func (p *parser) character() rune {
 	case 't':
 		return '\t'
 	case 'u':
-		high := p.hex(4, "Illegal Unicode escape sequence")
+		high := parseHex(p, 4, "Illegal Unicode escape sequence")
 		if high >= 0xD800 && high < 0xDC00 && p.raw(p.at) == '\\' && p.raw(p.at+1) == 'u' {
 			at := p.at
 			p.at += 2
-			if low := p.hex(4, "Illegal Unicode escape sequence"); low >= 0xDC00 && low < 0xE000 {
+			if low := parseHex(p, 4, "Illegal Unicode escape sequence"); low >= 0xDC00 && low < 0xE000 {
 				return (high-0xD800)<<10 + (low - 0xDC00) + 0x10000
 			}
 			p.at = at
 		}
 		return high
 	case 'x':
-		return p.hexadecimal()
+		return parseHexadecimal(p)
 	case 'N':
 		p.refuse(`\N{name}`)
 	case end:
@@ -568,7 +568,7 @@ func (p *parser) character() rune {
 	return c
 }
 
-func (p *parser) octal() rune {
+func parseOctal(p *parser) rune {
 	var n rune
 	digits := 0
 	for ; digits < 3 && p.raw(p.at) >= '0' && p.raw(p.at) <= '7' && n*8 <= 0xFF; digits++ {
@@ -581,9 +581,9 @@ func (p *parser) octal() rune {
 	return n
 }
 
-func (p *parser) hexadecimal() rune {
+func parseHexadecimal(p *parser) rune {
 	if p.raw(p.at) != '{' || !hexDigit(p.raw(p.at+1)) {
-		return p.hex(2, "Illegal hexadecimal escape sequence")
+		return parseHex(p, 2, "Illegal hexadecimal escape sequence")
 	}
 	p.at++
 	var n rune
@@ -598,7 +598,7 @@ func (p *parser) hexadecimal() rune {
 	return n
 }
 
-func (p *parser) hex(digits int, problem string) rune {
+func parseHex(p *parser, digits int, problem string) rune {
 	var n rune
 	for range digits {
 		c := p.read()

@@ -172,7 +172,7 @@ func (s *Server) wire(signer *azstorage.Signer) error {
 		Store: s.store, Commands: s.commands, Query: runner, Loader: loader, Opener: opener, Ingestor: s.ingestor,
 		StorageURL: s.storageURL, MaxResultRows: s.config.MaxResultRows, Names: certificateNames(s.config), Token: s.config.Token, Roles: s.config.Roles, Emulator: s.config.Emulator, Log: log,
 	}}
-	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store, Log: log}
+	storage := &azstorage.Handler{StatusOperations: s.config.StatusOperations, Rotates: rotates, Signer: signer, Blobs: s.blobs, Queues: s.ingestor, Entities: s.store.Entities(), Log: log}
 	handler := patient(route(kusto, storage, web.Handler(pageLanguage{s.commands, runner})), bodyPatience)
 	for i := range s.servers {
 		s.servers[i] = &http.Server{

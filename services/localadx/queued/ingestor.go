@@ -49,7 +49,7 @@ type Config struct {
 // Ingestor runs queued ingestion. It is an azstorage.Queues whose ingestion queue starts ingestions; the other queues
 // are the store's. Enqueue may be called before, during and after Run.
 type Ingestor struct {
-	*store.Store
+	store    *store.Store
 	config   Config
 	suspects *suspects
 
@@ -85,18 +85,28 @@ func New(config Config) (*Ingestor, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Ingestor{Store: config.Store, config: config, suspects: suspects, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
+	i := &Ingestor{store: config.Store, config: config, suspects: suspects, accepted: map[string]bool{}, wake: make(chan struct{}, 1)}
 	i.idle = sync.NewCond(&i.mu)
 	return i, nil
 }
 
 // Enqueue implements azstorage.Queues: a request to ingest is durable when it returns.
 func (i *Ingestor) Enqueue(ctx context.Context, queue, text string) (string, error) {
-	id, err := i.Store.Enqueue(ctx, queue, text)
+	id, err := i.store.Queues().Enqueue(ctx, queue, text)
 	if err == nil && queue == azstorage.IngestionQueue {
 		i.accept(id, text)
 	}
 	return id, err
+}
+
+// Peek implements azstorage.Queues.
+func (i *Ingestor) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
+	return i.store.Queues().Peek(ctx, queue, n)
+}
+
+// DeleteMessage implements azstorage.Queues.
+func (i *Ingestor) DeleteMessage(ctx context.Context, queue, id string) error {
+	return i.store.Queues().DeleteMessage(ctx, queue, id)
 }
 
 // accept takes a message that is in the store.
@@ -129,7 +139,7 @@ func (i *Ingestor) nudge() {
 // Run ingests until ctx ends; batches under way are finished or rolled back first. It begins with the requests that an
 // earlier run left.
 func (i *Ingestor) Run(ctx context.Context) error {
-	left, err := i.Store.Peek(ctx, azstorage.IngestionQueue, math.MaxInt32)
+	left, err := i.store.Queues().Peek(ctx, azstorage.IngestionQueue, math.MaxInt32)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -245,7 +255,7 @@ func (i *Ingestor) seal(batches []Batch) {
 // policy is the batching policy that holds for the request's table.
 func (i *Ingestor) policy(r Request) Policy {
 	p := Policy{Time: defaultTime, Items: defaultItems, Size: defaultSize << 20}
-	if d, err := i.Store.Catalog().Database(r.Database); err == nil {
+	if d, err := i.store.Catalog().Database(r.Database); err == nil {
 		if t, err := d.Table(r.Table); err == nil {
 			if text, ok := d.Policy(t, PolicyName); ok {
 				if parsed, err := ParsePolicy(text); err == nil {
@@ -363,7 +373,7 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 		return source.Classify(err)
 	}
 	first := requests[0]
-	if i.Store.HasTag(first.Database, first.Table, first.IfNotExists) {
+	if i.store.HasTag(first.Database, first.Table, first.IfNotExists) {
 		return store.ErrTagExists
 	}
 	if err := i.config.Loader.Extend(ctx, first.Database, first.Table, first.Properties); err != nil {
@@ -371,7 +381,7 @@ func (i *Ingestor) transaction(ctx context.Context, requests []Request, operatio
 	}
 	fate := i.fate()
 	load := store.Load{Tags: first.Tags, IfNotExists: first.IfNotExists, Created: first.Created}
-	_, err := i.Store.Ingest(ctx, first.Database, first.Table, load, func(in *store.Ingestion) error {
+	_, err := i.store.Ingest(ctx, first.Database, first.Table, load, func(in *store.Ingestion) error {
 		var settlement store.Settlement
 		for n, r := range requests {
 			if err := i.fill(ctx, in, r); err != nil {
@@ -446,7 +456,7 @@ func (i *Ingestor) end(ctx context.Context, requests []Request, o outcome) ([]Re
 			return requests, err
 		}
 	}
-	if err := i.Store.Settle(ctx, settlement); err != nil {
+	if err := i.store.Settle(ctx, settlement); err != nil {
 		return requests, err
 	}
 	if o.status == failed {

@@ -88,7 +88,7 @@ func serve(dir string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- i.Run(ctx) }()
 	for {
-		left, err := s.Peek(ctx, azstorage.IngestionQueue, 10)
+		left, err := s.Queues().Peek(ctx, azstorage.IngestionQueue, 10)
 		if err != nil {
 			return err
 		}

@@ -151,7 +151,7 @@ func (h *Handler) track(x *exchange, message map[string]any, operation, source, 
 	}
 	message["ReportLevel"], message["ReportMethod"] = 2, 1
 	message["IngestionStatusInTable"] = map[string]string{"TableConnectionString": "/" + operationTable, "PartitionKey": operation, "RowKey": source}
-	return h.Store.MergeEntity(x.Context(), operationTable, operation, source, state)
+	return h.Store.Entities().MergeEntity(x.Context(), operationTable, operation, source, state)
 }
 
 // plainProperties gives the properties the form that queue messages have: lists as JSON within strings.
@@ -181,7 +181,7 @@ type sourceState struct {
 
 // operationStatus answers GET …/queued/{database}/{table}/{operation}?details=true.
 func (h *Handler) operationStatus(x *exchange, operation string) {
-	entities, err := h.Store.EntitiesOf(x.Context(), operationTable, operation)
+	entities, err := h.Store.Entities().EntitiesOf(x.Context(), operationTable, operation)
 	if err == nil && len(entities) == 0 {
 		err = &protocolError{status: http.StatusNotFound, code: "NotFound", message: "there is no tracked ingestion operation " + operation, permanent: true}
 	}

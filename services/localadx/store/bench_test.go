@@ -29,7 +29,7 @@ func open(t testing.TB, dir string) *store.Store {
 func BenchmarkEnqueue(b *testing.B) {
 	s := open(b, b.TempDir())
 	for b.Loop() {
-		if _, err := s.Enqueue(b.Context(), "q", "a message"); err != nil {
+		if _, err := s.Queues().Enqueue(b.Context(), "q", "a message"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -45,7 +45,7 @@ func (s *Store) ChangeDatabase(ctx context.Context, name string, fn func(*Change
 	}
 	change := &Change{Database: draft, ctx: ctx, store: s}
 	defer change.letGo()
-	err = s.transact(ctx, func(conn *sql.Conn) error {
+	err = transact(ctx, s, func(conn *sql.Conn) error {
 		change.conn = conn
 		if err := fn(change); err != nil {
 			return err
@@ -57,9 +57,9 @@ func (s *Store) ChangeDatabase(ctx context.Context, name string, fn func(*Change
 		return err
 	}
 	for _, table := range change.dropped {
-		s.forgetTags(table)
+		forgetTags(s, table)
 	}
-	s.swap(func(databases map[string]*Database) { databases[strings.ToLower(draft.Name)] = draft })
+	swap(s, func(databases map[string]*Database) { databases[strings.ToLower(draft.Name)] = draft })
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (c *Change) letGo() {
 
 // hold waits for the table's writer, so that no ingestion sees the table half changed.
 func (c *Change) hold(table int64) {
-	w := c.store.writer(table)
+	w := writer(c.store, table)
 	if slices.Contains(c.held, w) {
 		return
 	}
@@ -98,7 +98,7 @@ func (c *Change) save() error {
 }
 
 // swap publishes a new catalog.
-func (s *Store) swap(edit func(map[string]*Database)) {
+func swap(s *Store, edit func(map[string]*Database)) {
 	databases := maps.Clone(s.Catalog().databases)
 	edit(databases)
 	s.catalog.Store(&Catalog{databases: databases})
@@ -116,8 +116,8 @@ func (s *Store) CreateDatabase(ctx context.Context, name string) error {
 	}
 	d := newDatabase()
 	d.Name, d.Created, d.Version = name, now(), 1
-	err := s.transact(ctx, func(conn *sql.Conn) error {
-		id, err := s.nextID(ctx)
+	err := transact(ctx, s, func(conn *sql.Conn) error {
+		id, err := nextID(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (s *Store) CreateDatabase(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s.swap(func(databases map[string]*Database) { databases[strings.ToLower(name)] = d })
+	swap(s, func(databases map[string]*Database) { databases[strings.ToLower(name)] = d })
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (s *Store) DropDatabase(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = s.transact(ctx, func(conn *sql.Conn) error {
+	err = transact(ctx, s, func(conn *sql.Conn) error {
 		change := &Change{Database: d, ctx: ctx, conn: conn, store: s}
 		if err := change.exec("DROP SCHEMA " + quoteIdent(d.schemaName()) + " CASCADE"); err != nil {
 			return err
@@ -167,7 +167,7 @@ func (s *Store) DropDatabase(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s.swap(func(databases map[string]*Database) { delete(databases, strings.ToLower(name)) })
+	swap(s, func(databases map[string]*Database) { delete(databases, strings.ToLower(name)) })
 	return nil
 }
 
@@ -179,7 +179,7 @@ func (c *Change) CreateTable(name string, columns []kql.Column) (*Table, error) 
 	if err := c.checkColumns(columns); err != nil {
 		return nil, err
 	}
-	id, err := c.store.nextID(c.ctx)
+	id, err := nextID(c.ctx, c.store)
 	if err != nil {
 		return nil, err
 	}

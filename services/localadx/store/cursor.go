@@ -21,7 +21,7 @@ func (s *Store) Cursor() int64 {
 
 // beginIngestion returns the time of ingestion of rows that are about to enter, and what to call when they are committed or
 // given up. No two ingestions have one time, and each is later than any cursor handed out, even when the clock is set back.
-func (s *Store) beginIngestion() (at int64, end func()) {
+func beginIngestion(s *Store) (at int64, end func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at = max(value.TicksOf(time.Now()), s.nextTime)

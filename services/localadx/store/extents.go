@@ -21,7 +21,7 @@ const RowColumn = "$row"
 // Extents lists a table's extents, oldest first.
 func (s *Store) Extents(ctx context.Context, t *Table) ([]Extent, error) {
 	var extents []Extent
-	err := s.each(ctx, `SELECT id, CAST(guid AS VARCHAR), row_count, original_size, min_created, max_created, tags
+	err := each(ctx, s, `SELECT id, CAST(guid AS VARCHAR), row_count, original_size, min_created, max_created, tags
 		FROM adx.extents WHERE table_id = ? ORDER BY id`, func(scan func(...any) error) error {
 		var e Extent
 		var guid, tags string
@@ -51,9 +51,9 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 	if len(extents) == 0 {
 		return nil
 	}
-	return s.edit(ctx, db, table, func(in *Ingestion) error {
+	return edit(ctx, s, db, table, func(in *Ingestion) error {
 		var err error
-		if extents, err = s.present(ctx, in.Table, extents); err != nil || len(extents) == 0 {
+		if extents, err = present(ctx, s, in.Table, extents); err != nil || len(extents) == 0 {
 			return err
 		}
 		list := idList(extents)
@@ -73,7 +73,7 @@ func (s *Store) DropExtents(ctx context.Context, db, table string, extents []Ext
 
 // present returns those of the extents that the table has now. What a caller listed before it held the table's writer
 // may be gone.
-func (s *Store) present(ctx context.Context, t *Table, extents []Extent) ([]Extent, error) {
+func present(ctx context.Context, s *Store, t *Table, extents []Extent) ([]Extent, error) {
 	current, err := s.Extents(ctx, t)
 	if err != nil {
 		return nil, err
@@ -94,14 +94,14 @@ func idList(extents []Extent) string {
 
 // ClearTable removes all rows of a table, and its extents with their tags.
 func (s *Store) ClearTable(ctx context.Context, db, table string) error {
-	return s.edit(ctx, db, table, (*Ingestion).empty, func(w *tableWriter) {
+	return edit(ctx, s, db, table, (*Ingestion).empty, func(w *tableWriter) {
 		w.tags, w.streamed = map[string]int{}, Extent{}
 	})
 }
 
 // SetExtentTags replaces the tags of extents; what is given holds the new ones.
 func (s *Store) SetExtentTags(ctx context.Context, db, table string, before, after []Extent) error {
-	return s.edit(ctx, db, table, func(in *Ingestion) error {
+	return edit(ctx, s, db, table, func(in *Ingestion) error {
 		for _, e := range after {
 			text, err := json.Marshal(e.Tags)
 			if err != nil {
@@ -126,18 +126,18 @@ func (s *Store) SetExtentTags(ctx context.Context, db, table string, before, aft
 }
 
 // edit changes a table's rows in a transaction, under its writer; kept adjusts the writer after the commit.
-func (s *Store) edit(ctx context.Context, db, table string, change func(*Ingestion) error, kept func(*tableWriter)) error {
-	d, t, err := s.lookup(db, table)
+func edit(ctx context.Context, s *Store, db, table string, change func(*Ingestion) error, kept func(*tableWriter)) error {
+	d, t, err := lookup(s, db, table)
 	if err != nil {
 		return err
 	}
-	w := s.writer(t.ID)
+	w := writer(s, t.ID)
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	if d, t, err = s.lookup(db, table); err != nil {
+	if d, t, err = lookup(s, db, table); err != nil {
 		return err
 	}
-	err = s.transact(ctx, func(conn *sql.Conn) error {
+	err = transact(ctx, s, func(conn *sql.Conn) error {
 		return change(&Ingestion{Database: d, Table: t, ctx: ctx, store: s, conn: conn})
 	})
 	if err == nil {
@@ -149,7 +149,7 @@ func (s *Store) edit(ctx context.Context, db, table string, change func(*Ingesti
 // MoveExtents moves extents with their rows, tags and times to another table of the database, which must have the same
 // columns by name and type.
 func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []Extent) error {
-	d, source, err := s.lookup(db, from)
+	d, source, err := lookup(s, db, from)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []
 		return nil
 	}
 	// Always the lower ID first, so that two moves cannot wait for each other.
-	w, other := s.writer(source.ID), s.writer(target.ID)
+	w, other := writer(s, source.ID), writer(s, target.ID)
 	first, second := w, other
 	if source.ID > target.ID {
 		first, second = other, w
@@ -170,16 +170,16 @@ func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []
 	defer first.lock.Unlock()
 	second.lock.Lock()
 	defer second.lock.Unlock()
-	if d, source, err = s.lookup(db, from); err != nil {
+	if d, source, err = lookup(s, db, from); err != nil {
 		return err
 	}
 	if target, err = d.Table(to); err != nil {
 		return err
 	}
-	if extents, err = s.present(ctx, source, extents); err != nil || len(extents) == 0 {
+	if extents, err = present(ctx, s, source, extents); err != nil || len(extents) == 0 {
 		return err
 	}
-	if err := s.moveLocked(ctx, d, source, target, extents); err != nil {
+	if err := moveLocked(ctx, s, d, source, target, extents); err != nil {
 		return err
 	}
 	for _, e := range extents {
@@ -192,7 +192,7 @@ func (s *Store) MoveExtents(ctx context.Context, db, from, to string, extents []
 	return nil
 }
 
-func (s *Store) moveLocked(ctx context.Context, d *Database, source, target *Table, extents []Extent) error {
+func moveLocked(ctx context.Context, s *Store, d *Database, source, target *Table, extents []Extent) error {
 	if len(source.Columns) != len(target.Columns) {
 		return invalid("Table '%s' has %d columns and table '%s' has %d: extents move between tables with the same columns", source.Name, len(source.Columns), target.Name, len(target.Columns))
 	}
@@ -204,7 +204,7 @@ func (s *Store) moveLocked(ctx context.Context, d *Database, source, target *Tab
 		columns += ", " + quoteIdent(c.Name)
 	}
 	list := idList(extents)
-	return s.transact(ctx, func(conn *sql.Conn) error {
+	return transact(ctx, s, func(conn *sql.Conn) error {
 		for _, statement := range []string{
 			fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE %s IN (%s)", d.relation(target), columns, columns, d.relation(source), quoteIdent(extentColumn), list),
 			fmt.Sprintf("DELETE FROM %s WHERE %s IN (%s)", d.relation(source), quoteIdent(extentColumn), list),
@@ -233,7 +233,7 @@ type RowPlan func(*Database, *Table) (*kql.Plan, error)
 // plan is made under the table's writer, because row numbers hold only while nothing else changes the table.
 func (s *Store) DeleteRows(ctx context.Context, db, table string, plan RowPlan) (int64, error) {
 	var deleted int64
-	err := s.edit(ctx, db, table, func(in *Ingestion) error {
+	err := edit(ctx, s, db, table, func(in *Ingestion) error {
 		p, err := plan(in.Database, in.Table)
 		if err != nil {
 			return err
@@ -299,7 +299,7 @@ type TableStatistics struct {
 // Statistics sums up the extents of every table of all databases, by table ID.
 func (s *Store) Statistics(ctx context.Context) (map[int64]TableStatistics, error) {
 	statistics := map[int64]TableStatistics{}
-	err := s.each(ctx, `SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
+	err := each(ctx, s, `SELECT table_id, count(*), CAST(sum(row_count) AS BIGINT), CAST(sum(original_size) AS BIGINT), min(min_created), max(max_created)
 		FROM adx.extents GROUP BY table_id`, func(scan func(...any) error) error {
 		var id int64
 		var t TableStatistics

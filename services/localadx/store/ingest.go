@@ -74,7 +74,7 @@ type tableWriter struct {
 	streamedSince time.Time
 }
 
-func (s *Store) writer(table int64) *tableWriter {
+func writer(s *Store, table int64) *tableWriter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w, ok := s.writers[table]
@@ -86,8 +86,8 @@ func (s *Store) writer(table int64) *tableWriter {
 }
 
 // loadTags rebuilds the ingest-by tags of all tables from their extents.
-func (s *Store) loadTags(ctx context.Context) error {
-	err := s.each(ctx, "SELECT table_id, tags FROM adx.extents WHERE contains(tags, 'ingest-by:')", func(scan func(...any) error) error {
+func loadTags(ctx context.Context, s *Store) error {
+	err := each(ctx, s, "SELECT table_id, tags FROM adx.extents WHERE contains(tags, 'ingest-by:')", func(scan func(...any) error) error {
 		var table int64
 		var text string
 		if err := scan(&table, &text); err != nil {
@@ -97,7 +97,7 @@ func (s *Store) loadTags(ctx context.Context) error {
 		if err := json.Unmarshal([]byte(text), &tags); err != nil {
 			return fmt.Errorf("tags %q: %w", text, err)
 		}
-		s.writer(table).count(tags, 1)
+		writer(s, table).count(tags, 1)
 		return nil
 	})
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *Store) loadTags(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) forgetTags(table int64) {
+func forgetTags(s *Store, table int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.writers, table)
@@ -163,24 +163,24 @@ func (s *Store) Ingest(ctx context.Context, db, table string, load Load, fill fu
 	if err := s.disk.Check(); err != nil {
 		return Extent{}, err
 	}
-	d, t, writers, err := s.lockTable(db, table)
+	d, t, writers, err := lockTable(s, db, table)
 	if err != nil {
 		return Extent{}, err
 	}
 	defer unlock(writers)
-	return s.ingestLocked(ctx, d, t, load, writers, fill)
+	return ingestLocked(ctx, s, d, t, load, writers, fill)
 }
 
 // lockTable finds a table and takes its writers.
-func (s *Store) lockTable(db, table string) (*Database, *Table, map[int64]*tableWriter, error) {
+func lockTable(s *Store, db, table string) (*Database, *Table, map[int64]*tableWriter, error) {
 	for {
-		d, t, err := s.lookup(db, table)
+		d, t, err := lookup(s, db, table)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		writers := s.lockWriters(d, t)
+		writers := lockWriters(s, d, t)
 		// The table may have changed while this waited for its writer.
-		current, currentTable, err := s.lookup(db, table)
+		current, currentTable, err := lookup(s, db, table)
 		if err == nil && current == d && currentTable == t {
 			return d, t, writers, nil
 		}
@@ -191,7 +191,7 @@ func (s *Store) lockTable(db, table string) (*Database, *Table, map[int64]*table
 	}
 }
 
-func (s *Store) lookup(db, table string) (*Database, *Table, error) {
+func lookup(s *Store, db, table string) (*Database, *Table, error) {
 	d, err := s.Catalog().Database(db)
 	if err != nil {
 		return nil, nil, err
@@ -202,12 +202,12 @@ func (s *Store) lookup(db, table string) (*Database, *Table, error) {
 
 // lockWriters takes the writers of the table and of all tables that its update policies reach, in the order of their
 // IDs, so that two ingestions cannot wait for each other.
-func (s *Store) lockWriters(d *Database, t *Table) map[int64]*tableWriter {
+func lockWriters(s *Store, d *Database, t *Table) map[int64]*tableWriter {
 	ids := d.updateTargets(t)
 	slices.Sort(ids)
 	writers := make(map[int64]*tableWriter, len(ids))
 	for _, id := range ids {
-		w := s.writer(id)
+		w := writer(s, id)
 		w.lock.Lock()
 		writers[id] = w
 	}
@@ -220,16 +220,16 @@ func unlock(writers map[int64]*tableWriter) {
 	}
 }
 
-func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Load, writers map[int64]*tableWriter, fill func(*Ingestion) error) (Extent, error) {
+func ingestLocked(ctx context.Context, s *Store, d *Database, t *Table, load Load, writers map[int64]*tableWriter, fill func(*Ingestion) error) (Extent, error) {
 	w := writers[t.ID]
 	if w.has(load.IfNotExists) {
 		return Extent{}, ErrTagExists
 	}
-	at, end := s.beginIngestion()
+	at, end := beginIngestion(s)
 	defer end()
 	in := &Ingestion{Database: d, Table: t, ctx: ctx, store: s, time: at, writers: writers, added: map[int64]Extent{}}
 	joins := false
-	err := s.transact(ctx, func(conn *sql.Conn) error {
+	err := transact(ctx, s, func(conn *sql.Conn) error {
 		in.conn = conn
 		// fill may panic: what was appended must not outlive the transaction.
 		defer in.closeAppender()
@@ -237,7 +237,7 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 		if joins, err = in.begin(load, w); err != nil {
 			return err
 		}
-		err = s.guarded(in, fill)
+		err = guarded(s, in, fill)
 		if closed := in.closeAppender(); err == nil {
 			err = closed
 		}
@@ -269,7 +269,7 @@ func (s *Store) ingestLocked(ctx context.Context, d *Database, t *Table, load Lo
 	for table, extent := range in.added {
 		in.countTags(table, extent)
 	}
-	s.runLater(context.WithoutCancel(ctx), in)
+	runLater(context.WithoutCancel(ctx), s, in)
 	return in.extent, nil
 }
 
@@ -282,7 +282,7 @@ func (e *PanicError) Error() string {
 }
 
 // guarded runs fill. What comes from outside must not end the process or leave a table locked, so a panic is an error.
-func (s *Store) guarded(in *Ingestion, fill func(*Ingestion) error) (err error) {
+func guarded(s *Store, in *Ingestion, fill func(*Ingestion) error) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.log.Error("a source made its reader fail", "table", in.Table.Name, "error", cause, "stack", string(debug.Stack()))
@@ -308,12 +308,12 @@ func (in *Ingestion) begin(load Load, w *tableWriter) (joins bool, err error) {
 	if created.IsZero() {
 		created = value.TimeOf(in.time)
 	}
-	in.extent, err = in.store.newExtent(in.ctx, load.Tags, created)
+	in.extent, err = newExtent(in.ctx, in.store, load.Tags, created)
 	return false, err
 }
 
-func (s *Store) newExtent(ctx context.Context, tags []string, created time.Time) (Extent, error) {
-	id, err := s.nextID(ctx)
+func newExtent(ctx context.Context, s *Store, tags []string, created time.Time) (Extent, error) {
+	id, err := nextID(ctx, s)
 	if err != nil {
 		return Extent{}, err
 	}
@@ -504,11 +504,11 @@ func (in *Ingestion) record(t *Table, e Extent) error {
 // HasTag reports whether the table holds an extent with one of the ingest-by values now; an ingestion that starts later
 // checks again.
 func (s *Store) HasTag(db, table string, values []string) bool {
-	_, t, err := s.lookup(db, table)
+	_, t, err := lookup(s, db, table)
 	if err != nil || len(values) == 0 {
 		return false
 	}
-	w := s.writer(t.ID)
+	w := writer(s, t.ID)
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	return w.has(values)

@@ -14,13 +14,19 @@ import (
 	"github.com/calypso-cdc/calypso/services/localadx/kql/value"
 )
 
+// Queues is the storage service's queues, whose messages ask for ingestions.
+type Queues struct{ s *Store }
+
+// Queues returns the queues of the storage service.
+func (s *Store) Queues() Queues { return Queues{s} }
+
 // Enqueue implements azstorage.Queues.
-func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error) {
-	if err := s.disk.Check(); err != nil {
+func (q Queues) Enqueue(ctx context.Context, queue, text string) (string, error) {
+	if err := q.s.disk.Check(); err != nil {
 		return "", err
 	}
 	id := uuid.NewString()
-	_, err := s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
+	_, err := q.s.db.ExecContext(ctx, "INSERT INTO adx.messages VALUES (CAST(? AS UUID), ?, ?, ?)", id, queue, value.TicksOf(time.Now()), text)
 	if err != nil {
 		return "", fmt.Errorf("keep a message of queue %s: %w", queue, err)
 	}
@@ -28,9 +34,9 @@ func (s *Store) Enqueue(ctx context.Context, queue, text string) (string, error)
 }
 
 // Peek implements azstorage.Queues: the oldest messages first.
-func (s *Store) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
+func (q Queues) Peek(ctx context.Context, queue string, n int) ([]azstorage.Message, error) {
 	var messages []azstorage.Message
-	err := s.each(ctx, "SELECT CAST(id AS VARCHAR), body, inserted FROM adx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
+	err := each(ctx, q.s, "SELECT CAST(id AS VARCHAR), body, inserted FROM adx.messages WHERE queue = ? ORDER BY inserted LIMIT ?", func(scan func(...any) error) error {
 		var m azstorage.Message
 		var inserted int64
 		if err := scan(&m.ID, &m.Text, &inserted); err != nil {
@@ -47,16 +53,22 @@ func (s *Store) Peek(ctx context.Context, queue string, n int) ([]azstorage.Mess
 }
 
 // DeleteMessage implements azstorage.Queues.
-func (s *Store) DeleteMessage(ctx context.Context, queue, id string) error {
-	if _, err := s.db.ExecContext(ctx, "DELETE FROM adx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
+func (q Queues) DeleteMessage(ctx context.Context, queue, id string) error {
+	if _, err := q.s.db.ExecContext(ctx, "DELETE FROM adx.messages WHERE queue = ? AND CAST(id AS VARCHAR) = ?", queue, id); err != nil {
 		return fmt.Errorf("delete a message of queue %s: %w", queue, err)
 	}
 	return nil
 }
 
+// Entities is the storage service's tables, which hold what clients and the service tell each other of ingestions.
+type Entities struct{ s *Store }
+
+// Entities returns the tables of the storage service.
+func (s *Store) Entities() Entities { return Entities{s} }
+
 // InsertEntity implements azstorage.Entities.
-func (s *Store) InsertEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
-	return s.transact(ctx, func(conn *sql.Conn) error {
+func (e Entities) InsertEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
+	return transact(ctx, e.s, func(conn *sql.Conn) error {
 		if _, err := entity(ctx, conn, table, partitionKey, rowKey); !errors.Is(err, azstorage.ErrEntityNotFound) {
 			if err == nil {
 				err = azstorage.ErrEntityExists
@@ -68,14 +80,14 @@ func (s *Store) InsertEntity(ctx context.Context, table, partitionKey, rowKey st
 }
 
 // Entity implements azstorage.Entities.
-func (s *Store) Entity(ctx context.Context, table, partitionKey, rowKey string) (json.RawMessage, error) {
-	return entity(ctx, s.db, table, partitionKey, rowKey)
+func (e Entities) Entity(ctx context.Context, table, partitionKey, rowKey string) (json.RawMessage, error) {
+	return entity(ctx, e.s.db, table, partitionKey, rowKey)
 }
 
 // EntitiesOf returns the entities of one partition.
-func (s *Store) EntitiesOf(ctx context.Context, table, partitionKey string) ([]json.RawMessage, error) {
+func (e Entities) EntitiesOf(ctx context.Context, table, partitionKey string) ([]json.RawMessage, error) {
 	var entities []json.RawMessage
-	err := s.each(ctx, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
+	err := each(ctx, e.s, "SELECT body FROM adx.entities WHERE name = ? AND partition_key = ? ORDER BY row_key", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -90,8 +102,8 @@ func (s *Store) EntitiesOf(ctx context.Context, table, partitionKey string) ([]j
 }
 
 // MergeEntity implements azstorage.Entities.
-func (s *Store) MergeEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
-	return s.transact(ctx, func(conn *sql.Conn) error { return mergeEntity(ctx, conn, table, partitionKey, rowKey, body) })
+func (e Entities) MergeEntity(ctx context.Context, table, partitionKey, rowKey string, body json.RawMessage) error {
+	return transact(ctx, e.s, func(conn *sql.Conn) error { return mergeEntity(ctx, conn, table, partitionKey, rowKey, body) })
 }
 
 // querier is what *sql.DB and *sql.Conn have in common.

@@ -65,7 +65,7 @@ func (in *Ingestion) Settle(settlement Settlement) error {
 
 // Settle applies a settlement that has no rows.
 func (s *Store) Settle(ctx context.Context, settlement Settlement) error {
-	return s.transact(ctx, func(conn *sql.Conn) error { return settle(ctx, conn, settlement) })
+	return transact(ctx, s, func(conn *sql.Conn) error { return settle(ctx, conn, settlement) })
 }
 
 func settle(ctx context.Context, conn *sql.Conn, settlement Settlement) error {
@@ -114,7 +114,7 @@ func deleteMessages(ctx context.Context, conn *sql.Conn, ids []string) error {
 // Failures lists the failed ingestions of the last 14 days, newest first.
 func (s *Store) Failures(ctx context.Context) ([]Failure, error) {
 	var failures []Failure
-	err := s.each(ctx, "SELECT body FROM adx.failures WHERE failed_on >= ? ORDER BY failed_on DESC", func(scan func(...any) error) error {
+	err := each(ctx, s, "SELECT body FROM adx.failures WHERE failed_on >= ? ORDER BY failed_on DESC", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -135,7 +135,7 @@ func (s *Store) Failures(ctx context.Context) ([]Failure, error) {
 // Forget removes failures, statuses and reports that are older than their readers may expect.
 func (s *Store) Forget(ctx context.Context) error {
 	before := value.TicksOf(time.Now().Add(-failuresKept))
-	return s.transact(ctx, func(conn *sql.Conn) error {
+	return transact(ctx, s, func(conn *sql.Conn) error {
 		for _, statement := range []string{
 			"DELETE FROM adx.failures WHERE failed_on < ?",
 			"DELETE FROM adx.entities WHERE updated < ?",

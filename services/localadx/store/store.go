@@ -96,7 +96,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open %s (is another localadx using this data directory?): %w", path, err)
 	}
 	s := &Store{db: sql.OpenDB(connector), log: opts.Log, disk: opts.Disk, reserved: opts.ReservedNames, broken: make(chan error, 1), writers: map[int64]*tableWriter{}, underway: map[int64]bool{}}
-	if err := s.start(ctx); err != nil {
+	if err := start(ctx, s); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
@@ -117,7 +117,7 @@ func keepPrivate(dir string) error {
 	return nil
 }
 
-func (s *Store) start(ctx context.Context) error {
+func start(ctx context.Context, s *Store) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
@@ -133,7 +133,7 @@ func (s *Store) start(ctx context.Context) error {
 	if _, err := conn.ExecContext(ctx, systemTables); err != nil {
 		return fmt.Errorf("make the system tables: %w", err)
 	}
-	return s.load(ctx)
+	return load(ctx, s)
 }
 
 // memoryLimit returns the database's limit in bytes, which it may have been given as a share of the machine's.
@@ -158,9 +158,9 @@ func memoryLimit(ctx context.Context, conn *sql.Conn) (int64, error) {
 func (s *Store) MemoryLimit() int64 { return s.memory }
 
 // load reads the catalog and the ingest-by tags.
-func (s *Store) load(ctx context.Context) error {
+func load(ctx context.Context, s *Store) error {
 	catalog := &Catalog{databases: map[string]*Database{}}
-	err := s.each(ctx, "SELECT body FROM adx.databases", func(scan func(...any) error) error {
+	err := each(ctx, s, "SELECT body FROM adx.databases", func(scan func(...any) error) error {
 		var body string
 		if err := scan(&body); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (s *Store) load(ctx context.Context) error {
 		return fmt.Errorf("read the schema: %w", err)
 	}
 	s.catalog.Store(catalog)
-	return s.loadTags(ctx)
+	return loadTags(ctx, s)
 }
 
 // Close ends all work and closes the file.
@@ -210,7 +210,7 @@ func (s *Store) DB() *sql.DB { return s.db }
 func (s *Store) Catalog() *Catalog { return s.catalog.Load() }
 
 // each calls row for every row of a query.
-func (s *Store) each(ctx context.Context, query string, row func(scan func(...any) error) error, args ...any) error {
+func each(ctx context.Context, s *Store, query string, row func(scan func(...any) error) error, args ...any) error {
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
@@ -225,7 +225,7 @@ func (s *Store) each(ctx context.Context, query string, row func(scan func(...an
 }
 
 // transact runs fn in a transaction on one connection; it commits unless fn fails.
-func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
+func transact(ctx context.Context, s *Store, fn func(*sql.Conn) error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to the database: %w", err)
@@ -258,7 +258,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Conn) error) error {
 const idBlock = 1000
 
 // nextID draws a number that no entity of any kind has had. Numbers left of a block are lost at the end of the process.
-func (s *Store) nextID(ctx context.Context) (int64, error) {
+func nextID(ctx context.Context, s *Store) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.idsLeft == 0 {

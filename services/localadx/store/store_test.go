@@ -72,7 +72,7 @@ func TestOfManyIngestionsWithOneTagOneAddsRows(t *testing.T) {
 
 func TestAnIngestionThatFailsLeavesNothing(t *testing.T) {
 	s := withTable(t, t.TempDir())
-	id, err := s.Enqueue(t.Context(), "q", "m")
+	id, err := s.Queues().Enqueue(t.Context(), "q", "m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestAnIngestionThatFailsLeavesNothing(t *testing.T) {
 	if !errors.Is(err, broken) {
 		t.Errorf("the error is %v", err)
 	}
-	left, err := s.Peek(t.Context(), "q", 10)
+	left, err := s.Queues().Peek(t.Context(), "q", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestAnIngestionThatFailsLeavesNothing(t *testing.T) {
 
 func TestRowsAndSettlementCommitTogether(t *testing.T) {
 	s := withTable(t, t.TempDir())
-	id, err := s.Enqueue(t.Context(), "q", "m")
+	id, err := s.Queues().Enqueue(t.Context(), "q", "m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,15 +119,15 @@ func TestRowsAndSettlementCommitTogether(t *testing.T) {
 	if err != nil || extent.Rows != 1 {
 		t.Fatal(extent, err)
 	}
-	queue, err := s.Peek(t.Context(), "q", 10)
+	queue, err := s.Queues().Peek(t.Context(), "q", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reports, err := s.Peek(t.Context(), "ok", 10)
+	reports, err := s.Queues().Peek(t.Context(), "ok", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	status, err := s.Entity(t.Context(), "s", "p", "r")
+	status, err := s.Entities().Entity(t.Context(), "s", "p", "r")
 	if err != nil || len(queue) != 0 || len(reports) != 1 || string(status) != `{"Status":"Succeeded"}` {
 		t.Errorf("messages %v, reports %v, status %s, %v", queue, reports, status, err)
 	}
@@ -176,19 +176,19 @@ func TestAChangeThatFailsChangesNothing(t *testing.T) {
 
 func TestEntitiesMerge(t *testing.T) {
 	s := withTable(t, t.TempDir())
-	if _, err := s.Entity(t.Context(), "s", "p", "r"); !errors.Is(err, azstorage.ErrEntityNotFound) {
+	if _, err := s.Entities().Entity(t.Context(), "s", "p", "r"); !errors.Is(err, azstorage.ErrEntityNotFound) {
 		t.Error(err)
 	}
-	if err := s.InsertEntity(t.Context(), "s", "p", "r", []byte(`{"a":1,"b":2}`)); err != nil {
+	if err := s.Entities().InsertEntity(t.Context(), "s", "p", "r", []byte(`{"a":1,"b":2}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.InsertEntity(t.Context(), "s", "p", "r", []byte(`{}`)); !errors.Is(err, azstorage.ErrEntityExists) {
+	if err := s.Entities().InsertEntity(t.Context(), "s", "p", "r", []byte(`{}`)); !errors.Is(err, azstorage.ErrEntityExists) {
 		t.Error(err)
 	}
-	if err := s.MergeEntity(t.Context(), "s", "p", "r", []byte(`{"b":3}`)); err != nil {
+	if err := s.Entities().MergeEntity(t.Context(), "s", "p", "r", []byte(`{"b":3}`)); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Entity(t.Context(), "s", "p", "r"); err != nil || fmt.Sprint(string(got)) != `{"a":1,"b":3}` {
+	if got, err := s.Entities().Entity(t.Context(), "s", "p", "r"); err != nil || fmt.Sprint(string(got)) != `{"a":1,"b":3}` {
 		t.Errorf("%s, %v", got, err)
 	}
 }

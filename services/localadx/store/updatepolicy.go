@@ -134,12 +134,12 @@ func (in *Ingestion) runSteps(pending []policyStep) error {
 
 // runLater runs the update policies that are not transactional, each in a transaction of its own, when the rows they read
 // are committed. One that fails leaves a record in `.show ingestion failures`; the ingestion has succeeded all the same.
-func (s *Store) runLater(ctx context.Context, in *Ingestion) {
+func runLater(ctx context.Context, s *Store, in *Ingestion) {
 	for len(in.later) > 0 {
 		step := in.later[0]
 		in.later = in.later[1:]
 		after := &Ingestion{Database: in.Database, Table: in.Table, ctx: ctx, store: s, time: in.time, writers: in.writers, added: maps.Clone(in.added)}
-		err := s.transact(ctx, func(conn *sql.Conn) error {
+		err := transact(ctx, s, func(conn *sql.Conn) error {
 			after.conn = conn
 			return after.runSteps([]policyStep{step})
 		})
@@ -175,7 +175,7 @@ func (in *Ingestion) update(source *Table, from Extent, target *Table, policies 
 			tags = from.Tags
 		}
 	}
-	extent, err := in.store.newExtent(in.ctx, tags, from.MaxCreated)
+	extent, err := newExtent(in.ctx, in.store, tags, from.MaxCreated)
 	if err != nil {
 		return Extent{}, err
 	}
