@@ -14,9 +14,10 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -494,7 +495,7 @@ func TestRowsThatCameTwiceAreCountedWhereTheySayOfWhichRecordTheyAre(t *testing.
 
 func (s *stage) values() catalogue.Values {
 	s.t.Helper()
-	keys, err := newCatalogue()
+	keys, err := spec.Keys()
 	if err != nil {
 		s.t.Fatal(err)
 	}

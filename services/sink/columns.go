@@ -87,7 +87,7 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	schema, _ := p.enc.Schema(r) // it was read to make the row
 	unmapped := p.enc.Unmapped(schema)
 	for _, c := range columns {
-		if u.told[c] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
+		if u.told[c] || slices.Contains(t.s.Acknowledged, to.route.Topic+":"+c) {
 			continue
 		}
 		if u.added[c] && !p.filled[c] {
@@ -179,7 +179,7 @@ func (to *target) changed(before, now row.Target) {
 		if now.Mapping != nil {
 			break // who changes a mapping says what goes where
 		}
-		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.s.acknowledged, to.route.Topic+":"+column) {
+		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.s.Acknowledged, to.route.Topic+":"+column) {
 			continue // no row has the field, as far as the task has seen
 		}
 		u.untaken[field] = column
@@ -324,7 +324,7 @@ func (to *target) recall(now, ever []string) {
 		return
 	}
 	u.begin()
-	added := t.s.newRows(to.route).Extra
+	added := t.s.NewRows(to.route).Extra
 	lacking, unmapped := row.Fit(now, target, added)
 	never, _ := row.Fit(ever, target, added)
 	for c := range u.told {
@@ -334,7 +334,7 @@ func (to *target) recall(now, ever []string) {
 		}
 	}
 	for _, c := range lacking {
-		if !slices.Contains(never, c) && !slices.Contains(t.s.acknowledged, to.route.Topic+":"+c) {
+		if !slices.Contains(never, c) && !slices.Contains(t.s.Acknowledged, to.route.Topic+":"+c) {
 			u.told[c] = true
 			t.tell(unfilledNotice(to, c, unmapped))
 		}

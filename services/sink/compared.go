@@ -15,12 +15,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 // tableReader reads the tables that topics go to, for comparisons.
 type tableReader struct {
 	client *kusto.Client
-	s      *settings
+	s      *spec.Spec
 	tables []digest.Description
 	// current holds how the present rows of each table are found, by its name.
 	current map[string]currentRows
@@ -35,22 +36,22 @@ type currentRows struct {
 }
 
 func openTables(ctx context.Context, v catalogue.Values, sources []digest.Description, o Options) (digest.Reader, error) {
-	s, err := parseSettings(v, o)
+	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
 		return nil, err
 	}
-	client, err := kusto.New(s.kusto)
+	client, err := kusto.New(s.Kusto)
 	if err != nil {
 		return nil, err
 	}
 	r := &tableReader{client: client, s: s, current: map[string]currentRows{}}
 	for _, source := range sources {
-		topic, carriers, err := s.follow(source)
+		topic, carriers, err := follow(s, source)
 		if err != nil {
 			r.tables = append(r.tables, digest.Description{Topic: source.Topic, Failure: err.Error()})
 			continue
 		}
-		if to, ok := s.routes.Find(topic); ok {
+		if to, ok := s.Routes.Find(topic); ok {
 			r.tables = append(r.tables, r.describe(ctx, source, to, carriers))
 		}
 	}
@@ -60,15 +61,15 @@ func openTables(ctx context.Context, v catalogue.Values, sources []digest.Descri
 
 // follow finds the topic by which a table's records are routed, and for each field of the rows that are written the field of the topic's
 // rows that it carries; nil where they are the same.
-func (s *settings) follow(source digest.Description) (topic string, carriers map[string]string, err error) {
-	if s.newTransform == nil {
+func follow(s *spec.Spec, source digest.Description) (topic string, carriers map[string]string, err error) {
+	if s.NewTransform == nil {
 		return source.Topic, nil, nil
 	}
-	c, err := s.newTransform()
+	c, err := s.NewTransform()
 	if err != nil {
 		return "", nil, err
 	}
-	lineage, err := c.chain.Lineage(source.Topic, schemaOf(source), nil)
+	lineage, err := c.Chain.Lineage(source.Topic, schemaOf(source), nil)
 	if err != nil {
 		return "", nil, fmt.Errorf("the sink's transforms: %w", err)
 	}
@@ -77,7 +78,7 @@ func (s *settings) follow(source digest.Description) (topic string, carriers map
 		carriers[carrier] = field
 	}
 	topic = lineage.Topic
-	if _, routed := s.routes.Find(topic); !routed { // as topicOf does
+	if _, routed := s.Routes.Find(topic); !routed { // as topicOf does
 		topic = source.Topic
 	}
 	return topic, carriers, nil
@@ -159,7 +160,7 @@ func (r *tableReader) describe(ctx context.Context, source digest.Description, t
 // changes says how a table of changes takes the deletion of a row: with the next _seq, which no other change of the key has as long as the
 // sink has brought in all that the partition had at that offset.
 func (r *tableReader) changes(schema *kusto.TableSchema, columns []digest.DescribedColumn) *adxdigest.Changes {
-	if !r.s.changes {
+	if !r.s.Changes {
 		return nil
 	}
 	named := func(field, kind string) string {
@@ -228,7 +229,7 @@ func (r *tableReader) repeated(ctx context.Context, to route.Route, topic string
 // doubled counts the rows of batches whose tag more than one extent has, as long as these are not merged: of rows that do not say of which
 // record they were made, nothing else does. nil where there are none, which says nothing of those that are merged.
 func (r *tableReader) doubled(ctx context.Context, to route.Route, topic string) (*int64, error) {
-	if !r.s.exact {
+	if !r.s.Exact {
 		return nil, nil
 	}
 	prefix := regexp.QuoteMeta("ingest-by:" + topic + "/")

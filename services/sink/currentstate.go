@@ -28,7 +28,7 @@ func (t *task) showState(ctx context.Context, to *target, key []byte) error {
 	to.mu.Lock()
 	state := to.state
 	to.mu.Unlock()
-	if state.shown || !t.s.currentState || state.filling != "" && time.Since(state.asked) < fillingPause {
+	if state.shown || !t.s.CurrentState || state.filling != "" && time.Since(state.asked) < fillingPause {
 		return nil
 	}
 	err := t.persist(ctx, func(ctx context.Context) (err error) {
@@ -74,8 +74,8 @@ func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (op
 	if err != nil {
 		return "", err
 	}
-	added := make([]string, len(t.s.rows.Extra))
-	for i, x := range t.s.rows.Extra {
+	added := make([]string, len(t.s.Rows.Extra))
+	for i, x := range t.s.Rows.Extra {
 		added[i] = kusto.QuoteName(x.Name)
 	}
 	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the

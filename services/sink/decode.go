@@ -8,6 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -19,21 +21,21 @@ const maxDecoded = 512 << 10
 // decoder shows what records say, as the connector's converters and transforms read them. One goroutine uses it.
 type decoder struct {
 	// plain reads without transforms; nil where values are JSON or text anyway.
-	plain *converted
+	plain *spec.Conversion
 	rows  *row.Encoder
 }
 
-func (s *settings) newDecoder() (*decoder, error) {
+func newDecoder(s *spec.Spec) (*decoder, error) {
 	d := &decoder{}
-	if s.newTransform != nil {
-		c, err := s.newTransform()
+	if s.NewTransform != nil {
+		c, err := s.NewTransform()
 		if err != nil {
 			return nil, err
 		}
-		d.plain = c.plain()
+		d.plain = c.Plain()
 	}
 	// A target without columns refuses and converts nothing.
-	d.rows = row.NewEncoder(s.newRows(route.Route{}), row.Target{})
+	d.rows = row.NewEncoder(s.NewRows(route.Route{}), row.Target{})
 	return d, nil
 }
 
@@ -76,7 +78,7 @@ func (d *decoder) value(r *kgo.Record) ([]byte, error) {
 	if d.plain == nil {
 		return r.Value, nil
 	}
-	read, err := d.plain.apply(r)
+	read, err := d.plain.Apply(r)
 	if err != nil {
 		return nil, fmt.Errorf("the record cannot be decoded: %w", err)
 	}
@@ -87,7 +89,7 @@ func (d *decoder) value(r *kgo.Record) ([]byte, error) {
 func (d *decoder) key(r *kgo.Record) []byte {
 	key := r.Key
 	if d.plain != nil {
-		if read, err := d.plain.keyJSON(r); err == nil {
+		if read, err := d.plain.KeyJSON(r); err == nil {
 			key = read
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 const (
@@ -46,7 +47,7 @@ func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *ba
 		err = r.refine(ctx, b.cut, err)
 	}
 	end(err)
-	t.o.meters.processed(ctx, t.s.group, tp.topic, time.Since(begun), err)
+	t.o.meters.processed(ctx, t.s.Group, tp.topic, time.Since(begun), err)
 	return err
 }
 
@@ -117,7 +118,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.
 	}
 	defer client.Close()
 	b = &batch{cut: c}
-	enc := row.NewEncoder(r.s.newRows(r.to.route), r.to.rows())
+	enc := row.NewEncoder(r.s.NewRows(r.to.route), r.to.rows())
 	var refused []refusedRecord
 	setAside := func() error {
 		if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
@@ -214,7 +215,7 @@ func (t *task) add(ctx context.Context, b *batch, enc *row.Encoder, r *kgo.Recor
 // readable tries whether what it takes to read a record, such as a registry of schemas, is there. A record that is at fault itself is
 // not what it looks for.
 func (t *task) readable(r *kgo.Record) error {
-	transform := t.s.newRows(route.Route{}).Transform // a chain of its own, since chains are not shared
+	transform := t.s.NewRows(route.Route{}).Transform // a chain of its own, since chains are not shared
 	if transform == nil || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
@@ -253,7 +254,7 @@ func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *bat
 		t.hold(int64(cap(blob.Data)))
 		defer t.hold(-int64(cap(blob.Data)))
 	}
-	if t.s.exact {
+	if t.s.Exact {
 		blob.Tag = t.tag(tp, b.cut)
 	}
 	return (&sending{task: t, to: to, blob: blob, stream: b.streamed, doubtful: b.recorded}).run(ctx)
@@ -268,7 +269,7 @@ func (t *task) tag(tp topicPartition, c ledger.Cut) string {
 		tag += "@" + id
 	}
 	if !c.Bare {
-		tag += "/" + url.PathEscape(t.s.group)
+		tag += "/" + url.PathEscape(t.s.Group)
 	}
 	return tag
 }
@@ -276,10 +277,10 @@ func (t *task) tag(tp topicPartition, c ledger.Cut) string {
 // blob is what is sent of a closed batch.
 func (t *task) blob(ctx context.Context, to *target, b *batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
-		Database: to.route.Database, Table: to.route.Table, Format: wireFormat(to.route.Format), Mapping: to.mappingName(),
+		Database: to.route.Database, Table: to.route.Table, Format: spec.WireFormat(to.route.Format), Mapping: to.mappingName(),
 		Data: b.gz.Bytes(), RawSize: b.size,
 	}
-	if isFile(to.route.Format) {
+	if spec.IsFile(to.route.Format) {
 		var err error
 		if blob.Data, err = to.file(ctx, b); err != nil {
 			if ctx.Err() != nil {
@@ -326,9 +327,9 @@ func (s *sending) run(ctx context.Context) error {
 // once sends the blob one time: streamed, queued, or as the server needs it.
 func (s *sending) once(ctx context.Context, stream bool) error {
 	switch {
-	case s.to.mode == modeInline && s.blob.Plain:
+	case s.to.mode == spec.ModeInline && s.blob.Plain:
 		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format)}
-	case s.to.mode == modeInline:
+	case s.to.mode == spec.ModeInline:
 		return s.expand(ctx, inlineFactor*s.blob.RawSize, func() error {
 			text, err := unzip(s.blob.Data)
 			if err != nil {
@@ -362,7 +363,7 @@ func (s *sending) queue(ctx context.Context) error {
 		return err
 	}
 	s.o.Failpoints.Pass("after_enqueue")
-	if err = s.await(ctx, q, s.s.statusTimeout); err != nil && !q.Ended() {
+	if err = s.await(ctx, q, s.s.StatusTimeout); err != nil && !q.Ended() {
 		s.unended = append(s.unended, q)
 	}
 	s.o.Failpoints.Pass("after_status")
@@ -419,8 +420,8 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 		if since.IsZero() {
 			since = time.Now()
 		}
-		if t.s.retryLimit > 0 && time.Since(since) > t.s.retryLimit {
-			return &unmendable{fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", t.s.retryLimit, err)}
+		if t.s.RetryLimit > 0 && time.Since(since) > t.s.RetryLimit {
+			return &unmendable{fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", t.s.RetryLimit, err)}
 		}
 		t.board.retrying(failing, err)
 		t.env.Retrying(err)
@@ -430,7 +431,7 @@ func (t *task) persist(ctx context.Context, call func(context.Context) error) er
 			return context.Cause(ctx)
 		case <-time.After(wait):
 		}
-		pause = min(2*pause, t.s.maxBackoff)
+		pause = min(2*pause, t.s.MaxBackoff)
 	}
 }
 

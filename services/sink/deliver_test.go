@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -115,18 +117,18 @@ func TestARowThatTheClusterRefusesIsFoundByHalvingAndSetAside(t *testing.T) {
 }
 
 func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
-	for _, mode := range []string{modeStreaming, modeAdaptive, modeInline} {
-		t.Run(mode, func(t *testing.T) {
+	for _, mode := range []spec.Mode{spec.ModeStreaming, spec.ModeAdaptive, spec.ModeInline} {
+		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, 1, map[string]string{"ingestion.mode": mode})
-			if mode != modeInline {
+			s := newStage(t, 1, map[string]string{"ingestion.mode": string(mode)})
+			if mode != spec.ModeInline {
 				s.manage(".alter table " + s.table + " policy streamingingestion enable")
 			}
 			s.produce(1, 500, 1)
 			r := s.start()
 			s.holds(500)
 			s.commits(0, 499)
-			if g := r.task.guarantee(); strings.HasPrefix(g, "exactly once") != (mode == modeInline) {
+			if g := r.task.guarantee(); strings.HasPrefix(g, "exactly once") != (mode == spec.ModeInline) {
 				t.Error(g)
 			}
 		})
@@ -481,7 +483,7 @@ func TestABatchThatIsInTheTableTwiceAfterItWasSentAgainIsTold(t *testing.T) {
 			t.Errorf("the notice is %v", n)
 		}
 	}
-	to, _ := r.task.s.routes.Find(s.topic)
+	to, _ := r.task.s.Routes.Find(s.topic)
 	reader := tableReader{client: servers.adx.client, s: r.task.s}
 	if rows, err := reader.repeated(t.Context(), to, s.topic, nil, nil); err != nil || rows == nil || *rows != 9 {
 		t.Errorf("verify counts %v rows, %v", rows, err)
@@ -611,7 +613,7 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 		}
 	}
 	end := l.First()
-	p := &partition{task: &task{s: &settings{maxInFlight: 4, flushInterval: time.Millisecond}}, ledger: l, target: &target{}, open: &batch{oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+	p := &partition{task: &task{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target{}, open: &batch{oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

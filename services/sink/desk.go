@@ -72,10 +72,10 @@ func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
 	if err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
-	if t.s.deadTopic == "" {
+	if t.s.DeadTopic == "" {
 		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	if t.client, err = kusto.New(t.s.kusto); err != nil {
+	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
 	t.tables = &tables{task: t, byTopic: map[string]*target{}}
@@ -184,7 +184,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 			return refusal(d.env, codeOf(err), reasonUnusable, err)
 		}
 		b := &batch{}
-		err = b.add(row.NewEncoder(d.s.newRows(to.route), to.rows()), &changed)
+		err = b.add(row.NewEncoder(d.s.NewRows(to.route), to.rows()), &changed)
 		if err == nil && b.rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}
@@ -256,7 +256,7 @@ func checkFilter(f *sinkv1.DeadLetterFilter) error {
 
 // show gives as many letters as an answer may have, n at most.
 func (d *desk) show(found []letter, n int) ([]*sinkv1.DeadLetter, error) {
-	decoder, err := d.s.newDecoder()
+	decoder, err := newDecoder(d.s)
 	if err != nil {
 		return nil, err
 	}

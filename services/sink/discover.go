@@ -16,7 +16,7 @@ const discovery = 10 * time.Second
 // and those of the runtime are not among them.
 func (t *task) discover(ctx context.Context) {
 	admin := kadm.NewClient(t.consumer)
-	every := t.s.member.refresh
+	every := t.s.Member.Refresh
 	if every == 0 {
 		every = discovery
 	}
@@ -32,7 +32,7 @@ func (t *task) discover(ctx context.Context) {
 			maps.DeleteFunc(read, func(topic string, _ bool) bool { return !topics.Has(topic) }) // made again, it is found again
 		}
 		for _, topic := range topics.Names() {
-			if !read[topic] && !slices.Contains(t.env.InternalTopics, topic) && t.s.pattern.Matches(topic) {
+			if !read[topic] && !slices.Contains(t.env.InternalTopics, topic) && t.s.Pattern.Matches(topic) {
 				read[topic] = true
 				found = append(found, topic)
 			}

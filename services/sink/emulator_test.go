@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 func TestTheEmulatorTakesRowsWithinCommandsAndSaysWhatItLacks(t *testing.T) {
@@ -81,7 +82,7 @@ func TestTheCheckSaysWhichRoleSeesTheCapacityOfTheCluster(t *testing.T) {
 // checksOf are the checks of a configuration.
 func checksOf(t *testing.T, config map[string]string) []connector.Check {
 	t.Helper()
-	keys, err := newCatalogue()
+	keys, err := spec.Keys()
 	if err != nil {
 		t.Fatal(err)
 	}

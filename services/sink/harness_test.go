@@ -27,6 +27,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/failpoint"
@@ -150,7 +152,7 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	keys, err := newCatalogue()
+	keys, err := spec.Keys()
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -61,7 +63,7 @@ func TestHowMuchWaitsForASinkThatDoesNotRunIsKnown(t *testing.T) {
 		if name == "broken" {
 			return connector.TaskEnv{}, catalogue.Values{}, errors.New("its configuration cannot be resolved")
 		}
-		keys, err := newCatalogue()
+		keys, err := spec.Keys()
 		if err != nil {
 			return connector.TaskEnv{}, catalogue.Values{}, err
 		}

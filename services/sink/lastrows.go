@@ -13,7 +13,7 @@ func (t *task) lastRows(from []topicPartition) {
 	type table struct{ database, name string }
 	byTable := map[table][]topicPartition{}
 	for _, tp := range from {
-		if r, ok := t.s.routes.Find(tp.topic); ok {
+		if r, ok := t.s.Routes.Find(tp.topic); ok {
 			to := table{r.Database, r.Table}
 			byTable[to] = append(byTable[to], tp)
 		}

@@ -55,30 +55,30 @@ type letters struct {
 
 // openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
 func openLetters(ctx context.Context, t *task) (*letters, error) {
-	if t.s.deadTopic == "" {
+	if t.s.DeadTopic == "" {
 		return nil, nil
 	}
-	if err := t.env.UsedTopic(t.s.deadTopic); err != nil {
+	if err := t.env.UsedTopic(t.s.DeadTopic); err != nil {
 		return nil, fmt.Errorf("errors.deadletterqueue.topic.name: %w", err)
 	}
 	connect := t.env.Kafka
-	if t.s.deadClient != nil {
+	if t.s.DeadClient != nil {
 		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
-			return kgo.NewClient(append(options, t.s.deadClient...)...)
+			return kgo.NewClient(append(options, t.s.DeadClient...)...)
 		}
 	}
 	client, err := connect(kafka.WriterOptions()...)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.deadTopic, err)
+		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.DeadTopic, err)
 	}
 	err = t.persist(ctx, func(ctx context.Context) error {
-		return makeTopic(ctx, client, t.s.deadTopic, t.s.deadReplication, nil)
+		return makeTopic(ctx, client, t.s.DeadTopic, t.s.DeadReplication, nil)
 	})
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.deadTopic, connector: t.env.Connector, task: t.env.Task, replication: t.s.deadReplication, hidden: t.env.Hidden, connect: connect}, nil
+	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.DeadTopic, connector: t.env.Connector, task: t.env.Task, replication: t.s.DeadReplication, hidden: t.env.Hidden, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
@@ -151,7 +151,7 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 		return nil
 	}
 	first := records[0]
-	if t.letters == nil && !t.s.tolerate {
+	if t.letters == nil && !t.s.Tolerate {
 		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 			first.record.Offset, first.record.Partition, first.record.Topic, first.reason)}
 	}
@@ -162,9 +162,9 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 	}
 	t.board.setAside(len(records), t.letters != nil)
 	t.o.meters.setAside(ctx, records, t.letters != nil)
-	if t.s.logErrors {
+	if t.s.LogErrors {
 		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.record.Topic, "partition", first.record.Partition,
-			telemetry.Passing("offset", first.record.Offset), "dead_letter_topic", t.s.deadTopic, "err", first.reason)
+			telemetry.Passing("offset", first.record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.reason)
 	}
 	return nil
 }

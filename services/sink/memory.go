@@ -182,7 +182,7 @@ func (t *task) boundFetches() {
 	partitions := len(t.partitions)
 	t.mu.Unlock()
 	all, partition := t.o.Board.memory.fetchSizes(t.expansion.now(), partitions)
-	t.consumer.UpdateFetchMaxBytes(least(all, t.s.member.fetchMax), least(partition, t.s.member.partitionFetchMax))
+	t.consumer.UpdateFetchMaxBytes(least(all, t.s.Member.FetchMax), least(partition, t.s.Member.PartitionFetchMax))
 }
 
 // least is the smaller of a bound and the user's, which is 0 if there is none.

@@ -81,7 +81,7 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 }
 
 func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took time.Duration, err error) {
-	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", to.route.Table), attribute.String("mode", to.mode)))
+	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", to.route.Table), attribute.String("mode", string(to.mode))))
 	if err == nil {
 		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", to.route.Table)))
 		return

@@ -40,7 +40,7 @@ func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
 			case time.Since(since) > provePatience:
 				t.astray(p.tp.topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
 					"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
-					p.tp.partition, p.tp.topic, end, noted[p].end, noted[p].committed, t.s.group, t.forget()))
+					p.tp.partition, p.tp.topic, end, noted[p].end, noted[p].committed, t.s.Group, t.forget()))
 				delete(noted, p)
 			}
 		}

@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -86,7 +88,7 @@ func TestANotedBatchWithoutRecordsStopsTheTaskWithTheWayToGoOn(t *testing.T) {
 }
 
 func TestANoteThatCannotBeReadStopsItsTopicAloneWhereTheUserAllowsIt(t *testing.T) {
-	s := newStage(t, 1, map[string]string{"records.missing": missingTopic})
+	s := newStage(t, 1, map[string]string{"records.missing": spec.MissingTopic})
 	other, table := s.second()
 	s.produce(1, 10, 1)
 	s.note(1, "calypso9:?")

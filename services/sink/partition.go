@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 const (
@@ -112,7 +113,7 @@ type fetched struct {
 func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
 	p := &partition{
 		task: t, tp: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
-		results: make(chan delivered, t.s.maxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
+		results: make(chan delivered, t.s.MaxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
 		in: inbox{signal: make(chan struct{}, 1)},
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(t.ctx))
@@ -348,7 +349,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	if refusal != nil {
-		if p.task.letters == nil && !p.task.s.tolerate {
+		if p.task.letters == nil && !p.task.s.Tolerate {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				r.Offset, r.Partition, r.Topic, refusal)
 		}
@@ -373,7 +374,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			}
 		case p.gathered > p.task.o.Board.memory.limit.Load():
 			return false, fmt.Errorf("partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
-				p.tp.partition, p.tp.topic, p.ledger.First(), limit, p.task.s.bufferMemory, p.task.forget())
+				p.tp.partition, p.tp.topic, p.ledger.First(), limit, p.task.s.BufferMemory, p.task.forget())
 		}
 		return true, nil
 	}
@@ -401,7 +402,7 @@ func (p *partition) row(r *kgo.Record) (refusal, err error) {
 
 // watchSnapshots notices that a table of changes, whose present state follows from them, is read anew.
 func (p *partition) watchSnapshots(r *kgo.Record) error {
-	if !p.task.s.changes {
+	if !p.task.s.Changes {
 		return nil
 	}
 	snapshot, streamed := p.enc.Rereads()
@@ -426,7 +427,7 @@ const lookedBack = 200
 
 // streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
 func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
-	enc := row.NewEncoder(p.task.s.newRows(p.target.route), p.target.rows())
+	enc := row.NewEncoder(p.task.s.NewRows(p.target.route), p.target.rows())
 	err = p.task.persist(p.ctx, func(ctx context.Context) error {
 		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.topic, map[int32]int64{p.tp.partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.partition: offset}, func(r *kgo.Record) {
 			if err := (&batch{}).add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
@@ -446,7 +447,7 @@ func (p *partition) aim(r *kgo.Record) error {
 	if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
 		return err
 	}
-	topic, sure := p.task.s.topicOf(r)
+	topic, sure := p.task.s.TopicOf(r)
 	if p.enc != nil && !sure {
 		return nil
 	}
@@ -458,7 +459,7 @@ func (p *partition) aim(r *kgo.Record) error {
 		return nil
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.newRows(t.route), row.Target{})
+	p.enc = row.NewEncoder(p.task.s.NewRows(t.route), row.Target{})
 	p.retarget()
 	p.task.board.aim(p.tp, t.route)
 	return nil
@@ -474,7 +475,7 @@ func (p *partition) retarget() {
 
 // shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
 func (p *partition) shape(r *kgo.Record) error {
-	if !p.task.s.autoCreate && !p.task.s.autoEvolve && !p.task.s.currentState || r.Value == nil || r.Attrs.IsControl() {
+	if !p.task.s.AutoCreate && !p.task.s.AutoEvolve && !p.task.s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
 	schema, err := p.enc.Schema(r)
@@ -530,7 +531,7 @@ func (p *partition) laterSchemas(yield func(*row.Schema) bool) {
 
 // room says whether another batch may be begun.
 func (p *partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.task.s.maxInFlight && p.task.sends() && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.task.s.MaxInFlight && p.task.sends() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
@@ -542,10 +543,10 @@ func (p *partition) crowded() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.size
-	if p.target.mode == modeStreaming && size >= maxStreamed || p.open.rows > 0 && p.task.s.wholeFiles(p.target.route) {
+	if p.target.mode == spec.ModeStreaming && size >= maxStreamed || p.open.rows > 0 && p.task.s.WholeFiles(p.target.route) {
 		return true
 	}
-	return size >= p.task.s.flushMax || size > p.task.s.flushSize && p.inFlight == 0 || p.yields() ||
+	return size >= p.task.s.FlushMax || size > p.task.s.FlushSize && p.inFlight == 0 || p.yields() ||
 		len(p.open.refused) >= maxRefused || p.gathered > max(chunk, p.task.o.Board.memory.limit.Load()/4)
 }
 
@@ -573,12 +574,12 @@ func (p *partition) streams() bool {
 // through, and fills meanwhile: the slower the cluster answers, the larger the requests.
 func (p *partition) patience() time.Duration {
 	if p.open.rows == 0 && len(p.open.refused) == 0 {
-		return min(idleCommit, p.task.s.flushInterval)
+		return min(idleCommit, p.task.s.FlushInterval)
 	}
 	if p.inFlight == 0 && p.streams() {
-		return min(p.task.s.linger, p.task.s.flushInterval)
+		return min(p.task.s.Linger, p.task.s.FlushInterval)
 	}
-	return p.task.s.flushInterval
+	return p.task.s.FlushInterval
 }
 
 // maxRefused bounds how many refused records, which are kept whole, one batch may hold.
@@ -586,7 +587,7 @@ const maxRefused = 1000
 
 // untilFlush is how long the open batch may still wait.
 func (p *partition) untilFlush() time.Duration {
-	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.maxInFlight || p.crowded() {
+	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.MaxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
 	wait := max(0, time.Until(p.open.oldest.Add(p.patience())))
@@ -638,7 +639,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		b = &batch{}
 	}
 	empty := b.rows == 0 && len(b.refused) == 0
-	if !empty && p.inFlight > p.task.s.maxInFlight || p.crowded() {
+	if !empty && p.inFlight > p.task.s.MaxInFlight || p.crowded() {
 		return false, nil
 	}
 	b.streamed = !empty && p.streams()
@@ -672,7 +673,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 
 // recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
 func (p *partition) recordCut(b *batch) <-chan error {
-	if p.task.s.exact && !b.streamed {
+	if p.task.s.Exact && !b.streamed {
 		return p.commit()
 	}
 	done := make(chan error, 1)
@@ -744,7 +745,7 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 		return nil
 	}
 	divide := p.divide
-	if !p.task.s.exact || b.streamed {
+	if !p.task.s.Exact || b.streamed {
 		divide = func(ledger.Cut, int64) error { return nil }
 	}
 	return p.task.deliver(p.ctx, p.target, p.tp, b, divide)

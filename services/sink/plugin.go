@@ -21,8 +21,12 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
+
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -33,7 +37,7 @@ import (
 )
 
 // Class is the connector class that configurations name; the plugin's aliases select it as well.
-const Class = "com.microsoft.azure.kusto.kafka.connect.sink.KustoSinkConnector"
+const Class = spec.Class
 
 // Version is the version of Azure's sink whose keys and behaviour this one has.
 const Version = "5.3.1"
@@ -83,7 +87,7 @@ func Plugin(o Options) (connector.Plugin, error) {
 	if err := o.complete(); err != nil {
 		return connector.Plugin{}, fmt.Errorf("register the metrics of sinks: %w", err)
 	}
-	keys, err := newCatalogue()
+	keys, err := spec.Keys()
 	if err != nil {
 		return connector.Plugin{}, fmt.Errorf("declare the keys of sink connectors: %w", err)
 	}
@@ -94,7 +98,7 @@ func Plugin(o Options) (connector.Plugin, error) {
 		Version:   Version,
 		Catalogue: keys,
 		Tasks: func(v catalogue.Values) (int, error) {
-			_, err := parseSettings(v, o)
+			_, err := spec.Parse(v, o.defaults())
 			return v.Int("tasks.max"), err
 		},
 		Check:   func(ctx context.Context, v catalogue.Values) []connector.Check { return check(ctx, v, o) },
@@ -109,13 +113,13 @@ func Plugin(o Options) (connector.Plugin, error) {
 // usedTopics are the topics that a sink's configuration names. Those that a pattern matches are found later, and dead letters may go to brokers
 // of their own.
 func usedTopics(v catalogue.Values, o Options) (used connector.UsedTopics) {
-	s, err := parseSettings(v, o)
+	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
 		return used
 	}
-	used.Reads = s.topics
-	if s.deadTopic != "" && s.deadClient == nil {
-		used.Writes = []string{s.deadTopic}
+	used.Reads = s.Topics
+	if s.DeadTopic != "" && s.DeadClient == nil {
+		used.Writes = []string{s.DeadTopic}
 	}
 	return used
 }
@@ -130,10 +134,10 @@ var repeats = []string{
 
 // checkBatching looks how long queued ingestion may wait; it is no hindrance. A batch with a tag is sealed at once, whatever the policy
 // (learn.microsoft.com/kusto/management/batching-policy, SingleBlob_IngestByTag).
-func checkBatching(ctx context.Context, client *kusto.Client, s *settings, r route.Route) connector.Check {
+func checkBatching(ctx context.Context, client *kusto.Client, s *spec.Spec, r route.Route) connector.Check {
 	c := connector.Check{Name: "batching of " + r.Database + "." + r.Table, OK: true, Detail: "The table has a batching policy."}
-	if s.exact {
-		c.Detail = fmt.Sprintf("Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.flushInterval)
+	if s.Exact {
+		c.Detail = fmt.Sprintf("Batches have tags, so that no batching policy holds them up: rows can be queried some seconds after their batch is sent, and wait for that at most flush.interval.ms (%s).", s.FlushInterval)
 		return c
 	}
 	policy, err := client.Manage(ctx, r.Database, ".show table "+kusto.QuoteName(r.Table)+" policy ingestionbatching")
@@ -147,20 +151,13 @@ func checkBatching(ctx context.Context, client *kusto.Client, s *settings, r rou
 	return c
 }
 
-// statusBudget is how many ingestions a day may be followed in the cluster's table of statuses: "~10^4 requests a day should be fine"
-// (Microsoft's yogilad in Azure/azure-kusto-node#230); its documentation says that it is not for mass usage, without a number.
-const statusBudget = 10_000
-
-// statusesADay is how many batches a partition that always has rows makes a day at least.
-func (s *settings) statusesADay() int64 { return int64(24 * time.Hour / s.flushInterval) }
-
 // checkStatuses says how many partitions the table of statuses has room for; it is no hindrance.
-func checkStatuses(s *settings) connector.Check {
-	a := s.statusesADay()
+func checkStatuses(s *spec.Spec) connector.Check {
+	a := s.StatusesADay()
 	c := connector.Check{Name: "status requests", OK: true, Detail: fmt.Sprintf("A partition that always has rows makes %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day: that is %d partitions.",
-		a, s.flushInterval.Milliseconds(), statusBudget, statusBudget/a)}
-	if a > statusBudget {
-		c.Remedy = fmt.Sprintf("Set flush.interval.ms to at least %d.", (24*time.Hour/statusBudget).Milliseconds()+1)
+		a, s.FlushInterval.Milliseconds(), spec.StatusBudget, spec.StatusBudget/a)}
+	if a > spec.StatusBudget {
+		c.Remedy = fmt.Sprintf("Set flush.interval.ms to at least %d.", (24*time.Hour/spec.StatusBudget).Milliseconds()+1)
 	}
 	return c
 }
@@ -196,33 +193,23 @@ func checkCapacity(ctx context.Context, client *kusto.Client, routes []route.Rou
 	return c
 }
 
-// warnOfStatuses says when the topics' partitions make more batches than the table of statuses is made for.
-func (s *settings) warnOfStatuses(partitions int) string {
-	a := s.statusesADay()
-	if s.mode == modeInline || s.mode == modeStreaming || int64(partitions)*a <= statusBudget {
-		return ""
-	}
-	return fmt.Sprintf("partitions that always have rows, of which there are %d, make %d batches a day with flush.interval.ms=%d, and each is followed in the cluster's table of statuses, which is made for some %d a day; "+
-		"more can slow down all that is queued on the cluster. flush.interval.ms=%d keeps to it", partitions, int64(partitions)*a, s.flushInterval.Milliseconds(), statusBudget, (24*time.Hour*time.Duration(partitions)/statusBudget).Milliseconds()+1)
-}
-
 // check looks at the cluster and the tables without changing anything.
 func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check {
-	s, err := parseSettings(v, o)
+	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
 		return []connector.Check{{Name: "configuration", Detail: err.Error(), Remedy: "Mend the configuration."}}
 	}
-	client, err := kusto.New(s.kusto)
+	client, err := kusto.New(s.Kusto)
 	if err != nil {
 		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Mend the kusto and aad.auth keys."}}
 	}
 	defer client.Close()
 	ts := &tables{task: &task{s: s, client: client, env: connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}}, byTopic: map[string]*target{}}
 	checks := []connector.Check{ts.checkQueueing(ctx)}
-	if !ts.inline && s.mode != modeStreaming {
-		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.routes.Fixed()))
+	if !ts.inline && s.Mode != spec.ModeStreaming {
+		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))
 	}
-	for _, r := range s.routes.Fixed() {
+	for _, r := range s.Routes.Fixed() {
 		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
 		to := &target{tables: ts, route: r}
 		if err := to.look(ctx); err != nil {
@@ -232,15 +219,20 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 		} else if to.checked.Schema == nil && !to.looked.IsZero() {
 			c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
 		}
-		if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); c.OK && (s.autoEvolve || to.missing) {
+		if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); c.OK && (s.AutoEvolve || to.missing) {
 			if err := nameable(r, missing); err != nil {
 				c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
 			}
 		}
 		checks = append(checks, c)
-		if c.OK && s.mode == modeQueued || s.mode == modeAuto && !r.Streaming {
+		if c.OK && s.Mode == spec.ModeQueued || s.Mode == spec.ModeAuto && !r.Streaming {
 			checks = append(checks, checkBatching(ctx, client, s, r))
 		}
 	}
 	return checks
+}
+
+// defaults are those of the worker for a connector's configuration.
+func (o Options) defaults() spec.Defaults {
+	return spec.Defaults{CAFile: o.CAFile, TrustedHosts: o.TrustedHosts}
 }

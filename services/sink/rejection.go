@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -30,15 +32,10 @@ type rejection struct {
 	column string
 }
 
-// transformError says that a transform failed.
-type transformError struct{ error }
-
-func (e *transformError) Unwrap() error { return e.error }
-
 func rejectionOf(reason error) rejection {
 	var byCluster *kusto.Error
 	var byColumn *row.Refused
-	var byTransform *transformError
+	var byTransform *spec.TransformError
 	switch {
 	case errors.As(reason, &byCluster):
 		r := rejection{class: classRefused, code: byCluster.Code, permanent: kusto.Permanent(reason)}

@@ -105,11 +105,11 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		return err
 	}
 	rows := &batch{}
-	enc := row.NewEncoder(r.s.newRows(to.route), to.rows())
+	enc := row.NewEncoder(r.s.NewRows(to.route), to.rows())
 	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
-		if len(noted.Letters) > 0 && (rows.gz.Len()+len(rows.raw) > maxNoted || r.s.wholeFiles(to.route)) {
+		if len(noted.Letters) > 0 && (rows.gz.Len()+len(rows.raw) > maxNoted || r.s.WholeFiles(to.route)) {
 			break
 		}
 		if err := rows.add(enc, one.record); err != nil {
@@ -150,7 +150,7 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 	if len(b.Rows) > 0 {
 		err = (&sending{task: r.task, to: to, blob: &kusto.Blob{
 			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain, RawSize: b.RawSize,
-			Tag: fmt.Sprintf("%s/replay/%s", r.s.deadTopic, b.ID),
+			Tag: fmt.Sprintf("%s/replay/%s", r.s.DeadTopic, b.ID),
 		}}).run(ctx)
 	}
 	refused := rowsRefused(err)

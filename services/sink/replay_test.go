@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -135,7 +137,7 @@ func TestNoAnswerAboutDeadLettersHoldsASecret(t *testing.T) {
 		for hidden, hide := range map[bool]func(string) string{false: nil, true: func(text string) string { return strings.ReplaceAll(text, secret, "********") }} {
 			env.Hide = hide
 			service, err := NewService(r.task.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
-				keys, err := newCatalogue()
+				keys, err := spec.Keys()
 				if err != nil {
 					return connector.TaskEnv{}, catalogue.Values{}, err
 				}
@@ -302,9 +304,9 @@ func TestALetterIsReplayedWithAnotherValueThatMakesARow(t *testing.T) {
 
 func TestReplaysThatOverlapBringEachLetterIntoTheTableOnce(t *testing.T) {
 	const letters = 30
-	for _, mode := range []string{modeQueued, modeStreaming} {
-		t.Run(mode, func(t *testing.T) {
-			s, r := lettersIn(t, map[string]string{"ingestion.mode": mode}, 1, letters+1)
+	for _, mode := range []spec.Mode{spec.ModeQueued, spec.ModeStreaming} {
+		t.Run(string(mode), func(t *testing.T) {
+			s, r := lettersIn(t, map[string]string{"ingestion.mode": string(mode)}, 1, letters+1)
 			s.mend()
 			var calls sync.WaitGroup
 			var replayed atomic.Int64
@@ -420,7 +422,7 @@ func (s *stage) service(r *running) *Service {
 
 func serviceOf(t *task, config map[string]string) (*Service, error) {
 	return NewService(t.o, someFleet(func(string) (connector.TaskEnv, catalogue.Values, error) {
-		keys, err := newCatalogue()
+		keys, err := spec.Keys()
 		if err != nil {
 			return connector.TaskEnv{}, catalogue.Values{}, err
 		}

@@ -158,9 +158,9 @@ func (t *task) ends(ctx context.Context) kadm.ListedOffsets {
 // guarantee says in a sentence what delivery the connector has.
 func (t *task) guarantee() string {
 	switch {
-	case t.s.mode == modeStreaming || t.s.mode == modeAdaptive:
-		return fmt.Sprintf("at least once: streaming ingestion (%s) has no tags, so a lost answer may repeat a batch", t.s.mode)
-	case !t.s.exact:
+	case t.s.Mode.Streams():
+		return fmt.Sprintf("at least once: streaming ingestion (%s) has no tags, so a lost answer may repeat a batch", t.s.Mode)
+	case !t.s.Exact:
 		return "at least once: delivery.guarantee is at_least_once, so a crash may repeat batches"
 	}
 	return "exactly once: batches are cut once, tagged, and skipped by the cluster if it has them; topics mapped with streaming=true are at least once"

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -26,7 +28,7 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 	to.mu.Lock()
 	missing, checked := to.missing, to.checked
 	to.mu.Unlock()
-	if !missing && !t.s.autoEvolve {
+	if !missing && !t.s.AutoEvolve {
 		return false, nil
 	}
 	if schema == nil {
@@ -111,7 +113,7 @@ func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapp
 // they drop the values of new columns, or know no new mapping, without a word
 // (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a node does not, batches are queued for as long.
 func (t *task) forgetStreamedShape(ctx context.Context, to *target) {
-	if to.mode != modeStreaming && to.mode != modeAdaptive {
+	if !to.mode.Streams() {
 		return
 	}
 	if err := t.client.ClearStreamingCache(ctx, to.route.Database, to.route.Table); err != nil {
@@ -267,8 +269,8 @@ func columnType(f row.Field) kusto.ColumnType {
 
 // addedColumns are the columns of the members that the sink adds to rows.
 func (t *task) addedColumns() []kusto.Column {
-	columns := make([]kusto.Column, len(t.s.rows.Extra))
-	for i, x := range t.s.rows.Extra {
+	columns := make([]kusto.Column, len(t.s.Rows.Extra))
+	for i, x := range t.s.Rows.Extra {
 		kind := kusto.String
 		switch x.From {
 		case row.DeletedBool:
@@ -298,7 +300,7 @@ func (t *task) keepTags(ctx context.Context, to *target) {
 	to.mu.Lock()
 	missing := to.missing
 	to.mu.Unlock()
-	if !t.s.exact || to.mode == modeStreaming || missing || t.s.tagRetention == "" {
+	if !t.s.Exact || to.mode == spec.ModeStreaming || missing || t.s.TagRetention == "" {
 		return
 	}
 	table := kusto.QuoteName(to.route.Table)
@@ -309,7 +311,7 @@ func (t *task) keepTags(ctx context.Context, to *target) {
 		}
 	}
 	if err == nil {
-		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.s.tagRetention}}) // strings always marshal
+		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.s.TagRetention}}) // strings always marshal
 		_, err = t.client.Manage(ctx, to.route.Database, ".alter table "+table+" policy extent_tags_retention "+kusto.QuoteString(string(rule)))
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 // tables finds the tables that topics go to and what is known of them, and keeps it. It is shared by a task's partitions.
@@ -29,7 +30,7 @@ type target struct {
 	tables *tables
 	route  route.Route
 	// mode is how rows are ingested: one of the mode constants but auto.
-	mode   string
+	mode   spec.Mode
 	budget budget
 
 	mu      sync.Mutex
@@ -68,7 +69,7 @@ func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
 	if ok {
 		return t, nil
 	}
-	r, ok := ts.task.s.routes.Find(topic)
+	r, ok := ts.task.s.Routes.Find(topic)
 	if !ok {
 		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 	}
@@ -90,7 +91,7 @@ func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
 
 // check looks at every table whose name does not depend on a topic's.
 func (ts *tables) check(ctx context.Context) error {
-	for _, r := range ts.task.s.routes.Fixed() {
+	for _, r := range ts.task.s.Routes.Fixed() {
 		t := &target{tables: ts, route: r}
 		if err := t.look(ctx); err != nil {
 			return err
@@ -103,27 +104,27 @@ func (ts *tables) check(ctx context.Context) error {
 // cluster the address is that of its query endpoint.
 func (ts *tables) probe(ctx context.Context) error {
 	s := ts.task.s
-	if s.mode == modeInline {
+	if s.Mode == spec.ModeInline {
 		ts.inline = true
 		return nil
 	}
-	if s.mode == modeStreaming {
+	if s.Mode == spec.ModeStreaming {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, probePatience)
 		defer cancel()
 	}
 	err := ts.task.client.CanQueue(ctx)
-	endpoint := s.kusto.Endpoints.Ingest
+	endpoint := s.Kusto.Endpoints.Ingest
 	switch {
 	case !kusto.Unmanaged(err):
-		if s.mode == modeStreaming { // what cannot be streamed is queued, and waits for that to be possible
+		if s.Mode == spec.ModeStreaming { // what cannot be streamed is queued, and waits for that to be possible
 			return nil
 		}
 		return err
 	case strings.HasPrefix(endpoint, "https://"):
 		return &unmendable{fmt.Errorf("%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err)}
-	case s.mode != modeAuto:
-		return &unmendable{fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.mode, endpoint, err)}
+	case s.Mode != spec.ModeAuto:
+		return &unmendable{fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err)}
 	}
 	ts.task.env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", endpoint)
 	ts.inline = true
@@ -141,33 +142,33 @@ func (ts *tables) checkQueueing(ctx context.Context) connector.Check {
 		c.OK, c.Detail, c.Remedy = false, err.Error(), "Mend kusto.ingestion.url or ingestion.mode, or give the identity the role ingestor."
 	case ts.inline:
 		c.Detail = "Rows are sent within commands (ingestion.mode=inline), which is for the Kusto emulator and not for clusters: it takes neither queued nor streamed rows."
-	case ts.task.s.mode == modeStreaming:
+	case ts.task.s.Mode == spec.ModeStreaming:
 		c.Detail = "Rows are streamed; what the server does not stream is queued."
 	}
 	return c
 }
 
-func (ts *tables) mode(r route.Route) string {
+func (ts *tables) mode(r route.Route) spec.Mode {
 	switch {
-	case ts.task.s.mode != modeAuto:
-		return ts.task.s.mode
+	case ts.task.s.Mode != spec.ModeAuto:
+		return ts.task.s.Mode
 	case ts.inline:
-		return modeInline
+		return spec.ModeInline
 	case r.Streaming:
-		return modeStreaming
+		return spec.ModeStreaming
 	}
-	return modeQueued
+	return spec.ModeQueued
 }
 
 // streams says whether a batch that is closed now should be streamed.
 func (t *target) streams(now time.Time) bool {
-	if t.mode != modeStreaming && t.mode != modeAdaptive {
+	if !t.mode.Streams() {
 		return false
 	}
 	t.mu.Lock()
 	resting := now.Before(t.unstreamed)
 	t.mu.Unlock()
-	return !resting && (t.mode == modeStreaming || t.budget.left(now))
+	return !resting && (t.mode == spec.ModeStreaming || t.budget.left(now))
 }
 
 // rest has the table's batches queued for a while, as large as queued ones are, before streaming is tried again.
@@ -181,7 +182,7 @@ func (t *target) rest(now time.Time) {
 func (t *target) rows() row.Target {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.tables.task.s.valuesCheck == checkOff && !needsColumns(t.route.Format) {
+	if t.tables.task.s.Check == spec.CheckOff && !spec.NeedsColumns(t.route.Format) {
 		return row.Target{}
 	}
 	return t.checked
@@ -190,11 +191,11 @@ func (t *target) rows() row.Target {
 // look fetches the table's columns and mapping.
 func (t *target) look(ctx context.Context) error {
 	s, client := t.tables.task.s, t.tables.task.client
-	if !s.validate && s.valuesCheck == checkOff && !needsColumns(t.route.Format) {
+	if !s.Validate && s.Check == spec.CheckOff && !spec.NeedsColumns(t.route.Format) {
 		return nil
 	}
 	schema, err := client.Schema(ctx, t.route.Database, t.route.Table)
-	if kusto.Unauthorized(err) && !s.autoCreate && !needsColumns(t.route.Format) {
+	if kusto.Unauthorized(err) && !s.AutoCreate && !spec.NeedsColumns(t.route.Format) {
 		// Azure's sink goes on as well: the right to ingest does not include that to look.
 		t.tables.task.env.Logger.Warn("the identity may not see the table, so rows are not checked before they are sent: what does not fit is found by ADX, and nulls are not noticed at all. Give it the role viewer",
 			"database", t.route.Database, "table", t.route.Table, "err", err)
@@ -203,7 +204,7 @@ func (t *target) look(ctx context.Context) error {
 		t.mu.Unlock()
 		return nil
 	}
-	if s.autoCreate && kusto.NotFound(err) {
+	if s.AutoCreate && kusto.NotFound(err) {
 		t.mu.Lock()
 		t.missing = true
 		t.mu.Unlock()
@@ -222,7 +223,7 @@ func (t *target) look(ctx context.Context) error {
 			name = t.route.Mapping
 		}
 		checked.Mapping, err = client.MappingOf(ctx, t.route.Database, t.route.Table, kind, name)
-		if s.autoCreate && kusto.NotFound(err) {
+		if s.AutoCreate && kusto.NotFound(err) {
 			err = nil
 			t.mu.Lock()
 			t.missing = true

@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -27,7 +29,7 @@ import (
 // task is one member of the connector's consumer group. Its poll loop hands records to partitions and never waits for them.
 type task struct {
 	env   connector.TaskEnv
-	s     *settings
+	s     *spec.Spec
 	o     Options
 	board *progress
 
@@ -76,7 +78,7 @@ type task struct {
 }
 
 func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error) {
-	s, err := parseSettings(v, o)
+	s, err := spec.Parse(v, o.defaults())
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +90,14 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 func (t *task) Run(ctx context.Context) (err error) {
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
-	for _, w := range t.s.warnings {
+	for _, w := range t.s.Warnings {
 		t.env.Logger.Warn(w)
 	}
 	t.o.Board.enter(t)
 	defer t.o.Board.leave(t)
-	t.o.Board.memory.enter(t.s.bufferMemory)
+	t.o.Board.memory.enter(t.s.BufferMemory)
 	defer t.o.Board.memory.leave()
-	if t.client, err = kusto.New(t.s.kusto); err != nil {
+	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.client.Close()) }()
@@ -116,7 +118,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	defer stopCounting()
 	var looking contain.Waiting
 	defer func() { t.cancel(nil); t.recalling.Wait(); looking.Wait() }()
-	if t.s.exact {
+	if t.s.Exact {
 		looking.Go("look for doubled batches", func() { t.resolveDoubts(t.ctx) }, t.fail)
 	}
 	for t.ctx.Err() == nil {
@@ -139,7 +141,7 @@ func (t *task) join() error {
 	t.mu.Unlock()
 	consumer, err := t.env.Kafka(t.consumerOptions()...)
 	if err != nil {
-		return fmt.Errorf("joining consumer group %s: %w", t.s.group, err)
+		return fmt.Errorf("joining consumer group %s: %w", t.s.Group, err)
 	}
 	t.env.Started()
 	t.mu.Lock()
@@ -152,10 +154,10 @@ func (t *task) join() error {
 	committer.Go("committer", func() { t.commits.run(committing) }, t.fail)
 	member, left := context.WithCancel(t.ctx)
 	var beside contain.Waiting
-	if t.s.pattern != nil {
+	if t.s.Pattern != nil {
 		beside.Go("discovery of topics", func() { t.discover(member) }, t.fail)
 	}
-	if !t.s.member.uncommitted {
+	if !t.s.Member.Uncommitted {
 		beside.Go("watch of open transactions", func() { t.watchHeld(member) }, t.fail)
 	}
 	contain.Run("poll of records", t.poll, t.fail) // what follows gives the partitions back
@@ -170,7 +172,7 @@ func (t *task) join() error {
 // prepare checks the cluster, waiting for it if it is away.
 func (t *task) prepare() error {
 	check := t.tables.probe
-	if t.s.validate {
+	if t.s.Validate {
 		check = func(ctx context.Context) error {
 			if err := t.tables.check(ctx); err != nil {
 				return err
@@ -189,7 +191,7 @@ func (t *task) prepare() error {
 func (t *task) consumerOptions() []kgo.Opt {
 	fetch, partition := t.o.Board.memory.fetchSizes(t.expansion.now(), math.MaxInt)
 	options := []kgo.Opt{
-		kgo.ConsumerGroup(t.s.group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.member.start),
+		kgo.ConsumerGroup(t.s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.Member.Start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
@@ -200,11 +202,11 @@ func (t *task) consumerOptions() []kgo.Opt {
 		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
 		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),
 	}
-	options = append(append(options, t.s.member.balancing(t.instance())...), t.s.member.options...)
-	if t.s.pattern != nil {
+	options = append(append(options, t.s.Member.Balancing(t.instance())...), t.s.Member.Options...)
+	if t.s.Pattern != nil {
 		return options // discover finds them
 	}
-	return append(options, kgo.ConsumeTopics(t.s.topics...))
+	return append(options, kgo.ConsumeTopics(t.s.Topics...))
 }
 
 // poll hands fetched records over until the task ends.
@@ -264,7 +266,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 		t.watched.doubted = true
 	case errors.Is(f.Err, kerr.OffsetOutOfRange), errors.As(f.Err, &lost):
 		t.astray(f.Topic, fmt.Errorf("partition %d of %s: the records after the committed offset of group %s are gone from the topic (%w): retention was shorter than the connector stood still, or the topic was made anew. Set the offset where the connector may go on: PATCH /connectors/%s/offsets",
-			f.Partition, f.Topic, t.s.group, f.Err, t.env.Connector))
+			f.Partition, f.Topic, t.s.Group, f.Err, t.env.Connector))
 	default:
 		t.unread = true
 		t.board.retrying(&t.failing, f.Err)
@@ -274,7 +276,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 
 // astray deals with a topic of which it is not known where to go on: it stops the task, or the topic alone where the user wants that.
 func (t *task) astray(topic string, why error) {
-	if t.s.missingStopsTopic {
+	if t.s.MissingStopsTopic {
 		t.stands(topic, why)
 		return
 	}
@@ -333,11 +335,11 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			}
 		}
 		t.mu.Unlock()
-		committed, err = admin.FetchOffsets(ctx, t.s.group)
+		committed, err = admin.FetchOffsets(ctx, t.s.Group)
 		return err
 	})
 	if err != nil {
-		t.fail(fmt.Errorf("reading the offsets of group %s: %w", t.s.group, err))
+		t.fail(fmt.Errorf("reading the offsets of group %s: %w", t.s.Group, err))
 		return
 	}
 	noted := map[*partition]note{}
@@ -385,18 +387,18 @@ func (t *task) warnOfStatuses(client *kgo.Client) {
 	t.counting.Do(func() {
 		ctx, cancel := context.WithTimeout(t.ctx, 15*time.Second)
 		defer cancel()
-		topics, err := kadm.NewClient(client).ListTopics(ctx, t.s.topics...) // all topics where a pattern says which
+		topics, err := kadm.NewClient(client).ListTopics(ctx, t.s.Topics...) // all topics where a pattern says which
 		if err != nil {
 			t.env.Logger.Debug("partitions could not be counted", "err", err)
 			return
 		}
 		partitions := 0
 		for _, topic := range topics {
-			if t.s.pattern == nil || t.s.pattern.Matches(topic.Topic) {
+			if t.s.Pattern == nil || t.s.Pattern.Matches(topic.Topic) {
 				partitions += len(topic.Partitions)
 			}
 		}
-		if w := t.s.warnOfStatuses(partitions); w != "" {
+		if w := t.s.WarnOfStatuses(partitions); w != "" {
 			t.env.Logger.Warn(w)
 		}
 	})
@@ -499,10 +501,10 @@ func (t *task) leave() {
 	}
 	t.mu.Unlock()
 	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})
-	if !fenced && !t.s.member.brokerAssigns && t.ctx.Err() != nil {
+	if !fenced && !t.s.Member.BrokerAssigns && t.ctx.Err() != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		leaving := kadm.LeaveGroup(t.s.group).InstanceIDs(t.instance()).Reason("the task ends")
+		leaving := kadm.LeaveGroup(t.s.Group).InstanceIDs(t.instance()).Reason("the task ends")
 		if _, err := kadm.NewClient(t.consumer).LeaveGroup(ctx, leaving); err != nil {
 			t.env.Logger.Info("the group was not left; its other members go on when the session ends", "err", err)
 		}

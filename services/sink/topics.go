@@ -93,7 +93,7 @@ func (t *task) lose(topic string, renewed bool) {
 		n.Summary = fmt.Sprintf("topic %s was deleted and made anew; what was read of the old one comes into the table first, then the new one from its beginning", topic)
 	}
 	n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: take it out of topics"
-	if t.s.pattern != nil {
+	if t.s.Pattern != nil {
 		n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: restart the connector, whose topics.regex does not find it any more: calypsoctl restart " + t.env.Connector
 	}
 	t.tell(n)
@@ -101,7 +101,7 @@ func (t *task) lose(topic string, renewed bool) {
 
 // tableOf is the table of a topic for people; empty if there is none.
 func (t *task) tableOf(topic string) string {
-	r, ok := t.s.routes.Find(topic)
+	r, ok := t.s.Routes.Find(topic)
 	if !ok {
 		return ""
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -187,7 +189,7 @@ func TestATopicThatIsMadeAnewWhileNobodyReadsItIsReadFromItsBeginning(t *testing
 }
 
 func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
-	for _, allowed := range []string{missingTask, missingTopic} {
+	for _, allowed := range []string{spec.MissingTask, spec.MissingTopic} {
 		t.Run(allowed, func(t *testing.T) {
 			s := newStage(t, 1, map[string]string{"records.missing": allowed})
 			other, table := s.second()
@@ -203,7 +205,7 @@ func TestRecordsThatAreGoneStopOneTopicWhereTheUserAllowsIt(t *testing.T) {
 			}
 			s.send(&kgo.Record{Topic: other, Value: []byte(order(1))})
 			r := s.start()
-			if allowed == missingTask {
+			if allowed == spec.MissingTask {
 				if err := r.failure(t); !errors.Is(err, kerr.OffsetOutOfRange) || !strings.Contains(err.Error(), s.topic) {
 					t.Error(err)
 				}

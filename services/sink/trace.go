@@ -21,7 +21,7 @@ func (t *task) trace(ctx context.Context, to *target, tp topicPartition, b *batc
 	attributes := []attribute.KeyValue{
 		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.destination.name", tp.topic), attribute.Int("messaging.destination.partition.id", int(tp.partition)),
-		attribute.Int64("messaging.batch.message_count", b.rows), attribute.String("messaging.consumer.group.name", t.s.group),
+		attribute.Int64("messaging.batch.message_count", b.rows), attribute.String("messaging.consumer.group.name", t.s.Group),
 		attribute.String("db.namespace", to.route.Database), attribute.String("db.collection.name", to.route.Table), attribute.String("calypso.offsets", b.cut.String()),
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), trace.WithAttributes(attributes...)}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
 // An answer that says nothing against the rows is waited for, one about the target stops the task with the remedy, and rows are looked for only
@@ -55,15 +56,15 @@ func TestAnAnswerOfTheClusterMeansTheSameAtEachStage(t *testing.T) {
 		return pass
 	})
 	t.Run("stages", func(t *testing.T) { // ends when its parallel parts have
-		for _, mode := range []string{modeQueued, modeStreaming, modeInline} {
+		for _, mode := range []spec.Mode{spec.ModeQueued, spec.ModeStreaming, spec.ModeInline} {
 			for code, want := range codes {
-				if mode != modeStreaming && (strings.Contains(code, "Streaming") || strings.Contains(code, "QuerySchema")) {
+				if mode != spec.ModeStreaming && (strings.Contains(code, "Streaming") || strings.Contains(code, "QuerySchema")) {
 					continue // of streaming alone, or as the update policy above
 				}
-				t.Run(mode+" "+code, func(t *testing.T) {
+				t.Run(string(mode)+" "+code, func(t *testing.T) {
 					t.Parallel()
-					s := newStage(t, 1, map[string]string{"ingestion.mode": mode})
-					if mode == modeStreaming {
+					s := newStage(t, 1, map[string]string{"ingestion.mode": string(mode)})
+					if mode == spec.ModeStreaming {
 						s.manage(".alter table " + s.table + " policy streamingingestion enable")
 					}
 					s.produce(1, 5, 1)

@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestAChangeOfAKeyLeadsToItsConsequences(t *testing.T) {
-	keys, err := newCatalogue()
+	keys, err := Keys()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"fmt"
@@ -12,31 +12,31 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 )
 
-// converted takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
+// Conversion takes records the long way, where scanning their bytes will not do: a converter that is not JSON or text, or
 // transforms other than ExtractNewRecordState. The value comes out as JSON with a schema, which the encoder reads like any other.
 // Converters remember schemas and are shared by all of a task. Chains keep caches and belong to one goroutine, so each encoder has one of its own.
-type converted struct {
+type Conversion struct {
 	key, value, out record.Converter
-	chain           *transform.Chain
+	Chain           *transform.Chain
 }
 
 // conversions makes the long ways that a configuration asks for.
-func conversions(v catalogue.Values) (func() (*converted, error), error) {
+func conversions(v catalogue.Values) (func() (*Conversion, error), error) {
 	shared, err := convertedFrom(v)
 	if err != nil {
 		return nil, err
 	}
-	return func() (*converted, error) {
+	return func() (*Conversion, error) {
 		own := *shared
 		var err error
-		own.chain, err = transform.FromSettings(v.Raw())
+		own.Chain, err = transform.FromSettings(v.Raw())
 		return &own, err
 	}, nil
 }
 
-func convertedFrom(v catalogue.Values) (*converted, error) {
+func convertedFrom(v catalogue.Values) (*Conversion, error) {
 	settings := v.Raw()
-	c := &converted{out: &record.JSON{Schemas: true, KeepNull: true}}
+	c := &Conversion{out: &record.JSON{Schemas: true, KeepNull: true}}
 	var err error
 	if c.key, err = record.ConverterFrom(settings, "key.converter", true); err != nil {
 		return nil, err
@@ -44,13 +44,13 @@ func convertedFrom(v catalogue.Values) (*converted, error) {
 	if c.value, err = record.ConverterFrom(settings, "value.converter", false); err != nil {
 		return nil, err
 	}
-	if c.chain, err = transform.FromSettings(settings); err != nil {
+	if c.Chain, err = transform.FromSettings(settings); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
+func (c *Conversion) Apply(r *kgo.Record) (*kgo.Record, error) {
 	in := &record.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli()}
 	var err error
 	if in.ValueSchema, in.Value, err = c.value.Decode(r.Topic, r.Value); err != nil {
@@ -62,9 +62,9 @@ func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
 	for _, h := range r.Headers {
 		in.Headers = append(in.Headers, record.Header{Key: h.Key, Schema: record.Of(record.String), Value: string(h.Value)})
 	}
-	if c.chain != nil {
-		if in, err = c.chain.Apply(in); err != nil {
-			return nil, &transformError{err}
+	if c.Chain != nil {
+		if in, err = c.Chain.Apply(in); err != nil {
+			return nil, &TransformError{err}
 		}
 		if in == nil {
 			return nil, nil
@@ -80,13 +80,13 @@ func (c *converted) apply(r *kgo.Record) (*kgo.Record, error) {
 	return &out, nil
 }
 
-// plain is the same converters without transforms.
-func (c *converted) plain() *converted {
-	return &converted{key: c.key, value: c.value, out: c.out}
+// Plain is the same converters without transforms.
+func (c *Conversion) Plain() *Conversion {
+	return &Conversion{key: c.key, value: c.value, out: c.out}
 }
 
-// keyJSON is a record's key as JSON with a schema.
-func (c *converted) keyJSON(r *kgo.Record) ([]byte, error) {
+// KeyJSON is a record's key as JSON with a schema.
+func (c *Conversion) KeyJSON(r *kgo.Record) ([]byte, error) {
 	schema, key, err := c.key.Decode(r.Topic, r.Key)
 	if err != nil {
 		return nil, fmt.Errorf("key.converter: %w", err)
@@ -121,20 +121,25 @@ func shortcut(v catalogue.Values) bool {
 	return true
 }
 
-// topicOf is the topic by which a record is routed: transforms may change it. It is not sure of what they do not get, or cannot read.
-func (s *settings) topicOf(r *kgo.Record) (topic string, sure bool) {
-	if s.rows.Transform == nil {
+// TopicOf is the topic by which a record is routed: transforms may change it. It is not sure of what they do not get, or cannot read.
+func (s *Spec) TopicOf(r *kgo.Record) (topic string, sure bool) {
+	if s.Rows.Transform == nil {
 		return r.Topic, true
 	}
 	if r.Attrs.IsControl() {
 		return r.Topic, false
 	}
-	changed, err := s.newRows(route.Route{}).Transform(r)
+	changed, err := s.NewRows(route.Route{}).Transform(r)
 	if err != nil || changed == nil {
 		return r.Topic, false
 	}
-	if _, ok := s.routes.Find(changed.Topic); !ok {
+	if _, ok := s.Routes.Find(changed.Topic); !ok {
 		return r.Topic, true
 	}
 	return changed.Topic, true
 }
+
+// TransformError says that a transform failed.
+type TransformError struct{ error }
+
+func (e *TransformError) Unwrap() error { return e.error }

@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"slices"
@@ -41,7 +41,7 @@ var earlierKeys = []struct {
 }
 
 func TestEveryValueThatAReleaseOfAzuresConnectorTakesIsTaken(t *testing.T) {
-	keys, err := newCatalogue()
+	keys, err := Keys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestEveryValueThatAReleaseOfAzuresConnectorTakesIsTaken(t *testing.T) {
 			config[k.key] = value
 			values, warnings, problems := keys.Parse(config)
 			if len(problems) == 0 {
-				if _, err := parseSettings(values, Options{}); err != nil {
+				if _, err := Parse(values, Defaults{}); err != nil {
 					problems = append(problems, catalogue.Problem{Key: k.key, Message: err.Error()})
 				}
 			}

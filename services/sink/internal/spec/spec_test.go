@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"encoding/json"
@@ -14,9 +14,9 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-func parse(t *testing.T, config map[string]string) (*settings, []catalogue.Problem, error) {
+func parse(t *testing.T, config map[string]string) (*Spec, []catalogue.Problem, error) {
 	t.Helper()
-	keys, err := newCatalogue()
+	keys, err := Keys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func parse(t *testing.T, config map[string]string) (*settings, []catalogue.Probl
 	if len(problems) > 0 {
 		return nil, warnings, fmt.Errorf("%s: %s", problems[0].Key, problems[0].Message)
 	}
-	s, err := parseSettings(values, Options{})
+	s, err := Parse(values, Defaults{})
 	return s, warnings, err
 }
 
@@ -65,7 +65,7 @@ func TestTheUseCasesFileIsTakenAsItStands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.kusto.Endpoints.Query != "https://shop.southeastasia.kusto.windows.net" || !s.rows.Unwrap || s.rows.Transform != nil || s.flushSize != 10_000 || !s.exact {
+	if s.Kusto.Endpoints.Query != "https://shop.southeastasia.kusto.windows.net" || !s.Rows.Unwrap || s.Rows.Transform != nil || s.FlushSize != 10_000 || !s.Exact {
 		t.Errorf("%+v", s)
 	}
 }
@@ -119,7 +119,7 @@ func TestOldAndUnsupportedKeysAreNamedInWarnings(t *testing.T) {
 }
 
 func TestEveryKeyOfTheAnchorIsDeclared(t *testing.T) {
-	keys, err := newCatalogue()
+	keys, err := Keys()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,19 +149,19 @@ func TestOptionsOfBothAgesOfTheUnwrapTransformAreRead(t *testing.T) {
 	}
 	want := []row.Extra{{Name: "__deleted", From: row.Deleted}, {Name: "_op", From: row.OfEnvelope, Field: "op"}, {Name: "_source_ts_ms", From: row.OfSource, Field: "ts_ms"},
 		{Name: "_pos", From: row.OfSource, Field: "lsn"}, {Name: "_transaction_id", From: row.OfTransaction, Field: "id"}}
-	if fmt.Sprint(s.rows.Extra) != fmt.Sprint(want) || s.rows.Deletes != row.RewriteDeletes {
-		t.Errorf("%+v, want %+v", s.rows.Extra, want)
+	if fmt.Sprint(s.Rows.Extra) != fmt.Sprint(want) || s.Rows.Deletes != row.RewriteDeletes {
+		t.Errorf("%+v, want %+v", s.Rows.Extra, want)
 	}
 	s, _, err = parse(t, base("transforms", "u", u+"type", "io.debezium.transforms.ExtractNewRecordState", u+"delete.tombstone.handling.mode", "rewrite-with-tombstone"))
-	if err != nil || s.rows.Deletes != row.RewriteDeletes {
+	if err != nil || s.Rows.Deletes != row.RewriteDeletes {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestATinyFlushOfTaggedBatchesIsWarnedOf(t *testing.T) {
 	s, _, err := parse(t, base("flush.size.bytes", "10000", "flush.interval.ms", "1000"))
-	if err != nil || len(s.warnings) != 1 || !strings.Contains(s.warnings[0], "flush.size.bytes=33554432") {
-		t.Errorf("%v %v", s.warnings, err)
+	if err != nil || len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0], "flush.size.bytes=33554432") {
+		t.Errorf("%v %v", s.Warnings, err)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestMoreBatchesThanTheTableOfStatusesTakesAreWarnedOfWithFigures(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := s.warnOfStatuses(c.partitions)
+		got := s.WarnOfStatuses(c.partitions)
 		if (got == "") != (c.want == nil) {
 			t.Errorf("%v of %d partitions: %q", c.settings, c.partitions, got)
 		}
@@ -193,7 +193,7 @@ func TestMoreBatchesThanTheTableOfStatusesTakesAreWarnedOfWithFigures(t *testing
 		}
 		if m := regexp.MustCompile(`flush\.interval\.ms=(\d+) keeps`).FindStringSubmatch(got); m != nil {
 			better, _, _ := parse(t, base("flush.interval.ms", m[1]))
-			if again := better.warnOfStatuses(c.partitions); again != "" {
+			if again := better.WarnOfStatuses(c.partitions); again != "" {
 				t.Errorf("the value that is advised is warned of: %s", again)
 			}
 		}

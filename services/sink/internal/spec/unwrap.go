@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"fmt"
@@ -18,10 +18,10 @@ func scannedOptions() []string {
 
 // unwrap reads the options of an ExtractNewRecordState that is done while rows are scanned: those of Debezium 1.x (drop.tombstones,
 // delete.handling.mode) and of 3.x (delete.tombstone.handling.mode). What it leaves without a value never is a row in a table.
-func (s *settings) unwrap(v catalogue.Values) error {
+func (s *Spec) unwrap(v catalogue.Values) error {
 	for _, name := range v.List("transforms") {
 		options := v.WithPrefix("transforms." + name + ".")
-		s.rows.Unwrap = true
+		s.Rows.Unwrap = true
 		for option, value := range options {
 			if err := s.unwrapOption(option, value, options); err != nil {
 				return fmt.Errorf("transforms.%s.%s: %w", name, option, err)
@@ -31,7 +31,7 @@ func (s *settings) unwrap(v catalogue.Values) error {
 	return nil
 }
 
-func (s *settings) unwrapOption(option, value string, all map[string]string) error {
+func (s *Spec) unwrapOption(option, value string, all map[string]string) error {
 	lower := strings.ToLower(strings.TrimSpace(value))
 	switch option {
 	case "type", "drop.tombstones", "add.headers", "add.headers.prefix", "add.fields.prefix", "drop.fields.keep.schema.compatible", "replace.null.with.default":
@@ -42,8 +42,8 @@ func (s *settings) unwrapOption(option, value string, all map[string]string) err
 		switch lower {
 		case "drop", "none", "tombstone", "delete-to-tombstone":
 		case "rewrite", "rewrite-with-tombstone":
-			s.rows.Deletes = row.RewriteDeletes
-			s.rows.Extra = append([]row.Extra{{Name: "__deleted", From: row.Deleted}}, s.rows.Extra...)
+			s.Rows.Deletes = row.RewriteDeletes
+			s.Rows.Extra = append([]row.Extra{{Name: "__deleted", From: row.Deleted}}, s.Rows.Extra...)
 		default:
 			return fmt.Errorf("%q is unknown: take drop, none, tombstone, delete-to-tombstone, rewrite or rewrite-with-tombstone", value)
 		}
@@ -54,7 +54,7 @@ func (s *settings) unwrapOption(option, value string, all map[string]string) err
 		}
 		for field := range strings.SplitSeq(value, ",") {
 			if field = strings.TrimSpace(field); field != "" {
-				s.rows.Extra = append(s.rows.Extra, addedField(prefix, field))
+				s.Rows.Extra = append(s.Rows.Extra, addedField(prefix, field))
 			}
 		}
 	}

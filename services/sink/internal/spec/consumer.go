@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"fmt"
@@ -15,19 +15,19 @@ import (
 
 // membership is how a task joins its consumer group.
 type membership struct {
-	// start is where a partition without a committed offset begins.
-	start kgo.Offset
-	// brokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer) instead of the members. Such members
+	// Start is where a partition without a committed offset begins.
+	Start kgo.Offset
+	// BrokerAssigns has the brokers share the partitions out (KIP-848, group.protocol=consumer) instead of the members. Such members
 	// are not static: a restarted one would wait until the brokers have given up its predecessor.
-	brokerAssigns bool
-	// refresh is how often topics are looked for; 0 if it is not set.
-	refresh time.Duration
-	// uncommitted has records read before their transactions have ended.
-	uncommitted bool
-	// fetchMax and partitionFetchMax bound what a fetch asks for besides the memory that there is; 0 if they are not set.
-	fetchMax, partitionFetchMax int32
-	// options are the settings of consumer.override.* that have a counterpart.
-	options []kgo.Opt
+	BrokerAssigns bool
+	// Refresh is how often topics are looked for; 0 if it is not set.
+	Refresh time.Duration
+	// Uncommitted has records read before their transactions have ended.
+	Uncommitted bool
+	// FetchMax and partitionFetchMax bound what a fetch asks for besides the memory that there is; 0 if they are not set.
+	FetchMax, PartitionFetchMax int32
+	// Options are the settings of consumer.override.* that have a counterpart.
+	Options []kgo.Opt
 }
 
 const (
@@ -43,7 +43,7 @@ var consumerSettings = []string{"auto.offset.reset", "isolation.level", "group.p
 
 // membershipOf reads consumer.override.*. The names of settings without effect come back as well.
 func membershipOf(v catalogue.Values) (m membership, ignored []string, err error) {
-	m.start = kgo.NewOffset().AtStart()
+	m.Start = kgo.NewOffset().AtStart()
 	override := v.WithPrefix("consumer.override.")
 	for _, name := range slices.Sorted(maps.Keys(override)) {
 		value := strings.TrimSpace(override[name])
@@ -53,7 +53,7 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 				err = fmt.Errorf("consumer.override.%s: %q is not a positive number", name, value)
 				return
 			}
-			m.options = append(m.options, option(n))
+			m.Options = append(m.Options, option(n))
 		}
 		refuse := func(allowed string) { err = fmt.Errorf("consumer.override.%s: %q is not %s", name, value, allowed) }
 		duration := func(option func(time.Duration) kgo.GroupOpt) {
@@ -65,7 +65,7 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			switch strings.ToLower(value) {
 			case "earliest":
 			case "latest":
-				m.start = kgo.NewOffset().AtEnd()
+				m.Start = kgo.NewOffset().AtEnd()
 			default:
 				refuse("earliest or latest")
 			}
@@ -73,8 +73,8 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			switch value {
 			case "read_committed":
 			case "read_uncommitted":
-				m.uncommitted = true
-				m.options = append(m.options, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
+				m.Uncommitted = true
+				m.Options = append(m.Options, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
 			default:
 				refuse("read_committed or read_uncommitted")
 			}
@@ -82,7 +82,7 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			switch strings.ToLower(value) {
 			case "classic":
 			case "consumer":
-				m.brokerAssigns = true
+				m.BrokerAssigns = true
 			default:
 				refuse("classic or consumer")
 			}
@@ -92,21 +92,21 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 			duration(kgo.HeartbeatInterval)
 		case "metadata.max.age.ms":
 			add(func(n int64) kgo.Opt {
-				m.refresh = max(time.Duration(n)*time.Millisecond, leastRefresh)
-				return kgo.MetadataMaxAge(min(max(m.refresh, leastMetadataAge), mostMetadataAge))
+				m.Refresh = max(time.Duration(n)*time.Millisecond, leastRefresh)
+				return kgo.MetadataMaxAge(min(max(m.Refresh, leastMetadataAge), mostMetadataAge))
 			})
 		case "fetch.max.wait.ms":
 			add(func(n int64) kgo.Opt { return kgo.FetchMaxWait(time.Duration(n) * time.Millisecond) })
 		case "fetch.min.bytes":
 			add(func(n int64) kgo.Opt { return kgo.FetchMinBytes(int32(n)) })
 		case "fetch.max.bytes":
-			add(func(n int64) kgo.Opt { m.fetchMax = int32(n); return kgo.FetchMaxBytes(int32(n)) })
+			add(func(n int64) kgo.Opt { m.FetchMax = int32(n); return kgo.FetchMaxBytes(int32(n)) })
 		case "max.partition.fetch.bytes":
-			add(func(n int64) kgo.Opt { m.partitionFetchMax = int32(n); return kgo.FetchMaxPartitionBytes(int32(n)) })
+			add(func(n int64) kgo.Opt { m.PartitionFetchMax = int32(n); return kgo.FetchMaxPartitionBytes(int32(n)) })
 		case "client.id":
-			m.options = append(m.options, kgo.ClientID(value))
+			m.Options = append(m.Options, kgo.ClientID(value))
 		case "client.rack":
-			m.options = append(m.options, kgo.Rack(value))
+			m.Options = append(m.Options, kgo.Rack(value))
 		default:
 			ignored = append(ignored, "consumer.override."+name)
 		}
@@ -117,9 +117,9 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 	return m, ignored, nil
 }
 
-// balancing are the options by which partitions are shared out.
-func (m membership) balancing(instance string) []kgo.Opt {
-	if m.brokerAssigns {
+// Balancing are the options by which partitions are shared out.
+func (m membership) Balancing(instance string) []kgo.Opt {
+	if m.BrokerAssigns {
 		return []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}
 	}
 	// A static member that comes back after a crash takes its place at once, and fences what is left of itself.

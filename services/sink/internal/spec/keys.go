@@ -1,4 +1,4 @@
-package sink
+package spec
 
 import (
 	"strings"
@@ -19,8 +19,8 @@ const (
 	groupConsumer = "Client Overrides"
 )
 
-// newCatalogue declares every key of a sink connector: those of Azure's Kafka Connect sink 1.x to 5.x under their names, then ours.
-func newCatalogue() (*catalogue.Catalogue, error) {
+// Keys declares every key of a sink connector: those of Azure's Kafka Connect sink 1.x to 5.x under their names, then ours.
+func Keys() (*catalogue.Catalogue, error) {
 	return catalogue.New(catalogue.SinkFramework(), clusterKeys(), authKeys(), tableKeys(), batchKeys(), deliveryKeys())
 }
 
@@ -83,7 +83,7 @@ func tableKeys() []catalogue.Key {
 		{Name: "metadata.columns", Type: catalogue.List, Default: catalogue.Default(""), Importance: catalogue.Low, Group: groupTables,
 			Doc:          "Columns about the record that are added to each row, out of _topic, _partition, _offset, _timestamp, _key, _headers.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.RowsChange, Doc: "Rows have other columns from the next batch on: table and mapping must have them. Rows in the table stay as they are."}}},
-		{Name: "values.check", Type: catalogue.String, Default: catalogue.Default(checkRefuse), Allowed: []string{checkRefuse, checkNull, checkOff}, Importance: catalogue.Medium, Group: groupTables,
+		{Name: "values.check", Type: catalogue.String, Default: catalogue.Default(string(checkRefuse)), Allowed: []string{string(checkRefuse), string(checkNull), string(CheckOff)}, Importance: catalogue.Medium, Group: groupTables,
 			Doc: "What becomes of a row with a value that Kusto would silently store as null or cut off: refuse handles it as an error of the row (behavior.on.error), null sends it all the same and counts it, off does not look, and converts nothing either (Debezium's decimals and times in numbers become null)."},
 	}
 }
@@ -118,7 +118,7 @@ func deliveryKeys() []catalogue.Key {
 				{Effect: catalogue.Guarantee, When: losesExactlyOnce, Doc: "With at_least_once batches are no longer tagged, so a batch that is sent twice is in the table twice."},
 				{Effect: catalogue.Guarantee, When: gainsExactlyOnce, Doc: "From the next batch on each record is in the table once, with queued and inline ingestion; what came in twice before stays."},
 			}},
-		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(modeAuto), Allowed: []string{modeAuto, modeQueued, modeStreaming, modeAdaptive, modeInline}, Importance: catalogue.Medium, Group: groupDelivery,
+		{Name: "ingestion.mode", Type: catalogue.String, Default: catalogue.Default(string(ModeAuto)), Allowed: []string{string(ModeAuto), string(ModeQueued), string(ModeStreaming), string(ModeAdaptive), string(ModeInline)}, Importance: catalogue.Medium, Group: groupDelivery,
 			Doc:          "queued goes through storage and the data management service; streaming is queryable at once, at least once, with queued as its fallback; adaptive streams while a table takes less than 4 GB an hour, the rate up to which ADX advises streaming, at least once, and queues what comes faster, exactly once; inline sends rows within commands, for servers without data management. auto is what the topic's mapping says (streaming: true), else queued, else inline where the server takes no queued ingestion.",
 			Consequences: []catalogue.Consequence{{Effect: catalogue.Guarantee, When: beginsStreaming, Doc: "Streaming delivers at least once, and the table needs a streaming ingestion policy: .alter table <table> policy streamingingestion enable."}}},
 		{Name: "ingestion.status.timeout.ms", Type: catalogue.Long, Default: catalogue.Default("1800000"), Check: catalogue.AtLeast(1000), Importance: catalogue.Low, Group: groupDelivery,
@@ -128,7 +128,7 @@ func deliveryKeys() []catalogue.Key {
 			Consequences: []catalogue.Consequence{{Effect: catalogue.NoEffectYet, Doc: "It is set on tables whose policy says nothing. Where the sink, or you, set one before, alter it: .alter table <table> policy extent_tags_retention."}}},
 		{Name: "behavior.on.error", Type: catalogue.String, Default: catalogue.Default("FAIL"), Allowed: []string{"FAIL", "LOG", "IGNORE"}, Importance: catalogue.High, Group: groupErrors,
 			Doc: "What becomes of a row that cannot be delivered: FAIL stops the task with the reason; LOG and IGNORE pass over it, to the dead letter topic if there is one. Outages never count: they are waited for."},
-		{Name: "records.missing", Type: catalogue.String, Default: catalogue.Default(missingTask), Allowed: []string{missingTask, missingTopic}, Importance: catalogue.Medium, Group: groupErrors,
+		{Name: "records.missing", Type: catalogue.String, Default: catalogue.Default(MissingTask), Allowed: []string{MissingTask, MissingTopic}, Importance: catalogue.Medium, Group: groupErrors,
 			Doc: "What stands still when records were removed from a topic before the sink had read them, by retention that is shorter than the sink stood still: task fails the task, topic has the topic alone stand still, which a notice says, while others go on. Rows are never passed over either way: the offset where it may go on is set by hand."},
 		{Name: "errors.retry.max.time.ms", Type: catalogue.Long, Default: catalogue.Default("300000"), Importance: catalogue.Low, Group: groupErrors,
 			Doc: "If set with behavior.on.error=FAIL: after how many milliseconds of an outage the task fails. Unset, it goes on trying."},
@@ -163,7 +163,7 @@ func endpoint(text string) error {
 	return err
 }
 
-// The conditions below are those of settings.go and tables.go.
+// The conditions below are those of spec.go.
 
 func exact(v catalogue.Values) bool {
 	return strings.EqualFold(v.String("delivery.guarantee"), exactlyOnce)
@@ -175,8 +175,7 @@ func gainsExactlyOnce(before, after catalogue.Values) bool { return !exact(befor
 
 // mayStream says whether an ingestion mode streams by itself; with auto the topic's mapping says so.
 func mayStream(v catalogue.Values) bool {
-	mode := strings.ToLower(v.String("ingestion.mode"))
-	return mode == modeStreaming || mode == modeAdaptive
+	return Mode(strings.ToLower(v.String("ingestion.mode"))).Streams()
 }
 
 func beginsStreaming(before, after catalogue.Values) bool {
