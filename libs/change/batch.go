@@ -59,9 +59,36 @@ func (b *Batch) keep(buf []byte) {
 // add appends one record whose key and value lie in the arena.
 func (b *Batch) add(topic string, key, value []byte, headers []kgo.RecordHeader) {
 	b.Records = append(b.Records, kgo.Record{Topic: topic, Partition: -1, Key: key, Value: value, Headers: headers})
-	b.Size += len(key) + len(value)
-	for i := range headers {
-		b.Size += len(headers[i].Key) + len(headers[i].Value)
+	b.grow(&b.Records[len(b.Records)-1])
+}
+
+// Mark is how full a Batch was at a moment, for what was appended since.
+type Mark struct{ records, size int }
+
+// Mark returns how full the batch is.
+func (b *Batch) Mark() Mark { return Mark{len(b.Records), b.Size} }
+
+// Since returns the records appended since m.
+func (b *Batch) Since(m Mark) []kgo.Record { return b.Records[m.records:] }
+
+// Rollback takes the records back that were appended since m. Their bytes stay in the arena until Reset, so that copies of the
+// records stay good for Put.
+func (b *Batch) Rollback(m Mark) {
+	clear(b.Records[m.records:])
+	b.Records, b.Size = b.Records[:m.records], m.size
+}
+
+// Put appends a record that was made elsewhere, or taken back before.
+func (b *Batch) Put(r kgo.Record) {
+	b.Records = append(b.Records, r)
+	b.grow(&b.Records[len(b.Records)-1])
+}
+
+// grow counts a record's bytes.
+func (b *Batch) grow(r *kgo.Record) {
+	b.Size += len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		b.Size += len(r.Headers[i].Key) + len(r.Headers[i].Value)
 	}
 }
 

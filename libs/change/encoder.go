@@ -62,10 +62,10 @@ func (e *Encoder) HasKey() bool { return e.schemas.key != nil }
 // that changes the key becomes a delete, its tombstone and a create. It returns how many change events (without
 // tombstones) that were, by which the order counters of a transaction advance. On an error nothing is appended.
 func (e *Encoder) Append(b *Batch, ev *Event) (int, error) {
-	records, size := len(b.Records), b.Size
+	before := b.Mark()
 	n, err := e.appendEvent(b, ev)
 	if err != nil {
-		b.Records, b.Size = b.Records[:records], size
+		b.Rollback(before)
 		return 0, fmt.Errorf("encode a change (op %c) of table %s.%s at LSN %X/%X: %w", ev.Op, e.rel.Schema, e.rel.Name,
 			uint32(ev.Source.LSN>>32), uint32(ev.Source.LSN), err)
 	}

@@ -62,9 +62,9 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s+%d", p.Commit, p.Ordinal)
 }
 
-// positionJSON has Debezium's names of source offset fields where they mean the same, so that tools which read or alter
+// PositionJSON is a position as the value of a source offset, or a part of one. It has Debezium's names of source offset fields where they mean the same, so that tools which read or alter
 // offsets know them: lsn_commit is the end of the last delivered commit.
-type positionJSON struct {
+type PositionJSON struct {
 	LSN      uint64 `json:"lsn"`
 	Commit   uint64 `json:"lsn_commit"`
 	Proc     uint64 `json:"lsn_proc"`
@@ -75,11 +75,14 @@ type positionJSON struct {
 	Delivered uint64 `json:"lsn_delivered,omitempty"`
 }
 
-// MarshalJSON writes the position as the value of a source offset.
-func (p Position) MarshalJSON() ([]byte, error) {
+// JSON is the form that the position is written in.
+func (p Position) JSON() PositionJSON {
 	c := uint64(p.Commit)
-	return json.Marshal(positionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline, Delivered: uint64(p.Delivered)})
+	return PositionJSON{LSN: c, Commit: c, Proc: c, Ordinal: p.Ordinal, SystemID: p.SystemID, Timeline: p.Timeline, Delivered: uint64(p.Delivered)}
 }
+
+// MarshalJSON writes the position as the value of a source offset.
+func (p Position) MarshalJSON() ([]byte, error) { return json.Marshal(p.JSON()) }
 
 // UnmarshalJSON reads what MarshalJSON wrote and also an offset of Debezium's, whose lsn_commit is a transaction
 // boundary: changes after it that Debezium had already delivered are delivered again.

@@ -15,7 +15,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/snapshot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // Board shows what the captures of a worker are doing, for CaptureService and metrics. It is safe for concurrent use.
@@ -40,11 +44,11 @@ type entry struct {
 	mu     sync.Mutex
 	state  *capturev1.Capture // guarded by mu
 	smooth *shownPhase        // guarded by mu; what the state was before trouble with server or broker; nil without
-	reader *reader            // guarded by mu; nil unless streaming
+	reader *liveStream        // guarded by mu; nil unless streaming
 	ages   latency.Window     // guarded by mu; of transactions when they were durable in Kafka
 	// incremental is the durable progress of incremental snapshots; guarded by mu, never changed in place; nil before
 	// streaming.
-	incremental *incrementalProgress
+	incremental *progress.Incremental
 	// passed is what streams that ended have had, lastEvent when events were last durable; guarded by mu.
 	passed    streamTotals
 	lastEvent time.Time
@@ -59,6 +63,13 @@ type entry struct {
 	unseen   error
 	slotAt   time.Time
 	slotTurn int
+}
+
+// liveStream is what the board shows of a stream, and where signals for it go.
+type liveStream struct {
+	conn        *pgrepl.Stream
+	stage       *stage.Stage
+	incremental *incremental.Snapshots
 }
 
 // shownPhase is a phase with its reason.
@@ -102,7 +113,7 @@ type streamTotals struct {
 func (e *entry) detach() {
 	if r := e.reader; r != nil {
 		e.passed.wal += int64(r.conn.Bytes())
-		e.passed.waited += r.stage.load().waited
+		e.passed.waited += r.stage.Load().Waited
 		e.reader = nil
 	}
 }
@@ -135,12 +146,12 @@ func (e *entry) retrying(err error) {
 	e.mu.Unlock()
 }
 
-func (e *entry) streaming(r *reader, at pgrepl.Position) {
+func (e *entry) streaming(r *liveStream, at pgrepl.Position) {
 	e.set(capturev1.Phase_PHASE_STREAMING, "Streaming from slot "+e.spec.Slot.Name+".")
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.detach()
-	e.reader, e.incremental = r, r.incremental.progress
+	e.reader, e.incremental = r, r.incremental.Progress()
 	e.state.DurableLsn = at.Commit.String()
 }
 
@@ -190,7 +201,7 @@ func (e *entry) disturb(phase capturev1.Phase, err error) {
 }
 
 // snapshotting shows a snapshot; why says what is unusual about it and may be empty.
-func (e *entry) snapshotting(q *rangeQueue, why string) {
+func (e *entry) snapshotting(q *snapshot.Queue, why string) {
 	reason := "Reading the captured tables."
 	if why != "" {
 		reason = "Reading the captured tables: " + why + ". Rows that were deleted meanwhile have no event."
@@ -199,8 +210,8 @@ func (e *entry) snapshotting(q *rangeQueue, why string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state.Snapshots = nil
-	for _, t := range q.tables {
-		e.state.Snapshots = append(e.state.Snapshots, &capturev1.TableSnapshot{Table: t.String(), RowsEstimated: t.RowEstimate, RangesTotal: int32(t.left)})
+	for _, t := range q.Tables() {
+		e.state.Snapshots = append(e.state.Snapshots, &capturev1.TableSnapshot{Table: t.Name, RowsEstimated: t.RowsEstimate, RangesTotal: int32(t.Ranges)})
 	}
 }
 
@@ -212,41 +223,41 @@ func (e *entry) snapshotted() {
 	}
 }
 
-// delivered notes durable records.
-func (e *entry) delivered(b *tally, now time.Time, exactlyOnce bool) {
+// delivered notes durable records, and what tables look like from them on.
+func (e *entry) delivered(b *stage.Tally, versions []*capturev1.CapturedTable, now time.Time, exactlyOnce bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st := e.state
-	for _, c := range b.counts {
-		if c.op != change.Read {
-			st.RowsDelivered += c.n
+	for _, c := range b.Counts {
+		if c.Op != change.Read {
+			st.RowsDelivered += c.Events
 		}
 	}
-	e.describeTables(b.versions)
-	e.countTables(b.counts)
-	if len(b.counts) > 0 {
+	e.describeTables(versions)
+	e.countTables(b.Counts)
+	if len(b.Counts) > 0 {
 		e.lastEvent = now
 	}
 	st.ExactlyOnce = exactlyOnce
-	st.TransactionsDelivered += int64(b.transactions)
-	if b.transactions > 0 {
-		st.LastCommitTime = timestamppb.New(time.UnixMicro(b.commitTime))
+	st.TransactionsDelivered += int64(b.Transactions)
+	if b.Transactions > 0 {
+		st.LastCommitTime = timestamppb.New(time.UnixMicro(b.Last.CommitTime))
 	}
-	if b.changed > 0 {
-		st.CommitToKafka = durationpb.New(now.Sub(time.UnixMicro(b.newest)))
-		e.ages.Observe(now, now.Sub(time.UnixMicro(b.oldest)), b.changed)
+	if b.Changed > 0 {
+		st.CommitToKafka = durationpb.New(now.Sub(time.UnixMicro(b.Newest)))
+		e.ages.Observe(now, now.Sub(time.UnixMicro(b.Oldest)), b.Changed)
 	}
-	if b.incremental != nil {
-		e.incremental = b.incremental
+	if b.Incremental != nil {
+		e.incremental = b.Incremental
 	}
-	if b.at.Commit > 0 {
-		st.DurableLsn = b.at.Commit.String()
+	if b.At.Commit > 0 {
+		st.DurableLsn = b.At.Commit.String()
 	}
-	for _, step := range b.steps {
+	for _, step := range b.Reads {
 		for _, t := range st.Snapshots {
-			if t.Table == step.table {
-				t.RowsDone += step.rows
-				if step.done {
+			if t.Table == step.Table {
+				t.RowsDone += step.Rows
+				if step.Done {
 					t.RangesDone++
 					t.Completed = t.RangesDone >= t.RangesTotal
 				}
@@ -268,13 +279,13 @@ func (e *entry) snapshot() *capturev1.Capture {
 	out.CommitToKafkaLatency = e.ages.Summary(time.Now())
 	if e.reader != nil {
 		out.ReceivedLsn = e.reader.conn.Received().String()
-		out.InFlightBytes = int64(e.reader.stage.load().bytes)
+		out.InFlightBytes = int64(e.reader.stage.Load().Bytes)
 	}
 	return out
 }
 
 // streamReader is the reader of the stream; nil unless streaming.
-func (e *entry) streamReader() *reader {
+func (e *entry) streamReader() *liveStream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.reader
@@ -284,28 +295,28 @@ func (e *entry) streamReader() *reader {
 func (e *entry) incrementalSnapshot() *capturev1.IncrementalSnapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.incremental.message(e.hidden)
+	return incrementalMessage(e.incremental, e.hidden)
 }
 
-// message shows a progress; nil is one without tables.
-func (p *incrementalProgress) message(hidden func(string) string) *capturev1.IncrementalSnapshot {
+// incrementalMessage shows a progress; nil is one without tables.
+func incrementalMessage(p *progress.Incremental, hidden func(string) string) *capturev1.IncrementalSnapshot {
 	if p == nil {
 		return new(capturev1.IncrementalSnapshot)
 	}
 	out := &capturev1.IncrementalSnapshot{Paused: p.Paused}
-	add := func(c collection, state capturev1.IncrementalTable_State, rows int64) *capturev1.IncrementalTable {
+	add := func(c progress.Collection, state capturev1.IncrementalTable_State, rows int64) *capturev1.IncrementalTable {
 		t := &capturev1.IncrementalTable{Table: c.Table.String(), State: state, Condition: c.Filter, RowsDone: rows, RowsEstimated: c.Estimate}
 		out.Tables = append(out.Tables, t)
 		return t
 	}
-	for _, c := range p.ended {
+	for _, c := range p.Ended {
 		switch {
-		case c.err != nil:
-			add(c.collection, capturev1.IncrementalTable_STATE_FAILED, c.rows).Reason = hidden(c.err.Error())
-		case c.stopped:
-			add(c.collection, capturev1.IncrementalTable_STATE_STOPPED, c.rows)
+		case c.Err != nil:
+			add(c.Collection, capturev1.IncrementalTable_STATE_FAILED, c.Rows).Reason = hidden(c.Err.Error())
+		case c.Stopped:
+			add(c.Collection, capturev1.IncrementalTable_STATE_STOPPED, c.Rows)
 		default:
-			add(c.collection, capturev1.IncrementalTable_STATE_COMPLETED, c.rows)
+			add(c.Collection, capturev1.IncrementalTable_STATE_COMPLETED, c.Rows)
 		}
 	}
 	for i, c := range p.Collections {
@@ -314,7 +325,7 @@ func (p *incrementalProgress) message(hidden func(string) string) *capturev1.Inc
 			continue
 		}
 		t := add(c, capturev1.IncrementalTable_STATE_READING, p.Rows)
-		t.LastKey, t.MaxKey = p.Last.shown(), p.Max.shown()
+		t.LastKey, t.MaxKey = p.Last.Texts("NULL"), p.Max.Texts("NULL")
 	}
 	return out
 }

@@ -14,13 +14,15 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/calypso-cdc/calypso/services/capture/internal/withheld"
 )
 
 // describe says of a table what does not change with each row.
-func (s *session) describe(rel *change.Relation) *capturev1.CapturedTable {
+func describe(rel *change.Relation, events *change.Config, kept *withheld.Withheld) *capturev1.CapturedTable {
 	return &capturev1.CapturedTable{
-		Table: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: s.events.TableTopic(rel.Schema, rel.Name),
-		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, s.events.SentColumns(rel)), KeptBack: s.hidden.of(rel),
+		Table: pgrepl.Table{Schema: rel.Schema, Name: rel.Name}.String(), Topic: events.TableTopic(rel.Schema, rel.Name),
+		ReplicaIdentity: history.IdentityName(rel.ReplicaIdentity), Warnings: warnings(rel, events.SentColumns(rel)), KeptBack: kept.Of(rel),
 	}
 }
 
@@ -49,22 +51,6 @@ func warnings(rel *change.Relation, sent []change.SentColumn) (out []string) {
 	return out
 }
 
-// showTables tells the board which tables the session has found.
-func (s *session) showTables() {
-	var found []*capturev1.CapturedTable
-	for _, rel := range s.relations {
-		if !s.spec.Tables.Captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
-			continue
-		}
-		t := s.describe(rel)
-		if v := s.history.Latest(t.Table); v != nil {
-			t.SchemaVersion = int32(v.Number)
-		}
-		found = append(found, t)
-	}
-	s.board.found(found)
-}
-
 // found replaces the tables. Those that were there before keep their counts.
 func (e *entry) found(tables []*capturev1.CapturedTable) {
 	e.mu.Lock()
@@ -77,10 +63,9 @@ func (e *entry) found(tables []*capturev1.CapturedTable) {
 }
 
 // describeTables notes that tables, which may be new, look different from now on; the caller holds mu.
-func (e *entry) describeTables(versions []tableVersion) {
-	for _, v := range versions {
-		v.shown.SchemaVersion = int32(v.Number)
-		e.tables[v.Table] = redescribed(e.tables[v.Table], v.shown)
+func (e *entry) describeTables(now []*capturev1.CapturedTable) {
+	for _, t := range now {
+		e.tables[t.Table] = redescribed(e.tables[t.Table], t)
 	}
 }
 
@@ -94,28 +79,28 @@ func redescribed(known, now *capturev1.CapturedTable) *capturev1.CapturedTable {
 }
 
 // countTables adds durable changes to their tables; the caller holds mu.
-func (e *entry) countTables(counts []eventCount) {
+func (e *entry) countTables(counts []stage.Count) {
 	for i := range counts {
 		c := &counts[i]
-		t := e.tables[c.table.name]
-		if t == nil || c.rows == 0 {
+		t := e.tables[c.Table]
+		if t == nil || c.Rows == 0 {
 			continue
 		}
-		switch c.op {
+		switch c.Op {
 		case change.Create:
-			t.RowsInserted += c.rows
+			t.RowsInserted += c.Rows
 		case change.Update:
-			t.RowsUpdated += c.rows
+			t.RowsUpdated += c.Rows
 		case change.Delete:
-			t.RowsDeleted += c.rows
+			t.RowsDeleted += c.Rows
 		case change.Truncate:
-			t.Truncates += c.rows
+			t.Truncates += c.Rows
 		case change.Read:
-			t.RowsRead += c.rows
+			t.RowsRead += c.Rows
 			continue
 		}
-		if at := time.UnixMicro(c.commitTime); t.LastChangeTime == nil || !at.Before(t.LastChangeTime.AsTime()) {
-			t.LastChangeTime, t.LastChangeLsn = timestamppb.New(at), pgrepl.LSN(c.lsn).String()
+		if at := time.UnixMicro(c.CommitTime); t.LastChangeTime == nil || !at.Before(t.LastChangeTime.AsTime()) {
+			t.LastChangeTime, t.LastChangeLsn = timestamppb.New(at), pgrepl.LSN(c.LSN).String()
 		}
 	}
 }
@@ -151,7 +136,7 @@ func (e *entry) tableState(name string) (capturev1.CapturedTable_State, string) 
 		}
 		// The last of several entries is the newest.
 		state, reason := capturev1.CapturedTable_STATE_STREAMING, ""
-		for _, t := range e.incremental.message(e.hidden).Tables {
+		for _, t := range incrementalMessage(e.incremental, e.hidden).Tables {
 			switch {
 			case t.Table != name:
 			case t.State == capturev1.IncrementalTable_STATE_READING:

@@ -31,6 +31,17 @@ func (s *source) awaitSlot(t testing.TB) {
 	})
 }
 
+// awaitFreeSlot waits until the server has noticed that the reader of the source's slot is gone, so that awaitSlot means the next one.
+func (s *source) awaitFreeSlot(t testing.TB) {
+	t.Helper()
+	eventually(t, "slot "+s.db+" is free", func() error {
+		if s.query(t, "SELECT active::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'") != "false" {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+}
+
 // dropSlot drops the slot of a connector that was stopped. The server may notice a little later that its reader is gone.
 func (s *source) dropSlot(t testing.TB) {
 	t.Helper()

@@ -115,10 +115,10 @@ func (g *gauges) showStream(o metric.Observer, e *entry, connector attribute.Key
 		o.ObserveInt64(g.received, int64(received), of)
 		o.ObserveInt64(g.confirmed, int64(confirmed), of)
 		o.ObserveInt64(g.lag, int64(received-min(received, confirmed)), of)
-		load := r.stage.load()
-		o.ObserveInt64(g.inFlight, int64(load.bytes), of)
-		o.ObserveInt64(g.inFlightTransactions, int64(load.transactions), of)
-		wal, waited = wal+int64(r.conn.Bytes()), waited+load.waited
+		load := r.stage.Load()
+		o.ObserveInt64(g.inFlight, int64(load.Bytes), of)
+		o.ObserveInt64(g.inFlightTransactions, int64(load.Transactions), of)
+		wal, waited = wal+int64(r.conn.Bytes()), waited+load.Waited
 	}
 	o.ObserveInt64(g.walReceived, wal, of)
 	o.ObserveFloat64(g.waited, waited.Seconds(), of)

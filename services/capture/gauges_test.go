@@ -2,7 +2,6 @@ package capture
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
-	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
 
 // readings collects metrics: the sums over all attributes but those given, by name.
@@ -106,61 +104,6 @@ func TestTheMetricsOfACaptureMove(t *testing.T) {
 	})
 	if err := run.stop(t); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestAStageKnowsWhichTransactionsItHoldsAndForHowLongItsReaderWaited(t *testing.T) {
-	s := newStage(pgrepl.Position{}, 2, 1000)
-	commit := func(at pgrepl.LSN) {
-		put(s, at, true)
-		b := s.fill()
-		b.transactions++
-		s.unlock()
-	}
-	commit(1)
-	b := s.take()
-	commit(2)
-	if l := s.load(); l.transactions != 2 || l.waited != 0 {
-		t.Errorf("%+v, want two transactions and no wait", l)
-	}
-	put(s, 3, true)
-	done := make(chan struct{})
-	go func() { // the batch is full
-		put(s, 4, true)
-		close(done)
-	}()
-	for s.load().waited == 0 {
-		runtime.Gosched()
-	}
-	s.written(b)
-	s.committed()
-	if l := s.load(); l.transactions != 1 {
-		t.Errorf("%+v after the commit, want the second transaction", l)
-	}
-	s.take()
-	<-done
-	waited := s.load().waited
-	if waited <= 0 || s.load().waited != waited {
-		t.Errorf("waited %s, then %s: want what the reader waited and no more", waited, s.load().waited)
-	}
-}
-
-func TestWhatAStageHoldsIsToldWithoutWaitingForTheEventThatIsEncoded(t *testing.T) {
-	s := newStage(pgrepl.Position{}, 2, 1000)
-	put(s, 1, true)
-	s.open.Size = 50
-	held := s.holds()
-	if held != int64(s.load().bytes) || held == 0 {
-		t.Errorf("it holds %d bytes, and tells %d", s.load().bytes, held)
-	}
-	b := s.fill()
-	b.Size += 100
-	if got := s.holds(); got != held {
-		t.Errorf("%d, want the %d before the event that is being encoded", got, held)
-	}
-	s.unlock()
-	if got := s.holds(); got != held+100 {
-		t.Errorf("%d, want %d", got, held+100)
 	}
 }
 

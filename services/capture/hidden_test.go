@@ -8,6 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/check"
+	"github.com/calypso-cdc/calypso/services/capture/internal/compared"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -29,7 +31,7 @@ func checked(t testing.TB, config map[string]string) catalogue.Values {
 func (s *source) findings(t testing.TB, config map[string]string) map[string]connector.Check {
 	t.Helper()
 	out := make(map[string]connector.Check)
-	for _, c := range check(t.Context(), checked(t, config)) {
+	for _, c := range check.Source(t.Context(), checked(t, config)) {
 		out[c.Name] = c
 	}
 	return out
@@ -89,7 +91,7 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 	}
 
-	r, err := openTables(t.Context(), checked(t, config), nil)
+	r, err := compared.Open(t.Context(), checked(t, config), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

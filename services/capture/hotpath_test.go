@@ -5,9 +5,15 @@ import (
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/change"
-	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
 )
 
 // orderRelations knows one table, the orders of the use case.
@@ -50,40 +56,52 @@ func orderFrames() (begin, relation, insert, commit []byte) {
 	return begin, relation, insert, commit
 }
 
-// hotReader is a reader with everything behind the socket and before the broker.
-func hotReader(t testing.TB) (*reader, func(data []byte)) {
+// hotReader is a reader with everything behind the socket and before the broker, and the stage that it fills.
+func hotReader(t testing.TB) (*stage.Stage, func(data []byte)) {
 	t.Helper()
-	plugins, err := Plugins(Options{})
+	keys, err := spec.Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugin := plugins[0]
-	values, _, problems := plugin.Catalogue.Parse(map[string]string{
+	values, _, problems := keys.Parse(map[string]string{
 		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "myserver",
 		"value.converter.schemas.enable": "false", "key.converter.schemas.enable": "false", "max.batch.size": "1000000000", "max.queue.size.in.bytes": "2000000000",
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	made, err := plugin.NewTask(connector.TaskEnv{Connector: "c"}, values)
+	set, err := spec.Parse(values)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{task: made.(*task), history: history.New()}
-	r := &reader{session: s, encoders: newEncoders(s), stage: newStage(pgrepl.Position{}, s.spec.Delivery.BatchEvents, s.spec.Delivery.BatchBytes), incremental: newIncremental(s, nil)}
-	r.decoder = pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
-	handle := r.handle
+	set.Events.Database, set.Events.Task = set.Connection.Database, "0"
+	batches := stage.New(pgrepl.Position{}, set.Delivery.BatchEvents, set.Delivery.BatchBytes)
+	rules := encode.Rules{Tables: set.Tables, Events: &set.Events}
+	decoder := pgrepl.NewPgoutput(pgrepl.PgoutputOptions{}, orderRelations{})
+	reader := stream.NewReader(stream.Deps{
+		Events: &set.Events, Stage: batches, Tables: encode.NewCache(rules), Observer: schemas.Observer{History: history.New(), Events: &set.Events},
+		Incremental: incremental.New(t.Context(), incremental.Deps{Spec: set, Events: &set.Events, Tables: encode.NewCache(rules), Stage: batches}, nil),
+		Fail:        failpoint.Parse(""),
+	}, decoder, pgrepl.Position{}, 0)
+	handle := reader.Handle
 	frame := pgrepl.Frame{Start: 1}
-	return r, func(data []byte) {
+	return batches, func(data []byte) {
 		frame.Data = data
-		if err := r.decoder.Decode(&frame, handle); err != nil {
+		if err := decoder.Decode(&frame, handle); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
+// empty forgets the records of the open batch.
+func empty(s *stage.Stage) {
+	b := s.Fill()
+	b.Batch.Reset()
+	s.Unlock()
+}
+
 func TestARowCostsNoAllocationFromTheWireToTheRecord(t *testing.T) {
-	r, feed := hotReader(t)
+	batches, feed := hotReader(t)
 	begin, relation, insert, _ := orderFrames()
 	feed(begin)
 	feed(relation)
@@ -91,7 +109,7 @@ func TestARowCostsNoAllocationFromTheWireToTheRecord(t *testing.T) {
 		feed(insert)
 	}
 	n := testing.AllocsPerRun(10, func() {
-		r.stage.open.Batch.Reset()
+		empty(batches)
 		for range 10_000 {
 			feed(insert)
 		}
@@ -102,7 +120,7 @@ func TestARowCostsNoAllocationFromTheWireToTheRecord(t *testing.T) {
 }
 
 func BenchmarkWireToRecord(b *testing.B) {
-	r, feed := hotReader(b)
+	batches, feed := hotReader(b)
 	begin, relation, insert, _ := orderFrames()
 	feed(begin)
 	feed(relation)
@@ -110,7 +128,7 @@ func BenchmarkWireToRecord(b *testing.B) {
 	b.SetBytes(int64(len(insert)))
 	for i := range b.N {
 		if i%10_000 == 0 {
-			r.stage.open.Batch.Reset()
+			empty(batches)
 		}
 		feed(insert)
 	}

@@ -10,7 +10,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -65,8 +68,8 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 		for _, chunk := range []int{1, 2, 1 + random.IntN(rows+1), rows + 1} {
 			set := new(spec.Spec)
 			set.Signals.ChunkRows = chunk
-			n := &incremental{session: &session{task: &task{spec: set}, server: server}}
-			req := chunkRequest{collection: collection{Table: pgrepl.Table{Schema: "public", Name: fmt.Sprintf("k%d", round)}}}
+			chunks := incremental.Chunks{Spec: set, Events: new(change.Config), Server: server}
+			req := incremental.Request{Collection: progress.Collection{Table: pgrepl.Table{Schema: "public", Name: fmt.Sprintf("k%d", round)}}}
 			rel, err := pgrepl.NewCatalog(t.Context(), pgrepl.Query(conn), func(pgrepl.Table) bool { return true }).Named(req.Table.Schema, req.Table.Name, true)
 			if err != nil {
 				t.Fatal(err)
@@ -77,18 +80,18 @@ func TestChunksReadEveryRowOnceWhateverTheKey(t *testing.T) {
 			}
 			seen := make(map[string]int)
 			for reads := 0; ; reads++ {
-				c, err := n.readBy(t.Context(), conn, req, rel, key)
+				c, err := chunks.ReadBy(t.Context(), conn, req, rel, key)
 				if err != nil {
 					t.Fatalf("%s, chunks of %d: %v", what, chunk, err)
 				}
-				if len(c.lines) == 0 {
+				if len(c.Lines) == 0 {
 					break
 				}
-				for _, line := range c.lines {
+				for _, line := range c.Lines {
 					fields := strings.Split(strings.TrimSuffix(string(line), "\n"), "\t")
 					seen[fields[len(fields)-1]]++
 				}
-				if req.last, req.max = c.last, c.max; reads > rows {
+				if req.Last, req.Max = c.Last, c.Max; reads > rows {
 					t.Fatalf("%s, chunks of %d: no end", what, chunk)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 )
 
 // meters are the metrics of all captures of a worker, and its tracer. Labels never carry LSNs, keys or values.
@@ -49,20 +50,20 @@ func newMeters(meter metric.Meter, tracer trace.Tracer, board *Board) (*meters, 
 	return m, board.observe(meter)
 }
 
-func (m *meters) delivered(b *tally, now time.Time) {
+func (m *meters) delivered(b *stage.Tally, now time.Time) {
 	ctx := context.Background()
-	for _, c := range b.counts {
-		set := metric.WithAttributes(attribute.String("table", c.table.name), attribute.String("op", string(rune(c.op))))
-		m.rows.Add(ctx, c.n, set)
-		if c.op == change.Read {
-			m.snapshotRows.Add(ctx, c.n, metric.WithAttributes(attribute.String("table", c.table.name)))
+	for _, c := range b.Counts {
+		set := metric.WithAttributes(attribute.String("table", c.Table), attribute.String("op", string(rune(c.Op))))
+		m.rows.Add(ctx, c.Events, set)
+		if c.Op == change.Read {
+			m.snapshotRows.Add(ctx, c.Events, metric.WithAttributes(attribute.String("table", c.Table)))
 		}
 	}
-	if b.transactions > 0 {
-		m.transactions.Add(ctx, int64(b.transactions))
+	if b.Transactions > 0 {
+		m.transactions.Add(ctx, int64(b.Transactions))
 	}
-	if b.changed > 0 {
-		m.commitToProduce.Record(ctx, now.Sub(time.UnixMicro(b.oldest)).Seconds())
+	if b.Changed > 0 {
+		m.commitToProduce.Record(ctx, now.Sub(time.UnixMicro(b.Oldest)).Seconds())
 	}
 }
 

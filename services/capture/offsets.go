@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"context"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
 // rowsComeAgain is what follows from a snapshot of tables that were read before.
@@ -28,9 +31,30 @@ func offsetProblem(v catalogue.Values, partition, offset []byte) *catalogue.Prob
 	if !bytes.Equal(partition, own) {
 		return &catalogue.Problem{Key: "partition", Message: fmt.Sprintf("partition %.200s is not read by this connector: its only one is %s, after topic.prefix", partition, own)}
 	}
-	if err := new(checkpoint).UnmarshalJSON(offset); err != nil {
+	if err := new(progress.Checkpoint).UnmarshalJSON(offset); err != nil {
 		return &catalogue.Problem{Key: "offset.lsn", Message: fmt.Sprintf(
 			"offset %.200s is not a position: %.200s; lsn (and lsn_commit, if given) must be the number of a byte in the write-ahead log, not negative", offset, err)}
 	}
 	return nil
+}
+
+// readCheckpoint reads a connector's checkpoint; nil if it has none.
+func readCheckpoint(ctx context.Context, env connector.TaskEnv, prefix string) (*progress.Checkpoint, error) {
+	offsets, err := env.Offsets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the connector's offsets: %w", err)
+	}
+	partition, err := json.Marshal(map[string]string{"server": prefix})
+	if err != nil {
+		return nil, err
+	}
+	raw, ok := offsets[string(partition)]
+	if !ok || len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	c := new(progress.Checkpoint)
+	if err := json.Unmarshal(raw, c); err != nil {
+		return nil, fmt.Errorf("read the connector's offset %.200s: %w", raw, err)
+	}
+	return c, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/capture/internal/check"
 )
 
 // needsPluginList skips on servers that let everybody use any output plugin.
@@ -223,7 +224,7 @@ func (s *source) finding(t testing.TB, name string, config map[string]string) co
 		if len(problems) > 0 {
 			t.Fatal(problems)
 		}
-		for _, c := range check(t.Context(), values) {
+		for _, c := range check.Source(t.Context(), values) {
 			if c.Name == name {
 				return c
 			}

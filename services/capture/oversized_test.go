@@ -10,8 +10,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/calypso-cdc/calypso/libs/kafka"
 )
 
 // noise is text that does not compress.
@@ -82,7 +80,7 @@ func TestOversizedRecordsBecomeDeadLettersThatHoldAllOfThem(t *testing.T) {
 				for _, x := range r.Headers {
 					h[x.Key] = string(x.Value)
 				}
-				if h[headerTopic] != s.db+".public.a" || h[headerOf] != "value" || !strings.Contains(h[headerMessage], "100000 bytes") || h[headerLSN] == "" || h["__debezium.context.connectorName"] == "" {
+				if h["__connect.errors.topic"] != s.db+".public.a" || h["__calypso.of"] != "value" || !strings.Contains(h["__connect.errors.exception.message"], "100000 bytes") || h["__calypso.lsn"] == "" || h["__debezium.context.connectorName"] == "" {
 					t.Fatalf("headers of a dead letter: %v", h)
 				}
 				values[string(r.Key)] += string(r.Value)
@@ -124,31 +122,11 @@ func TestOversizedRecordsAreCutWithAMarkOutsideTheirKeys(t *testing.T) {
 			t.Errorf("%d: id %v, z %v", i, row["id"], row["z"])
 		}
 	}
-	if h := got[0].headers[headerTruncated]; h != `{"x":40000,"y":30000}` {
-		t.Errorf("header %s is %s", headerTruncated, h)
+	if h := got[0].headers["__calypso.truncated"]; h != `{"x":40000,"y":30000}` {
+		t.Errorf("header %s is %s", "__calypso.truncated", h)
 	}
-	if _, ok := got[4].headers[headerTruncated]; ok {
+	if _, ok := got[4].headers["__calypso.truncated"]; ok {
 		t.Error("a small record has the header")
-	}
-}
-
-func TestALongKeyIsADeadLetterToo(t *testing.T) {
-	o := &oversized{ctx: t.Context(), topic: "letters", connector: "c", limits: kafka.NewTopicLimits(nil, 4000)}
-	r := &kgo.Record{Topic: "t", Key: []byte(noise(9000)), Value: []byte(noise(20000)), Headers: []kgo.RecordHeader{header("h", "v")}}
-	letters, err := o.letters(r, 5)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := make(map[string]string)
-	for i := range letters {
-		l := &letters[i]
-		if kafka.RecordSize(l) > 4000 || l.Topic != "letters" || l.Headers[0].Key != "h" || l.Key != nil {
-			t.Errorf("letter %d has %d bytes, topic %s, key %q", i, kafka.RecordSize(l), l.Topic, l.Key)
-		}
-		parts[string(l.Headers[5].Value)] += string(l.Value)
-	}
-	if parts["key"] != string(r.Key) || parts["value"] != string(r.Value) {
-		t.Error("the parts do not make key and value")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/digest/digestapi"
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/capture/internal/compared"
 )
 
 // Config is what a capture worker runs with.
@@ -44,6 +45,6 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(board, worker))
-		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: openTables}))
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: compared.Open}))
 	})
 }

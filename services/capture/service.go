@@ -16,6 +16,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/google/uuid"
 )
 
 // Service answers CaptureService for the captures that this worker runs.
@@ -95,27 +98,27 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	if reader == nil {
 		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING", fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector, e.snapshot().Phase))
 	}
-	progress, err := reader.request(ctx, signal)
+	progress, err := reader.incremental.Request(ctx, signal)
 	switch {
 	case err == nil:
-		answer := &capturev1.SignalSnapshotResponse{Incremental: progress.message(e.hidden)}
+		answer := &capturev1.SignalSnapshotResponse{Incremental: incrementalMessage(progress, e.hidden)}
 		if r.GetAction() == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {
 			answer.Consequences = []string{rowsComeAgain}
 		}
 		return answer, nil
-	case errors.Is(err, errNoCollection):
+	case errors.Is(err, incremental.ErrNoCollection):
 		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), e.hidden(err.Error()))
-	case errors.Is(err, errNoMarks):
+	case errors.Is(err, incremental.ErrNoMarks):
 		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", e.hidden(err.Error()))
-	case errors.Is(err, errSignalInvalid):
+	case errors.Is(err, incremental.ErrSignalInvalid):
 		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
-	case errors.Is(err, errCondition):
+	case errors.Is(err, incremental.ErrCondition):
 		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+e.hidden(err.Error()))
-	case errors.Is(err, errSurrogateKey):
+	case errors.Is(err, incremental.ErrSurrogateKey):
 		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.hidden(err.Error()))
-	case errors.Is(err, errNotIncremental):
+	case errors.Is(err, incremental.ErrNotIncremental):
 		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
-	case errors.Is(err, errStopped), pgrepl.Transient(err):
+	case errors.Is(err, stage.ErrClosed), pgrepl.Transient(err):
 		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.hidden(err.Error())))
 	case ctx.Err() != nil:
 		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE", fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
@@ -124,31 +127,31 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 }
 
 // signalOf writes a call as the signal that it stands for.
-func signalOf(r *capturev1.SignalSnapshotRequest) (signal, error) {
-	d := signalData{SurrogateKey: r.SurrogateKey}
+func signalOf(r *capturev1.SignalSnapshotRequest) (incremental.Signal, error) {
+	d := incremental.SignalData{SurrogateKey: r.SurrogateKey}
 	for _, t := range r.Tables {
 		d.Collections = append(d.Collections, t.Pattern)
 		if t.Condition != "" {
-			d.Conditions = append(d.Conditions, signalCondition{Collection: t.Pattern, Filter: t.Condition})
+			d.Conditions = append(d.Conditions, incremental.Condition{Collection: t.Pattern, Filter: t.Condition})
 		}
 	}
-	s := signal{id: uuid()}
+	s := incremental.Signal{ID: uuid.NewString()}
 	switch r.Action {
 	case capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE:
-		if s.kind = executeSnapshot; len(r.Tables) == 0 {
+		if s.Kind = incremental.Execute; len(r.Tables) == 0 {
 			return s, rpc.InvalidField("tables", "which tables to read? Name at least one pattern of schema.table")
 		}
 	case capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP:
-		s.kind = stopSnapshot
+		s.Kind = incremental.Stop
 	case capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE:
-		s.kind = pauseSnapshot
+		s.Kind = incremental.Pause
 	case capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME:
-		s.kind = resumeSnapshot
+		s.Kind = incremental.Resume
 	default:
 		return s, rpc.InvalidField("action", fmt.Sprintf("action %s is not one of EXECUTE, PAUSE, RESUME and STOP", r.Action))
 	}
 	text, err := json.Marshal(d)
-	s.data = string(text)
+	s.Data = string(text)
 	return s, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
+	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 )
 
 const (
@@ -43,8 +44,8 @@ func (s *Service) ListSchemaVersions(ctx context.Context, r *capturev1.ListSchem
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionsTimeout)
 	defer cancel()
-	found, err := (&schemaLog{env}).read(ctx)
-	if err != nil && !noTopic(err) {
+	found, err := schemas.New(env).Read(ctx)
+	if err != nil && !schemas.Absent(err) {
 		return nil, rpc.Error(codes.Unavailable, string(connector.ReasonStoreUnavailable), err.Error())
 	}
 	out := new(capturev1.ListSchemaVersionsResponse)

@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 )
 
 // signalByTopic sends a signal to read the table t through a signal topic.
@@ -94,8 +96,8 @@ func (s *source) hasSignalOffset(t *testing.T, name string) error {
 		return err
 	}
 	for _, value := range offsets {
-		var c checkpoint
-		if err := c.UnmarshalJSON(value); err == nil && c.signalOffset != nil {
+		var c progress.Checkpoint
+		if err := c.UnmarshalJSON(value); err == nil && c.SignalOffset != nil {
 			return nil
 		}
 	}

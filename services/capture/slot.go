@@ -10,14 +10,14 @@ import (
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
+	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 )
 
 const (
 	// slotMaxAge is how old a shown slot state may be, idleMaxAge that of a connector that does not run.
 	slotMaxAge = 5 * time.Second
 	idleMaxAge = 30 * time.Second
-	// slotQuestion bounds a look at slots and what holds them.
-	slotQuestion = 3 * time.Second
 	// slotsAtOnce is how many servers a call asks at the same time.
 	slotsAtOnce = 32
 )
@@ -53,7 +53,7 @@ func (e *entry) withSlot(ctx context.Context) *capturev1.Capture {
 
 // readSlot fails where the server cannot be asked.
 func (e *entry) readSlot(ctx context.Context) (*capturev1.Slot, error) {
-	ctx, cancel := context.WithTimeout(ctx, slotQuestion)
+	ctx, cancel := context.WithTimeout(ctx, connections.Question)
 	defer cancel()
 	conn, err := e.spec.Connection.Connect(ctx)
 	if err != nil {
@@ -80,16 +80,13 @@ func (e *entry) readSlot(ctx context.Context) (*capturev1.Slot, error) {
 	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, e.spec.Slot.Name); err == nil && statistics != nil {
 		out.Statistics = statisticsMessage(statistics)
 	}
-	if holders, err := pgrepl.Holders(ctx, conn, openForLong); err == nil {
+	if holders, err := pgrepl.Holders(ctx, conn, preflight.OpenForLong); err == nil {
 		for _, h := range holders {
 			out.Holders = append(out.Holders, holderMessage(h))
 		}
 	}
 	return out, nil
 }
-
-// openForLong is from when on an open transaction is shown as one that holds the slot: shorter ones come and go.
-const openForLong = time.Minute
 
 func holderMessage(h pgrepl.Holder) *capturev1.SlotHolder {
 	out := &capturev1.SlotHolder{What: h.What, Remedy: h.Remedy}

@@ -54,6 +54,7 @@ func TestWhatChangedWhileAConnectorWasDownComesAsItsSnapshotModeSays(t *testing.
 			if err := running.stop(t); err != nil {
 				t.Fatal(err)
 			}
+			s.awaitFreeSlot(t)
 			s.exec(t, "BEGIN; INSERT INTO a VALUES (5, 'e'); DELETE FROM a WHERE id = 3; COMMIT; UPDATE a SET v = 'B' WHERE id = 2")
 			start(t, config)
 			s.awaitSlot(t)

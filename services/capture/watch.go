@@ -81,7 +81,7 @@ func idleEntry(ctx context.Context, b *Board, env connector.TaskEnv, values cata
 		return nil, err
 	}
 	if saved != nil {
-		e.state.DurableLsn = saved.at.Commit.String()
+		e.state.DurableLsn = saved.At.Commit.String()
 	}
 	return e, nil
 }

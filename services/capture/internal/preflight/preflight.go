@@ -3,11 +3,16 @@ package preflight
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 )
+
+// OpenForLong is from when on an open transaction counts as one that holds a slot: shorter ones come and go.
+const OpenForLong = time.Minute
 
 // Finding is what a check found: the detail if err is nil, else the error and its remedy.
 func Finding(name, detail string, err error) connector.Check {
@@ -20,4 +25,13 @@ func Finding(name, detail string, err error) connector.Check {
 		c.Detail = strings.TrimSuffix(c.Detail, ". "+e.Remedy) // which the check has beside it
 	}
 	return c
+}
+
+// Few joins sentences, the first of many.
+func Few(all []string) string {
+	const most = 5
+	if len(all) > most {
+		return strings.Join(all[:most], "; ") + fmt.Sprintf("; and %d more", len(all)-most)
+	}
+	return strings.Join(all, "; ")
 }

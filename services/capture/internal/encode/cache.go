@@ -1,0 +1,37 @@
+package encode
+
+import "github.com/calypso-cdc/calypso/libs/change"
+
+// Cache finds the Table of a relation; the one used last costs a comparison.
+type Cache struct {
+	rules Rules
+	byRel map[*change.Relation]*Table
+	last  *Table
+}
+
+// NewCache makes an empty cache of tables that the rules are for.
+func NewCache(rules Rules) *Cache {
+	return &Cache{rules: rules, byRel: make(map[*change.Relation]*Table)}
+}
+
+// Of returns the relation's Table, which is compiled with the first use.
+func (c *Cache) Of(rel *change.Relation) (*Table, error) {
+	if c.last != nil && c.last.Relation == rel {
+		return c.last, nil
+	}
+	t := c.byRel[rel]
+	if t == nil {
+		var err error
+		if t, err = c.rules.Table(rel); err != nil {
+			return nil, err
+		}
+		for old := range c.byRel { // an older version of the table is not needed any more
+			if rel.OID != 0 && old.OID == rel.OID {
+				delete(c.byRel, old)
+			}
+		}
+		c.byRel[rel] = t
+	}
+	c.last = t
+	return t, nil
+}

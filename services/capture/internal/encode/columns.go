@@ -1,0 +1,114 @@
+package encode
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// Columns are the columns of a table whose values go into records; the others are not read.
+type Columns struct {
+	Relation *change.Relation
+	sent     []bool // by the relation's columns
+}
+
+// Sent finds the columns of a relation that go into records.
+func Sent(events *change.Config, rel *change.Relation) Columns {
+	sent := make([]bool, len(rel.Columns))
+	for _, c := range events.SentColumns(rel) {
+		for i := range rel.Columns {
+			sent[i] = sent[i] || &rel.Columns[i] == c.Column
+		}
+	}
+	return Columns{rel, sent}
+}
+
+// Sends reports whether the values of the relation's column at i go into records.
+func (c Columns) Sends(i int) bool { return c.sent[i] }
+
+// With are the columns with more of the relation's, which are read for their own sake.
+func (c Columns) With(more []int) Columns {
+	c.sent = slices.Clone(c.sent)
+	for _, i := range more {
+		c.sent[i] = true
+	}
+	return c
+}
+
+// Selection is the list of a SELECT whose rows are the relation's. Columns that are not sent are not touched: reading them can be
+// forbidden, and dear.
+func (c Columns) Selection() string {
+	list := make([]string, len(c.sent))
+	for i := range list {
+		if list[i] = "NULL"; c.sent[i] {
+			list[i] = pgrepl.QuoteIdent(c.Relation.Columns[i].Name)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// ReadError gives the failure to read the table's rows its reason.
+func (c Columns) ReadError(encoding string, err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		return c.RightMissing(err)
+	}
+	var converted []string
+	for _, name := range c.quoted() {
+		converted = append(converted, "convert_to("+name+"::text, 'UTF8')")
+	}
+	return pgrepl.Inconvertible(err, encoding, c.reading(), fmt.Sprintf(
+		"Find the row with SELECT %s FROM %s WHERE …, which fails for it, and change the character that the error names, or leave the column out by column.exclude.list.",
+		strings.Join(converted, ", "), pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name)))
+}
+
+// RightMissing is the error of columns that the role may not read.
+func (c Columns) RightMissing(err error) error {
+	return &pgrepl.Error{Reason: pgrepl.ReasonTableRight, Op: c.reading(), Err: err, Remedy: fmt.Sprintf(
+		"GRANT SELECT ON %s TO the connector's role, or for the columns that events have GRANT SELECT (%s) ON %[1]s; it needs GRANT USAGE ON SCHEMA %s as well.",
+		pgrepl.QuoteTable(c.Relation.Schema, c.Relation.Name), strings.Join(c.quoted(), ", "), pgrepl.QuoteIdent(c.Relation.Schema))}
+}
+
+func (c Columns) reading() string {
+	return "read table " + pgrepl.Table{Schema: c.Relation.Schema, Name: c.Relation.Name}.String()
+}
+
+func (c Columns) quoted() (names []string) {
+	for i := range c.sent {
+		if c.sent[i] {
+			names = append(names, pgrepl.QuoteIdent(c.Relation.Columns[i].Name))
+		}
+	}
+	return names
+}
+
+// checkTexts refuses rows with a value that is not UTF-8 in a column that goes into records.
+func (c Columns) checkTexts(rows ...change.Tuple) error {
+	for _, row := range rows {
+		for i := range row {
+			if c.sent[i] && !utf8.Valid(row[i].Data) {
+				t := pgrepl.Table{Schema: c.Relation.Schema, Name: c.Relation.Name}
+				return pgrepl.Misencoded(t, c.Relation.Columns[i].Name, RowText(c.Relation, row), row[i].Data)
+			}
+		}
+	}
+	return nil
+}
+
+// RowText names a row by its key.
+func RowText(rel *change.Relation, row change.Tuple) string {
+	names, values := make([]string, len(rel.Key)), make([][]byte, len(rel.Key))
+	for i, k := range rel.Key {
+		names[i] = rel.Columns[k].Name
+		if k < len(row) && row[k].Kind == change.Text {
+			values[i] = row[k].Data
+		}
+	}
+	return pgrepl.KeyText(names, values)
+}

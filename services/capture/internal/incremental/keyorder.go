@@ -1,0 +1,80 @@
+package incremental
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+)
+
+// keyOrder writes conditions in the order that ORDER BY has: NULL is greater than every value. A comparison of rows, which an index
+// answers best, would leave out rows with NULL, so that it is used for keys without.
+type keyOrder struct {
+	columns  []*change.Column
+	nullable bool
+}
+
+func newKeyOrder(rel *change.Relation, key []int) keyOrder {
+	var o keyOrder
+	for _, i := range key {
+		o.columns = append(o.columns, &rel.Columns[i])
+	}
+	o.nullable = slices.ContainsFunc(o.columns, func(c *change.Column) bool { return !c.NotNull })
+	return o
+}
+
+// literal writes a value with its type: a composite type's could not be found out from an operator.
+func literal(c *change.Column, value *string) string {
+	if c.Declared == "" {
+		return pgrepl.QuoteLiteral(*value)
+	}
+	return pgrepl.QuoteLiteral(*value) + "::" + c.Declared
+}
+
+func (o keyOrder) row(values progress.Key) (names, literals string) {
+	var n, l []string
+	for i, c := range o.columns {
+		n, l = append(n, pgrepl.QuoteIdent(c.Name)), append(l, literal(c, values[i]))
+	}
+	return strings.Join(n, ", "), strings.Join(l, ", ")
+}
+
+// after is the condition of rows beyond a key.
+func (o keyOrder) after(values progress.Key) string {
+	if !o.nullable {
+		names, literals := o.row(values)
+		return fmt.Sprintf("(%s) > (%s)", names, literals)
+	}
+	var either []string
+	equal := ""
+	for i, c := range o.columns {
+		name := pgrepl.QuoteIdent(c.Name)
+		if values[i] == nil { // nothing is beyond NULL
+			equal += name + " IS NULL AND "
+			continue
+		}
+		value := literal(c, values[i])
+		either = append(either, fmt.Sprintf("%s(%s > %s OR %[2]s IS NULL)", equal, name, value))
+		equal += fmt.Sprintf("%s IS NOT NULL AND %[1]s = %s AND ", name, value)
+	}
+	if len(either) == 0 {
+		return "false"
+	}
+	condition := "(" + strings.Join(either, " OR ") + ")"
+	if first := o.columns[0]; first.NotNull { // for the index
+		condition = fmt.Sprintf("%s >= %s AND %s", pgrepl.QuoteIdent(first.Name), literal(first, values[0]), condition)
+	}
+	return condition
+}
+
+// upTo is the condition of rows that are not beyond a key.
+func (o keyOrder) upTo(values progress.Key) string {
+	if !o.nullable {
+		names, literals := o.row(values)
+		return fmt.Sprintf("(%s) <= (%s)", names, literals)
+	}
+	return "NOT (" + o.after(values) + ")"
+}

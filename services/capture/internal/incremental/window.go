@@ -1,0 +1,43 @@
+package incremental
+
+import (
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
+)
+
+// window notes which rows change between a chunk's marks.
+type window struct {
+	table   string
+	changed map[string]bool
+	key     []byte
+}
+
+func newWindow(table string) *window { return &window{table: table, changed: make(map[string]bool)} }
+
+// note notes what tells a changed row from others, before and after its change.
+func (w *window) note(t *encode.Table, rows ...change.Tuple) {
+	if t.Name != w.table {
+		return
+	}
+	for _, row := range rows {
+		if row == nil {
+			continue
+		}
+		key, err := t.AppendIdentity(w.key[:0], row, rows[0])
+		if err != nil {
+			continue // the row's own event reports it
+		}
+		w.key = key
+		w.changed[string(key)] = true
+	}
+}
+
+// has reports whether a row that was read has changed since.
+func (w *window) has(t *encode.Table, row change.Tuple) (bool, error) {
+	key, err := t.AppendIdentity(w.key[:0], row, nil)
+	if err != nil {
+		return false, err
+	}
+	w.key = key
+	return w.changed[string(key)], nil
+}

@@ -1,0 +1,128 @@
+package notify
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+)
+
+// Kind is the type of a notification, as Debezium names it.
+type Kind string
+
+const (
+	Started    Kind = "STARTED"
+	InProgress Kind = "IN_PROGRESS"
+	TableDone  Kind = "TABLE_SCAN_COMPLETED"
+	Completed  Kind = "COMPLETED"
+	Skipped    Kind = "SKIPPED"
+	Paused     Kind = "PAUSED"
+	Resumed    Kind = "RESUMED"
+	Aborted    Kind = "ABORTED"
+)
+
+// Notifier tells of one connector's snapshots.
+type Notifier struct {
+	channels spec.Notifications
+	name     string
+	// signals is the signal table, which Debezium counts among those of an initial snapshot; empty if there is none.
+	signals string
+	log     *slog.Logger
+}
+
+// New makes the notifier of a connector.
+func New(s *spec.Spec, log *slog.Logger) Notifier {
+	return Notifier{channels: s.Notifications, name: s.Prefix, signals: s.Signals.Table, log: log}
+}
+
+// Initial tells of the initial snapshot as a whole.
+func (n Notifier) Initial(aux *change.Auxiliary, b *change.Batch, kind Kind) error {
+	return n.tell(aux, b, change.InitialSnapshot, kind, "")
+}
+
+// Table tells that the initial snapshot begins to read a table; all are the names of its tables.
+func (n Notifier) Table(aux *change.Auxiliary, b *change.Batch, table string, all []string) error {
+	return n.tell(aux, b, change.InitialSnapshot, InProgress, "", "current_collection_in_progress", table, "data_collections", strings.Join(change.HashSetOrder(all), ","))
+}
+
+// TableRead tells that the initial snapshot has read all rows of a table.
+func (n Notifier) TableRead(aux *change.Auxiliary, b *change.Batch, table string, all []string, rows int64) error {
+	names := slices.Clone(all)
+	if n.signals != "" && !slices.Contains(names, n.signals) {
+		names = append(names, n.signals)
+	}
+	slices.Sort(names)
+	return n.tell(aux, b, change.InitialSnapshot, TableDone, "", "scanned_collection", table, "data_collections", strings.Join(names, ","),
+		"total_rows_scanned", strconv.FormatInt(rows, 10), "status", "SUCCEEDED")
+}
+
+// Incremental tells of the incremental snapshots that p is the progress of. pairs are names and values of its data.
+func (n Notifier) Incremental(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, kind Kind, pairs ...string) error {
+	return n.tell(aux, b, change.IncrementalSnapshot, kind, p.Signal, pairs...)
+}
+
+// Chunk tells that a chunk of the table under way is delivered.
+func (n Notifier) Chunk(aux *change.Auxiliary, b *change.Batch, p progress.Incremental) error {
+	const null = "<null>"
+	return n.Incremental(aux, b, p, InProgress, "current_collection_in_progress", p.Collections[0].Table.String(), "maximum_key", strings.Join(p.Max.Texts(null), ","),
+		"last_processed_key", strings.Join(p.Last.Texts(null), ","), "data_collections", p.Names())
+}
+
+// Ends of the reading of a table in chunks.
+var (
+	// ErrNoKey is of a table without a key to read it by, ErrNoTable of one that is not there.
+	ErrNoKey   = errors.New("has no primary key")
+	ErrNoTable = errors.New("it does not exist")
+	// ErrEmpty is of a table without rows.
+	ErrEmpty = errors.New("it has no rows")
+)
+
+// Scanned tells that the table under way is done with; end is nil if it had rows and all are delivered.
+func (n Notifier) Scanned(aux *change.Auxiliary, b *change.Batch, p progress.Incremental, end error) error {
+	status := "SUCCEEDED"
+	switch {
+	case errors.Is(end, ErrNoKey):
+		status = "NO_PRIMARY_KEY"
+	case errors.Is(end, ErrNoTable):
+		status = "UNKNOWN_SCHEMA"
+	case errors.Is(end, ErrEmpty):
+		status = "EMPTY"
+	case end != nil:
+		status = "SQL_EXCEPTION"
+	}
+	err := n.Incremental(aux, b, p, TableDone, "scanned_collection", p.Collections[0].Table.String(), "total_rows_scanned", strconv.FormatInt(p.Rows, 10),
+		"data_collections", p.Names(), "status", status)
+	if err != nil || len(p.Collections) > 1 {
+		return err
+	}
+	return n.Incremental(aux, b, p, Completed)
+}
+
+// tell tells one notification. id is a signal's; without one the notification has one of its own.
+func (n Notifier) tell(aux *change.Auxiliary, b *change.Batch, aggregate string, kind Kind, id string, pairs ...string) error {
+	if !n.channels.Log && n.channels.Topic == "" {
+		return nil
+	}
+	if id == "" {
+		id = uuid.NewString()
+	}
+	what := change.Notification{ID: id, Aggregate: aggregate, Type: string(kind), Time: time.Now().UnixMilli(), Data: map[string]string{"connector_name": n.name}}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		what.Data[pairs[i]] = pairs[i+1]
+	}
+	if n.channels.Log {
+		n.log.Info("Notification", "id", what.ID, "aggregate_type", what.Aggregate, "type", what.Type, "additional_data", what.Data)
+	}
+	if n.channels.Topic == "" {
+		return nil
+	}
+	return aux.AppendNotification(b, n.channels.Topic, &what)
+}

@@ -1,0 +1,88 @@
+package prepare
+
+import (
+	"context"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/start"
+)
+
+// publish sets the publication up, if the plugin reads one, or may have to be left for one that does.
+func (s *Preparation) publish(ctx context.Context) error {
+	if !s.streams() {
+		return nil
+	}
+	if s.plugin != spec.Pgoutput {
+		s.publishAhead(ctx)
+		return nil
+	}
+	p := s.d.Spec.Publication
+	p.Tables, p.OnStandby = s.tables, s.d.Server.InRecovery
+	if err := s.fillBack(ctx, p); err != nil {
+		return err
+	}
+	notes, err := pgrepl.EnsurePublication(ctx, s.d.Conn, p)
+	for _, n := range notes {
+		s.d.Log.Info(n)
+	}
+	return err
+}
+
+// fillBack plans the reading of tables that a running connector is about to add to its publication: what they hold already
+// never came through the stream. The plan is durable before the publication changes.
+func (s *Preparation) fillBack(ctx context.Context, p pgrepl.Publication) error {
+	if !start.BackFills(s.d.Spec.Snapshot.Mode, start.Begun(s.d.Progress), p) {
+		return nil
+	}
+	missing, err := p.Missing(ctx, s.d.Conn)
+	if err != nil {
+		return err
+	}
+	var joining []progress.Collection
+	marks := incremental.CanMark(s.d.Spec, s.d.Server, s.plugin)
+	for _, t := range missing {
+		switch start.Join(t, s.d.Spec.Tables.Snapshotted(t.Table), marks) {
+		case start.JoinsUnmarked:
+			s.d.Log.Warn("A table joins the capture, but rows that it holds already cannot be read: that needs signal.data.collection, or logical messages (PostgreSQL 14)", "table", t.String())
+		case start.JoinsUnkeyed:
+			s.d.Log.Warn("A table that joins the capture has no primary key: rows that it holds already are not read", "table", t.String())
+		case start.JoinsRead:
+			s.d.Log.Info("A table joins the capture: rows that it holds already are read while the stream goes on", "table", t.String())
+			joining = append(joining, progress.Collection{Table: t.Table, Estimate: t.RowEstimate})
+		}
+	}
+	saved := s.d.Progress.Checkpoint()
+	var plan progress.Incremental
+	if saved.Incremental != nil {
+		plan = *saved.Incremental
+	}
+	if plan = plan.Ask(plan.Signal, joining); plan.Idle() {
+		return nil
+	}
+	return s.d.Save(ctx, s.d.Progress.Take(progress.Step{At: saved.At, Incremental: &plan}))
+}
+
+// publishAhead makes the publication that the slot can be carried over with once the server refuses its plugin, where
+// publication.autocreate.mode=filtered is set although this plugin reads none. Tables without identity are left out, since PostgreSQL
+// would refuse their updates from then on.
+func (s *Preparation) publishAhead(ctx context.Context) {
+	p := s.d.Spec.Publication
+	if pgrepl.BuiltIn(string(s.plugin)) || p.Mode != pgrepl.PublishFiltered {
+		return
+	}
+	for _, t := range s.tables {
+		if t.ReplicaIdentity != 'n' && (t.ReplicaIdentity != 'd' || t.HasKey) {
+			p.Tables = append(p.Tables, t)
+		}
+	}
+	notes, err := pgrepl.EnsurePublication(ctx, s.d.Conn, p)
+	for _, n := range notes {
+		s.d.Log.Info(n)
+	}
+	if err != nil {
+		s.d.Log.Warn("The publication for the day when the server refuses the output plugin could not be made", "plugin", s.plugin, "error", err)
+	}
+}

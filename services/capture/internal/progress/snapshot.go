@@ -1,0 +1,81 @@
+package progress
+
+import "maps"
+
+// Snapshot is how far a snapshot is. Tables that are in neither map have not been begun. It is never changed once it is in a
+// checkpoint: Advance makes another.
+type Snapshot struct {
+	// Xmin is the xmin of the snapshot that the finished ranges were read under: rows that changed since have it or a
+	// later one.
+	Xmin   uint64            `json:"xmin,omitempty"`
+	Done   map[string]bool   `json:"done,omitempty"`
+	Tables map[string]*Table `json:"tables,omitempty"`
+}
+
+// Table is how far the reading of one table is: the pages below Next are delivered but for the open ranges; all of them where
+// Next is -1.
+type Table struct {
+	Next int64             `json:"next"`
+	Open map[string]*Range `json:"open,omitempty"`
+	// Members are the tables that inherit from the table, as far as they were known.
+	Members map[string]*Table `json:"members,omitempty"`
+}
+
+// Range is a range of pages that is being read, named by its first page.
+type Range struct {
+	// To is the page that ends the range; 0 if the range ends with the table.
+	To int64 `json:"to"`
+	// At is the ctid of the last delivered row; empty if none is.
+	At string `json:"at,omitempty"`
+}
+
+// Under is what a snapshot goes on from: s, or the beginning where s is nil, with the xmin of the snapshot that is read now where
+// nothing was read under an earlier one.
+func (s *Snapshot) Under(xmin uint64) *Snapshot {
+	if s == nil {
+		return &Snapshot{Xmin: xmin}
+	}
+	under := *s
+	if under.Xmin == 0 {
+		under.Xmin = xmin
+	}
+	return &under
+}
+
+// Advance is s with other states of some tables: nil is that all of a table is delivered.
+func (s *Snapshot) Advance(tables map[string]*Table) *Snapshot {
+	next := &Snapshot{Xmin: s.Xmin, Done: maps.Clone(s.Done), Tables: maps.Clone(s.Tables)}
+	if next.Done == nil {
+		next.Done = make(map[string]bool)
+	}
+	if next.Tables == nil {
+		next.Tables = make(map[string]*Table)
+	}
+	for name, table := range tables {
+		if table != nil {
+			next.Tables[name] = table
+			continue
+		}
+		delete(next.Tables, name)
+		next.Done[name] = true
+	}
+	return next
+}
+
+// complete reports whether no part of what was read is null, as JSON may have it.
+func (t *Table) complete() bool {
+	if t == nil {
+		return false
+	}
+	for _, open := range t.Open {
+		if open == nil {
+			return false
+		}
+	}
+	for _, member := range t.Members {
+		if !member.complete() {
+			return false
+		}
+	}
+	return true
+}

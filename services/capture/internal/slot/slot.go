@@ -1,0 +1,69 @@
+package slot
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+)
+
+// Deps are what a slot works with.
+type Deps struct {
+	Spec        *spec.Spec
+	Connections *connections.Set
+	Server      pgrepl.Server
+	// System is the server that positions were compared with.
+	System pgrepl.System
+	Log    *slog.Logger
+	// Waits is told what the creation of a slot waits for, Untold what telling failed with.
+	Waits  func(why string)
+	Untold func(error)
+	// Unidentified is told of a change that the plugin left out what identifies the row of.
+	Unidentified func(pgrepl.Table)
+}
+
+// Slot is a connector's slot.
+type Slot struct {
+	d Deps
+	// first is the replication connection that the session began with, for what needs one first; nil once that took it.
+	first *pgrepl.Session
+	// plainNumbers says that the server's wal2json cannot send numbers as strings.
+	plainNumbers bool
+}
+
+// New is the slot of a session that began with a replication connection.
+func New(d Deps, first *pgrepl.Session) *Slot { return &Slot{d: d, first: first} }
+
+// connection is a replication connection, the one that the session began with if it is there still.
+func (s *Slot) connection(ctx context.Context) (*pgrepl.Session, error) {
+	if first := s.first; first != nil {
+		s.first = nil
+		return first, nil
+	}
+	return s.d.Connections.Replicate(ctx)
+}
+
+// Release ends the connection that the session began with, where it will not be needed soon: the server has few.
+func (s *Slot) Release(ctx context.Context) {
+	if s.first != nil {
+		s.first.Close(context.WithoutCancel(ctx))
+		s.first = nil
+	}
+}
+
+// Timelines asks for the server's history.
+func (s *Slot) Timelines(ctx context.Context) (pgrepl.Timelines, error) {
+	repl, err := s.d.Connections.Replicate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	var all pgrepl.Timelines
+	err = s.d.Connections.Asking("tell its history", func() (err error) {
+		all, err = repl.Timelines(ctx, s.d.System)
+		return err
+	})
+	return all, err
+}

@@ -1,0 +1,35 @@
+package stage
+
+import (
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+)
+
+// Batch is what is written to Kafka at once: records and what they bring the capture further.
+type Batch struct {
+	change.Batch
+	Tally
+	// Whole says that the batch ends between two transactions.
+	Whole bool
+	// Due says that the position is worth a Kafka transaction even without records.
+	Due bool
+	// SignalOffset is the offset after the last record of the signal topic that the batch obeys; nil if it obeys none.
+	SignalOffset *int64
+}
+
+// Step is what the batch brings the capture further.
+func (b *Batch) Step() progress.Step {
+	s := progress.Step{At: b.At, Incremental: b.Incremental, SignalOffset: b.SignalOffset}
+	if b.Transactions > 0 {
+		last := b.Last
+		s.Committed = &last
+	}
+	return s
+}
+
+// Reset forgets everything and keeps the memory.
+func (b *Batch) Reset() {
+	b.Batch.Reset()
+	b.Tally.Reset()
+	*b = Batch{Batch: b.Batch, Tally: b.Tally}
+}

@@ -1,0 +1,173 @@
+package stage
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// Stage is where the stream's reader hands batches to the deliverer. There are two: the reader fills one while the other
+// is being written. The deliverer takes the open batch as soon as it is free and the batch ends between transactions or
+// is full: so a single row leaves at once, and under load batches grow to what the last write left time for, without
+// any timer. A reader that finds the open batch full waits, and with it the socket.
+//
+// A written batch is free again before it is durable: that it becomes, with others, when a Kafka transaction is committed.
+type Stage struct {
+	// maxEvents and maxBytes bound one batch (soft: the event that reaches a limit still goes in).
+	maxEvents, maxBytes int
+
+	mu     sync.Mutex
+	filled sync.Cond // the open batch became ready, or the stage closed
+	freed  sync.Cond // the open batch was taken, what was taken became durable, or the stage closed
+	// mu guards all that follows. open is never nil; spare is nil while it is being written.
+	open, spare *Batch
+	closed      bool
+	// taken is what batches hold that were taken and are not durable.
+	taken struct{ batches, bytes, transactions int }
+	// held is what the stage held when it was last looked at.
+	held atomic.Int64
+	// waiting are those that Fill holds up now, since blocked; waited is for how long others were held up before.
+	waiting int
+	blocked time.Time
+	waited  time.Duration
+}
+
+// New makes a stage for a stream that goes on at a position. maxEvents and maxBytes bound one batch.
+func New(at pgrepl.Position, maxEvents, maxBytes int) *Stage {
+	s := &Stage{maxEvents: maxEvents, maxBytes: maxBytes, open: &Batch{Tally: Tally{At: at}, Whole: true}, spare: new(Batch)}
+	s.filled.L, s.freed.L = &s.mu, &s.mu
+	return s
+}
+
+func (s *Stage) full(b *Batch) bool { return len(b.Records) >= s.maxEvents || b.Size >= s.maxBytes }
+
+// ready reports whether the open batch may be taken.
+func (s *Stage) ready() bool {
+	b := s.open
+	return len(b.Records) > 0 && (b.Whole || s.full(b)) || b.Due
+}
+
+// Fill locks the stage and returns the open batch with room in it; nil if the stage is closed. Unlock must follow.
+func (s *Stage) Fill() *Batch {
+	s.mu.Lock()
+	if s.full(s.open) && !s.closed {
+		s.await()
+	}
+	if s.closed {
+		return nil
+	}
+	return s.open
+}
+
+// await waits for room in the open batch.
+func (s *Stage) await() {
+	if s.waiting++; s.waiting == 1 {
+		s.blocked = time.Now()
+	}
+	for s.full(s.open) && !s.closed {
+		s.freed.Wait()
+	}
+	if s.waiting--; s.waiting == 0 {
+		s.waited += time.Since(s.blocked)
+	}
+}
+
+// Unlock ends what Fill began.
+func (s *Stage) Unlock() {
+	if s.spare != nil && s.ready() {
+		s.filled.Signal()
+	}
+	s.mu.Unlock()
+}
+
+// Take waits for a batch that is ready; nil if the stage is closed.
+func (s *Stage) Take() *Batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.closed && !s.ready() {
+		s.filled.Wait()
+	}
+	if s.closed {
+		return nil
+	}
+	b := s.open
+	s.open, s.spare = s.spare, nil
+	s.open.At, s.open.Whole = b.At, b.Whole
+	s.freed.Broadcast()
+	s.taken.batches++
+	s.taken.bytes += b.Size
+	s.taken.transactions += b.Transactions
+	return b
+}
+
+// Written gives a batch back that the broker holds, and reports whether the next one is ready already.
+func (s *Stage) Written(b *Batch) (more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.Reset()
+	s.spare = b
+	return s.ready() && !s.closed
+}
+
+// Committed notes that all written batches are durable.
+func (s *Stage) Committed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken.batches, s.taken.bytes, s.taken.transactions = 0, 0, 0
+	s.freed.Broadcast()
+}
+
+// Load is what a stage holds.
+type Load struct {
+	// Bytes of records, and Transactions that were read to their commit, wait or are being delivered.
+	Bytes, Transactions int
+	// Waited is for how long the reader has had to wait for room.
+	Waited time.Duration
+}
+
+// Load is what the stage holds now.
+func (s *Stage) Load() Load {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := Load{Bytes: s.taken.bytes + s.open.Size, Transactions: s.taken.transactions + s.open.Transactions, Waited: s.waited}
+	if s.waiting > 0 {
+		l.Waited += time.Since(s.blocked)
+	}
+	return l
+}
+
+// Holds is how many bytes the stage holds, or held before the event that is being encoded now: it never waits.
+func (s *Stage) Holds() int64 {
+	if s.mu.TryLock() {
+		defer s.mu.Unlock()
+		s.held.Store(int64(s.taken.bytes + s.open.Size))
+	}
+	return s.held.Load()
+}
+
+// Close wakes both sides; what was not taken is given up.
+func (s *Stage) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.filled.Broadcast()
+	s.freed.Broadcast()
+}
+
+// Drain waits until everything in the stage is durable; false if it was closed before.
+func (s *Stage) Drain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open.Due = true
+	s.filled.Signal()
+	for !s.closed && (s.open.Due || s.taken.batches > 0) {
+		s.freed.Wait()
+	}
+	return !s.closed
+}
+
+// ErrClosed is how those who fill a stage, or wait for what they put there, learn that it is closed.
+var ErrClosed = errors.New("the stream was stopped")

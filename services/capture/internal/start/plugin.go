@@ -1,0 +1,98 @@
+package start
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+)
+
+// PluginFacts are what the choice of the output plugin depends on.
+type PluginFacts struct {
+	// Configured is the plugin that is asked for, Database the connector's.
+	Configured spec.Plugin
+	Database   string
+	Streams    bool
+	// Slot is the connector's; nil if there is none.
+	Slot *pgrepl.SlotState
+	// Positioned says that the connector has come somewhere, so that the slot is its own.
+	Positioned bool
+	// Trial is what the server said when the slot was tried; without a trial, which ChoosePlugin asks for, Tried is false.
+	Trial error
+	Tried bool
+}
+
+// PluginChoice is which plugin reads the slot.
+type PluginChoice struct {
+	Step PluginStep
+	// Plugin is the one to use, with UsePlugin.
+	Plugin spec.Plugin
+	// Refusal is why the slot cannot be read with its own plugin, with CarryOver.
+	Refusal error
+}
+
+// PluginStep is what the choice of a plugin comes to.
+type PluginStep int
+
+const (
+	// UsePlugin takes a plugin.
+	UsePlugin PluginStep = iota
+	// TrySlot asks the server whether it still reads the slot, and chooses again.
+	TrySlot
+	// CarryOver makes a slot for pgoutput at the same position; where that cannot be the refusal stands.
+	CarryOver
+)
+
+// ChoosePlugin takes the configured plugin, or pgoutput: because an earlier start fell back to it, or because the slot can be read with
+// pgoutput only from now on.
+func ChoosePlugin(f PluginFacts) PluginChoice {
+	configured := PluginChoice{Plugin: f.Configured}
+	if f.Slot == nil || !f.Streams {
+		return configured
+	}
+	if f.Slot.Plugin == string(spec.Pgoutput) {
+		return PluginChoice{Plugin: spec.Pgoutput} // an earlier start fell back
+	}
+	own := f.Slot.Plugin == string(f.Configured)
+	present := pgrepl.SlotName{Name: f.Slot.Name, Plugin: f.Slot.Plugin, Database: f.Database}
+	if f.Slot.Active || f.Slot.CheckUsable(present) != nil || !own && (f.Configured != spec.Pgoutput || !f.Positioned) {
+		return configured // Decide says what is wrong with it; it may be somebody else's
+	}
+	switch {
+	case !own:
+		wanted := pgrepl.SlotName{Name: f.Slot.Name, Plugin: string(f.Configured), Database: f.Slot.Database}
+		return PluginChoice{Step: CarryOver, Refusal: f.Slot.CheckUsable(wanted)}
+	case !f.Tried:
+		return PluginChoice{Step: TrySlot}
+	case f.Trial != nil:
+		return PluginChoice{Step: CarryOver, Refusal: f.Trial}
+	}
+	return configured
+}
+
+// Carriable returns why a slot whose changes were delivered up to a position cannot be carried over to pgoutput; nil if the position
+// allows it.
+func Carriable(at pgrepl.Position) error {
+	if at.Ordinal != 0 {
+		return errors.New("the position is amid a transaction, whose changes the plugins number differently")
+	}
+	return nil
+}
+
+// KeepsPlugin adds to a refusal why the slot was not carried over.
+func KeepsPlugin(slot *pgrepl.SlotState, refusal, obstacle error) error {
+	if e, ok := errors.AsType[*pgrepl.Error](refusal); ok {
+		with := *e
+		with.Err = fmt.Errorf("%w; slot %q cannot be carried over to pgoutput either: %w", e.Err, slot.Name, obstacle)
+		return &with
+	}
+	return refusal
+}
+
+// FallsBack reports whether an error means that the server does not have the output plugin, or refuses it. pgoutput makes the same
+// events.
+func FallsBack(plugin spec.Plugin, err error) bool {
+	r := pgrepl.ReasonOf(err)
+	return plugin != spec.Pgoutput && (r == pgrepl.ReasonPluginMissing || r == pgrepl.ReasonPluginRefused)
+}

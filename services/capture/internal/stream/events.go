@@ -1,0 +1,242 @@
+package stream
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
+	"github.com/calypso-cdc/calypso/services/capture/internal/history"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+)
+
+// row takes a row change: an event, a signal or both.
+func (r *Reader) row(b *stage.Batch, m *pgrepl.Message) error {
+	switch r.tx.next() {
+	case repeated:
+		return r.repeatRow(b, m)
+	case due:
+		err := r.deliverRow(b, m)
+		r.advance(b)
+		return err
+	}
+	return nil
+}
+
+func (r *Reader) deliverRow(b *stage.Batch, m *pgrepl.Message) error {
+	t, err := r.d.Tables.Of(m.Relation)
+	if err != nil {
+		return err
+	}
+	if t.Captured {
+		r.d.Incremental.Changed(t, m.Old, m.New)
+		if err := r.deliver(b, t, operation(m), m); err != nil {
+			return err
+		}
+	}
+	if t.Signal {
+		return r.d.Incremental.Row(b, m, r.lastCommit)
+	}
+	return nil
+}
+
+func (r *Reader) repeatRow(b *stage.Batch, m *pgrepl.Message) error {
+	t, err := r.d.Tables.Of(m.Relation)
+	if err != nil || !t.Captured {
+		return err
+	}
+	r.d.Incremental.Changed(t, m.Old, m.New)
+	return r.repeat(b, t, operation(m), m)
+}
+
+func operation(m *pgrepl.Message) change.Op {
+	switch m.Kind {
+	case pgrepl.Update:
+		return change.Update
+	case pgrepl.Delete:
+		return change.Delete
+	}
+	return change.Create
+}
+
+// truncate takes a change that empties tables.
+func (r *Reader) truncate(b *stage.Batch, m *pgrepl.Message) error {
+	m.Old, m.New = nil, nil
+	switch r.tx.next() {
+	case repeated:
+		return eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.repeat(b, t, change.Truncate, m) })
+	case due:
+		err := eachTruncated(r.d.Tables, m, func(t *encode.Table) error { return r.deliver(b, t, change.Truncate, m) })
+		r.advance(b)
+		return err
+	}
+	return nil
+}
+
+// eachTruncated does something with each captured table that a change empties.
+func eachTruncated(tables *encode.Cache, m *pgrepl.Message, do func(*encode.Table) error) error {
+	for _, rel := range m.Truncated {
+		t, err := tables.Of(rel)
+		if err != nil {
+			return err
+		}
+		if !t.Captured {
+			continue
+		}
+		if err := do(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver appends the records of a change.
+func (r *Reader) deliver(b *stage.Batch, t *encode.Table, op change.Op, m *pgrepl.Message) error {
+	r.observe(b, t, m)
+	ev := r.event(t, op, m)
+	if err := r.announce(b); err != nil {
+		return err
+	}
+	n, err := t.Append(&b.Batch, ev)
+	if err != nil {
+		return r.d.Unprocessable(err)
+	}
+	if r.d.Events.TransactionMetadata {
+		r.tx.count(t.Name, int64(n))
+	}
+	if n == 0 && op == change.Truncate {
+		r.leftOut(t)
+	}
+	b.Count(t.Name, int64(n), ev)
+	return nil
+}
+
+// repeat counts the events of a change that was delivered before: those after it have their place in the transaction by them.
+func (r *Reader) repeat(b *stage.Batch, t *encode.Table, op change.Op, m *pgrepl.Message) error {
+	r.observe(b, t, m)
+	if !r.d.Events.TransactionMetadata {
+		return nil
+	}
+	r.tx.announced = true // with the event, which was delivered
+	r.scratch.Reset()
+	n, err := t.Append(&r.scratch, r.event(t, op, m))
+	if err != nil {
+		return r.d.Unprocessable(err)
+	}
+	r.tx.count(t.Name, int64(n))
+	return nil
+}
+
+// observe notes what the table of a change looks like, once.
+func (r *Reader) observe(b *stage.Batch, t *encode.Table, m *pgrepl.Message) {
+	if t.Observed {
+		return
+	}
+	at := pgrepl.Position{SystemID: r.d.System.ID, Timeline: r.d.System.Timeline, Commit: r.tx.commit, Ordinal: r.tx.ordinal}
+	r.d.Observer.Change(b, t, history.Point{At: at, LSN: m.LSN, Time: time.UnixMicro(r.tx.commitTime).UTC()})
+}
+
+// event is a change as it is encoded, valid until the next one.
+func (r *Reader) event(t *encode.Table, op change.Op, m *pgrepl.Message) *change.Event {
+	ev := &r.ev
+	ev.Op, ev.Before, ev.After = op, m.Old, m.New
+	r.tx.source(&ev.Source, m, r.lastCommit)
+	ev.Now = r.clock.Read()
+	ev.Headers = r.tx.headers
+	ev.Transaction = nil
+	if r.d.Events.TransactionMetadata {
+		ev.Transaction = r.tx.place(t.Name, m)
+	}
+	return ev
+}
+
+// leftOut says that a table was truncated and that nobody is told, as Debezium's defaults have it.
+func (r *Reader) leftOut(t *encode.Table) {
+	const detail = "so copies of it keep the rows that it had: set skipped.operations=none for copies that follow truncates, and empty this one"
+	r.d.Log.Warn("A table was truncated, and no event says so (skipped.operations)", "table", t.Name, "remedy", detail)
+	r.d.Happened("TruncateSkipped", fmt.Sprintf("table %s was truncated, and no event says so (skipped.operations), %s", t.Name, detail))
+}
+
+// logical takes a message of pg_logical_emit_message: a trace context, a watermark, or one to pass on.
+func (r *Reader) logical(b *stage.Batch, m *pgrepl.Message) error {
+	if m.Transactional && r.decoder.InTransaction() {
+		return r.inTransaction(b, m)
+	}
+	if m.LSN < r.resume.Commit || string(m.Prefix) == incremental.MarkPrefix || !r.d.Events.WantsMessage(string(m.Prefix)) {
+		return nil
+	}
+	return r.lone(b, m)
+}
+
+// inTransaction takes a message of the open transaction.
+func (r *Reader) inTransaction(b *stage.Batch, m *pgrepl.Message) error {
+	what := r.tx.next()
+	if what == passed {
+		return nil
+	}
+	switch prefix := string(m.Prefix); {
+	case prefix == telemetry.TraceparentKey:
+		r.tx.trace(string(m.Content))
+		return nil
+	case prefix == incremental.MarkPrefix:
+		if what == repeated {
+			return nil
+		}
+		err := r.d.Incremental.Marked(b, m.Content, r.lastCommit)
+		r.advance(b)
+		return err
+	case !r.d.Events.WantsMessage(prefix):
+		return nil
+	}
+	if what == repeated {
+		r.tx.announced = true
+		r.tx.countMessage(m)
+		return nil
+	}
+	if err := r.announce(b); err != nil {
+		return err
+	}
+	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
+	r.tx.source(&msg.Source, m, r.lastCommit)
+	if r.d.Events.TransactionMetadata {
+		msg.Transaction = r.tx.placeMessage(m)
+	}
+	if left, err := r.pass(b, m, &msg); left {
+		return err
+	}
+	r.tx.countMessage(m)
+	r.advance(b)
+	return nil
+}
+
+// lone takes a message that is a transaction of its own.
+func (r *Reader) lone(b *stage.Batch, m *pgrepl.Message) error {
+	r.lastCommit = m.LSN // as Debezium has it
+	b.At.Delivered = max(b.At.Delivered, m.LSN+1)
+	msg := change.LogicalMessage{Prefix: string(m.Prefix), Content: m.Content, Now: time.Now().UnixNano()}
+	msg.Source = change.Source{Snapshot: change.NotSnapshot, CommitTime: msg.Now / 1000, LSN: uint64(m.LSN), HasLSN: true, LastCommit: uint64(r.lastCommit)}
+	if left, err := r.pass(b, m, &msg); left {
+		return err
+	}
+	if b.Whole {
+		// All that committed before the message has come: the position is the byte after the message's own.
+		b.At.Commit, b.At.Ordinal = max(b.At.Commit, m.LSN+1), 0
+	}
+	return nil
+}
+
+// pass appends a message's record. left says that there is none, with or without an error.
+func (r *Reader) pass(b *stage.Batch, m *pgrepl.Message, msg *change.LogicalMessage) (left bool, err error) {
+	before := b.Mark()
+	if _, err := r.aux.AppendMessage(&b.Batch, msg); err != nil {
+		return true, r.d.Unprocessable(err)
+	}
+	if r.d.Oversized == nil {
+		return false, nil
+	}
+	err = r.d.Oversized.SetAside(&b.Batch, before, uint64(m.LSN))
+	return err != nil, err
+}

@@ -1,0 +1,71 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+)
+
+// Heartbeats writes heartbeats and runs heartbeat.action.query, as often as heartbeat.interval.ms says.
+type Heartbeats struct {
+	Spec        spec.Heartbeat
+	Stage       *stage.Stage
+	Connections *connections.Set
+	Log         *slog.Logger
+}
+
+// Run beats until ctx ends.
+func (h Heartbeats) Run(ctx context.Context, events *change.Config) error {
+	if h.Spec.Interval <= 0 {
+		return nil
+	}
+	aux := change.NewAuxiliary(events)
+	tick := time.NewTicker(h.Spec.Interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			if err := h.beat(aux, now); err != nil {
+				return err
+			}
+			h.query(ctx)
+		}
+	}
+}
+
+// beat puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; amid a
+// transaction it is left to the next tick, so that it never becomes part of one.
+func (h Heartbeats) beat(aux *change.Auxiliary, now time.Time) error {
+	b := h.Stage.Fill()
+	defer h.Stage.Unlock()
+	if b == nil || !b.Whole {
+		return nil
+	}
+	if err := aux.AppendHeartbeat(&b.Batch, now.UnixNano()); err != nil {
+		return fmt.Errorf("write a heartbeat: %w", err)
+	}
+	return nil
+}
+
+// query runs heartbeat.action.query. As with Debezium the stream goes on where it fails.
+func (h Heartbeats) query(ctx context.Context) {
+	if h.Spec.Query == "" {
+		return
+	}
+	conn, err := h.Connections.Dial(ctx, "run heartbeat.action.query")
+	if err == nil {
+		defer conn.HangUp()
+		_, err = conn.Exec(ctx, h.Spec.Query)
+	}
+	if err != nil && ctx.Err() == nil {
+		h.Log.Error("heartbeat.action.query failed; the next heartbeat runs it again", "error", err, "remedy", "Correct the statement, or let the connector's role run it.")
+	}
+}

@@ -1,0 +1,226 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/clock"
+	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+)
+
+// ErrReached ends a stream that was to be delivered up to a point only.
+var ErrReached = errors.New("the stream reached its end")
+
+// Deps are what a reader works with.
+type Deps struct {
+	Events *change.Config
+	Stage  *stage.Stage
+	Tables *encode.Cache
+	// Oversized handles records that their topic does not take; nil where they stop the connector.
+	Oversized   *encode.Oversized
+	Incremental *incremental.Snapshots
+	// System is the server whose log is read.
+	System pgrepl.System
+	// Observer notes what tables look like.
+	Observer schemas.Observer
+	// Unprocessable decides about an event that cannot be encoded: nil leaves it out.
+	Unprocessable func(error) error
+	// Happened tells the connector's timeline.
+	Happened func(kind, what string)
+	Log      *slog.Logger
+	Fail     *failpoint.Set
+}
+
+// Source is where the reader's messages come from.
+type Source interface {
+	Next(*pgrepl.Frame) error
+	// Buffered reports whether Next has more without waiting.
+	Buffered() bool
+}
+
+// Reader turns the stream into batches.
+type Reader struct {
+	d       Deps
+	decoder pgrepl.Decoder
+	aux     *change.Auxiliary
+	// resume is where the stream began: what lies before it is delivered already. until is where it ends; 0 for never.
+	resume pgrepl.Position
+	until  pgrepl.LSN
+
+	// tx is the open transaction.
+	tx transaction
+	// lastCommit is the end of the commit before; 0 if this stream has seen none.
+	lastCommit pgrepl.LSN
+	clock      clock.Clock
+	ev         change.Event
+	// asked is the position that was last due without records, and when that was.
+	asked   pgrepl.LSN
+	askedAt time.Time
+	// scratch takes events that were delivered before, whose number counts.
+	scratch change.Batch
+}
+
+// NewReader makes the reader of a stream that goes on at a position, for ever, or until all transactions that committed before until
+// are durable.
+func NewReader(d Deps, decoder pgrepl.Decoder, resume pgrepl.Position, until pgrepl.LSN) *Reader {
+	return &Reader{d: d, decoder: decoder, aux: change.NewAuxiliary(d.Events), resume: resume, until: until, asked: resume.Commit}
+}
+
+// Run reads until the stream or the stage ends, which is an error; ErrReached is a good one.
+func (r *Reader) Run(from Source, slot string) error {
+	var f pgrepl.Frame
+	handle := r.Handle
+	for {
+		if !from.Buffered() {
+			r.clock.Stop()
+		}
+		if err := from.Next(&f); err != nil {
+			return pgrepl.StreamError(slot, err)
+		}
+		if f.Data == nil {
+			if err := r.keepAlive(f.End); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.decoder.Decode(&f, handle); err != nil {
+			return err
+		}
+	}
+}
+
+// Idle positions are made durable at most this often, and whenever this much log has gone by.
+const (
+	idleInterval = 10 * time.Second
+	idleBytes    = 16 << 20
+)
+
+// keepAlive moves the position to the end of the server's log while no transaction is open: everything that committed
+// before it has come. That holds no log back for an idle table. The checkpoint moves first and the slot after it, so that
+// a slot ahead of the checkpoint always means that somebody else advanced it.
+func (r *Reader) keepAlive(end pgrepl.LSN) error {
+	if r.decoder.InTransaction() {
+		return nil
+	}
+	if !r.idle(end) {
+		return stage.ErrClosed
+	}
+	if r.until != 0 && end >= r.until {
+		return r.reached()
+	}
+	return nil
+}
+
+// idle moves the open batch's position to the end of the log; false if the stage is closed.
+func (r *Reader) idle(end pgrepl.LSN) bool {
+	b := r.d.Stage.Fill()
+	defer r.d.Stage.Unlock()
+	if b == nil {
+		return false
+	}
+	if end > b.At.Commit {
+		b.At.Commit, b.At.Ordinal = end, 0
+	}
+	r.askWithoutRecords(b)
+	return true
+}
+
+// askWithoutRecords asks for a checkpoint of a batch that has no records, now and then.
+func (r *Reader) askWithoutRecords(b *stage.Batch) {
+	if len(b.Records) > 0 || b.At.Commit <= r.asked {
+		return
+	}
+	if now := time.Now(); now.Sub(r.askedAt) >= idleInterval || b.At.Commit-r.asked >= idleBytes {
+		b.Due, r.asked, r.askedAt = true, b.At.Commit, now
+	}
+}
+
+// reached waits until everything read is durable.
+func (r *Reader) reached() error {
+	if !r.d.Stage.Drain() {
+		return stage.ErrClosed
+	}
+	return ErrReached
+}
+
+// Handle takes one message of the stream.
+func (r *Reader) Handle(m *pgrepl.Message) error {
+	if m.Kind == pgrepl.Begin && r.until != 0 && (m.CommitLSN >= r.until || m.EndLSN > r.until) {
+		return r.reached()
+	}
+	err := r.take(m)
+	r.d.Fail.Pass("after_decode")
+	return err
+}
+
+// take applies one message under the stage's lock, which a panic must not leave behind: everybody else would wait for it.
+func (r *Reader) take(m *pgrepl.Message) error {
+	b := r.d.Stage.Fill()
+	defer r.d.Stage.Unlock()
+	if b == nil {
+		return stage.ErrClosed
+	}
+	return r.apply(b, m)
+}
+
+func (r *Reader) apply(b *stage.Batch, m *pgrepl.Message) error {
+	switch m.Kind {
+	case pgrepl.Insert, pgrepl.Update, pgrepl.Delete:
+		return r.row(b, m)
+	case pgrepl.Begin:
+		r.tx.begin(m, b.At, r.resume)
+		return nil
+	case pgrepl.Commit:
+		return r.commit(b, m)
+	case pgrepl.Truncate:
+		return r.truncate(b, m)
+	case pgrepl.Logical:
+		return r.logical(b, m)
+	}
+	return fmt.Errorf("message of unknown kind %q", m.Kind)
+}
+
+// advance notes that the open transaction's change, which was due, is in the batch.
+func (r *Reader) advance(b *stage.Batch) { b.At, b.Whole = r.tx.after(b.At), false }
+
+func (r *Reader) commit(b *stage.Batch, m *pgrepl.Message) error {
+	tx := &r.tx
+	r.lastCommit = m.EndLSN
+	if tx.skip {
+		return nil
+	}
+	if r.d.Events.TransactionMetadata {
+		if err := r.announce(b); err != nil {
+			return err
+		}
+		if err := r.aux.AppendEnd(&b.Batch, uint64(tx.xid), uint64(m.LSN), tx.commitTime, tx.counts); err != nil {
+			return err
+		}
+	}
+	if tx.traceparent != "" && tx.ordinal > 0 {
+		b.Traces = append(b.Traces, stage.Trace{Parent: tx.traceparent, Commit: tx.commitTime, Position: tx.commit})
+	}
+	b.At, b.Whole = tx.ended(b.At, m.EndLSN), true
+	b.Commit(progress.Commit{TxID: tx.xid, CommitTime: tx.commitTime}, tx.ordinal)
+	r.askWithoutRecords(b)
+	return nil
+}
+
+// announce writes the transaction's BEGIN with its first event, so that no position stands between the two.
+func (r *Reader) announce(b *stage.Batch) error {
+	tx := &r.tx
+	if !r.d.Events.TransactionMetadata || tx.announced {
+		return nil
+	}
+	tx.announced = true
+	return r.aux.AppendBegin(&b.Batch, uint64(tx.xid), uint64(tx.began), tx.commitTime)
+}

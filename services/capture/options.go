@@ -1,0 +1,50 @@
+package capture
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+)
+
+// Delivery is the guarantee that a worker gives where the broker allows it.
+type Delivery int
+
+const (
+	// ExactlyOnce writes events and checkpoint in Kafka transactions. Their markers take offsets in the topics.
+	ExactlyOnce Delivery = iota
+	// AtLeastOnce writes without transactions, for readers that cannot do with gaps in offsets: a crash can repeat the
+	// last batch.
+	AtLeastOnce
+)
+
+// Options are what a plugin's tasks report to. The zero value reports nowhere.
+type Options struct {
+	// Board shows the captures; a board of its own if nil.
+	Board *Board
+	// Meter and Tracer record metrics and spans; none if nil.
+	Meter  metric.Meter
+	Tracer trace.Tracer
+	// Delivery is ExactlyOnce by default.
+	Delivery Delivery
+}
+
+// complete fills in what is missing and registers the metrics.
+func (o Options) complete() (Options, *meters, error) {
+	if o.Board == nil {
+		o.Board = NewBoard()
+	}
+	if o.Meter == nil {
+		o.Meter = metricnoop.Meter{}
+	}
+	if o.Tracer == nil {
+		o.Tracer = tracenoop.Tracer{}
+	}
+	m, err := newMeters(o.Meter, o.Tracer, o.Board)
+	if err != nil {
+		return o, nil, fmt.Errorf("register the metrics of captures: %w", err)
+	}
+	return o, m, nil
+}

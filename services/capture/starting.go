@@ -1,0 +1,150 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
+)
+
+// start finds out how things stand, has it decided what to do, and does it; it returns where streaming begins.
+func (s *session) start(ctx context.Context) (pgrepl.Position, error) {
+	facts, err := s.facts(ctx)
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	plan := starting.Decide(facts)
+	if plan.KeepOnStandbys {
+		s.slot.KeepOnStandbys(ctx)
+	}
+	if plan.Refusal != nil {
+		return pgrepl.Position{}, plan.Refusal
+	}
+	s.again = tellPlan(s.task, s.progress.Checkpoint().At, plan)
+	if plan.DropSlot {
+		if err := s.slot.Drop(ctx, s.conn.Conn); err != nil {
+			return pgrepl.Position{}, err
+		}
+	}
+	s.read = plan.Read != starting.Nothing
+	if s.read && plan.Slot == starting.OldSlot || plan.Slot == starting.NoSlot {
+		s.slot.Release(ctx)
+	}
+	switch plan.Slot {
+	case starting.NewSlot:
+		return s.snapshotWithNewSlot(ctx, plan)
+	case starting.OldSlot:
+		if s.read {
+			return s.snapshotWithOldSlot(ctx, plan)
+		}
+		if plan.Fresh {
+			s.progress.Begin(plan.At)
+		} else {
+			s.progress.Resume(plan.At)
+		}
+		return plan.At, nil
+	}
+	if s.read {
+		return s.snapshotAlone(ctx, plan)
+	}
+	return pgrepl.Position{}, nil
+}
+
+// facts asks for what a start depends on.
+func (s *session) facts(ctx context.Context) (f starting.Facts, err error) {
+	f = starting.Facts{Mode: s.task.spec.Snapshot.Mode, Mismatch: s.task.spec.Slot.Mismatch, System: s.system, Saved: starting.Begun(s.progress), Want: pgrepl.SlotName{Name: s.task.spec.Slot.Name, Plugin: s.wanted(), Database: s.task.spec.Connection.Database}}
+	if f.Slot, err = pgrepl.InspectSlot(ctx, s.conn.Conn, s.server, s.task.spec.Slot.Name); err == nil && f.NeedsTimelines() {
+		f.Timelines, err = s.slot.Timelines(ctx)
+	}
+	return f, err
+}
+
+// wanted is the output plugin that the slot is to have; empty before it is chosen.
+func (s *session) wanted() string {
+	if s.prepared == nil {
+		return ""
+	}
+	return string(s.prepared.Plugin())
+}
+
+// first makes a point of the log the position of a connector that has none yet.
+func (s *session) first(at pgrepl.LSN) pgrepl.Position {
+	first := starting.Beginning(s.system, at)
+	s.progress.Begin(first)
+	return first
+}
+
+// snapshotWithNewSlot creates the slot; its exported snapshot shows the database exactly where its stream begins.
+func (s *session) snapshotWithNewSlot(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
+	repl, created, err := s.createSlot(ctx, s.task.spec.Slot.Name, pgrepl.SlotOptions{})
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	s.slot.KeepOnStandbys(ctx)
+	at := s.first(created.Start)
+	if plan.Read == starting.Nothing {
+		return at, s.save(ctx, s.progress.Checkpoint())
+	}
+	return at, s.snapshot(ctx, created.Snapshot, at, nil, func() { repl.Close(context.WithoutCancel(ctx)) })
+}
+
+// snapshotWithOldSlot reads tables while a slot exists already: after a crash amid a snapshot, with a slot that somebody else made, or
+// where the settings have it at each start. A temporary slot exports a snapshot, from which the stream goes on once the tables are
+// read. What is left of a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the order in
+// which they were true. A whole new one takes the place of the stream up to there, as with Debezium.
+func (s *session) snapshotWithOldSlot(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
+	const suffix = "_snapshot"
+	name := s.task.spec.Slot.Name
+	repl, created, err := s.createSlot(ctx, name[:min(len(name), 63-len(suffix))]+suffix, pgrepl.SlotOptions{Temporary: true})
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	defer repl.Close(context.WithoutCancel(ctx))
+	at := starting.Beginning(s.system, created.Start)
+	var unfinished *progress.Snapshot
+	switch plan.Read {
+	case starting.All:
+		at = s.first(created.Start)
+	case starting.Rest:
+		unfinished = s.progress.Checkpoint().Snapshot
+		s.progress.Resume(plan.At)
+		if err := s.stream(ctx, plan.At, created.Start); err != nil || ctx.Err() != nil {
+			return at, err
+		}
+		s.progress.Resume(at)
+	case starting.Instead:
+		s.again = tellPassedOver(s.task, plan.At, at)
+		s.progress.Resume(at)
+	}
+	return at, s.snapshot(ctx, created.Snapshot, at, unfinished, func() { repl.Close(context.WithoutCancel(ctx)) })
+}
+
+// snapshotAlone reads the tables without a slot: nothing follows.
+func (s *session) snapshotAlone(ctx context.Context, plan starting.Plan) (pgrepl.Position, error) {
+	holder, err := s.connections.Dial(ctx, "export a snapshot")
+	if err != nil {
+		return pgrepl.Position{}, err
+	}
+	release := holder.HangUp
+	defer release()
+	var name, lsn string
+	if _, err := holder.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	if err := holder.QueryRow(ctx, "SELECT pg_export_snapshot(), CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text").Scan(&name, &lsn); err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	at, err := pgrepl.ParseLSN(lsn)
+	if err != nil {
+		return pgrepl.Position{}, fmt.Errorf("export a snapshot: %w", err)
+	}
+	var unfinished *progress.Snapshot
+	if plan.Read == starting.Rest {
+		unfinished = s.progress.Checkpoint().Snapshot
+	}
+	p := s.first(at)
+	return p, s.snapshot(ctx, name, p, unfinished, release)
+}

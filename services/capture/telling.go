@@ -1,0 +1,124 @@
+package capture
+
+import (
+	"fmt"
+	"time"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
+)
+
+// writing tells board, metrics, traces and who waits for them how records become durable.
+type writing struct{ s *session }
+
+// Delivered implements writer.Report.
+func (w writing) Delivered(t *stage.Tally) {
+	s := w.s
+	now := time.Now()
+	shown := make([]*capturev1.CapturedTable, len(t.Versions))
+	for i, v := range t.Versions {
+		shown[i] = s.describe(v.Relation)
+		shown[i].SchemaVersion = int32(v.Number)
+	}
+	s.task.board.delivered(t, shown, now, s.producer.Transactional())
+	s.task.meters.delivered(t, now)
+	traceDelivered(s.task.meters.tracer, s.task.spec, t, now)
+	for _, v := range t.Versions {
+		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(), "changes", v.Summary())
+		if v.Number > 1 {
+			s.task.env.Happened("SchemaChanged", fmt.Sprintf("table %s is version %d from LSN %s on, %s", v.Table, v.Number, v.From.LSN, v.Summary()))
+		}
+	}
+	for _, c := range t.Awaited {
+		close(c)
+	}
+}
+
+// Waits implements writer.Report.
+func (w writing) Waits(records int, longest time.Duration) {
+	what := "ended a transaction"
+	if records > 0 {
+		what = fmt.Sprintf("acknowledged %d records", records)
+	}
+	err := fmt.Errorf("wait for Kafka, which has not %s for %s: the broker is down or slow, or a topic was deleted", what, longest)
+	if why := w.s.task.env.BrokersAway(); why != nil {
+		err = fmt.Errorf("%w: %w", err, why)
+	}
+	w.s.task.board.slow(err)
+	w.s.task.env.Retrying(err)
+	w.s.task.env.Logger.Warn(err.Error())
+}
+
+// Acknowledges implements writer.Report.
+func (w writing) Acknowledges() {
+	w.s.task.board.slow(nil)
+	w.s.task.env.Retrying(nil)
+}
+
+// Untold implements writer.Report.
+func (w writing) Untold(err error) { w.s.task.untold(err) }
+
+// waiting tells what statements wait for.
+type waiting struct{ t *task }
+
+// Waits implements connections.Report.
+func (w waiting) Waits(what connections.Wait) {
+	if what.Others {
+		w.t.board.held(what.Err)
+	} else {
+		w.t.board.slow(what.Err)
+	}
+	if what.New {
+		w.t.env.Retrying(what.Err)
+		w.t.env.Logger.Warn(what.Err.Error())
+	}
+}
+
+// Untold implements connections.Report.
+func (w waiting) Untold(err error) { w.t.untold(err) }
+
+// Answers implements connections.Report.
+func (w waiting) Answers() {
+	w.t.board.slow(nil)
+	w.t.env.Retrying(nil)
+	w.t.env.Logger.Info("PostgreSQL answers again")
+}
+
+// tellPlan tells what is unusual about a start of a connector that was at a position before. again says why all tables are read once more;
+// it is empty where they are not.
+func tellPlan(t *task, before pgrepl.Position, p starting.Plan) (again string) {
+	switch {
+	case p.Lost != nil:
+		return tellLost(t, before, p.Lost)
+	case p.Gap != nil:
+		t.env.Logger.Warn("Slot and last position differ; going on as offset.mismatch.strategy says", "strategy", t.spec.Slot.Mismatch, "error", p.Gap)
+		t.env.Happened("GapAccepted", fmt.Sprintf("the stream goes on at %s (offset.mismatch.strategy=%s): %v", p.At, t.spec.Slot.Mismatch, p.Gap))
+	case p.Promotion:
+		what := fmt.Sprintf("a standby was promoted: the server is on timeline %d, before on %d; all that was delivered, up to %s, is part of its history, and the slot goes on from there", p.At.Timeline, before.Timeline, p.At)
+		t.env.Logger.Warn("The connector goes on after a promotion", "what", what, "slot", t.spec.Slot.Name)
+		t.env.Happened("Promoted", what)
+	}
+	return ""
+}
+
+// deletesUntold is what a snapshot that takes the place of changes leaves out.
+const deletesUntold = "Rows that were deleted meanwhile have no event, and stay where events are kept: calypsoctl verify names those that only Azure Data Explorer has."
+
+// tellLost tells that changes after a position are lost and that a snapshot takes their place, which brings no deletes.
+func tellLost(t *task, after pgrepl.Position, lost error) (again string) {
+	t.env.Logger.Warn("The slot's changes are lost: all tables are read again, as snapshot.mode says", "error", lost, "remedy", deletesUntold)
+	again = fmt.Sprintf("all tables are read again, since the changes after %s are lost (%s)", after, pgrepl.ReasonOf(lost))
+	t.env.Happened("ReadAgain", fmt.Sprintf("%s: %v. %s", again, lost, deletesUntold))
+	return again
+}
+
+// tellPassedOver tells that the configuration has a snapshot take the place of the changes between two positions.
+func tellPassedOver(t *task, after, to pgrepl.Position) (again string) {
+	again = fmt.Sprintf("all tables are read at each start (snapshot.mode=%s), and changes from %s to %s come as the rows that they led to", t.spec.Snapshot.Name, after, to)
+	t.env.Logger.Info("All tables are read again, as snapshot.mode says; what changed since the last position comes as rows only", "after", after.String(), "to", to.String(), "remedy", deletesUntold)
+	t.env.Happened("ReadAgain", fmt.Sprintf("%s. %s", again, deletesUntold))
+	return again
+}
