@@ -72,13 +72,13 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 	await(t, s.db+".public.a", 1)
 	var kept map[string]string
 	eventually(t, "the tables are shown", func() error {
-		e := board.find(config["name"])
+		e := board.captures.Find(config["name"])
 		if e == nil {
 			return fmt.Errorf("no entry yet")
 		}
 		kept = make(map[string]string)
-		for _, table := range e.captured() {
-			kept[table.Table] = strings.Join(table.KeptBack, "\n")
+		for _, table := range e.Tables() {
+			kept[table.Name] = strings.Join(table.KeptBack, "\n")
 		}
 		if len(kept) < 4 {
 			return fmt.Errorf("tables %v", kept)
@@ -148,11 +148,11 @@ func TestAPreparedTransactionThatHoldsTheSlotIsNamed(t *testing.T) {
 		return nil
 	}
 	eventually(t, "the status names what the slot waits for", func() error {
-		e := board.find(config["name"])
+		e := board.captures.Find(config["name"])
 		if e == nil {
 			return fmt.Errorf("no entry yet")
 		}
-		return named(e.snapshot().Reason)
+		return named(e.State().Reason)
 	})
 	s.exec(t, "ROLLBACK PREPARED 'forgotten "+s.db+"'")
 	s.exec(t, "INSERT INTO a VALUES (2)")

@@ -7,6 +7,8 @@ import (
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
 )
 
 // Delivery is the guarantee that a worker gives where the broker allows it.
@@ -32,7 +34,7 @@ type Options struct {
 }
 
 // complete fills in what is missing and registers the metrics.
-func (o Options) complete() (Options, *meters, error) {
+func (o Options) complete() (Options, *metrics.Meters, error) {
 	if o.Board == nil {
 		o.Board = NewBoard()
 	}
@@ -42,7 +44,7 @@ func (o Options) complete() (Options, *meters, error) {
 	if o.Tracer == nil {
 		o.Tracer = tracenoop.Tracer{}
 	}
-	m, err := newMeters(o.Meter, o.Tracer, o.Board)
+	m, err := metrics.New(o.Meter, o.Board.captures)
 	if err != nil {
 		return o, nil, fmt.Errorf("register the metrics of captures: %w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/services/capture/internal/check"
+	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
+	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
@@ -28,7 +30,7 @@ func Plugins(o Options) ([]connector.Plugin, error) {
 	return []connector.Plugin{captures, polling}, err
 }
 
-func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
+func capturePlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 	keys, err := spec.Catalogue()
 	if err != nil {
 		return connector.Plugin{}, fmt.Errorf("declare the keys of capture connectors: %w", err)
@@ -47,7 +49,7 @@ func capturePlugin(o Options, m *meters) (connector.Plugin, error) {
 		Topics: func(v catalogue.Values) connector.UsedTopics {
 			return connector.UsedTopics{Prefix: v.String("topic.prefix") + "."}
 		},
-		Offset: offsetProblem, Repeats: repeats,
+		Offset: offsets.Problem, Repeats: offsets.Repeats,
 		NewTask: func(env connector.TaskEnv, v catalogue.Values) (connector.Task, error) {
 			return newTask(env, v, o, m)
 		},

@@ -1,35 +1,36 @@
 package capture
 
 import (
-	"context"
-
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
 	"github.com/calypso-cdc/calypso/services/capture/internal/poll"
-	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // pollingPlugin makes the connector class that polls. The board shows its connectors beside those that stream.
-func pollingPlugin(o Options, m *meters) (connector.Plugin, error) {
+func pollingPlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 	return poll.Plugin(poll.Options{
 		AtLeastOnce: o.Delivery == AtLeastOnce,
 		Report: func(env connector.TaskEnv) poll.Report {
-			return pollReport{board: o.Board.add(env, new(spec.Spec)), meters: m}
+			shown := status.NewCapture(env, nil) // there is no slot to show
+			o.Board.captures.Put(shown)
+			return pollReport{status: status.Observers{shown, m}, shown: shown, board: o.Board}
 		},
 	})
 }
 
-// pollReport brings what a polling task does to board and metrics.
+// pollReport tells what a polling task does.
 type pollReport struct {
-	board  *entry // without settings: there is no slot to show
-	meters *meters
+	status status.Observers
+	shown  *status.Capture
+	board  *Board
 }
 
-func (r pollReport) Connecting()                       { r.board.connecting() }
-func (r pollReport) Polling(what string)               { r.board.idle("Polling " + what + ".") }
-func (r pollReport) Delivered(n int, exactlyOnce bool) { r.board.polled(n, exactlyOnce) }
-func (r pollReport) Retrying(err error) {
-	r.board.retrying(err)
-	r.meters.reconnect(context.Background(), err)
+func (r pollReport) Connecting()         { r.status.Observe(status.Connected{}) }
+func (r pollReport) Polling(what string) { r.status.Observe(status.PollBegan{What: what}) }
+func (r pollReport) Delivered(n int, exactlyOnce bool) {
+	r.status.Observe(status.Polled{Rows: n, ExactlyOnce: exactlyOnce})
 }
-func (r pollReport) Failed(err error) { r.board.failed(err) }
-func (r pollReport) Ended()           { r.board.remove() }
+func (r pollReport) Retrying(err error) { r.status.Observe(status.SessionFailed{Err: err}) }
+func (r pollReport) Failed(err error)   { r.status.Observe(status.TaskFailed{Err: err}) }
+func (r pollReport) Ended()             { r.board.captures.Remove(r.shown) }

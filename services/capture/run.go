@@ -10,6 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/fleet"
 	"github.com/calypso-cdc/calypso/libs/rpc"
 	"github.com/calypso-cdc/calypso/services/capture/internal/compared"
+	"github.com/calypso-cdc/calypso/services/capture/internal/idle"
 )
 
 // Config is what a capture worker runs with.
@@ -40,7 +41,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var watcher contain.Waiting
 	defer watcher.Wait()
 	defer stop()
-	watcher.Go("watch of all idle captures", func() { board.watch(watching, worker, cfg.Telemetry.Logger) }, func(err error) {
+	watcher.Go("watch of all idle captures", func() { idle.Watch{Board: board.captures, Fleet: worker, Logger: cfg.Telemetry.Logger}.Run(watching) }, func(err error) {
 		cfg.Telemetry.Logger.Error("The slots of captures that do not run are not looked at any more; restart the worker", "error", err)
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -16,9 +16,11 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/capture/internal/command"
 	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
-	"github.com/google/uuid"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // Service answers CaptureService for the captures that this worker runs.
@@ -48,18 +50,18 @@ func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest
 	if err != nil {
 		return nil, err
 	}
-	return &capturev1.GetCaptureResponse{Capture: e.withSlot(ctx)}, nil
+	return &capturev1.GetCaptureResponse{Capture: withSlot(ctx, e)}, nil
 }
 
 // ListCaptures implements CaptureService.
 func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
-	entries := slices.DeleteFunc(s.board.all(), func(e *entry) bool { return !s.shown(e) })
+	entries := slices.DeleteFunc(s.board.captures.All(), func(e *status.Capture) bool { return !s.shown(e) })
 	out := &capturev1.ListCapturesResponse{Captures: make([]*capturev1.Capture, len(entries))}
 	asked := contain.NewGroup()
 	asked.SetLimit(slotsAtOnce)
 	for i, e := range entries {
 		asked.Go("question for a slot", func() error {
-			out.Captures[i] = e.withSlot(ctx)
+			out.Captures[i] = withSlot(ctx, e)
 			return nil
 		})
 	}
@@ -72,7 +74,7 @@ func (s *Service) GetSnapshotProgress(_ context.Context, r *capturev1.GetSnapsho
 	if err != nil {
 		return nil, err
 	}
-	return &capturev1.GetSnapshotProgressResponse{Initial: e.snapshot().Snapshots, Incremental: e.incrementalSnapshot()}, nil
+	return &capturev1.GetSnapshotProgressResponse{Initial: snapshotMessages(e.State().Snapshots), Incremental: incrementalMessage(e.Incremental(), e.Hidden)}, nil
 }
 
 // ListCapturedTables implements CaptureService.
@@ -81,7 +83,11 @@ func (s *Service) ListCapturedTables(_ context.Context, r *capturev1.ListCapture
 	if err != nil {
 		return nil, err
 	}
-	return &capturev1.ListCapturedTablesResponse{Tables: e.captured()}, nil
+	out := new(capturev1.ListCapturedTablesResponse)
+	for _, t := range e.Tables() {
+		out.Tables = append(out.Tables, tableMessage(&t))
+	}
+	return out, nil
 }
 
 // SignalSnapshot implements CaptureService.
@@ -94,36 +100,34 @@ func (s *Service) SignalSnapshot(ctx context.Context, r *capturev1.SignalSnapsho
 	if err != nil {
 		return nil, err
 	}
-	reader := e.streamReader()
-	if reader == nil {
-		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING", fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector, e.snapshot().Phase))
-	}
-	progress, err := reader.incremental.Request(ctx, signal)
+	progress, err := s.board.doors.Call(ctx, r.Connector, signal)
 	switch {
+	case errors.Is(err, command.ErrClosed):
+		return nil, rpc.Error(codes.FailedPrecondition, "NOT_STREAMING", fmt.Sprintf("connector %q takes signals while it streams; now it is in phase %s", r.Connector, phases[e.State().Phase]))
 	case err == nil:
-		answer := &capturev1.SignalSnapshotResponse{Incremental: incrementalMessage(progress, e.hidden)}
+		answer := &capturev1.SignalSnapshotResponse{Incremental: incrementalMessage(progress, e.Hidden)}
 		if r.GetAction() == capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE {
-			answer.Consequences = []string{rowsComeAgain}
+			answer.Consequences = []string{offsets.RowsComeAgain}
 		}
 		return answer, nil
 	case errors.Is(err, incremental.ErrNoCollection):
-		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), e.hidden(err.Error()))
+		return nil, rpc.Error(codes.NotFound, string(pgrepl.ReasonTableMissing), e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrNoMarks):
-		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", e.hidden(err.Error()))
+		return nil, rpc.Error(codes.FailedPrecondition, "NO_WATERMARKS", e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrSignalInvalid):
-		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
+		return nil, rpc.InvalidField("tables", "tables: "+e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrCondition):
-		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+e.hidden(err.Error()))
+		return nil, rpc.InvalidField("tables.condition", "tables.condition: "+e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrSurrogateKey):
-		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.hidden(err.Error()))
+		return nil, rpc.InvalidField("surrogate_key", "surrogate_key: "+e.Hidden(err.Error()))
 	case errors.Is(err, incremental.ErrNotIncremental):
-		return nil, rpc.InvalidField("tables", "tables: "+e.hidden(err.Error()))
+		return nil, rpc.InvalidField("tables", "tables: "+e.Hidden(err.Error()))
 	case errors.Is(err, stage.ErrClosed), pgrepl.Transient(err):
-		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.hidden(err.Error())))
+		return nil, rpc.Error(codes.Unavailable, "CAPTURE_RECONNECTS", fmt.Sprintf("connector %q lost its stream before the signal was durable; look at its progress and try again: %s", r.Connector, e.Hidden(err.Error())))
 	case ctx.Err() != nil:
 		return nil, rpc.Error(codes.DeadlineExceeded, "SIGNAL_NOT_DURABLE", fmt.Sprintf("the signal for connector %q was taken, but is not durable in Kafka yet", r.Connector))
 	}
-	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", e.hidden(err.Error()))
+	return nil, rpc.Error(codes.Internal, "SIGNAL_FAILED", e.Hidden(err.Error()))
 }
 
 // signalOf writes a call as the signal that it stands for.
@@ -155,18 +159,29 @@ func signalOf(r *capturev1.SignalSnapshotRequest) (incremental.Signal, error) {
 	return s, err
 }
 
-func (s *Service) find(name string) (*entry, error) {
-	if e := s.board.find(name); e != nil && s.shown(e) {
+func (s *Service) find(name string) (*status.Capture, error) {
+	if e := s.board.captures.Find(name); e != nil && s.shown(e) {
 		return e, nil
 	}
 	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", fmt.Sprintf("this worker runs no capture connector %q", name))
 }
 
 // shown leaves out what failed here and is another's, or nobody's, now.
-func (s *Service) shown(e *entry) bool {
-	return e.snapshot().Phase != capturev1.Phase_PHASE_FAILED || s.fleet.Reports(e.name, 0)
+func (s *Service) shown(e *status.Capture) bool {
+	return e.State().Phase != status.Failed || s.fleet.Reports(e.Name(), 0)
 }
 
-func cloneCapture(c *capturev1.Capture) *capturev1.Capture {
-	return proto.Clone(c).(*capturev1.Capture)
+// slotsAtOnce is how many servers a call asks at the same time.
+const slotsAtOnce = 32
+
+// withSlot shows a capture with its slot, for which the server is asked.
+func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
+	slot, err := c.Slot(ctx)
+	state := c.State()
+	out := captureMessage(&state)
+	out.Slot = slotMessage(slot)
+	if c.Idled() && err != nil {
+		out.Reason = c.Hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
+	}
+	return out
 }

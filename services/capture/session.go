@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/change"
-	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
@@ -15,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/encode"
 	"github.com/calypso-cdc/calypso/services/capture/internal/history"
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
+	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
 	"github.com/calypso-cdc/calypso/services/capture/internal/prepare"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -23,6 +22,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/snapshot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
 )
 
@@ -70,20 +70,20 @@ func (t *task) session(ctx context.Context) error {
 func (s *session) run(ctx context.Context) error {
 	t := s.task
 	defer s.close()
-	t.board.connecting()
+	t.status.Observe(status.Connected{})
 	if err := s.open(ctx); err != nil {
 		return err
 	}
 	s.oversized = encode.NewOversized(ctx, encode.OversizedConfig{
 		Set: t.spec.Oversized, Connector: t.env.Connector, Limits: s.producer.Limits(), Logger: t.env.Logger,
-		Count: func(kind string) { t.meters.decodeError(ctx, kind) },
+		Count: func(kind string) { t.status.Observe(status.Unconverted{Kind: kind}) },
 	})
-	saved, err := readCheckpoint(ctx, t.env, t.spec.Prefix)
+	saved, err := offsets.Read(ctx, t.env, t.spec.Prefix)
 	if err != nil {
 		return err
 	}
 	if s.progress = progress.Since(saved); saved != nil {
-		s.task.board.saved(saved.At)
+		t.status.Observe(status.TakenUp{At: saved.At})
 	}
 	if err := s.checkStandby(ctx); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.writer = writer.New(writer.Deps{
-		Producer: s.producer, OffsetKey: connector.OffsetKey(t.env.Connector, map[string]any{"server": t.spec.Prefix}), Versions: versions, Progress: s.progress,
+		Producer: s.producer, OffsetKey: offsets.Key(t.env.Connector, t.spec.Prefix), Versions: versions, Progress: s.progress,
 		Report: writing{s}, Fail: t.fail,
 	})
 	if s.prepared, err = prepare.Prepare(ctx, prepare.Deps{Spec: t.spec, Server: s.server, Conn: s.conn.Conn, Progress: s.progress, Save: s.save, Log: t.env.Logger}); err != nil {
@@ -106,7 +106,7 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	if !s.task.spec.Snapshot.Streams {
-		t.board.idle("The snapshot is complete and streaming is off (snapshot.mode).")
+		t.status.Observe(status.Completed{})
 		<-ctx.Done()
 		return nil
 	}
@@ -119,25 +119,25 @@ func (s *session) run(ctx context.Context) error {
 	return s.slot.DropAtEnd(s.conn.Conn)
 }
 
-// showTables tells the board which tables the session has found.
+// showTables tells which tables the session has found.
 func (s *session) showTables() {
-	var found []*capturev1.CapturedTable
+	var found []status.Table
 	for _, rel := range s.prepared.Relations() {
-		if !s.task.spec.Tables.Captured(pgrepl.Table{Schema: rel.Schema, Name: rel.Name}) {
+		table := pgrepl.Table{Schema: rel.Schema, Name: rel.Name}
+		if !s.task.spec.Tables.Captured(table) {
 			continue
 		}
-		t := s.describe(rel)
-		if v := s.observer.History.Latest(t.Table); v != nil {
-			t.SchemaVersion = int32(v.Number)
+		version := 0
+		if v := s.observer.History.Latest(table.String()); v != nil {
+			version = v.Number
 		}
-		found = append(found, t)
+		found = append(found, s.describe(rel, version))
 	}
-	s.task.board.found(found)
+	s.task.status.Observe(status.Found{Tables: found})
 }
 
-// describe says of a table what does not change with each row.
-func (s *session) describe(rel *change.Relation) *capturev1.CapturedTable {
-	return describe(rel, &s.task.events, s.prepared.Withheld())
+func (s *session) describe(rel *change.Relation, version int) status.Table {
+	return status.Describe(rel, &s.task.events, s.prepared.Withheld().Of(rel), version)
 }
 
 // rules are what the session's tables are encoded by.
@@ -206,10 +206,13 @@ func (s *session) connect(ctx context.Context) error {
 		s.system.Timeline = 0
 	}
 	s.slot = slot.New(slot.Deps{
-		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger, Waits: s.task.board.waits, Untold: s.task.untold, Unidentified: s.task.unidentified,
+		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger, Waits: s.waits, Untold: s.task.untold, Unidentified: s.task.unidentified,
 	}, repl)
 	return err
 }
+
+// waits tells what the creation of the slot waits for.
+func (s *session) waits(why string) { s.task.status.Observe(status.Waits{Why: why}) }
 
 // checkStandby looks whether a standby can be captured from.
 func (s *session) checkStandby(ctx context.Context) error {
@@ -264,7 +267,7 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 			s.task.env.Logger.Warn("A table that a snapshot had begun to read is read again from its beginning, so that rows of it come twice: it has a SELECT of its own, or is read through a parent whose members cannot be read alone", "table", t.Name)
 		}
 	}
-	s.task.board.snapshotting(queue, s.again)
+	s.task.status.Observe(status.SnapshotBegan{Tables: toRead(queue), Why: s.again})
 	n := snapshot.New(snapshot.Deps{
 		Spec: s.task.spec, Events: &s.task.events, Server: s.server, Relations: s.prepared.Relations(), Rules: s.rules(), Connections: s.connections, Notifier: s.notifier(),
 		Writer: s.writer, Progress: s.progress, Fail: s.task.fail,
@@ -284,10 +287,18 @@ func (s *session) snapshot(ctx context.Context, name string, at pgrepl.Position,
 	if err := s.writer.Save(ctx, last, s.progress.Finish(at)); err != nil {
 		return err
 	}
-	s.task.board.snapshotted()
+	s.task.status.Observe(status.SnapshotEnded{})
 	s.task.env.Logger.Info("The snapshot is complete", "tables", len(queue.Tables()), "position", at.String())
 	s.task.fail.Pass("between_snapshot_and_stream")
 	return nil
+}
+
+// toRead is what a snapshot is to read.
+func toRead(q *snapshot.Queue) (out []status.TableSnapshot) {
+	for _, t := range q.Tables() {
+		out = append(out, status.TableSnapshot{Table: t.Name, Estimate: t.RowsEstimate, Ranges: t.Ranges})
+	}
+	return out
 }
 
 // observe notes what the tables of a snapshot look like at the position that it shows, and returns their new versions.

@@ -14,6 +14,7 @@ import (
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/capture/internal/idle"
 )
 
 func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) {
@@ -27,7 +28,7 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 	phase := func(want capturev1.Phase, words string) {
 		t.Helper()
 		eventually(t, "the capture is in phase "+want.String(), func() error {
-			c := board.find(config["name"]).snapshot()
+			c := board.shown(config["name"])
 			if c.Phase != want || !strings.Contains(c.Reason, words) {
 				return fmt.Errorf("it is in phase %s: %s", c.Phase, c.Reason)
 			}
@@ -43,6 +44,12 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 	await(t, s.db+".public.a", 2)
 }
 
+// shown is a capture as CaptureService shows it, without its slot.
+func (b *Board) shown(name string) *capturev1.Capture {
+	state := b.captures.Find(name).State()
+	return captureMessage(&state)
+}
+
 func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *testing.T) {
 	port, err := testenv.FreePort()
 	if err != nil {
@@ -52,7 +59,7 @@ func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *test
 	name := "c" + s.db
 	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, map[string]string{"database.port": fmt.Sprint(port)})}, idle: []string{name}}
 	board := NewBoard()
-	board.attend(t.Context(), fleet, slog.New(slog.DiscardHandler))
+	idle.Watch{Board: board.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
 	all, err := NewService(board, fleet).ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
 	if err != nil || len(all.Captures) != 1 {
 		t.Fatalf("captures %v, %v", all, err)
@@ -121,7 +128,7 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 			c.freeze(t, proxy, s, pid)
 			if c.words != "" {
 				eventually(t, "it is said what is waited for", func() error {
-					at := board.find(config["name"]).snapshot()
+					at := board.shown(config["name"])
 					if at.Phase != c.phase || !strings.Contains(at.Reason, "wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") || !strings.Contains(at.Reason, c.words) {
 						return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 					}
@@ -220,7 +227,7 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is said who holds the watermark up", func() error {
-		at := board.find(config["name"]).snapshot()
+		at := board.shown(config["name"])
 		if at.Phase != capturev1.Phase_PHASE_STREAMING || !strings.Contains(at.Reason, "to read a chunk of table public.a, or take a watermark of it") || !strings.Contains(at.Reason, "held up by a lock of process") {
 			return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 		}

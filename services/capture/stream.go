@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/notify"
 	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stream"
 	"github.com/calypso-cdc/calypso/services/capture/internal/writer"
 )
@@ -47,7 +48,12 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		Events: &s.task.events, Stage: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized, Incremental: chunks, System: s.system, Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
-	s.task.board.streaming(&liveStream{conn: conn, stage: batches, incremental: chunks}, at)
+	door := s.task.board.doors.Open(s.task.env.Connector)
+	defer door.Close()
+	holds := func() int64 { return conn.Holds() + batches.Holds() }
+	s.task.memory.Store(&holds)
+	defer s.task.memory.Store(nil)
+	s.task.status.Observe(status.StreamBegan{At: at, Slot: s.task.spec.Slot.Name, Incremental: chunks.Progress(), Counters: counters(conn, batches)})
 	s.task.env.Retrying(nil)
 	stop := context.AfterFunc(gctx, func() {
 		contain.Run("end of the stream", func() {
@@ -62,6 +68,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 	defer context.AfterFunc(gctx, func() { time.AfterFunc(stopGrace, cancel) })()
 	g.Go("reader of the stream", func() error { return reader.Run(conn, s.task.spec.Slot.Name) })
 	g.Go("deliverer of the stream", func() error { return s.deliverStaged(finish, conn, batches) })
+	g.Go("commands", func() error { return door.Serve(gctx, chunks.Request) })
 	g.Go("heartbeat", func() error {
 		return stream.Heartbeats{Spec: s.task.spec.Heartbeat, Stage: batches, Connections: s.connections, Log: s.task.env.Logger}.Run(gctx, &s.task.events)
 	})
@@ -82,6 +89,17 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		return s.slot.Unsendable(ctx, target, lsn, err)
 	}
 	return err
+}
+
+// counters reads those of a stream, while it runs and when it has ended.
+func counters(conn *pgrepl.Stream, batches *stage.Stage) func() status.Counters {
+	return func() status.Counters {
+		load := batches.Load()
+		return status.Counters{
+			Received: conn.Received(), Confirmed: conn.Confirmed(), WALBytes: int64(conn.Bytes()),
+			Bytes: load.Bytes, Transactions: load.Transactions, Waited: load.Waited,
+		}
+	}
 }
 
 // tellSkipped tells that the session streams without a snapshot.

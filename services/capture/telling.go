@@ -4,28 +4,24 @@ import (
 	"fmt"
 	"time"
 
-	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/connections"
 	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
 	starting "github.com/calypso-cdc/calypso/services/capture/internal/start"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// writing tells board, metrics, traces and who waits for them how records become durable.
+// writing tells status and who waits for them how records become durable.
 type writing struct{ s *session }
 
 // Delivered implements writer.Report.
 func (w writing) Delivered(t *stage.Tally) {
 	s := w.s
-	now := time.Now()
-	shown := make([]*capturev1.CapturedTable, len(t.Versions))
-	for i, v := range t.Versions {
-		shown[i] = s.describe(v.Relation)
-		shown[i].SchemaVersion = int32(v.Number)
+	var tables []status.Table
+	for _, v := range t.Versions {
+		tables = append(tables, s.describe(v.Relation, v.Number))
 	}
-	s.task.board.delivered(t, shown, now, s.producer.Transactional())
-	s.task.meters.delivered(t, now)
-	traceDelivered(s.task.meters.tracer, s.task.spec, t, now)
+	s.task.status.Observe(&status.Delivered{Tally: t, Tables: tables, At: time.Now(), ExactlyOnce: s.producer.Transactional()})
 	for _, v := range t.Versions {
 		s.task.env.Logger.Info("A table has a new version", "table", v.Table, "version", v.Number, "lsn", v.From.LSN.String(), "changes", v.Summary())
 		if v.Number > 1 {
@@ -47,14 +43,14 @@ func (w writing) Waits(records int, longest time.Duration) {
 	if why := w.s.task.env.BrokersAway(); why != nil {
 		err = fmt.Errorf("%w: %w", err, why)
 	}
-	w.s.task.board.slow(err)
+	w.s.task.status.Observe(status.Slow{Err: err})
 	w.s.task.env.Retrying(err)
 	w.s.task.env.Logger.Warn(err.Error())
 }
 
 // Acknowledges implements writer.Report.
 func (w writing) Acknowledges() {
-	w.s.task.board.slow(nil)
+	w.s.task.status.Observe(status.Slow{})
 	w.s.task.env.Retrying(nil)
 }
 
@@ -67,9 +63,9 @@ type waiting struct{ t *task }
 // Waits implements connections.Report.
 func (w waiting) Waits(what connections.Wait) {
 	if what.Others {
-		w.t.board.held(what.Err)
+		w.t.status.Observe(status.Held{Err: what.Err})
 	} else {
-		w.t.board.slow(what.Err)
+		w.t.status.Observe(status.Slow{Err: what.Err})
 	}
 	if what.New {
 		w.t.env.Retrying(what.Err)
@@ -82,7 +78,7 @@ func (w waiting) Untold(err error) { w.t.untold(err) }
 
 // Answers implements connections.Report.
 func (w waiting) Answers() {
-	w.t.board.slow(nil)
+	w.t.status.Observe(status.Slow{})
 	w.t.env.Retrying(nil)
 	w.t.env.Logger.Info("PostgreSQL answers again")
 }

@@ -9,6 +9,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/services/capture/internal/idle"
 )
 
 // idleFleet has connectors that do not run.
@@ -40,7 +41,7 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)}}
 	service := NewService(board, fleet)
 	shown := func() *capturev1.Capture {
-		board.attend(t.Context(), fleet, slog.New(slog.DiscardHandler))
+		idle.Watch{Board: board.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
 		all, err := service.ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
 		if err != nil {
 			t.Fatal(err)

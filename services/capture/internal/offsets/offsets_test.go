@@ -1,11 +1,22 @@
-package capture
+package offsets
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+)
 
 func TestOnlyOffsetsThatATaskWouldTakeUpCanBeSet(t *testing.T) {
-	v := checked(t, map[string]string{
-		"name": "c", "connector.class": Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "shop",
+	keys, err := spec.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _, problems := keys.Parse(map[string]string{
+		"name": "c", "connector.class": spec.Class, "database.hostname": "h", "database.user": "u", "database.dbname": "d", "topic.prefix": "shop",
 	})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
 	for _, test := range []struct{ partition, offset, field string }{
 		{`{"server":"shop"}`, `{"lsn":1}`, ""},
 		{`{"server":"shop"}`, `{"lsn_commit":9007199254740993,"lsn":1,"ts_usec":1700000000000000,"txId":7}`, ""},
@@ -21,7 +32,7 @@ func TestOnlyOffsetsThatATaskWouldTakeUpCanBeSet(t *testing.T) {
 		{`{"server":"shop"}`, `{"lsn":1,"txId":"x"}`, "offset.lsn"},
 	} {
 		field := ""
-		if problem := offsetProblem(v, []byte(test.partition), []byte(test.offset)); problem != nil {
+		if problem := Problem(v, []byte(test.partition), []byte(test.offset)); problem != nil {
 			field = problem.Key
 		}
 		if field != test.field {

@@ -1,20 +1,23 @@
-package capture
+package metrics
 
 import (
 	"context"
+	"log/slog"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
 // gauges are the metrics that are read from the board when they are collected. Counters among them begin anew with a
 // connector's task.
 type gauges struct {
-	board *Board
+	board *status.Board
 
 	received, confirmed, lag       metric.Int64ObservableGauge
 	inFlight, inFlightTransactions metric.Int64ObservableGauge
@@ -25,9 +28,9 @@ type gauges struct {
 	waited                         metric.Float64ObservableCounter
 }
 
-// observe registers the gauges that show the board.
-func (b *Board) observe(meter metric.Meter) error {
-	g := &gauges{board: b}
+// registerGauges registers the gauges that show the board.
+func registerGauges(meter metric.Meter, board *status.Board) error {
+	g := &gauges{board: board}
 	var all []metric.Observable
 	var failed error
 	for _, one := range []struct {
@@ -84,79 +87,70 @@ func (b *Board) observe(meter metric.Meter) error {
 
 // collect shows all captures. Their servers are asked at the same time: one that does not answer holds up no other.
 func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
-	entries := g.board.all()
-	slots := make([]*capturev1.Slot, len(entries))
+	all := slices.DeleteFunc(g.board.All(), func(c *status.Capture) bool { return !c.HasSlot() })
+	seen := make([]*slots.Slot, len(all))
 	var asked contain.Waiting
-	for i, e := range entries {
-		asked.Go("question for a slot", func() { slots[i] = e.withSlot(ctx).Slot }, e.notShown)
+	for i, c := range all {
+		asked.Go("question for a slot", func() { seen[i], _ = c.Slot(ctx) }, func(err error) {
+			slog.Error("the slot of a capture could not be looked at", "connector", c.Name(), "err", err)
+		})
 	}
 	asked.Wait()
-	for i, e := range entries {
-		if e.spec.Slot.Name == "" { // a connector that polls
-			continue
-		}
-		of := attribute.String("connector", e.name)
-		g.showStream(o, e, of)
-		g.showSnapshot(o, e, of)
-		if s := slots[i]; s != nil && !s.Missing {
+	for i, c := range all {
+		of := attribute.String("connector", c.Name())
+		state := c.State()
+		g.showStream(o, &state, metric.WithAttributes(of))
+		g.showSnapshot(o, &state, of)
+		if s := seen[i]; s != nil && s.State != nil {
 			g.showSlot(o, s, of)
 		}
 	}
 	return nil
 }
 
-func (g *gauges) showStream(o metric.Observer, e *entry, connector attribute.KeyValue) {
-	of := metric.WithAttributes(connector)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	wal, waited := e.passed.wal, e.passed.waited
-	if r := e.reader; r != nil {
-		received, confirmed := r.conn.Received(), r.conn.Confirmed()
-		o.ObserveInt64(g.received, int64(received), of)
-		o.ObserveInt64(g.confirmed, int64(confirmed), of)
-		o.ObserveInt64(g.lag, int64(received-min(received, confirmed)), of)
-		load := r.stage.Load()
-		o.ObserveInt64(g.inFlight, int64(load.Bytes), of)
-		o.ObserveInt64(g.inFlightTransactions, int64(load.Transactions), of)
-		wal, waited = wal+int64(r.conn.Bytes()), waited+load.Waited
+func (g *gauges) showStream(o metric.Observer, s *status.State, of metric.MeasurementOption) {
+	if n := s.Stream; n != nil {
+		o.ObserveInt64(g.received, int64(n.Received), of)
+		o.ObserveInt64(g.confirmed, int64(n.Confirmed), of)
+		o.ObserveInt64(g.lag, int64(n.Received-min(n.Received, n.Confirmed)), of)
+		o.ObserveInt64(g.inFlight, int64(n.Bytes), of)
+		o.ObserveInt64(g.inFlightTransactions, int64(n.Transactions), of)
 	}
-	o.ObserveInt64(g.walReceived, wal, of)
-	o.ObserveFloat64(g.waited, waited.Seconds(), of)
-	if !e.lastEvent.IsZero() {
-		o.ObserveFloat64(g.eventAge, time.Since(e.lastEvent).Seconds(), of)
+	o.ObserveInt64(g.walReceived, s.WALBytes, of)
+	o.ObserveFloat64(g.waited, s.Waited.Seconds(), of)
+	if !s.LastEvent.IsZero() {
+		o.ObserveFloat64(g.eventAge, time.Since(s.LastEvent).Seconds(), of)
 	}
-	if e.state.CommitToKafka != nil {
-		o.ObserveFloat64(g.behind, e.state.CommitToKafka.AsDuration().Seconds(), of)
+	if s.Age != nil {
+		o.ObserveFloat64(g.behind, s.Age.Seconds(), of)
 	}
 }
 
-func (g *gauges) showSnapshot(o metric.Observer, e *entry, connector attribute.KeyValue) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+func (g *gauges) showSnapshot(o metric.Observer, s *status.State, connector attribute.KeyValue) {
 	remaining := int64(0)
-	for _, t := range e.state.Snapshots {
+	for _, t := range s.Snapshots {
 		if !t.Completed {
 			remaining++
 		}
-		ranges := func(state string, n int32) {
+		ranges := func(state string, n int) {
 			o.ObserveInt64(g.ranges, int64(n), metric.WithAttributes(connector, attribute.String("table", t.Table), attribute.String("state", state)))
 		}
-		ranges("done", t.RangesDone)
-		ranges("left", t.RangesTotal-t.RangesDone)
+		ranges("done", t.Done)
+		ranges("left", t.Ranges-t.Done)
 	}
 	o.ObserveInt64(g.tablesRemaining, remaining, metric.WithAttributes(connector))
 }
 
-func (g *gauges) showSlot(o metric.Observer, s *capturev1.Slot, connector attribute.KeyValue) {
+func (g *gauges) showSlot(o metric.Observer, s *slots.Slot, connector attribute.KeyValue) {
 	of := metric.WithAttributes(connector)
-	o.ObserveInt64(g.retained, s.RetainedBytes, of)
-	o.ObserveInt64(g.safe, s.SafeWalBytes, of)
+	o.ObserveInt64(g.retained, s.State.Retained, of)
+	o.ObserveInt64(g.safe, s.State.SafeWAL, of)
 	active := int64(0)
-	if s.Active {
+	if s.State.Active {
 		active = 1
 	}
 	o.ObserveInt64(g.active, active, of)
-	o.ObserveInt64(g.status, 1, metric.WithAttributes(connector, attribute.String("status", s.WalStatus)))
+	o.ObserveInt64(g.status, 1, metric.WithAttributes(connector, attribute.String("status", s.State.WALStatus)))
 	if s.Statistics != nil {
 		o.ObserveInt64(g.spilled, s.Statistics.SpilledBytes, of)
 	}

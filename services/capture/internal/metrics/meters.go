@@ -1,4 +1,4 @@
-package capture
+package metrics
 
 import (
 	"context"
@@ -6,25 +6,22 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/calypso-cdc/calypso/libs/change"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
-	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// meters are the metrics of all captures of a worker, and its tracer. Labels never carry LSNs, keys or values.
-type meters struct {
-	tracer trace.Tracer
-
+// Meters are the metrics of all captures of a worker.
+type Meters struct {
 	rows, transactions, decodeErrors, reconnects, snapshotRows metric.Int64Counter
 	commitToProduce                                            metric.Float64Histogram
 }
 
-// newMeters registers the metrics. What a capture's state holds is read from the board when metrics are collected.
-func newMeters(meter metric.Meter, tracer trace.Tracer, board *Board) (*meters, error) {
-	m := &meters{tracer: tracer}
+// New registers the metrics. What a capture's state holds is read from the board when metrics are collected.
+func New(meter metric.Meter, board *status.Board) (*Meters, error) {
+	m := new(Meters)
 	for _, c := range []struct {
 		into       *metric.Int64Counter
 		name, help string
@@ -47,37 +44,45 @@ func newMeters(meter metric.Meter, tracer trace.Tracer, board *Board) (*meters, 
 	if err != nil {
 		return nil, err
 	}
-	return m, board.observe(meter)
+	return m, registerGauges(meter, board)
 }
 
-func (m *meters) delivered(b *stage.Tally, now time.Time) {
+// Observe implements status.Observer.
+func (m *Meters) Observe(e status.Event) {
 	ctx := context.Background()
-	for _, c := range b.Counts {
-		set := metric.WithAttributes(attribute.String("table", c.Table), attribute.String("op", string(rune(c.Op))))
-		m.rows.Add(ctx, c.Events, set)
+	switch e := e.(type) {
+	case *status.Delivered:
+		m.delivered(ctx, e)
+	case status.Unconverted:
+		m.decodeErrors.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", e.Kind)))
+	case status.SessionFailed:
+		m.reconnects.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reasonOf(e.Err))))
+	}
+}
+
+func (m *Meters) delivered(ctx context.Context, d *status.Delivered) {
+	for _, c := range d.Counts {
+		table := attribute.String("table", c.Table)
+		m.rows.Add(ctx, c.Events, metric.WithAttributes(table, attribute.String("op", string(rune(c.Op)))))
 		if c.Op == change.Read {
-			m.snapshotRows.Add(ctx, c.Events, metric.WithAttributes(attribute.String("table", c.Table)))
+			m.snapshotRows.Add(ctx, c.Events, metric.WithAttributes(table))
 		}
 	}
-	if b.Transactions > 0 {
-		m.transactions.Add(ctx, int64(b.Transactions))
+	if d.Transactions > 0 {
+		m.transactions.Add(ctx, int64(d.Transactions))
 	}
-	if b.Changed > 0 {
-		m.commitToProduce.Record(ctx, now.Sub(time.UnixMicro(b.Oldest)).Seconds())
+	if d.Changed > 0 {
+		m.commitToProduce.Record(ctx, d.At.Sub(time.UnixMicro(d.Oldest)).Seconds())
 	}
 }
 
-func (m *meters) decodeError(ctx context.Context, kind string) {
-	m.decodeErrors.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", kind)))
-}
-
-func (m *meters) reconnect(ctx context.Context, err error) {
-	reason := string(pgrepl.ReasonOf(err))
-	if reason == "" {
-		reason = "OTHER"
-		if retry.KafkaTransient(err) {
-			reason = "KAFKA"
-		}
+// reasonOf is the label of why a session failed.
+func reasonOf(err error) string {
+	switch reason := pgrepl.ReasonOf(err); {
+	case reason != "":
+		return string(reason)
+	case retry.KafkaTransient(err):
+		return "KAFKA"
 	}
-	m.reconnects.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
+	return "OTHER"
 }

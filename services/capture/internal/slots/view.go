@@ -1,0 +1,97 @@
+package slots
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
+)
+
+const (
+	// question bounds a look at a slot and at what holds it.
+	question = 3 * time.Second
+	// OpenForLong is from when on an open transaction is shown as one that holds the slot: shorter ones come and go.
+	OpenForLong = time.Minute
+)
+
+// Slot is a slot as its server has it.
+type Slot struct {
+	Name string
+	// Publication is the one that the connector reads the slot with.
+	Publication string
+	// State is nil if the server has no slot of the name.
+	State *pgrepl.SlotState
+	// Unlisted says that an update of the server can end the reading with the slot's plugin; see pgrepl.PluginList.
+	Unlisted bool
+	// Statistics are nil where the server has none.
+	Statistics *pgrepl.SlotStatistics
+	// Holders are the transactions that have been open for long.
+	Holders []pgrepl.Holder
+}
+
+// View is a look at a connector's slot.
+type View struct {
+	spec *spec.Spec
+
+	mu    sync.Mutex
+	slot  *Slot // guarded by mu, as are all below: what was seen last, or nil and err
+	err   error
+	at    time.Time
+	phase int
+}
+
+// Of makes the view of a connector's slot.
+func Of(s *spec.Spec) *View { return &View{spec: s} }
+
+// Look returns the slot, as it was seen no longer than the given age ago in the capture's present phase: a stream that has just begun
+// is not to be judged by a slot that nobody read before. phase numbers the phases. The error is why the server could not be asked.
+func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Slot, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	const attempts = 3 // a phase may end while the server is asked
+	for range attempts {
+		now := phase()
+		if now == v.phase && time.Since(v.at) <= age {
+			break
+		}
+		v.at, v.phase = time.Now(), now
+		v.slot, v.err = ask(ctx, v.spec)
+	}
+	return v.slot, v.err
+}
+
+func ask(ctx context.Context, s *spec.Spec) (*Slot, error) {
+	ctx, cancel := context.WithTimeout(ctx, question)
+	defer cancel()
+	conn, err := s.Connection.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	server, err := pgrepl.InspectServer(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	state, err := pgrepl.InspectSlot(ctx, conn, server, s.Slot.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := &Slot{Name: s.Slot.Name, State: state, Publication: s.Publication.Name}
+	if state == nil {
+		return out, nil
+	}
+	if !pgrepl.BuiltIn(state.Plugin) {
+		listed, err := pgrepl.ListsPlugins(ctx, conn)
+		out.Unlisted = err == nil && !listed
+	}
+	// Without statistics and holders the slot is shown all the same.
+	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, s.Slot.Name); err == nil {
+		out.Statistics = statistics
+	}
+	if holders, err := pgrepl.Holders(ctx, conn, OpenForLong); err == nil {
+		out.Holders = holders
+	}
+	return out, nil
+}

@@ -1,0 +1,270 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/latency"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+)
+
+// Capture is what is known of one capture.
+type Capture struct {
+	name string
+	// hidden takes secrets out of what is shown.
+	hidden func(string) string
+	// slot is nil for a connector that has none.
+	slot *slots.View
+	// config is that of a connector that does not run; nil for one that does.
+	config map[string]string
+
+	mu    sync.Mutex
+	state State // guarded by mu, as are all below; without what is worked out when it is asked for
+	turn  int   // counts the phases
+	// trouble covers the phase; nil without.
+	trouble *trouble
+	// counters reads those of the stream; nil unless streaming.
+	counters func() Counters
+	ages     latency.Window // of transactions when they were durable in Kafka
+	// incremental is the durable progress of incremental snapshots, which is never changed in place; nil before streaming.
+	incremental *progress.Incremental
+	tables      map[string]*Table
+}
+
+// trouble is what a capture waits for while its phase goes on.
+type trouble struct {
+	phase  Phase
+	reason string
+}
+
+// NewCapture makes the status of a connector; slot is nil for one that has none.
+func NewCapture(env connector.TaskEnv, slot *slots.View) *Capture {
+	return &Capture{
+		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(map[string]*Table),
+		state: State{Connector: env.Connector, Worker: env.WorkerID},
+	}
+}
+
+// Name is the connector's.
+func (c *Capture) Name() string { return c.name }
+
+// HasSlot reports whether the connector has a slot to look at.
+func (c *Capture) HasSlot() bool { return c.slot != nil }
+
+// Hidden takes the connector's secrets out of a text.
+func (c *Capture) Hidden(text string) string { return c.hidden(text) }
+
+// Observe implements Observer.
+func (c *Capture) Observe(e Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch e := e.(type) {
+	case Connected:
+		c.enter(Connecting, "Connecting to source and broker.")
+	case Waits:
+		c.enter(Connecting, e.Why)
+	case SnapshotBegan:
+		c.snapshotBegan(e)
+	case StreamBegan:
+		c.streamBegan(e)
+	case Completed:
+		c.enter(Complete, "The snapshot is complete and streaming is off (snapshot.mode).")
+	case PollBegan:
+		c.enter(Polling, "Polling "+e.What+".")
+	case SessionFailed:
+		c.state.Reconnects++
+		c.enter(Retrying, e.Err.Error())
+	case TaskFailed:
+		c.enter(Failed, e.Err.Error())
+	case Held:
+		c.disturb(c.state.Phase, e.Err)
+	case Slow:
+		c.disturb(Retrying, e.Err)
+	default:
+		c.note(e)
+	}
+}
+
+// note takes what does not change the phase; the caller holds mu.
+func (c *Capture) note(e Event) {
+	switch e := e.(type) {
+	case TakenUp:
+		c.state.Durable = e.At.Commit
+	case Found:
+		c.found(e.Tables)
+	case SnapshotEnded:
+		for i := range c.state.Snapshots {
+			t := &c.state.Snapshots[i]
+			t.Completed, t.Done = true, t.Ranges
+		}
+	case *Delivered:
+		c.delivered(e)
+	case Polled:
+		c.state.Rows += int64(e.Rows)
+		c.state.ExactlyOnce = e.ExactlyOnce
+	}
+}
+
+// enter begins a phase, and reports whether it may follow the present one; the caller holds mu.
+func (c *Capture) enter(next Phase, reason string) bool {
+	if !c.state.Phase.leadsTo(next) {
+		return false
+	}
+	c.state.Phase, c.state.Reason, c.trouble = next, c.hidden(reason), nil
+	c.turn++
+	c.endStream()
+	return true
+}
+
+// endStream keeps what the stream has had when it ends; the caller holds mu.
+func (c *Capture) endStream() {
+	if c.counters != nil {
+		last := c.counters()
+		c.state.WALBytes += last.WALBytes
+		c.state.Waited += last.Waited
+		c.counters = nil
+	}
+}
+
+// disturb covers the phase, or uncovers it where err is nil; the caller holds mu. A task that failed waits for nothing.
+func (c *Capture) disturb(phase Phase, err error) {
+	if c.trouble = nil; err != nil && c.state.Phase != Failed {
+		c.trouble = &trouble{phase, c.hidden(err.Error())}
+	}
+}
+
+func (c *Capture) snapshotBegan(e SnapshotBegan) {
+	reason := "Reading the captured tables."
+	if e.Why != "" {
+		reason = "Reading the captured tables: " + e.Why + ". Rows that were deleted meanwhile have no event."
+	}
+	if c.enter(Snapshotting, reason) {
+		c.state.Snapshots = slices.Clone(e.Tables)
+	}
+}
+
+func (c *Capture) streamBegan(e StreamBegan) {
+	if c.enter(Streaming, "Streaming from slot "+e.Slot+".") {
+		c.counters, c.incremental = e.Counters, e.Incremental
+		c.state.Durable = e.At.Commit
+	}
+}
+
+// delivered notes durable records; the caller holds mu.
+func (c *Capture) delivered(d *Delivered) {
+	s := &c.state
+	for i := range d.Counts {
+		if d.Counts[i].Op != change.Read {
+			s.Rows += d.Counts[i].Events
+		}
+	}
+	for _, t := range d.Tables {
+		c.describe(t)
+	}
+	c.count(d.Counts)
+	if len(d.Counts) > 0 {
+		s.LastEvent = d.At
+	}
+	s.ExactlyOnce = d.ExactlyOnce
+	if d.Transactions > 0 {
+		s.Transactions += int64(d.Transactions)
+		s.LastCommit = time.UnixMicro(d.Last.CommitTime)
+	}
+	if d.Changed > 0 {
+		age := d.At.Sub(time.UnixMicro(d.Newest))
+		s.Age = &age
+		c.ages.Observe(d.At, d.At.Sub(time.UnixMicro(d.Oldest)), d.Changed)
+	}
+	if d.Incremental != nil {
+		c.incremental = d.Incremental
+	}
+	if d.Tally.At.Commit > 0 {
+		s.Durable = d.Tally.At.Commit
+	}
+	for _, r := range d.Reads {
+		if t := s.tableSnapshot(r.Table); t != nil {
+			t.Rows += r.Rows
+			if r.Done {
+				t.Done++
+				t.Completed = t.Done >= t.Ranges
+			}
+		}
+	}
+}
+
+// State copies the state, with what changes all the time as of now.
+func (c *Capture) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now()
+}
+
+// now is the state with what changes all the time; the caller holds mu.
+func (c *Capture) now() State {
+	out := c.state
+	out.Snapshots = slices.Clone(out.Snapshots)
+	out.Latency = c.ages.Summary(time.Now())
+	if c.counters != nil {
+		now := c.counters()
+		out.Stream = &now
+		out.WALBytes += now.WALBytes
+		out.Waited += now.Waited
+	}
+	if c.trouble != nil {
+		out.Phase, out.Reason = c.trouble.phase, c.trouble.reason
+	}
+	return out
+}
+
+// Incremental is the durable progress of incremental snapshots; nil before streaming.
+func (c *Capture) Incremental() *progress.Incremental {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.incremental
+}
+
+// How old a slot's state may be that is shown, and that of a connector that does not run.
+const (
+	slotMaxAge = 5 * time.Second
+	idleMaxAge = 30 * time.Second
+)
+
+// Slot looks at the connector's slot; nil if it has none. The error is why the server could not be asked.
+func (c *Capture) Slot(ctx context.Context) (*slots.Slot, error) {
+	if c.slot == nil {
+		return nil, nil
+	}
+	age := slotMaxAge
+	if c.Idled() {
+		age = idleMaxAge
+	}
+	return c.slot.Look(ctx, age, c.phases)
+}
+
+// phases counts the phases so far.
+func (c *Capture) phases() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turn
+}
+
+// Idled reports whether the connector does not run.
+func (c *Capture) Idled() bool { return c.config != nil }
+
+// NewIdle makes the status of a connector that does not run, as of a configuration; durable is its checkpoint, which is
+// zero if it has not begun.
+func NewIdle(env connector.TaskEnv, config map[string]string, slot *slots.View, durable progress.Checkpoint) *Capture {
+	c := NewCapture(env, slot)
+	c.config = config
+	c.state.Reason = "Its task does not run; its slot is watched."
+	c.state.Durable = durable.At.Commit
+	return c
+}
+
+// Config is that of a connector that does not run; nil for one that does.
+func (c *Capture) Config() map[string]string { return c.config }

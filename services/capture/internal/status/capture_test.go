@@ -1,0 +1,139 @@
+package status
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/calypso-cdc/calypso/libs/change"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/stage"
+)
+
+func newCapture(name string) *Capture {
+	hidden := func(text string) string { return strings.ReplaceAll(text, "secret", "***") }
+	return NewCapture(connector.TaskEnv{Connector: name, WorkerID: "w", Hide: hidden}, nil)
+}
+
+// phases is what a capture shows after each of some events.
+func phases(c *Capture, events ...Event) string {
+	var out []string
+	for _, e := range events {
+		c.Observe(e)
+		out = append(out, c.State().Phase.String())
+	}
+	return strings.Join(out, " ")
+}
+
+func TestAPhaseFollowsAnotherOnlyInTurn(t *testing.T) {
+	failed := errors.New("it failed")
+	stream := StreamBegan{Slot: "s", Counters: func() Counters { return Counters{} }}
+	for name, c := range map[string]struct {
+		events []Event
+		want   string
+	}{
+		"a first start":                        {[]Event{Connected{}, Waits{"a lock"}, SnapshotBegan{}, SnapshotEnded{}, stream}, "connecting connecting snapshotting snapshotting streaming"},
+		"a resumed snapshot":                   {[]Event{Connected{}, stream, SnapshotBegan{}, stream}, "connecting streaming snapshotting streaming"},
+		"a snapshot alone":                     {[]Event{Connected{}, SnapshotBegan{}, Completed{}}, "connecting snapshotting complete"},
+		"a retry":                              {[]Event{Connected{}, stream, SessionFailed{failed}, Connected{}}, "connecting streaming retrying connecting"},
+		"a poll":                               {[]Event{Connected{}, PollBegan{"a"}, PollBegan{"b"}, TaskFailed{failed}}, "connecting polling polling failed"},
+		"what a task that failed is told late": {[]Event{Connected{}, TaskFailed{failed}, Slow{failed}, SessionFailed{failed}, stream}, "connecting failed failed failed failed"},
+		"what the connecting waited for, told late":       {[]Event{Connected{}, stream, Held{failed}, Held{}, Slow{failed}, Slow{}}, "connecting streaming streaming streaming retrying streaming"},
+		"trouble that another trouble takes the place of": {[]Event{Connected{}, SnapshotBegan{}, Slow{failed}, Held{failed}, Held{}}, "connecting snapshotting retrying snapshotting snapshotting"},
+		"trouble that the end of the session ends":        {[]Event{Connected{}, stream, Slow{failed}, SessionFailed{failed}, Connected{}}, "connecting streaming retrying retrying connecting"},
+		"a stream before anybody connected":               {[]Event{stream}, "idle"},
+	} {
+		if got := phases(newCapture("c"), c.events...); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsShownOfACaptureIsWhatItsEventsSay(t *testing.T) {
+	c := newCapture("c")
+	load := Counters{WALBytes: 100, Waited: time.Second, Received: 50}
+	at := time.UnixMicro(2_000_000)
+	for _, e := range []Event{
+		Connected{}, TakenUp{pgrepl.Position{Commit: 7}}, Found{[]Table{{Name: "s.a"}, {Name: "s.b"}}},
+		SnapshotBegan{Tables: []TableSnapshot{{Table: "s.a", Ranges: 2}, {Table: "s.b", Ranges: 1}}},
+		&Delivered{Tally: &stage.Tally{
+			Reads:  []stage.Read{{Table: "s.a", Rows: 3, Done: true}},
+			Counts: []stage.Count{{Table: "s.a", Op: change.Read, Events: 3, Rows: 3}},
+		}, At: at},
+	} {
+		c.Observe(e)
+	}
+	if s := c.State(); s.Durable != 7 || s.Rows != 0 || s.Snapshots[0] != (TableSnapshot{Table: "s.a", Rows: 3, Ranges: 2, Done: 1}) {
+		t.Errorf("amid the snapshot: %+v", s)
+	}
+	if all := c.Tables(); all[0].Activity != Reading || all[0].Read != 3 || all[1].Activity != Waiting || all[1].Reason == "" {
+		t.Errorf("amid the snapshot: tables %+v", all)
+	}
+	asked := &progress.Incremental{Ended: []progress.EndedCollection{
+		{Collection: progress.Collection{Table: pgrepl.Table{Schema: "s", Name: "a"}}, Err: errors.New("the secret was wrong")}}}
+	for _, e := range []Event{
+		SnapshotEnded{}, StreamBegan{At: pgrepl.Position{Commit: 9}, Slot: "slot", Counters: func() Counters { return load }},
+		&Delivered{
+			Tally: &stage.Tally{
+				At: pgrepl.Position{Commit: 20}, Transactions: 2, Last: progress.Commit{CommitTime: 1_500_000}, Changed: 2, Oldest: 1_000_000, Newest: 1_500_000,
+				Counts: []stage.Count{
+					{Table: "s.a", Op: change.Update, Events: 2, Rows: 1, CommitTime: 1_500_000, LSN: 19}, {Table: "s.c", Op: change.Create, Events: 1, Rows: 1, CommitTime: 1_000_000}},
+				Incremental: asked,
+			},
+			Tables: []Table{{Name: "s.c", Version: 1}}, At: at, ExactlyOnce: true,
+		},
+	} {
+		c.Observe(e)
+	}
+	s := c.State()
+	if s.Durable != 20 || s.Rows != 3 || s.Transactions != 2 || *s.Age != 500*time.Millisecond || s.Latency.Count != 2 || !s.ExactlyOnce || s.Stream.Received != 50 || s.WALBytes != 100 {
+		t.Errorf("while it streams: %+v", s)
+	}
+	all := c.Tables()
+	if a := all[0]; a.Activity != Broken || !strings.Contains(a.Reason, "the *** was wrong") || a.Updated != 1 || a.LastLSN != 19 {
+		t.Errorf("while it streams: table %+v", a)
+	}
+	if len(all) != 3 || all[1].Activity != Streamed || all[2].Inserted != 1 || all[2].Version != 1 {
+		t.Errorf("while it streams: tables %+v", all)
+	}
+	load.WALBytes = 150
+	c.Observe(SessionFailed{errors.New("a secret")})
+	c.Observe(Connected{})
+	if s := c.State(); s.WALBytes != 150 || s.Waited != time.Second || s.Stream != nil || s.Reconnects != 1 {
+		t.Errorf("after the stream: %+v", s)
+	}
+}
+
+func TestABoardShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T) {
+	b := NewBoard()
+	first, second := newCapture("c"), newCapture("c")
+	b.Put(first)
+	b.Put(second)
+	if b.Remove(first); b.Find("c") != second {
+		t.Error("the end of an older task took a newer one's capture off")
+	}
+	idle := NewIdle(connector.TaskEnv{Connector: "c"}, map[string]string{}, nil, progress.Checkpoint{})
+	if b.PutIdle(idle); b.Find("c") != second {
+		t.Error("a connector that does not run took a task's place")
+	}
+	second.Observe(TaskFailed{errors.New("it failed")})
+	if b.Remove(second); b.Find("c") != second {
+		t.Error("what failed is not shown")
+	}
+	b.Put(newCapture("a"))
+	if all := b.All(); len(all) != 2 || all[0].Name() != "a" {
+		t.Errorf("shown are %v", all)
+	}
+	b.Remove(b.Find("a"))
+	other := NewIdle(connector.TaskEnv{Connector: "b"}, map[string]string{}, nil, progress.Checkpoint{})
+	b.PutIdle(other)
+	if b.KeepIdle(map[string]bool{"b": true}); b.Find("b") != other {
+		t.Error("a connector that does not run was taken off")
+	}
+	if b.KeepIdle(nil); b.Find("b") != nil || b.Find("c") == nil {
+		t.Error("one that does not run stays, or one that failed does not")
+	}
+}

@@ -1,0 +1,59 @@
+package status
+
+import (
+	"slices"
+	"time"
+
+	latencyv1 "github.com/calypso-cdc/calypso/gen/calypso/latency/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+)
+
+// State is what a capture does and has done.
+type State struct {
+	Connector, Worker string
+	// Phase and Reason say what it does. Where it waits for server or broker the phase is Retrying; see Capture.
+	Phase  Phase
+	Reason string
+	// Durable is the position up to which all is durable in Kafka; 0 if there is none yet.
+	Durable pgrepl.LSN
+	// Rows and Transactions were delivered, the rows of snapshots apart.
+	Rows, Transactions int64
+	ExactlyOnce        bool
+	Reconnects         int64
+	// LastCommit is the commit of the last transaction delivered, Age how old the last change was when it was durable; zero and nil
+	// without one.
+	LastCommit time.Time
+	Age        *time.Duration
+	// LastEvent is when events were last durable.
+	LastEvent time.Time
+	// Snapshots are the tables of the last snapshot of this task.
+	Snapshots []TableSnapshot
+	// Stream are the counters of the stream; nil without one.
+	Stream *Counters
+	// WALBytes came from the server, and Waited passed, in all streams of the task.
+	WALBytes int64
+	Waited   time.Duration
+	// Latency is the age of the transactions of the last minutes when they were durable.
+	Latency *latencyv1.Latency
+}
+
+// TableSnapshot is how far the reading of a table is.
+type TableSnapshot struct {
+	Table string
+	// Estimate is how many rows the table may have, Rows how many are delivered.
+	Estimate, Rows int64
+	// Done of the Ranges are read to their end.
+	Ranges, Done int
+	Completed    bool
+}
+
+// begun reports whether something of a table that is not completed was delivered.
+func (t *TableSnapshot) begun() bool { return !t.Completed && (t.Rows > 0 || t.Done > 0) }
+
+func (s *State) tableSnapshot(name string) *TableSnapshot {
+	i := slices.IndexFunc(s.Snapshots, func(t TableSnapshot) bool { return t.Table == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Snapshots[i]
+}
