@@ -12,6 +12,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/services/capture/internal/api"
 )
 
 // ownFleet is a fleet of this worker alone, or, if it is another's, of another.
@@ -29,10 +30,10 @@ func (f *ownFleet) Environment(name string) (connector.TaskEnv, catalogue.Values
 }
 
 // serviceOf is CaptureService of a worker that shows the board.
-func serviceOf(b *Board) *Service { return NewService(b, &ownFleet{}) }
+func serviceOf(b *Board) *api.Service { return NewService(b, &ownFleet{}) }
 
 // signalled sends a call once the connector streams.
-func signalled(t testing.TB, s *Service, r *capturev1.SignalSnapshotRequest) *capturev1.IncrementalSnapshot {
+func signalled(t testing.TB, s *api.Service, r *capturev1.SignalSnapshotRequest) *capturev1.IncrementalSnapshot {
 	t.Helper()
 	var out *capturev1.SignalSnapshotResponse
 	eventually(t, fmt.Sprintf("%s is taken", r.Action), func() (err error) {

@@ -14,6 +14,7 @@ import (
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/capture/internal/api"
 	"github.com/calypso-cdc/calypso/services/capture/internal/idle"
 )
 
@@ -47,7 +48,7 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 // shown is a capture as CaptureService shows it, without its slot.
 func (b *Board) shown(name string) *capturev1.Capture {
 	state := b.captures.Find(name).State()
-	return captureMessage(&state)
+	return api.CaptureMessage(&state)
 }
 
 func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *testing.T) {

@@ -29,7 +29,7 @@ import (
 // interval is how often a worker looks which connectors are its own and do not run.
 const interval = 5 * time.Second
 
-// Fleet is what is asked of the runtime (connector.Worker).
+// Fleet is what is asked of the runtime (fleet.Worker).
 type Fleet interface {
 	// Idle are the connectors that are this worker's to run and do not run.
 	Idle() []string

@@ -6,15 +6,12 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/preflight"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 )
 
-const (
-	// question bounds a look at a slot and at what holds it.
-	question = 3 * time.Second
-	// OpenForLong is from when on an open transaction is shown as one that holds the slot: shorter ones come and go.
-	OpenForLong = time.Minute
-)
+// question bounds a look at a slot and at what holds it.
+const question = 3 * time.Second
 
 // Slot is a slot as its server has it.
 type Slot struct {
@@ -90,7 +87,7 @@ func ask(ctx context.Context, s *spec.Spec) (*Slot, error) {
 	if statistics, err := pgrepl.InspectSlotStatistics(ctx, conn, server, s.Slot.Name); err == nil {
 		out.Statistics = statistics
 	}
-	if holders, err := pgrepl.Holders(ctx, conn, OpenForLong); err == nil {
+	if holders, err := pgrepl.Holders(ctx, conn, preflight.OpenForLong); err == nil {
 		out.Holders = holders
 	}
 	return out, nil

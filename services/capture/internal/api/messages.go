@@ -1,4 +1,4 @@
-package capture
+package api
 
 import (
 	"time"
@@ -25,7 +25,8 @@ var phases = map[status.Phase]capturev1.Phase{
 	status.Failed:       capturev1.Phase_PHASE_FAILED,
 }
 
-func captureMessage(s *status.State) *capturev1.Capture {
+// CaptureMessage shows a capture, without its slot.
+func CaptureMessage(s *status.State) *capturev1.Capture {
 	out := &capturev1.Capture{
 		Connector: s.Connector, WorkerId: s.Worker, Phase: phases[s.Phase], Reason: s.Reason, DurableLsn: lsnText(s.Durable),
 		RowsDelivered: s.Rows, TransactionsDelivered: s.Transactions, ExactlyOnce: s.ExactlyOnce, Reconnects: s.Reconnects,

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"testing"
+	"time"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/pgrepl"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+)
+
+func TestEachPhaseAndActivityHasItsWordInTheAPI(t *testing.T) {
+	for p := status.Idle; p <= status.Failed; p++ {
+		if shown, ok := phases[p]; !ok || p != status.Idle && shown == capturev1.Phase_PHASE_UNSPECIFIED {
+			t.Errorf("phase %s is shown as %s", p, shown)
+		}
+	}
+	for a := status.Waiting; a <= status.Broken; a++ {
+		if activities[a] == capturev1.CapturedTable_STATE_UNSPECIFIED {
+			t.Errorf("activity %d is not shown", a)
+		}
+	}
+}
+
+func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
+	if m := CaptureMessage(new(status.State)); m.DurableLsn != "" || m.ReceivedLsn != "" || m.LastCommitTime != nil || m.CommitToKafka != nil {
+		t.Errorf("a capture that has not begun is %v", m)
+	}
+	if slotMessage(nil) != nil {
+		t.Error("a slot that could not be looked at is shown")
+	}
+	if m := slotMessage(&slots.Slot{Name: "s"}); !m.Missing || m.RestartLsn != "" {
+		t.Errorf("a slot that is missing is %v", m)
+	}
+	since := time.Unix(1, 0)
+	m := slotMessage(&slots.Slot{State: &pgrepl.SlotState{}, Holders: []pgrepl.Holder{{What: "w", Since: since, Remedy: "r"}, {}}})
+	if m.Missing || m.Statistics != nil || m.InactiveSince != nil || len(m.Holders) != 2 || !m.Holders[0].BeginTime.AsTime().Equal(since) || m.Holders[1].BeginTime != nil {
+		t.Errorf("a slot that is held up is %v", m)
+	}
+}

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/rpc"
+	"github.com/calypso-cdc/calypso/services/capture/internal/command"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+)
+
+// Service answers CaptureService for the captures that this worker runs.
+type Service struct {
+	capturev1.UnimplementedCaptureServiceServer
+	board *status.Board
+	doors *Doors
+	fleet Fleet
+}
+
+// Fleet is what Service asks of the runtime (fleet.Worker).
+type Fleet interface {
+	// Reports reports whether a connector that failed here is still this worker's.
+	Reports(connector string, task int) bool
+	// Idle are the connectors that are this worker's to run and do not run.
+	Idle() []string
+	// Environment gives what a connector's task would be given here; NOT_FOUND if the fleet does not have the connector.
+	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
+}
+
+// Doors lead to the captures of the worker that take signals.
+type Doors = command.Doors[incremental.Signal, *progress.Incremental]
+
+// New makes a Service that shows a board, and calls captures through their doors. A connector whose task failed stays on the board for
+// as long as it is still this worker's: that is, until it is deleted or goes to another worker.
+func New(board *status.Board, doors *Doors, fleet Fleet) *Service {
+	return &Service{board: board, doors: doors, fleet: fleet}
+}
+
+// GetCapture implements CaptureService.
+func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest) (*capturev1.GetCaptureResponse, error) {
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
+	}
+	return &capturev1.GetCaptureResponse{Capture: withSlot(ctx, e)}, nil
+}
+
+// ListCaptures implements CaptureService.
+func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
+	entries := slices.DeleteFunc(s.board.All(), func(e *status.Capture) bool { return !s.shown(e) })
+	out := &capturev1.ListCapturesResponse{Captures: make([]*capturev1.Capture, len(entries))}
+	asked := contain.NewGroup()
+	asked.SetLimit(slotsAtOnce)
+	for i, e := range entries {
+		asked.Go("question for a slot", func() error {
+			out.Captures[i] = withSlot(ctx, e)
+			return nil
+		})
+	}
+	return out, asked.Wait()
+}
+
+// GetSnapshotProgress implements CaptureService.
+func (s *Service) GetSnapshotProgress(_ context.Context, r *capturev1.GetSnapshotProgressRequest) (*capturev1.GetSnapshotProgressResponse, error) {
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
+	}
+	return &capturev1.GetSnapshotProgressResponse{Initial: snapshotMessages(e.State().Snapshots), Incremental: incrementalMessage(e.Incremental(), e.Hidden)}, nil
+}
+
+// ListCapturedTables implements CaptureService.
+func (s *Service) ListCapturedTables(_ context.Context, r *capturev1.ListCapturedTablesRequest) (*capturev1.ListCapturedTablesResponse, error) {
+	e, err := s.find(r.Connector)
+	if err != nil {
+		return nil, err
+	}
+	out := new(capturev1.ListCapturedTablesResponse)
+	for _, t := range e.Tables() {
+		out.Tables = append(out.Tables, tableMessage(&t))
+	}
+	return out, nil
+}
+
+func (s *Service) find(name string) (*status.Capture, error) {
+	if e := s.board.Find(name); e != nil && s.shown(e) {
+		return e, nil
+	}
+	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", fmt.Sprintf("this worker runs no capture connector %q", name))
+}
+
+// shown leaves out what failed here and is another's, or nobody's, now.
+func (s *Service) shown(e *status.Capture) bool {
+	return e.State().Phase != status.Failed || s.fleet.Reports(e.Name(), 0)
+}
+
+// slotsAtOnce is how many servers a call asks at the same time.
+const slotsAtOnce = 32
+
+// withSlot shows a capture with its slot, for which the server is asked.
+func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
+	slot, err := c.Slot(ctx)
+	state := c.State()
+	out := CaptureMessage(&state)
+	out.Slot = slotMessage(slot)
+	if c.Idled() && err != nil {
+		out.Reason = c.Hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
+	}
+	return out
+}
