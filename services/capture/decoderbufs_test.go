@@ -12,6 +12,7 @@ import (
 // needsDecoderbufs skips where the server has no such plugin.
 func needsDecoderbufs(t testing.TB) {
 	t.Helper()
+	needServers(t)
 	if libs, _ := filepath.Glob(filepath.Join(filepath.Dir(servers.pg.Bin), "lib", "decoderbufs.so")); len(libs) == 0 {
 		if os.Getenv("CALYPSO_TEST_REQUIRE") != "" {
 			t.Fatal("the server's plugin decoderbufs is missing (postgresql-15-decoderbufs)")

@@ -31,6 +31,7 @@ func sqlBlocks(t testing.TB, page string) (out []string) {
 
 // The statements that the pages about managed servers name, in their order, lead to a connector that captures.
 func TestTheStatementsOfThePagesAboutManagedServersRunAsTheyStand(t *testing.T) {
+	needServers(t)
 	ctx := t.Context()
 	pg := testenv.RunPostgres(t, testenv.PostgresConfig{})
 	if err := pg.Exec(ctx, "postgres", "CREATE ROLE rds_replication NOLOGIN; CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'p'"); err != nil {

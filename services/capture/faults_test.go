@@ -226,6 +226,7 @@ func TestTheStreamComesBackAfterItsConnectionIsKilled(t *testing.T) {
 }
 
 func TestABrokerThatGoesAwayDelaysChangesAndLosesNone(t *testing.T) {
+	needServers(t)
 	if servers.kafka.Proxy == nil {
 		t.Skip("needs Apache Kafka behind a proxy; the in-memory broker has none")
 	}

@@ -29,10 +29,25 @@ import (
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
-// servers are what the package's tests share: each test has a database and topics of its own.
+// servers are what the package's tests share: each test has a database and topics of its own. The first test that needs them starts
+// them; see needServers.
 var servers struct {
+	once  sync.Once
+	err   error
 	pg    *testenv.Postgres
 	kafka *testenv.Kafka
+}
+
+// needServers starts PostgreSQL and Kafka, or skips a test that cannot do without.
+func needServers(t testing.TB) {
+	t.Helper()
+	servers.once.Do(func() { servers.err = startServers(context.Background()) })
+	if errors.Is(servers.err, pgserver.ErrNoBinaries) && os.Getenv("CALYPSO_TEST_REQUIRE") == "" {
+		t.Skipf("left out: %v", servers.err)
+	}
+	if servers.err != nil {
+		t.Fatal(servers.err)
+	}
 }
 
 // childConfig names the file with the configuration of a connector that this process runs until it is killed, in place of
@@ -50,12 +65,17 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(runTests(m))
+	code := m.Run()
+	if servers.kafka != nil {
+		servers.kafka.Close()
+	}
+	if servers.pg != nil {
+		servers.pg.Close()
+	}
+	os.Exit(code)
 }
 
-func runTests(m *testing.M) int {
-	ctx := context.Background()
-	var err error
+func startServers(ctx context.Context) (err error) {
 	settings := []string{"wal_sender_timeout = 4s", "max_replication_slots = 300", "max_wal_senders = 100", "max_connections = 300", "max_prepared_transactions = 10"}
 	if bin, err := testenv.PostgresBin(); err == nil {
 		// Before 13 the server has no such setting.
@@ -63,27 +83,18 @@ func runTests(m *testing.M) int {
 			settings = append(settings, "logical_decoding_work_mem = '64kB'")
 		}
 	}
-	servers.pg, err = testenv.StartPostgres(ctx, testenv.PostgresConfig{Settings: settings})
-	if errors.Is(err, pgserver.ErrNoBinaries) && os.Getenv("CALYPSO_TEST_REQUIRE") == "" {
-		fmt.Fprintln(os.Stderr, "left out:", err)
-		return 0
+	if servers.pg, err = testenv.StartPostgres(ctx, testenv.PostgresConfig{Settings: settings}); err != nil {
+		return err
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer servers.pg.Close()
 	if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{Proxied: true}); err != nil {
 		if servers.kafka, err = testenv.StartKafka(ctx, testenv.KafkaConfig{}); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			return err
 		}
 	}
-	defer servers.kafka.Close()
 	if !servers.kafka.Real {
 		fmt.Fprintln(os.Stderr, servers.kafka.Notice)
 	}
-	return m.Run()
+	return nil
 }
 
 func runChild(file string) error {
@@ -138,6 +149,7 @@ func newSource(t testing.TB) *source { return newSourceWith(t, "") }
 // newSourceWith creates a database with options of CREATE DATABASE.
 func newSourceWith(t testing.TB, options string) *source {
 	t.Helper()
+	needServers(t)
 	ctx, pg := t.Context(), servers.pg
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
 	if err := pg.Exec(ctx, "postgres", "CREATE DATABASE "+db+" "+options); err != nil {
@@ -210,6 +222,7 @@ const (
 // start runs a connector until stop or the test's end.
 func start(t testing.TB, config map[string]string) *capture {
 	t.Helper()
+	needServers(t)
 	return startWith(t, servers.kafka.Bootstrap, config, Options{})
 }
 

@@ -25,6 +25,7 @@ type pair struct {
 
 func newPair(t testing.TB, settings ...string) *pair {
 	t.Helper()
+	needServers(t)
 	primary := testenv.RunPostgres(t, testenv.PostgresConfig{Settings: append([]string{"wal_sender_timeout = 4s"}, settings...)})
 	db := fmt.Sprintf("t%d", time.Now().UnixNano())
 	if err := primary.Exec(t.Context(), "postgres", "CREATE DATABASE "+db); err != nil {

@@ -202,6 +202,7 @@ func TestOtherEncodingsAreConvertedOrNamed(t *testing.T) {
 		}
 	})
 	t.Run("no conversion", func(t *testing.T) {
+		needServers(t)
 		db := fmt.Sprintf("t%d", time.Now().UnixNano())
 		if err := servers.pg.Exec(t.Context(), "postgres", "CREATE DATABASE "+db+" ENCODING 'MULE_INTERNAL' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"); err != nil {
 			t.Skip("left out: this server has no MULE_INTERNAL: ", err)
