@@ -206,13 +206,11 @@ func (s *session) connect(ctx context.Context) error {
 		s.system.Timeline = 0
 	}
 	s.slot = slot.New(slot.Deps{
-		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger, Waits: s.waits, Untold: s.task.untold, Unidentified: s.task.unidentified,
+		Spec: s.task.spec, Connections: s.connections, Server: s.server, System: s.system, Log: s.task.env.Logger,
+		Waits: func(why string) { s.task.status.Observe(status.Waits{Why: why}) }, Untold: s.task.untold, Unidentified: s.task.unidentified,
 	}, repl)
 	return err
 }
-
-// waits tells what the creation of the slot waits for.
-func (s *session) waits(why string) { s.task.status.Observe(status.Waits{Why: why}) }
 
 // checkStandby looks whether a standby can be captured from.
 func (s *session) checkStandby(ctx context.Context) error {

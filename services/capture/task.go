@@ -19,7 +19,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/metrics"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
@@ -48,7 +48,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 		return nil, err
 	}
 	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board,
-		shown: status.NewCapture(env, slots.Of(s)), schemas: schemas.New(env)}
+		shown: status.NewCapture(env, slot.ViewOf(s)), schemas: schemas.New(env)}
 	t.status = status.Observers{t.shown, m, metrics.NewTraces(o.Tracer, s)}
 	o.Board.captures.Put(t.shown)
 	t.events.Database, t.events.Task, t.events.Run = s.Connection.Database, "0", uuid.NewString()

@@ -9,7 +9,7 @@ import (
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
@@ -98,7 +98,7 @@ func incrementalMessage(p *progress.Incremental, hidden func(string) string) *ca
 }
 
 // slotMessage shows a slot; nil is one that could not be looked at.
-func slotMessage(s *slots.Slot) *capturev1.Slot {
+func slotMessage(s *slot.Seen) *capturev1.Slot {
 	switch {
 	case s == nil:
 		return nil

@@ -6,7 +6,7 @@ import (
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	"github.com/calypso-cdc/calypso/libs/pgrepl"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
@@ -30,11 +30,11 @@ func TestWhatIsNotKnownIsLeftOut(t *testing.T) {
 	if slotMessage(nil) != nil {
 		t.Error("a slot that could not be looked at is shown")
 	}
-	if m := slotMessage(&slots.Slot{Name: "s"}); !m.Missing || m.RestartLsn != "" {
+	if m := slotMessage(&slot.Seen{Name: "s"}); !m.Missing || m.RestartLsn != "" {
 		t.Errorf("a slot that is missing is %v", m)
 	}
 	since := time.Unix(1, 0)
-	m := slotMessage(&slots.Slot{State: &pgrepl.SlotState{}, Holders: []pgrepl.Holder{{What: "w", Since: since, Remedy: "r"}, {}}})
+	m := slotMessage(&slot.Seen{State: &pgrepl.SlotState{}, Holders: []pgrepl.Holder{{What: "w", Since: since, Remedy: "r"}, {}}})
 	if m.Missing || m.Statistics != nil || m.InactiveSince != nil || len(m.Holders) != 2 || !m.Holders[0].BeginTime.AsTime().Equal(since) || m.Holders[1].BeginTime != nil {
 		t.Errorf("a slot that is held up is %v", m)
 	}

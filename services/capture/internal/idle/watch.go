@@ -21,7 +21,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/offsets"
 	"github.com/calypso-cdc/calypso/services/capture/internal/poll"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/spec"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
@@ -107,5 +107,5 @@ func captureOf(ctx context.Context, env connector.TaskEnv, values catalogue.Valu
 	if saved == nil {
 		saved = new(progress.Checkpoint)
 	}
-	return status.NewIdle(env, values.Raw(), slots.Of(s), *saved), nil
+	return status.NewIdle(env, values.Raw(), slot.ViewOf(s), *saved), nil
 }

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/calypso-cdc/calypso/libs/contain"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
@@ -88,7 +88,7 @@ func registerGauges(meter metric.Meter, board *status.Board) error {
 // collect shows all captures. Their servers are asked at the same time: one that does not answer holds up no other.
 func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
 	all := slices.DeleteFunc(g.board.All(), func(c *status.Capture) bool { return !c.HasSlot() })
-	seen := make([]*slots.Slot, len(all))
+	seen := make([]*slot.Seen, len(all))
 	var asked contain.Waiting
 	for i, c := range all {
 		asked.Go("question for a slot", func() { seen[i], _ = c.Slot(ctx) }, func(err error) {
@@ -141,7 +141,7 @@ func (g *gauges) showSnapshot(o metric.Observer, s *status.State, connector attr
 	o.ObserveInt64(g.tablesRemaining, remaining, metric.WithAttributes(connector))
 }
 
-func (g *gauges) showSlot(o metric.Observer, s *slots.Slot, connector attribute.KeyValue) {
+func (g *gauges) showSlot(o metric.Observer, s *slot.Seen, connector attribute.KeyValue) {
 	of := metric.WithAttributes(connector)
 	o.ObserveInt64(g.retained, s.State.Retained, of)
 	o.ObserveInt64(g.safe, s.State.SafeWAL, of)

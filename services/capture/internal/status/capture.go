@@ -10,7 +10,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/latency"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
-	"github.com/calypso-cdc/calypso/services/capture/internal/slots"
+	"github.com/calypso-cdc/calypso/services/capture/internal/slot"
 )
 
 // Capture is what is known of one capture.
@@ -19,7 +19,7 @@ type Capture struct {
 	// hidden takes secrets out of what is shown.
 	hidden func(string) string
 	// slot is nil for a connector that has none.
-	slot *slots.View
+	slot *slot.View
 	// config is that of a connector that does not run; nil for one that does.
 	config map[string]string
 
@@ -43,7 +43,7 @@ type trouble struct {
 }
 
 // NewCapture makes the status of a connector; slot is nil for one that has none.
-func NewCapture(env connector.TaskEnv, slot *slots.View) *Capture {
+func NewCapture(env connector.TaskEnv, slot *slot.View) *Capture {
 	return &Capture{
 		name: env.Connector, hidden: env.Hidden, slot: slot, tables: make(map[string]*Table),
 		state: State{Connector: env.Connector, Worker: env.WorkerID},
@@ -235,7 +235,7 @@ const (
 )
 
 // Slot looks at the connector's slot; nil if it has none. The error is why the server could not be asked.
-func (c *Capture) Slot(ctx context.Context) (*slots.Slot, error) {
+func (c *Capture) Slot(ctx context.Context) (*slot.Seen, error) {
 	if c.slot == nil {
 		return nil, nil
 	}
@@ -258,7 +258,7 @@ func (c *Capture) Idled() bool { return c.config != nil }
 
 // NewIdle makes the status of a connector that does not run, as of a configuration; durable is its checkpoint, which is
 // zero if it has not begun.
-func NewIdle(env connector.TaskEnv, config map[string]string, slot *slots.View, durable progress.Checkpoint) *Capture {
+func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View, durable progress.Checkpoint) *Capture {
 	c := NewCapture(env, slot)
 	c.config = config
 	c.state.Reason = "Its task does not run; its slot is watched."

@@ -1,4 +1,4 @@
-package slots
+package slot
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // question bounds a look at a slot and at what holds it.
 const question = 3 * time.Second
 
-// Slot is a slot as its server has it.
-type Slot struct {
+// Seen is a slot as its server has it.
+type Seen struct {
 	Name string
 	// Publication is the one that the connector reads the slot with.
 	Publication string
@@ -28,23 +28,25 @@ type Slot struct {
 	Holders []pgrepl.Holder
 }
 
-// View is a look at a connector's slot.
+// View is a look at a connector's slot, for those who watch it and do not use it. A server is asked on a connection of its own, for three
+// seconds at most, and not again while what was seen is fresh enough for the caller. Nothing is changed on the server. A View is safe
+// for concurrent use: callers that ask at the same time share one question.
 type View struct {
 	spec *spec.Spec
 
 	mu    sync.Mutex
-	slot  *Slot // guarded by mu, as are all below: what was seen last, or nil and err
+	slot  *Seen // guarded by mu, as are all below: what was seen last, or nil and err
 	err   error
 	at    time.Time
 	phase int
 }
 
-// Of makes the view of a connector's slot.
-func Of(s *spec.Spec) *View { return &View{spec: s} }
+// ViewOf makes the view of a connector's slot.
+func ViewOf(s *spec.Spec) *View { return &View{spec: s} }
 
 // Look returns the slot, as it was seen no longer than the given age ago in the capture's present phase: a stream that has just begun
 // is not to be judged by a slot that nobody read before. phase numbers the phases. The error is why the server could not be asked.
-func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Slot, error) {
+func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*Seen, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	const attempts = 3 // a phase may end while the server is asked
@@ -59,7 +61,7 @@ func (v *View) Look(ctx context.Context, age time.Duration, phase func() int) (*
 	return v.slot, v.err
 }
 
-func ask(ctx context.Context, s *spec.Spec) (*Slot, error) {
+func ask(ctx context.Context, s *spec.Spec) (*Seen, error) {
 	ctx, cancel := context.WithTimeout(ctx, question)
 	defer cancel()
 	conn, err := s.Connection.Connect(ctx)
@@ -75,7 +77,7 @@ func ask(ctx context.Context, s *spec.Spec) (*Slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Slot{Name: s.Slot.Name, State: state, Publication: s.Publication.Name}
+	out := &Seen{Name: s.Slot.Name, State: state, Publication: s.Publication.Name}
 	if state == nil {
 		return out, nil
 	}
