@@ -110,15 +110,15 @@ func TestTheMetricsOfACaptureMove(t *testing.T) {
 func TestTheSlotIsShownWithItsReaderAndWhatDecodingCost(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, x text)")
-	board := NewBoard()
-	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, nil), Options{Board: board})
+	registry := NewRegistry()
+	run := startWith(t, servers.kafka.Bootstrap, s.config("c"+s.db, nil), Options{Registry: registry})
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO a SELECT g, repeat('x', 200) FROM generate_series(1, 3000) g") // more than logical_decoding_work_mem
 	await(t, s.db+".public.a", 3000)
 	version := s.query(t, "SELECT current_setting('server_version_num')")
 	pid := s.query(t, "SELECT active_pid::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'")
 	eventually(t, "the slot is shown", func() error {
-		got, err := serviceOf(board).GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: "c" + s.db})
+		got, err := serviceOf(registry).GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: "c" + s.db})
 		if err != nil {
 			return err
 		}
@@ -143,9 +143,9 @@ func TestEachCapturedTableIsShownWithItsCountsAndWhatItsEventsLack(t *testing.T)
 	s := newSource(t)
 	s.exec(t, `CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'x'), (2, 'x');
 		CREATE TABLE b (id int); CREATE TABLE c (id int PRIMARY KEY, x text); ALTER TABLE c REPLICA IDENTITY FULL; CREATE TABLE other (id int PRIMARY KEY)`)
-	board := NewBoard()
+	registry := NewRegistry()
 	config := s.config("c"+s.db, map[string]string{"table.exclude.list": "public.other", "skipped.operations": "none"})
-	start := func() *capture { return startWith(t, servers.kafka.Bootstrap, config, Options{Board: board}) }
+	start := func() *capture { return startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry}) }
 	run := start()
 	s.awaitSlot(t)
 	s.exec(t, "INSERT INTO other VALUES (1); INSERT INTO a VALUES (3, 'y'), (4, 'y'); UPDATE a SET x = 'z' WHERE id < 3; UPDATE a SET id = 40 WHERE id = 4; DELETE FROM a WHERE id = 1; INSERT INTO b VALUES (1)")
@@ -166,7 +166,7 @@ func TestEachCapturedTableIsShownWithItsCountsAndWhatItsEventsLack(t *testing.T)
 	awaitTables := func(want ...string) {
 		t.Helper()
 		eventually(t, "the tables are shown", func() error {
-			r, err := serviceOf(board).ListCapturedTables(t.Context(), &capturev1.ListCapturedTablesRequest{Connector: "c" + s.db})
+			r, err := serviceOf(registry).ListCapturedTables(t.Context(), &capturev1.ListCapturedTablesRequest{Connector: "c" + s.db})
 			if err != nil {
 				return err
 			}

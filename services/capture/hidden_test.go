@@ -67,12 +67,12 @@ func TestWhatPostgreSQLKeepsBackIsNamedBeforeTheStartWhileItRunsAndInComparisons
 		}
 	}
 
-	board := NewBoard()
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	registry := NewRegistry()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	await(t, s.db+".public.a", 1)
 	var kept map[string]string
 	eventually(t, "the tables are shown", func() error {
-		e := board.captures.Find(config["name"])
+		e := registry.captures.Find(config["name"])
 		if e == nil {
 			return fmt.Errorf("no entry yet")
 		}
@@ -137,8 +137,8 @@ func TestAPreparedTransactionThatHoldsTheSlotIsNamed(t *testing.T) {
 	s.exec(t, "BEGIN; INSERT INTO a VALUES (1)")
 	s.exec(t, "PREPARE TRANSACTION 'forgotten "+s.db+"'")
 	config := s.config("c"+s.db, map[string]string{"internal.create.slot.command.timeout": "8000", "errors.max.retries": "0"})
-	board := NewBoard()
-	c := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	registry := NewRegistry()
+	c := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	named := func(text string) error {
 		for _, want := range []string{"prepared transaction 'forgotten " + s.db + "'", "ROLLBACK PREPARED 'forgotten " + s.db + "'"} {
 			if !strings.Contains(text, want) {
@@ -148,7 +148,7 @@ func TestAPreparedTransactionThatHoldsTheSlotIsNamed(t *testing.T) {
 		return nil
 	}
 	eventually(t, "the status names what the slot waits for", func() error {
-		e := board.captures.Find(config["name"])
+		e := registry.captures.Find(config["name"])
 		if e == nil {
 			return fmt.Errorf("no entry yet")
 		}

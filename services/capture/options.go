@@ -24,8 +24,8 @@ const (
 
 // Options are what a plugin's tasks report to. The zero value reports nowhere.
 type Options struct {
-	// Board shows the captures; a board of its own if nil.
-	Board *Board
+	// Registry shows the captures; a registry of its own if nil.
+	Registry *Registry
 	// Meter and Tracer record metrics and spans; none if nil.
 	Meter  metric.Meter
 	Tracer trace.Tracer
@@ -35,8 +35,8 @@ type Options struct {
 
 // complete fills in what is missing and registers the metrics.
 func (o Options) complete() (Options, *metrics.Meters, error) {
-	if o.Board == nil {
-		o.Board = NewBoard()
+	if o.Registry == nil {
+		o.Registry = NewRegistry()
 	}
 	if o.Meter == nil {
 		o.Meter = metricnoop.Meter{}
@@ -44,7 +44,7 @@ func (o Options) complete() (Options, *metrics.Meters, error) {
 	if o.Tracer == nil {
 		o.Tracer = tracenoop.Tracer{}
 	}
-	m, err := metrics.New(o.Meter, o.Board.captures)
+	m, err := metrics.New(o.Meter, o.Registry.captures)
 	if err != nil {
 		return o, nil, fmt.Errorf("register the metrics of captures: %w", err)
 	}

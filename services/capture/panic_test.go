@@ -17,11 +17,11 @@ import (
 var goroutines = []string{
 	"session of a capture", "reader of a snapshot", "end of a snapshot", "holder of an exported snapshot", "deliverer of a snapshot",
 	"reader of the stream", "deliverer of the stream", "heartbeat", "incremental snapshot", "signal topic", "writer of statuses",
-	"watch of the server", "watch of statements", "opening of the producer",
+	"watch of the server", "watch of statements", "opening of the producer", "commands",
 }
 
 // aside are those whose panic leaves the task alone.
-var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures", "gauges of captures", "notice", "end of the stream"}
+var aside = []string{"question for a slot", "watch of idle captures", "watch of all idle captures", "gauges of captures", "notice", "end of the stream", "command"}
 
 func TestAPanicInAnyGoroutineOfACaptureFailsItsTaskAndLosesNothing(t *testing.T) {
 	for _, name := range goroutines {

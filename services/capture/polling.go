@@ -7,23 +7,23 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// pollingPlugin makes the connector class that polls. The board shows its connectors beside those that stream.
+// pollingPlugin makes the connector class that polls. The registry shows its connectors beside those that stream.
 func pollingPlugin(o Options, m *metrics.Meters) (connector.Plugin, error) {
 	return poll.Plugin(poll.Options{
 		AtLeastOnce: o.Delivery == AtLeastOnce,
 		Report: func(env connector.TaskEnv) poll.Report {
 			shown := status.NewCapture(env, nil) // there is no slot to show
-			o.Board.captures.Put(shown)
-			return pollReport{status: status.Observers{shown, m}, shown: shown, board: o.Board}
+			o.Registry.captures.Put(shown)
+			return pollReport{status: status.Observers{shown, m}, shown: shown, registry: o.Registry}
 		},
 	})
 }
 
 // pollReport tells what a polling task does.
 type pollReport struct {
-	status status.Observers
-	shown  *status.Capture
-	board  *Board
+	status   status.Observers
+	shown    *status.Capture
+	registry *Registry
 }
 
 func (r pollReport) Connecting()         { r.status.Observe(status.Connected{}) }
@@ -33,4 +33,4 @@ func (r pollReport) Delivered(n int, exactlyOnce bool) {
 }
 func (r pollReport) Retrying(err error) { r.status.Observe(status.SessionFailed{Err: err}) }
 func (r pollReport) Failed(err error)   { r.status.Observe(status.TaskFailed{Err: err}) }
-func (r pollReport) Ended()             { r.board.captures.Remove(r.shown) }
+func (r pollReport) Ended()             { r.registry.captures.Remove(r.shown) }

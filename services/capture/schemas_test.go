@@ -19,7 +19,7 @@ import (
 // versions lists what a connector's tables have been, the first first: "a/2 COMPATIBLE column x text added".
 func versions(t testing.TB, connector, table string) []string {
 	t.Helper()
-	got, err := serviceOf(NewBoard()).ListSchemaVersions(context.WithoutCancel(t.Context()), &capturev1.ListSchemaVersionsRequest{Connector: connector, Table: table})
+	got, err := serviceOf(NewRegistry()).ListSchemaVersions(context.WithoutCancel(t.Context()), &capturev1.ListSchemaVersionsRequest{Connector: connector, Table: table})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestASchemaChangeIsAnEventOfTheWorker(t *testing.T) {
 }
 
 func TestAVersionsRequestThatCannotBeIsRefusedByTheFieldsName(t *testing.T) {
-	service := serviceOf(NewBoard())
+	service := serviceOf(NewRegistry())
 	for _, c := range []struct {
 		r     *capturev1.ListSchemaVersionsRequest
 		field string
@@ -241,7 +241,7 @@ func TestAVersionsRequestThatCannotBeIsRefusedByTheFieldsName(t *testing.T) {
 	if got := versions(t, "nobody'; DROP TABLE x; --", "public.\"; --"); len(got) != 0 {
 		t.Errorf("versions of nothing: %v", got)
 	}
-	other := NewService(NewBoard(), &ownFleet{anothers: true})
+	other := NewService(NewRegistry(), &ownFleet{anothers: true})
 	if _, err := other.ListSchemaVersions(t.Context(), &capturev1.ListSchemaVersionsRequest{Connector: "nobody"}); status.Code(err) != codes.NotFound {
 		t.Errorf("of a connector that the fleet does not have: %v, want NOT_FOUND", err)
 	}

@@ -29,8 +29,8 @@ func (f *ownFleet) Environment(name string) (connector.TaskEnv, catalogue.Values
 	return testEnv(servers.kafka.Bootstrap, name), catalogue.Values{}, nil
 }
 
-// serviceOf is CaptureService of a worker that shows the board.
-func serviceOf(b *Board) *api.Service { return NewService(b, &ownFleet{}) }
+// serviceOf is CaptureService of a worker that shows the registry.
+func serviceOf(b *Registry) *api.Service { return NewService(b, &ownFleet{}) }
 
 // signalled sends a call once the connector streams.
 func signalled(t testing.TB, s *api.Service, r *capturev1.SignalSnapshotRequest) *capturev1.IncrementalSnapshot {
@@ -59,10 +59,10 @@ func TestACallReadsTablesUnderConditionsAndShowsHowFarTheyAre(t *testing.T) {
 	s := newSource(t)
 	s.needsMessages(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 100); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b SELECT generate_series(1, 9); ANALYZE a")
-	board := NewBoard()
+	registry := NewRegistry()
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
-	service := serviceOf(board)
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+	service := serviceOf(registry)
 	got := signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{
 		{Pattern: `public\.a`, Condition: "id <= 20"}, {Pattern: "public.b"}}})
 	if len(got.Tables) != 2 || got.Tables[0].Condition != "id <= 20" || got.Tables[0].RowsEstimated != 100 {
@@ -88,12 +88,12 @@ func TestAPausedSnapshotStaysPausedOverARestartUntilItIsResumedOrStopped(t *test
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a SELECT generate_series(1, 30); CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1)")
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "incremental.snapshot.chunk.size": "7"})
-	board := NewBoard()
-	service := serviceOf(board)
+	registry := NewRegistry()
+	service := serviceOf(registry)
 	call := func(action capturev1.SnapshotAction, tables ...*capturev1.SnapshotTable) string {
 		return states(signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: "c" + s.db, Action: action, Tables: tables}))
 	}
-	first := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	first := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	if got := call(capturev1.SnapshotAction_SNAPSHOT_ACTION_PAUSE); got != "paused" {
 		t.Errorf("after pause: %s", got)
 	}
@@ -103,7 +103,7 @@ func TestAPausedSnapshotStaysPausedOverARestartUntilItIsResumedOrStopped(t *test
 	if err := first.stop(t); err != nil {
 		t.Fatal(err)
 	}
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	if got := call(capturev1.SnapshotAction_SNAPSHOT_ACTION_STOP, &capturev1.SnapshotTable{Pattern: "public.b"}); got != "paused b:STOPPED:0 a:READING:0" {
 		t.Errorf("after stop: %s", got)
 	}
@@ -122,11 +122,11 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE keyless (id int, place point); CREATE TABLE forbidden (id int PRIMARY KEY)")
 	s.exec(t, fmt.Sprintf("CREATE ROLE %[1]s_reader LOGIN REPLICATION PASSWORD 'x'; GRANT SELECT ON a, keyless TO %[1]s_reader; CREATE PUBLICATION %[1]s FOR ALL TABLES", s.db))
-	board := NewBoard()
+	registry := NewRegistry()
 	name := "c" + s.db
 	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data", "database.user": s.db + "_reader", "database.password": "x",
-		"publication.name": s.db, "publication.autocreate.mode": "disabled", "read.only": "true"}), Options{Board: board})
-	service := serviceOf(board)
+		"publication.name": s.db, "publication.autocreate.mode": "disabled", "read.only": "true"}), Options{Registry: registry})
+	service := serviceOf(registry)
 	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
 	execute := func(pattern, condition string) *capturev1.SignalSnapshotRequest {
 		return &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_EXECUTE, Tables: []*capturev1.SnapshotTable{{Pattern: pattern, Condition: condition}}}
@@ -164,9 +164,9 @@ func TestACallThatCannotBeObeyedSaysWhy(t *testing.T) {
 func TestAConditionInASignalRowCannotBeginAStatementOfItsOwn(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE victim (id int PRIMARY KEY); CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
-	board, name := NewBoard(), "c"+s.db
-	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals"}), Options{Board: board})
-	service := serviceOf(board)
+	registry, name := NewRegistry(), "c"+s.db
+	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.signals"}), Options{Registry: registry})
+	service := serviceOf(registry)
 	signalled(t, service, &capturev1.SignalSnapshotRequest{Connector: name, Action: capturev1.SnapshotAction_SNAPSHOT_ACTION_RESUME})
 	s.exec(t, `INSERT INTO signals VALUES ('1', 'execute-snapshot', '{"data-collections": ["public.a"], "additional-conditions": [{"data-collection": "public.a", "filter": "true)) TO STDOUT; DROP TABLE victim; --"}]}')`)
 	eventually(t, "the table fails", func() error {
@@ -185,10 +185,10 @@ func TestAConditionInASignalRowCannotBeginAStatementOfItsOwn(t *testing.T) {
 func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
-	board, name := NewBoard(), "c"+s.db
-	service := serviceOf(board)
+	registry, name := NewRegistry(), "c"+s.db
+	service := serviceOf(registry)
 	config := s.config(name, nil)
-	running := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	running := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	await(t, s.db+".public.a", 1)
 	s.exec(t, "INSERT INTO a VALUES (2)")
 	s.exec(t, "INSERT INTO a VALUES (3)")
@@ -205,7 +205,7 @@ func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 	})
 	running.stop(t)
 	s.dropSlot(t)
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board}).failure(t)
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry}).failure(t)
 	got, err := service.GetCapture(t.Context(), &capturev1.GetCaptureRequest{Connector: name})
 	if slot := got.GetCapture().GetSlot(); err != nil || !slot.GetMissing() || slot.GetName() != s.db {
 		t.Errorf("a slot that is gone is %v, %v", slot, err)
@@ -214,11 +214,11 @@ func TestTheAgeOfTransactionsIsShownAndTheSlotOrThatItIsMissing(t *testing.T) {
 
 func TestAFailedCaptureIsShownUntilItIsDeletedOrAnothers(t *testing.T) {
 	s := newSource(t)
-	board := NewBoard()
+	registry := NewRegistry()
 	name := "c" + s.db
-	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"database.password": "wrong"}), Options{Board: board}).failure(t)
+	startWith(t, servers.kafka.Bootstrap, s.config(name, map[string]string{"database.password": "wrong"}), Options{Registry: registry}).failure(t)
 	fleet := &ownFleet{}
-	service := NewService(board, fleet)
+	service := NewService(registry, fleet)
 	list := func() int {
 		got, err := service.ListCaptures(context.WithoutCancel(t.Context()), &capturev1.ListCapturesRequest{})
 		if err != nil {

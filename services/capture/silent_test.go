@@ -23,13 +23,13 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 	proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
 	config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "status.update.interval.ms": "200"})
-	board := NewBoard()
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	registry := NewRegistry()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	await(t, s.db+".public.a", 1)
 	phase := func(want capturev1.Phase, words string) {
 		t.Helper()
 		eventually(t, "the capture is in phase "+want.String(), func() error {
-			c := board.shown(config["name"])
+			c := registry.shown(config["name"])
 			if c.Phase != want || !strings.Contains(c.Reason, words) {
 				return fmt.Errorf("it is in phase %s: %s", c.Phase, c.Reason)
 			}
@@ -46,7 +46,7 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 }
 
 // shown is a capture as CaptureService shows it, without its slot.
-func (b *Board) shown(name string) *capturev1.Capture {
+func (b *Registry) shown(name string) *capturev1.Capture {
 	state := b.captures.Find(name).State()
 	return api.CaptureMessage(&state)
 }
@@ -59,9 +59,9 @@ func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *test
 	s := newSource(t)
 	name := "c" + s.db
 	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, map[string]string{"database.port": fmt.Sprint(port)})}, idle: []string{name}}
-	board := NewBoard()
-	idle.Watch{Board: board.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
-	all, err := NewService(board, fleet).ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
+	registry := NewRegistry()
+	idle.Watch{Registry: registry.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
+	all, err := NewService(registry, fleet).ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
 	if err != nil || len(all.Captures) != 1 {
 		t.Fatalf("captures %v, %v", all, err)
 	}
@@ -107,8 +107,8 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 			s.exec(t, fmt.Sprintf("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a SELECT g, repeat(md5(g::text), 120) FROM generate_series(1, %d) g", rows))
 			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
 			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "max.batch.size": "10", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
-			board := NewBoard()
-			running := startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+			registry := NewRegistry()
+			running := startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 			pid := 0
 			eventually(t, "the table is being read", func() error {
 				proxy.Slow(10*time.Millisecond, 4<<10) // once the capture has begun: a snapshot of minutes unless it is healed
@@ -129,7 +129,7 @@ func TestASnapshotThatTheServerSendsNothingOfSaysSoAndIsCompletedAfterAll(t *tes
 			c.freeze(t, proxy, s, pid)
 			if c.words != "" {
 				eventually(t, "it is said what is waited for", func() error {
-					at := board.shown(config["name"])
+					at := registry.shown(config["name"])
 					if at.Phase != c.phase || !strings.Contains(at.Reason, "wait for PostgreSQL at "+proxy.Addr+" to read table public.a, of which nothing has come since ") || !strings.Contains(at.Reason, c.words) {
 						return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 					}
@@ -173,16 +173,16 @@ func TestAQuestionOfTheStartThatIsNeverAnsweredIsSaidAndAskedAgainOverAnotherCon
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 			proxy := testenv.RunProxy(t, fmt.Sprintf("%s:%d", s.Host, s.Port))
 			proxy.LoseAt(words)
-			board := NewBoard()
+			registry := NewRegistry()
 			config := s.config("c"+s.db, map[string]string{"database.hostname": proxy.Addr, "database.connection.timeout.ms": "7000", "internal.create.slot.command.timeout": "8000",
 				"database.initial.statements": "SELECT 'beforehand'", "slot.retry.delay.ms": "100", "slot.max.retries": "600"})
-			startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+			startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 			eventually(t, "it is said what is waited for", func() error {
-				e := board.find(config["name"])
+				e := registry.captures.Find(config["name"])
 				if e == nil {
 					return errors.New("it has not begun")
 				}
-				if at := e.snapshot(); !strings.Contains(at.Reason, wait) || !strings.Contains(at.Reason, proxy.Addr) {
+				if at := e.State(); !strings.Contains(at.Reason, wait) || !strings.Contains(at.Reason, proxy.Addr) {
 					return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 				}
 				return nil
@@ -203,8 +203,8 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1); CREATE TABLE sig (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048))")
 	config := s.config("c"+s.db, map[string]string{"snapshot.mode": "no_data", "signal.data.collection": "public.sig", "table.include.list": "public.a"})
-	board := NewBoard()
-	startWith(t, servers.kafka.Bootstrap, config, Options{Board: board})
+	registry := NewRegistry()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
 	s.awaitSlot(t)
 	s.exec(t, `BEGIN; INSERT INTO sig VALUES ('s', 'execute-snapshot', '{"data-collections": ["public.a"]}')`)
 	other, err := pgx.Connect(t.Context(), s.URL(s.db))
@@ -228,7 +228,7 @@ func TestAWatermarkThatALockHoldsUpIsSaidToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is said who holds the watermark up", func() error {
-		at := board.shown(config["name"])
+		at := registry.shown(config["name"])
 		if at.Phase != capturev1.Phase_PHASE_STREAMING || !strings.Contains(at.Reason, "to read a chunk of table public.a, or take a watermark of it") || !strings.Contains(at.Reason, "held up by a lock of process") {
 			return fmt.Errorf("the capture is in phase %s: %s", at.Phase, at.Reason)
 		}

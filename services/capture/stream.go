@@ -48,7 +48,7 @@ func (s *session) stream(ctx context.Context, at pgrepl.Position, until pgrepl.L
 		Events: &s.task.events, Stage: batches, Tables: encode.NewCache(s.rules()), Oversized: s.oversized, Incremental: chunks, System: s.system, Observer: s.observer,
 		Unprocessable: s.task.unprocessable, Happened: s.task.env.Happened, Log: s.task.env.Logger, Fail: s.task.fail,
 	}, from.Decoder, at, until)
-	door := s.task.board.doors.Open(s.task.env.Connector)
+	door := s.task.registry.doors.Open(s.task.env.Connector)
 	defer door.Close()
 	holds := func() int64 { return conn.Holds() + batches.Holds() }
 	s.task.memory.Store(&holds)

@@ -35,7 +35,7 @@ type task struct {
 	status status.Observers
 	// memory says how many bytes the stream holds; nil unless streaming.
 	memory   atomic.Pointer[func() int64]
-	board    *Board
+	registry *Registry
 	shown    *status.Capture
 	fail     *failpoint.Set
 	delivery Delivery
@@ -47,10 +47,10 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 	if err != nil {
 		return nil, err
 	}
-	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), board: o.Board,
+	t := &task{env: env, spec: s, events: s.Events, delivery: o.Delivery, fail: failpoint.Parse(os.Getenv(failpoint.Variable)), registry: o.Registry,
 		shown: status.NewCapture(env, slot.ViewOf(s)), schemas: schemas.New(env)}
 	t.status = status.Observers{t.shown, m, metrics.NewTraces(o.Tracer, s)}
-	o.Board.captures.Put(t.shown)
+	o.Registry.captures.Put(t.shown)
 	t.events.Database, t.events.Task, t.events.Run = s.Connection.Database, "0", uuid.NewString()
 	t.events.OnConversionFailure = t.conversionFailed
 	return t, nil
@@ -58,7 +58,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options, m *metrics.Me
 
 // Run implements connector.Task.
 func (t *task) Run(ctx context.Context) error {
-	defer t.board.captures.Remove(t.shown)
+	defer t.registry.captures.Remove(t.shown)
 	s := t.spec
 	err := retry.Sessions(ctx, retry.Policy{
 		Failures: s.Retry.Times, MostDelay: s.Retry.Delay, SlotInUse: time.Duration(s.Slot.Tries) * s.Slot.Delay, SlotDelay: s.Slot.Delay,

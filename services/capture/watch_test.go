@@ -37,11 +37,11 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	s := newSource(t)
 	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 	name := "c" + s.db
-	board := NewBoard()
+	registry := NewRegistry()
 	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)}}
-	service := NewService(board, fleet)
+	service := NewService(registry, fleet)
 	shown := func() *capturev1.Capture {
-		idle.Watch{Board: board.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
+		idle.Watch{Registry: registry.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
 		all, err := service.ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +60,7 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	if c := shown(); c != nil {
 		t.Errorf("a connector of another worker is shown: %v", c)
 	}
-	running := startWith(t, servers.kafka.Bootstrap, fleet.configs[name], Options{Board: board})
+	running := startWith(t, servers.kafka.Bootstrap, fleet.configs[name], Options{Registry: registry})
 	await(t, s.db+".public.a", 1)
 	s.awaitSlot(t)
 	// The slot is shown as it is in this phase, and not as it was in the one before.

@@ -21,9 +21,9 @@ import (
 // Service answers CaptureService for the captures that this worker runs.
 type Service struct {
 	capturev1.UnimplementedCaptureServiceServer
-	board *status.Board
-	doors *Doors
-	fleet Fleet
+	registry *status.Registry
+	doors    *Doors
+	fleet    Fleet
 }
 
 // Fleet is what Service asks of the runtime (fleet.Worker).
@@ -39,10 +39,10 @@ type Fleet interface {
 // Doors lead to the captures of the worker that take signals.
 type Doors = command.Doors[incremental.Signal, *progress.Incremental]
 
-// New makes a Service that shows a board, and calls captures through their doors. A connector whose task failed stays on the board for
+// New makes a Service that shows a registry, and calls captures through their doors. A connector whose task failed stays in it for
 // as long as it is still this worker's: that is, until it is deleted or goes to another worker.
-func New(board *status.Board, doors *Doors, fleet Fleet) *Service {
-	return &Service{board: board, doors: doors, fleet: fleet}
+func New(registry *status.Registry, doors *Doors, fleet Fleet) *Service {
+	return &Service{registry: registry, doors: doors, fleet: fleet}
 }
 
 // GetCapture implements CaptureService.
@@ -56,7 +56,7 @@ func (s *Service) GetCapture(ctx context.Context, r *capturev1.GetCaptureRequest
 
 // ListCaptures implements CaptureService.
 func (s *Service) ListCaptures(ctx context.Context, _ *capturev1.ListCapturesRequest) (*capturev1.ListCapturesResponse, error) {
-	entries := slices.DeleteFunc(s.board.All(), func(e *status.Capture) bool { return !s.shown(e) })
+	entries := slices.DeleteFunc(s.registry.All(), func(e *status.Capture) bool { return !s.shown(e) })
 	out := &capturev1.ListCapturesResponse{Captures: make([]*capturev1.Capture, len(entries))}
 	asked := contain.NewGroup()
 	asked.SetLimit(slotsAtOnce)
@@ -92,7 +92,7 @@ func (s *Service) ListCapturedTables(_ context.Context, r *capturev1.ListCapture
 }
 
 func (s *Service) find(name string) (*status.Capture, error) {
-	if e := s.board.Find(name); e != nil && s.shown(e) {
+	if e := s.registry.Find(name); e != nil && s.shown(e) {
 		return e, nil
 	}
 	return nil, rpc.Error(codes.NotFound, "CONNECTOR_NOT_FOUND", fmt.Sprintf("this worker runs no capture connector %q", name))

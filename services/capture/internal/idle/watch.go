@@ -1,7 +1,7 @@
 // Package idle shows captures that do not run: paused, stopped or failed, and this worker's all the same.
 //
-// Model. A Watch looks now and then which connectors are the worker's and do not run, and keeps them on the board with their last
-// durable position. The server keeps log for their slots whether somebody reads them or not, and the board is where slots are
+// Model. A Watch looks now and then which connectors are the worker's and do not run, and keeps them in the registry with their last
+// durable position. The server keeps log for their slots whether somebody reads them or not, and the registry is where slots are
 // looked at.
 //
 // Guarantees. What a task shows is never replaced. A connector whose configuration cannot be read is told of in the log.
@@ -37,11 +37,11 @@ type Fleet interface {
 	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
 }
 
-// Watch keeps the connectors that do not run on a board.
+// Watch keeps the connectors that do not run in a registry.
 type Watch struct {
-	Board  *status.Board
-	Fleet  Fleet
-	Logger *slog.Logger
+	Registry *status.Registry
+	Fleet    Fleet
+	Logger   *slog.Logger
 }
 
 // Run looks until ctx ends.
@@ -67,7 +67,7 @@ func (w Watch) Look(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		c := w.Board.Find(name)
+		c := w.Registry.Find(name)
 		if c != nil && !c.Idled() {
 			continue // its task's own
 		}
@@ -85,10 +85,10 @@ func (w Watch) Look(ctx context.Context) {
 		}
 		if c != nil {
 			idle[name] = true
-			w.Board.PutIdle(c)
+			w.Registry.PutIdle(c)
 		}
 	}
-	w.Board.KeepIdle(idle)
+	w.Registry.KeepIdle(idle)
 }
 
 // captureOf is the status of a connector that does not run; nil if it has no slot.

@@ -1,6 +1,6 @@
 // Package metrics makes metrics and traces of what happens to captures.
 //
-// Model. Meters count what events tell of, for all captures of a worker; their gauges read the board when metrics are collected. Traces
+// Model. Meters count what events tell of, for all captures of a worker; their gauges read the registry when metrics are collected. Traces
 // makes the spans of one capture's sampled transactions. Both are observers (status.Observer) and know of nothing but what they
 // are told.
 //

@@ -14,10 +14,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/capture/internal/status"
 )
 
-// gauges are the metrics that are read from the board when they are collected. Counters among them begin anew with a
+// gauges are the metrics that are read from the registry when they are collected. Counters among them begin anew with a
 // connector's task.
 type gauges struct {
-	board *status.Board
+	registry *status.Registry
 
 	received, confirmed, lag       metric.Int64ObservableGauge
 	inFlight, inFlightTransactions metric.Int64ObservableGauge
@@ -28,9 +28,9 @@ type gauges struct {
 	waited                         metric.Float64ObservableCounter
 }
 
-// registerGauges registers the gauges that show the board.
-func registerGauges(meter metric.Meter, board *status.Board) error {
-	g := &gauges{board: board}
+// registerGauges registers the gauges that show the registry.
+func registerGauges(meter metric.Meter, registry *status.Registry) error {
+	g := &gauges{registry: registry}
 	var all []metric.Observable
 	var failed error
 	for _, one := range []struct {
@@ -87,7 +87,7 @@ func registerGauges(meter metric.Meter, board *status.Board) error {
 
 // collect shows all captures. Their servers are asked at the same time: one that does not answer holds up no other.
 func (g *gauges) collect(ctx context.Context, o metric.Observer) error {
-	all := slices.DeleteFunc(g.board.All(), func(c *status.Capture) bool { return !c.HasSlot() })
+	all := slices.DeleteFunc(g.registry.All(), func(c *status.Capture) bool { return !c.HasSlot() })
 	seen := make([]*slot.Seen, len(all))
 	var asked contain.Waiting
 	for i, c := range all {

@@ -19,8 +19,8 @@ type Meters struct {
 	commitToProduce                                            metric.Float64Histogram
 }
 
-// New registers the metrics. What a capture's state holds is read from the board when metrics are collected.
-func New(meter metric.Meter, board *status.Board) (*Meters, error) {
+// New registers the metrics. What a capture's state holds is read from the registry when metrics are collected.
+func New(meter metric.Meter, registry *status.Registry) (*Meters, error) {
 	m := new(Meters)
 	for _, c := range []struct {
 		into       *metric.Int64Counter
@@ -44,7 +44,7 @@ func New(meter metric.Meter, board *status.Board) (*Meters, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, registerGauges(meter, board)
+	return m, registerGauges(meter, registry)
 }
 
 // Observe implements status.Observer.

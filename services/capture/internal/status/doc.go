@@ -2,7 +2,7 @@
 //
 // Model. Who works tells an Observer what happens, as Events: a session connects, tables are found and read, the stream begins, records
 // are durable, something is waited for, it failed. A Capture is the observer that remembers: a plain State, the captured Tables, and
-// how far incremental snapshots are. A Board has the Captures of a worker by name. Metrics and traces are observers of their own.
+// how far incremental snapshots are. A Registry has the Captures of a worker by name. Metrics and traces are observers of their own.
 //
 // Status flows one way. Nothing here can change what a capture does: commands have a door of their own (package command), and of a
 // stream there is no more here than a function that reads its counters.

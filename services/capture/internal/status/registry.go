@@ -1,0 +1,67 @@
+package status
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Registry has the captures of a worker, at most one of each connector.
+type Registry struct {
+	mu       sync.Mutex
+	captures map[string]*Capture // guarded by mu
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry { return &Registry{captures: make(map[string]*Capture)} }
+
+// Put shows a capture whose task begins, in the place of what was shown of its connector.
+func (r *Registry) Put(c *Capture) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.captures[c.name] = c
+}
+
+// Remove takes a capture off whose task has ended, unless a newer one of the same connector has taken its place. One that failed stays.
+func (r *Registry) Remove(c *Capture) {
+	c.mu.Lock()
+	failed := c.state.Phase == Failed
+	c.endStream()
+	c.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.captures[c.name] == c && !failed {
+		delete(r.captures, c.name)
+	}
+}
+
+// PutIdle shows a connector that does not run, unless a task has come.
+func (r *Registry) PutIdle(c *Capture) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if there := r.captures[c.name]; there == nil || there.Idled() {
+		r.captures[c.name] = c
+	}
+}
+
+// KeepIdle takes connectors that do not run off, unless they are named.
+func (r *Registry) KeepIdle(names map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.captures, func(name string, c *Capture) bool { return c.Idled() && !names[name] })
+}
+
+// All returns the captures by name.
+func (r *Registry) All() []*Capture {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.captures), func(x, y *Capture) int { return strings.Compare(x.name, y.name) })
+}
+
+// Find returns the capture of a connector; nil if there is none.
+func (r *Registry) Find(name string) *Capture {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.captures[name]
+}

@@ -1,0 +1,25 @@
+package capture
+
+import (
+	"github.com/calypso-cdc/calypso/services/capture/internal/api"
+	"github.com/calypso-cdc/calypso/services/capture/internal/command"
+	"github.com/calypso-cdc/calypso/services/capture/internal/incremental"
+	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
+	"github.com/calypso-cdc/calypso/services/capture/internal/status"
+)
+
+// Registry is where the captures of a worker are seen and called, by CaptureService and metrics. It is safe for concurrent use.
+type Registry struct {
+	captures *status.Registry
+	doors    *api.Doors
+}
+
+// NewRegistry makes an empty registry.
+func NewRegistry() *Registry {
+	return &Registry{captures: status.NewRegistry(), doors: command.New[incremental.Signal, *progress.Incremental]()}
+}
+
+// NewService answers CaptureService for the captures of a registry.
+func NewService(b *Registry, fleet api.Fleet) *api.Service {
+	return api.New(b.captures, b.doors, fleet)
+}
