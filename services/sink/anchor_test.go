@@ -17,6 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -282,12 +284,12 @@ func TestE8AStandstillOfTheClusterBoundsMemory(t *testing.T) {
 	if n := state.GetSink().GetBatchesInFlight(); n < 1 {
 		t.Errorf("%d batches are said to be under way while the cluster takes none", n)
 	}
-	if sent := r.task.sent.Load(); sent > 1<<20 {
+	if sent := r.task.memory.Sent.Load(); sent > 1<<20 {
 		t.Errorf("%d bytes are under way, more than the limit", sent)
 	}
-	before := r.task.held.Load()
+	before := r.task.memory.Held.Load()
 	time.Sleep(time.Second)
-	if held := r.task.held.Load(); held > before+1<<20 {
+	if held := r.task.memory.Held.Load(); held > before+1<<20 {
 		t.Errorf("%d bytes are held, and %d a second ago", held, before)
 	}
 	heal()
@@ -309,7 +311,7 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 	r := s.start()
 	testenv.Eventually(t, 2*time.Minute, "all records to be read and none to be kept", func(context.Context) error {
 		r.task.mu.Lock()
-		p := r.task.partitions[topicPartition{s.topic, 0}]
+		p := r.task.partitions[batch.Source{Topic: s.topic, Partition: 0}]
 		r.task.mu.Unlock()
 		if p == nil {
 			return errors.New("the partition is not assigned")

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
@@ -18,7 +21,7 @@ type Board struct {
 	tasks map[string][]*task // by connector
 
 	// memory is what all tasks hold.
-	memory memory
+	memory memory.Process
 }
 
 // NewBoard makes an empty board.
@@ -58,7 +61,7 @@ func (b *Board) of(connector string) []*task {
 }
 
 // eachLag tells how far each partition's commits are behind the log.
-func (b *Board) eachLag(each func(connector string, tp topicPartition, lag int64)) {
+func (b *Board) eachLag(each func(connector string, tp batch.Source, lag int64)) {
 	for _, connector := range b.connectors() {
 		for _, t := range b.of(connector) {
 			t.board.mu.Lock()
@@ -75,7 +78,7 @@ func (b *Board) eachLag(each func(connector string, tp topicPartition, lag int64
 // progress is what one task has done.
 type progress struct {
 	mu         sync.Mutex
-	partitions map[topicPartition]*partitionProgress
+	partitions map[batch.Source]*partitionProgress
 	counts     counts
 	traces     recentTraces
 	lastError  string
@@ -86,7 +89,7 @@ type progress struct {
 	// hidden takes secrets out of what is shown.
 	hidden  func(string) string
 	latency time.Duration
-	ages    ages
+	ages    batch.Ages
 	notices notices
 	// openLetters are the dead letters that nobody is done with; nil if they were not counted.
 	openLetters *int64
@@ -108,69 +111,69 @@ type partitionProgress struct {
 }
 
 func newProgress(hidden func(string) string) *progress {
-	return &progress{partitions: map[topicPartition]*partitionProgress{}, troubles: map[*trouble]bool{}, hidden: hidden}
+	return &progress{partitions: map[batch.Source]*partitionProgress{}, troubles: map[*trouble]bool{}, hidden: hidden}
 }
 
-func (p *progress) partition(tp topicPartition) *partitionProgress {
+func (p *progress) partition(tp batch.Source) *partitionProgress {
 	if p.partitions[tp] == nil {
 		p.partitions[tp] = &partitionProgress{committed: -1, position: -1}
 	}
 	return p.partitions[tp]
 }
 
-func (p *progress) aim(tp topicPartition, r route.Route) {
+func (p *progress) aim(tp batch.Source, r route.Route) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).route = r
 }
 
-func (p *progress) forget(tp topicPartition) {
+func (p *progress) forget(tp batch.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.partitions, tp)
 }
 
-func (p *progress) committed(tp topicPartition, offset int64) {
+func (p *progress) committed(tp batch.Source, offset int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).committed = offset
 }
 
-func (p *progress) fetched(tp topicPartition, end int64) {
+func (p *progress) fetched(tp batch.Source, end int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.partition(tp).end = end
 }
 
 // passed notes a batch without rows.
-func (p *progress) passed(b *batch) {
+func (p *progress) passed(b *batch.Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.counts.tombstones += b.tombstones
-	p.counts.deletes += b.deletes
+	p.counts.tombstones += b.Tombstones
+	p.counts.deletes += b.Deletes
 }
 
-func (p *progress) ingested(tp topicPartition, b *batch) {
+func (p *progress) ingested(tp batch.Source, b *batch.Batch) {
 	p.passed(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of := p.partition(tp)
-	of.position = b.cut.End
-	if b.rows == 0 {
+	of.position = b.Cut.End
+	if b.Rows == 0 {
 		return
 	}
 	now := time.Now()
-	of.rows, of.ingested = of.rows+b.rows, now
-	p.ages.visible(now, b.cohorts)
-	p.traces.add(tp, b.links, time.Now())
-	p.counts.rows += b.rows
-	p.counts.bytes += b.size
+	of.rows, of.ingested = of.rows+b.Rows, now
+	p.ages.Visible(now, b.Cohorts)
+	p.traces.add(tp, b.Links, time.Now())
+	p.counts.rows += b.Rows
+	p.counts.bytes += b.Size
 	p.counts.batches++
-	p.latency = now.Sub(b.newest)
+	p.latency = now.Sub(b.Newest)
 }
 
 // filled notes when rows last came into the table of partitions that have brought none yet.
-func (p *progress) filled(at time.Time, partitions []topicPartition) {
+func (p *progress) filled(at time.Time, partitions []batch.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, tp := range partitions {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
@@ -24,7 +26,7 @@ import (
 type unfilled struct {
 	mu sync.Mutex
 	// last are the columns without a field in each partition's last rows.
-	last map[topicPartition][]string
+	last map[batch.Source][]string
 	// told are the columns that notices are about.
 	told map[string]bool
 	// filled are columns that rows had a field for. before is what the versions of tables say, read once when it is needed.
@@ -41,7 +43,7 @@ type unfilled struct {
 // begin makes the maps. The caller holds the lock.
 func (u *unfilled) begin() {
 	if u.last == nil {
-		u.last, u.told, u.filled = map[topicPartition][]string{}, map[string]bool{}, map[string]bool{}
+		u.last, u.told, u.filled = map[batch.Source][]string{}, map[string]bool{}, map[string]bool{}
 	}
 }
 

@@ -12,14 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 )
-
-// topicPartition names a partition.
-type topicPartition struct {
-	topic     string
-	partition int32
-}
 
 // errFenced says that the partition is no longer this member's, so its position was not committed.
 var errFenced = errors.New("the partition has gone to another member of the group")
@@ -51,7 +46,7 @@ type committer struct {
 	owns func(*partition) bool
 
 	mu      sync.Mutex
-	pending map[topicPartition]*request
+	pending map[batch.Source]*request
 	wake    chan struct{}
 	noted   chan struct{}
 }
@@ -60,7 +55,7 @@ type committer struct {
 const commitPause = 300 * time.Millisecond
 
 func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool) *committer {
-	return &committer{client: client, logger: logger, owns: owns, pending: map[topicPartition]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
+	return &committer{client: client, logger: logger, owns: owns, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
@@ -133,7 +128,7 @@ func (c *committer) run(ctx context.Context) {
 func (c *committer) flush() error {
 	c.mu.Lock()
 	taken := c.pending
-	c.pending = map[topicPartition]*request{}
+	c.pending = map[batch.Source]*request{}
 	c.mu.Unlock()
 	for tp, r := range taken {
 		switch {
@@ -160,7 +155,7 @@ func (c *committer) flush() error {
 }
 
 // putBack asks again for positions that could not be committed, or in their place for those that have come meanwhile.
-func (c *committer) putBack(failed map[topicPartition]*request) {
+func (c *committer) putBack(failed map[batch.Source]*request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for tp, r := range failed {
@@ -176,14 +171,14 @@ func (c *committer) putBack(failed map[topicPartition]*request) {
 }
 
 // once commits positions, and answers and takes out those that are durable. The error is one of the others'.
-func (c *committer) once(positions map[topicPartition]*request) error {
+func (c *committer) once(positions map[batch.Source]*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
 		for i := range r.Topics {
 			for j := range r.Topics[i].Partitions {
 				p := &r.Topics[i].Partitions[j]
-				if q := positions[topicPartition{r.Topics[i].Topic, p.Partition}]; q != nil {
+				if q := positions[batch.Source{Topic: r.Topics[i].Topic, Partition: p.Partition}]; q != nil {
 					metadata := q.position.metadata
 					p.Metadata = &metadata
 				}
@@ -193,10 +188,10 @@ func (c *committer) once(positions map[topicPartition]*request) error {
 	})
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for tp, q := range positions {
-		if offsets[tp.topic] == nil {
-			offsets[tp.topic] = map[int32]kgo.EpochOffset{}
+		if offsets[tp.Topic] == nil {
+			offsets[tp.Topic] = map[int32]kgo.EpochOffset{}
 		}
-		offsets[tp.topic][tp.partition] = kgo.EpochOffset{Epoch: -1, Offset: q.position.offset}
+		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: -1, Offset: q.position.offset}
 	}
 	var result error
 	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
@@ -205,7 +200,7 @@ func (c *committer) once(positions map[topicPartition]*request) error {
 		}
 		for _, t := range resp.Topics {
 			for _, p := range t.Partitions {
-				tp := topicPartition{t.Topic, p.Partition}
+				tp := batch.Source{Topic: t.Topic, Partition: p.Partition}
 				err := kerr.ErrorForCode(p.ErrorCode)
 				if errors.Is(err, kerr.OffsetMetadataTooLarge) && positions[tp] != nil {
 					positions[tp].answer(&unmendable{fmt.Errorf("committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+

@@ -17,7 +17,9 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -34,20 +36,20 @@ const (
 
 // deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
 // halved until the refused rows are alone, and these are set aside. divide is told each halving before a half is sent.
-func (t *task) deliver(ctx context.Context, to *target, tp topicPartition, b *batch, divide func(c ledger.Cut, middle int64) error) error {
+func (t *task) deliver(ctx context.Context, to *target, tp batch.Source, b *batch.Batch, divide func(c ledger.Cut, middle int64) error) error {
 	begun := time.Now()
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
 	if rowsRefused(err) {
-		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.topic, "partition", tp.partition, telemetry.Passing("offsets", b.cut.String()), "err", err)
-		r := &refinery{task: t, to: to, tp: tp, streamed: b.streamed, divide: divide, aside: map[int64]bool{}}
-		for _, refused := range b.refused {
-			r.aside[refused.record.Offset] = true
+		t.env.Logger.Warn("the cluster refuses a batch; looking for the rows at fault", "topic", tp.Topic, "partition", tp.Partition, telemetry.Passing("offsets", b.Cut.String()), "err", err)
+		r := &refinery{task: t, to: to, tp: tp, streamed: b.Streamed, divide: divide, aside: map[int64]bool{}}
+		for _, refused := range b.Refused {
+			r.aside[refused.Record.Offset] = true
 		}
-		err = r.refine(ctx, b.cut, err)
+		err = r.refine(ctx, b.Cut, err)
 	}
 	end(err)
-	t.o.meters.processed(ctx, t.s.Group, tp.topic, time.Since(begun), err)
+	t.o.meters.processed(ctx, t.s.Group, tp.Topic, time.Since(begun), err)
 	return err
 }
 
@@ -61,7 +63,7 @@ func rowsRefused(err error) bool {
 type refinery struct {
 	*task
 	to       *target
-	tp       topicPartition
+	tp       batch.Source
 	streamed bool
 	divide   func(c ledger.Cut, middle int64) error
 	// aside are the offsets of records that are set aside, and no part of the batch any more.
@@ -73,14 +75,14 @@ type refinery struct {
 // refine ingests a range that was refused as a whole by its halves.
 func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) error {
 	b, only, err := r.reread(ctx, c)
-	if err != nil || b.rows == 0 {
+	if err != nil || b.Rows == 0 {
 		return err
 	}
-	if b.rows == 1 {
+	if b.Rows == 1 {
 		if r.poison++; r.poison > maxPoison {
 			return &unmendable{fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal)}
 		}
-		return r.setAside(ctx, []refusedRecord{{only, refusal}})
+		return r.setAside(ctx, []batch.Refused{{Record: only, Reason: refusal}})
 	}
 	middle := c.First + (c.End-c.First)/2
 	if err := r.divide(c, middle); err != nil {
@@ -91,10 +93,10 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 		if err != nil {
 			return err
 		}
-		if part.rows == 0 {
+		if part.Rows == 0 {
 			continue
 		}
-		part.streamed = r.streamed
+		part.Streamed = r.streamed
 		err = r.ingest(ctx, r.to, r.tp, part)
 		if rowsRefused(err) {
 			err = r.refine(ctx, half, err)
@@ -109,26 +111,26 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 
 // reread fetches a range again and makes a batch of it, without what is set aside. Records that make no row now, as the table or a schema has
 // changed since they were read first, are set aside. It returns the record of a row, the only one where there is just one.
-func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.Record, err error) {
+func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of *kgo.Record, err error) {
 	client, err := r.env.Kafka(
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.topic: {r.tp.partition: kgo.NewOffset().At(c.First)}}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{r.tp.Topic: {r.tp.Partition: kgo.NewOffset().At(c.First)}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxPartitionBytes(4<<20), kgo.ConsumeResetOffset(kgo.NoResetOffset()))
 	if err != nil {
 		return nil, nil, err
 	}
 	defer client.Close()
-	b = &batch{cut: c}
+	b = &batch.Batch{Cut: c}
 	enc := row.NewEncoder(r.s.NewRows(r.to.route), r.to.rows())
-	var refused []refusedRecord
+	var refused []batch.Refused
 	setAside := func() error {
-		if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+		if err := r.stillThere(ctx, client, r.tp.Topic); err != nil {
 			return err
 		}
 		if err := r.setAside(ctx, refused); err != nil {
 			return err
 		}
 		for _, one := range refused {
-			r.aside[one.record.Offset] = true
+			r.aside[one.Record.Offset] = true
 		}
 		refused = nil
 		return nil
@@ -145,19 +147,19 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.
 			if next = record.Offset + 1; next > c.End || r.aside[record.Offset] {
 				continue
 			}
-			before := b.rows
+			before := b.Rows
 			refusal, err := r.add(ctx, b, enc, record)
 			switch {
 			case err != nil:
 				return nil, nil, err
 			case refusal != nil:
-				if refused = append(refused, refusedRecord{kept(record), refusal}); len(refused) < maxRefused {
+				if refused = append(refused, batch.Refused{Record: batch.Copy(record), Reason: refusal}); len(refused) < maxRefused {
 					continue
 				}
 				if err := setAside(); err != nil {
 					return nil, nil, err
 				}
-			case b.rows > before:
+			case b.Rows > before:
 				of = record
 			}
 		}
@@ -165,7 +167,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch, of *kgo.
 	if err := setAside(); err != nil {
 		return nil, nil, err
 	}
-	b.close()
+	b.Close()
 	return b, of, nil
 }
 
@@ -180,19 +182,19 @@ func (r *refinery) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, n
 		}
 		for _, f := range fetches.Errors() {
 			if !errors.Is(f.Err, context.DeadlineExceeded) {
-				return nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, r.tp.partition, r.tp.topic, f.Err)
+				return nil, fmt.Errorf("reading offsets %s of partition %d of %s again: %w", c, r.tp.Partition, r.tp.Topic, f.Err)
 			}
 		}
 		if fetches.NumRecords() > 0 {
 			return fetches.Records(), nil
 		}
 		// What is late is waited for; compaction may have taken the rest.
-		empty, err := kafka.Empty(ctx, client, r.tp.topic, r.tp.partition, next, c.End)
+		empty, err := kafka.Empty(ctx, client, r.tp.Topic, r.tp.Partition, next, c.End)
 		if empty && err == nil {
 			return nil, nil
 		}
 		if err != nil {
-			if err := r.stillThere(ctx, client, r.tp.topic); err != nil {
+			if err := r.stillThere(ctx, client, r.tp.Topic); err != nil {
 				return nil, err
 			}
 		}
@@ -200,14 +202,14 @@ func (r *refinery) poll(ctx context.Context, client *kgo.Client, c ledger.Cut, n
 }
 
 // add makes a record's row part of a batch, once what it takes to read it is there. A refusal says that the record is no row.
-func (t *task) add(ctx context.Context, b *batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
-	refusal = b.add(enc, r)
+func (t *task) add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r *kgo.Record) (refusal, err error) {
+	refusal = b.Add(enc, r)
 	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
 		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
 		if err := t.persist(ctx, func(context.Context) error { return t.readable(r) }); err != nil {
 			return nil, err
 		}
-		refusal = b.add(enc, r)
+		refusal = b.Add(enc, r)
 	}
 	return refusal, nil
 }
@@ -245,27 +247,27 @@ func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string)
 }
 
 // ingest sends a batch, where delivery is exactly once under its tag.
-func (t *task) ingest(ctx context.Context, to *target, tp topicPartition, b *batch) error {
+func (t *task) ingest(ctx context.Context, to *target, tp batch.Source, b *batch.Batch) error {
 	blob, err := t.blob(ctx, to, b)
 	if err != nil {
 		return err
 	}
 	if blob.Plain {
-		t.hold(int64(cap(blob.Data)))
-		defer t.hold(-int64(cap(blob.Data)))
+		t.memory.Hold(int64(cap(blob.Data)))
+		defer t.memory.Hold(-int64(cap(blob.Data)))
 	}
 	if t.s.Exact {
-		blob.Tag = t.tag(tp, b.cut)
+		blob.Tag = t.tag(tp, b.Cut)
 	}
-	return (&sending{task: t, to: to, blob: blob, stream: b.streamed, doubtful: b.recorded}).run(ctx)
+	return (&sending{task: t, to: to, blob: blob, stream: b.Streamed, doubtful: b.Recorded}).run(ctx)
 }
 
 // tag is the name of a cut's rows in their table. The topic's id is part of it, so a topic that is deleted and made anew does not inherit
 // the tags of the old one; and the consumer group, so that of two connectors which bring one topic into one table each has its own. A
 // batch that is streamed has one for the case that it must be queued.
-func (t *task) tag(tp topicPartition, c ledger.Cut) string {
-	tag := fmt.Sprintf("%s/%d/%s", tp.topic, tp.partition, c)
-	if id := t.topicID(tp.topic); id != "" {
+func (t *task) tag(tp batch.Source, c ledger.Cut) string {
+	tag := fmt.Sprintf("%s/%d/%s", tp.Topic, tp.Partition, c)
+	if id := t.topicID(tp.Topic); id != "" {
 		tag += "@" + id
 	}
 	if !c.Bare {
@@ -275,10 +277,10 @@ func (t *task) tag(tp topicPartition, c ledger.Cut) string {
 }
 
 // blob is what is sent of a closed batch.
-func (t *task) blob(ctx context.Context, to *target, b *batch) (*kusto.Blob, error) {
+func (t *task) blob(ctx context.Context, to *target, b *batch.Batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
 		Database: to.route.Database, Table: to.route.Table, Format: spec.WireFormat(to.route.Format), Mapping: to.mappingName(),
-		Data: b.gz.Bytes(), RawSize: b.size,
+		Data: b.Gz.Bytes(), RawSize: b.Size,
 	}
 	if spec.IsFile(to.route.Format) {
 		var err error
@@ -330,7 +332,7 @@ func (s *sending) once(ctx context.Context, stream bool) error {
 	case s.to.mode == spec.ModeInline && s.blob.Plain:
 		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format)}
 	case s.to.mode == spec.ModeInline:
-		return s.expand(ctx, inlineFactor*s.blob.RawSize, func() error {
+		return s.memory.Expand(ctx, memory.InlineFactor*s.blob.RawSize, func() error {
 			text, err := unzip(s.blob.Data)
 			if err != nil {
 				return err
@@ -356,9 +358,9 @@ func (s *sending) queue(ctx context.Context) error {
 		return err
 	}
 	copied := min(int64(len(s.blob.Data)), kusto.UploadMemory)
-	s.hold(copied)
+	s.memory.Hold(copied)
 	q, err := s.client.Enqueue(ctx, s.blob)
-	s.hold(-copied)
+	s.memory.Hold(-copied)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -546,7 +547,7 @@ func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
 	s.commits(0, 6) // three records and three markers
 	testenv.Eventually(t, time.Minute, "nothing to wait", func(context.Context) error {
 		var waiting int64
-		r.task.o.Board.eachLag(func(_ string, _ topicPartition, lag int64) { waiting += lag })
+		r.task.o.Board.eachLag(func(_ string, _ batch.Source, lag int64) { waiting += lag })
 		if waiting != 0 {
 			return fmt.Errorf("%d offsets are said to wait", waiting)
 		}
@@ -613,7 +614,7 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 		}
 	}
 	end := l.First()
-	p := &partition{task: &task{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target{}, open: &batch{oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+	p := &partition{task: &task{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -183,9 +185,9 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 		if err != nil {
 			return refusal(d.env, codeOf(err), reasonUnusable, err)
 		}
-		b := &batch{}
-		err = b.add(row.NewEncoder(d.s.NewRows(to.route), to.rows()), &changed)
-		if err == nil && b.rows == 0 {
+		b := &batch.Batch{}
+		err = b.Add(row.NewEncoder(d.s.NewRows(to.route), to.rows()), &changed)
+		if err == nil && b.Rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}
 		if err != nil {

@@ -7,17 +7,19 @@ import (
 	"io"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
 // file makes the file of a batch: its one record, or its rows written as Avro or Parquet.
-func (t *target) file(ctx context.Context, b *batch) (data []byte, err error) {
-	err = t.tables.task.expand(ctx, fileFactor*b.size, func() (err error) { data, err = t.fileOf(b); return err })
+func (t *target) file(ctx context.Context, b *batch.Batch) (data []byte, err error) {
+	err = t.tables.task.memory.Expand(ctx, memory.FileFactor*b.Size, func() (err error) { data, err = t.fileOf(b); return err })
 	return data, err
 }
 
-func (t *target) fileOf(b *batch) ([]byte, error) {
-	rows, err := gzip.NewReader(bytes.NewReader(b.gz.Bytes()))
+func (t *target) fileOf(b *batch.Batch) ([]byte, error) {
+	rows, err := gzip.NewReader(bytes.NewReader(b.Gz.Bytes()))
 	if err != nil {
 		return nil, err
 	}

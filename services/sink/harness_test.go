@@ -104,7 +104,7 @@ func runChild(file string) error {
 		return err
 	}
 	board := NewBoard()
-	board.memory.limited = LimitHeap
+	board.memory.Limited = LimitHeap
 	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 )
@@ -18,8 +20,8 @@ const heldInterval = 10 * time.Second
 
 // watchHeld tells of transactions that hang, until ctx ends: readers of committed records stop before one for ever, and see nothing that waits.
 func (t *task) watchHeld(ctx context.Context) {
-	stable := map[topicPartition]int64{} // where committed records end in partitions that have more
-	told := map[string]bool{}            // topics
+	stable := map[batch.Source]int64{} // where committed records end in partitions that have more
+	told := map[string]bool{}          // topics
 	for {
 		select {
 		case <-ctx.Done():
@@ -39,7 +41,7 @@ func (t *task) watchHeld(ctx context.Context) {
 		}
 		hanging := map[string]bool{}
 		for _, h := range found {
-			if _, mine := held[topicPartition{h.Topic, h.Partition}]; mine && !hanging[h.Topic] {
+			if _, mine := held[batch.Source{Topic: h.Topic, Partition: h.Partition}]; mine && !hanging[h.Topic] {
 				hanging[h.Topic], told[h.Topic] = true, true
 				t.tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic, Summary: h.Summary(), Remedy: h.Remedy()})
 			}
@@ -55,13 +57,13 @@ func (t *task) watchHeld(ctx context.Context) {
 
 // heldBack are the task's partitions that have records beyond the committed ones, with where those end; standing are the topics of partitions
 // where that is as it was before.
-func (t *task) heldBack(ctx context.Context, before map[topicPartition]int64) (held map[topicPartition]int64, standing []string, err error) {
+func (t *task) heldBack(ctx context.Context, before map[batch.Source]int64) (held map[batch.Source]int64, standing []string, err error) {
 	topics := map[string]bool{}
 	t.mu.Lock()
 	mine := maps.Clone(t.partitions)
 	t.mu.Unlock()
 	for tp := range mine {
-		topics[tp.topic] = true
+		topics[tp.Topic] = true
 	}
 	if len(topics) == 0 {
 		return nil, nil, nil
@@ -72,16 +74,16 @@ func (t *task) heldBack(ctx context.Context, before map[topicPartition]int64) (h
 	if err := errors.Join(errCommitted, errEnds); err != nil {
 		return nil, nil, err
 	}
-	held, listed := map[topicPartition]int64{}, map[string]bool{}
+	held, listed := map[batch.Source]int64{}, map[string]bool{}
 	for tp := range mine {
-		stable, known := committed.Lookup(tp.topic, tp.partition)
-		end, alsoKnown := ends.Lookup(tp.topic, tp.partition)
+		stable, known := committed.Lookup(tp.Topic, tp.Partition)
+		end, alsoKnown := ends.Lookup(tp.Topic, tp.Partition)
 		if !known || !alsoKnown || stable.Err != nil || end.Err != nil || stable.Offset >= end.Offset {
 			continue
 		}
 		held[tp] = stable.Offset
-		if was, seen := before[tp]; seen && was == stable.Offset && !listed[tp.topic] {
-			listed[tp.topic], standing = true, append(standing, tp.topic)
+		if was, seen := before[tp]; seen && was == stable.Offset && !listed[tp.Topic] {
+			listed[tp.Topic], standing = true, append(standing, tp.Topic)
 		}
 	}
 	return held, standing, nil

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 )
 
 func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
@@ -13,7 +16,7 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	p := &partition{task: &task{consumer: client}, tp: topicPartition{"orders", 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	p := &partition{task: &task{consumer: client, memory: memory.NewShare(&memory.Process{})}, tp: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
 	for range 20_000 {
 		var both sync.WaitGroup
 		both.Go(func() { p.offer(fetched{bytes: 2}, 1) })

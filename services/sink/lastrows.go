@@ -5,15 +5,16 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
 // lastRows finds out when rows last came into the tables of partitions that an earlier task has brought rows from: until new ones come,
 // nothing else would tell whether that was a minute or a week ago. What cannot be found out, as without the role viewer, stays unknown.
-func (t *task) lastRows(from []topicPartition) {
+func (t *task) lastRows(from []batch.Source) {
 	type table struct{ database, name string }
-	byTable := map[table][]topicPartition{}
+	byTable := map[table][]batch.Source{}
 	for _, tp := range from {
-		if r, ok := t.s.Routes.Find(tp.topic); ok {
+		if r, ok := t.s.Routes.Find(tp.Topic); ok {
 			to := table{r.Database, r.Table}
 			byTable[to] = append(byTable[to], tp)
 		}

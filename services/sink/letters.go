@@ -15,6 +15,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
 // Headers of a dead letter, after the record's own: those of Kafka Connect's errors.deadletterqueue.context.headers (KIP-298), and
@@ -95,21 +96,21 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 }
 
 // write returns when the letters are durable.
-func (l *letters) write(ctx context.Context, records []refusedRecord) error {
+func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	out := make([]*kgo.Record, len(records))
 	for i, r := range records {
-		headers := append([]kgo.RecordHeader(nil), r.record.Headers...)
+		headers := append([]kgo.RecordHeader(nil), r.Record.Headers...)
 		add := func(key, value string) { headers = append(headers, kgo.RecordHeader{Key: key, Value: []byte(value)}) }
-		add(headerTopic, r.record.Topic)
-		add(headerPartition, strconv.Itoa(int(r.record.Partition)))
-		add(headerOffset, strconv.FormatInt(r.record.Offset, 10))
+		add(headerTopic, r.Record.Topic)
+		add(headerPartition, strconv.Itoa(int(r.Record.Partition)))
+		add(headerOffset, strconv.FormatInt(r.Record.Offset, 10))
 		add(headerConnector, l.connector)
 		add(headerTask, strconv.Itoa(l.task))
-		why := rejectionOf(r.reason)
+		why := rejectionOf(r.Reason)
 		stage, exception := why.stage()
 		add(headerStage, stage)
 		add(headerException, exception)
-		add(headerMessage, l.hidden(r.reason.Error()))
+		add(headerMessage, l.hidden(r.Reason.Error()))
 		add(headerClass, why.class)
 		if why.byCluster() {
 			add(headerCode, why.code)
@@ -118,7 +119,7 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 		if why.column != "" {
 			add(headerColumn, why.column)
 		}
-		out[i] = &kgo.Record{Topic: l.topic, Key: r.record.Key, Value: r.record.Value, Headers: headers, Timestamp: r.record.Timestamp}
+		out[i] = &kgo.Record{Topic: l.topic, Key: r.Record.Key, Value: r.Record.Value, Headers: headers, Timestamp: r.Record.Timestamp}
 	}
 	err := l.writer.Write(ctx, out...)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) { // it was deleted
@@ -130,7 +131,7 @@ func (l *letters) write(ctx context.Context, records []refusedRecord) error {
 	}
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
 		i := slices.Index(out, tooLarge.Record)
-		r := records[i].record
+		r := records[i].Record
 		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w", r.Offset, r.Partition, r.Topic, err)}
 	}
 	if err != nil {
@@ -146,14 +147,14 @@ func (l *letters) close() {
 }
 
 // setAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
-func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
+func (t *task) setAside(ctx context.Context, records []batch.Refused) error {
 	if len(records) == 0 {
 		return nil
 	}
 	first := records[0]
 	if t.letters == nil && !t.s.Tolerate {
 		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			first.record.Offset, first.record.Partition, first.record.Topic, first.reason)}
+			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason)}
 	}
 	if t.letters != nil {
 		if err := t.persist(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
@@ -163,8 +164,8 @@ func (t *task) setAside(ctx context.Context, records []refusedRecord) error {
 	t.board.setAside(len(records), t.letters != nil)
 	t.o.meters.setAside(ctx, records, t.letters != nil)
 	if t.s.LogErrors {
-		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.record.Topic, "partition", first.record.Partition,
-			telemetry.Passing("offset", first.record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.reason)
+		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.Record.Topic, "partition", first.Record.Partition,
+			telemetry.Passing("offset", first.Record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.Reason)
 	}
 	return nil
 }

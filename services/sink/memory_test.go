@@ -52,14 +52,14 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	var measure sync.WaitGroup
 	measure.Go(func() {
 		for measuring.Err() == nil {
-			peak = max(peak, board.memory.used.Load())
+			peak = max(peak, board.memory.Used.Load())
 			time.Sleep(time.Millisecond)
 		}
 	})
 	first := stuck.start()
 	testenv.Eventually(t, time.Minute, "the task to have no room", func(context.Context) error {
-		if first.task.roomy() {
-			return fmt.Errorf("it holds %d bytes", first.task.held.Load())
+		if first.task.memory.Roomy() {
+			return fmt.Errorf("it holds %d bytes", first.task.memory.Held.Load())
 		}
 		return nil
 	})
@@ -78,7 +78,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 			t.Fatal(err)
 		}
 	}
-	if left := board.memory.used.Load(); left != 0 {
+	if left := board.memory.Used.Load(); left != 0 {
 		t.Errorf("%d bytes are counted as held by nobody", left)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
 // meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
@@ -48,8 +49,8 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
 		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			board.eachLag(func(connector string, tp topicPartition, lag int64) {
-				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.topic), attribute.Int("partition", int(tp.partition))))
+			board.eachLag(func(connector string, tp batch.Source, lag int64) {
+				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.Topic), attribute.Int("partition", int(tp.Partition))))
 			})
 			return nil
 		}))
@@ -69,11 +70,11 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 			}))
 		errs = append(errs, err)
 	}
-	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *task) int64 { return t.flying.Load() })
-	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *task) int64 { return t.held.Load() })
+	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *task) int64 { return t.memory.Flying.Load() })
+	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *task) int64 { return t.memory.Held.Load() })
 	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"), metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(board.memory.limit.Load())
+			o.Observe(board.memory.Limit.Load())
 			return nil
 		}))
 	errs = append(errs, err)
@@ -111,31 +112,31 @@ func (m *meters) doubled(ctx context.Context, table string, n int64) {
 	m.doubles.Add(ctx, n, metric.WithAttributes(attribute.String("table", table)))
 }
 
-func (m *meters) setAside(ctx context.Context, records []refusedRecord, dead bool) {
+func (m *meters) setAside(ctx context.Context, records []batch.Refused, dead bool) {
 	result := "passed_over"
 	if dead {
 		result = "dead_letter"
 	}
-	topic := records[0].record.Topic
+	topic := records[0].Record.Topic
 	m.add(ctx, topic, result, int64(len(records)))
 	for _, r := range records {
-		m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("topic", topic), attribute.String("class", rejectionOf(r.reason).class)))
+		m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("topic", topic), attribute.String("class", rejectionOf(r.Reason).class)))
 	}
 }
 
-func (m *meters) delivered(ctx context.Context, topic string, b *batch) {
-	m.add(ctx, topic, "ingested", b.rows)
-	m.add(ctx, topic, "tombstone", b.tombstones)
-	m.add(ctx, topic, "delete", b.deletes)
-	if b.rows == 0 {
+func (m *meters) delivered(ctx context.Context, topic string, b *batch.Batch) {
+	m.add(ctx, topic, "ingested", b.Rows)
+	m.add(ctx, topic, "tombstone", b.Tombstones)
+	m.add(ctx, topic, "delete", b.Deletes)
+	if b.Rows == 0 {
 		return
 	}
 	now, of := time.Now(), metric.WithAttributes(attribute.String("topic", topic))
 	m.batches.Add(ctx, 1, of)
-	for _, c := range b.cohorts.all {
-		m.fromProduce.Record(ctx, now.Sub(c.produced).Seconds(), of)
-		if c.dated > 0 {
-			m.visible.Record(ctx, now.Sub(c.committed).Seconds(), of)
+	for _, c := range b.Cohorts.All {
+		m.fromProduce.Record(ctx, now.Sub(c.Produced).Seconds(), of)
+		if c.Dated > 0 {
+			m.visible.Record(ctx, now.Sub(c.Committed).Seconds(), of)
 		}
 	}
 }

@@ -38,9 +38,9 @@ func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
 			case !before:
 				short[p] = time.Now()
 			case time.Since(since) > provePatience:
-				t.astray(p.tp.topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
+				t.astray(p.tp.Topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
 					"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
-					p.tp.partition, p.tp.topic, end, noted[p].end, noted[p].committed, t.s.Group, t.forget()))
+					p.tp.Partition, p.tp.Topic, end, noted[p].end, noted[p].committed, t.s.Group, t.forget()))
 				delete(noted, p)
 			}
 		}
@@ -58,7 +58,7 @@ func (t *task) endsOf(client *kgo.Client, of []*partition) map[*partition]int64 
 	defer cancel()
 	topics := map[string]bool{}
 	for _, p := range of {
-		topics[p.tp.topic] = true
+		topics[p.tp.Topic] = true
 	}
 	listed, err := kadm.NewClient(client).ListEndOffsets(ctx, slices.Collect(maps.Keys(topics))...)
 	if err != nil {
@@ -66,7 +66,7 @@ func (t *task) endsOf(client *kgo.Client, of []*partition) map[*partition]int64 
 	}
 	found := map[*partition]int64{}
 	for _, p := range of {
-		if o, ok := listed.Lookup(p.tp.topic, p.tp.partition); ok && o.Err == nil {
+		if o, ok := listed.Lookup(p.tp.Topic, p.tp.Partition); ok && o.Err == nil {
 			found[p] = o.Offset
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/record"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -29,7 +30,7 @@ const (
 // ledger, the encoder and the open batch; everything that waits (uploads, commits) is done by goroutines that report back.
 type partition struct {
 	task *task
-	tp   topicPartition
+	tp   batch.Source
 	// ctx ends the deliveries.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -41,7 +42,7 @@ type partition struct {
 	enc    *row.Encoder
 	// fits is the version of the target that enc is made for.
 	fits int
-	open *batch
+	open *batch.Batch
 	// shaped is the schema that the table was last made to fit, once it was.
 	shaped     *row.Schema
 	shapedOnce bool
@@ -74,7 +75,7 @@ type partition struct {
 
 // delivered reports a batch's end.
 type delivered struct {
-	b   *batch
+	b   *batch.Batch
 	err error
 }
 
@@ -110,7 +111,7 @@ type fetched struct {
 	end     int64
 }
 
-func newPartition(t *task, tp topicPartition, l *ledger.Ledger) *partition {
+func newPartition(t *task, tp batch.Source, l *ledger.Ledger) *partition {
 	p := &partition{
 		task: t, tp: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
 		results: make(chan delivered, t.s.MaxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
@@ -126,7 +127,7 @@ func (p *partition) offer(f fetched, high int64) {
 	p.in.mu.Lock()
 	if p.in.closed {
 		p.in.mu.Unlock()
-		p.task.hold(-f.bytes)
+		p.task.memory.Hold(-f.bytes)
 		return
 	}
 	p.quiet.Store(false)
@@ -298,9 +299,9 @@ func (p *partition) work() error {
 func (p *partition) account(taken int64) {
 	gathered := int64(0)
 	if p.open != nil {
-		gathered = p.open.memory()
+		gathered = p.open.Memory()
 	}
-	p.task.hold(taken - p.taken + gathered - p.gathered)
+	p.task.memory.Hold(taken - p.taken + gathered - p.gathered)
 	p.taken, p.gathered = taken, gathered
 }
 
@@ -310,7 +311,7 @@ func (p *partition) release() {
 	p.account(0)
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
-	p.task.hold(-p.in.bytes)
+	p.task.memory.Hold(-p.in.bytes)
 	p.in.fetches, p.in.bytes, p.in.closed = nil, 0, true
 }
 
@@ -341,9 +342,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		if !p.room() {
 			return false, nil
 		}
-		p.open = &batch{}
+		p.open = &batch.Batch{}
 	}
-	truncates := p.open.truncates
+	truncates := p.open.Truncates
 	refusal, err := p.row(r)
 	if err != nil {
 		return false, err
@@ -353,14 +354,14 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				r.Offset, r.Partition, r.Topic, refusal)
 		}
-		p.open.refused = append(p.open.refused, refusedRecord{kept(r), refusal})
+		p.open.Refused = append(p.open.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 	} else {
 		p.task.follow(p, r)
 		if err := p.watchSnapshots(r); err != nil {
 			return false, err
 		}
 	}
-	if p.open.truncates > truncates {
+	if p.open.Truncates > truncates {
 		if err := p.task.truncated(p.ctx, p.target, r); err != nil {
 			return false, err
 		}
@@ -372,9 +373,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			if done, err := p.closeBatch(limit); err != nil || !done {
 				return err == nil, err
 			}
-		case p.gathered > p.task.o.Board.memory.limit.Load():
+		case p.gathered > p.task.memory.Limit():
 			return false, fmt.Errorf("partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
-				p.tp.partition, p.tp.topic, p.ledger.First(), limit, p.task.s.BufferMemory, p.task.forget())
+				p.tp.Partition, p.tp.Topic, p.ledger.First(), limit, p.task.s.BufferMemory, p.task.forget())
 		}
 		return true, nil
 	}
@@ -395,7 +396,7 @@ func (p *partition) row(r *kgo.Record) (refusal, err error) {
 	refusal, err = p.task.add(p.ctx, p.open, p.enc, r)
 	if refusal != nil && p.target.evolved(p.ctx, refusal) {
 		p.retarget()
-		refusal = p.open.add(p.enc, r)
+		refusal = p.open.Add(p.enc, r)
 	}
 	return refusal, err
 }
@@ -429,8 +430,8 @@ const lookedBack = 200
 func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
 	enc := row.NewEncoder(p.task.s.NewRows(p.target.route), p.target.rows())
 	err = p.task.persist(p.ctx, func(ctx context.Context) error {
-		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.topic, map[int32]int64{p.tp.partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.partition: offset}, func(r *kgo.Record) {
-			if err := (&batch{}).add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
+		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.Topic, map[int32]int64{p.tp.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.Partition: offset}, func(r *kgo.Record) {
+			if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
 				return // it made no row
 			}
 			if read, changed := enc.Rereads(); read || changed {
@@ -531,7 +532,7 @@ func (p *partition) laterSchemas(yield func(*row.Schema) bool) {
 
 // room says whether another batch may be begun.
 func (p *partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.task.s.MaxInFlight && p.task.sends() && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.task.s.MaxInFlight && p.task.memory.Sends() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
@@ -542,12 +543,12 @@ func (p *partition) crowded() bool {
 
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
-	size := p.open.size
-	if p.target.mode == spec.ModeStreaming && size >= maxStreamed || p.open.rows > 0 && p.task.s.WholeFiles(p.target.route) {
+	size := p.open.Size
+	if p.target.mode == spec.ModeStreaming && size >= maxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.route) {
 		return true
 	}
 	return size >= p.task.s.FlushMax || size > p.task.s.FlushSize && p.inFlight == 0 || p.yields() ||
-		len(p.open.refused) >= maxRefused || p.gathered > max(chunk, p.task.o.Board.memory.limit.Load()/4)
+		len(p.open.Refused) >= maxRefused || p.gathered > max(batch.Chunk, p.task.memory.Limit()/4)
 }
 
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
@@ -555,7 +556,7 @@ const leastYield = 1 << 20
 
 // yields says whether the open batch should go before its time: it has what makes a batch, and memory is used up by batches that wait.
 func (p *partition) yields() bool {
-	return p.open.size > leastYield && p.inFlight == 0 && !p.task.roomy()
+	return p.open.Size > leastYield && p.inFlight == 0 && !p.task.memory.Roomy()
 }
 
 // yieldInterval is how often a batch that waits looks whether it should yield.
@@ -564,7 +565,7 @@ const yieldInterval = 200 * time.Millisecond
 // streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
 // queued with its tag, so it is queued again.
 func (p *partition) streams() bool {
-	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.size > maxStreamed {
+	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > maxStreamed {
 		return false
 	}
 	return p.target.streams(time.Now())
@@ -573,7 +574,7 @@ func (p *partition) streams() bool {
 // patience is how long the open batch may wait for more rows. One that will be streamed goes as soon as the one before it is
 // through, and fills meanwhile: the slower the cluster answers, the larger the requests.
 func (p *partition) patience() time.Duration {
-	if p.open.rows == 0 && len(p.open.refused) == 0 {
+	if p.open.Rows == 0 && len(p.open.Refused) == 0 {
 		return min(idleCommit, p.task.s.FlushInterval)
 	}
 	if p.inFlight == 0 && p.streams() {
@@ -590,8 +591,8 @@ func (p *partition) untilFlush() time.Duration {
 	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.MaxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
-	wait := max(0, time.Until(p.open.oldest.Add(p.patience())))
-	if p.open.size > leastYield {
+	wait := max(0, time.Until(p.open.Oldest.Add(p.patience())))
+	if p.open.Size > leastYield {
 		wait = min(wait, yieldInterval)
 	}
 	return wait
@@ -601,7 +602,7 @@ func (p *partition) closeIfDue() error {
 	if p.open == nil {
 		return nil
 	}
-	due := time.Since(p.open.oldest) >= p.patience()
+	due := time.Since(p.open.Oldest) >= p.patience()
 	if limit, recorded := p.ledger.Limit(); recorded {
 		if !due {
 			return nil
@@ -610,7 +611,7 @@ func (p *partition) closeIfDue() error {
 			_, err := p.closeBatch(limit)
 			return err
 		}
-		p.open.oldest = time.Now()
+		p.open.Oldest = time.Now()
 		return nil
 	}
 	if due || p.full() {
@@ -625,9 +626,9 @@ func (p *partition) closeIfDue() error {
 func (p *partition) exhausted(limit int64) bool {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
-	empty, err := kafka.Empty(ctx, p.task.consumer, p.tp.topic, p.tp.partition, p.next, limit)
+	empty, err := kafka.Empty(ctx, p.task.consumer, p.tp.Topic, p.tp.Partition, p.next, limit)
 	if err != nil {
-		p.task.env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.tp.topic, "partition", p.tp.partition, "err", err)
+		p.task.env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
 	}
 	return empty
 }
@@ -636,44 +637,42 @@ func (p *partition) exhausted(limit int64) bool {
 func (p *partition) closeBatch(end int64) (bool, error) {
 	b := p.open
 	if b == nil {
-		b = &batch{}
+		b = &batch.Batch{}
 	}
-	empty := b.rows == 0 && len(b.refused) == 0
+	empty := b.Rows == 0 && len(b.Refused) == 0
 	if !empty && p.inFlight > p.task.s.MaxInFlight || p.crowded() {
 		return false, nil
 	}
-	b.streamed = !empty && p.streams()
-	_, b.recorded = p.ledger.Limit()
+	b.Streamed = !empty && p.streams()
+	_, b.Recorded = p.ledger.Limit()
 	p.open = nil
 	cut, err := p.ledger.Close(end)
 	if err != nil {
-		return false, fmt.Errorf("partition %d of %s: %w", p.tp.partition, p.tp.topic, err)
+		return false, fmt.Errorf("partition %d of %s: %w", p.tp.Partition, p.tp.Topic, err)
 	}
-	b.cut = cut
+	b.Cut = cut
 	if empty {
 		p.task.board.passed(b)
-		p.task.o.meters.delivered(p.ctx, p.tp.topic, b)
+		p.task.o.meters.delivered(p.ctx, p.tp.Topic, b)
 		if p.ledger.Done(cut) {
 			p.note()
 			p.task.board.committed(p.tp, p.ledger.Committed())
 		}
 		return true, nil
 	}
-	b.close()
+	b.Close()
 	p.inFlight++
-	p.task.flying.Add(1)
-	p.target.budget.charge(time.Now(), b.size)
+	p.target.budget.charge(time.Now(), b.Size)
 	p.account(p.taken)
-	p.task.hold(b.memory())
-	p.task.sent.Add(b.memory())
+	p.task.memory.Depart(b.Memory())
 	recorded := p.recordCut(b)
 	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
 	return true, nil
 }
 
 // recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
-func (p *partition) recordCut(b *batch) <-chan error {
-	if p.task.s.Exact && !b.streamed {
+func (p *partition) recordCut(b *batch.Batch) <-chan error {
+	if p.task.s.Exact && !b.Streamed {
 		return p.commit()
 	}
 	done := make(chan error, 1)
@@ -727,7 +726,7 @@ func (p *partition) split(r splitRequest) {
 }
 
 // deliver sends a batch and returns when its rows are in the table and its refused records are set aside.
-func (p *partition) deliver(b *batch, recorded <-chan error) error {
+func (p *partition) deliver(b *batch.Batch, recorded <-chan error) error {
 	p.task.o.Failpoints.Pass("before_record")
 	select {
 	case err := <-recorded:
@@ -738,14 +737,14 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 		return context.Cause(p.ctx)
 	}
 	p.task.o.Failpoints.Pass("after_record")
-	if err := p.task.setAside(p.ctx, b.refused); err != nil {
+	if err := p.task.setAside(p.ctx, b.Refused); err != nil {
 		return err
 	}
-	if b.rows == 0 {
+	if b.Rows == 0 {
 		return nil
 	}
 	divide := p.divide
-	if !p.task.s.Exact || b.streamed {
+	if !p.task.s.Exact || b.Streamed {
 		divide = func(ledger.Cut, int64) error { return nil }
 	}
 	return p.task.deliver(p.ctx, p.target, p.tp, b, divide)
@@ -754,16 +753,14 @@ func (p *partition) deliver(b *batch, recorded <-chan error) error {
 // finish notes a batch's end in the ledger.
 func (p *partition) finish(d delivered) error {
 	p.inFlight--
-	p.task.flying.Add(-1)
-	p.task.hold(-d.b.memory())
-	p.task.sent.Add(-d.b.memory())
+	p.task.memory.Arrive(d.b.Memory())
 	if d.err != nil {
 		return d.err
 	}
 	p.task.board.ingested(p.tp, d.b)
-	p.task.o.meters.delivered(p.ctx, p.tp.topic, d.b)
+	p.task.o.meters.delivered(p.ctx, p.tp.Topic, d.b)
 	p.task.o.Failpoints.Pass("before_commit")
-	if p.ledger.Done(d.b.cut) {
+	if p.ledger.Done(d.b.Cut) {
 		p.note()
 		p.task.board.committed(p.tp, p.ledger.Committed())
 	}

@@ -76,7 +76,7 @@ func (o *Options) complete() (err error) {
 		o.Tracer = tracenoop.Tracer{}
 	}
 	if o.Limited != nil {
-		o.Board.memory.limited = o.Limited
+		o.Board.memory.Limited = o.Limited
 	}
 	o.meters, err = newMeters(o.Meter, o.Board)
 	return err

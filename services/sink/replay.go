@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
@@ -104,15 +105,15 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 	if err != nil {
 		return err
 	}
-	rows := &batch{}
+	rows := &batch.Batch{}
 	enc := row.NewEncoder(r.s.NewRows(to.route), to.rows())
 	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
-		if len(noted.Letters) > 0 && (rows.gz.Len()+len(rows.raw) > maxNoted || r.s.WholeFiles(to.route)) {
+		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.s.WholeFiles(to.route)) {
 			break
 		}
-		if err := rows.add(enc, one.record); err != nil {
+		if err := rows.Add(enc, one.record); err != nil {
 			unfit[one.id] = err
 			continue
 		}
@@ -121,14 +122,14 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 			noted.Edited = append(noted.Edited, one.id)
 		}
 	}
-	rows.close()
+	rows.Close()
 	for _, one := range r.take(func(one letter) bool { return unfit[one.id] != nil }) {
 		r.refuse([]letter{one}, unfit[one.id])
 	}
 	if len(noted.Letters) == 0 {
 		return nil
 	}
-	if rows.rows > 0 {
+	if rows.Rows > 0 {
 		blob, err := r.blob(ctx, to, rows)
 		if err != nil {
 			return err

@@ -86,7 +86,7 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		out.Tombstones += p.counts.tombstones
 		out.RowsPassedOver += p.counts.setAside - p.counts.deadLetters
 		out.Retries += p.counts.retries
-		committed, produced = append(committed, p.ages.committed.Summary(now)), append(produced, p.ages.produced.Summary(now))
+		committed, produced = append(committed, p.ages.Committed.Summary(now)), append(produced, p.ages.Produced.Summary(now))
 		if p.lastTime.After(out.GetLastErrorTime().AsTime()) {
 			out.LastError, out.LastErrorTime, out.LastErrorObstacle = p.lastError, timestamppb.New(p.lastTime), p.lastObstacle
 		}
@@ -97,9 +97,9 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 			out.ProduceToIngested = durationpb.New(p.latency)
 		}
 		for tp, q := range p.partitions {
-			end, ok := ends.Lookup(tp.topic, tp.partition)
+			end, ok := ends.Lookup(tp.Topic, tp.Partition)
 			progress := &sinkv1.PartitionProgress{
-				Topic: tp.topic, Partition: tp.partition, TargetDatabase: q.route.Database, TargetTable: q.route.Table,
+				Topic: tp.Topic, Partition: tp.Partition, TargetDatabase: q.route.Database, TargetTable: q.route.Table,
 				Position: q.position, Committed: q.committed, WorkerId: t.env.WorkerID, RowsIngested: q.rows,
 			}
 			if !q.ingested.IsZero() {
@@ -119,11 +119,11 @@ func summarize(ctx context.Context, name string, tasks []*task) *sinkv1.Sink {
 		if t.env.Task == 0 { // one tells those of the connector
 			out.Notices = append(out.Notices, shownNotices(t.env)...)
 		}
-		out.BufferedBytes += t.held.Load()
-		out.BatchesInFlight += t.flying.Load()
+		out.BufferedBytes += t.memory.Held.Load()
+		out.BatchesInFlight += t.memory.Flying.Load()
 	}
 	memory := &tasks[0].o.Board.memory
-	out.ProcessBufferedBytes, out.ProcessBufferLimitBytes = memory.used.Load(), memory.limit.Load()
+	out.ProcessBufferedBytes, out.ProcessBufferLimitBytes = memory.Used.Load(), memory.Limit.Load()
 	out.CommitToQueryableLatency, out.ProduceToQueryableLatency = latency.Sum(committed...), latency.Sum(produced...)
 	return out
 }
@@ -134,9 +134,9 @@ func (t *task) ends(ctx context.Context) kadm.ListedOffsets {
 	seen := map[string]bool{}
 	var topics []string
 	for tp := range t.board.partitions {
-		if !seen[tp.topic] {
-			seen[tp.topic] = true
-			topics = append(topics, tp.topic)
+		if !seen[tp.Topic] {
+			seen[tp.Topic] = true
+			topics = append(topics, tp.Topic)
 		}
 	}
 	t.board.mu.Unlock()

@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -45,23 +46,19 @@ type task struct {
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
 	unread  bool
 	failing trouble
-	// held is how many bytes of records, rows and batches the task holds, flying how many batches are under way. See memory.
-	held, flying atomic.Int64
-	expansion    expansion
+	memory  *memory.Share
 	// wanted is signalled when a partition wants records again.
 	wanted chan struct{}
-	// sent is the part of held that batches under way have.
-	sent atomic.Int64
 
 	// ready is closed when consumer and commits are there: the group may assign partitions before.
 	ready chan struct{}
 
 	mu         sync.Mutex
-	partitions map[topicPartition]*partition
+	partitions map[batch.Source]*partition
 	// topicIDs are the ids that brokers give topics; empty on brokers before Kafka 2.8.
 	topicIDs map[string]string
 	// anew are partitions to begin at their first record, since what is committed belongs to a deleted topic.
-	anew map[topicPartition]bool
+	anew map[batch.Source]bool
 
 	// renewed are topics that this task has seen deleted: what is there under their names later was made anew.
 	renewed map[string]bool
@@ -82,9 +79,12 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[topicPartition]*partition{},
-		topicIDs: map[string]string{}, anew: map[topicPartition]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
+	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), memory: memory.NewShare(&o.Board.memory), ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition{},
+		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
 }
+
+// Holds implements connector.Holder.
+func (t *task) Holds() int64 { return t.memory.Held.Load() }
 
 // Run consumes until ctx ends. What is committed is in the table; what is not is read again by whoever comes next.
 func (t *task) Run(ctx context.Context) (err error) {
@@ -95,8 +95,8 @@ func (t *task) Run(ctx context.Context) (err error) {
 	}
 	t.o.Board.enter(t)
 	defer t.o.Board.leave(t)
-	t.o.Board.memory.enter(t.s.BufferMemory)
-	defer t.o.Board.memory.leave()
+	t.o.Board.memory.Enter(t.s.BufferMemory)
+	defer t.o.Board.memory.Leave()
 	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (t *task) prepare() error {
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
-	fetch, partition := t.o.Board.memory.fetchSizes(t.expansion.now(), math.MaxInt)
+	fetch, partition := t.memory.FetchSizes(math.MaxInt)
 	options := []kgo.Opt{
 		kgo.ConsumerGroup(t.s.Group), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.ConsumeStartOffset(t.s.Member.Start),
 		// An offset that is gone means that rows are gone: the task says so and stops, and never skips them silently.
@@ -197,7 +197,7 @@ func (t *task) consumerOptions() []kgo.Opt {
 		// Markers of transactions take offsets; passed over in silence, they would count as records that wait.
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(partition), kgo.FetchMaxWait(500 * time.Millisecond),
 		kgo.SessionTimeout(10 * time.Second), kgo.HeartbeatInterval(2 * time.Second), kgo.RebalanceTimeout(60 * time.Second), kgo.MaxConcurrentFetches(2),
-		kgo.WithHooks(&t.expansion), kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
+		kgo.WithHooks(&t.memory.Expansion), kgo.MetadataMaxAge(discovery), // partitions that are added are read soon
 		kgo.AdjustFetchOffsetsFn(t.begins),
 		kgo.OnPartitionsAssigned(t.contained("assignment of partitions", t.assigned)), kgo.OnPartitionsRevoked(t.contained("revocation of partitions", t.revoked)),
 		kgo.OnPartitionsLost(t.contained("loss of partitions", t.lost)),
@@ -225,16 +225,16 @@ func (t *task) poll() {
 				t.board.over(&t.failing)
 				t.env.Retrying(nil)
 			}
-			tp := topicPartition{f.Topic, f.Partition}
+			tp := batch.Source{Topic: f.Topic, Partition: f.Partition}
 			t.mu.Lock()
-			p := t.partitions[tp]
+			p, partitions := t.partitions[tp], len(t.partitions)
 			t.mu.Unlock()
 			if p == nil {
 				return
 			}
-			bytes := sizeOf(f.Records)
-			t.hold(bytes)
-			p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.queueHigh())
+			bytes := memory.SizeOf(f.Records)
+			t.memory.Hold(bytes)
+			p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.memory.QueueHigh(partitions))
 		})
 		t.consumer.AllowRebalance()
 		if t.look(); t.renewable() {
@@ -248,7 +248,7 @@ func (t *task) poll() {
 func (t *task) fetch() kgo.Fetches {
 	ctx, cancel := context.WithTimeout(t.ctx, t.watched.pause())
 	defer cancel()
-	t.awaitRoom(ctx)
+	t.memory.AwaitRoom(ctx)
 	if t.awaitDemand(ctx); ctx.Err() != nil {
 		return nil
 	}
@@ -283,12 +283,12 @@ func (t *task) astray(topic string, why error) {
 	t.fail(&unmendable{why})
 }
 
-func (t *task) pause(tp topicPartition) {
-	t.consumer.PauseFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+func (t *task) pause(tp batch.Source) {
+	t.consumer.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 }
 
-func (t *task) resume(tp topicPartition) {
-	t.consumer.ResumeFetchPartitions(map[string][]int32{tp.topic: {tp.partition}})
+func (t *task) resume(tp batch.Source) {
+	t.consumer.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
 	select {
 	case t.wanted <- struct{}{}:
 	default:
@@ -343,14 +343,14 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	noted := map[*partition]note{}
-	var begun []topicPartition
+	var begun []batch.Source
 	for topic, partitions := range added {
 		if err := t.env.UsedTopic(topic); err != nil {
 			t.fail(err)
 			return
 		}
 		for _, number := range partitions {
-			tp := topicPartition{topic, number}
+			tp := batch.Source{Topic: topic, Partition: number}
 			l, err := t.restore(tp, committed)
 			if err != nil {
 				t.astray(topic, err)
@@ -406,15 +406,15 @@ func (t *task) warnOfStatuses(client *kgo.Client) {
 
 // restore finds where an assigned partition goes on, and the cuts that were recorded beyond. What is committed counts only for the topic
 // that it was committed for: one that was made anew begins at its first record.
-func (t *task) restore(tp topicPartition, committed kadm.OffsetResponses) (*ledger.Ledger, error) {
-	id := t.topicID(tp.topic)
-	o, ok := committed.Lookup(tp.topic, tp.partition)
+func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger.Ledger, error) {
+	id := t.topicID(tp.Topic)
+	o, ok := committed.Lookup(tp.Topic, tp.Partition)
 	known := ok && o.Err == nil && o.At >= 0
 	// Nothing is known of what a later version has noted, nor of what cannot be read: Restore refuses both.
 	old := known && id != "" && ledger.TopicOf(o.Metadata) != "" && ledger.TopicOf(o.Metadata) != id
 	t.mu.Lock()
-	if t.anew[tp] = old || !known && t.renewed[tp.topic]; old {
-		t.env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic", tp.topic, "partition", tp.partition, "committed", o.At)
+	if t.anew[tp] = old || !known && t.renewed[tp.Topic]; old {
+		t.env.Logger.Info("the topic was made anew since its offset was committed; it is read from its beginning", "topic", tp.Topic, "partition", tp.Partition, "committed", o.At)
 	}
 	t.mu.Unlock()
 	if !known || old {
@@ -422,7 +422,7 @@ func (t *task) restore(tp topicPartition, committed kadm.OffsetResponses) (*ledg
 	}
 	l, err := ledger.Restore(id, o.At, o.Metadata)
 	if err != nil {
-		err = fmt.Errorf("partition %d of %s: %w. %s", tp.partition, tp.topic, err, t.forget())
+		err = fmt.Errorf("partition %d of %s: %w. %s", tp.Partition, tp.Topic, err, t.forget())
 	}
 	return l, err
 }
@@ -469,7 +469,7 @@ func (t *task) end(removed map[string][]int32, r stopRequest) {
 	defer t.env.Doing("")
 	for topic, partitions := range removed {
 		for _, number := range partitions {
-			tp := topicPartition{topic, number}
+			tp := batch.Source{Topic: topic, Partition: number}
 			t.mu.Lock()
 			p := t.partitions[tp]
 			t.mu.Unlock()
@@ -497,7 +497,7 @@ func (t *task) leave() {
 	left := map[string][]int32{}
 	t.mu.Lock()
 	for tp := range t.partitions {
-		left[tp.topic] = append(left[tp.topic], tp.partition)
+		left[tp.Topic] = append(left[tp.Topic], tp.Partition)
 	}
 	t.mu.Unlock()
 	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})

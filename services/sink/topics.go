@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
@@ -81,7 +83,7 @@ func (t *task) lose(topic string, renewed bool) {
 	if _, known := t.watched.lost[topic]; !known {
 		t.mu.Lock()
 		for tp, p := range t.partitions {
-			if tp.topic == topic {
+			if tp.Topic == topic {
 				p.orphaned.Store(true)
 			}
 		}
@@ -126,7 +128,7 @@ func (t *task) quiet(topic string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for tp, p := range t.partitions {
-		if tp.topic == topic && !p.quiet.Load() {
+		if tp.Topic == topic && !p.quiet.Load() {
 			return false
 		}
 	}
@@ -151,7 +153,7 @@ func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset
 	defer t.mu.Unlock()
 	for topic, partitions := range offsets {
 		for number := range partitions {
-			if t.anew[topicPartition{topic, number}] {
+			if t.anew[batch.Source{Topic: topic, Partition: number}] {
 				partitions[number] = kgo.NewOffset().AtStart()
 			}
 		}

@@ -8,26 +8,28 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
 // trace begins the span of a batch, linked with the traces of its records, and returns what ends it. When the rows are in the table,
 // each of those traces gets a span of its own, `deliver <table>`, from the record's production to now, so that it shows the way to
 // the end without a search.
-func (t *task) trace(ctx context.Context, to *target, tp topicPartition, b *batch) (context.Context, func(error)) {
-	links := make([]trace.Link, len(b.links))
-	for i, l := range b.links {
-		links[i] = trace.Link{SpanContext: l.context}
+func (t *task) trace(ctx context.Context, to *target, tp batch.Source, b *batch.Batch) (context.Context, func(error)) {
+	links := make([]trace.Link, len(b.Links))
+	for i, l := range b.Links {
+		links[i] = trace.Link{SpanContext: l.Context}
 	}
 	attributes := []attribute.KeyValue{
 		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "process"),
-		attribute.String("messaging.destination.name", tp.topic), attribute.Int("messaging.destination.partition.id", int(tp.partition)),
-		attribute.Int64("messaging.batch.message_count", b.rows), attribute.String("messaging.consumer.group.name", t.s.Group),
-		attribute.String("db.namespace", to.route.Database), attribute.String("db.collection.name", to.route.Table), attribute.String("calypso.offsets", b.cut.String()),
+		attribute.String("messaging.destination.name", tp.Topic), attribute.Int("messaging.destination.partition.id", int(tp.Partition)),
+		attribute.Int64("messaging.batch.message_count", b.Rows), attribute.String("messaging.consumer.group.name", t.s.Group),
+		attribute.String("db.namespace", to.route.Database), attribute.String("db.collection.name", to.route.Table), attribute.String("calypso.offsets", b.Cut.String()),
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...), trace.WithAttributes(attributes...)}
-	if len(b.links) > 0 {
+	if len(b.Links) > 0 {
 		// The batch joins its first record's trace: its requests carry that trace's id to the cluster.
-		ctx = trace.ContextWithRemoteSpanContext(ctx, b.links[0].context)
+		ctx = trace.ContextWithRemoteSpanContext(ctx, b.Links[0].Context)
 	}
 	ctx, span := t.o.Tracer.Start(ctx, "ingest "+to.route.Table, options...)
 	return ctx, func(err error) {
@@ -39,9 +41,9 @@ func (t *task) trace(ctx context.Context, to *target, tp topicPartition, b *batc
 		if err != nil {
 			return
 		}
-		for _, l := range b.links {
-			_, delivered := t.o.Tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), l.context), "deliver "+to.route.Table,
-				trace.WithTimestamp(l.produced), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.LinkFromContext(ctx)), trace.WithAttributes(attributes...))
+		for _, l := range b.Links {
+			_, delivered := t.o.Tracer.Start(trace.ContextWithRemoteSpanContext(context.Background(), l.Context), "deliver "+to.route.Table,
+				trace.WithTimestamp(l.Produced), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.LinkFromContext(ctx)), trace.WithAttributes(attributes...))
 			delivered.End()
 		}
 	}

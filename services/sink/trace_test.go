@@ -12,6 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	apitrace "go.opentelemetry.io/otel/trace"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -88,7 +91,7 @@ func TestTheTracesThatAreRememberedAreTheNewestAndEachOnce(t *testing.T) {
 	for i := range 3 * maxTraces {
 		id := [16]byte{byte(i/2 + 1)} // two records of each trace
 		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1}, TraceFlags: apitrace.FlagsSampled})
-		kept.add(topicPartition{"t", 0}, []tracedRecord{{context: context, offset: int64(i)}}, now.Add(time.Duration(i)))
+		kept.add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}}, now.Add(time.Duration(i)))
 	}
 	all := newestTraces(kept, kept[:1])
 	if len(kept) != maxTraces || len(all) != maxTraces || all[0].GetOffset() != 3*maxTraces-1 || all[1].GetOffset() != 3*maxTraces-3 || all[0].GetCommitTime() != nil {

@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 )
 
@@ -16,13 +18,13 @@ const maxTraces = 32
 type recentTraces []*sinkv1.DeliveredTrace
 
 // add notes the traces of a batch that is in the table. A trace that is known has its latest record.
-func (ts *recentTraces) add(tp topicPartition, records []tracedRecord, now time.Time) {
+func (ts *recentTraces) add(tp batch.Source, records []batch.Traced, now time.Time) {
 	for _, r := range records {
 		t := &sinkv1.DeliveredTrace{
-			TraceId: r.context.TraceID().String(), Topic: tp.topic, Partition: tp.partition, Offset: r.offset, QueryableTime: timestamppb.New(now),
+			TraceId: r.Context.TraceID().String(), Topic: tp.Topic, Partition: tp.Partition, Offset: r.Offset, QueryableTime: timestamppb.New(now),
 		}
-		if !r.committed.IsZero() {
-			t.CommitTime = timestamppb.New(r.committed)
+		if !r.Committed.IsZero() {
+			t.CommitTime = timestamppb.New(r.Committed)
 		}
 		*ts = append(slices.DeleteFunc(*ts, func(known *sinkv1.DeliveredTrace) bool { return known.TraceId == t.TraceId }), t)
 	}

@@ -1,4 +1,4 @@
-package sink
+package batch
 
 import (
 	"fmt"
@@ -18,12 +18,12 @@ func TestRowsThatWereProducedTogetherHaveTheAgeOfTheFirst(t *testing.T) {
 	}
 	var c cohorts
 	for _, r := range []*kgo.Record{at(1000, 100, "c"), at(1000, 900, "c"), at(2000, 1500, "u"), at(3000, 1, "r")} {
-		c.add(e, r)
+		c.Add(e, r)
 	}
-	var a ages
+	var a Ages
 	now := time.UnixMilli(10_000)
-	a.visible(now, c)
-	committed, produced := a.committed.Summary(now), a.produced.Summary(now)
+	a.Visible(now, c)
+	committed, produced := a.Committed.Summary(now), a.Produced.Summary(now)
 	if committed.Count != 3 || committed.Max.AsDuration() < 9900*time.Millisecond || committed.P50.AsDuration() < 9900*time.Millisecond {
 		t.Errorf("from the commit: %v", committed)
 	}
@@ -41,21 +41,21 @@ func TestABatchOfManyCohortsKeepsEveryRowAndMakesNoneYounger(t *testing.T) {
 		if i%3 == 0 {
 			op = "r"
 		}
-		c.add(e, &kgo.Record{Timestamp: time.UnixMilli(i), Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, i, op)})
+		c.Add(e, &kgo.Record{Timestamp: time.UnixMilli(i), Value: fmt.Appendf(nil, `{"before":null,"after":{"id":1},"source":{"ts_ms":%d},"op":"%s"}`, i, op)})
 	}
 	var all, dated int64
-	for i, one := range c.all {
-		all, dated = all+one.rows, dated+one.dated
+	for i, one := range c.All {
+		all, dated = all+one.rows, dated+one.Dated
 		if i == 0 {
 			continue
 		}
 		// Rows are as old as the first that has a commit time, which is none of the next cohort's.
-		before := c.all[i-1]
-		if one.produced.Before(before.produced) || before.dated > 0 && before.committed.After(one.produced) {
+		before := c.All[i-1]
+		if one.Produced.Before(before.Produced) || before.Dated > 0 && before.Committed.After(one.Produced) {
 			t.Errorf("cohort %d is %v", i, one)
 		}
 	}
-	if len(c.all) > maxCohorts || all != rows || dated < rows/2 || dated > rows {
-		t.Errorf("%d cohorts of %d rows, %d of them with a commit time", len(c.all), all, dated)
+	if len(c.All) > maxCohorts || all != rows || dated < rows/2 || dated > rows {
+		t.Errorf("%d cohorts of %d rows, %d of them with a commit time", len(c.All), all, dated)
 	}
 }

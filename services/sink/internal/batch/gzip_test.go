@@ -1,4 +1,4 @@
-package sink
+package batch
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 func TestPiecesThatAreCompressedByThemselvesAreOneGzipStream(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, pieces := range [][]int{{}, {1}, {chunk}, {5, chunk + 7, 1, 3 * chunk}} {
+	for _, pieces := range [][]int{{}, {1}, {Chunk}, {5, Chunk + 7, 1, 3 * Chunk}} {
 		var z zipped
 		var want bytes.Buffer
 		for _, n := range pieces {
@@ -19,7 +19,7 @@ func TestPiecesThatAreCompressedByThemselvesAreOneGzipStream(t *testing.T) {
 				piece[i] = byte('a' + random.IntN(4))
 			}
 			want.Write(piece)
-			z.add(piece)
+			z.Add(piece)
 		}
 		z.end()
 		r, err := gzip.NewReader(&z.Buffer)

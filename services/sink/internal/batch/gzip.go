@@ -1,4 +1,4 @@
-package sink
+package batch
 
 import (
 	"bytes"
@@ -25,8 +25,8 @@ var compressors = sync.Pool{New: func() any {
 // The header says deflate, no name, no time, fastest, unknown system.
 var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff}
 
-// add compresses a piece.
-func (z *zipped) add(piece []byte) {
+// Add compresses a piece.
+func (z *zipped) Add(piece []byte) {
 	if z.Len() == 0 {
 		z.Write(gzipHeader)
 	}
