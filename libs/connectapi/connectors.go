@@ -46,8 +46,13 @@ func typeName(t connectorv1.ConnectorType) string {
 	return "unknown"
 }
 
-func (h *Handler) listConnectors(r *request) (*answer, error) {
-	response, err := h.config.Client.ListConnectors(r.Context(), &connectorv1.ListConnectorsRequest{})
+// connectors answers the calls about connectors and their configurations.
+type connectors struct {
+	client connectorv1.ConnectorServiceClient
+}
+
+func (s *connectors) list(r *request) (*answer, error) {
+	response, err := s.client.ListConnectors(r.Context(), &connectorv1.ListConnectorsRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func (h *Handler) listConnectors(r *request) (*answer, error) {
 			entry["info"] = infoOf(c)
 		}
 		if slices.Contains(expand, "status") {
-			state, err := h.config.Client.GetConnectorStatus(r.Context(), &connectorv1.GetConnectorStatusRequest{Name: c.GetName()})
+			state, err := s.client.GetConnectorStatus(r.Context(), &connectorv1.GetConnectorStatusRequest{Name: c.GetName()})
 			if status.Code(err) == codes.NotFound {
 				continue // deleted meanwhile
 			}
@@ -80,7 +85,7 @@ func (h *Handler) listConnectors(r *request) (*answer, error) {
 	return ok(expanded), nil
 }
 
-func (h *Handler) createConnector(r *request) (*answer, error) {
+func (s *connectors) create(r *request) (*answer, error) {
 	object, err := r.object()
 	if err != nil {
 		return nil, err
@@ -104,19 +109,19 @@ func (h *Handler) createConnector(r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.refuseNull(r, name, config, null); err != nil {
+	if err := s.refuseNull(r, name, config, null); err != nil {
 		return nil, err
 	}
-	response, err := h.config.Client.CreateConnector(r.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
+	response, err := s.client.CreateConnector(r.Context(), &connectorv1.CreateConnectorRequest{Name: name, Config: config, InitialState: initial})
 	if err != nil {
 		return nil, err
 	}
-	return created(r, h.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
+	return created(r, s.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 }
 
 // refuseNull refuses a whole configuration in which keys are null, together with what else is wrong with it, as Kafka Connect does. The
 // name may be null, and of a class that is null or unknown the worker says what there is to say.
-func (h *Handler) refuseNull(r *request, name string, config map[string]string, null []string) error {
+func (s *connectors) refuseNull(r *request, name string, config map[string]string, null []string) error {
 	null = slices.DeleteFunc(null, func(key string) bool { return key == "name" })
 	class := config["connector.class"]
 	if len(null) == 0 || class == "" {
@@ -124,7 +129,7 @@ func (h *Handler) refuseNull(r *request, name string, config map[string]string, 
 	}
 	named := maps.Clone(config)
 	named["name"] = name
-	response, err := h.config.Client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: class, Config: named, Offline: true})
+	response, err := s.client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: class, Config: named, Offline: true})
 	if status.Code(err) == codes.NotFound {
 		return nil
 	}
@@ -173,8 +178,9 @@ func created(r *request, c *connectorv1.Connector) *answer {
 	return &answer{code: http.StatusCreated, body: infoOf(c), location: location.String()}
 }
 
-func (h *Handler) get(r *request) (*connectorv1.Connector, error) {
-	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector(), Reveal: true})
+// connectorOf is the connector that a path names.
+func connectorOf(r *request, client connectorv1.ConnectorServiceClient) (*connectorv1.Connector, error) {
+	response, err := client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: r.connector(), Reveal: true})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
@@ -183,67 +189,67 @@ func (h *Handler) get(r *request) (*connectorv1.Connector, error) {
 
 // asGiven is a connector that was just written with the configuration as a read of it shows it, for tools that compare the two: whoever
 // may see literal secrets sees them in both. Where it cannot be read yet, secrets stay masked.
-func (h *Handler) asGiven(r *request, c *connectorv1.Connector) *connectorv1.Connector {
-	response, err := h.config.Client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: c.GetName(), Reveal: true})
+func (s *connectors) asGiven(r *request, written *connectorv1.Connector) *connectorv1.Connector {
+	response, err := s.client.GetConnector(r.Context(), &connectorv1.GetConnectorRequest{Name: written.GetName(), Reveal: true})
 	if err != nil {
-		return c
+		return written
 	}
 	read := response.GetConnector().GetConfig()
-	if maps.EqualFunc(c.GetConfig(), read, func(written, read string) bool { return written == read || strings.Contains(written, catalogue.Mask) }) {
-		c.Config = read
+	if maps.EqualFunc(written.GetConfig(), read, func(written, read string) bool { return written == read || strings.Contains(written, catalogue.Mask) }) {
+		written.Config = read
 	}
-	return c
+	return written
 }
 
-func (h *Handler) getConnector(r *request) (*answer, error) {
-	c, err := h.get(r)
+func (s *connectors) get(r *request) (*answer, error) {
+	found, err := connectorOf(r, s.client)
 	if err != nil {
 		return nil, err
 	}
-	return ok(infoOf(c)), nil
+	return ok(infoOf(found)), nil
 }
 
-func (h *Handler) getConfig(r *request) (*answer, error) {
-	c, err := h.get(r)
+func (s *connectors) config(r *request) (*answer, error) {
+	found, err := connectorOf(r, s.client)
 	if err != nil {
 		return nil, err
 	}
-	return ok(c.GetConfig()), nil
+	return ok(found.GetConfig()), nil
 }
 
-func (h *Handler) putConfig(r *request) (*answer, error) {
+func (s *connectors) putConfig(r *request) (*answer, error) {
 	config, null, err := r.config()
 	if err != nil {
 		return nil, err
 	}
-	if err := h.refuseNull(r, r.connector(), config, null); err != nil {
+	if err := s.refuseNull(r, r.connector(), config, null); err != nil {
 		return nil, err
 	}
-	response, err := h.config.Client.UpdateConnectorConfig(r.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})
+	response, err := s.client.UpdateConnectorConfig(r.Context(), &connectorv1.UpdateConnectorConfigRequest{Name: r.connector(), Config: config})
 	if err != nil {
 		return nil, err
 	}
 	if response.GetCreated() {
-		return created(r, h.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
+		return created(r, s.asGiven(r, response.GetConnector())).warned(response.GetWarnings()), nil
 	}
-	return ok(infoOf(h.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
+	return ok(infoOf(s.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
 }
 
 // patchConfig merges as KIP-477 has it: null removes a key, and nothing is created.
-func (h *Handler) patchConfig(r *request) (*answer, error) {
+func (s *connectors) patchConfig(r *request) (*answer, error) {
 	config, remove, err := r.config()
 	if err != nil {
 		return nil, err
 	}
-	response, err := h.config.Client.PatchConnectorConfig(r.Context(), &connectorv1.PatchConnectorConfigRequest{Name: r.connector(), Config: config, Remove: remove})
+	response, err := s.client.PatchConnectorConfig(r.Context(), &connectorv1.PatchConnectorConfigRequest{Name: r.connector(), Config: config, Remove: remove})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
-	return ok(infoOf(h.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
+	return ok(infoOf(s.asGiven(r, response.GetConnector()))).warned(response.GetWarnings()), nil
 }
 
-func (h *Handler) deleteConnector(r *request) (*answer, error) {
-	if _, err := h.config.Client.DeleteConnector(r.Context(), &connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
+func (s *connectors) delete(r *request) (*answer, error) {
+	if _, err := s.client.DeleteConnector(r.Context(), &connectorv1.DeleteConnectorRequest{Name: r.connector()}); err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
 	return empty(http.StatusNoContent), nil

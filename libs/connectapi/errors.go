@@ -3,6 +3,7 @@ package connectapi
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,7 @@ func orNotFound(err error, format string, args ...any) error {
 const listedAlsoAt = "\nYou can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`"
 
 // failed turns an error into an answer.
-func (h *Handler) failed(r *http.Request, err error) *answer {
+func failed(logger *slog.Logger, r *http.Request, err error) *answer {
 	type errorMessage struct {
 		ErrorCode int    `json:"error_code"`
 		Message   string `json:"message"`
@@ -81,7 +82,7 @@ func (h *Handler) failed(r *http.Request, err error) *answer {
 		message = "Request timed out. " + message
 	}
 	if code >= http.StatusInternalServerError {
-		h.config.Logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", code, "err", err)
+		logger.Warn("request failed", "method", r.Method, "path", r.URL.Path, "code", code, "err", err)
 	}
 	return &answer{code: code, body: errorMessage{code, message}, warnings: connector.WarningsOf(err)}
 }

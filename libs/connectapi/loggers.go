@@ -1,11 +1,9 @@
 package connectapi
 
 import (
-	"fmt"
 	"log/slog"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -120,43 +118,4 @@ func (l *Loggers) setTo(name string, level slog.Level) []string {
 	}
 	slices.Sort(changed)
 	return changed
-}
-
-func (h *Handler) listLoggers(*request) (*answer, error) { return ok(h.config.Loggers.all()), nil }
-
-func (h *Handler) getLogger(r *request) (*answer, error) {
-	level, known := h.config.Loggers.all()[r.path["logger"]]
-	if !known {
-		return nil, notFound("Logger %.300s not found.", r.path["logger"])
-	}
-	return ok(level), nil
-}
-
-func (h *Handler) setLogger(r *request) (*answer, error) {
-	object, err := r.object()
-	if err != nil {
-		return nil, err
-	}
-	given, present := object["level"]
-	if !present || given == nil {
-		return nil, badRequest("Desired 'level' parameter was not specified in request.")
-	}
-	name, err := text(object, "level")
-	if err != nil {
-		return nil, err
-	}
-	changed, known := h.config.Loggers.Set(r.path["logger"], name)
-	if !known {
-		return nil, notFound("invalid log level '%.100s'.", name)
-	}
-	h.config.Changed(r.Context(), "SetLoggerLevel", "", fmt.Sprintf("logger %.300s: %s", r.path["logger"], strings.ToUpper(name)))
-	switch scope := r.URL.Query().Get("scope"); strings.ToLower(scope) {
-	case "", "worker":
-		return ok(changed), nil
-	case "cluster":
-		return empty(http.StatusNoContent), nil
-	default:
-		h.config.Logger.Warn("unknown scope of a log level taken for worker", "scope", scope)
-		return ok(changed), nil
-	}
 }

@@ -10,12 +10,17 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
 
-func (h *Handler) getOffsets(r *request) (*answer, error) {
+// offsets answers the calls about positions.
+type offsets struct {
+	client connectorv1.ConnectorServiceClient
+}
+
+func (o *offsets) get(r *request) (*answer, error) {
 	type offset struct {
 		Partition json.RawMessage `json:"partition"`
 		Offset    json.RawMessage `json:"offset"`
 	}
-	response, err := h.config.Client.GetOffsets(r.Context(), &connectorv1.GetOffsetsRequest{Name: r.connector()})
+	response, err := o.client.GetOffsets(r.Context(), &connectorv1.GetOffsetsRequest{Name: r.connector()})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
@@ -34,7 +39,7 @@ func (h *Handler) getOffsets(r *request) (*answer, error) {
 	return ok(map[string][]offset{"offsets": offsets}), nil
 }
 
-func (h *Handler) alterOffsets(r *request) (*answer, error) {
+func (o *offsets) alter(r *request) (*answer, error) {
 	object, err := r.object()
 	if err != nil {
 		return nil, err
@@ -68,7 +73,7 @@ func (h *Handler) alterOffsets(r *request) (*answer, error) {
 		}
 		change.Offsets = append(change.Offsets, offset)
 	}
-	response, err := h.config.Client.AlterOffsets(r.Context(), change)
+	response, err := o.client.AlterOffsets(r.Context(), change)
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}
@@ -94,8 +99,8 @@ func structOf(entry map[string]any, where, field string) (*structpb.Struct, erro
 	return nil, badRequest("field %s.%s must be an object or null", where, field)
 }
 
-func (h *Handler) resetOffsets(r *request) (*answer, error) {
-	response, err := h.config.Client.ResetOffsets(r.Context(), &connectorv1.ResetOffsetsRequest{Name: r.connector()})
+func (o *offsets) reset(r *request) (*answer, error) {
+	response, err := o.client.ResetOffsets(r.Context(), &connectorv1.ResetOffsetsRequest{Name: r.connector()})
 	if err != nil {
 		return nil, orNotFound(err, "Connector %.300s not found", r.connector())
 	}

@@ -16,14 +16,19 @@ type PluginInfo struct {
 	Version string `json:"version"`
 }
 
-// listPlugins shows every full name that selects a connector, so that tools find the class they look for, and the
+// plugins answers the calls about classes.
+type plugins struct {
+	client connectorv1.ConnectorServiceClient
+}
+
+// list shows every full name that selects a connector, so that tools find the class they look for, and the
 // other plugins if connectorsOnly=false.
-func (h *Handler) listPlugins(r *request) (*answer, error) {
+func (p *plugins) list(r *request) (*answer, error) {
 	connectorsOnly, err := r.flag("connectorsOnly", true)
 	if err != nil {
 		return nil, err
 	}
-	response, err := h.config.Client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
+	response, err := p.client.ListPlugins(r.Context(), &connectorv1.ListPluginsRequest{})
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +87,11 @@ func definitionOf(key *connectorv1.ConfigKey) configKey {
 	return definition
 }
 
-func (h *Handler) getPluginConfig(r *request) (*answer, error) {
+func (p *plugins) config(r *request) (*answer, error) {
 	if p, known := parts.Find(r.path["plugin"], parts.Transformation, parts.Predicate, parts.Converter, parts.HeaderConverter); known {
 		return ok(keysOf(p)), nil
 	}
-	response, err := h.config.Client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
+	response, err := p.client.GetPluginConfig(r.Context(), &connectorv1.GetPluginConfigRequest{Plugin: r.path["plugin"]})
 	if err != nil {
 		return nil, orNotFound(err, "Unknown plugin %.300s.", r.path["plugin"])
 	}
@@ -122,7 +127,7 @@ type configValue struct {
 // has no other place for it.
 const checksGroup = "Checks"
 
-func (h *Handler) validate(r *request) (*answer, error) {
+func (p *plugins) validate(r *request) (*answer, error) {
 	config, null, err := r.config()
 	if err != nil {
 		return nil, err
@@ -135,7 +140,7 @@ func (h *Handler) validate(r *request) (*answer, error) {
 		}
 		return nil, badRequest("Connector config {%.300s} contains no connector type", named)
 	}
-	response, err := h.config.Client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
+	response, err := p.client.ValidateConfig(r.Context(), &connectorv1.ValidateConfigRequest{Plugin: plugin, Config: config})
 	if err != nil {
 		return nil, orNotFound(err, "Unknown plugin %.300s.", plugin)
 	}

@@ -9,12 +9,17 @@ import (
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 )
 
-// getTopics answers for unknown connectors too: they have no topics.
-func (h *Handler) getTopics(r *request) (*answer, error) {
+// topics answers the calls about the topics that a connector has used.
+type topics struct {
+	client connectorv1.ConnectorServiceClient
+}
+
+// get answers for unknown connectors too: they have no topics.
+func (t *topics) get(r *request) (*answer, error) {
 	type used struct {
 		Topics []string `json:"topics"`
 	}
-	response, err := h.config.Client.GetConnectorTopics(r.Context(), &connectorv1.GetConnectorTopicsRequest{Name: r.connector()})
+	response, err := t.client.GetConnectorTopics(r.Context(), &connectorv1.GetConnectorTopicsRequest{Name: r.connector()})
 	if err != nil && status.Code(err) != codes.NotFound {
 		return nil, err
 	}
@@ -25,8 +30,8 @@ func (h *Handler) getTopics(r *request) (*answer, error) {
 	return ok(map[string]used{r.connector(): {topics}}), nil
 }
 
-func (h *Handler) resetTopics(r *request) (*answer, error) {
-	_, err := h.config.Client.ResetConnectorTopics(r.Context(), &connectorv1.ResetConnectorTopicsRequest{Name: r.connector()})
+func (t *topics) reset(r *request) (*answer, error) {
+	_, err := t.client.ResetConnectorTopics(r.Context(), &connectorv1.ResetConnectorTopicsRequest{Name: r.connector()})
 	if err != nil && status.Code(err) != codes.NotFound {
 		return nil, err
 	}
