@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/record"
 	"github.com/calypso-cdc/calypso/libs/transform"
@@ -22,7 +23,7 @@ type settings struct {
 
 func (s *settings) fail(key string, err error) {
 	if s.err == nil {
-		s.err = fmt.Errorf("setting %s=%q: %w", key, s.given[key], err)
+		s.err = catalogue.Problemf(key, "setting %s=%q: %w", key, s.given[key], err)
 	}
 }
 
@@ -131,8 +132,8 @@ func ConfigFrom(given map[string]string) (Config, error) {
 		s.fail("value.converter", err)
 	}
 	if c.Transforms, err = transform.FromSettings(given); err != nil {
-		if key := transform.KeyError(""); errors.As(err, &key) && s.err == nil {
-			s.err = key
+		if problem, ok := errors.AsType[catalogue.Problem](err); ok && s.err == nil {
+			s.err = problem
 		}
 		s.fail("transforms", err)
 	}

@@ -31,7 +31,7 @@ type Plugin struct {
 	// Catalogue declares every configuration key, the framework's (name, tasks.max, converters, transforms …) included.
 	Catalogue *catalogue.Catalogue
 	// Tasks is how many tasks a checked configuration asks for, at least 1. It finds the faults that keys cannot have by
-	// themselves; its error may join several, each a catalogue.Problem or a text that names its key.
+	// themselves; its error may join several, each a catalogue.Problem, which says the key.
 	Tasks func(catalogue.Values) (int, error)
 	// Check looks at the source or target without changing anything; nil if there is nothing to look at.
 	Check func(context.Context, catalogue.Values) []Check

@@ -28,15 +28,24 @@ var (
 // Properties are the names of those that FromProperties reads.
 func Properties() []string { return slices.Concat(connecting, producer) }
 
+// PropertyError is what is wrong with a property; its message names it.
+type PropertyError struct{ Name, Message string }
+
+func (e *PropertyError) Error() string { return e.Message }
+
+func wrong(name, format string, args ...any) error {
+	return &PropertyError{name, fmt.Errorf(format, args...).Error()}
+}
+
 // FromProperties makes options of the properties of a Java client, by the names of Kafka's documentation: bootstrap.servers,
 // client.id, security.protocol, sasl.mechanism and sasl.jaas.config (PLAIN and SCRAM), ssl.truststore and ssl.keystore in PEM,
 // compression.type, linger.ms and max.request.size. ignored are the names of those that have no counterpart here, sorted; one that
-// would change what a connection trusts or proves is an error instead. No error shows a secret. Connections are bounded by package
+// would change what a connection trusts or proves is an error instead. Errors of properties are a PropertyError; none shows a secret. Connections are bounded by package
 // egress, also those to the brokers that the first ones name.
 func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []string, err error) {
 	c := Config{Brokers: list(properties["bootstrap.servers"])}
 	if len(c.Brokers) == 0 {
-		return nil, nil, fmt.Errorf("bootstrap.servers: at least one broker is needed")
+		return nil, nil, wrong("bootstrap.servers", "bootstrap.servers: at least one broker is needed")
 	}
 	secured, authenticated := false, false
 	switch protocol := strings.ToUpper(strings.TrimSpace(properties["security.protocol"])); protocol {
@@ -48,7 +57,7 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 	case "SASL_SSL":
 		secured, authenticated = true, true
 	default:
-		return nil, nil, fmt.Errorf("security.protocol: %q is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
+		return nil, nil, wrong("security.protocol", "security.protocol: %q is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
 	}
 	if authenticated {
 		if err := c.authenticate(properties); err != nil {
@@ -75,7 +84,7 @@ func FromProperties(properties map[string]string) (options []kgo.Opt, ignored []
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		option, known, err := producing(name, strings.TrimSpace(properties[name]))
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, wrong(name, "%s: %w", name, err)
 		}
 		if option != nil {
 			options = append(options, option)
@@ -105,7 +114,7 @@ func (c *Config) authenticate(properties map[string]string) error {
 	switch c.Mechanism {
 	case mechanismPlain, mechanismSCRAM256, mechanismSCRAM512:
 	default:
-		return fmt.Errorf("sasl.mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.Mechanism)
+		return wrong("sasl.mechanism", "sasl.mechanism: %q is not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", c.Mechanism)
 	}
 	for _, m := range jaasOption.FindAllStringSubmatch(properties["sasl.jaas.config"], -1) {
 		value := strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(m[2])
@@ -117,7 +126,7 @@ func (c *Config) authenticate(properties map[string]string) error {
 		}
 	}
 	if c.Username == "" || c.Password == "" {
-		return fmt.Errorf(`sasl.jaas.config: %s needs username="…" and password="…"`, c.Mechanism)
+		return wrong("sasl.jaas.config", `sasl.jaas.config: %s needs username="…" and password="…"`, c.Mechanism)
 	}
 	return nil
 }
@@ -125,7 +134,7 @@ func (c *Config) authenticate(properties map[string]string) error {
 func tlsOf(properties map[string]string) (*tls.Config, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
 	if name, set := properties["ssl.endpoint.identification.algorithm"]; set && !strings.EqualFold(name, "https") {
-		return nil, fmt.Errorf("ssl.endpoint.identification.algorithm: the names in brokers' certificates are always checked; leave it out")
+		return nil, wrong("ssl.endpoint.identification.algorithm", "ssl.endpoint.identification.algorithm: the names in brokers' certificates are always checked; leave it out")
 	}
 	trusted, err := pem(properties, "ssl.truststore", "ssl.truststore.certificates")
 	if err != nil {
@@ -134,7 +143,7 @@ func tlsOf(properties map[string]string) (*tls.Config, error) {
 	if trusted != "" {
 		settings.RootCAs = x509.NewCertPool()
 		if !settings.RootCAs.AppendCertsFromPEM([]byte(trusted)) {
-			return nil, fmt.Errorf("ssl.truststore holds no PEM certificate")
+			return nil, wrong("ssl.truststore.location", "ssl.truststore holds no PEM certificate")
 		}
 	}
 	chain, err := pem(properties, "ssl.keystore", "ssl.keystore.certificate.chain")
@@ -148,7 +157,7 @@ func tlsOf(properties map[string]string) (*tls.Config, error) {
 		}
 		certificate, err := tls.X509KeyPair([]byte(chain), []byte(key))
 		if err != nil {
-			return nil, fmt.Errorf("ssl.keystore: %w", err)
+			return nil, wrong("ssl.keystore.location", "ssl.keystore: %w", err)
 		}
 		settings.Certificates = []tls.Certificate{certificate}
 	}
@@ -165,11 +174,11 @@ func pem(properties map[string]string, store, inline string) (string, error) {
 		return "", nil
 	}
 	if kind := properties[store+".type"]; !strings.EqualFold(kind, "PEM") {
-		return "", fmt.Errorf("%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
+		return "", wrong(store+".type", "%s.type: only PEM can be read; export the certificates of %s (keytool -exportcert -rfc, openssl pkcs12) and set PEM", store, file)
 	}
 	text, err := config.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("%s.location: %w", store, err)
+		return "", wrong(store+".location", "%s.location: %w", store, err)
 	}
 	return string(text), nil
 }

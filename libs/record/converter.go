@@ -11,8 +11,13 @@ import (
 	"github.com/calypso-cdc/calypso/libs/egress"
 )
 
+// SettingError is what is wrong with a setting of a converter; its message names it.
+type SettingError struct{ Key, Message string }
+
+func (e *SettingError) Error() string { return e.Message }
+
 // ConverterFrom makes the converter that settings name under prefix (key.converter or value.converter): a class or its last
-// part, with options under "<prefix>.". The default is JSON with schemas.
+// part, with options under "<prefix>.". The default is JSON with schemas. An error is a SettingError.
 func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Converter, error) {
 	option := func(name, def string) string {
 		if v, ok := settings[prefix+"."+name]; ok {
@@ -22,7 +27,7 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 	}
 	class, err := ConverterClass(settings[prefix])
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", prefix, err)
+		return nil, &SettingError{prefix, fmt.Sprintf("%s: %v", prefix, err)}
 	}
 	switch class {
 	case JSONConverterClass:
@@ -32,7 +37,7 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 			KeepNull: strings.EqualFold(option("replace.null.with.default", "true"), "false"),
 		}
 		if c.Decimals != DecimalBase64 && c.Decimals != DecimalNumeric {
-			return nil, fmt.Errorf("%s.decimal.format must be BASE64 or NUMERIC", prefix)
+			return nil, &SettingError{prefix + ".decimal.format", prefix + ".decimal.format must be BASE64 or NUMERIC"}
 		}
 		return c, nil
 	case StringConverterClass:
@@ -42,7 +47,7 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 	case AvroConverterClass:
 		url := option("schema.registry.url", "")
 		if url == "" {
-			return nil, fmt.Errorf("%s.schema.registry.url is required with AvroConverter", prefix)
+			return nil, &SettingError{prefix + registryURL, prefix + registryURL + " is required with AvroConverter"}
 		}
 		user, password, _ := strings.Cut(option("basic.auth.user.info", option("schema.registry.basic.auth.user.info", "")), ":")
 		url, _, _ = strings.Cut(url, ",")
@@ -52,12 +57,14 @@ func ConverterFrom(settings map[string]string, prefix string, isKey bool) (Conve
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}, user, password)
 		if err != nil {
-			return nil, fmt.Errorf("%s.schema.registry.url: %w", prefix, err)
+			return nil, &SettingError{prefix + registryURL, fmt.Sprintf("%s%s: %v", prefix, registryURL, err)}
 		}
 		return &Avro{Registry: client, Key: isKey, Lookup: strings.EqualFold(option("auto.register.schemas", "true"), "false")}, nil
 	}
-	return nil, fmt.Errorf("%s: nothing makes %s", prefix, class)
+	return nil, &SettingError{prefix, fmt.Sprintf("%s: nothing makes %s", prefix, class)}
 }
+
+const registryURL = ".schema.registry.url"
 
 // The converters that there are.
 const (

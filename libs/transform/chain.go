@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -52,7 +53,7 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // FromSettings builds the chain that the keys transforms, transforms.<name>.…, predicates and predicates.<name>.… describe;
-// nil if there is none. What Kafka Connect has words for is a KeyError.
+// nil if there is none. What Kafka Connect has words for is a catalogue.Problem.
 func FromSettings(settings map[string]string) (*Chain, error) {
 	predicates := map[string]Predicate{}
 	for _, name := range splitList(settings["predicates"]) {
@@ -87,10 +88,10 @@ func FromSettings(settings map[string]string) (*Chain, error) {
 	return &c, nil
 }
 
-// inStep says in which step an error is, where it does not name the key itself.
+// inStep says in which step an error is that is not about a key.
 func inStep(kind, name string, err error) error {
-	if key := KeyError(""); errors.As(err, &key) {
-		return key
+	if problem, ok := errors.AsType[catalogue.Problem](err); ok {
+		return problem
 	}
 	return fmt.Errorf("%s %s: %w", kind, name, err)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/classname"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -123,7 +124,7 @@ func (o *options) class(named func(string) (string, error)) string {
 	name := o.required("type")
 	full, err := named(name)
 	if err != nil {
-		o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: %v", name, o.prefix+"type", err)))
+		o.keep(catalogue.Problemf(o.prefix+"type", "Invalid value %.200s for configuration %s: %v", name, o.prefix+"type", err))
 	}
 	return full
 }

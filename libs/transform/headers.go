@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/record"
 )
 
@@ -139,7 +140,7 @@ func newHeaderFrom(o *options, on part) (Transform, error) {
 		o.fail("operation", "String must be one of: move, copy")
 	}
 	if len(t.fields) != len(t.header) {
-		o.keep(KeyError(fmt.Sprintf("'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix)))
+		o.keep(catalogue.Problemf(o.prefix+"fields", "'%[1]sfields' config must have the same number of elements as '%[1]sheaders' config.", o.prefix))
 	}
 	t.rest = &replaceField{on: on, exclude: map[string]bool{}, orDefault: t.orDefault, schemas: schemaCache{}}
 	for _, name := range t.fields {

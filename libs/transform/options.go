@@ -1,9 +1,9 @@
 package transform
 
 import (
-	"fmt"
 	"strings"
 
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 )
 
@@ -16,18 +16,13 @@ type options struct {
 	err      error
 }
 
-// KeyError is an error in the very words of Kafka Connect, which begin with a capital letter and name the key.
-type KeyError string
-
-func (e KeyError) Error() string { return string(e) }
-
-// missing is the error of a key that must be set.
+// missing is the error of a key that must be set, as the other errors of keys in the very words of Kafka Connect.
 func missing(key string) error {
-	return KeyError(fmt.Sprintf("Missing required configuration %q which has no default value.", key))
+	return catalogue.Problemf(key, "Missing required configuration %q which has no default value.", key)
 }
 
 func (o *options) fail(name, problem string) {
-	o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s%s: %s", o.given[o.prefix+name], o.prefix, name, problem)))
+	o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s%s: %s", o.given[o.prefix+name], o.prefix, name, problem))
 }
 
 // keep keeps the first error.
@@ -103,7 +98,7 @@ func (o *options) regex(name, def string) *javaregex.Pattern {
 	}
 	p, err := javaregex.Compile(expr)
 	if err != nil {
-		o.keep(KeyError(fmt.Sprintf("Invalid value %.200s for configuration %s: Invalid regex: %v", expr, o.prefix+name, err)))
+		o.keep(catalogue.Problemf(o.prefix+name, "Invalid value %.200s for configuration %s: Invalid regex: %v", expr, o.prefix+name, err))
 	}
 	return p
 }

@@ -135,6 +135,11 @@ type Problem struct {
 
 func (p Problem) Error() string { return p.Message }
 
+// Problemf is the error of a key, which the message names too: people read it without the key.
+func Problemf(key, format string, args ...any) Problem {
+	return Problem{Key: key, Message: fmt.Errorf(format, args...).Error()}
+}
+
 // New joins groups of keys, in order, to a catalogue. A key that a later group declares again replaces the earlier
 // declaration in its place, which is how a connector narrows a key of the framework. A name declared twice in one
 // group, or an alias that is also a name or another key's alias, is an error.

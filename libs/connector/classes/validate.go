@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -59,7 +57,7 @@ func (c *Classes) Validate(plugin connector.Plugin, config, earlier map[string]s
 	tasks, err := plugin.Tasks(result.Values)
 	switch {
 	case err != nil:
-		for _, problem := range problemsOf(plugin.Catalogue, err) {
+		for _, problem := range problemsOf(err) {
 			result.Problems = append(result.Problems, secrets.HideIn(problem, full))
 		}
 	case tasks < 1:
@@ -81,30 +79,20 @@ func doubtfulReferences(config map[string]string) (warnings []catalogue.Problem)
 	return warnings
 }
 
-// problemsOf are the faults that an error joins, each with its key: the one it says, or the first that its text names.
-func problemsOf(keys *catalogue.Catalogue, err error) []catalogue.Problem {
+// problemsOf are the faults that an error joins. Whatever says no key is about the number of tasks, for which the class
+// was asked.
+func problemsOf(err error) []catalogue.Problem {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []catalogue.Problem
 		for _, e := range joined.Unwrap() {
-			all = append(all, problemsOf(keys, e)...)
+			all = append(all, problemsOf(e)...)
 		}
 		return all
 	}
-	var problem catalogue.Problem
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[catalogue.Problem](err); ok {
 		return []catalogue.Problem{problem}
 	}
-	named := strings.FieldsFunc(err.Error(), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
-	})
-	at := slices.IndexFunc(named, func(word string) bool {
-		_, known := keys.Lookup(strings.TrimRight(word, "."))
-		return known && strings.Contains(word, ".")
-	})
-	if at < 0 {
-		return []catalogue.Problem{{Key: "tasks.max", Message: err.Error()}}
-	}
-	return []catalogue.Problem{{Key: strings.TrimRight(named[at], "."), Message: err.Error()}}
+	return []catalogue.Problem{{Key: "tasks.max", Message: err.Error()}}
 }
 
 // tooLarge names the largest key of a configuration that is larger than allowed.

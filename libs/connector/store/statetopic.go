@@ -25,6 +25,29 @@ import (
 // What other connectors have not committed yet keeps nobody waiting, as it would a consumer of committed records, whom a worker
 // that was killed holds up until its transactions time out: records are held back by their producer until the marker of their
 // transaction says what becomes of them.
+//
+// Commit and owner's life. A task commits its rows and the offset after them in one transaction, and its owner may end
+// at any moment of that; the next owner must begin with exactly what was committed. These are the moments, A being the
+// owner before and B the next one:
+//
+//	A ends before it asks for the commit         the offset is in the topic, its transaction open. B's producer, by the
+//	                                             same transactional id, has the coordinator roll it back: B fences
+//	                                             first, then reads, and finds the offset before. The rows come again,
+//	                                             and A's are not committed.
+//	A ends after it asked, the answer is lost    the coordinator finishes the commit, marker by marker, while B
+//	                                             already reads. B may have read the offset's partition to its end
+//	                                             before the marker was there: an end that is looked up says nothing of
+//	                                             what is still open below it.
+//	A is frozen, and thaws after B has begun     what A still writes is refused (it is fenced), since B's epoch is
+//	                                             newer; what it had written is one of the two cases above.
+//	the topic is made again meanwhile            what was open is decided with the topic that it was in.
+//
+// The second is why a reader waits for each transaction that has written something of its connector and is open when it
+// has come to the end, however far it has read: after B's producer has fenced A there is nobody who could leave a new
+// one, so that the wait ends with the coordinator, in moments, or never, if no coordinator knows the transaction
+// (kafka.HangingTransaction), which is then said instead of waited for. Were it left out, B would read the offset before
+// and write again what is committed a moment later. Transactions of others are not waited for: their offsets are not
+// B's.
 type StateTopic struct {
 	topic  string
 	client func(...kgo.Opt) (*kgo.Client, error)

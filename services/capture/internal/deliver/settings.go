@@ -54,13 +54,13 @@ func (s *Settings) parseProducer(set map[string]string) error {
 			codecs := map[string]kgo.CompressionCodec{"none": kgo.NoCompression(), "gzip": kgo.GzipCompression(), "snappy": kgo.SnappyCompression(), "lz4": kgo.Lz4Compression(), "zstd": kgo.ZstdCompression()}
 			c, ok := codecs[value]
 			if !ok {
-				return fmt.Errorf("producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
+				return catalogue.Problemf("producer.override."+name, "producer.override.compression.type: %q is not none, gzip, snappy, lz4 or zstd", value)
 			}
 			s.Compression = []kgo.CompressionCodec{c}
 		case "max.request.size":
 			n, err := strconv.ParseInt(value, 10, 32)
 			if err != nil || n < 512 || n > 1<<30 {
-				return fmt.Errorf("producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
+				return catalogue.Problemf("producer.override."+name, "producer.override.%s: %q is not a number of bytes from 512 to 1 GiB", name, value)
 			}
 			s.MaxRequest = int(n)
 		}

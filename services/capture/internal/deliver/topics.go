@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/javaregex"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/services/capture/internal/retry"
@@ -42,14 +43,14 @@ func ParseTopicGroups(names []string, set map[string]string) (TopicGroups, error
 	var out TopicGroups
 	for _, name := range names {
 		if name == "default" || slices.ContainsFunc(out, func(g topicGroup) bool { return g.name == name }) {
-			return nil, fmt.Errorf("topic.creation.groups: %q is named twice; default is always there and must not be named", name)
+			return nil, catalogue.Problemf("topic.creation.groups", "topic.creation.groups: %q is named twice; default is always there and must not be named", name)
 		}
 		g, err := parseTopicGroup(name, last, set)
 		if err != nil {
 			return nil, err
 		}
 		if len(g.include) == 0 {
-			return nil, fmt.Errorf("topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for", name)
+			return nil, catalogue.Problemf("topic.creation.groups", "topic.creation.groups names %q: set topic.creation.%[1]s.include to regular expressions of the topics it is for", name)
 		}
 		out = append(out, g)
 	}
@@ -81,7 +82,7 @@ func parseTopicGroup(name string, fallback topicGroup, set map[string]string) (t
 			g.config[key] = &value
 		}
 		if err != nil {
-			return g, fmt.Errorf("topic.creation.%s.%s: %w", name, key, err)
+			return g, catalogue.Problemf("topic.creation."+name+"."+key, "topic.creation.%s.%s: %w", name, key, err)
 		}
 	}
 	return g, nil

@@ -56,7 +56,7 @@ const jdbcBatchRows = 100
 func parseSettings(v catalogue.Values) (*settings, error) {
 	connection, err := parseJDBC(v.String("connection.url"))
 	if err != nil {
-		return nil, fmt.Errorf("connection.url: %w", err)
+		return nil, catalogue.Problemf("connection.url", "connection.url: %w", err)
 	}
 	if user := v.String("connection.user"); user != "" {
 		connection.User = user
@@ -79,7 +79,7 @@ func parseSettings(v catalogue.Values) (*settings, error) {
 		s.firstTime = &first
 	}
 	if s.mode.timestamps() && len(s.timestamps) == 0 {
-		return nil, fmt.Errorf("timestamp.column.name: mode=%s needs it", s.mode)
+		return nil, catalogue.Problemf("timestamp.column.name", "timestamp.column.name: mode=%s needs it", s.mode)
 	}
 	if err := s.parseTables(v); err != nil {
 		return nil, err
@@ -106,13 +106,13 @@ func (s *settings) parseTables(v catalogue.Values) error {
 			}
 			p, err := javaregex.Compile(expr)
 			if err != nil {
-				return fmt.Errorf("%s: %q is not a regular expression: %w", l.key, name, err)
+				return catalogue.Problemf(l.key, "%s: %q is not a regular expression: %w", l.key, name, err)
 			}
 			*l.into = append(*l.into, p)
 		}
 	}
 	if s.query != "" && (len(s.include) > 0 || len(s.exclude) > 0) {
-		return fmt.Errorf("query and table lists exclude each other: set one")
+		return catalogue.Problemf("query", "query and table lists exclude each other: set one")
 	}
 	return nil
 }

@@ -1,9 +1,6 @@
 package spec
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 )
 
@@ -52,7 +49,7 @@ func parseSignals(v catalogue.Values, prefix, table string) (Signals, error) {
 				s.Topic = prefix + "-signal"
 			}
 		default:
-			return s, fmt.Errorf("%s: %q is not supported; source and kafka are", key, channel)
+			return s, catalogue.Problemf(key, "%s: %q is not supported; source and kafka are", key, channel)
 		}
 	}
 	return s, nil
@@ -67,10 +64,10 @@ func parseNotifications(v catalogue.Values) (Notifications, error) {
 			n.Log = true
 		case "sink":
 			if n.Topic = v.String(topic); n.Topic == "" {
-				return n, errors.New(topic + " is missing: the channel sink of " + key + " writes to it")
+				return n, catalogue.Problemf(topic, "%s is missing: the channel sink of %s writes to it", topic, key)
 			}
 		default:
-			return n, fmt.Errorf("%s: %q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots", key, channel)
+			return n, catalogue.Problemf(key, "%s: %q is not supported; sink and log are, and CaptureService and the metrics show the progress of snapshots", key, channel)
 		}
 	}
 	return n, nil

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,7 +123,7 @@ func parseOutput(v catalogue.Values) (Output, error) {
 		}
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return o, fmt.Errorf("%s: %q is not name=value", key, kv)
+			return o, catalogue.Problemf(key, "%s: %q is not name=value", key, kv)
 		}
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if o.Plugin != Wal2JSON || name != "format-version" {
@@ -133,7 +132,7 @@ func parseOutput(v catalogue.Values) (Output, error) {
 		}
 		format, err := strconv.Atoi(value)
 		if err != nil || format < 1 || format > 2 {
-			return o, fmt.Errorf("%s: format-version %q is not 1 or 2", key, value)
+			return o, catalogue.Problemf(key, "%s: format-version %q is not 1 or 2", key, value)
 		}
 		o.Format = format
 	}
@@ -178,7 +177,7 @@ func parseIdentities(v catalogue.Values) ([]Identity, error) {
 		table, identity, ok := strings.Cut(item, ":")
 		p, err := parsePatterns(key, table)
 		if !ok || err != nil {
-			return nil, fmt.Errorf("%s: %q is not schema.table:IDENTITY", key, item)
+			return nil, catalogue.Problemf(key, "%s: %q is not schema.table:IDENTITY", key, item)
 		}
 		clause, index, _ := strings.Cut(strings.TrimSpace(identity), " ")
 		switch clause = strings.ToUpper(clause); clause {
@@ -186,7 +185,7 @@ func parseIdentities(v catalogue.Values) ([]Identity, error) {
 		case "INDEX":
 			clause = "USING INDEX " + pgrepl.QuoteIdent(strings.TrimSpace(index))
 		default:
-			return nil, fmt.Errorf("%s: %q is not FULL, DEFAULT, NOTHING or INDEX <name>", key, identity)
+			return nil, catalogue.Problemf(key, "%s: %q is not FULL, DEFAULT, NOTHING or INDEX <name>", key, identity)
 		}
 		out = append(out, Identity{p, clause})
 	}

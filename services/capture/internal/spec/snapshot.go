@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -87,7 +86,7 @@ func parseSnapshot(v catalogue.Values) (Snapshot, error) {
 	for _, table := range v.List(key) {
 		sql := v.String(key + "." + table)
 		if sql == "" {
-			return s, fmt.Errorf("%s names %s: set its SELECT in %[1]s.%[2]s", key, table)
+			return s, catalogue.Problemf(key, "%s names %s: set its SELECT in %[1]s.%[2]s", key, table)
 		}
 		s.Overrides[table] = strings.TrimRight(strings.TrimSpace(sql), "; \n\t")
 	}

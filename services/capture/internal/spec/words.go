@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
@@ -15,7 +14,7 @@ func word(v catalogue.Values, key string) string { return strings.ToLower(v.Stri
 func parsePatterns(key, list string) (javaregex.List, error) {
 	l, err := javaregex.ParseList(list)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return nil, catalogue.Problemf(key, "%s: %w", key, err)
 	}
 	return l, nil
 }

@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -50,12 +49,14 @@ func membershipOf(v catalogue.Values) (m membership, ignored []string, err error
 		add := func(option func(int64) kgo.Opt) {
 			n, parseErr := strconv.ParseInt(value, 10, 31)
 			if parseErr != nil || n < 1 {
-				err = fmt.Errorf("consumer.override.%s: %q is not a positive number", name, value)
+				err = catalogue.Problemf("consumer.override."+name, "consumer.override.%s: %q is not a positive number", name, value)
 				return
 			}
 			m.Options = append(m.Options, option(n))
 		}
-		refuse := func(allowed string) { err = fmt.Errorf("consumer.override.%s: %q is not %s", name, value, allowed) }
+		refuse := func(allowed string) {
+			err = catalogue.Problemf("consumer.override."+name, "consumer.override.%s: %q is not %s", name, value, allowed)
+		}
 		duration := func(option func(time.Duration) kgo.GroupOpt) {
 			add(func(n int64) kgo.Opt { return option(time.Duration(n) * time.Millisecond) })
 		}

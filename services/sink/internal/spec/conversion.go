@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -39,15 +40,26 @@ func convertedFrom(v catalogue.Values) (*Conversion, error) {
 	c := &Conversion{out: &record.JSON{Schemas: true, KeepNull: true}}
 	var err error
 	if c.key, err = record.ConverterFrom(settings, "key.converter", true); err != nil {
-		return nil, err
+		return nil, wrongConverter("key.converter", err)
 	}
 	if c.value, err = record.ConverterFrom(settings, "value.converter", false); err != nil {
-		return nil, err
+		return nil, wrongConverter("value.converter", err)
 	}
 	if c.Chain, err = transform.FromSettings(settings); err != nil {
-		return nil, err
+		if problem, ok := errors.AsType[catalogue.Problem](err); ok {
+			return nil, problem
+		}
+		return nil, catalogue.Problemf("transforms", "%w", err)
 	}
 	return c, nil
+}
+
+// wrongConverter is the error of a converter's setting, or of the converter where the error says none.
+func wrongConverter(key string, err error) error {
+	if setting, ok := errors.AsType[*record.SettingError](err); ok {
+		key = setting.Key
+	}
+	return catalogue.Problemf(key, "%w", err)
 }
 
 func (c *Conversion) Apply(r *kgo.Record) (*kgo.Record, error) {

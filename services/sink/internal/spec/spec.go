@@ -114,9 +114,14 @@ type Defaults struct {
 	TrustedHosts []string
 }
 
+const mappingKey = "kusto.tables.topics.mapping"
+
+// Parse reads checked values. Its errors are catalogue.Problems.
 func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	fault := func(key, format string, args ...any) {
+		faults = append(faults, catalogue.Problemf(key, format, args...))
+	}
 	s := &Spec{
 		Validate: v.Bool("kusto.validation.table.enable"), AutoCreate: v.Bool("auto.create"), AutoEvolve: v.Bool("auto.evolve"),
 		Changes: strings.EqualFold(v.String("table.form"), formChanges), CurrentState: v.Bool("current.state"), Check: valuesCheck(strings.ToLower(v.String("values.check"))),
@@ -153,11 +158,11 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 	}
 	var err error
 	if s.Routes, err = route.Parse(v.String("kusto.tables.topics.mapping")); err != nil {
-		fault("kusto.tables.topics.mapping: %w", err)
+		fault(mappingKey, "kusto.tables.topics.mapping: %w", err)
 	} else {
 		for _, topic := range s.Topics {
 			if _, ok := s.Routes.Find(topic); !ok {
-				fault("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
+				fault(mappingKey, "kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 			}
 		}
 	}
@@ -184,7 +189,7 @@ func Parse(v catalogue.Values, o Defaults) (*Spec, error) {
 		faults = append(faults, err)
 	}
 	if s.CurrentState && !s.Changes {
-		fault("current.state needs table.form=changes, since the latest state follows from the changes")
+		fault("current.state", "current.state needs table.form=changes, since the latest state follows from the changes")
 	}
 	if s.Exact && s.FlushSize < 1<<20 && s.FlushInterval < 10*time.Second {
 		s.Warnings = append(s.Warnings, "flush.size.bytes and flush.interval.ms are small for exactly-once delivery: a tagged batch becomes an extent of its own. Batches grow while earlier ones are under way; flush.size.bytes=33554432 and flush.interval.ms=60000 make fewer")
@@ -210,21 +215,26 @@ func (s *Spec) formats() error {
 		switch {
 		case kind == "json", r.Format == "csv", kind == "avro", kind == "parquet", s.Rows.Converter == row.Text:
 		case kind == "orc":
-			return fmt.Errorf("kusto.tables.topics.mapping: format orc of topic %s takes records that are ORC files themselves (value.converter=org.apache.kafka.connect.converters.ByteArrayConverter); of other records set format parquet, avro, json or csv", r.Topic)
+			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format orc of topic %s takes records that are ORC files themselves (value.converter=org.apache.kafka.connect.converters.ByteArrayConverter); of other records set format parquet, avro, json or csv", r.Topic)
 		default:
-			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json, csv, avro or parquet", r.Format, r.Topic)
+			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format %s of topic %s takes lines that are written already: set value.converter=org.apache.kafka.connect.storage.StringConverter, or format json, csv, avro or parquet", r.Format, r.Topic)
 		}
 		if s.Mode == ModeInline && IsFile(r.Format) {
-			return fmt.Errorf("kusto.tables.topics.mapping: format %s of topic %s is no text, which ingestion.mode=inline needs: set format json or csv", r.Format, r.Topic)
+			return catalogue.Problemf(mappingKey, "kusto.tables.topics.mapping: format %s of topic %s is no text, which ingestion.mode=inline needs: set format json or csv", r.Format, r.Topic)
 		}
 	}
 	return nil
 }
 
 func clusterOf(v catalogue.Values, o Defaults) (kusto.Config, error) {
-	endpoints, err := kusto.DeriveEndpoints(strings.TrimSpace(v.String("kusto.query.url")), strings.TrimSpace(v.String("kusto.ingestion.url")))
+	query, ingestion := strings.TrimSpace(v.String("kusto.query.url")), strings.TrimSpace(v.String("kusto.ingestion.url"))
+	endpoints, err := kusto.DeriveEndpoints(query, ingestion)
 	if err != nil {
-		return kusto.Config{}, err
+		key := "kusto.ingestion.url"
+		if ingestion == "" && query != "" {
+			key = "kusto.query.url"
+		}
+		return kusto.Config{}, catalogue.Problemf(key, "%w", err)
 	}
 	c := kusto.Config{
 		Endpoints: endpoints, TrustedHosts: append(v.List("kusto.trusted.hosts"), o.TrustedHosts...), CAFile: v.String("kusto.tls.ca.file"), Application: "calypso-sink",
@@ -243,16 +253,17 @@ func clusterOf(v catalogue.Values, o Defaults) (kusto.Config, error) {
 			c.Proxy += fmt.Sprintf(":%d", port)
 		}
 	}
-	var faults []error
 	for _, endpoint := range []string{endpoints.Query, endpoints.Ingest} {
 		if err := kusto.CheckTrust(endpoint, c.TrustedHosts); err != nil {
-			return c, err
+			return c, catalogue.Problemf("kusto.trusted.hosts", "%w", err)
 		}
 	}
 	if c.SendsCredentials() {
-		faults = append(faults, c.Auth.Validate())
+		if err := c.Auth.Validate(); err != nil {
+			return c, catalogue.Problemf("aad.auth.strategy", "%w", err)
+		}
 	}
-	return c, errors.Join(faults...)
+	return c, nil
 }
 
 // dead reads where dead letters go. Brokers of their own are connected to with nothing but the keys given for them, as Azure's sink
@@ -269,7 +280,7 @@ func (s *Spec) dead(v catalogue.Values) error {
 	case topic == "" && brokers == "":
 		return nil
 	case topic == "":
-		return fmt.Errorf("misc.deadletterqueue.bootstrap.servers is set without misc.deadletterqueue.topic.name")
+		return catalogue.Problemf("misc.deadletterqueue.bootstrap.servers", "misc.deadletterqueue.bootstrap.servers is set without misc.deadletterqueue.topic.name")
 	}
 	s.DeadTopic = topic
 	if brokers == "" {
@@ -280,7 +291,11 @@ func (s *Spec) dead(v catalogue.Values) error {
 	}
 	options, ignored, err := kafka.FromProperties(properties)
 	if err != nil {
-		return fmt.Errorf("misc.deadletterqueue.%w", err)
+		key := "misc.deadletterqueue.bootstrap.servers"
+		if wrong, ok := errors.AsType[*kafka.PropertyError](err); ok {
+			key = "misc.deadletterqueue." + wrong.Name
+		}
+		return catalogue.Problemf(key, "misc.deadletterqueue.%w", err)
 	}
 	for _, name := range ignored {
 		s.Warnings = append(s.Warnings, "misc.deadletterqueue."+name+" has no effect: dead letters are written with acks=all and until they are durable")
@@ -293,7 +308,7 @@ func (s *Spec) dead(v catalogue.Values) error {
 func (s *Spec) rowsOf(v catalogue.Values) error {
 	if !shortcut(v) {
 		if s.Changes {
-			return fmt.Errorf("table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
+			return catalogue.Problemf("table.form", "table.form=changes reads Debezium's envelopes as JSON and goes with no transforms but ExtractNewRecordState")
 		}
 		s.Rows.Schemas = row.WithSchema
 		var err error
@@ -325,7 +340,7 @@ func (s *Spec) rowsOf(v catalogue.Values) error {
 	for _, name := range v.List("metadata.columns") {
 		i := slices.IndexFunc(metadataColumns(), func(x row.Extra) bool { return x.Name == name })
 		if i < 0 {
-			return fmt.Errorf("metadata.columns: %q is unknown: take _topic, _partition, _offset, _timestamp, _key, _headers", name)
+			return catalogue.Problemf("metadata.columns", "metadata.columns: %q is unknown: take _topic, _partition, _offset, _timestamp, _key, _headers", name)
 		}
 		s.Rows.Extra = append(s.Rows.Extra, metadataColumns()[i])
 	}

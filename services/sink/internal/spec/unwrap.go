@@ -24,7 +24,7 @@ func (s *Spec) unwrap(v catalogue.Values) error {
 		s.Rows.Unwrap = true
 		for option, value := range options {
 			if err := s.unwrapOption(option, value, options); err != nil {
-				return fmt.Errorf("transforms.%s.%s: %w", name, option, err)
+				return catalogue.Problemf("transforms."+name+"."+option, "transforms.%s.%s: %w", name, option, err)
 			}
 		}
 	}
