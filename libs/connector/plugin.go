@@ -87,8 +87,6 @@ type Task interface {
 // TaskEnv is what the runtime gives a task.
 type TaskEnv struct {
 	Connector string
-	// Class is the connector's class by its full name.
-	Class string
 	// Task is the number of this task, from 0.
 	Task  int
 	Tasks int

@@ -79,6 +79,9 @@ func (w *Worker) Environment(name string) (connector.TaskEnv, catalogue.Values, 
 	return w.api.Environment(name)
 }
 
+// Class is the full name of a connector's class; see api.Server.
+func (w *Worker) Class(connector string) (string, error) { return w.api.Class(connector) }
+
 // Reports reports whether a task's status is this worker's; see runtime.Worker.
 func (w *Worker) Reports(connector string, task int) bool { return w.runtime.Reports(connector, task) }
 

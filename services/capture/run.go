@@ -48,6 +48,6 @@ func Run(ctx context.Context, cfg Config) error {
 	})
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		capturev1.RegisterCaptureServiceServer(server, NewService(registry, worker))
-		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: compared.Open}))
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker, map[string]digestapi.Open{Class: compared.Open}))
 	})
 }

@@ -58,6 +58,6 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	return cfg.Serve(ctx, worker, func(server *rpc.Server) {
 		sinkv1.RegisterSinkServiceServer(server, sinks)
-		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker.Environment, map[string]digestapi.Open{Class: open}))
+		tablev1.RegisterTableServiceServer(server, digestapi.NewServer(worker, map[string]digestapi.Open{Class: open}))
 	})
 }

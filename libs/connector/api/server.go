@@ -62,5 +62,11 @@ func (s *Server) Environment(name string) (connector.TaskEnv, catalogue.Values, 
 	if len(read.Problems) > 0 {
 		return connector.TaskEnv{}, catalogue.Values{}, errInvalid(read.Problems, nil)
 	}
-	return s.worker.TaskEnv(plugin, state.TaskID{Connector: c.Name, Task: 0}, c.Tasks, read.Secrets), read.Values, nil
+	return s.worker.TaskEnv(state.TaskID{Connector: c.Name, Task: 0}, c.Tasks, read.Secrets), read.Values, nil
+}
+
+// Class is the full name of a connector's class. Its errors are those of Environment.
+func (s *Server) Class(name string) (string, error) {
+	_, plugin, err := s.fleet.ours(name)
+	return plugin.Class, err
 }

@@ -21,13 +21,12 @@ type environments struct {
 	store  *store.Store
 }
 
-// of is the environment of a task of a connector of a class, which has a number of tasks.
-func (e *environments) of(plugin connector.Plugin, id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
+// of is the environment of a task of a connector that has a number of tasks.
+func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
 	logger := slog.New(secret.NewHandler(e.config.Logger.Handler(), secrets)).With("connector", id.Connector, "task", id.Task)
 	retries := newRetryReporter(logger, secrets, time.Now)
 	return connector.TaskEnv{
 		Connector:    id.Connector,
-		Class:        plugin.Class,
 		Task:         id.Task,
 		Tasks:        tasks,
 		WorkerID:     e.config.WorkerID,

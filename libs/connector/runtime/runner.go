@@ -91,7 +91,7 @@ func (r *runner) run(ctx context.Context, plugin connector.Plugin, c state.Conne
 		return ""
 	}
 	defer started()
-	env := r.environments.of(plugin, id, c.Tasks, secrets)
+	env := r.environments.of(id, c.Tasks, secrets)
 	env.Started = started
 	about, ended := &doing{}, make(chan struct{})
 	env.Doing = about.set

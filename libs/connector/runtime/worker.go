@@ -78,8 +78,8 @@ func (w *Worker) Store() *store.Store { return w.store }
 func (w *Worker) Classes() *classes.Classes { return w.classes }
 
 // TaskEnv is what a task of a connector would be given on this worker, whether or not it runs here.
-func (w *Worker) TaskEnv(plugin connector.Plugin, id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
-	return w.environments.of(plugin, id, tasks, secrets)
+func (w *Worker) TaskEnv(id state.TaskID, tasks int, secrets secret.Values) connector.TaskEnv {
+	return w.environments.of(id, tasks, secrets)
 }
 
 // Run follows the config store and runs this worker's share of the tasks until ctx ends; then it stops the tasks, hands

@@ -29,20 +29,25 @@ const maxReaders = 4
 // Open opens the tables of a source, or of a sink the copies of a source's tables.
 type Open func(ctx context.Context, values catalogue.Values, sources []digest.Description) (digest.Reader, error)
 
-// Find gives what a connector's tasks are given, and its checked configuration; its error is a gRPC status.
-type Find func(connector string) (connector.TaskEnv, catalogue.Values, error)
+// Fleet knows the connectors of all workers. Its errors are gRPC statuses.
+type Fleet interface {
+	// Class is the full name of a connector's class.
+	Class(connector string) (string, error)
+	// Environment gives what a connector's tasks are given, and its checked configuration.
+	Environment(connector string) (connector.TaskEnv, catalogue.Values, error)
+}
 
 // Server answers TableService for the connectors of one fleet.
 type Server struct {
 	tablev1.UnimplementedTableServiceServer
-	find    Find
+	fleet   Fleet
 	open    map[string]Open
 	readers chan struct{}
 }
 
 // NewServer makes one. open is by connector class: connectors of others have no tables to compare.
-func NewServer(find Find, open map[string]Open) *Server {
-	return &Server{find: find, open: open, readers: make(chan struct{}, maxReaders)}
+func NewServer(fleet Fleet, open map[string]Open) *Server {
+	return &Server{fleet: fleet, open: open, readers: make(chan struct{}, maxReaders)}
 }
 
 // ReadTables implements TableService.
@@ -100,13 +105,17 @@ func unreadable(hide func(string) string, err error) error {
 
 // reader connects to a connector's source or target, and gives what hides its secrets.
 func (s *Server) reader(ctx context.Context, q *tablev1.Open) (digest.Reader, func(string) string, error) {
-	env, values, err := s.find(q.GetConnector())
+	class, err := s.fleet.Class(q.GetConnector())
 	if err != nil {
 		return nil, nil, err
 	}
-	open := s.open[env.Class]
+	env, values, err := s.fleet.Environment(q.GetConnector())
+	if err != nil {
+		return nil, nil, err
+	}
+	open := s.open[class]
 	if open == nil {
-		return nil, nil, rpc.Error(codes.Unimplemented, string(ReasonTablesUnreadable), fmt.Sprintf("connectors of class %s have no tables that could be compared", env.Class))
+		return nil, nil, rpc.Error(codes.Unimplemented, string(ReasonTablesUnreadable), fmt.Sprintf("connectors of class %s have no tables that could be compared", class))
 	}
 	sources := make([]digest.Description, len(q.GetSources()))
 	for i, t := range q.GetSources() {
