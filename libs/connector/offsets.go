@@ -49,8 +49,8 @@ func ParseOffsetKey(key []byte) (connector string, partition []byte, err error) 
 // exactInteger is the largest magnitude up to which a double, and so a number of a Struct, holds every integer.
 const exactInteger = 1 << 53
 
-// largeNumber is the one field of an object that stands for a number that a double has no room for, with its digits as text. Text that
-// looks like such a number stays text: what is read can be written back.
+// largeNumber is the one field of an object that stands for a number that a double has no room for, with its digits
+// as text. Text that looks like such a number stays text: what is read can be written back.
 const largeNumber = "$number"
 
 // OffsetStruct turns the JSON of a partition or an offset into a message. A number that a double cannot hold becomes
@@ -115,7 +115,7 @@ func withBareNumbers(value any) any {
 	return value
 }
 
-// jsonNumber says whether a text is a number as JSON writes it.
+// jsonNumber reports whether a text is a number as JSON writes it.
 func jsonNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
 }

@@ -24,8 +24,8 @@ type Flags struct {
 	ReferenceEnv      string   `name:"reference-env" env:"REFERENCE_ENV" help:"Regular expression of the environment variables that ${env:…} in configurations may read; none if empty."`
 }
 
-// Config is what a worker runs with by the flags. Its clients call themselves calypso-<fleet>; group and addresses, whose defaults
-// are each fleet's own, are left to the caller.
+// Config is what a worker runs with by the flags. Its clients call themselves calypso-<fleet>; group and addresses,
+// whose defaults are each fleet's own, are left to the caller.
 func (f *Flags) Config(fleet string, tel *telemetry.Telemetry) (Config, error) {
 	client, err := f.Kafka.Options("calypso-"+fleet, tel.Logger)
 	if err != nil {

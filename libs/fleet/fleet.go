@@ -1,5 +1,6 @@
-// Package fleet runs a worker of the capture or of the sink fleet: the connector runtime with the fleet's plugins, behind the
-// services that every worker answers. What the fleet adds, its plugins and a service of its own, is the caller's.
+// Package fleet runs a worker of the capture or of the sink fleet: the connector runtime with the fleet's plugins,
+// behind the services that every worker answers. What the fleet adds, its plugins and a service of its own, is the
+// caller's.
 package fleet
 
 import (
@@ -28,7 +29,8 @@ type Config struct {
 	GroupID string
 	// WorkerID is this worker's name in status, host:port; GRPCAddress if empty.
 	WorkerID string
-	// ConfigTopic, StatusTopic, OffsetsTopic and SchemasTopic are the runtime's compacted topics; its defaults if empty.
+	// ConfigTopic, StatusTopic, OffsetsTopic and SchemasTopic are the runtime's compacted topics; its defaults if
+	// empty.
 	ConfigTopic, StatusTopic, OffsetsTopic, SchemasTopic string
 	// ReplicationFactor of topics that the runtime makes; -1, the broker's default, if 0.
 	ReplicationFactor int16
@@ -39,7 +41,8 @@ type Config struct {
 	// CrashDir is connector.WorkerConfig's.
 	CrashDir string
 
-	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is empty.
+	// GRPCAddress is where the services listen, HTTPAddress where /metrics, /healthz and /readyz do; no HTTP if it is
+	// empty.
 	GRPCAddress string
 	HTTPAddress string
 	// TLS secures gRPC; plaintext if it is zero.
@@ -88,8 +91,8 @@ func (w *Worker) Reports(connector string, task int) bool { return w.runtime.Rep
 // Idle are the connectors that are this worker's to run and do not run; see runtime.Worker.
 func (w *Worker) Idle() []string { return w.runtime.Idle() }
 
-// Serve runs a worker and answers for it until ctx ends; register adds the services that only this fleet has. Then the worker
-// stops its tasks, and Serve returns nil. The worker waits for the broker as long as that takes.
+// Serve runs a worker and answers for it until ctx ends; register adds the services that only this fleet has. Then
+// the worker stops its tasks, and Serve returns nil. The worker waits for the broker as long as that takes.
 func (c Config) Serve(ctx context.Context, worker *Worker, register func(*rpc.Server)) error {
 	return service.Serve(ctx, c.Telemetry, service.Endpoints{
 		GRPCAddress: c.GRPCAddress, HTTPAddress: c.HTTPAddress, TLS: c.TLS, Ready: worker.runtime.Ready,

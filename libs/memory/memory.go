@@ -1,16 +1,14 @@
-// Package memory reads how much memory this process has of what it may have, and whether the kernel has ended processes for want of
-// memory: a process that the kernel ends can say nothing itself.
+// Package memory reads how much memory this process has of what it may have, and whether the kernel has ended
+// processes for want of memory: a process that the kernel ends can say nothing itself.
 package memory
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,19 +17,19 @@ import (
 type Reading struct {
 	// Boot names the time since the machine was started.
 	Boot string `json:"boot"`
-	// Kills is how many processes of the machine the kernel has ended since then for want of memory, be it the machine's or that of a
-	// group of processes (a container).
+	// Kills is how many processes of the machine the kernel has ended since then for want of memory, be it the
+	// machine's or that of a group of processes (a container).
 	Kills int64 `json:"kills"`
 	// Used of Limit is how full it is where it is fullest: in a group that the process is in, or on the machine.
 	Used  int64 `json:"used"`
 	Limit int64 `json:"limit"`
 }
 
-// Near says whether so little was left that memory may have run out between this reading and a next one.
+// Near reports whether so little was left that memory may have run out between this reading and a next one.
 func (r Reading) Near() bool { return r.Used > r.Limit/2 }
 
-// RanOut says whether the kernel may have ended, for want of memory, a process of which last was the last reading, and that another
-// one succeeds.
+// RanOut reports whether the kernel may have ended, for want of memory, a process of which last was the last reading,
+// and that another one succeeds.
 func (r Reading) RanOut(last Reading) bool {
 	return last.Near() && last.Boot == r.Boot && last.Kills < r.Kills
 }
@@ -46,7 +44,8 @@ type Source struct {
 // group is a group of processes whose memory is limited.
 type group struct {
 	limit int64
-	// used is the file with what it has, stat the one which says what part of that, under the name of idle, goes as soon as it is needed.
+	// used is the file with what it has, stat the one which says what part of that, under the name of idle, goes as
+	// soon as it is needed.
 	used, stat, idle string
 }
 
@@ -81,8 +80,8 @@ func Find(root string) (*Source, error) {
 	return s, nil
 }
 
-// find adds the groups from the one at a path up to the root. In a container the path may be the machine's, which is not there: then
-// the root is the container's.
+// find adds the groups from the one at a path up to the root. In a container the path may be the machine's, which is
+// not there: then the root is the container's.
 func (s *Source) find(path, mount, limit, used, idle string) {
 	for at := filepath.Join("/", path); ; at = filepath.Dir(at) {
 		dir := filepath.Join(mount, at)
@@ -101,20 +100,17 @@ func (s *Source) find(path, mount, limit, used, idle string) {
 // Read reads the present moment.
 func (s *Source) Read() (Reading, error) {
 	r := Reading{Boot: s.boot}
-	var err error
-	if r.Kills, err = s.number("proc/vmstat", "oom_kill"); err != nil {
-		return r, err
-	}
-	total, err := s.number("proc/meminfo", "MemTotal:")
+	events, err := s.numbers("proc/vmstat", "oom_kill")
 	if err != nil {
 		return r, err
 	}
-	available, err := s.number("proc/meminfo", "MemAvailable:")
+	machine, err := s.numbers("proc/meminfo", "MemTotal:", "MemAvailable:")
 	if err != nil {
 		return r, err
 	}
+	total, available := machine[0], machine[1]
 	asked := askedFor(s.root)
-	r.Used, r.Limit = (total-available)<<10+asked, total<<10
+	r.Kills, r.Used, r.Limit = events[0], (total-available)<<10+asked, total<<10
 	for _, g := range s.groups {
 		used, err := s.used(g)
 		if err != nil {
@@ -137,11 +133,15 @@ func (s *Source) used(g group) (int64, error) {
 	if err != nil || used < g.limit/2 {
 		return used, err
 	}
-	idle, err := s.number(g.stat, g.idle)
-	return used - idle, err
+	idle, err := s.numbers(g.stat, g.idle)
+	if err != nil {
+		return used, err
+	}
+	return used - idle[0], nil
 }
 
-// askedFor is what this process has asked the system for and not touched yet: a large piece of memory is filled faster than it is looked at.
+// askedFor is what this process has asked the system for and not touched yet: a large piece of memory is filled
+// faster than it is looked at.
 func askedFor(root string) int64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
 	metrics.Read(sample)
@@ -161,19 +161,27 @@ func askedFor(root string) int64 {
 	return max(0, asked-resident*int64(os.Getpagesize()))
 }
 
-// number reads the number behind a name at the beginning of a line.
-func (s *Source) number(path, name string) (int64, error) {
+// numbers reads the numbers behind names at the beginnings of lines, all of one moment.
+func (s *Source) numbers(path string, names ...string) ([]int64, error) {
 	text, err := os.ReadFile(filepath.Join(s.root, path))
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) >= 2 && fields[0] == name {
-			return strconv.ParseInt(fields[1], 10, 64)
+	found := make([]int64, len(names))
+	missing := slices.Clone(names)
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !slices.Contains(missing, fields[0]) {
+			continue
+		}
+		if found[slices.Index(names, fields[0])], err = strconv.ParseInt(fields[1], 10, 64); err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", fields[0], path, err)
+		}
+		if missing = slices.DeleteFunc(missing, func(name string) bool { return name == fields[0] }); len(missing) == 0 {
+			return found, nil
 		}
 	}
-	return 0, errors.Join(fmt.Errorf("%s does not say %s", path, name), lines.Err())
+	return nil, fmt.Errorf("%s does not say %s", path, strings.Join(missing, " and "))
 }
 
 func (s *Source) read(path string) (string, error) {

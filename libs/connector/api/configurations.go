@@ -132,7 +132,8 @@ func (s *configurations) UpdateConnectorConfig(ctx context.Context, request *con
 	return &connectorv1.UpdateConnectorConfigResponse{Connector: message, Created: !earlier.Exists(), Warnings: warnings}, nil
 }
 
-// replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no configuration.
+// replaceable finds the connector whose configuration a call replaces, which need not exist: then it has no
+// configuration.
 func (s *configurations) replaceable(name string) (state.Connector, error) {
 	earlier, exists := s.fleet.store.Connector(name)
 	if !exists {
@@ -225,8 +226,8 @@ func (s *configurations) DeleteConnector(ctx context.Context, request *connector
 		return nil, err
 	}
 	name := c.Name
-	// The versions go first, so that a connector of the same name never finds another's; the target goes last: without it a
-	// connector would be started.
+	// The versions go first, so that a connector of the same name never finds another's; the target goes last:
+	// without it a connector would be started.
 	var entries []state.Entry
 	for key := range s.fleet.store.History(name) {
 		entries = append(entries, state.Entry{Key: key})

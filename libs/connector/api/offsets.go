@@ -275,7 +275,8 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 	return nil
 }
 
-// sinkPartition reads the partition of a sink's offset; errors are in the words of Kafka Connect (SinkUtils) where it has some.
+// sinkPartition reads the partition of a sink's offset; errors are in the words of Kafka Connect (SinkUtils) where it
+// has some.
 func sinkPartition(field string, object *structpb.Struct) (topic string, partition int32, err error) {
 	if object == nil {
 		return "", 0, invalidField(connector.ReasonOffsetsInvalid, field, "The partition for a sink connector offset cannot be null or missing")

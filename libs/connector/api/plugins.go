@@ -35,7 +35,8 @@ func (s *plugins) GetPluginConfig(_ context.Context, request *connectorv1.GetPlu
 	if err != nil {
 		return nil, err
 	}
-	// As in Kafka Connect, the connector's own keys come before the framework's; ValidateConfig has them the other way round.
+	// As in Kafka Connect, the connector's own keys come before the framework's; ValidateConfig has them the other
+	// way round.
 	keys := configKeys(plugin.Catalogue)
 	framework := catalogue.SinkFramework()
 	if plugin.Type == connector.Source {
@@ -90,8 +91,8 @@ func (s *plugins) ValidateConfig(ctx context.Context, request *connectorv1.Valid
 	return response, nil
 }
 
-// configKeys are the declared keys in order. Families without a pattern have no single key that could be shown in a form and
-// are left out.
+// configKeys are the declared keys in order. Families without a pattern have no single key that could be shown in a
+// form and are left out.
 func configKeys(keys *catalogue.Catalogue) []*connectorv1.ConfigKey {
 	var messages []*connectorv1.ConfigKey
 	inGroup := map[string]int32{}

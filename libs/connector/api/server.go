@@ -47,9 +47,9 @@ func New(w *runtime.Worker) *Server {
 	}
 }
 
-// Environment gives what a task of a connector would be given on this worker, and the connector's checked configuration, whether or
-// not one of its tasks runs here: for calls that any worker can take. The error is a gRPC status: NOT_FOUND for a connector that
-// this fleet does not have, UNAVAILABLE before the configurations were read.
+// Environment gives what a task of a connector would be given on this worker, and the connector's checked
+// configuration, whether or not one of its tasks runs here: for calls that any worker can take. The error is a gRPC
+// status: NOT_FOUND for a connector that this fleet does not have, UNAVAILABLE before the configurations were read.
 func (s *Server) Environment(name string) (connector.TaskEnv, catalogue.Values, error) {
 	c, plugin, err := s.fleet.ours(name)
 	if err != nil {

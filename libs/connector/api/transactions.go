@@ -46,9 +46,9 @@ func (s *transactions) ListHangingTransactions(ctx context.Context, request *con
 	return answer, nil
 }
 
-// abortable is from when on a transaction may be rolled back. Brokers do not tell a client of transactions that it may not see, so one of a
-// foreign producer that no coordinator seems to know may still have one, but not for longer than brokers let transactions last. The runtime's own
-// topics have records of its own workers only.
+// abortable is from when on a transaction may be rolled back. Brokers do not tell a client of transactions that it
+// may not see, so one of a foreign producer that no coordinator seems to know may still have one, but not for longer
+// than brokers let transactions last. The runtime's own topics have records of its own workers only.
 func (s *transactions) abortable(ctx context.Context, h *kafka.HangingTransaction) time.Time {
 	if slices.Contains(s.fleet.store.Config().InternalTopics(), h.Topic) {
 		return h.LastWrite

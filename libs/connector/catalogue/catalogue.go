@@ -1,7 +1,7 @@
-// Package catalogue declares configuration keys once: name, aliases, type, default, importance, documentation, secrecy and what a
-// change leads to. Validation, Kafka Connect's validate answer, plans, the reference page and the masking of secrets all follow
-// from the declaration. Keys and values are strings, as in Kafka Connect; a connector reads them through Values, which
-// has already checked them.
+// Package catalogue declares configuration keys once: name, aliases, type, default, importance, documentation,
+// secrecy and what a change leads to. Validation, Kafka Connect's validate answer, plans, the reference page and the
+// masking of secrets all follow from the declaration. Keys and values are strings, as in Kafka Connect; a connector
+// reads them through Values, which has already checked them.
 package catalogue
 
 import (
@@ -50,8 +50,8 @@ type Dialect int
 const (
 	// ConfigDef is Kafka's own (org.apache.kafka.common.config.ConfigDef): a key that is not set shows its default.
 	ConfigDef Dialect = iota
-	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and none is called required, though
-	// the fault says so.
+	// Field is Debezium's (io.debezium.config.Field): a key that is not set shows no value, and none is called
+	// required, though the fault says so.
 	Field
 )
 
@@ -75,7 +75,8 @@ type Key struct {
 	// Doc says what the key does, in sentences, with units and limits.
 	Doc   string
 	Group string
-	// Order is the place in the group that forms show; 0 counts the keys of the group from 1 in the order of declaration.
+	// Order is the place in the group that forms show; 0 counts the keys of the group from 1 in the order of
+	// declaration.
 	Order int
 	// Dependents are keys whose values depend on this one's.
 	Dependents []string
@@ -88,22 +89,23 @@ type Key struct {
 	Cased   bool
 	// Check rejects a value that the type alone cannot; its error says what is wrong and what would be right.
 	Check func(value string) error
-	// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name is warned of. Other
-	// names may be whatever what reads the family takes.
+	// Members are names of a family's keys, after its prefix, that a slip is told by: one that is nearly such a name
+	// is warned of. Other names may be whatever what reads the family takes.
 	Members []string
-	// Closed says of a family that nothing reads what is not among its Members or declared by its own name: all other names are warned of.
+	// Closed says of a family that nothing reads what is not among its Members or declared by its own name: all other
+	// names are warned of.
 	Closed bool
 	// Hidden keys are shown by forms only where they are set: other spellings, and what has no effect.
 	Hidden bool
-	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names transforms.<item>.type): a
-	// reference is refused, since what is behind it would show in those names.
+	// NamesKeys says that the items of the value are parts of the names of other keys (transforms names
+	// transforms.<item>.type): a reference is refused, since what is behind it would show in those names.
 	NamesKeys bool
-	// Consequences are what a change of the value leads to, besides that the tasks start anew.
+	// Consequences are what a change of the value leads to, besides that the tasks start again.
 	Consequences []Consequence
 	// Unsupported says why the key has no effect here; empty if it is supported.
 	Unsupported string
-	// ChangesData marks an unsupported key that would change what data comes out: setting it is an error, not a warning.
-	// A value equal to Default is still accepted, since it asks for nothing special.
+	// ChangesData marks an unsupported key that would change what data comes out: setting it is an error, not a
+	// warning. A value equal to Default is still accepted, since it asks for nothing special.
 	ChangesData bool
 }
 
@@ -123,7 +125,8 @@ type Catalogue struct {
 	families []int          // indexes in keys of the names that end in "*", longest prefix first
 }
 
-// Problem is one error or warning about one key. A connector that finds a fault beyond what keys declare returns it as an error.
+// Problem is one error or warning about one key. A connector that finds a fault beyond what keys declare returns it
+// as an error.
 type Problem struct {
 	Key     string
 	Message string
@@ -200,8 +203,8 @@ func (c *Catalogue) sortFamilies() {
 	})
 }
 
-// With is the catalogue with further keys that one configuration brings with it, such as those of its transformations. Where it declares
-// a key by that very name already, this stays.
+// With is the catalogue with further keys that one configuration brings with it, such as those of its
+// transformations. Where it declares a key by that very name already, this stays.
 func (c *Catalogue) With(keys []Key) *Catalogue {
 	more := &Catalogue{keys: slices.Clone(c.keys), byName: maps.Clone(c.byName), byAlias: maps.Clone(c.byAlias), families: slices.Clone(c.families)}
 	for _, key := range keys {

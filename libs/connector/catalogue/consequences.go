@@ -34,12 +34,12 @@ const (
 	NoEffectYet Effect = "NO_EFFECT_YET"
 )
 
-// Consequence is what a change of a key's value leads to, besides that the tasks start anew.
+// Consequence is what a change of a key's value leads to, besides that the tasks start again.
 type Consequence struct {
 	Effect Effect
 	// Doc says what happens and what to do about it, in sentences.
 	Doc string
-	// When says whether the change leads to it; if it is nil, any change of the value does.
+	// When reports whether the change leads to it; if it is nil, any change of the value does.
 	When func(before, after Values) bool
 }
 
@@ -49,8 +49,8 @@ type Following struct {
 	Keys []string
 }
 
-// Consequences are what a change from one configuration to another leads to, in the order of the keys' declaration. What several
-// keys lead to is there once. Setting a key to its default, or by another of its names, is no change.
+// Consequences are what a change from one configuration to another leads to, in the order of the keys' declaration.
+// What several keys lead to is there once. Setting a key to its default, or by another of its names, is no change.
 func (c *Catalogue) Consequences(before, after Values) []Following {
 	var all []Following
 	for _, key := range c.keys {
@@ -100,8 +100,8 @@ func (k Key) changes(before, after Values) []string {
 	})
 }
 
-// presenceCounts reports whether every consequence has a condition of its own, which may tell a default that is set from one that
-// is not.
+// presenceCounts reports whether every consequence has a condition of its own, which may tell a default that is set
+// from one that is not.
 func (k Key) presenceCounts() bool {
 	return !slices.ContainsFunc(k.Consequences, func(c Consequence) bool { return c.When == nil })
 }

@@ -15,8 +15,8 @@ import (
 // caller can show it; only values without errors may be used to run a connector.
 //
 // Warnings name legacy spellings, unknown keys (with the nearest known one) and keys that have no effect. Errors name
-// missing and malformed values, in the words of the keys' dialects and in the order of declaration, and unsupported keys
-// that would change the data.
+// missing and malformed values, in the words of the keys' dialects and in the order of declaration, and unsupported
+// keys that would change the data.
 func (c *Catalogue) Parse(raw map[string]string) (values Values, warnings, errors []Problem) {
 	return c.ParseResolved(raw, raw)
 }
@@ -131,8 +131,9 @@ func (k Key) invalid(name, given, resolved, problem string) string {
 	return fmt.Sprintf("Invalid value %s for configuration %s: %s", abbreviate(MaskWithin(given)), name, problem)
 }
 
-// parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type (ConfigDef.parseType); Debezium's
-// Field takes texts and passwords as they stand, but for those of which there is a list.
+// parsed is a value as whoever reads the key gets it. Kafka's ConfigDef trims values of every type
+// (ConfigDef.parseType); Debezium's Field takes texts and passwords as they stand, but for those of which there is a
+// list.
 func (k Key) parsed(value string) string {
 	if k.Dialect == Field && (k.Type == Password || k.Type == String && len(k.Allowed) == 0) {
 		return value

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// ParseStored is ParseResolved for a configuration that was accepted before: by an earlier version, which refused less, or by Kafka
-// Connect. A value that is refused today is read as what it meant then, where it meant something, and a warning says how to write that.
+// ParseStored is ParseResolved for a configuration that was accepted before: by an earlier version, which refused
+// less, or by Kafka Connect. A value that is refused today is read as what it meant then, where it meant something,
+// and a warning says how to write that.
 func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Values, warnings, errors []Problem) {
 	given, resolved = maps.Clone(given), maps.Clone(resolved)
 	var outdated []Problem
@@ -40,7 +41,8 @@ func (c *Catalogue) ParseStored(given, resolved map[string]string) (values Value
 	return values, append(outdated, warnings...), errors
 }
 
-// meant is what a value that is refused was taken for, nil for nothing, and the words for it; none where it was refused always.
+// meant is what a value that is refused was taken for, nil for nothing, and the words for it; none where it was
+// refused always.
 func (k Key) meant(value string) (meant *string, said string) {
 	value = k.parsed(value)
 	var most beyond

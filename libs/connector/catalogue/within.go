@@ -9,8 +9,9 @@ import (
 // Mask stands for a secret wherever one would be shown.
 const Mask = "********"
 
-// secretName ends the name of a parameter whose value is a secret: of JDBC (password, sslpassword), Kafka's JAAS, the connection strings of
-// Azure (AppKey, Application Key, AccountKey, SharedAccessKey, SharedAccessSignature, sig) and of registries (basic.auth.user.info).
+// secretName ends the name of a parameter whose value is a secret: of JDBC (password, sslpassword), Kafka's JAAS, the
+// connection strings of Azure (AppKey, Application Key, AccountKey, SharedAccessKey, SharedAccessSignature, sig) and
+// of registries (basic.auth.user.info).
 const secretName = `(?:password|passwd|passcode|passphrase|pwd|secret|token|credentials?|signature|\bsig|user\.info|` +
 	`(?:app|application|api|access|account|private|encryption)[ ._-]?key)`
 
@@ -20,14 +21,15 @@ const reference = `\$\{[^}]*\}`
 var (
 	// inURL is what stands between a user and the host: postgres://user:password@host.
 	inURL = regexp.MustCompile(`(://[^\s/:@]*:)(` + reference + `|[^\s/]+)@`)
-	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is not sure to do; "name": "value" is JSON's.
+	// inParameter is name=value, where the value is quoted or ends before what separates parameters, which a comma is
+	// not sure to do; "name": "value" is JSON's.
 	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
 	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
 )
 
-// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that they are secrets.
-// References stay.
+// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that
+// they are secrets. References stay.
 func MaskWithin(text string) string {
 	text = inURL.ReplaceAllStringFunc(text, func(found string) string {
 		parts := inURL.FindStringSubmatch(found)

@@ -71,8 +71,8 @@ func (c *Classes) TaskCount(plugin connector.Plugin, of state.Connector) int {
 	return max(tasks, 1)
 }
 
-// Warnings are those of an accepted configuration that somebody should look at. References stay what they are: nobody waits here for
-// files.
+// Warnings are those of an accepted configuration that somebody should look at. References stay what they are: nobody
+// waits here for files.
 func (c *Classes) Warnings(plugin connector.Plugin, config map[string]string) []catalogue.Problem {
 	_, warnings, _ := parseStored(plugin, config, config)
 	warnings = slices.DeleteFunc(warnings, func(p catalogue.Problem) bool { return p.Harmless })

@@ -42,7 +42,8 @@ type plan struct {
 	quarantined map[string]crash
 }
 
-// planAfter decides from the crashes of the last processes, oldest first. crashed says that the very last process was one of them.
+// planAfter decides from the crashes of the last processes, oldest first. crashed says that the very last process was
+// one of them.
 func planAfter(history []crash, crashed bool) plan {
 	p := plan{quarantined: map[string]crash{}}
 	times := map[string]int{}
@@ -67,8 +68,8 @@ func taskOfRun(run string) string { return run[:max(0, strings.LastIndexByte(run
 
 var labelled = regexp.MustCompile(`^goroutine .* labels:\{.*"` + regexp.QuoteMeta(Label) + `": ("(?:[^"\\]|\\.)*")`)
 
-// crashOf reads what the runtime wrote. alone is the run that was being started alone; empty if none was. It is nil if somebody asked for
-// the end to see the goroutines.
+// crashOf reads what the runtime wrote. alone is the run that was being started alone; empty if none was. It is nil
+// if somebody asked for the end to see the goroutines.
 func crashOf(text, alone string, at time.Time) *crash {
 	if strings.HasPrefix(text, "SIGQUIT:") {
 		return nil

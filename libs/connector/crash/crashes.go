@@ -17,8 +17,8 @@ import (
 	"github.com/calypso-cdc/calypso/libs/contain"
 )
 
-// Journal remembers, beyond the end of the process, what ended it. It is a file that is not synchronised with the disk: it must outlive
-// the process, not the machine.
+// Journal remembers, beyond the end of the process, what ended it. It is a file that is not synchronised with the
+// disk: it must outlive the process, not the machine.
 type Journal struct {
 	dir    string
 	logger *slog.Logger
@@ -52,7 +52,8 @@ type ledger struct {
 func (c *Journal) text() string { return filepath.Join(c.dir, "crash.txt") }
 func (c *Journal) path() string { return filepath.Join(c.dir, "crashes.json") }
 
-// Open reads in a folder of the worker's own what the last process left, and has this one leave why it ends. close is for an end in good order.
+// Open reads in a folder of the worker's own what the last process left, and has this one leave why it ends. close is
+// for an end in good order.
 func Open(dir string, logger *slog.Logger) (c *Journal, close func(), err error) {
 	c = &Journal{dir: dir, logger: logger}
 	said, release, err := contain.KeepCrash(c.text())

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// readingInterval is how often a worker looks at its memory: a process whose memory is limited may be ended within a tenth of a second.
+	// readingInterval is how often a worker looks at its memory: a process whose memory is limited may be ended
+	// within a tenth of a second.
 	readingInterval = 50 * time.Millisecond
 	// heldShown is how many tasks, those which hold most, a reading names.
 	heldShown = 8
@@ -28,7 +29,8 @@ const (
 
 // Holder is a Task that counts what it holds in memory. A worker that ran out of memory finds by it who had most of it.
 type Holder interface {
-	// Holds is how many bytes of what passes through the task it holds now. It is called by any goroutine, and is cheap.
+	// Holds is how many bytes of what passes through the task it holds now. It is called by any goroutine, and is
+	// cheap.
 	Holds() int64
 }
 
@@ -44,7 +46,8 @@ type lastReading struct {
 	Held []held `json:"held,omitempty"`
 }
 
-// most is the run that held more than all others together, if that was much of what was used, to which memory comes that nobody counts.
+// most is the run that held more than all others together, if that was much of what was used, to which memory comes
+// that nobody counts.
 func (r *lastReading) most() string {
 	if len(r.Held) == 0 {
 		return ""
@@ -82,7 +85,8 @@ type readings struct {
 	holders map[string]Holder // by run; guarded by mu
 }
 
-// openReadings returns what the last process left of its memory if it ended for want of it, and begins to read that of this one.
+// openReadings returns what the last process left of its memory if it ended for want of it, and begins to read that
+// of this one.
 func (c *Journal) openReadings() *lastReading {
 	path := filepath.Join(c.dir, "memory.json")
 	last := takeReading(path)

@@ -1,8 +1,8 @@
-// Package parts declares the transformations, predicates and converters that connectors run, with their keys: those of Kafka Connect
-// 4.3.1, Debezium 3.6.3 and Confluent, described in our words.
+// Package parts declares the transformations, predicates and converters that connectors run, with their keys: those
+// of Kafka Connect 4.3.1, Debezium 3.6.3 and Confluent, described in our words.
 //
-// A configuration names its parts by itself, and with them which keys there are: In gives those, so that they are checked, shown and
-// missed like the keys that connectors declare.
+// A configuration names its parts by itself, and with them which keys there are: In gives those, so that they are
+// checked, shown and missed like the keys that connectors declare.
 package parts
 
 import (
@@ -271,8 +271,8 @@ var topicSettings = []string{
 	"unclean.leader.election.enable",
 }
 
-// topicGroups are the keys of the groups of topics that a configuration lists, and of the group default; settings of other groups are
-// not read. What is no setting of topics is left to the brokers, who know theirs.
+// topicGroups are the keys of the groups of topics that a configuration lists, and of the group default; settings of
+// other groups are not read. What is no setting of topics is left to the brokers, who know theirs.
 func topicGroups(config map[string]string) []catalogue.Key {
 	keys := []catalogue.Key{{Name: "topic.creation.*", Closed: true}}
 	named := catalogue.Items(config[groups])

@@ -16,8 +16,9 @@ type Outdated struct {
 	Meant string
 }
 
-// Stored are the settings of parts in a configuration that was accepted before which are read as what they meant then: lists that name
-// something twice or nothing, the last part of a class within another, as Cast$Value, and negate without a predicate.
+// Stored are the settings of parts in a configuration that was accepted before which are read as what they meant
+// then: lists that name something twice or nothing, the last part of a class within another, as Cast$Value, and
+// negate without a predicate.
 func Stored(config map[string]string) (all []Outdated) {
 	config = maps.Clone(config)
 	for _, key := range Lists() {

@@ -16,7 +16,8 @@ import (
 // checkedTopic is the end of the name of a topic that is asked about and never made.
 const checkedTopic = "calypso-check"
 
-// checkBroker looks at Kafka for a connector: whether it answers, what the worker may do there, and whether it knows transactions.
+// checkBroker looks at Kafka for a connector: whether it answers, what the worker may do there, and whether it knows
+// transactions.
 func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v classes.Checked) []connector.Check {
 	ctx, cancel := context.WithTimeout(ctx, c.config.StoreTimeout)
 	defer cancel()
@@ -40,7 +41,8 @@ func (c *Checker) checkBroker(ctx context.Context, plugin connector.Plugin, v cl
 	return append(append(checks, c.checkRights(ctx, rights, plugin.Type, v, used)...), c.checkHanging(ctx)...)
 }
 
-// checkCreation asks whether topics may be made whose names begin with a prefix. They may be there already, so it is no hindrance.
+// checkCreation asks whether topics may be made whose names begin with a prefix. They may be there already, so it is
+// no hindrance.
 func (c *Checker) checkCreation(ctx context.Context, prefix string) connector.Check {
 	found := connector.Check{Name: "topic creation", OK: true, Detail: "topics may be made"}
 	made, err := c.store.Admin.ValidateCreateTopics(ctx, 1, c.store.Config().ReplicationFactor, nil, prefix+checkedTopic)
@@ -93,7 +95,8 @@ func answered(err error) bool {
 	return ok && !kerr.IsRetriable(err)
 }
 
-// checkRights names each right that the worker lacks: without those on topics and groups that are known by name the connector fails.
+// checkRights names each right that the worker lacks: without those on topics and groups that are known by name the
+// connector fails.
 func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind connector.Type, v classes.Checked, used connector.UsedTopics) []connector.Check {
 	var checks []connector.Check
 	unasked := func(err error) {
@@ -147,7 +150,8 @@ func (c *Checker) checkRights(ctx context.Context, rights *kafka.Rights, kind co
 	return checks
 }
 
-// checkHanging looks for transactions in the workers' own topics that nobody will end; it is silent where brokers cannot be asked.
+// checkHanging looks for transactions in the workers' own topics that nobody will end; it is silent where brokers
+// cannot be asked.
 func (c *Checker) checkHanging(ctx context.Context) (checks []connector.Check) {
 	found, err := kafka.FindHanging(ctx, c.store.Admin, c.store.Config().InternalTopics()...)
 	if err != nil {

@@ -36,8 +36,8 @@ type Config struct {
 	ConfigTopic  string
 	StatusTopic  string
 	OffsetsTopic string
-	// SchemasTopic is compacted, of one partition, and keeps the versions that captured tables have had; "calypso-schemas" by default.
-	// Tasks make it when they first need it.
+	// SchemasTopic is compacted, of one partition, and keeps the versions that captured tables have had;
+	// "calypso-schemas" by default. Tasks make it when they first need it.
 	SchemasTopic string
 	// TimelineTopic keeps who did what; "calypso-timeline" by default. It is made when it is first needed.
 	TimelineTopic string
@@ -49,8 +49,8 @@ type Config struct {
 
 	// References are the files and environment variables that configurations may refer to; none by default.
 	References secret.References
-	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does. Who may ask is
-	// for the caller's side to decide: admin asks for users with the role admin alone.
+	// RevealSecrets answers a call that asks for it with literal secrets as they were given, as Kafka Connect does.
+	// Who may ask is for the caller's side to decide: admin asks for users with the role admin alone.
 	RevealSecrets bool
 	// SessionTimeout is after how long without a sign of life a worker's tasks go to others, 6 s by default (the least
 	// that Kafka brokers allow by default).
@@ -62,10 +62,11 @@ type Config struct {
 	StoreTimeout time.Duration
 	// CheckTimeout bounds the checks of a source or target that ValidateConfig makes, 10 s by default.
 	CheckTimeout time.Duration
-	// CrashDir is the folder in which the worker keeps, in one of its own, what its process ended of, os.TempDir by default. It must
-	// outlive the process, or a connector that ends it again and again is not found.
+	// CrashDir is the folder in which the worker keeps, in one of its own, what its process ended of, os.TempDir by
+	// default. It must outlive the process, or a connector that ends it again and again is not found.
 	CrashDir string
-	// AloneFor is how long a task that may have ended the process is watched before the next is started, 10 s by default.
+	// AloneFor is how long a task that may have ended the process is watched before the next is started, 10 s by
+	// default.
 	AloneFor time.Duration
 
 	// Logger is slog.Default and Meter records nothing if nil.

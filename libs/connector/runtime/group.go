@@ -19,12 +19,12 @@ type owner interface {
 	partitionsLost(partitions []int32)
 }
 
-// joinGroup makes this worker a member of the fleet's consumer group. Kafka's group protocol divides the partitions of
-// the config topic among the members, as the balancer decides; nothing is ever consumed through the group. Closing the
-// client hands everything over.
+// joinGroup makes this worker a member of the fleet's consumer group. Kafka's group protocol divides the partitions
+// of the config topic among the members, as the balancer decides; nothing is ever consumed through the group. Closing
+// the client hands everything over.
 //
-// A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the lease that hooks into
-// the client tells when that may be.
+// A member that cannot reach Kafka for the session timeout loses its partitions at the broker; the lease that hooks
+// into the client tells when that may be.
 func joinGroup(config *Config, owner owner, balancer *fleetBalancer, hooks ...kgo.Hook) (*kgo.Client, error) {
 	topic := config.ConfigTopic
 	client, err := kgo.NewClient(append(append([]kgo.Opt{}, config.Kafka...),

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// startsAtOnce is how many tasks may be starting at the same time. A worker that takes over the tasks of another would else do
-	// for all of them at once what costs most, connecting, reading catalogs and positions, and do nothing else for as long.
+	// startsAtOnce is how many tasks may be starting at the same time. A worker that takes over the tasks of another
+	// would else do for all of them at once what costs most, connecting, reading catalogs and positions, and do
+	// nothing else for as long.
 	startsAtOnce = 8
 	// turnTime is for how long a start counts at most, so that servers that do not answer hold up nobody else's.
 	turnTime = time.Second
@@ -21,8 +22,8 @@ const (
 // turns gives tasks their turns to start, in the order in which they come.
 type turns struct {
 	room chan struct{}
-	// alone has room for the one that starts alone until a time, and note is told of it, and by an empty text that its turn is over.
-	// It is nil if none starts alone.
+	// alone has room for the one that starts alone until a time, and note is told of it, and by an empty text that
+	// its turn is over. It is nil if none starts alone.
 	alone chan struct{}
 	note  func(run string)
 	each  time.Duration
@@ -57,7 +58,8 @@ func (t *turns) take(ctx context.Context, run string, failed func(error)) (done 
 	}, nil
 }
 
-// takeAlone waits until no other start is being watched. The watch goes on after the task has started, and may outlast it.
+// takeAlone waits until no other start is being watched. The watch goes on after the task has started, and may
+// outlast it.
 func (t *turns) takeAlone(ctx context.Context, run string, failed func(error)) error {
 	select {
 	case t.alone <- struct{}{}:

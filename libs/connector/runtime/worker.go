@@ -151,7 +151,8 @@ func (w *Worker) turns(crashes *crash.Journal) *turns {
 	return turns
 }
 
-// takePart is a member of the group until ctx ends, and then gives up its partitions, as far as their tasks end in time.
+// takePart is a member of the group until ctx ends, and then gives up its partitions, as far as their tasks end in
+// time.
 func (w *Worker) takePart(ctx context.Context, supervisor *supervisor) error {
 	balancer := newFleetBalancer(w.config.ConfigTopic, func() []state.Load { return loads(w.store, w.classes) })
 	group, err := joinGroup(w.config, supervisor, balancer, supervisor.lease)

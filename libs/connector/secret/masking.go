@@ -12,8 +12,8 @@ import (
 // that reads a configuration, changes a key and writes it back does not destroy the secret.
 const mask = catalogue.Mask
 
-// Masked is a configuration as callers may see it: every value as it was given, but secrets that are not references, and secrets
-// within values.
+// Masked is a configuration as callers may see it: every value as it was given, but secrets that are not references,
+// and secrets within values.
 func Masked(keys *catalogue.Catalogue, config map[string]string) map[string]string {
 	shown := make(map[string]string, len(config))
 	for key, value := range config {

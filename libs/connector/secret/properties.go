@@ -8,7 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// parseProperties reads what java.util.Properties does: key=value or key:value lines, comments from # or !, continued lines, and escapes.
+// parseProperties reads what java.util.Properties does: key=value or key:value lines, comments from # or !, continued
+// lines, and escapes.
 func parseProperties(text string) (map[string]string, error) {
 	properties := map[string]string{}
 	var logical string

@@ -30,7 +30,8 @@ type References struct {
 // reference is ${provider:path:key} or ${provider:key}.
 var reference = regexp.MustCompile(`\$\{(file|dir|env):([^}]*)\}`)
 
-// anyReference is what Kafka takes for a reference (org.apache.kafka.common.config.ConfigTransformer), to whatever provider.
+// anyReference is what Kafka takes for a reference (org.apache.kafka.common.config.ConfigTransformer), to whatever
+// provider.
 var anyReference = regexp.MustCompile(`\$\{[^{}:]+:[^}]*\}`)
 
 // UnknownReferences are the references of a value to providers that do not exist. They are left as they stand, as in

@@ -13,9 +13,10 @@ const longest = 16 << 10
 // Values are texts that must not be shown.
 type Values []string
 
-// Of finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are left out:
-// replacing them would garble every text and hide nothing. So is one that the configuration also has where everybody sees it, as the
-// password postgres of the user postgres: to hide it in every text would tell that it is the password.
+// Of finds the values of secret keys, secrets within values, and everything behind a reference. Very short ones are
+// left out: replacing them would garble every text and hide nothing. So is one that the configuration also has where
+// everybody sees it, as the password postgres of the user postgres: to hide it in every text would tell that it is
+// the password.
 func Of(keys *catalogue.Catalogue, given, resolved map[string]string) Values {
 	const shortest = 4
 	shown := map[string]bool{given["name"]: true}

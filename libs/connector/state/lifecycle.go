@@ -21,8 +21,8 @@ type Lifecycle struct {
 	wanted     map[string]Wanted
 	tasks      map[TaskID]*taskState
 	reported   map[string]State // of connectors
-	// asked are tasks that somebody wants restarted and that this worker does not hold: if it comes to hold them, its own quarantine, which
-	// is older than anything asked of this process, is lifted.
+	// asked are tasks that somebody wants restarted and that this worker does not hold: if it comes to hold them, its
+	// own quarantine, which is older than anything asked of this process, is lifted.
 	asked map[TaskID]bool
 	// Quarantined says why a task is not started with a configuration until somebody restarts it; empty if it may be.
 	Quarantined func(id TaskID, generation int64) string
@@ -280,7 +280,7 @@ func (l *Lifecycle) reconcileTask(id TaskID, task *taskState) []Action {
 			l.report(id, task, Running, ""),
 		}
 	case run:
-		return nil // failed, until it is restarted or configured anew
+		return nil // failed, until it is restarted or configured again
 	case held && exists && want.Target == TargetPaused:
 		task.restart = false
 		if task.failed || task.reported == Paused {

@@ -90,8 +90,8 @@ type ConfigRecord struct {
 // maxVersion is the largest that JSON's readers hold exactly.
 const maxVersion = 1 << 53
 
-// keptVersions is how many configurations of a connector are kept, the present one included. The others are in a ring of
-// keptVersions-1 places, each a key of the compacted topic, so that a later version takes the place of the oldest.
+// keptVersions is how many configurations of a connector are kept, the present one included. The others are in a ring
+// of keptVersions-1 places, each a key of the compacted topic, so that a later version takes the place of the oldest.
 const keptVersions = 20
 
 // versionRecordKey is the key of an earlier version.
@@ -149,8 +149,8 @@ type StatusRecord struct {
 	// Generation is the offset of the configuration that the status is about.
 	Generation int64  `json:"generation"`
 	Version    string `json:"version,omitempty"`
-	// Quarantined is set of a task that has FAILED since it ended its worker's process again and again: it is not started with this
-	// configuration until somebody restarts it.
+	// Quarantined is set of a task that has FAILED since it ended its worker's process again and again: it is not
+	// started with this configuration until somebody restarts it.
 	Quarantined bool `json:"quarantined,omitempty"`
 }
 
@@ -194,8 +194,8 @@ func decodeRecord[T any](key string, value []byte) (T, error) {
 	return record, nil
 }
 
-// decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers do work for each task.
-// Versions that did not bound the tasks wrote any number that tasks.max may be.
+// decodeConfig reads a configuration. Its numbers are refused where nothing of ours could have written them: workers
+// do work for each task. Versions that did not bound the tasks wrote any number that tasks.max may be.
 func decodeConfig(key string, value []byte) (ConfigRecord, error) {
 	record, err := decodeRecord[ConfigRecord](key, value)
 	if err == nil && (record.Tasks < 0 || record.Tasks > math.MaxInt32 || record.Version < 0 || record.Version > maxVersion) {
