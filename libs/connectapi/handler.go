@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -41,15 +40,6 @@ func NewHandler(config Config) *Handler {
 		config.Loggers = NewLoggers(nil)
 	}
 	return &Handler{config: config, routes: config.routes()}
-}
-
-// Handles reports whether a path belongs to this API, so that a server can serve others beside it.
-func (h *Handler) Handles(path string) bool {
-	first := ""
-	if segments := split(path); len(segments) > 0 {
-		first = segments[0]
-	}
-	return slices.Contains([]string{"", "health", "connectors", "connector-plugins", "admin"}, first)
 }
 
 // ServeHTTP implements http.Handler.

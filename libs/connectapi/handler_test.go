@@ -113,12 +113,3 @@ func TestLevelsAreSetForALoggerAndAllBelowIt(t *testing.T) {
 		t.Errorf("%s", answer.Body)
 	}
 }
-
-func TestOnlyPathsOfTheAPIAreTaken(t *testing.T) {
-	handler := connectapi.NewHandler(connectapi.Config{})
-	for path, want := range map[string]bool{"/": true, "/connectors/x/": true, "/connector-plugins": true, "/admin/loggers": true, "/health": true, "/v1/connectors": false, "/ui/": false} {
-		if got := handler.Handles(path); got != want {
-			t.Errorf("Handles(%s) = %t", path, got)
-		}
-	}
-}
