@@ -54,8 +54,8 @@ func invalidHeading(problems int) string {
 	return fmt.Sprintf("Connector configuration is invalid and contains the following %d error(s):", problems)
 }
 
-// errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that
-// is not; nil if all are. undone is what was not done for it: created, changed.
+// errChecks makes the error of a configuration with which the checks are not all ok, with a violation for each that is not; nil if
+// all are. undone is what was not done for it: created, changed.
 func errChecks(undone string, checks []connector.Check) error {
 	var message strings.Builder
 	failed := &errdetails.PreconditionFailure{}
