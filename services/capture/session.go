@@ -201,7 +201,7 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.system, err = s.connections.Identify(ctx, repl)
 	if s.server.InRecovery {
-		// A standby follows promotions, and its own may come amid a stream, which goes on. What it sends it has replayed, so that positions
+		// A standby follows promotions, and its own may come during a stream, which goes on. What it sends it has replayed, so that positions
 		// need no timeline: they are part of its history.
 		s.system.Timeline = 0
 	}

@@ -91,7 +91,7 @@ func (s *session) snapshotWithNewSlot(ctx context.Context, plan starting.Plan) (
 	return at, s.snapshot(ctx, created.Snapshot, at, nil, func() { repl.Close(context.WithoutCancel(ctx)) })
 }
 
-// snapshotWithOldSlot reads tables while a slot exists already: after a crash amid a snapshot, with a slot that somebody else made, or
+// snapshotWithOldSlot reads tables while a slot exists already: after a crash during a snapshot, with a slot that somebody else made, or
 // where the settings have it at each start. A temporary slot exports a snapshot, from which the stream goes on once the tables are
 // read. What is left of a snapshot is read after the stream was delivered up to that point: no gap, and rows come in the order in
 // which they were true. A whole new one takes the place of the stream up to there, as with Debezium.

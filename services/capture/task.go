@@ -25,7 +25,7 @@ import (
 )
 
 // task is a running capture connector. It works in sessions: each connects, takes up the last durable checkpoint and
-// streams. A session that fails for a reason that waiting can mend is followed by another; any other reason fails the
+// streams. A session that fails for a reason that waiting can end is followed by another; any other reason fails the
 // task. Nothing but the checkpoint passes from one session to the next, so a restart within the process and one after
 // kill -9 are the same.
 type task struct {

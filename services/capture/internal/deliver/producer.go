@@ -156,7 +156,7 @@ func haveTransactions(ctx context.Context, client *kgo.Client) error {
 	return nil
 }
 
-// noTransactions says whether the answer to the beginning of a transactional producer means that transactions cannot be had, as opposed to
+// noTransactions reports whether the answer to the beginning of a transactional producer means that transactions cannot be had, as opposed to
 // not now, or no more for this producer. A service that knows the requests and has no transactions in the user's tier answers with any error.
 func noTransactions(err error) bool {
 	if _, answered := errors.AsType[*kerr.Error](err); !answered {
@@ -216,7 +216,7 @@ func (p *Producer) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Durable says whether everything that was written is.
+// Durable reports whether everything that was written is.
 func (p *Producer) Durable() bool { return !p.open }
 
 // How long Settle waits between two questions at first, and for how long it asks at most.
@@ -306,7 +306,7 @@ func fenced(err error) error {
 	return err
 }
 
-// Transactional says whether records and offsets go in transactions.
+// Transactional reports whether records and offsets go in transactions.
 func (p *Producer) Transactional() bool { return p.transactional }
 
 // Limits knows how large records may be.

@@ -125,7 +125,7 @@ func match(old, new *Description) []int {
 	return successor
 }
 
-// keyChanged says whether the key is made of other columns, or of the same in another order. A key column that only has another
+// keyChanged reports whether the key is made of other columns, or of the same in another order. A key column that only has another
 // name is a renamed column.
 func keyChanged(old, new *Description, successor []int) bool {
 	for i, o := range old.Columns {
@@ -158,7 +158,7 @@ func presence(c Column) string {
 // widths are families of types in which each takes all values of those before it.
 var widths = [...][]string{{"smallint", "integer", "bigint"}, {"real", "double precision"}}
 
-// widens says whether a type takes the values of another and events show them alike.
+// widens reports whether a type takes the values of another and events show them alike.
 func widens(from, to string) bool {
 	for _, family := range widths {
 		if i := slices.Index(family, from); i >= 0 {

@@ -104,7 +104,7 @@ type Version struct {
 	Changes []Change `json:"changes,omitempty"`
 }
 
-// Breaking says whether a reader of the topic that was made for the version before may fail or misread from here on.
+// Breaking reports whether a reader of the topic that was made for the version before may fail or misread from here on.
 func (v *Version) Breaking() bool {
 	return slices.ContainsFunc(v.Changes, func(c Change) bool { return c.Breaking })
 }

@@ -117,7 +117,7 @@ func (s *settings) parseTables(v catalogue.Values) error {
 	return nil
 }
 
-// wanted says whether a table is polled.
+// wanted reports whether a table is polled.
 func (s *settings) wanted(t pgrepl.Table) bool {
 	if s.schema != "" {
 		like := strings.NewReplacer("%", ".*", "_", ".").Replace(regexp.QuoteMeta(s.schema))

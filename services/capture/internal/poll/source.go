@@ -100,7 +100,7 @@ func (s *source) offsetOf(row change.Tuple) (offset, error) {
 	return o, nil
 }
 
-// resumable says whether polling after the offset last gives a row with the offset next.
+// resumable reports whether polling after the offset last gives a row with the offset next.
 func (s *source) resumable(last, next offset) bool {
 	return s.mode != timestamp || len(s.ties) > 0 || last.stamp != next.stamp
 }

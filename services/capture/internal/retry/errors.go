@@ -18,21 +18,21 @@ import (
 // fenced in its turn.
 var ErrFenced = errors.New("another worker has taken the connector over")
 
-// ErrPermanent marks an error that no waiting mends.
+// ErrPermanent marks an error that no waiting ends.
 var ErrPermanent = errors.New("it stays wrong until something is changed")
 
-// Permanent makes an error that no waiting mends; its format is fmt.Errorf's.
+// Permanent makes an error that no waiting ends; its format is fmt.Errorf's.
 func Permanent(format string, args ...any) error {
 	return fmt.Errorf("%w; %w", fmt.Errorf(format, args...), ErrPermanent)
 }
 
-// Passing is an error that another session mends, whatever caused it.
+// Passing is an error that ends with another session, whatever caused it.
 type Passing string
 
 // Error implements error.
 func (p Passing) Error() string { return string(p) }
 
-// Transient says whether another session can mend an error.
+// Transient reports whether an error can end with another session.
 func Transient(err error) bool {
 	if errors.Is(err, ErrFenced) || errors.Is(err, ErrPermanent) {
 		return false
@@ -49,7 +49,7 @@ func Transient(err error) bool {
 	return pgrepl.Transient(err) || KafkaTransient(err)
 }
 
-// KafkaTransient says whether waiting can mend an error of the broker or of the way to it.
+// KafkaTransient reports whether waiting can end an error of the broker or of the way to it.
 func KafkaTransient(err error) bool {
 	if _, ok := errors.AsType[*kerr.Error](err); ok {
 		return kerr.IsRetriable(err) || errors.Is(err, kerr.ConcurrentTransactions) || errors.Is(err, kerr.UnknownProducerID) ||

@@ -1,7 +1,7 @@
 // Package retry runs a connector's sessions: attempts that each connect, take up what the last one made durable, and work
 // until something fails. It owns the decision whether another one follows.
 //
-// Model. A failure is mended by waiting (the server restarts, the broker is away, the slot is not free yet), or it is not.
+// Model. Waiting ends a failure (the server restarts, the broker is away, the slot is not free yet), or it does not.
 // What an error says of itself decides first: [ErrPermanent], [ErrFenced] and [Passing]; then its reason, if it is one of
 // pgrepl's; then whether it comes from the network or is one of Kafka's that a client may retry.
 //
@@ -38,7 +38,7 @@ const (
 )
 
 // Sessions runs one session after the other until ctx ends, and returns nil then; or until one fails for a reason that waiting
-// does not mend, or too often, and returns its error.
+// does not end, or too often, and returns its error.
 func Sessions(ctx context.Context, p Policy, session func(context.Context) error) error {
 	delay, failures := firstDelay, 0
 	var inUse time.Time // since when the slot is another's; zero if it is not

@@ -23,7 +23,7 @@
 //	D: Written(A)                          A is the spare; B is ready, so D goes on without committing, or
 //	D: commits; Committed                  all that was taken is durable
 //	D: Take                                B is D's; A is open. Both R and H are woken: if only one were, it might be H, which
-//	                                       leaves a batch amid a transaction as it is, and R would sleep for ever
+//	                                       leaves a batch within a transaction as it is, and R would sleep for ever
 //
 // Draining, at the end of a stream that has one, is R's: it marks the open batch as Due and sleeps until that was taken and nothing
 // is in flight. A batch cannot come in between: R is the only one that makes a position, and records of H are in what is taken.

@@ -41,7 +41,7 @@ func (h Heartbeats) Run(ctx context.Context, events *change.Config) error {
 	}
 }
 
-// beat puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; amid a
+// beat puts a heartbeat record into the open batch. The stage's lock orders it with the reader's records; within a
 // transaction it is left to the next tick, so that it never becomes part of one.
 func (h Heartbeats) beat(aux *change.Auxiliary, now time.Time) error {
 	b := h.Stage.Fill()

@@ -52,7 +52,7 @@ func (t *transaction) begin(m *pgrepl.Message, at, resume pgrepl.Position) {
 	commit, end := m.CommitLSN, m.CommitLSN+1
 	if commit == 0 {
 		// decoderbufs does not tell. What committed before the present position has come, so the transaction is the first
-		// that commits after it: that is its identity. A stream that resumes amid it begins at the same position.
+		// that commits after it: that is its identity. A stream that resumes within it begins at the same position.
 		commit, end = at.Commit, pgrepl.UnknownEnd
 	}
 	*t = transaction{xid: m.XID, began: m.LSN, commit: commit, end: end, commitTime: m.CommitTime, counts: counts}
