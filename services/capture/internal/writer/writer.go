@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/failpoint"
-	"github.com/calypso-cdc/calypso/services/capture/internal/deliver"
 	"github.com/calypso-cdc/calypso/services/capture/internal/patience"
 	"github.com/calypso-cdc/calypso/services/capture/internal/progress"
 	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
@@ -28,9 +27,21 @@ type Report interface {
 	Untold(error)
 }
 
+// Producer writes to Kafka (deliver.Producer).
+type Producer interface {
+	// Write sends records and an offset, and what else belongs to them.
+	Write(ctx context.Context, records []kgo.Record, key, value []byte, others ...*kgo.Record) error
+	// Commit ends the open transaction.
+	Commit(ctx context.Context) error
+	// Durable reports whether everything that was written is.
+	Durable() bool
+	// Settle ends what follows a commit.
+	Settle(ctx context.Context)
+}
+
 // Deps are what a writer works with.
 type Deps struct {
-	Producer *deliver.Producer
+	Producer Producer
 	// OffsetKey is the key of the connector's offset.
 	OffsetKey []byte
 	// Versions is where versions of tables are kept; nil if they are not.
