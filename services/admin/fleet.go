@@ -40,9 +40,11 @@ type fleet struct {
 type worker struct {
 	address    string
 	connection *grpc.ClientConn
-	// silent says that it let the last question wait too long, as a process does that is stopped or starved. Every answer ends that;
-	// readiness asks it again and again.
+	// silent says that it did not answer when it was last asked for its health, as a process does that is stopped or starved. Nothing else
+	// is asked of it then: however many questions a look is made of, none waits for it. readiness asks for its health again and again.
 	silent atomic.Bool
+	// unready is why it could not work when it was last asked for its health; empty if it could.
+	unready atomic.Pointer[string]
 }
 
 // keepAlive ends the connections to workers that have gone silent, and with them the calls that have no deadline. Workers take
@@ -101,36 +103,45 @@ func (f *fleet) unreachable(err error) error {
 const (
 	// askTimeout bounds how long one worker may take for its answer: others are not to wait for one that hangs.
 	askTimeout = 5 * time.Second
-	// silentTimeout is askTimeout for a worker that has let the last question wait, and is most likely to do it again.
-	silentTimeout = time.Second
+	// connectTimeout bounds how long a connection may take before another worker is told.
+	connectTimeout = time.Second
 )
 
 // within asks a worker in the time that it has for an answer. A worker that does not answer in time cannot be reached.
 func (w *worker) within(ctx context.Context, ask func(context.Context) error) error {
-	patience := askTimeout
 	if w.silent.Load() {
-		patience = silentTimeout
+		return w.noAnswer()
 	}
-	asking, cancel := context.WithTimeout(ctx, patience)
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	err := ask(asking)
 	if err != nil && ctx.Err() != nil {
 		return err // whoever asks has waited long enough, which says nothing about the worker
 	}
 	if err != nil && (asking.Err() != nil || status.Code(err) == codes.DeadlineExceeded) { // the worker may notice the deadline first
-		w.silent.Store(true)
-		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v", w.address, patience)
+		return status.Errorf(codes.Unavailable, "%s does not answer, at least not within %v%s", w.address, askTimeout, w.trouble())
 	}
-	w.silent.Store(false)
 	return err
+}
+
+func (w *worker) noAnswer() error {
+	return status.Errorf(codes.Unavailable, "%s does not answer", w.address)
+}
+
+// trouble is what keeps a worker from its work, as the end of a sentence; a worker that lets a question wait may itself wait for Kafka.
+func (w *worker) trouble() string {
+	if why := w.unready.Load(); why != nil && *why != "" {
+		return ": " + *why
+	}
+	return ""
 }
 
 // ready says why a worker cannot be given a call that may change something, and so is made once only; nil if it can.
 func (w *worker) ready(ctx context.Context) error {
 	if w.silent.Load() {
-		return status.Errorf(codes.Unavailable, "%s does not answer", w.address)
+		return w.noAnswer()
 	}
-	waiting, cancel := context.WithTimeout(ctx, silentTimeout)
+	waiting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	for {
 		state := w.connection.GetState()

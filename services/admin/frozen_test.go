@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
+	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
 // frozen is the address of a worker that takes connections and calls and answers none, as a process does that is stopped (SIGSTOP).
@@ -82,4 +84,33 @@ func TestAFrozenWorkerOfEachFleetIsNamedAndHoldsNoCallUp(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAFleetOfWhichAllWorkersFreezeIsNamedAndItsPipelinesAreStillShown(t *testing.T) {
+	var sinks *testenv.Proxy
+	s := start(t, func(c *Config) {
+		sinks = testenv.RunProxy(t, c.Sink[0])
+		c.Sink = []string{sinks.Addr, frozen(t), frozen(t), frozen(t), frozen(t)}
+	})
+	s.create(t, "src", sourceClass, map[string]string{"topic.prefix": "shop"})
+	s.create(t, "adx", sinkClass, map[string]string{"topics": "shop.retail.orders_info"})
+	s.await(t, "src", connectorv1.State_STATE_RUNNING)
+	s.await(t, "adx", connectorv1.State_STATE_RUNNING)
+	if code, body, _ := s.request(t, "GET", "/v1/pipelines", ""); code != http.StatusOK || !strings.Contains(body, `"adx"`) {
+		t.Fatalf("before: %d %s", code, body)
+	}
+	sinks.Stall()
+	for _, path := range []string{"/v1/pipelines", "/v1/pipelines/src"} {
+		code, body, _ := s.request(t, "GET", path, "")
+		if code != http.StatusOK || !strings.Contains(body, sinks.Addr+": ") || !strings.Contains(body, "VERDICT_BROKEN") {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	sinks.Heal()
+	testenv.Eventually(t, time.Minute, "the sink answers again", func(context.Context) error {
+		if code, body, _ := s.request(t, "GET", "/connectors/adx/status", ""); code != http.StatusOK {
+			return fmt.Errorf("%d %s", code, body)
+		}
+		return nil
+	})
 }

@@ -34,9 +34,12 @@ func askFleets(ctx context.Context, fleets []*fleet) map[string][]*adminv1.Servi
 			contain.Go("question for a worker's health", func() {
 				h := &adminv1.ServiceHealth{Service: f.name, Address: w.address, Serving: true}
 				err := rpc.Healthy(ctx, w.connection)
-				w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
 				if err != nil {
 					h.Serving, h.Detail = false, err.Error()
+				}
+				if ctx.Err() == nil { // else nobody had the patience to hear it
+					w.silent.Store(errors.Is(err, rpc.ErrNoAnswer))
+					w.unready.Store(&h.Detail)
 				}
 				answer <- h
 			}, func(err error) {

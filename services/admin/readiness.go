@@ -15,8 +15,8 @@ const readinessInterval = time.Second
 // readiness knows whether admin can do its work, which is to hand calls on: some worker of some fleet is ready. With one fleet away admin
 // still serves the other, and is what people ask which one is away. Nobody is asked for PostgreSQL or Azure Data Explorer.
 type readiness struct {
-	// fleets that run connectors.
-	fleets []*fleet
+	// all fleets are asked, so that it is known which workers are silent; needed are those that run connectors.
+	all, needed []*fleet
 	// why is why admin is not ready; empty if it is, nil before the first look.
 	why atomic.Pointer[string]
 }
@@ -31,9 +31,9 @@ func (r *readiness) run(ctx context.Context) error {
 
 // look asks all workers for their health.
 func (r *readiness) look(ctx context.Context) {
-	workers := askFleets(ctx, r.fleets)
+	workers := askFleets(ctx, r.all)
 	var missing []string
-	for _, f := range r.fleets {
+	for _, f := range r.needed {
 		for _, w := range workers[f.name] {
 			if w.Serving {
 				r.why.Store(new(string))

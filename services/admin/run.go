@@ -69,7 +69,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 
 	service := newService(fleets)
 	service.loggers = connectapi.NewLoggers(map[string]*slog.LevelVar{"root": cfg.Telemetry.Level})
-	readiness := &readiness{fleets: fleets[:2]}
+	readiness := &readiness{all: fleets, needed: fleets[:2]}
 	readiness.look(ctx)
 	timeline := newRecorder(fleets[:2], cfg.Telemetry.Logger)
 	guard := authorizer{users: users, log: cfg.Telemetry.Audit, timeline: timeline, router: service.router}
