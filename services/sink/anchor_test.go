@@ -261,9 +261,7 @@ func TestE7WithoutADeadLetterTopicToleratedRowsArePassedOver(t *testing.T) {
 		}
 	})
 	s.commits(0, 49)
-	r.task.board.mu.Lock()
-	defer r.task.board.mu.Unlock()
-	if n := r.task.board.counts.setAside; n != 1 {
+	if n := r.task.board.Counted().SetAside; n != 1 {
 		t.Errorf("%d rows are counted as passed over, want 1", n)
 	}
 }
@@ -316,9 +314,7 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 		if p == nil {
 			return errors.New("the partition is not assigned")
 		}
-		r.task.board.mu.Lock()
-		read := r.task.board.partition(p.tp).end
-		r.task.board.mu.Unlock()
+		read := r.task.board.EndOf(p.tp)
 		p.in.mu.Lock()
 		waiting := p.in.bytes
 		p.in.mu.Unlock()
@@ -338,10 +334,8 @@ func TestE9TombstonesAndDeletesAdvanceTheOffset(t *testing.T) {
 	s.holds(10)
 	s.commits(0, 11)
 	testenv.Eventually(t, 10*time.Second, "the counts", func(context.Context) error {
-		r.task.board.mu.Lock()
-		defer r.task.board.mu.Unlock()
-		if c := r.task.board.counts; c.tombstones != 1 || c.deletes != 1 {
-			return fmt.Errorf("%d tombstones and %d deletes are counted, want one each", c.tombstones, c.deletes)
+		if c := r.task.board.Counted(); c.Tombstones != 1 || c.Deletes != 1 {
+			return fmt.Errorf("%d tombstones and %d deletes are counted, want one each", c.Tombstones, c.Deletes)
 		}
 		return nil
 	})

@@ -15,11 +15,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -189,17 +191,16 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			if c.acknowledged {
 				s.config["acknowledged.columns"] = s.topic + ":city"
 			}
-			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {})
+			_, table, _ := strings.Cut(s.topic, ".")
+			asked := make(chan struct{})
+			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
+				env.AllVersions = func(context.Context) ([][]byte, error) { defer close(asked); return c.versions(table), nil }
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, table, _ := strings.Cut(s.topic, ".")
-			task.env.AllVersions = func(context.Context) ([][]byte, error) { return c.versions(table), nil }
-			asked := make(chan struct{})
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
-			all := task.env.AllVersions
-			task.env.AllVersions = func(ctx context.Context) ([][]byte, error) { defer close(asked); return all(ctx) }
 			go func() { ended <- task.Run(ctx) }()
 			defer func() {
 				cancel()
@@ -222,13 +223,14 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 // withVersions runs a task to which the versions of the source's tables are what versions gives.
 func (s *stage) withVersions(versions func(table string) [][]byte) *running {
 	s.t.Helper()
-	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {})
+	_, table, _ := strings.Cut(s.topic, ".")
+	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
+		env.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.started++
-	_, table, _ := strings.Cut(s.topic, ".")
-	task.env.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{task: task, cancel: cancel, ended: make(chan error, 1)}
 	go func() { r.ended <- task.Run(ctx) }()
@@ -402,7 +404,7 @@ func TestWhatHappenedOnceIsToldUntilItIsAcknowledgedWhateverBecomesOfTheTask(t *
 	}
 	acknowledge(sinkv1.SinkNotice_KIND_TRUNCATED, "", 0)
 	acknowledge(0, "another", 0)
-	if _, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); status.Code(err) != codes.InvalidArgument {
+	if _, err := service.AcknowledgeNotices(t.Context(), &sinkv1.AcknowledgeNoticesRequest{Connector: s.name, Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING}); grpcstatus.Code(err) != codes.InvalidArgument {
 		t.Errorf("a notice that passes by itself: %v", err)
 	}
 	r.notices(t, sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, s.topic, true)
@@ -446,7 +448,7 @@ func TestATruncateIsNotCommittedBeforeItIsNoted(t *testing.T) {
 	broken := s.breakNotes()
 	s.send(&kgo.Record{Value: []byte(`{"before":null,"after":null,"source":{"lsn":9,"ts_ms":1700000000000},"op":"t","ts_ms":1}`)})
 	testenv.Eventually(t, time.Minute, "the note to be tried again", func(context.Context) error {
-		if summarize(t.Context(), s.name, []*task{r.task}).TryingAgain == "" {
+		if status.Summarize(t.Context(), s.name, []*status.Task{r.task.board}).TryingAgain == "" {
 			return errors.New("it is not")
 		}
 		return nil
@@ -549,14 +551,15 @@ func TestAllVersionsThatWaitWidenATableInOneChange(t *testing.T) {
 	s.send(records...)
 	var mu sync.Mutex
 	var told []string
-	task, err := makeTask(s.brokers, s.config, 0, func(error) {})
+	task, err := makeTask(s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
+		env.Happened = func(kind, detail string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, kind+": "+detail)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	task.env.Happened = func(kind, detail string) {
-		mu.Lock()
-		defer mu.Unlock()
-		told = append(told, kind+": "+detail)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -83,7 +83,7 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	for c := range u.told {
 		if !missing[c] {
 			delete(u.told, c)
-			t.board.withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+			t.board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
 		}
 	}
 	schema, _ := p.enc.Schema(r) // it was read to make the row
@@ -104,7 +104,7 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 			}
 		}
 		u.told[c] = true
-		t.tell(unfilledNotice(to, c, unmapped))
+		t.board.Tell(unfilledNotice(to, c, unmapped))
 	}
 }
 
@@ -174,7 +174,7 @@ func (to *target) changed(before, now row.Target) {
 	for field, column := range u.untaken {
 		if _, again := taken[field]; again {
 			delete(u.untaken, field)
-			t.board.withdraw(sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, to.route.Topic, column)
+			t.board.Withdraw(sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, to.route.Topic, column)
 		}
 	}
 	for field, column := range before.Taken() {
@@ -186,7 +186,7 @@ func (to *target) changed(before, now row.Target) {
 		}
 		u.untaken[field] = column
 		table := to.route.Database + "." + to.route.Table
-		t.tell(&sinkv1.SinkNotice{
+		t.board.Tell(&sinkv1.SinkNotice{
 			Kind: sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, Topic: to.route.Topic, Table: table, Column: column,
 			Summary: fmt.Sprintf("%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field, to.route.Topic, column, table),
 			Remedy: fmt.Sprintf("If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",
@@ -332,13 +332,13 @@ func (to *target) recall(now, ever []string) {
 	for c := range u.told {
 		if !slices.Contains(lacking, c) {
 			delete(u.told, c)
-			t.board.withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+			t.board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
 		}
 	}
 	for _, c := range lacking {
 		if !slices.Contains(never, c) && !slices.Contains(t.s.Acknowledged, to.route.Topic+":"+c) {
 			u.told[c] = true
-			t.tell(unfilledNotice(to, c, unmapped))
+			t.board.Tell(unfilledNotice(to, c, unmapped))
 		}
 	}
 }

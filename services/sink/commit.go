@@ -14,6 +14,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 )
 
 // errFenced says that the partition is no longer this member's, so its position was not committed.
@@ -203,8 +204,8 @@ func (c *committer) once(positions map[batch.Source]*request) error {
 				tp := batch.Source{Topic: t.Topic, Partition: p.Partition}
 				err := kerr.ErrorForCode(p.ErrorCode)
 				if errors.Is(err, kerr.OffsetMetadataTooLarge) && positions[tp] != nil {
-					positions[tp].answer(&unmendable{fmt.Errorf("committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
-						"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)})
+					positions[tp].answer(retry.Permanent(fmt.Errorf("committing partition %d of %s: %w. The brokers' offset.metadata.max.bytes must be at least %d: "+
+						"what was sent to ADX is noted beside the offset", p.Partition, t.Topic, err, ledger.MaxMetadata)))
 					delete(positions, tp)
 					continue
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 )
 
 // fillingPause is between two questions for a view that is being filled.
@@ -31,7 +32,7 @@ func (t *task) showState(ctx context.Context, to *target, key []byte) error {
 	if state.shown || !t.s.CurrentState || state.filling != "" && time.Since(state.asked) < fillingPause {
 		return nil
 	}
-	err := t.persist(ctx, func(ctx context.Context) (err error) {
+	err := t.retry.Do(ctx, func(ctx context.Context) (err error) {
 		if state.filling == "" {
 			state.filling, err = t.makeCurrentState(ctx, to, key)
 			err = to.explain(err, "Make the table with the columns that table.form=changes adds, or let auto.create make it")
@@ -55,7 +56,7 @@ func (t *task) showState(ctx context.Context, to *target, key []byte) error {
 func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (operation string, err error) {
 	names := keyFields(key)
 	if len(names) == 0 {
-		return "", &unmendable{fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic)}
+		return "", retry.Permanent(fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic))
 	}
 	mapping := to.rows().Mapping
 	for i, n := range names {
@@ -125,8 +126,8 @@ func (t *task) filled(ctx context.Context, to *target, operation string) (bool, 
 		return true, nil
 	case "Failed", "PartiallySucceeded", "Abandoned", "BadInput", "Canceled":
 		view := kusto.QuoteName(to.route.Table + "_state")
-		return false, &unmendable{fmt.Errorf("filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
-			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.route.Database, to.route.Table, to.route.Table, state, shown.Value(0, "Status"), view)}
+		return false, retry.Permanent(fmt.Errorf("filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
+			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.route.Database, to.route.Table, to.route.Table, state, shown.Value(0, "Status"), view))
 	}
 	return false, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"slices"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -20,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -49,14 +48,13 @@ func (t *task) deliver(ctx context.Context, to *target, tp batch.Source, b *batc
 		err = r.refine(ctx, b.Cut, err)
 	}
 	end(err)
-	t.o.meters.processed(ctx, t.s.Group, tp.Topic, time.Since(begun), err)
+	t.o.meters.Processed(ctx, t.s.Group, tp.Topic, time.Since(begun), err)
 	return err
 }
 
 // rowsRefused says that the cluster will never take these rows, while it would take others.
 func rowsRefused(err error) bool {
-	var mine *unmendable
-	return !errors.As(err, &mine) && kusto.VerdictOf(err) == kusto.RowsRefused
+	return !retry.IsPermanent(err) && kusto.VerdictOf(err) == kusto.RowsRefused
 }
 
 // refinery looks for the rows of one batch that the cluster refuses.
@@ -80,7 +78,7 @@ func (r *refinery) refine(ctx context.Context, c ledger.Cut, refusal error) erro
 	}
 	if b.Rows == 1 {
 		if r.poison++; r.poison > maxPoison {
-			return &unmendable{fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal)}
+			return retry.Permanent(fmt.Errorf("the cluster refuses more than %d rows of one batch, so it is rather the table or its mapping that is at fault: %w", maxPoison, refusal))
 		}
 		return r.setAside(ctx, []batch.Refused{{Record: only, Reason: refusal}})
 	}
@@ -206,7 +204,7 @@ func (t *task) add(ctx context.Context, b *batch.Batch, enc *row.Encoder, r *kgo
 	refusal = b.Add(enc, r)
 	for away := (*record.Unavailable)(nil); refusal != nil && errors.As(refusal, &away); {
 		// What is needed to read the record is away, which is no fault of the record's: it is waited for.
-		if err := t.persist(ctx, func(context.Context) error { return t.readable(r) }); err != nil {
+		if err := t.retry.Do(ctx, func(context.Context) error { return t.readable(r) }); err != nil {
 			return nil, err
 		}
 		refusal = b.Add(enc, r)
@@ -234,13 +232,13 @@ func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string)
 	if known == "" {
 		return nil
 	}
-	return t.persist(ctx, func(ctx context.Context) error {
+	return t.retry.Do(ctx, func(ctx context.Context) error {
 		topics, err := kadm.NewClient(client).ListTopics(ctx, topic)
 		if err != nil {
 			return err
 		}
 		if id := topics[topic].ID.String(); topics[topic].Err == nil && id != known {
-			return &unmendable{fmt.Errorf("the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic)}
+			return retry.Permanent(fmt.Errorf("the cluster refuses rows of a batch of topic %s, and they cannot be looked for: the topic was deleted and made anew meanwhile", topic))
 		}
 		return topics[topic].Err
 	})
@@ -288,7 +286,7 @@ func (t *task) blob(ctx context.Context, to *target, b *batch.Batch) (*kusto.Blo
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			return nil, &unmendable{fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err)}
+			return nil, retry.Permanent(fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err))
 		}
 		blob.Plain = true
 	}
@@ -312,12 +310,12 @@ type sending struct {
 func (s *sending) run(ctx context.Context) error {
 	s.blob.RequestID = requestID(ctx, "ingest")
 	tries := 0
-	err := s.persist(ctx, func(ctx context.Context) error {
+	err := s.retry.Do(ctx, func(ctx context.Context) error {
 		s.doubtful = s.doubtful || tries > 0
 		tries++
 		begun := time.Now()
 		err := s.once(ctx, s.stream && tries <= streamTries)
-		s.o.meters.attempt(ctx, s.to, s.blob, time.Since(begun), err)
+		s.o.meters.Attempt(ctx, s.to.mode, s.blob, time.Since(begun), err)
 		return s.to.judged(err)
 	})
 	if err == nil && s.doubtful && s.blob.Tag != "" {
@@ -330,7 +328,7 @@ func (s *sending) run(ctx context.Context) error {
 func (s *sending) once(ctx context.Context, stream bool) error {
 	switch {
 	case s.to.mode == spec.ModeInline && s.blob.Plain:
-		return &unmendable{fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format)}
+		return retry.Permanent(fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format))
 	case s.to.mode == spec.ModeInline:
 		return s.memory.Expand(ctx, memory.InlineFactor*s.blob.RawSize, func() error {
 			text, err := unzip(s.blob.Data)
@@ -394,85 +392,7 @@ func (s *sending) await(ctx context.Context, q *kusto.Queued, patience time.Dura
 		return &kusto.Error{Op: fmt.Sprintf("ingest into %s.%s", s.blob.Database, s.blob.Table), Message: fmt.Sprintf("the cluster has not said within %s what became of a batch; it is sent again", patience)}
 	}
 	if result.Skipped {
-		s.o.meters.skipped(ctx, s.blob)
-	}
-	return err
-}
-
-// persist runs call until it succeeds, fails for good, or the user's patience with an outage ends.
-func (t *task) persist(ctx context.Context, call func(context.Context) error) error {
-	var since time.Time
-	pause := 100 * time.Millisecond
-	failing := new(trouble)
-	defer t.board.over(failing)
-	for {
-		err := t.attempt(ctx, call)
-		var mine *unmendable
-		switch {
-		case err == nil:
-			if !since.IsZero() {
-				t.env.Retrying(nil)
-			}
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case errors.As(err, &mine), kusto.Permanent(err):
-			return err
-		}
-		if since.IsZero() {
-			since = time.Now()
-		}
-		if t.s.RetryLimit > 0 && time.Since(since) > t.s.RetryLimit {
-			return &unmendable{fmt.Errorf("tried for %s (errors.retry.max.time.ms): %w", t.s.RetryLimit, err)}
-		}
-		t.board.retrying(failing, err)
-		t.env.Retrying(err)
-		wait := max(pause/2+rand.N(pause/2+1), kusto.RetryAfter(err))
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait):
-		}
-		pause = min(2*pause, t.s.MaxBackoff)
-	}
-}
-
-const (
-	// watchInterval is how often a call is looked at that has not returned, answerPatience how long an answer may take before that is
-	// worth showing.
-	watchInterval  = 2 * time.Second
-	answerPatience = 10 * time.Second
-)
-
-// attempt makes a call and shows meanwhile what it waits for.
-func (t *task) attempt(ctx context.Context, call func(context.Context) error) error {
-	ctx, watch := kusto.WithWatch(ctx)
-	returned := make(chan struct{})
-	var watcher contain.Waiting
-	waiting, waited := new(trouble), false
-	defer t.board.over(waiting)
-	watcher.Go("watch of a call", func() {
-		ticker := time.NewTicker(watchInterval)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-			case <-returned:
-				return
-			}
-			if why := watch.Unanswered(answerPatience); why != nil {
-				waited = true
-				t.board.waits(waiting, why)
-				t.env.Retrying(why)
-			}
-		}
-	}, t.fail)
-	err := call(ctx)
-	close(returned)
-	watcher.Wait()
-	t.board.answered(watch)
-	if waited && err == nil {
-		t.env.Retrying(nil)
+		s.o.meters.Skipped(ctx, s.blob)
 	}
 	return err
 }

@@ -129,7 +129,7 @@ func TestStreamedAndInlineRowsComeIntoTheTable(t *testing.T) {
 			r := s.start()
 			s.holds(500)
 			s.commits(0, 499)
-			if g := r.task.guarantee(); strings.HasPrefix(g, "exactly once") != (mode == spec.ModeInline) {
+			if g := r.task.s.Guarantee(); strings.HasPrefix(g, "exactly once") != (mode == spec.ModeInline) {
 				t.Error(g)
 			}
 		})
@@ -547,7 +547,7 @@ func TestMarkersOfTransactionsAreNoRecordsThatWait(t *testing.T) {
 	s.commits(0, 6) // three records and three markers
 	testenv.Eventually(t, time.Minute, "nothing to wait", func(context.Context) error {
 		var waiting int64
-		r.task.o.Board.eachLag(func(_ string, _ batch.Source, lag int64) { waiting += lag })
+		r.task.o.Board.EachLag(func(_ string, _ batch.Source, lag int64) { waiting += lag })
 		if waiting != 0 {
 			return fmt.Errorf("%d offsets are said to wait", waiting)
 		}

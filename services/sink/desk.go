@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -158,8 +159,7 @@ func (s *Service) ReplayDeadLetters(ctx context.Context, r *sinkv1.ReplayDeadLet
 
 // codeOf tells what waiting mends from what the user must.
 func codeOf(err error) codes.Code {
-	var mine *unmendable
-	if errors.As(err, &mine) {
+	if retry.IsPermanent(err) {
 		return codes.FailedPrecondition
 	}
 	return codes.Unavailable

@@ -105,12 +105,12 @@ func (t *task) resolve(ctx context.Context, d doubt) {
 	case len(extents.Rows) < 2 || !t.doubts.fresh(d.tag):
 		return
 	}
-	t.o.meters.doubled(ctx, r.Table, int64(len(extents.Rows)-1))
-	err = t.keep(ctx, &sinkv1.SinkNotice{
+	t.o.meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
+	err = t.board.Keep(ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: r.Topic, Table: r.Database + "." + r.Table,
 		Summary: fmt.Sprintf("a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it", r.Database, r.Table, len(extents.Rows), d.tag),
-		Remedy:  "remove all but one of the extents, as long as they are not merged: " + command + " lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.acknowledge(),
-	})
+		Remedy:  "remove all but one of the extents, as long as they are not merged: " + command + " lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.board.Acknowledge(),
+	}, t.retry.Do)
 	if err != nil {
 		t.env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag", d.tag, "err", err)
 	}

@@ -28,6 +28,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -103,8 +104,8 @@ func runChild(file string) error {
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	board := NewBoard()
-	board.memory.Limited = LimitHeap
+	board := status.NewBoard()
+	board.Memory.Limited = LimitHeap
 	t, err := makeTaskOn(board, os.Getenv(childBrokers), config, 0, func(error) {})
 	if err != nil {
 		return err
@@ -141,13 +142,16 @@ func tasksOf(config map[string]string) int {
 // internalTopic is a key of configurations that names a topic of the runtime's own.
 const internalTopic = "test.internal.topic"
 
+// setup is what a test has otherwise than usual in a task's options and environment.
+type setup func(*Options, *connector.TaskEnv)
+
 // makeTask makes a task as the runtime does.
-func makeTask(brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
-	return makeTaskOn(nil, brokers, config, number, retrying)
+func makeTask(brokers string, config map[string]string, number int, retrying func(error), with ...setup) (*task, error) {
+	return makeTaskOn(nil, brokers, config, number, retrying, with...)
 }
 
 // makeTaskOn makes a task of a process with a board.
-func makeTaskOn(board *Board, brokers string, config map[string]string, number int, retrying func(error)) (*task, error) {
+func makeTaskOn(board *status.Board, brokers string, config map[string]string, number int, retrying func(error), with ...setup) (*task, error) {
 	o := Options{Board: board, Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable))}
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 	if err != nil {
 		return nil, err
 	}
-	return newTask(connector.TaskEnv{
+	env := connector.TaskEnv{
 		Started: func() {}, Doing: func(string) {},
 		Connector: config["name"], Task: number, Tasks: 1, WorkerID: "test",
 		Kafka: func(opts ...kgo.Opt) (*kgo.Client, error) {
@@ -180,7 +184,11 @@ func makeTaskOn(board *Board, brokers string, config map[string]string, number i
 			}
 			return nil
 		}, Retrying: retrying, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	}, values, o)
+	}
+	for _, c := range with {
+		c(&o, &env)
+	}
+	return newTask(env, values, o)
 }
 
 // noted are the notes of connectors, which outlive their tasks as those in the status topic do.
@@ -477,7 +485,7 @@ type stage struct {
 	// started counts the tasks: each is a member of its own.
 	started int
 	// board is what its tasks share with others'; one of their own if nil.
-	board *Board
+	board *status.Board
 }
 
 func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {

@@ -43,12 +43,12 @@ func (t *task) watchHeld(ctx context.Context) {
 		for _, h := range found {
 			if _, mine := held[batch.Source{Topic: h.Topic, Partition: h.Partition}]; mine && !hanging[h.Topic] {
 				hanging[h.Topic], told[h.Topic] = true, true
-				t.tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic, Summary: h.Summary(), Remedy: h.Remedy()})
+				t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, Topic: h.Topic, Summary: h.Summary(), Remedy: h.Remedy()})
 			}
 		}
 		for topic := range told {
 			if !hanging[topic] {
-				t.board.withdraw(sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, topic, "")
+				t.board.Withdraw(sinkv1.SinkNotice_KIND_TRANSACTION_HANGING, topic, "")
 				delete(told, topic)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
@@ -92,7 +94,7 @@ func (i *idle) ask(ctx context.Context, names []string) map[string]*sinkv1.Sink 
 		if committed[group].Err != nil {
 			continue
 		}
-		s := &sinkv1.Sink{Connector: name, Notices: shownNotices(environments[name])}
+		s := &sinkv1.Sink{Connector: name, Notices: status.ShownNotices(environments[name])}
 		ends.Each(func(end kadm.ListedOffset) {
 			at, has := committed[group].Fetched.Lookup(end.Topic, end.Partition)
 			if end.Err != nil || !has && !slices.Contains(named[name], end.Topic) {

@@ -25,7 +25,7 @@ func (t *task) lastRows(from []batch.Source) {
 			t.env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table", to.name, "err", err)
 			continue
 		}
-		t.board.filled(at, partitions)
+		t.board.Filled(at, partitions)
 	}
 }
 

@@ -131,7 +131,7 @@ func (t *task) countLetters(ctx context.Context) {
 		}
 		begun := time.Now()
 		if n, foreign, err := t.letters.count(ctx); err == nil {
-			t.board.open(n)
+			t.board.Open(n)
 			t.foreign(foreign)
 			counted = ends
 		}
@@ -143,14 +143,14 @@ func (t *task) countLetters(ctx context.Context) {
 func (t *task) foreign(found []marks.Foreign) {
 	topic := markTopic(t.letters.topic)
 	if len(found) == 0 {
-		t.board.withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
+		t.board.Withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
 		return
 	}
 	var where []string
 	for _, f := range found {
 		where = append(where, fmt.Sprintf("offset %d of partition %d with key %q (%s)", f.Offset, f.Partition, f.Key, f.Reason))
 	}
-	t.tell(&sinkv1.SinkNotice{
+	t.board.Tell(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_MARK_FOREIGN, Topic: topic,
 		Summary: fmt.Sprintf("topic %s, which says what became of dead letters, has records that no sink has written; they are passed over: %s", topic, strings.Join(where, "; ")),
 		Remedy:  "Find out who writes there. A record without a value under the same key in the same partition removes one; dead letters can be replayed and discarded meanwhile",

@@ -16,6 +16,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/telemetry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 )
 
 // Headers of a dead letter, after the record's own: those of Kafka Connect's errors.deadletterqueue.context.headers (KIP-298), and
@@ -72,7 +73,7 @@ func openLetters(ctx context.Context, t *task) (*letters, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.DeadTopic, err)
 	}
-	err = t.persist(ctx, func(ctx context.Context) error {
+	err = t.retry.Do(ctx, func(ctx context.Context) error {
 		return makeTopic(ctx, client, t.s.DeadTopic, t.s.DeadReplication, nil)
 	})
 	if err != nil {
@@ -90,7 +91,7 @@ func makeTopic(ctx context.Context, client *kgo.Client, topic string, replicatio
 	case err == nil, errors.Is(err, kerr.TopicAlreadyExists):
 		return nil
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.InvalidReplicationFactor), errors.Is(err, kerr.InvalidTopicException), errors.Is(err, kerr.PolicyViolation):
-		return &unmendable{fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic, err)}
+		return retry.Permanent(fmt.Errorf("making topic %s: %w. Make it yourself, or mend errors.deadletterqueue.topic.replication.factor", topic, err))
 	}
 	return fmt.Errorf("making topic %s: %w", topic, err)
 }
@@ -132,7 +133,7 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	if tooLarge, ok := errors.AsType[*kafka.TooLargeError](err); ok {
 		i := slices.Index(out, tooLarge.Record)
 		r := records[i].Record
-		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w", r.Offset, r.Partition, r.Topic, err)}
+		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be set aside in the dead letter topic: %w", r.Offset, r.Partition, r.Topic, err))
 	}
 	if err != nil {
 		return fmt.Errorf("writing to the dead letter topic %s: %w", l.topic, err)
@@ -153,16 +154,20 @@ func (t *task) setAside(ctx context.Context, records []batch.Refused) error {
 	}
 	first := records[0]
 	if t.letters == nil && !t.s.Tolerate {
-		return &unmendable{fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
-			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason)}
+		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
+			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
 	}
 	if t.letters != nil {
-		if err := t.persist(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
+		if err := t.retry.Do(ctx, func(ctx context.Context) error { return t.letters.write(ctx, records) }); err != nil {
 			return err
 		}
 	}
-	t.board.setAside(len(records), t.letters != nil)
-	t.o.meters.setAside(ctx, records, t.letters != nil)
+	t.board.SetAside(len(records), t.letters != nil)
+	classes := make([]string, len(records))
+	for i, r := range records {
+		classes[i] = rejectionOf(r.Reason).class
+	}
+	t.o.meters.SetAside(ctx, first.Record.Topic, classes, t.letters != nil)
 	if t.s.LogErrors {
 		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.Record.Topic, "partition", first.Record.Partition,
 			telemetry.Passing("offset", first.Record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.Reason)

@@ -14,12 +14,14 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsNoOther(t *testing.T) {
 	const limit, partitions, orders = 2 << 20, 12, 4000
-	board := NewBoard()
+	board := status.NewBoard()
 	var stages []*stage
 	for range 2 {
 		s := newStage(t, partitions, map[string]string{"buffer.memory.bytes": fmt.Sprint(limit), "flush.size.bytes": "100000"})
@@ -52,7 +54,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 	var measure sync.WaitGroup
 	measure.Go(func() {
 		for measuring.Err() == nil {
-			peak = max(peak, board.memory.Used.Load())
+			peak = max(peak, board.Memory.Used.Load())
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -78,7 +80,7 @@ func TestAllTasksOfAProcessTogetherHoldNoMoreThanTheLimitAndOneThatIsStuckStopsN
 			t.Fatal(err)
 		}
 	}
-	if left := board.memory.Used.Load(); left != 0 {
+	if left := board.Memory.Used.Load(); left != 0 {
 		t.Errorf("%d bytes are counted as held by nobody", left)
 	}
 }
@@ -132,15 +134,16 @@ func TestABacklogIsFetchedOnceWhenRecordsComeFasterThanTheyAreTaken(t *testing.T
 	}
 	var seen fetchedBytes
 	r := &running{ended: make(chan error, 1)}
-	task, err := makeTaskOn(nil, s.brokers, s.config, 0, func(error) {})
+	task, err := makeTask(s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
+		connect := env.Kafka
+		env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) {
+			return connect(append(options, kgo.WithHooks(&seen))...)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.task = task
-	connect := task.env.Kafka
-	task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) {
-		return connect(append(options, kgo.WithHooks(&seen))...)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- task.Run(ctx) }()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/record"
@@ -264,7 +265,7 @@ func (p *partition) drain(r stopRequest) {
 		case <-time.After(handoverGrace): // what is not committed is sent again by the next owner, and skipped
 		}
 	}
-	p.task.board.forget(p.tp)
+	p.task.board.Forget(p.tp)
 }
 
 // work takes records into batches as long as there is room, and closes batches that are due.
@@ -290,7 +291,7 @@ func (p *partition) work() error {
 			break
 		}
 		p.pending, p.logEnd, p.taken = f.records, f.end, f.bytes
-		p.task.board.fetched(p.tp, f.end)
+		p.task.board.Fetched(p.tp, f.end)
 	}
 	return p.closeIfDue()
 }
@@ -362,7 +363,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		}
 	}
 	if p.open.Truncates > truncates {
-		if err := p.task.truncated(p.ctx, p.target, r); err != nil {
+		if err := p.truncated(r); err != nil {
 			return false, err
 		}
 	}
@@ -415,7 +416,7 @@ func (p *partition) watchSnapshots(r *kgo.Record) error {
 	}
 	p.resumed = p.resumed && !snapshot && !streamed
 	if snapshot && p.streamed {
-		if err := p.task.readAnew(p.ctx, p.target, r); err != nil {
+		if err := p.readAnew(r); err != nil {
 			return err
 		}
 	}
@@ -429,7 +430,7 @@ const lookedBack = 200
 // streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
 func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
 	enc := row.NewEncoder(p.task.s.NewRows(p.target.route), p.target.rows())
-	err = p.task.persist(p.ctx, func(ctx context.Context) error {
+	err = p.task.retry.Do(p.ctx, func(ctx context.Context) error {
 		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.Topic, map[int32]int64{p.tp.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.Partition: offset}, func(r *kgo.Record) {
 			if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
 				return // it made no row
@@ -445,7 +446,7 @@ func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
 // aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no
 // row either: what it is aimed at holds only until the next one.
 func (p *partition) aim(r *kgo.Record) error {
-	if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
+	if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
 		return err
 	}
 	topic, sure := p.task.s.TopicOf(r)
@@ -462,7 +463,7 @@ func (p *partition) aim(r *kgo.Record) error {
 	p.target = t
 	p.enc = row.NewEncoder(p.task.s.NewRows(t.route), row.Target{})
 	p.retarget()
-	p.task.board.aim(p.tp, t.route)
+	p.task.board.Aim(p.tp, t.route)
 	return nil
 }
 
@@ -481,7 +482,7 @@ func (p *partition) shape(r *kgo.Record) error {
 	}
 	schema, err := p.enc.Schema(r)
 	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
-		if err := p.task.persist(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
+		if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
 			return err
 		}
 		schema, err = p.enc.Schema(r)
@@ -652,11 +653,11 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	}
 	b.Cut = cut
 	if empty {
-		p.task.board.passed(b)
-		p.task.o.meters.delivered(p.ctx, p.tp.Topic, b)
+		p.task.board.Passed(b)
+		p.task.o.meters.Delivered(p.ctx, p.tp.Topic, b)
 		if p.ledger.Done(cut) {
 			p.note()
-			p.task.board.committed(p.tp, p.ledger.Committed())
+			p.task.board.Committed(p.tp, p.ledger.Committed())
 		}
 		return true, nil
 	}
@@ -757,14 +758,37 @@ func (p *partition) finish(d delivered) error {
 	if d.err != nil {
 		return d.err
 	}
-	p.task.board.ingested(p.tp, d.b)
-	p.task.o.meters.delivered(p.ctx, p.tp.Topic, d.b)
+	p.task.board.Ingested(p.tp, d.b)
+	p.task.o.meters.Delivered(p.ctx, p.tp.Topic, d.b)
 	p.task.o.Failpoints.Pass("before_commit")
 	if p.ledger.Done(d.b.Cut) {
 		p.note()
-		p.task.board.committed(p.tp, p.ledger.Committed())
+		p.task.board.Committed(p.tp, p.ledger.Committed())
 	}
 	p.task.o.Failpoints.Pass("after_commit")
 	p.refresh()
 	return nil
+}
+
+// truncated tells that the source's table was truncated, which a table of rows does not follow.
+func (p *partition) truncated(r *kgo.Record) error {
+	to := p.target
+	table := to.route.Database + "." + to.route.Table
+	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: to.route.Topic, Table: table,
+		Summary: fmt.Sprintf("the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
+		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.route.Table + "'] data, where no later rows are in it. " + p.task.board.Acknowledge(),
+	}, p.task.retry.Do)
+}
+
+// readAnew tells that a snapshot has begun after changes were streamed: what was deleted while nobody read the source's log has no
+// delete in the topic.
+func (p *partition) readAnew(r *kgo.Record) error {
+	to := p.target
+	table := to.route.Database + "." + to.route.Table
+	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.route.Topic, Table: table,
+		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
+		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.task.board.Acknowledge(),
+	}, p.task.retry.Do)
 }

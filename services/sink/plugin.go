@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
@@ -45,7 +46,7 @@ const Version = "5.3.1"
 // Options are what a plugin's tasks report to and the worker's defaults for them. The zero value reports nowhere.
 type Options struct {
 	// Board shows the sinks; a board of its own if nil.
-	Board *Board
+	Board *status.Board
 	// Meter and Tracer record metrics and spans; none if nil.
 	Meter  metric.Meter
 	Tracer trace.Tracer
@@ -58,7 +59,7 @@ type Options struct {
 	// Failpoints kill the process at named places, for tests.
 	Failpoints *failpoint.Set
 
-	meters *meters
+	meters *status.Meters
 }
 
 // complete fills what is not set. Metrics are registered once, however many parts of a worker have the options.
@@ -67,7 +68,7 @@ func (o *Options) complete() (err error) {
 		return nil
 	}
 	if o.Board == nil {
-		o.Board = NewBoard()
+		o.Board = status.NewBoard()
 	}
 	if o.Meter == nil {
 		o.Meter = metricnoop.Meter{}
@@ -76,9 +77,9 @@ func (o *Options) complete() (err error) {
 		o.Tracer = tracenoop.Tracer{}
 	}
 	if o.Limited != nil {
-		o.Board.memory.Limited = o.Limited
+		o.Board.Memory.Limited = o.Limited
 	}
-	o.meters, err = newMeters(o.Meter, o.Board)
+	o.meters, err = status.NewMeters(o.Meter, o.Board)
 	return err
 }
 

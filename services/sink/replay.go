@@ -187,7 +187,7 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 // target finds a topic's table, and looks at it once a call: the user has probably mended it.
 func (d *desk) target(ctx context.Context, topic string) (*target, error) {
 	if !d.probed {
-		if err := d.persist(ctx, d.tables.probe); err != nil {
+		if err := d.retry.Do(ctx, d.tables.probe); err != nil {
 			return nil, err
 		}
 		d.probed = true

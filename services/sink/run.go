@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+
 	tablev1 "github.com/calypso-cdc/calypso/gen/calypso/table/v1"
 	"github.com/calypso-cdc/calypso/libs/connector/catalogue"
 	"github.com/calypso-cdc/calypso/libs/digest"
@@ -35,7 +38,7 @@ func Run(ctx context.Context, cfg Config) error {
 	const scope = "github.com/calypso-cdc/calypso/services/sink"
 	meter := cfg.Telemetry.Meters.Meter(scope)
 	options := Options{
-		Board: NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
+		Board: status.NewBoard(), Meter: meter, Tracer: cfg.Telemetry.Tracers.Tracer(scope), CAFile: cfg.CAFile, TrustedHosts: cfg.TrustedHosts, Limited: cfg.Limited,
 		Failpoints: failpoint.Parse(os.Getenv(failpoint.Variable)),
 	}
 	if err := options.complete(); err != nil {

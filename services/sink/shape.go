@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -35,7 +36,7 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 		if !missing {
 			return false, nil
 		}
-		return false, &unmendable{fmt.Errorf("%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.route.Database, to.route.Table)}
+		return false, retry.Permanent(fmt.Errorf("%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.route.Database, to.route.Table))
 	}
 	wanted := append(columnsOf(schema), t.addedColumns()...)
 	table := &kusto.TableSchema{Database: to.route.Database, Table: to.route.Table}
@@ -55,13 +56,13 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 	for _, p := range unmapped {
 		to.unfilled.widened(p.column)
 	}
-	t.board.notice(&sinkv1.SinkNotice{
+	t.board.Notice(&sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
 		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
 		Remedy:  "None, unless it stays: then see the sink's last error",
 	})
-	defer t.board.withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.route.Topic, "")
-	err = t.persist(ctx, func(ctx context.Context) error {
+	defer t.board.Withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.route.Topic, "")
+	err = t.retry.Do(ctx, func(ctx context.Context) error {
 		if len(table.Columns) > 0 {
 			t.env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns", kusto.Declaration(table.Columns))
 			if err := t.client.CreateMerge(ctx, table); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/kusto"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -74,7 +75,7 @@ func (ts *tables) of(ctx context.Context, topic string) (*target, error) {
 		return nil, fmt.Errorf("kusto.tables.topics.mapping has no entry for topic %s: add one, or one for *", topic)
 	}
 	t = &target{tables: ts, route: r, mapping: r.Mapping}
-	err := ts.task.persist(ctx, func(ctx context.Context) error { return t.look(ctx) })
+	err := ts.task.retry.Do(ctx, func(ctx context.Context) error { return t.look(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -122,9 +123,9 @@ func (ts *tables) probe(ctx context.Context) error {
 		}
 		return err
 	case strings.HasPrefix(endpoint, "https://"):
-		return &unmendable{fmt.Errorf("%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err)}
+		return retry.Permanent(fmt.Errorf("%s takes no queued ingestion, as the query endpoint of a cluster takes none: %w. Set kusto.ingestion.url to the cluster's data ingestion URI (https://ingest-<cluster>.<region>.kusto.windows.net), or ingestion.mode=inline for a server that has no other", endpoint, err))
 	case s.Mode != spec.ModeAuto:
-		return &unmendable{fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err)}
+		return retry.Permanent(fmt.Errorf("ingestion.mode=%s is not possible: %s has no data management service, as Kusto's emulator has none, so that it takes neither queued nor streamed rows: %w. Leave ingestion.mode out, or set it to inline: rows go within commands then, each once", s.Mode, endpoint, err))
 	}
 	ts.task.env.Logger.Info("the server has no data management service; rows are sent within commands", "endpoint", endpoint)
 	ts.inline = true
@@ -251,9 +252,9 @@ func (t *target) look(ctx context.Context) error {
 func (t *target) explain(err error, remedy string) error {
 	switch {
 	case kusto.NotFound(err):
-		return t.unmendable(err, remedy)
+		return t.beyondRetry(err, remedy)
 	case kusto.Unauthorized(err):
-		return &unmendable{t.denied(err)}
+		return retry.Permanent(t.denied(err))
 	}
 	return err
 }
@@ -263,12 +264,12 @@ func (t *target) judged(err error) error {
 	switch kusto.VerdictOf(err) {
 	case kusto.TargetMissing, kusto.MappingRefused:
 		if e, ok := errors.AsType[*kusto.Error](err); ok && t.route.Mapping != "" && strings.Contains(e.Code, "Mapping") {
-			return t.unmendable(err, fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
+			return t.beyondRetry(err, fmt.Sprintf("Make or change the mapping, in database %s: .create-or-alter table %s ingestion %s mapping %s '[…]'",
 				t.route.Database, kusto.QuoteName(t.route.Table), kusto.MappingKind(t.route.Format), kusto.QuoteString(t.route.Mapping)))
 		}
-		return t.unmendable(err, "Make or change the table and its mapping"+t.refill())
+		return t.beyondRetry(err, "Make or change the table and its mapping"+t.refill())
 	case kusto.TargetRefused:
-		return t.unmendable(err, "The table, its policies or its name rule out what is ingested: change them")
+		return t.beyondRetry(err, "The table, its policies or its name rule out what is ingested: change them")
 	case kusto.AccessDenied:
 		// A role takes minutes to arrive, so this is waited for.
 		return t.denied(err)
@@ -276,8 +277,8 @@ func (t *target) judged(err error) error {
 	return err
 }
 
-func (t *target) unmendable(err error, remedy string) error {
-	return &unmendable{fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic, t.route.Database, t.route.Table, err, remedy)}
+func (t *target) beyondRetry(err error, remedy string) error {
+	return retry.Permanent(fmt.Errorf("topic %s goes to %s.%s: %w. %s; then restart the connector", t.route.Topic, t.route.Database, t.route.Table, err, remedy))
 }
 
 func (t *target) denied(err error) error {
@@ -313,8 +314,3 @@ func sameMapping(a, b *kusto.Mapping) bool {
 	}
 	return a.JSON() == b.JSON()
 }
-
-// unmendable marks an error that waiting does not mend.
-type unmendable struct{ error }
-
-func (e *unmendable) Unwrap() error { return e.error }

@@ -17,7 +17,9 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -32,7 +34,8 @@ type task struct {
 	env   connector.TaskEnv
 	s     *spec.Spec
 	o     Options
-	board *progress
+	board *status.Task
+	retry *retry.Retrier
 
 	// ctx ends with the task, or with the first failure as its cause.
 	ctx    context.Context
@@ -45,7 +48,7 @@ type task struct {
 	tables   *tables
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
 	unread  bool
-	failing trouble
+	failing status.Trouble
 	memory  *memory.Share
 	// wanted is signalled when a partition wants records again.
 	wanted chan struct{}
@@ -79,8 +82,11 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	if err != nil {
 		return nil, err
 	}
-	return &task{env: env, s: s, o: o, board: newProgress(env.Hidden), memory: memory.NewShare(&o.Board.memory), ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition{},
-		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}, nil
+	held := memory.NewShare(&o.Board.Memory)
+	t := &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held, ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition{},
+		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}
+	t.retry = retry.New(t.board.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, t.fail)
+	return t, nil
 }
 
 // Holds implements connector.Holder.
@@ -93,10 +99,10 @@ func (t *task) Run(ctx context.Context) (err error) {
 	for _, w := range t.s.Warnings {
 		t.env.Logger.Warn(w)
 	}
-	t.o.Board.enter(t)
-	defer t.o.Board.leave(t)
-	t.o.Board.memory.Enter(t.s.BufferMemory)
-	defer t.o.Board.memory.Leave()
+	t.o.Board.Enter(t.board)
+	defer t.o.Board.Leave(t.board)
+	t.o.Board.Memory.Enter(t.s.BufferMemory)
+	defer t.o.Board.Memory.Leave()
 	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return err
 	}
@@ -148,6 +154,13 @@ func (t *task) join() error {
 	t.consumer = consumer
 	t.commits = newCommitter(consumer, t.env.Logger, t.owns)
 	t.mu.Unlock()
+	t.board.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
+		ends, err := kadm.NewClient(consumer).ListCommittedOffsets(ctx, topics...)
+		if err != nil {
+			return nil
+		}
+		return ends
+	})
 	close(joined)
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(t.ctx))
 	var committer contain.Waiting
@@ -180,7 +193,7 @@ func (t *task) prepare() error {
 			return t.tables.probe(ctx)
 		}
 	}
-	if err := t.persist(t.ctx, check); err != nil {
+	if err := t.retry.Do(t.ctx, check); err != nil {
 		return err
 	}
 	var err error
@@ -222,7 +235,7 @@ func (t *task) poll() {
 			}
 			if t.unread {
 				t.unread = false
-				t.board.over(&t.failing)
+				t.board.Troubles.Over(&t.failing)
 				t.env.Retrying(nil)
 			}
 			tp := batch.Source{Topic: f.Topic, Partition: f.Partition}
@@ -260,7 +273,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 	var lost *kgo.ErrDataLoss
 	switch {
 	case errors.Is(f.Err, kerr.FencedInstanceID):
-		t.fail(&unmendable{fmt.Errorf("another worker has taken over this task: %w", f.Err)})
+		t.fail(retry.Permanent(fmt.Errorf("another worker has taken over this task: %w", f.Err)))
 	case t.ctx.Err() != nil, errors.Is(f.Err, context.Canceled), errors.Is(f.Err, context.DeadlineExceeded), errors.Is(f.Err, kgo.ErrClientClosed):
 	case topicLost(f.Err) && t.topicID(f.Topic) != "":
 		t.watched.doubted = true
@@ -269,7 +282,7 @@ func (t *task) fetchFailed(f kgo.FetchTopicPartition) {
 			f.Partition, f.Topic, t.s.Group, f.Err, t.env.Connector))
 	default:
 		t.unread = true
-		t.board.retrying(&t.failing, f.Err)
+		t.board.Troubles.Retrying(&t.failing, f.Err)
 		t.env.Retrying(fmt.Errorf("reading topic %s: %w", f.Topic, f.Err))
 	}
 }
@@ -280,7 +293,7 @@ func (t *task) astray(topic string, why error) {
 		t.stands(topic, why)
 		return
 	}
-	t.fail(&unmendable{why})
+	t.fail(retry.Permanent(why))
 }
 
 func (t *task) pause(tp batch.Source) {
@@ -316,7 +329,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	<-joined
 	client.ResumeFetchPartitions(added) // a pause outlives the assignment in which it was made
 	var committed kadm.OffsetResponses
-	err := t.persist(t.ctx, func(ctx context.Context) error {
+	err := t.retry.Do(t.ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 		defer cancel()
 		admin := kadm.NewClient(client)
@@ -331,7 +344,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 				t.topicIDs[topic.Topic] = topic.ID.String()
 			}
 			if topic.ID.String() == t.topicIDs[topic.Topic] {
-				t.board.withdraw(sinkv1.SinkNotice_KIND_TOPIC_DELETED, topic.Topic, "") // it is there again
+				t.board.Withdraw(sinkv1.SinkNotice_KIND_TOPIC_DELETED, topic.Topic, "") // it is there again
 			}
 		}
 		t.mu.Unlock()
@@ -360,7 +373,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			if l.End() > l.Committed() {
 				noted[p] = note{l.Committed(), l.End()}
 			}
-			t.board.committed(tp, l.Committed())
+			t.board.Committed(tp, l.Committed())
 			if l.Committed() > 0 {
 				begun = append(begun, tp)
 			}

@@ -98,7 +98,7 @@ func (t *task) lose(topic string, renewed bool) {
 	if t.s.Pattern != nil {
 		n.Remedy = "Nothing has to be done when the topic is made again. If it shall not be: restart the connector, whose topics.regex does not find it any more: calypsoctl restart " + t.env.Connector
 	}
-	t.tell(n)
+	t.board.Tell(n)
 }
 
 // tableOf is the table of a topic for people; empty if there is none.
@@ -164,6 +164,6 @@ func (t *task) begins(_ context.Context, offsets map[string]map[int32]kgo.Offset
 // stands has a topic stand still whose next records are gone, while others go on.
 func (t *task) stands(topic string, err error) {
 	t.consumer.PauseFetchTopics(topic)
-	t.tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: t.tableOf(topic), Summary: err.Error() + ". The topic stands still; others go on (records.missing=topic)",
+	t.board.Tell(&sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_RECORDS_MISSING, Topic: topic, Table: t.tableOf(topic), Summary: err.Error() + ". The topic stands still; others go on (records.missing=topic)",
 		Remedy: fmt.Sprintf("Set the offset where it may go on: stop the connector, PATCH /connectors/%s/offsets, resume it", t.env.Connector)})
 }

@@ -250,9 +250,7 @@ func TestADeadLetterTopicThatWasDeletedIsMadeAgainForTheNextLetter(t *testing.T)
 func (r *running) opens(t *testing.T, want int64) {
 	t.Helper()
 	testenv.Eventually(t, time.Minute, "the number of open letters", func(context.Context) error {
-		r.task.board.mu.Lock()
-		defer r.task.board.mu.Unlock()
-		if n := r.task.board.openLetters; n == nil || *n != want {
+		if n := r.task.board.OpenDeadLetters(); n == nil || *n != want {
 			return fmt.Errorf("it is %v, want %d", n, want)
 		}
 		return nil
@@ -261,7 +259,5 @@ func (r *running) opens(t *testing.T, want int64) {
 
 // shown are the notices that there are.
 func (r *running) shown() []*sinkv1.SinkNotice {
-	r.task.board.mu.Lock()
-	defer r.task.board.mu.Unlock()
-	return append(inOrder(r.task.board.notices), shownNotices(r.task.env)...)
+	return r.task.board.Told()
 }

@@ -14,10 +14,12 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	apitrace "go.opentelemetry.io/otel/trace"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
 
@@ -36,11 +38,10 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 	})
 	spans := tracetest.NewInMemoryExporter()
 	provider := trace.NewTracerProvider(trace.WithSyncer(spans))
-	task, err := makeTask(s.brokers, s.config, 0, func(error) {})
+	task, err := makeTask(s.brokers, s.config, 0, func(error) {}, func(o *Options, _ *connector.TaskEnv) { o.Tracer = provider.Tracer("test") })
 	if err != nil {
 		t.Fatal(err)
 	}
-	task.o.Tracer = provider.Tracer("test")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- task.Run(ctx) }()
@@ -86,15 +87,15 @@ func TestATraceGoesFromTheRecordToTheTable(t *testing.T) {
 }
 
 func TestTheTracesThatAreRememberedAreTheNewestAndEachOnce(t *testing.T) {
-	var kept recentTraces
+	var kept status.RecentTraces
 	now := time.Unix(1000, 0)
-	for i := range 3 * maxTraces {
+	for i := range 3 * status.MaxTraces {
 		id := [16]byte{byte(i/2 + 1)} // two records of each trace
 		context := apitrace.NewSpanContext(apitrace.SpanContextConfig{TraceID: id, SpanID: [8]byte{1}, TraceFlags: apitrace.FlagsSampled})
-		kept.add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}}, now.Add(time.Duration(i)))
+		kept.Add(batch.Source{Topic: "t", Partition: 0}, []batch.Traced{{Context: context, Offset: int64(i)}}, now.Add(time.Duration(i)))
 	}
-	all := newestTraces(kept, kept[:1])
-	if len(kept) != maxTraces || len(all) != maxTraces || all[0].GetOffset() != 3*maxTraces-1 || all[1].GetOffset() != 3*maxTraces-3 || all[0].GetCommitTime() != nil {
+	all := status.NewestTraces(kept, kept[:1])
+	if len(kept) != status.MaxTraces || len(all) != status.MaxTraces || all[0].GetOffset() != 3*status.MaxTraces-1 || all[1].GetOffset() != 3*status.MaxTraces-3 || all[0].GetCommitTime() != nil {
 		t.Errorf("%d traces are kept and %d shown: %v", len(kept), len(all), all)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 )
 
 func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
@@ -19,7 +20,7 @@ func TestWhatACallWaitsForIsShownBeforeItReturns(t *testing.T) {
 	servers.adx.inject(t, func(*http.Request) fault { return hang })
 	s.produce(2, 3, 1)
 	shown := func(ctx context.Context) string {
-		return summarize(ctx, s.name, []*task{run.task}).TryingAgain
+		return status.Summarize(ctx, s.name, []*status.Task{run.task.board}).TryingAgain
 	}
 	testenv.Eventually(t, time.Minute, "the wait is shown", func(ctx context.Context) error {
 		if said := shown(ctx); !strings.Contains(said, "wait for Azure Data Explorer: ") || !strings.Contains(said, "has not answered for") {
@@ -38,12 +39,12 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	s.produce(1, 2, 1)
 	run := s.start()
 	s.holds(2)
-	task, tasks := run.task, []*task{run.task}
+	task, tasks := run.task, []*status.Task{run.task.board}
 	ask := func(ctx context.Context) error {
 		_, err := task.client.Query(ctx, "shop", "print 1")
 		return err
 	}
-	shown := func(ctx context.Context) string { return summarize(ctx, s.name, tasks).TryingAgain }
+	shown := func(ctx context.Context) string { return status.Summarize(ctx, s.name, tasks).TryingAgain }
 	servers.adx.inject(t, func(*http.Request) fault { return drop })
 	away := ask(t.Context())
 	if away == nil {
@@ -53,7 +54,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 	defer cancel()
 	tried, ended := false, make(chan error, 1)
 	go func() {
-		ended <- task.persist(ctx, func(ctx context.Context) error {
+		ended <- task.retry.Do(ctx, func(ctx context.Context) error {
 			if !tried {
 				tried = true
 				return away
@@ -69,7 +70,7 @@ func TestAClusterThatAnswersAnybodyIsNotCalledAwayByWhoWillAskItLater(t *testing
 		return nil
 	})
 	servers.adx.inject(t, nil)
-	if err := task.persist(ctx, ask); err != nil {
+	if err := task.retry.Do(ctx, ask); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, time.Minute, "nothing is tried again", func(ctx context.Context) error {

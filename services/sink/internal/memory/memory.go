@@ -73,6 +73,9 @@ func (s *Share) Hold(bytes int64) {
 	s.process.Used.Add(bytes)
 }
 
+// Together is what all tasks of the process hold, and what they may.
+func (s *Share) Together() (held, limit int64) { return s.process.Used.Load(), s.process.Limit.Load() }
+
 // Limit is what all tasks of the process hold at most.
 func (s *Share) Limit() int64 { return s.process.Limit.Load() }
 

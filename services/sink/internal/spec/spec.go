@@ -379,3 +379,14 @@ func (s *Spec) NewRows(r route.Route) row.Config {
 	}
 	return c
 }
+
+// Guarantee says in a sentence what delivery the connector has.
+func (s *Spec) Guarantee() string {
+	switch {
+	case s.Mode.Streams():
+		return fmt.Sprintf("at least once: streaming ingestion (%s) has no tags, so a lost answer may repeat a batch", s.Mode)
+	case !s.Exact:
+		return "at least once: delivery.guarantee is at_least_once, so a crash may repeat batches"
+	}
+	return "exactly once: batches are cut once, tagged, and skipped by the cluster if it has them; topics mapped with streaming=true are at least once"
+}

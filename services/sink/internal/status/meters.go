@@ -1,4 +1,4 @@
-package sink
+package status
 
 import (
 	"context"
@@ -11,18 +11,19 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
-// meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
-type meters struct {
+// Meters are the metrics of a worker's sink tasks. Labels never carry offsets, keys or values.
+type Meters struct {
 	records, refused, bytes, failures, skips, doubles metric.Int64Counter
 	seconds, visible, fromProduce, process            metric.Float64Histogram
 	batches                                           metric.Int64Counter
 }
 
-// newMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
-func newMeters(meter metric.Meter, board *Board) (*meters, error) {
-	m := &meters{}
+// NewMeters registers the metrics. How far partitions are behind is read from the board when metrics are collected.
+func NewMeters(meter metric.Meter, board *Board) (*Meters, error) {
+	m := &Meters{}
 	var errs []error
 	counter := func(name, unit, help string) metric.Int64Counter {
 		c, err := meter.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(help))
@@ -49,19 +50,19 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 	_, err := meter.Int64ObservableGauge("cdc_sink_consumer_lag_records", metric.WithUnit("{record}"),
 		metric.WithDescription("Offsets between what is committed and the end of the log at the last fetch, by topic and partition."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			board.eachLag(func(connector string, tp batch.Source, lag int64) {
+			board.EachLag(func(connector string, tp batch.Source, lag int64) {
 				o.Observe(lag, metric.WithAttributes(attribute.String("connector", connector), attribute.String("topic", tp.Topic), attribute.Int("partition", int(tp.Partition))))
 			})
 			return nil
 		}))
 	errs = append(errs, err)
 	// perConnector is a gauge that adds up what a connector's tasks have.
-	perConnector := func(name, unit, help string, of func(*task) int64) {
+	perConnector := func(name, unit, help string, of func(*Task) int64) {
 		_, err := meter.Int64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(help),
 			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-				for _, connector := range board.connectors() {
+				for _, connector := range board.Connectors() {
 					n := int64(0)
-					for _, t := range board.of(connector) {
+					for _, t := range board.Of(connector) {
 						n += of(t)
 					}
 					o.Observe(n, metric.WithAttributes(attribute.String("connector", connector)))
@@ -70,21 +71,21 @@ func newMeters(meter metric.Meter, board *Board) (*meters, error) {
 			}))
 		errs = append(errs, err)
 	}
-	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *task) int64 { return t.memory.Flying.Load() })
-	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *task) int64 { return t.memory.Held.Load() })
+	perConnector("cdc_sink_batches_in_flight", "{batch}", "Batches that are sent and whose final status is not known yet, by connector.", func(t *Task) int64 { return t.memory.Flying.Load() })
+	perConnector("cdc_sink_buffered_bytes", "By", "Bytes of fetched records, rows and batches under way that a connector's tasks hold.", func(t *Task) int64 { return t.memory.Held.Load() })
 	_, err = meter.Int64ObservableGauge("cdc_sink_buffer_limit_bytes", metric.WithUnit("By"), metric.WithDescription("Bytes that all sinks of the process may hold together (buffer.memory.bytes)."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(board.memory.Limit.Load())
+			o.Observe(board.Memory.Limit.Load())
 			return nil
 		}))
 	errs = append(errs, err)
 	return m, errors.Join(errs...)
 }
 
-func (m *meters) attempt(ctx context.Context, to *target, blob *kusto.Blob, took time.Duration, err error) {
-	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", to.route.Table), attribute.String("mode", string(to.mode))))
+func (m *Meters) Attempt(ctx context.Context, mode spec.Mode, blob *kusto.Blob, took time.Duration, err error) {
+	m.seconds.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("table", blob.Table), attribute.String("mode", string(mode))))
 	if err == nil {
-		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", to.route.Table)))
+		m.bytes.Add(ctx, blob.RawSize, metric.WithAttributes(attribute.String("table", blob.Table)))
 		return
 	}
 	m.failures.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reasonOf(err)), attribute.Bool("permanent", kusto.Permanent(err))))
@@ -104,30 +105,30 @@ func reasonOf(err error) string {
 	return "unreachable"
 }
 
-func (m *meters) skipped(ctx context.Context, blob *kusto.Blob) {
+func (m *Meters) Skipped(ctx context.Context, blob *kusto.Blob) {
 	m.skips.Add(ctx, 1, metric.WithAttributes(attribute.String("table", blob.Table)))
 }
 
-func (m *meters) doubled(ctx context.Context, table string, n int64) {
+func (m *Meters) Doubled(ctx context.Context, table string, n int64) {
 	m.doubles.Add(ctx, n, metric.WithAttributes(attribute.String("table", table)))
 }
 
-func (m *meters) setAside(ctx context.Context, records []batch.Refused, dead bool) {
+// SetAside counts refused records of a topic by their classes.
+func (m *Meters) SetAside(ctx context.Context, topic string, classes []string, dead bool) {
 	result := "passed_over"
 	if dead {
 		result = "dead_letter"
 	}
-	topic := records[0].Record.Topic
-	m.add(ctx, topic, result, int64(len(records)))
-	for _, r := range records {
-		m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("topic", topic), attribute.String("class", rejectionOf(r.Reason).class)))
+	m.Add(ctx, topic, result, int64(len(classes)))
+	for _, class := range classes {
+		m.refused.Add(ctx, 1, metric.WithAttributes(attribute.String("topic", topic), attribute.String("class", class)))
 	}
 }
 
-func (m *meters) delivered(ctx context.Context, topic string, b *batch.Batch) {
-	m.add(ctx, topic, "ingested", b.Rows)
-	m.add(ctx, topic, "tombstone", b.Tombstones)
-	m.add(ctx, topic, "delete", b.Deletes)
+func (m *Meters) Delivered(ctx context.Context, topic string, b *batch.Batch) {
+	m.Add(ctx, topic, "ingested", b.Rows)
+	m.Add(ctx, topic, "tombstone", b.Tombstones)
+	m.Add(ctx, topic, "delete", b.Deletes)
 	if b.Rows == 0 {
 		return
 	}
@@ -141,8 +142,8 @@ func (m *meters) delivered(ctx context.Context, topic string, b *batch.Batch) {
 	}
 }
 
-// processed notes the processing of a batch by the conventions of OpenTelemetry.
-func (m *meters) processed(ctx context.Context, group, topic string, took time.Duration, err error) {
+// Processed notes the processing of a batch by the conventions of OpenTelemetry.
+func (m *Meters) Processed(ctx context.Context, group, topic string, took time.Duration, err error) {
 	attributes := []attribute.KeyValue{
 		attribute.String("messaging.system", "kafka"), attribute.String("messaging.operation.name", "process"),
 		attribute.String("messaging.consumer.group.name", group), attribute.String("messaging.destination.name", topic),
@@ -153,7 +154,7 @@ func (m *meters) processed(ctx context.Context, group, topic string, took time.D
 	m.process.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
 }
 
-func (m *meters) add(ctx context.Context, topic, result string, n int64) {
+func (m *Meters) Add(ctx context.Context, topic, result string, n int64) {
 	if n > 0 {
 		m.records.Add(ctx, n, metric.WithAttributes(attribute.String("topic", topic), attribute.String("result", result)))
 	}

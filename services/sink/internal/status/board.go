@@ -1,0 +1,228 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/sink/internal/route"
+)
+
+// Board shows what this worker's sink tasks are doing: tasks write, SinkService and metrics read.
+type Board struct {
+	mu    sync.Mutex
+	tasks map[string][]*Task // by connector
+
+	// Memory is what all tasks hold.
+	Memory memory.Process
+}
+
+// NewBoard makes an empty board.
+func NewBoard() *Board { return &Board{tasks: map[string][]*Task{}} }
+
+func (b *Board) Enter(t *Task) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tasks[t.env.Connector] = append(b.tasks[t.env.Connector], t)
+}
+
+func (b *Board) Leave(t *Task) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := slices.DeleteFunc(b.tasks[t.env.Connector], func(other *Task) bool { return other == t })
+	if b.tasks[t.env.Connector] = left; len(left) == 0 {
+		delete(b.tasks, t.env.Connector)
+	}
+}
+
+// Connectors returns the names of the connectors with tasks here, sorted.
+func (b *Board) Connectors() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var names []string
+	for name := range b.tasks {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (b *Board) Of(connector string) []*Task {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.tasks[connector])
+}
+
+// EachLag tells how far each partition's commits are behind the log.
+func (b *Board) EachLag(each func(connector string, tp batch.Source, lag int64)) {
+	for _, connector := range b.Connectors() {
+		for _, t := range b.Of(connector) {
+			t.mu.Lock()
+			for tp, p := range t.partitions {
+				if p.committed >= 0 && p.end >= p.committed {
+					each(connector, tp, p.end-p.committed)
+				}
+			}
+			t.mu.Unlock()
+		}
+	}
+}
+
+// Task is what one task has done.
+type Task struct {
+	env       connector.TaskEnv
+	memory    *memory.Share
+	guarantee string
+	// logEnds asks for the ends of topics; nil before the task is a member of its group.
+	logEnds func(ctx context.Context, topics []string) kadm.ListedOffsets
+
+	mu         sync.Mutex
+	partitions map[batch.Source]*partitionProgress
+	counts     counts
+	traces     RecentTraces
+	Troubles   *Troubles
+	latency    time.Duration
+	ages       batch.Ages
+	notices    notices
+	// openLetters are the dead letters that nobody is done with; nil if they were not counted.
+	openLetters *int64
+}
+
+type counts struct {
+	rows, bytes, batches, SetAside, deadLetters, Tombstones, Deletes int64
+}
+
+type partitionProgress struct {
+	route     route.Route
+	committed int64
+	position  int64
+	// end is the end of the log at the last fetch.
+	end int64
+	// rows are those in the table, the last since ingested; that of the table before there are any.
+	rows     int64
+	ingested time.Time
+}
+
+// NewProgress is the progress of a task that has done nothing yet. guarantee says in a sentence what delivery it has.
+func NewProgress(env connector.TaskEnv, held *memory.Share, guarantee string) *Task {
+	return &Task{env: env, memory: held, guarantee: guarantee, partitions: map[batch.Source]*partitionProgress{}, Troubles: newTroubles(env.Hidden)}
+}
+
+func (p *Task) partition(tp batch.Source) *partitionProgress {
+	if p.partitions[tp] == nil {
+		p.partitions[tp] = &partitionProgress{committed: -1, position: -1}
+	}
+	return p.partitions[tp]
+}
+
+func (p *Task) Aim(tp batch.Source, r route.Route) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).route = r
+}
+
+func (p *Task) Forget(tp batch.Source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.partitions, tp)
+}
+
+func (p *Task) Committed(tp batch.Source, offset int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).committed = offset
+}
+
+func (p *Task) Fetched(tp batch.Source, end int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partition(tp).end = end
+}
+
+// Passed notes a batch without rows.
+func (p *Task) Passed(b *batch.Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.Tombstones += b.Tombstones
+	p.counts.Deletes += b.Deletes
+}
+
+func (p *Task) Ingested(tp batch.Source, b *batch.Batch) {
+	p.Passed(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of := p.partition(tp)
+	of.position = b.Cut.End
+	if b.Rows == 0 {
+		return
+	}
+	now := time.Now()
+	of.rows, of.ingested = of.rows+b.Rows, now
+	p.ages.Visible(now, b.Cohorts)
+	p.traces.Add(tp, b.Links, time.Now())
+	p.counts.rows += b.Rows
+	p.counts.bytes += b.Size
+	p.counts.batches++
+	p.latency = now.Sub(b.Newest)
+}
+
+// Filled notes when rows last came into the table of partitions that have brought none yet.
+func (p *Task) Filled(at time.Time, partitions []batch.Source) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, tp := range partitions {
+		if of := p.partitions[tp]; of != nil && of.ingested.IsZero() {
+			of.ingested = at
+		}
+	}
+}
+
+func (p *Task) SetAside(n int, dead bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts.SetAside += int64(n)
+	if dead {
+		p.counts.deadLetters += int64(n)
+	}
+}
+
+func (p *Task) Open(letters int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.openLetters = &letters
+}
+
+// Joined has the ends of topics asked for by a member of the task's group.
+func (p *Task) Joined(logEnds func(ctx context.Context, topics []string) kadm.ListedOffsets) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.logEnds = logEnds
+}
+
+// Counted are the task's counts as of now.
+func (p *Task) Counted() counts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts
+}
+
+// OpenDeadLetters are the dead letters that nobody is done with; nil if they were not counted.
+func (p *Task) OpenDeadLetters() *int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.openLetters
+}
+
+// EndOf is where a partition ended at the last fetch.
+func (p *Task) EndOf(tp batch.Source) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.partition(tp).end
+}
