@@ -10,13 +10,15 @@ import (
 
 // delivery takes the rows of one poll from COPY, which waits while they are written: memory holds one batch.
 type delivery struct {
-	*session
-	ctx    context.Context
-	source *source
-	b      change.Batch
-	row    change.Tuple
+	session *session
+	ctx     context.Context
+	source  *source
+	b       change.Batch
+	row     change.Tuple
 	// offset is that of the last row in the batch.
 	offset offset
+	// rows are written and not told as delivered.
+	rows int
 }
 
 // Write takes one row.
@@ -30,8 +32,12 @@ func (d *delivery) Write(line []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if len(d.b.Records) >= d.settings.delivery.BatchEvents || d.b.Size >= d.settings.delivery.BatchBytes {
-		if err := d.deliver(d.source.mode != bulk && !d.source.resumable(d.offset, after)); err != nil {
+	if len(d.b.Records) >= d.session.task.settings.delivery.BatchEvents || d.b.Size >= d.session.task.settings.delivery.BatchBytes {
+		put := d.deliver
+		if d.source.mode != bulk && !d.source.resumable(d.offset, after) {
+			put = d.hold
+		}
+		if err := put(); err != nil {
 			return 0, err
 		}
 	}
@@ -39,41 +45,46 @@ func (d *delivery) Write(line []byte) (int, error) {
 	if err != nil {
 		return 0, retry.Permanent("%w", err)
 	}
-	if err := d.writer.Append(&d.b, r); err != nil {
+	if err := d.session.writer.Append(&d.b, r); err != nil {
 		return 0, retry.Permanent("%w", err)
 	}
 	d.offset = after
 	return len(line), nil
 }
 
-// deliver writes the batch and the offset after it. Where polling could not go on after that offset, since a row with the
-// same one follows, the Kafka transaction stays open for it, and the offset stays the last that is safe.
-func (d *delivery) deliver(open bool) error {
+// deliver writes the batch and the offset after it, and commits.
+func (d *delivery) deliver() error {
 	after := d.offset
-	if open {
-		after = d.source.offset
-	}
-	if err := d.producer.Write(d.ctx, d.b.Records, d.source.offsetKey, after.json(d.source.mode)); err != nil {
+	if err := d.write(after); err != nil {
 		return err
 	}
-	n := len(d.b.Records)
-	d.b.Reset()
-	if open {
-		return nil
-	}
-	if err := d.producer.Commit(d.ctx); err != nil {
+	if err := d.session.producer.Commit(d.ctx); err != nil {
 		return err
 	}
 	d.source.offset = after
-	d.report.Delivered(n, d.producer.Transactional())
-	d.producer.Settle(d.ctx)
+	d.session.task.report.Delivered(d.rows, d.session.producer.Transactional())
+	d.rows = 0
+	d.session.producer.Settle(d.ctx)
+	return nil
+}
+
+// hold writes the batch where polling could not go on after its last row, since a row with the same offset follows. The Kafka
+// transaction stays open for that, and the offset stays the last that is safe.
+func (d *delivery) hold() error { return d.write(d.source.offset) }
+
+func (d *delivery) write(after offset) error {
+	if err := d.session.producer.Write(d.ctx, d.b.Records, d.source.offsetKey, after.json(d.source.mode)); err != nil {
+		return err
+	}
+	d.rows += len(d.b.Records)
+	d.b.Reset()
 	return nil
 }
 
 // finish delivers what is left.
 func (d *delivery) finish() error {
-	if len(d.b.Records) == 0 && d.producer.Durable() {
+	if len(d.b.Records) == 0 && d.session.producer.Durable() {
 		return nil
 	}
-	return d.deliver(false)
+	return d.deliver()
 }

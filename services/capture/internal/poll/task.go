@@ -74,7 +74,7 @@ func (t *task) Run(ctx context.Context) error {
 
 // session is one attempt: from connecting to the first failure.
 type session struct {
-	*task
+	task     *task
 	conn     *pgx.Conn
 	producer *deliver.Producer
 	writer   *change.Writer
@@ -134,18 +134,18 @@ func (s *session) close() {
 
 // find finds the tables to poll, also those that were created since. What is gone is polled no more.
 func (s *session) find(ctx context.Context) error {
-	if s.settings.query != "" {
+	if s.task.settings.query != "" {
 		if s.sources[""] == nil {
 			return s.add(pgrepl.Table{})
 		}
 		return nil
 	}
-	found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.settings.wanted).Find(s.settings.wanted)
+	found, err := pgrepl.NewCatalog(ctx, pgrepl.Query(s.conn), s.task.settings.wanted).Find(s.task.settings.wanted)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		s.env.Logger.Warn("No table matches the filters; they are looked for again later", "in", s.settings.tableInterval)
+		s.task.env.Logger.Warn("No table matches the filters; they are looked for again later", "in", s.task.settings.tableInterval)
 	}
 	exists := make(map[string]bool)
 	for _, t := range found {
@@ -161,7 +161,7 @@ func (s *session) find(ctx context.Context) error {
 	}
 	for name := range s.sources {
 		if !exists[name] {
-			s.env.Logger.Warn("A polled table is gone", "table", name)
+			s.task.env.Logger.Warn("A polled table is gone", "table", name)
 			delete(s.sources, name)
 		}
 	}
@@ -170,7 +170,7 @@ func (s *session) find(ctx context.Context) error {
 
 // add begins to poll a table, or the query, after its last offset.
 func (s *session) add(t pgrepl.Table) error {
-	from, err := newSource(s.settings, t, s.env.Connector, s.offsets)
+	from, err := newSource(s.task.settings, t, s.task.env.Connector, s.offsets)
 	if err == nil {
 		s.sources[from.id()] = from
 	}
@@ -188,7 +188,7 @@ func (s *session) poll(ctx context.Context, from *source) error {
 		if err := s.conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&until); err != nil {
 			return fmt.Errorf("ask for the server's time: %w", err)
 		}
-		until = until.Add(-s.settings.delay)
+		until = until.Add(-s.task.settings.delay)
 	}
 	d := &delivery{session: s, ctx: ctx, source: from, offset: from.offset}
 	if _, err := s.conn.PgConn().CopyTo(ctx, d, pgrepl.TextSettings+from.copyQuery(until)); err != nil {
