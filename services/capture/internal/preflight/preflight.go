@@ -1,4 +1,3 @@
-// Package preflight words what a look at a source found before a connector starts.
 package preflight
 
 import (
