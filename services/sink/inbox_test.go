@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 
@@ -22,7 +23,9 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		both.Go(func() { p.offer(fetched{bytes: 2}, 1) })
 		both.Go(func() {
 			for ok := false; !ok; {
-				_, ok = p.take()
+				if _, ok = p.take(); !ok {
+					runtime.Gosched() // what is offered is taken at any moment, which a signal would not tell
+				}
 			}
 		})
 		both.Wait()
