@@ -19,9 +19,6 @@ func refusal(t kusto.ColumnType, v []byte) string {
 		return ""
 	}
 	if t == kusto.String || t == kusto.Dynamic {
-		if v[0] != '"' && v[0] != '{' && v[0] != '[' && !literal(v) {
-			return "it is no JSON"
-		}
 		return refusalOf(t, v, false)
 	}
 	text, quoted := v, false

@@ -252,9 +252,10 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 		e.fields.note(p, object, isEnvelope, e.cfg.Extra)
 	}
 	if len(e.cfg.Extra) > 0 {
-		if dst, err = e.appendExtra(dst, r, deleted); err != nil {
-			return dst[:start], NoRow, err
-		}
+		dst = e.appendExtra(dst, r, deleted)
+	}
+	if !sound(dst[start:]) {
+		return dst[:start], NoRow, &Refused{Reason: "the row is not JSON: a string in it has a control character or an escape that there is not"}
 	}
 	if e.cfg.CSV {
 		if dst, err = e.csv.rewrite(dst, start); err != nil {
@@ -273,7 +274,7 @@ func (e *Encoder) Append(dst []byte, r *kgo.Record) ([]byte, Kind, error) {
 }
 
 // appendExtra adds members before the closing brace that ends dst.
-func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) ([]byte, error) {
+func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) []byte {
 	dst = bytes.TrimRight(dst[:len(dst)-1], " \t\r\n")
 	for _, x := range e.cfg.Extra {
 		mark := len(dst)
@@ -283,19 +284,11 @@ func (e *Encoder) appendExtra(dst []byte, r *kgo.Record, deleted bool) ([]byte, 
 		dst = append(append(append(dst, '"'), x.Name...), '"', ':')
 		before := len(dst)
 		dst = e.appendValue(dst, x, r, deleted)
-		switch added := dst[before:]; {
-		case len(added) == 0:
+		if len(dst) == before {
 			dst = dst[:mark]
-		case x.quoted() && !literal(added) && !json.Valid(added):
-			return dst, &Refused{Column: x.Name, Reason: "it is no JSON"}
 		}
 	}
-	return append(dst, '}'), nil
-}
-
-// quoted says that a member's value is a part of the record as it stands there, of which nobody has looked at more than where it ends.
-func (x Extra) quoted() bool {
-	return x.From == OfEnvelope || x.From == OfSource || x.From == OfTransaction
+	return append(dst, '}')
 }
 
 func (e *Encoder) appendValue(dst []byte, x Extra, r *kgo.Record, deleted bool) []byte {

@@ -1,10 +1,14 @@
 package row
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+)
 
-// The scanner walks JSON text in place. It checks structure, so that what it delimits is one value, and leaves the inside of
-// numbers and literals to those who read them. Every function takes the index of a value's first byte and gives the index after it,
-// or -1 if the text ends or is no JSON.
+// The scanner walks JSON text in place. What it delimits is one value of JSON but for the inside of strings, of which it looks for the end
+// only: see sound. Every function takes the index of a value's first byte and gives the index after it, or -1 if the text ends or is no
+// JSON.
 
 func skipSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
@@ -40,19 +44,29 @@ func skipValue(b []byte, i int) int {
 		return skipString(b, i)
 	case '{', '[':
 		return skipNested(b, i)
-	case ',', ':', '}', ']':
-		return -1
 	}
+	return skipLiteral(b, i)
+}
+
+// skipLiteral passes over a number, true, false or null.
+func skipLiteral(b []byte, i int) int {
+	begun := i
 	for i < len(b) {
 		switch b[i] {
 		case ',', '}', ']', ' ', '\n', '\t', '\r':
-			return i
+			if literal(b[begun:i]) {
+				return i
+			}
+			return -1
 		case '"', '{', '[', ':':
 			return -1
 		}
 		i++
 	}
-	return i
+	if literal(b[begun:]) {
+		return i
+	}
+	return -1
 }
 
 // maxDepth bounds nesting; Kusto's own limit for dynamic values is far below.
@@ -60,53 +74,98 @@ const maxDepth = 512
 
 func skipNested(b []byte, i int) int {
 	var kinds [maxDepth / 64]uint64 // one bit for each level: set for an object
-	depth := 0
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			end := skipString(b, i)
-			if end < 0 {
-				return -1
-			}
-			i = end - 1
-		case '{', '[':
+	for depth := 0; ; {
+		// A value begins here, or what is open ends without one.
+		switch {
+		case i >= len(b):
+			return -1
+		case b[i] == '{' || b[i] == '[':
 			if depth == maxDepth {
 				return -1
 			}
 			bit := uint64(1) << (depth % 64)
-			if b[i] == '{' {
+			object := b[i] == '{'
+			if kinds[depth/64] &^= bit; object {
 				kinds[depth/64] |= bit
-			} else {
-				kinds[depth/64] &^= bit
 			}
 			depth++
-		case '}', ']':
-			depth--
-			if object := kinds[depth/64]>>(depth%64)&1 == 1; object != (b[i] == '}') {
+			i = skipSpace(b, i+1)
+			switch {
+			case i >= len(b):
+				return -1
+			case b[i] == '}' && object || b[i] == ']' && !object: // it is empty
+			case object:
+				if i = skipName(b, i); i < 0 {
+					return -1
+				}
+				continue
+			default:
+				continue
+			}
+		case b[i] == '"':
+			if i = skipString(b, i); i < 0 {
 				return -1
 			}
-			if depth == 0 {
-				return i + 1
+		default:
+			if i = skipLiteral(b, i); i < 0 {
+				return -1
+			}
+		}
+		// A value has ended.
+		for {
+			if i = skipSpace(b, i); i >= len(b) {
+				return -1
+			}
+			object := kinds[(depth-1)/64]>>((depth-1)%64)&1 == 1
+			if b[i] == ',' {
+				if i = skipSpace(b, i+1); object {
+					if i = skipName(b, i); i < 0 {
+						return -1
+					}
+				}
+				break
+			}
+			if b[i] != '}' && b[i] != ']' || object != (b[i] == '}') {
+				return -1
+			}
+			i++
+			if depth--; depth == 0 {
+				return i
 			}
 		}
 	}
-	return -1
 }
 
-// member reads an object's next member from i, which is behind the opening brace or a comma. At the object's end key is nil
+// skipName passes over a member's name and the colon to its value.
+func skipName(b []byte, i int) int {
+	if i >= len(b) || b[i] != '"' {
+		return -1
+	}
+	if i = skipString(b, i); i < 0 {
+		return -1
+	}
+	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
+		return -1
+	}
+	return skipSpace(b, i+1)
+}
+
+// member reads an object's next member from i, which is behind the opening brace or a value. At the object's end key is nil
 // and next is behind the closing brace; next is -1 if the text is no object.
 func member(b []byte, i int) (key []byte, value, next int) {
+	first := b[i-1] == '{'
 	i = skipSpace(b, i)
-	if i < len(b) && b[i] == ',' {
+	switch {
+	case i >= len(b):
+		return nil, 0, -1
+	case b[i] == '}':
+		return nil, 0, i + 1
+	case !first && b[i] != ',':
+		return nil, 0, -1
+	case !first:
 		i = skipSpace(b, i+1)
 	}
-	if i >= len(b) {
-		return nil, 0, -1
-	}
-	if b[i] == '}' {
-		return nil, 0, i + 1
-	}
-	if b[i] != '"' {
+	if i >= len(b) || b[i] != '"' {
 		return nil, 0, -1
 	}
 	end := skipString(b, i)
@@ -212,6 +271,59 @@ func literal(v []byte) bool {
 		}
 	}
 	return i == len(v)
+}
+
+// sound says whether the strings within a text whose structure was scanned are what JSON allows: known escapes, no control characters.
+// Bytes that are no UTF-8 are let pass, since ADX replaces them.
+func sound(b []byte) bool {
+	for i := 0; i < len(b); {
+		if i+8 <= len(b) && plain(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
+			continue
+		}
+		switch c := b[i]; {
+		case c == '\\':
+			n := escape(b[i:])
+			if n == 0 {
+				return false
+			}
+			i += n
+		case c < ' ':
+			return json.Valid(b) // it may stand between values
+		default:
+			i++
+		}
+	}
+	return true
+}
+
+// plain says whether there are neither control characters nor backslashes among eight bytes.
+func plain(word uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	backslashes := word ^ ones*'\\'
+	return ((word-ones*' ')&^word|(backslashes-ones)&^backslashes)&high == 0
+}
+
+// escape is how long the escape is that a text begins with; 0 if it is none.
+func escape(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if len(b) < 6 {
+			return 0
+		}
+		for _, c := range b[2:6] {
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return 0
+			}
+		}
+		return 6
+	}
+	return 0
 }
 
 func isNull(v []byte) bool { return len(v) == 0 || len(v) == 4 && string(v) == "null" }

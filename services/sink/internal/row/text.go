@@ -73,7 +73,7 @@ func (c *texts) checkObjects(value []byte) error {
 			continue
 		}
 		end := skipValue(value, i)
-		if end < 0 {
+		if end < 0 || !sound(value[i:end]) {
 			return &Refused{Reason: "the value is not JSON"}
 		}
 		var err error
