@@ -3,10 +3,13 @@ package kusto
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 
 	"github.com/Azure/azure-kusto-go/azkustodata"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 	"github.com/calypso-cdc/calypso/libs/entra"
@@ -82,7 +85,7 @@ func (a Auth) Validate() error {
 	return nil
 }
 
-func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder, error) {
+func (a Auth) connection(endpoint string, hc *http.Client) (*azkustodata.ConnectionStringBuilder, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
@@ -106,22 +109,37 @@ func (a Auth) connection(endpoint string) (*azkustodata.ConnectionStringBuilder,
 		}
 		return k.WithUserAssignedIdentityClientId(a.AppID), nil
 	case WorkloadIdentity:
-		// The library reads it again for every token, without bounds.
-		if file := cmp.Or(a.TokenFile, os.Getenv("AZURE_FEDERATED_TOKEN_FILE")); file != "" {
-			if _, err := config.ReadFile(file); err != nil {
-				return nil, fmt.Errorf("aad.auth.token.file: %w", err)
-			}
-		}
-		return k.WithKubernetesWorkloadIdentity(a.AppID, a.TokenFile, a.Authority), nil
+		return a.watched(k, hc, a.checkTokenFile, func(options azcore.ClientOptions) (azcore.TokenCredential, error) {
+			return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+				ClientOptions: options, ClientID: a.AppID, TenantID: a.Authority, TokenFilePath: a.TokenFile})
+		})
 	case AzureCLI:
 		return k.WithAzCli(), nil
 	case Token:
 		return k.WithApplicationToken(a.AppID, a.AccessToken), nil
 	case DefaultCredential:
-		if err := entra.CheckFiles(); err != nil {
-			return nil, err
-		}
-		return k.WithDefaultAzureCredential(), nil
+		return a.watched(k, hc, entra.CheckFiles, func(options azcore.ClientOptions) (azcore.TokenCredential, error) {
+			return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+		})
 	}
 	return k, nil
+}
+
+// watched makes a connection with a credential whose files are looked at now and before each token.
+func (Auth) watched(k *azkustodata.ConnectionStringBuilder, hc *http.Client, check func() error, open func(azcore.ClientOptions) (azcore.TokenCredential, error)) (*azkustodata.ConnectionStringBuilder, error) {
+	if err := check(); err != nil {
+		return nil, err
+	}
+	return k.WithTokenCredential(&watchedCredential{check: check, open: open, cluster: k.DataSource, http: hc}), nil
+}
+
+func (a Auth) checkTokenFile() error {
+	file := cmp.Or(a.TokenFile, os.Getenv("AZURE_FEDERATED_TOKEN_FILE"))
+	if file == "" {
+		return nil
+	}
+	if _, err := config.ReadFile(file); err != nil {
+		return fmt.Errorf("aad.auth.token.file: %w", err)
+	}
+	return nil
 }

@@ -64,11 +64,11 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{cfg: cfg, http: hc}
-	engine, err := cfg.connection(cfg.Endpoints.Query)
+	engine, err := cfg.connection(cfg.Endpoints.Query, hc)
 	if err != nil {
 		return nil, err
 	}
-	dm, err := cfg.connection(cfg.Endpoints.Ingest)
+	dm, err := cfg.connection(cfg.Endpoints.Ingest, hc)
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +92,12 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-func (c Config) connection(endpoint string) (*azkustodata.ConnectionStringBuilder, error) {
+func (c Config) connection(endpoint string, hc *http.Client) (*azkustodata.ConnectionStringBuilder, error) {
 	auth := c.Auth
 	if !c.SendsCredentials() {
 		auth = Auth{Strategy: NoAuth}
 	}
-	k, err := auth.connection(endpoint)
+	k, err := auth.connection(endpoint, hc)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,21 @@
 package kusto
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/calypso-cdc/calypso/libs/config"
 )
@@ -78,5 +86,69 @@ func TestEachFileOfTheSettingsIsReadWithinBounds(t *testing.T) {
 				t.Errorf("%s=%s is refused with no strategy for what it is (%s)", name, filepath.Base(path), says)
 			}
 		}
+	}
+}
+
+// entraStub answers as a cluster without metadata, and as Entra, which gives a token for the assertion that a file held.
+type entraStub struct{ assertions []string }
+
+func (e *entraStub) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := func(code int, body string) (*http.Response, error) {
+		return &http.Response{StatusCode: code, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+	const tenant = "https://login.microsoftonline.com/t"
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/auth/metadata"):
+		return answer(http.StatusNotFound, "")
+	case strings.Contains(r.URL.Path, "/discovery/instance"):
+		return answer(http.StatusOK, `{"tenant_discovery_endpoint":"`+tenant+`/v2.0/.well-known/openid-configuration","metadata":[]}`)
+	case strings.HasSuffix(r.URL.Path, "/openid-configuration"):
+		return answer(http.StatusOK, `{"authorization_endpoint":"`+tenant+`/a","token_endpoint":"`+tenant+`/token","issuer":"`+tenant+`/v2.0"}`)
+	case strings.HasSuffix(r.URL.Path, "/token"):
+		if err := r.ParseForm(); err != nil {
+			return nil, err
+		}
+		e.assertions = append(e.assertions, r.PostForm.Get("client_assertion"))
+		return answer(http.StatusOK, `{"access_token":"token","token_type":"Bearer","expires_in":3600}`)
+	}
+	return nil, fmt.Errorf("unexpected request %s", r.URL)
+}
+
+func TestATokenFileThatIsReplacedIsReadWithinBounds(t *testing.T) {
+	for _, strategy := range []Strategy{WorkloadIdentity, DefaultCredential} {
+		t.Run(string(strategy), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "token")
+			for name, value := range map[string]string{"AZURE_FEDERATED_TOKEN_FILE": file, "AZURE_CLIENT_ID": "a", "AZURE_TENANT_ID": "t", "AZURE_TOKEN_CREDENTIALS": "WorkloadIdentityCredential"} {
+				t.Setenv(name, value)
+			}
+			if err := os.WriteFile(file, []byte("assertion"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stub := &entraStub{}
+			k, err := Auth{Strategy: strategy, AppID: "a", Authority: "t"}.connection("https://"+strings.ToLower(string(strategy))+".kusto.windows.net", &http.Client{Transport: stub})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := func() (string, error) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				got, err := k.TokenCredential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{"https://kusto.kusto.windows.net/.default"}})
+				return got.Token, err
+			}
+			if got, err := token(); err != nil || got != "token" || !slices.Equal(stub.assertions, []string{"assertion"}) {
+				t.Fatalf("%q for assertions %q: %v", got, stub.assertions, err)
+			}
+			for path, says := range hostileFiles(t) {
+				if err := os.Remove(file); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(path, file); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := token(); (err == nil || !strings.Contains(err.Error(), says)) && !(strategy == DefaultCredential && says == "no such file") {
+					t.Errorf("%s: %v, want that it is %s", filepath.Base(path), err, says)
+				}
+			}
+		})
 	}
 }
