@@ -98,11 +98,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		next = t.identity
 	}
 	o, _ := ctx.Value(outcomeKey{}).(*outcome)
-	if o == nil {
-		return next.RoundTrip(r)
+	if o != nil {
+		o.asks(r)
 	}
-	o.asks(r)
 	resp, err := next.RoundTrip(r)
+	if err == nil {
+		resp = bounded(r, resp)
+	}
+	if o == nil {
+		return resp, err
+	}
 	o.answered(r, err)
 	if err != nil || resp.StatusCode < 400 {
 		if err == nil && o.read != nil {
