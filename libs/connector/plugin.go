@@ -99,17 +99,10 @@ type TaskEnv struct {
 	// OffsetsTopic is the compacted topic of source offsets. A source task writes its records itself, inside its own
 	// transactions, with OffsetKey and any JSON object as value, by kgo's default partitioner.
 	OffsetsTopic string
-	// SchemasTopic is the topic of the versions of captured tables. A source task makes it, compacted and of one partition, with
-	// ReplicationFactor (-1 is the broker's default), and writes it inside its own transactions.
-	SchemasTopic      string
-	ReplicationFactor int16
+	// Schemas is the topic of the versions of captured tables.
+	Schemas Schemas
 	// Offsets reads the source offsets of this connector, read_committed, up to the end of the topic at the call.
 	Offsets func(context.Context) (map[string][]byte, error) // canonical JSON of the partition -> JSON of the offset
-	// Versions reads the values of what this connector has in SchemasTopic, under keys that begin with its name, as far as it is
-	// committed at the call, in the order in which it was written. A topic that is not there is kerr.UnknownTopicOrPartition.
-	Versions func(context.Context) ([][]byte, error)
-	// AllVersions reads what all connectors have in SchemasTopic, in no order; see Versions.
-	AllVersions func(context.Context) ([][]byte, error)
 	// Started says that the task has done what a start costs. Few tasks start at once, so a task that says it early lets the next one
 	// begin; one that does not counts for a second. It may be called more than once.
 	Started func()
@@ -136,6 +129,20 @@ type TaskEnv struct {
 	Hide func(text string) string
 	// Logger hides them by itself.
 	Logger *slog.Logger
+}
+
+// Schemas is the topic in which source tasks keep the versions of captured tables.
+type Schemas struct {
+	// Topic is made by a source task, compacted and of one partition, with ReplicationFactor (-1 is the broker's
+	// default), which writes it inside its own transactions.
+	Topic             string
+	ReplicationFactor int16
+	// Versions reads the values of what this connector has in it, under keys that begin with its name, as far as it is
+	// committed at the call, in the order in which it was written. A topic that is not there is
+	// kerr.UnknownTopicOrPartition.
+	Versions func(context.Context) ([][]byte, error)
+	// AllVersions reads what all connectors have in it, in no order; see Versions.
+	AllVersions func(context.Context) ([][]byte, error)
 }
 
 // Hidden is a text as callers may see it.

@@ -303,16 +303,18 @@ func testEnv(brokers, name string) connector.TaskEnv {
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return readOffsets(ctx, client, name)
 		},
-		Versions: func(ctx context.Context) (values [][]byte, err error) {
-			key := fmt.Appendf(nil, `["%s",`, name)
-			err = testenv.ReadTopic(ctx, client, testSchemas, func(r *kgo.Record) {
-				if bytes.HasPrefix(r.Key, key) && r.Value != nil {
-					values = append(values, r.Value)
-				}
-			})
-			return values, err
+		Schemas: connector.Schemas{Topic: testSchemas, ReplicationFactor: -1,
+			Versions: func(ctx context.Context) (values [][]byte, err error) {
+				key := fmt.Appendf(nil, `["%s",`, name)
+				err = testenv.ReadTopic(ctx, client, testSchemas, func(r *kgo.Record) {
+					if bytes.HasPrefix(r.Key, key) && r.Value != nil {
+						values = append(values, r.Value)
+					}
+				})
+				return values, err
+			},
 		},
-		SchemasTopic: testSchemas, ReplicationFactor: -1, Started: func() {}, Doing: func(string) {}, BrokersAway: func() error { return nil },
+		Started: func() {}, Doing: func(string) {}, BrokersAway: func() error { return nil },
 		UsedTopic: func(string) error { return nil }, Retrying: func(error) {}, Happened: func(string, string) {},
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}

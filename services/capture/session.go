@@ -329,6 +329,6 @@ func (s *session) loadHistory(ctx context.Context) (kept *schemas.Log, err error
 	case retry.KafkaTransient(err):
 		return nil, err
 	}
-	s.task.env.Logger.Warn("The versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.SchemasTopic, "error", err)
+	s.task.env.Logger.Warn("The versions of tables are not kept: make the compacted topic, with one partition, and let this worker read and write it", "topic", s.task.env.Schemas.Topic, "error", err)
 	return nil, nil
 }

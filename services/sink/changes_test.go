@@ -194,7 +194,7 @@ func TestAColumnWhoseFieldWasRenamedIsNoticedAfterARestartBeforeARowComes(t *tes
 			_, table, _ := strings.Cut(s.topic, ".")
 			asked := make(chan struct{})
 			task, err := makeTaskOn(s.board, s.brokers, s.config, 0, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
-				env.AllVersions = func(context.Context) ([][]byte, error) { defer close(asked); return c.versions(table), nil }
+				env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { defer close(asked); return c.versions(table), nil }
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -225,7 +225,7 @@ func (s *stage) withVersions(versions func(table string) [][]byte) *running {
 	s.t.Helper()
 	_, table, _ := strings.Cut(s.topic, ".")
 	task, err := makeTaskOn(s.board, s.brokers, s.config, s.started, func(error) {}, func(_ *Options, env *connector.TaskEnv) {
-		env.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
+		env.Schemas.AllVersions = func(context.Context) ([][]byte, error) { return versions(table), nil }
 	})
 	if err != nil {
 		s.t.Fatal(err)

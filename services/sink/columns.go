@@ -245,12 +245,12 @@ type tableVersion struct {
 
 // versions are the versions of the tables whose rows topics have, oldest first; nothing where they cannot be read, which is no fault.
 func (t *task) versions(ctx context.Context, topics []string) map[string][]tableVersion {
-	if t.env.AllVersions == nil {
+	if t.env.Schemas.AllVersions == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	values, err := t.env.AllVersions(ctx)
+	values, err := t.env.Schemas.AllVersions(ctx)
 	if err != nil {
 		return nil
 	}

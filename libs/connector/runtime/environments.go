@@ -31,14 +31,18 @@ func (e *environments) of(id state.TaskID, tasks int, secrets secret.Values) con
 		Tasks:        tasks,
 		WorkerID:     e.config.WorkerID,
 		Kafka:        e.store.Client,
-		OffsetsTopic: e.config.OffsetsTopic, SchemasTopic: e.config.SchemasTopic, ReplicationFactor: e.config.ReplicationFactor,
+		OffsetsTopic: e.config.OffsetsTopic,
 		Offsets: func(ctx context.Context) (map[string][]byte, error) {
 			return e.store.Offsets.Offsets(ctx, id.Connector)
 		},
-		Versions: func(ctx context.Context) ([][]byte, error) {
-			return e.store.Schemas.Values(ctx, id.Connector)
+		Schemas: connector.Schemas{
+			Topic:             e.config.SchemasTopic,
+			ReplicationFactor: e.config.ReplicationFactor,
+			Versions: func(ctx context.Context) ([][]byte, error) {
+				return e.store.Schemas.Values(ctx, id.Connector)
+			},
+			AllVersions: e.store.Schemas.All,
 		},
-		AllVersions:    e.store.Schemas.All,
 		Started:        func() {},
 		Doing:          func(string) {},
 		BrokersAway:    e.store.Config().Reach.Why,

@@ -29,9 +29,9 @@ func (l Log) Make(ctx context.Context) error {
 	}
 	defer client.Close()
 	set := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
-	_, err = kafka.MakeTopic(ctx, kadm.NewClient(client), l.env.SchemasTopic, 1, l.env.ReplicationFactor, set)
+	_, err = kafka.MakeTopic(ctx, kadm.NewClient(client), l.env.Schemas.Topic, 1, l.env.Schemas.ReplicationFactor, set)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		return fmt.Errorf("make the compacted topic %s: %w", l.env.SchemasTopic, err)
+		return fmt.Errorf("make the compacted topic %s: %w", l.env.Schemas.Topic, err)
 	}
 	return nil
 }
@@ -39,11 +39,11 @@ func (l Log) Make(ctx context.Context) error {
 // Read reads the connector's versions.
 func (l Log) Read(ctx context.Context) (*history.History, error) {
 	h := history.New()
-	values, err := l.env.Versions(ctx)
+	values, err := l.env.Schemas.Versions(ctx)
 	for _, value := range values {
 		v := new(history.Version)
 		if err := json.Unmarshal(value, v); err != nil {
-			l.env.Logger.Error("A version of a table cannot be read and is left out", "topic", l.env.SchemasTopic, "error", err)
+			l.env.Logger.Error("A version of a table cannot be read and is left out", "topic", l.env.Schemas.Topic, "error", err)
 			continue
 		}
 		h.Apply(v)
@@ -64,5 +64,5 @@ func (l Log) Record(v *history.Version) (*kgo.Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write version %d of table %s: %w", v.Number, v.Table, err)
 	}
-	return &kgo.Record{Topic: l.env.SchemasTopic, Key: key, Value: value}, nil
+	return &kgo.Record{Topic: l.env.Schemas.Topic, Key: key, Value: value}, nil
 }
