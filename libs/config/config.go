@@ -74,7 +74,7 @@ func (p Program) Load(into any, args []string) (warnings []string, err error) {
 			if setting.secret {
 				shown = "(hidden)"
 			}
-			faults = append(faults, fmt.Errorf("%s: %s is not %s", from, shown, err))
+			faults = append(faults, fmt.Errorf("%s: %s is not %w", from, shown, err))
 		}
 	}
 	if len(faults) == 0 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http/httptest"
@@ -58,7 +57,7 @@ func startCluster(t testing.TB, options ...func(*runtime.Config)) *cluster {
 	config := runtime.Config{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}, GroupID: "fleet", WorkerID: workerID, Partitions: 3, ReplicationFactor: 1,
 		Plugins: []connector.Plugin{fileStream(t, connector.Source), fileStream(t, connector.Sink)},
-		Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger:  slog.New(slog.DiscardHandler),
 	}
 	for _, option := range options {
 		option(&config)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -245,7 +244,7 @@ func startReadyWorker(t *testing.T, kafka []kgo.Opt, b *board, kind connector.Ty
 
 func logger(t *testing.T) *slog.Logger {
 	if os.Getenv("CALYPSO_TEST_LOG") == "" {
-		return slog.New(slog.NewTextHandler(io.Discard, nil))
+		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

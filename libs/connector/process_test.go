@@ -112,7 +112,7 @@ func (task *growingTask) Run(ctx context.Context) error {
 
 // overflow never returns; its stack grows by what it keeps.
 //
-//lint:ignore SA5007 it is to end the process
+//nolint:staticcheck,revive // it is to end the process
 func overflow(n int) int { return overflow(n+1) + n }
 
 // runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.

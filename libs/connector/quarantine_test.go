@@ -100,7 +100,7 @@ func (s *supervised) run(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		state, trace, err := s.state(ctx, name)
 		if err != nil || !strings.HasSuffix(state, "RUNNING") {
-			return fmt.Errorf("%s: %s %s (%v)", name, state, trace, err)
+			return fmt.Errorf("%s: %s %s (%w)", name, state, trace, err)
 		}
 	}
 	return nil
@@ -157,7 +157,7 @@ func TestAConnectorThatEndsTheProcessAgainAndAgainIsQuarantined(t *testing.T) {
 			}
 			worker.eventually(t, "it runs with another configuration", func(ctx context.Context) error {
 				if state, trace, err := worker.state(ctx, "guilty"); err != nil || !strings.HasSuffix(state, "RUNNING") {
-					return fmt.Errorf("%s %s (%v)", state, trace, err)
+					return fmt.Errorf("%s %s (%w)", state, trace, err)
 				}
 				return nil
 			})

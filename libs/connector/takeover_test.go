@@ -150,7 +150,7 @@ func TestFleetsShareTopicsAndLeaveEachOthersConnectorsAlone(t *testing.T) {
 	eventually(t, "a name is taken for both fleets", func() error {
 		_, err := source.CreateConnector(t.Context(), &connectorv1.CreateConnectorRequest{Name: "b", Config: config()})
 		if connector.ReasonOf(err) != connector.ReasonConnectorExists {
-			return fmt.Errorf("%v", err)
+			return fmt.Errorf("creating it again: %w", err)
 		}
 		return nil
 	})

@@ -321,7 +321,7 @@ var errSucceeded = errors.New("succeeded")
 // final reads the record of an ingestion that has ended.
 func (q *Queued) final(record error) (Result, error) {
 	q.ended = true
-	if record == errSucceeded {
+	if errors.Is(record, errSucceeded) {
 		return Result{Ending: Ending{Status: string(azkustoingest.Succeeded)}}, nil
 	}
 	status, _ := azkustoingest.GetIngestionStatus(record)

@@ -95,7 +95,7 @@ func HeaderConverter(name string) (string, error) {
 func classNamed(name, suffix string, classes ...string) (string, error) {
 	full, ok := classname.Find(name, suffix, slices.Values(classes))
 	if !ok {
-		//lint:ignore ST1005 Kafka Connect's words
+		//nolint:staticcheck,revive // Kafka Connect's words
 		return "", fmt.Errorf("Class %.200s could not be found. Calypso has %s.", name, strings.Join(classes, ", "))
 	}
 	return full, nil

@@ -91,7 +91,7 @@ func TestMetricsAreServedForPrometheus(t *testing.T) {
 	}
 	counter.Add(context.Background(), 2)
 	answer := httptest.NewRecorder()
-	tel.MetricsHandler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	tel.MetricsHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, want := range []string{
 		"cdc_capture_transactions_total 3", `cdc_build_info{version="1.2.3"} 1`, "go_goroutines", "rpc_calls_total",
 	} {
@@ -149,7 +149,7 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 	handler := tel.Handler(func() error { return notReady })
 	get := func(path string) (int, string) {
 		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
 		return answer.Code, answer.Body.String()
 	}
 	if code, _ := get("/readyz"); code != http.StatusOK {

@@ -80,7 +80,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 func (p *Process) Running() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended (%v); the end of its log:\n%s", filepath.Base(p.cmd.Path), p.err, p.Tail(20))
+		return fmt.Errorf("%s ended (%w); the end of its log:\n%s", filepath.Base(p.cmd.Path), p.err, p.Tail(20))
 	default:
 		return nil
 	}

@@ -265,7 +265,7 @@ func readBlockList(body io.Reader) ([]string, error) {
 	decoder := xml.NewDecoder(io.LimitReader(body, 16<<20))
 	for {
 		token, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return ids, nil
 		}
 		if err != nil {

@@ -176,7 +176,7 @@ func (r *recordReader) array(b []byte, i int, n *node, depth int) int {
 		return i + 1
 	}
 	for index := 0; ; index++ {
-		next := malformed
+		var next int
 		wanted := n.element(index)
 		if wanted != nil {
 			next = r.value(b, i, wanted, depth+1)

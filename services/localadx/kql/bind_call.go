@@ -292,11 +292,12 @@ func bindApply(b *binder, o *builtin, args []*expr, x syntax.CallNode) *expr {
 	}
 	if o.sql == "" {
 		e.sql = callGo(o.function, sqls)
-		if o.Result == value.Int {
+		switch o.Result {
+		case value.Int:
 			e.sql = "CAST(" + e.sql + " AS INTEGER)"
-		} else if o.Result == value.GUID {
+		case value.GUID:
 			e.sql = "CAST(" + e.sql + " AS UUID)"
-		} else if o.Result == value.Decimal {
+		case value.Decimal:
 			e.sql = "CAST(" + e.sql + " AS DECIMAL(38,10))"
 		}
 	} else {

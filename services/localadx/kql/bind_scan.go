@@ -117,10 +117,8 @@ func (sb *scanBinder) env(state string) env {
 		cols := map[string]*expr{}
 		for j, f := range sb.fields {
 			sql := fmt.Sprintf("(%s).s%d.f%d", state, i, j)
-			fallback := "''"
 			if d := j - (len(sb.fields) - len(sb.declare)); d >= 0 {
-				fallback = sb.declare[d].sql
-				sql = "coalesce(" + sql + ", " + fallback + ")"
+				sql = "coalesce(" + sql + ", " + sb.declare[d].sql + ")"
 			} else if f.typ == value.String {
 				sql = notNullString(sql)
 			}

@@ -3,7 +3,6 @@ package sdkcompat
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -132,7 +131,7 @@ func serve(t *testing.T) (httpURL, httpsURL, dir string) {
 	}
 	server, err := localadx.New(t.Context(), localadx.Config{
 		HTTPAddr: "localhost:0", HTTPSAddr: "localhost:0", DataDir: dir, Databases: []string{"shop"}, MaxBatchingTime: 100 * time.Millisecond,
-		Like: like, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Like: like, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

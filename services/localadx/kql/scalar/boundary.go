@@ -81,7 +81,7 @@ func groups(text string, match []int) []string {
 }
 
 func ascii(text string) bool {
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if text[i] >= utf8.RuneSelf {
 			return false
 		}

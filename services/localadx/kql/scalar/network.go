@@ -291,7 +291,7 @@ func isAddressByte(c byte) bool {
 // addresses lists the properly delimited IPv4 addresses in a text.
 func addresses(text string) []string {
 	var out []string
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' || i > 0 && (isAddressByte(text[i-1]) || text[i-1] == '.') {
 			continue
 		}
