@@ -232,15 +232,3 @@ func jsonText(dst, v []byte) ([]byte, string) {
 	}
 	return append(dst, text...), ""
 }
-
-// unquote reads a JSON string.
-func unquote(v []byte) ([]byte, bool) {
-	if len(v) < 2 || v[0] != '"' {
-		return nil, false
-	}
-	var s string
-	if json.Unmarshal(v, &s) != nil {
-		return nil, false
-	}
-	return []byte(s), true
-}

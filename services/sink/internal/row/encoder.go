@@ -63,37 +63,6 @@ type Config struct {
 	AllowNull bool
 }
 
-// Source is where an added member's value comes from.
-type Source int
-
-const (
-	// Deleted is "true" or "false" as text, as ExtractNewRecordState's __deleted; DeletedBool the boolean.
-	Deleted Source = iota
-	DeletedBool
-	// OfEnvelope is a member of the envelope (op, ts_ms, …), OfSource one of its source block, OfTransaction one of its
-	// transaction block. The row has no such member where the envelope lacks it.
-	OfEnvelope
-	OfSource
-	OfTransaction
-	// ChangeTime is the time of the change as a date: the source's ts_us or ts_ms.
-	ChangeTime
-	// Topic to Headers are the record's own.
-	Topic
-	Partition
-	Offset
-	Timestamp
-	Key
-	Headers
-)
-
-// Extra is a member added to each row.
-type Extra struct {
-	// Name is the member's name; it holds nothing that JSON would have to escape.
-	Name  string
-	From  Source
-	Field string
-}
-
 // Kind says what a record became.
 type Kind int
 

@@ -7,31 +7,6 @@ import (
 	"strings"
 )
 
-// Schema is the schema part of a value of Kafka Connect's JsonConverter. Values of one schema share it, so what is derived from it
-// can be kept by its address.
-type Schema struct {
-	// prefix is everything before the payload: values that begin with it have this schema.
-	prefix []byte
-	// text is the schema as it was written, where it stands behind the payload; prefix is empty then.
-	text []byte
-	// Envelope says that the schema is Debezium's change envelope.
-	Envelope bool
-	// Fields describes the row: the envelope's after block, or the value itself.
-	Fields []Field
-}
-
-// Field is one field of a row as Kafka Connect's schema describes it.
-type Field struct {
-	Name     string
-	Type     string
-	Optional bool
-	// Semantic is the schema's name, such as io.debezium.time.Date; empty for plain types.
-	Semantic string
-	// Scale is the scale of a decimal, Precision its precision; 0 if unknown.
-	Scale     int
-	Precision int
-}
-
 // Splitter takes values apart into schema and payload. Schemas repeat from record to record and are larger than the payload, so the
 // bytes before the payload are compared with the last schema's instead of being read again.
 type Splitter struct {
@@ -40,18 +15,6 @@ type Splitter struct {
 	last  *Schema
 	known []*Schema
 }
-
-// SchemaMode says whether values carry schemas.
-type SchemaMode int
-
-const (
-	// Detect takes a value that is {"schema":…,"payload":…} apart, and any other as it is.
-	Detect SchemaMode = iota
-	// WithSchema wants every value to carry a schema, as schemas.enable=true of the JsonConverter does.
-	WithSchema
-	// WithoutSchema takes every value as it is.
-	WithoutSchema
-)
 
 // maxKnownSchemas bounds how many schemas of one topic are kept; a topic has one, or a few in the course of its changes.
 const maxKnownSchemas = 16
@@ -221,5 +184,3 @@ func (e *Envelope) parse(payload []byte, rowOnly bool) (bool, error) {
 }
 
 func isTruncate(op []byte) bool { return string(op) == `"t"` }
-
-var errNotJSON = fmt.Errorf("the value is not JSON")

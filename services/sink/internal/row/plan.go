@@ -9,21 +9,6 @@ import (
 	"github.com/calypso-cdc/calypso/libs/kusto"
 )
 
-// Target is the table that rows are checked against. Nil columns check nothing.
-type Target struct {
-	Schema *kusto.TableSchema
-	// Mapping is the ingestion mapping; nil maps fields to columns of the same name.
-	Mapping *kusto.Mapping
-}
-
-// Refused says that Kusto would not keep a row as it is.
-type Refused struct {
-	Column string
-	Reason string
-	// TooLarge says that the value is longer than the column keeps.
-	TooLarge bool
-}
-
 func (e *Refused) Error() string {
 	if e.Column == "" {
 		return e.Reason

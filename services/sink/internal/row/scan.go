@@ -327,3 +327,15 @@ func escape(b []byte) int {
 }
 
 func isNull(v []byte) bool { return len(v) == 0 || len(v) == 4 && string(v) == "null" }
+
+// unquote reads a JSON string.
+func unquote(v []byte) ([]byte, bool) {
+	if len(v) < 2 || v[0] != '"' {
+		return nil, false
+	}
+	var s string
+	if json.Unmarshal(v, &s) != nil {
+		return nil, false
+	}
+	return []byte(s), true
+}
