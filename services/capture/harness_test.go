@@ -25,6 +25,7 @@ import (
 	"github.com/calypso-cdc/calypso/libs/connector"
 	"github.com/calypso-cdc/calypso/libs/connector/api"
 	"github.com/calypso-cdc/calypso/libs/connector/runtime"
+	"github.com/calypso-cdc/calypso/libs/kafka"
 	"github.com/calypso-cdc/calypso/libs/pgserver"
 	"github.com/calypso-cdc/calypso/libs/testenv"
 )
@@ -328,10 +329,7 @@ func makeOffsetsTopic(client func(...kgo.Opt) (*kgo.Client, error)) error {
 	}
 	defer c.Close()
 	compact := "compact"
-	r, err := kadm.NewClient(c).CreateTopic(context.Background(), 4, 1, map[string]*string{"cleanup.policy": &compact}, testOffsets)
-	if err == nil && !errors.Is(r.Err, kerr.TopicAlreadyExists) {
-		err = r.Err
-	}
+	_, err = kafka.MakeTopic(context.Background(), kadm.NewClient(c), testOffsets, 4, 1, map[string]*string{"cleanup.policy": &compact})
 	if errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil
 	}

@@ -43,7 +43,7 @@ func (c *connection) one() bool {
 	if !ok {
 		return false
 	}
-	if _, _, known := n.config.Tier.versions(req.key); !known {
+	if _, _, known := n.versions(req.key); !known {
 		n.refused("unknown API")
 		return false
 	}

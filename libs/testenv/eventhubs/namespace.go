@@ -17,6 +17,9 @@ type Config struct {
 	// CutTransactions ends the connection of a client that asks for the coordinator of a transaction, as the service did before it
 	// had an answer to that (github.com/Azure/azure-event-hubs-for-kafka/issues/209); else the answer is an error.
 	CutTransactions bool
+	// WithoutAdmin refuses to make and delete topics and to add partitions: by the documentation since 2025-12 "Kafka AdminClient for topic management"
+	// is not available (apache-kafka-configurations, "Configuration not supported"), although users have made topics with it.
+	WithoutAdmin bool
 	// Idle replaces the 240 s after which idle connections are closed; 0 leaves them.
 	Idle time.Duration
 }

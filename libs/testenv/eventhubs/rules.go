@@ -263,7 +263,7 @@ func (n *Namespace) rewrite(resp kmsg.Response) bool {
 	case *kmsg.ApiVersionsResponse:
 		var kept []kmsg.ApiVersionsResponseApiKey
 		for _, k := range r.ApiKeys {
-			least, most, known := n.config.Tier.versions(k.ApiKey)
+			least, most, known := n.versions(k.ApiKey)
 			least, most = max(least, k.MinVersion), min(most, k.MaxVersion)
 			if known && least <= most {
 				k.MinVersion, k.MaxVersion = least, most

@@ -1,6 +1,9 @@
 package eventhubs
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Tier is what one tier of the service offers to Kafka clients.
 type Tier struct {
@@ -58,6 +61,16 @@ var transactional = map[int16][2]int16{24: {0, 1}, 25: {0, 1}, 26: {0, 1}, 28: {
 
 // epochs are the versions that tell epochs. Requests say none, since their epochs would not be those of the broker behind.
 var epochs = map[int16][2]int16{2: {0, 3}, 3: {0, 8}, 23: {0, 3}}
+
+// topicManagement are the API keys that make and delete topics and add partitions.
+var topicManagement = []int16{19, 20, 37}
+
+func (n *Namespace) versions(key int16) (least, most int16, known bool) {
+	if n.config.WithoutAdmin && slices.Contains(topicManagement, key) {
+		return 0, 0, false
+	}
+	return n.config.Tier.versions(key)
+}
 
 func (t Tier) versions(key int16) (least, most int16, known bool) {
 	v, known := versions[key]

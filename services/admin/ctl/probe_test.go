@@ -2,10 +2,14 @@ package ctl
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/calypso-cdc/calypso/libs/probe"
@@ -47,6 +51,23 @@ func TestTheProbeEndsWithAStatusAndAReportOfWhatItFound(t *testing.T) {
 				t.Errorf("%s: %s, %v", name, text, err)
 			}
 		}
+	}
+}
+
+func TestAProbeReachesAClusterBehindAProxy(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var asked atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.Host)
+		cancel()
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer proxy.Close()
+	var out bytes.Buffer
+	err := Run(ctx, "test", []string{"probe", "adx", "--url", "https://x.kusto.windows.net", "--database", "shop", "--auth", "NONE", "--proxy", proxy.URL}, nil, &out)
+	if asked.Load() != "x.kusto.windows.net:443" {
+		t.Errorf("the proxy was asked for %v: %v\n%s", asked.Load(), err, &out)
 	}
 }
 

@@ -171,14 +171,11 @@ func (m *topicMaker) create(ctx context.Context, topic string) error {
 	g := m.groups.of(topic)
 	r, err := kafka.MakeTopic(ctx, m.admin, topic, g.partitions, g.replication, g.config)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
-		// Without the right to create it, the topic may still be there.
-		if d, derr := m.admin.ListTopics(ctx, topic); derr != nil || !d.Has(topic) || d[topic].Err != nil {
-			err = fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
-			if errors.Is(err, kerr.InvalidTopicException) {
-				err = fmt.Errorf("%w. Kafka takes no two names that differ in '.' and '_' alone, and at most 249 letters, digits, '.', '_' and '-': give the table's events another topic with a transform such as RegexRouter or ByLogicalTableRouter", err)
-			}
-			return err
+		err = fmt.Errorf("create Kafka topic %q (topic.creation.%s.*): %w", topic, g.name, err)
+		if errors.Is(err, kerr.InvalidTopicException) {
+			err = fmt.Errorf("%w. Kafka takes no two names that differ in '.' and '_' alone, and at most 249 letters, digits, '.', '_' and '-': give the table's events another topic with a transform such as RegexRouter or ByLogicalTableRouter", err)
 		}
+		return err
 	}
 	if c, ok := r.Configs["max.message.bytes"]; ok { // of a topic that was just made; it may not be described yet
 		m.limits.Note(topic, c.MaybeValue())
