@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Config says what a namespace is to be. Tier is needed.
@@ -43,8 +46,8 @@ type Namespace struct {
 	conns map[net.Conn]struct{}
 	// refusals counts what was refused, by the rule.
 	refusals map[string]int
-	// throttled and forgotten are how many produce requests are still to be answered so.
-	throttled, forgotten int
+	// due are the answers that the next produce requests get, in order.
+	due []failure
 	// epoch is added to the epochs of leaders.
 	epoch int32
 	// hubs are the topics made through the namespace.
@@ -98,17 +101,31 @@ func Run(t testing.TB, broker string, cfg Config) *Namespace {
 // Throttle answers the next count produce requests with POLICY_VIOLATION, as the service does when it would have to hold a request back for
 // longer than the request's timeout (apache-kafka-troubleshooting-guide).
 func (n *Namespace) Throttle(count int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.throttled = count
+	n.answerNext(count, failure{kerr.PolicyViolation.Code, "throttling"})
+}
+
+// Stumble answers the next count produce requests with UNKNOWN_SERVER_ERROR, which by the service's own people is what most of its troubles show up
+// as (github.com/Azure/azure-event-hubs-for-kafka/pull/7).
+func (n *Namespace) Stumble(count int) {
+	n.answerNext(count, failure{kerr.UnknownServerError.Code, "unknown server error"})
 }
 
 // ForgetProducers answers the next count produce requests with INVALID_PRODUCER_ID_MAPPING, as the service does after upgrades of
 // its own (github.com/Azure/azure-event-hubs-for-kafka/issues/261).
 func (n *Namespace) ForgetProducers(count int) {
+	n.answerNext(count, failure{kerr.InvalidProducerIDMapping.Code, "producer id"})
+}
+
+// failure is an answer to a produce request, with the rule that it counts under.
+type failure struct {
+	code int16
+	rule string
+}
+
+func (n *Namespace) answerNext(count int, f failure) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.forgotten = count
+	n.due = append(n.due, slices.Repeat([]failure{f}, count)...)
 }
 
 // MoveLeaders has all partitions led by others from now on, by their epochs.

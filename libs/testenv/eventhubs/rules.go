@@ -73,7 +73,7 @@ func (n *Namespace) judgeEpoch(r *kmsg.OffsetForLeaderEpochRequest) verdict {
 	return verdict{answer: answer}
 }
 
-// judgeProduce refuses compressed batches with UNSUPPORTED_FOR_MESSAGE_FORMAT, and whatever Throttle and ForgetProducers ask for.
+// judgeProduce refuses compressed batches with UNSUPPORTED_FOR_MESSAGE_FORMAT, and whatever Throttle, Stumble and ForgetProducers ask for.
 func (n *Namespace) judgeProduce(r *kmsg.ProduceRequest) verdict {
 	code, rule := n.dueFailure()
 	if code == 0 && slices.ContainsFunc(r.Topics, func(t kmsg.ProduceRequestTopic) bool {
@@ -106,15 +106,12 @@ func (n *Namespace) judgeProduce(r *kmsg.ProduceRequest) verdict {
 func (n *Namespace) dueFailure() (code int16, rule string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	switch {
-	case n.throttled > 0:
-		n.throttled--
-		return kerr.PolicyViolation.Code, "throttling"
-	case n.forgotten > 0:
-		n.forgotten--
-		return kerr.InvalidProducerIDMapping.Code, "producer id"
+	if len(n.due) == 0 {
+		return 0, ""
 	}
-	return 0, ""
+	next := n.due[0]
+	n.due = n.due[1:]
+	return next.code, next.rule
 }
 
 // codecAllowed looks at the attributes of each record batch (format 2: the only one that the service's versions of Produce carry).

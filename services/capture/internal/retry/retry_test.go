@@ -114,6 +114,7 @@ func TestWhatAnErrorSaysOfItselfDecidesBeforeItsCause(t *testing.T) {
 		{fmt.Errorf("find the coordinator: %w", token(true)), true},
 		{fmt.Errorf("find the coordinator: %w", token(false)), false},
 		{kerr.TopicAuthorizationFailed, false},
+		{kerr.UnknownServerError, true},
 		{retry.Permanent("look at it: %w", io.EOF), false},
 		{errors.Join(retry.ErrFenced, kerr.NotLeaderForPartition), false},
 		{errors.Join(errors.New("strange"), retry.Passing("it passes")), true},
