@@ -164,7 +164,7 @@ func (p *brokers) sized() []experiment {
 		bytes   int
 		follows string
 	}{
-		{1_030_000, "Calypso writes requests of this size. Set producer.override.batch.size and producer.override.max.request.size to less, and attach this report to an issue."},
+		{1_030_000, "Calypso writes requests of this size. Set producer.override.max.request.size to less, and attach this report to an issue."},
 		{1_047_500, closes},
 	} {
 		all = append(all, experiment{fmt.Sprintf("a request of %d bytes", e.bytes), "taken", func(ctx context.Context) (outcome, error) { return p.large(ctx, e.bytes, e.follows) }})
