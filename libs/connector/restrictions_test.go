@@ -1,6 +1,7 @@
 package connector_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,4 +60,31 @@ func TestAWorkerRefusesToKeepConnectorsInATopicThatForgetsThem(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestAWorkerNeedsNotMakeTopicsThatAreThere(t *testing.T) {
+	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"auto.create.topics.enable=false"}})
+	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})
+	own, err := kgo.NewClient(kgo.SeedBrokers(kafka.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	options := []kgo.Opt{kgo.SeedBrokers(hubs.Addr)}
+	w := startWorker(t, options, newBoard(), connector.Source, "w1:1")
+	for _, topic := range []string{"calypso-configs", "calypso-status", "calypso-offsets"} {
+		eventually(t, "the worker says which topic to make", func() error {
+			if err := w.Ready(); err == nil || !strings.Contains(err.Error(), topic) || !strings.Contains(err.Error(), "make it yourself") {
+				return fmt.Errorf("it says %w", err)
+			}
+			return nil
+		})
+		compact := "compact"
+		if made, err := kadm.NewClient(own).CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": &compact}, topic); err != nil || made.Err != nil {
+			t.Fatal(err, made.Err)
+		}
+	}
+	eventually(t, "the worker is ready", w.Ready)
+	create(t, w, "a")
+	awaitStates(t, w, "a", "RUNNING RUNNING")
 }

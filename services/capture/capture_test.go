@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/libs/kafka"
+	"github.com/calypso-cdc/calypso/libs/testenv/eventhubs"
+	"github.com/calypso-cdc/calypso/services/capture/internal/schemas"
 )
 
 // ops prints events as a word: the operations in order, with - for a tombstone.
@@ -252,4 +257,31 @@ func TestASnapshotReadsATableByTheSelectOfItsOwnAndByNothingElse(t *testing.T) {
 		t.Errorf("the failure is %v", failure)
 	}
 	s.exec(t, "INSERT INTO victim VALUES (1)") // it is there
+}
+
+func TestTopicsThatAreThereNeedNotBeMade(t *testing.T) {
+	s := newSource(t)
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	s.exec(t, "CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	env := testEnv(servers.kafka.Bootstrap, "c"+s.db)
+	if err := errors.Join(makeOffsetsTopic(env.Kafka), schemas.New(env).Make(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	own, err := env.Kafka()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	if _, err := kafka.MakeTopic(t.Context(), kadm.NewClient(own), s.db+".public.a", 1, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	hubs := eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true})
+	// What the runtime finds out about brokers, such as that they take no compressed batches, is not what this is about.
+	startWith(t, hubs.Addr, s.config("c"+s.db, map[string]string{"producer.override.compression.type": "none"}), Options{})
+	await(t, s.db+".public.a", 1)
+	s.awaitSlot(t)
+	s.exec(t, "INSERT INTO a VALUES (2)")
+	await(t, s.db+".public.a", 2)
 }
