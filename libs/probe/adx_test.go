@@ -166,3 +166,22 @@ func TestAProbeOfADXSaysWhichRightIsMissingAndTriesTheRest(t *testing.T) {
 		}
 	}
 }
+
+func TestAProbeOfTheEmulatorSaysWhatItHasNot(t *testing.T) {
+	for _, way := range []string{"syntax-error", "wrong-endpoint"} {
+		t.Run(way, func(t *testing.T) {
+			client := localadx(t, "--emulator", way)
+			report := probe.ADX(t.Context(), client, "shop", options())
+			found := told(report)
+			for _, name := range []string{"a blob whose tag is there already", "equal blobs at once", "time until the final status", "a row streamed directly after a column was added"} {
+				if f := found[name]; f.Verdict != probe.Untried || f.Seen == "" {
+					t.Errorf("%s: %+v", name, f)
+				}
+			}
+			if f := found["a materialized view with backfill"]; f.Verdict != probe.AsExpected {
+				t.Errorf("what it has: %+v", f)
+			}
+			leaves(t, client, report)
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -76,5 +77,45 @@ func TestAProbeOfKafkaTellsServicesApart(t *testing.T) {
 				t.Errorf("left: %v", report.Left)
 			}
 		})
+	}
+}
+
+func TestAProbeOfKafkaThatIsEndedLeavesNothingBehind(t *testing.T) {
+	broker := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
+	connect := func(more ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(broker.Bootstrap)}, more...)...)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o := options()
+	o.Told = func(f probe.Finding) {
+		if strings.HasPrefix(f.Name, "a commit with") {
+			cancel()
+		}
+	}
+	report, err := probe.Kafka{Target: broker.Bootstrap, TransactionalPrefix: "calypso-", Connect: connect}.Probe(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := report.Findings[len(report.Findings)-1]; f.Verdict != probe.Untried {
+		t.Errorf("after the end: %+v", f)
+	}
+	own, err := connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	topics, err := kadm.NewClient(own).ListTopics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := kadm.NewClient(own).ListGroups(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(topics.Names(), groups.Groups()...) {
+		if strings.HasPrefix(name, "calypso-probe") {
+			t.Errorf("%s is left, the report says %v", name, report.Left)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -77,5 +78,33 @@ func TestBrokersThatTakeNoMetadataAreNamedWithTheRemedy(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q lacks %q", err, part)
 		}
+	}
+}
+
+func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
+	if !servers.kafka.Real {
+		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
+	}
+	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
+	dead := s.topic + "-dead"
+	s.config["errors.deadletterqueue.topic.name"] = dead
+	for _, topic := range []string{dead, markTopic(dead)} {
+		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
+			t.Fatal(err, made.Err)
+		}
+	}
+	s.brokers = eventhubs.Run(t, servers.kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Standard, WithoutAdmin: true}).Addr
+	s.options = []kgo.Opt{kgo.ProducerBatchCompression(kgo.NoCompression())} // as the runtime finds out
+	s.send(&kgo.Record{Value: []byte(`no JSON`)})
+	s.produce(1, 2, 1)
+	s.start()
+	s.holds(1)
+	s.commits(0, 2)
+	letters := 0
+	err := testenv.ReadTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append(o, kgo.SeedBrokers(servers.kafka.Bootstrap))...)
+	}, dead, func(*kgo.Record) { letters++ })
+	if err != nil || letters != 1 {
+		t.Errorf("%d dead letters (%v), want one", letters, err)
 	}
 }

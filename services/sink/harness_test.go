@@ -486,6 +486,8 @@ type stage struct {
 	started int
 	// board is what its tasks share with others'; one of their own if nil.
 	board *status.Board
+	// options are what the runtime adds to those of clients.
+	options []kgo.Opt
 }
 
 func newStage(t *testing.T, partitions int32, settings map[string]string) *stage {
@@ -567,6 +569,8 @@ func (s *stage) start() *running {
 		s.t.Fatal(err)
 	}
 	s.started++
+	connect := r.task.env.Kafka
+	r.task.env.Kafka = func(options ...kgo.Opt) (*kgo.Client, error) { return connect(append(options, s.options...)...) }
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { r.ended <- r.task.Run(ctx) }()

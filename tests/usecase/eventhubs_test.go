@@ -35,6 +35,8 @@ func TestTheUseCaseWorksOnEventHubs(t *testing.T) {
 			p.burst(t, 300)
 			p.EventHubs.ForgetProducers(1)
 			p.burst(t, 300)
+			p.EventHubs.Stumble(2)
+			p.burst(t, 300)
 			if c.Tier.Epochs {
 				testenv.Eventually(t, 2*time.Minute, "the orders so far to be in ADX", func(ctx context.Context) error { return p.delivered(ctx, verify.ExactlyOnce, verify.ExactlyOnce) })
 				p.EventHubs.MoveLeaders()

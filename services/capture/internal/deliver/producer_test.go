@@ -96,7 +96,7 @@ func TestWithoutTransactionsDeliveryIsAtLeastOnceOrRefused(t *testing.T) {
 	}
 }
 
-func TestAThrottledWriteIsOneThatAnotherSessionMends(t *testing.T) {
+func TestAWriteThatTheServiceThrottlesOrStumblesOverIsOneThatAnotherSessionMends(t *testing.T) {
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true})
 	makeTopic(t, kafka.Bootstrap, "offsets")
 	hubs := eventhubs.Run(t, kafka.Bootstrap, eventhubs.Config{Tier: eventhubs.Premium})
@@ -111,6 +111,15 @@ func TestAThrottledWriteIsOneThatAnotherSessionMends(t *testing.T) {
 	hubs.Throttle(1)
 	if err := write(t, p); !retry.Transient(err) || err == nil {
 		t.Errorf("while throttled: %v", err)
+	}
+	q, err := open(t, hubs.Addr, deliver.Settings{Compression: []kgo.CompressionCodec{kgo.NoCompression()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	hubs.Stumble(1)
+	if err := write(t, q); !retry.Transient(err) || err == nil {
+		t.Errorf("while the service is in trouble: %v", err)
 	}
 }
 
