@@ -45,6 +45,9 @@ type committer struct {
 	logger *slog.Logger
 	// owns says whether a partition's life goes on.
 	owns func(*partition) bool
+	// remember notes of partitions that offsets of them are committed, before that is done for the first time; noticed are those of which that is known.
+	remember func([]batch.Source) error
+	noticed  map[batch.Source]bool
 
 	mu      sync.Mutex
 	pending map[batch.Source]*request
@@ -55,8 +58,8 @@ type committer struct {
 // commitPause is a little more than what Event Hubs lets pass without holding it back, four commits a second of a partition.
 const commitPause = 300 * time.Millisecond
 
-func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool) *committer {
-	return &committer{client: client, logger: logger, owns: owns, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
+func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool, remember func([]batch.Source) error) *committer {
+	return &committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{}, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
@@ -144,13 +147,36 @@ func (c *committer) flush() error {
 	if len(taken) == 0 {
 		return nil
 	}
-	err := c.once(taken)
+	err := c.first(taken)
+	if err == nil {
+		err = c.once(taken)
+	}
 	if err != nil && !errors.Is(err, kgo.ErrClientClosed) {
 		c.putBack(taken)
 		return err
 	}
 	for _, r := range taken {
 		r.answer(err)
+	}
+	return nil
+}
+
+// first has the partitions remembered of which this committer commits for the first time.
+func (c *committer) first(positions map[batch.Source]*request) error {
+	var fresh []batch.Source
+	for tp := range positions {
+		if !c.noticed[tp] {
+			fresh = append(fresh, tp)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := c.remember(fresh); err != nil {
+		return err
+	}
+	for _, tp := range fresh {
+		c.noticed[tp] = true
 	}
 	return nil
 }

@@ -183,9 +183,8 @@ func TestATableOfChangesIsMadeAndItsCurrentStateFollows(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kadm.NewClient(s.kafka).DeleteOffsets(t.Context(), "connect-"+s.name, kadm.TopicsSet{s.topic: {0: {}}}); err != nil {
-		t.Fatal(err)
-	}
+	s.forget()
+	s.reset()
 	s.config["flush.size.bytes"], s.config["flush.interval.ms"] = "100", "50" // so that other batches, with other tags, are cut
 	s.start()
 	s.commits(0, 10)

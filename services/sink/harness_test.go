@@ -192,19 +192,22 @@ func makeTaskOn(board *status.Board, brokers string, config map[string]string, n
 }
 
 // noted are the notes of connectors, which outlive their tasks as those in the status topic do.
-var noted = notebook{notes: map[string]map[string]json.RawMessage{}, broken: map[string]bool{}}
+var noted = notebook{notes: map[string]map[string]json.RawMessage{}, broken: map[string]bool{}, refused: map[string]int{}}
 
 type notebook struct {
 	mu    sync.Mutex
 	notes map[string]map[string]json.RawMessage
 	// broken are connectors whose notes cannot be written.
 	broken map[string]bool
+	// refused counts the notes that could not be.
+	refused map[string]int
 }
 
 func (b *notebook) write(connector, name string, note json.RawMessage) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.broken[connector] {
+		b.refused[connector]++
 		return errors.New("the notes cannot be written")
 	}
 	if b.notes[connector] == nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -152,7 +151,7 @@ func (t *task) join() error {
 	t.env.Started()
 	t.mu.Lock()
 	t.consumer = consumer
-	t.commits = newCommitter(consumer, t.env.Logger, t.owns)
+	t.commits = newCommitter(consumer, t.env.Logger, t.owns, t.remember)
 	t.mu.Unlock()
 	t.board.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
 		ends, err := kadm.NewClient(consumer).ListCommittedOffsets(ctx, topics...)
@@ -356,6 +355,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	noted := map[*partition]note{}
+	notes, forgotten := t.env.Notes(), map[string][]int32{}
 	var begun []batch.Source
 	for topic, partitions := range added {
 		if err := t.env.UsedTopic(topic); err != nil {
@@ -367,6 +367,10 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			l, err := t.restore(tp, committed)
 			if err != nil {
 				t.astray(topic, err)
+				continue
+			}
+			if !l.Known() && !t.startsAnew(tp) && t.committedBefore(notes, tp) {
+				forgotten[topic] = append(forgotten[topic], number)
 				continue
 			}
 			p := newPartition(t, tp, l)
@@ -381,6 +385,9 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			t.partitions[tp] = p
 			t.mu.Unlock()
 			p.start()
+		}
+		if partitions := forgotten[topic]; len(partitions) > 0 {
+			t.astray(topic, t.forgotten(topic, partitions))
 		}
 	}
 	topics := slices.Collect(maps.Keys(added))
@@ -440,6 +447,13 @@ func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger
 	return l, err
 }
 
+// startsAnew says of a partition whether it begins at its first record since its topic was made anew.
+func (t *task) startsAnew(tp batch.Source) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.anew[tp]
+}
+
 // owns says whether a partition's life at this member goes on.
 func (t *task) owns(p *partition) bool {
 	t.mu.Lock()
@@ -461,24 +475,9 @@ func (t *task) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32
 	t.end(removed, stopRequest{fenced: true})
 }
 
-// underWay names the partitions whose batches a stop waits for.
-func underWay(partitions map[string][]int32) string {
-	var names []string
-	for _, topic := range slices.Sorted(maps.Keys(partitions)) {
-		for _, number := range partitions[topic] {
-			names = append(names, fmt.Sprintf("%s/%d", topic, number))
-		}
-	}
-	const most = 5
-	if more := len(names) - most; more > 0 {
-		names = append(names[:most], fmt.Sprintf("%d more", more))
-	}
-	return "the batches under way of " + strings.Join(names, ", ")
-}
-
 func (t *task) end(removed map[string][]int32, r stopRequest) {
 	var ended contain.Waiting
-	t.env.Doing(underWay(removed))
+	t.env.Doing("the batches under way of " + named(removed))
 	defer t.env.Doing("")
 	for topic, partitions := range removed {
 		for _, number := range partitions {

@@ -272,6 +272,38 @@ func (s *offsets) alterSinkOffsets(ctx context.Context, c state.Connector, offse
 			return s.groupError(c.Name, group, err)
 		}
 	}
+	return s.forgetCommitted(ctx, c.Name, func(note string) bool {
+		for topic, partitions := range removals {
+			for partition := range partitions {
+				if note == connector.CommittedNote(topic, partition) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// forgetCommitted removes notes that offsets were committed, so that partitions whose offsets are removed on purpose are read from their
+// beginning. It comes after the offsets: a failure in between leads to an error, and not to rows that come twice.
+func (s *offsets) forgetCommitted(ctx context.Context, name string, chosen func(note string) bool) error {
+	var entries []state.Entry
+	for note := range s.fleet.store.StatusesOf(name).Notes {
+		if !chosen(note) {
+			continue
+		}
+		entry, err := state.Note(name, note, nil)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, entry)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if err := s.fleet.store.Append(ctx, s.fleet.config.StatusTopic, name, entries...); err != nil {
+		return storeUnavailable(err)
+	}
 	return nil
 }
 
@@ -326,7 +358,7 @@ func (s *offsets) resetSinkOffsets(ctx context.Context, c state.Connector) error
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return s.groupError(c.Name, group, err)
 	}
-	return nil
+	return s.forgetCommitted(ctx, c.Name, connector.IsCommittedNote)
 }
 
 func (s *offsets) groupError(name, group string, err error) error {

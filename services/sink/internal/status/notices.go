@@ -119,6 +119,9 @@ func KeptNotices(env connector.TaskEnv) map[string]*sinkv1.SinkNotice {
 		return found
 	}
 	for name, note := range env.Notes() {
+		if connector.IsCommittedNote(name) {
+			continue
+		}
 		n := &sinkv1.SinkNotice{}
 		if (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(note, n) == nil && Lasting(n.Kind) {
 			found[name] = n

@@ -1,0 +1,17 @@
+package connector
+
+import (
+	"fmt"
+	"strings"
+)
+
+const committedNote = "COMMITTED."
+
+// CommittedNote is the name of the note that a sink keeps of a partition before it first commits an offset of it. Brokers forget the offsets of
+// a group without members (offsets.retention.minutes); the note tells such a partition from one that was never read.
+func CommittedNote(topic string, partition int32) string {
+	return fmt.Sprintf("%s%s/%d", committedNote, topic, partition)
+}
+
+// IsCommittedNote says of a note's name whether it is one that CommittedNote gives.
+func IsCommittedNote(name string) bool { return strings.HasPrefix(name, committedNote) }
