@@ -22,6 +22,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/route"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 
 // deliver brings a batch's rows into the table. Outages are waited for. Where the cluster refuses the rows for good, the range is
 // halved until the refused rows are alone, and these are set aside. divide is told each halving before a half is sent.
-func (t *task) deliver(ctx context.Context, to *target, tp batch.Source, b *batch.Batch, divide func(c ledger.Cut, middle int64) error) error {
+func (t *task) deliver(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch, divide func(c ledger.Cut, middle int64) error) error {
 	begun := time.Now()
 	ctx, end := t.trace(ctx, to, tp, b)
 	err := t.ingest(ctx, to, tp, b)
@@ -60,7 +61,7 @@ func rowsRefused(err error) bool {
 // refinery looks for the rows of one batch that the cluster refuses.
 type refinery struct {
 	*task
-	to       *target
+	to       *target.Table
 	tp       batch.Source
 	streamed bool
 	divide   func(c ledger.Cut, middle int64) error
@@ -118,7 +119,7 @@ func (r *refinery) reread(ctx context.Context, c ledger.Cut) (b *batch.Batch, of
 	}
 	defer client.Close()
 	b = &batch.Batch{Cut: c}
-	enc := row.NewEncoder(r.s.NewRows(r.to.route), r.to.rows())
+	enc := row.NewEncoder(r.s.NewRows(r.to.Route), r.to.Rows())
 	var refused []batch.Refused
 	setAside := func() error {
 		if err := r.stillThere(ctx, client, r.tp.Topic); err != nil {
@@ -245,7 +246,7 @@ func (t *task) stillThere(ctx context.Context, client *kgo.Client, topic string)
 }
 
 // ingest sends a batch, where delivery is exactly once under its tag.
-func (t *task) ingest(ctx context.Context, to *target, tp batch.Source, b *batch.Batch) error {
+func (t *task) ingest(ctx context.Context, to *target.Table, tp batch.Source, b *batch.Batch) error {
 	blob, err := t.blob(ctx, to, b)
 	if err != nil {
 		return err
@@ -275,18 +276,18 @@ func (t *task) tag(tp batch.Source, c ledger.Cut) string {
 }
 
 // blob is what is sent of a closed batch.
-func (t *task) blob(ctx context.Context, to *target, b *batch.Batch) (*kusto.Blob, error) {
+func (t *task) blob(ctx context.Context, to *target.Table, b *batch.Batch) (*kusto.Blob, error) {
 	blob := &kusto.Blob{
-		Database: to.route.Database, Table: to.route.Table, Format: spec.WireFormat(to.route.Format), Mapping: to.mappingName(),
+		Database: to.Route.Database, Table: to.Route.Table, Format: spec.WireFormat(to.Route.Format), Mapping: to.MappingName(),
 		Data: b.Gz.Bytes(), RawSize: b.Size,
 	}
-	if spec.IsFile(to.route.Format) {
+	if spec.IsFile(to.Route.Format) {
 		var err error
-		if blob.Data, err = to.file(ctx, b); err != nil {
+		if blob.Data, err = to.File(ctx, b); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			return nil, retry.Permanent(fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.route.Topic, to.route.Database, to.route.Table, to.route.Format, err))
+			return nil, retry.Permanent(fmt.Errorf("topic %s goes to %s.%s as %s: %w", to.Route.Topic, to.Route.Database, to.Route.Table, to.Route.Format, err))
 		}
 		blob.Plain = true
 	}
@@ -296,7 +297,7 @@ func (t *task) blob(ctx context.Context, to *target, b *batch.Batch) (*kusto.Blo
 // sending is a blob on its way into the table.
 type sending struct {
 	*task
-	to   *target
+	to   *target.Table
 	blob *kusto.Blob
 	// stream has it streamed first.
 	stream bool
@@ -315,11 +316,11 @@ func (s *sending) run(ctx context.Context) error {
 		tries++
 		begun := time.Now()
 		err := s.once(ctx, s.stream && tries <= streamTries)
-		s.o.meters.Attempt(ctx, s.to.mode, s.blob, time.Since(begun), err)
-		return s.to.judged(err)
+		s.o.meters.Attempt(ctx, s.to.Mode, s.blob, time.Since(begun), err)
+		return s.to.Judged(err)
 	})
 	if err == nil && s.doubtful && s.blob.Tag != "" {
-		s.doubts.note(s.to, s.blob.Tag)
+		s.to.SentAgain(s.blob.Tag)
 	}
 	return err
 }
@@ -327,11 +328,11 @@ func (s *sending) run(ctx context.Context) error {
 // once sends the blob one time: streamed, queued, or as the server needs it.
 func (s *sending) once(ctx context.Context, stream bool) error {
 	switch {
-	case s.to.mode == spec.ModeInline && s.blob.Plain:
+	case s.to.Mode == spec.ModeInline && s.blob.Plain:
 		return retry.Permanent(fmt.Errorf("the server takes rows within commands only, which must be text: set format json or csv instead of %s", s.blob.Format))
-	case s.to.mode == spec.ModeInline:
+	case s.to.Mode == spec.ModeInline:
 		return s.memory.Expand(ctx, memory.InlineFactor*s.blob.RawSize, func() error {
-			text, err := unzip(s.blob.Data)
+			text, err := target.Unzip(s.blob.Data)
 			if err != nil {
 				return err
 			}
@@ -340,7 +341,7 @@ func (s *sending) once(ctx context.Context, stream bool) error {
 	case stream:
 		err := s.client.Stream(ctx, s.blob)
 		if kusto.QueueInstead(err) {
-			s.to.rest(time.Now())
+			s.to.Rest(time.Now())
 			return s.queue(ctx)
 		}
 		return err

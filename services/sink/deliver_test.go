@@ -18,6 +18,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -613,7 +614,7 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 		}
 	}
 	end := l.First()
-	p := &partition{task: &task{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
+	p := &partition{task: &task{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target.Table{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
 	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
 		t.Errorf("a cut was made: %v %v", done, err)
 	}

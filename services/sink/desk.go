@@ -81,7 +81,7 @@ func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
 	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
-	t.tables = &tables{task: t, byTopic: map[string]*target{}}
+	t.tables = t.newTables()
 	if t.letters, err = openLetters(ctx, t); err != nil {
 		return nil, refusal(env, codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()))
 	}
@@ -186,7 +186,7 @@ func (d *desk) edit(ctx context.Context, found []letter, edits []*sinkv1.DeadLet
 			return refusal(d.env, codeOf(err), reasonUnusable, err)
 		}
 		b := &batch.Batch{}
-		err = b.Add(row.NewEncoder(d.s.NewRows(to.route), to.rows()), &changed)
+		err = b.Add(row.NewEncoder(d.s.NewRows(to.Route), to.Rows()), &changed)
 		if err == nil && b.Rows == 0 {
 			err = errors.New("it makes no row: a tombstone, or a delete that is dropped")
 		}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
+
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/contain"
 	"github.com/calypso-cdc/calypso/libs/kafka"
@@ -37,7 +39,7 @@ type partition struct {
 	cancel context.CancelCauseFunc
 
 	ledger *ledger.Ledger
-	target *target
+	target *target.Table
 	// unsure says that no record has said yet that they go to target.
 	unsure bool
 	enc    *row.Encoder
@@ -357,7 +359,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		}
 		p.open.Refused = append(p.open.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 	} else {
-		p.task.follow(p, r)
+		p.task.tables.Follow(p.ctx, p.target, target.Followed{Source: p.tp, Encoder: p.enc, Filled: p.filled}, r)
 		if err := p.watchSnapshots(r); err != nil {
 			return false, err
 		}
@@ -389,13 +391,13 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 
 // row makes a record's row part of the open batch, once its table has what it takes. A refusal says that the record is no row.
 func (p *partition) row(r *kgo.Record) (refusal, err error) {
-	if err := p.shape(r); errors.As(err, new(*unfit)) {
+	if err := p.shape(r); errors.As(err, new(*target.Unfit)) {
 		return err, nil
 	} else if err != nil {
 		return nil, err
 	}
 	refusal, err = p.task.add(p.ctx, p.open, p.enc, r)
-	if refusal != nil && p.target.evolved(p.ctx, refusal) {
+	if refusal != nil && p.target.Evolved(p.ctx, refusal) {
 		p.retarget()
 		refusal = p.open.Add(p.enc, r)
 	}
@@ -429,7 +431,7 @@ const lookedBack = 200
 
 // streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
 func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
-	enc := row.NewEncoder(p.task.s.NewRows(p.target.route), p.target.rows())
+	enc := row.NewEncoder(p.task.s.NewRows(p.target.Route), p.target.Rows())
 	err = p.task.retry.Do(p.ctx, func(ctx context.Context) error {
 		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.Topic, map[int32]int64{p.tp.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.Partition: offset}, func(r *kgo.Record) {
 			if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
@@ -453,7 +455,7 @@ func (p *partition) aim(r *kgo.Record) error {
 	if p.enc != nil && !sure {
 		return nil
 	}
-	t, err := p.task.tables.of(p.ctx, topic)
+	t, err := p.task.tables.Of(p.ctx, topic)
 	if err != nil {
 		return err
 	}
@@ -461,18 +463,16 @@ func (p *partition) aim(r *kgo.Record) error {
 		return nil
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.NewRows(t.route), row.Target{})
+	p.enc = row.NewEncoder(p.task.s.NewRows(t.Route), row.Target{})
 	p.retarget()
-	p.task.board.Aim(p.tp, t.route)
+	p.task.board.Aim(p.tp, t.Route)
 	return nil
 }
 
 // retarget has the next rows checked against the table as it was last seen.
 func (p *partition) retarget() {
-	p.target.mu.Lock()
-	p.fits = p.target.version
-	p.target.mu.Unlock()
-	p.enc.Retarget(p.target.rows())
+	p.fits = p.target.Seen()
+	p.enc.Retarget(p.target.Rows())
 }
 
 // shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
@@ -493,11 +493,11 @@ func (p *partition) shape(r *kgo.Record) error {
 	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
 		return nil
 	}
-	changed, err := p.task.shape(p.ctx, p.target, schema, p.laterSchemas)
+	changed, err := p.task.tables.Shape(p.ctx, p.target, schema, p.laterSchemas)
 	if err != nil {
 		return err
 	}
-	if err := p.task.showState(p.ctx, p.target, r.Key); err != nil {
+	if err := p.task.tables.ShowState(p.ctx, p.target, r.Key); err != nil {
 		return err
 	}
 	if changed {
@@ -545,7 +545,7 @@ func (p *partition) crowded() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.Size
-	if p.target.mode == spec.ModeStreaming && size >= maxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.route) {
+	if p.target.Mode == spec.ModeStreaming && size >= maxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.Route) {
 		return true
 	}
 	return size >= p.task.s.FlushMax || size > p.task.s.FlushSize && p.inFlight == 0 || p.yields() ||
@@ -569,7 +569,7 @@ func (p *partition) streams() bool {
 	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > maxStreamed {
 		return false
 	}
-	return p.target.streams(time.Now())
+	return p.target.Streams(time.Now())
 }
 
 // patience is how long the open batch may wait for more rows. One that will be streamed goes as soon as the one before it is
@@ -663,7 +663,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	}
 	b.Close()
 	p.inFlight++
-	p.target.budget.charge(time.Now(), b.Size)
+	p.target.Budget.Charge(time.Now(), b.Size)
 	p.account(p.taken)
 	p.task.memory.Depart(b.Memory())
 	recorded := p.recordCut(b)
@@ -766,18 +766,23 @@ func (p *partition) finish(d delivered) error {
 		p.task.board.Committed(p.tp, p.ledger.Committed())
 	}
 	p.task.o.Failpoints.Pass("after_commit")
-	p.refresh()
+	if p.target != nil {
+		p.target.Refresh(p.ctx)
+		if p.target.Seen() != p.fits {
+			p.retarget()
+		}
+	}
 	return nil
 }
 
 // truncated tells that the source's table was truncated, which a table of rows does not follow.
 func (p *partition) truncated(r *kgo.Record) error {
 	to := p.target
-	table := to.route.Database + "." + to.route.Table
+	table := to.Route.Database + "." + to.Route.Table
 	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
-		Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: to.route.Topic, Table: table,
+		Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: to.Route.Topic, Table: table,
 		Summary: fmt.Sprintf("the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.route.Table + "'] data, where no later rows are in it. " + p.task.board.Acknowledge(),
+		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Route.Table + "'] data, where no later rows are in it. " + p.task.board.Acknowledge(),
 	}, p.task.retry.Do)
 }
 
@@ -785,9 +790,9 @@ func (p *partition) truncated(r *kgo.Record) error {
 // delete in the topic.
 func (p *partition) readAnew(r *kgo.Record) error {
 	to := p.target
-	table := to.route.Database + "." + to.route.Table
+	table := to.Route.Database + "." + to.Route.Table
 	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
-		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.route.Topic, Table: table,
+		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.Route.Topic, Table: table,
 		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
 		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.task.board.Acknowledge(),
 	}, p.task.retry.Do)

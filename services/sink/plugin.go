@@ -22,8 +22,10 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
@@ -205,26 +207,15 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 		return []connector.Check{{Name: "cluster", Detail: err.Error(), Remedy: "Mend the kusto and aad.auth keys."}}
 	}
 	defer client.Close()
-	ts := &tables{task: &task{s: s, client: client, env: connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}}, byTopic: map[string]*target{}}
-	checks := []connector.Check{ts.checkQueueing(ctx)}
-	if !ts.inline && s.Mode != spec.ModeStreaming {
+	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}
+	held := memory.NewShare(&o.Board.Memory)
+	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters, Board: status.NewProgress(env, held, s.Guarantee())})
+	checks := []connector.Check{ts.CheckQueueing(ctx)}
+	if !ts.Inline && s.Mode != spec.ModeStreaming {
 		checks = append(checks, checkStatuses(s), checkCapacity(ctx, client, s.Routes.Fixed()))
 	}
 	for _, r := range s.Routes.Fixed() {
-		c := connector.Check{Name: "table " + r.Database + "." + r.Table, OK: true, Detail: "The table and its mapping are there."}
-		to := &target{tables: ts, route: r}
-		if err := to.look(ctx); err != nil {
-			c.OK, c.Detail, c.Remedy = false, err.Error(), "Make the table and the mapping, give the identity its roles, or mend the address."
-		} else if to.missing {
-			c.Detail = "The table or its mapping is not there: auto.create makes it from the first record."
-		} else if to.checked.Schema == nil && !to.looked.IsZero() {
-			c.Detail = "The identity may not see the table, so rows are not checked before they are sent. The role viewer changes that."
-		}
-		if missing, _ := lacking(r.Mapping, to.checked, ts.task.addedColumns()); c.OK && (s.AutoEvolve || to.missing) {
-			if err := nameable(r, missing); err != nil {
-				c.OK, c.Detail, c.Remedy = false, err.Error(), "Name a mapping for the topic, or set add.fields.prefix."
-			}
-		}
+		c := ts.CheckTable(ctx, r)
 		checks = append(checks, c)
 		if c.OK && s.Mode == spec.ModeQueued || s.Mode == spec.ModeAuto && !r.Streaming {
 			checks = append(checks, checkBatching(ctx, client, s, r))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
@@ -49,7 +50,7 @@ func rejectionOf(reason error) rejection {
 			r.class = classTooLarge
 		}
 		return r
-	case errors.As(reason, new(*unfit)):
+	case errors.As(reason, new(*target.Unfit)):
 		return rejection{class: classMisfit}
 	case errors.As(reason, &byTransform):
 		return rejection{class: classTransform}

@@ -11,6 +11,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 )
 
 // maxNoted is how many bytes of compressed rows a noted batch may have, about: brokers take messages of 1 MiB by default, and the rows
@@ -106,11 +107,11 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		return err
 	}
 	rows := &batch.Batch{}
-	enc := row.NewEncoder(r.s.NewRows(to.route), to.rows())
+	enc := row.NewEncoder(r.s.NewRows(to.Route), to.Rows())
 	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
-		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.s.WholeFiles(to.route)) {
+		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.s.WholeFiles(to.Route)) {
 			break
 		}
 		if err := rows.Add(enc, one.record); err != nil {
@@ -185,12 +186,12 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 }
 
 // target finds a topic's table, and looks at it once a call: the user has probably mended it.
-func (d *desk) target(ctx context.Context, topic string) (*target, error) {
+func (d *desk) target(ctx context.Context, topic string) (*target.Table, error) {
 	if !d.probed {
-		if err := d.retry.Do(ctx, d.tables.probe); err != nil {
+		if err := d.retry.Do(ctx, d.tables.Probe); err != nil {
 			return nil, err
 		}
 		d.probed = true
 	}
-	return d.tables.of(ctx, topic)
+	return d.tables.Of(ctx, topic)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
@@ -44,7 +45,7 @@ type task struct {
 	consumer *kgo.Client
 	commits  *committer
 	letters  *letters
-	tables   *tables
+	tables   *target.Tables
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
 	unread  bool
 	failing status.Trouble
@@ -67,8 +68,6 @@ type task struct {
 
 	// recalling are questions about what was before the task began; see recall and lastRows.
 	recalling contain.Waiting
-	// doubts are batches that may be in a table twice.
-	doubts doubts
 	// counting counts the partitions once.
 	counting sync.Once
 
@@ -86,6 +85,14 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}
 	t.retry = retry.New(t.board.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, t.fail)
 	return t, nil
+}
+
+// newTables makes the tables of the task's connector.
+func (t *task) newTables() *target.Tables {
+	return target.New(target.Cluster{
+		Ctx: t.ctx, Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Board: t.board, Memory: t.memory, Meters: t.o.meters,
+		Beside: func(name string, work func()) { t.recalling.Go(name, work, t.fail) },
+	})
 }
 
 // Holds implements connector.Holder.
@@ -106,7 +113,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.client.Close()) }()
-	t.tables = &tables{task: t, byTopic: map[string]*target{}}
+	t.tables = t.newTables()
 	if err := t.prepare(); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -124,7 +131,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 	var looking contain.Waiting
 	defer func() { t.cancel(nil); t.recalling.Wait(); looking.Wait() }()
 	if t.s.Exact {
-		looking.Go("look for doubled batches", func() { t.resolveDoubts(t.ctx) }, t.fail)
+		looking.Go("look for doubled batches", func() { t.tables.ResolveDoubts(t.ctx) }, t.fail)
 	}
 	for t.ctx.Err() == nil {
 		if err := t.join(); err != nil {
@@ -183,13 +190,13 @@ func (t *task) join() error {
 
 // prepare checks the cluster, waiting for it if it is away.
 func (t *task) prepare() error {
-	check := t.tables.probe
+	check := t.tables.Probe
 	if t.s.Validate {
 		check = func(ctx context.Context) error {
-			if err := t.tables.check(ctx); err != nil {
+			if err := t.tables.Check(ctx); err != nil {
 				return err
 			}
-			return t.tables.probe(ctx)
+			return t.tables.Probe(ctx)
 		}
 	}
 	if err := t.retry.Do(t.ctx, check); err != nil {
@@ -395,8 +402,8 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	if len(noted) > 0 {
 		t.recalling.Go("look for the records of noted batches", func() { t.prove(client, noted) }, t.fail)
 	}
-	t.recalling.Go("recall of columns without a field", func() { t.recall(topics) }, t.fail)
-	t.recalling.Go("time of the last rows", func() { t.lastRows(begun) }, t.fail)
+	t.recalling.Go("recall of columns without a field", func() { t.tables.Recall(topics) }, t.fail)
+	t.recalling.Go("time of the last rows", func() { t.tables.LastRows(begun) }, t.fail)
 }
 
 // warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by all partitions of the connector's topics.

@@ -124,9 +124,9 @@ func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 			if _, err := servers.adx.client.Manage(t.Context(), "shop", ".alter column "+table+".city type=int"); err != nil {
 				t.Error(err)
 			}
-			to, err := r.task.tables.of(t.Context(), s.topic)
+			to, err := r.task.tables.Of(t.Context(), s.topic)
 			if err == nil {
-				err = to.look(t.Context())
+				err = to.Look(t.Context())
 			}
 			if err != nil {
 				t.Error(err)

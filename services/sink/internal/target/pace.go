@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"sync"
@@ -30,8 +30,8 @@ func (b *budget) left(now time.Time) bool {
 	return b.spent < streamedBurst/2
 }
 
-// charge notes bytes of rows that are sent.
-func (b *budget) charge(now time.Time, bytes int64) {
+// Charge notes bytes of rows that are sent.
+func (b *budget) Charge(now time.Time, bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill(now)

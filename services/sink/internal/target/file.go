@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"bytes"
@@ -12,26 +12,26 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// file makes the file of a batch: its one record, or its rows written as Avro or Parquet.
-func (t *target) file(ctx context.Context, b *batch.Batch) (data []byte, err error) {
-	err = t.tables.task.memory.Expand(ctx, memory.FileFactor*b.Size, func() (err error) { data, err = t.fileOf(b); return err })
+// File makes the file of a batch: its one record, or its rows written as Avro or Parquet.
+func (t *Table) File(ctx context.Context, b *batch.Batch) (data []byte, err error) {
+	err = t.tables.Memory.Expand(ctx, memory.FileFactor*b.Size, func() (err error) { data, err = t.fileOf(b); return err })
 	return data, err
 }
 
-func (t *target) fileOf(b *batch.Batch) ([]byte, error) {
+func (t *Table) fileOf(b *batch.Batch) ([]byte, error) {
 	rows, err := gzip.NewReader(bytes.NewReader(b.Gz.Bytes()))
 	if err != nil {
 		return nil, err
 	}
-	if t.tables.task.s.WholeFiles(t.route) {
+	if t.tables.Spec.WholeFiles(t.Route) {
 		return io.ReadAll(rows)
 	}
-	columns, err := t.rows().Columns()
+	columns, err := t.Rows().Columns()
 	if err != nil {
 		return nil, err
 	}
 	write := row.WriteAvro
-	if kusto.MappingKind(t.route.Format) == "parquet" {
+	if kusto.MappingKind(t.Route.Format) == "parquet" {
 		write = row.WriteParquet
 	}
 	var out bytes.Buffer
@@ -39,7 +39,7 @@ func (t *target) fileOf(b *batch.Batch) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func unzip(gz []byte) ([]byte, error) {
+func Unzip(gz []byte) ([]byte, error) {
 	r, err := gzip.NewReader(bytes.NewReader(gz))
 	if err != nil {
 		return nil, err

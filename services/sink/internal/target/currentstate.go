@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"context"
@@ -24,15 +24,15 @@ type currentState struct {
 	asked time.Time
 }
 
-// showState makes the view and function of the current state once, if they are asked for.
-func (t *task) showState(ctx context.Context, to *target, key []byte) error {
+// ShowState makes the view and function of the current state once, if they are asked for.
+func (t *Tables) ShowState(ctx context.Context, to *Table, key []byte) error {
 	to.mu.Lock()
 	state := to.state
 	to.mu.Unlock()
-	if state.shown || !t.s.CurrentState || state.filling != "" && time.Since(state.asked) < fillingPause {
+	if state.shown || !t.Spec.CurrentState || state.filling != "" && time.Since(state.asked) < fillingPause {
 		return nil
 	}
-	err := t.retry.Do(ctx, func(ctx context.Context) (err error) {
+	err := t.Retry.Do(ctx, func(ctx context.Context) (err error) {
 		if state.filling == "" {
 			state.filling, err = t.makeCurrentState(ctx, to, key)
 			err = to.explain(err, "Make the table with the columns that table.form=changes adds, or let auto.create make it")
@@ -53,19 +53,19 @@ func (t *task) showState(ctx context.Context, to *target, key []byte) error {
 // makeCurrentState makes the view <table>_state, which keeps the latest change of each key, and the function <table>_current, which
 // gives the rows that are not deleted. The order is that of _seq, so a replay changes nothing; a key that changes is a delete of the
 // old and an insert of the new. It returns the operation that fills the view, empty if there was nothing to fill it with.
-func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (operation string, err error) {
+func (t *Tables) makeCurrentState(ctx context.Context, to *Table, key []byte) (operation string, err error) {
 	names := keyFields(key)
 	if len(names) == 0 {
-		return "", retry.Permanent(fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.route.Database, to.route.Table, to.route.Topic))
+		return "", retry.Permanent(fmt.Errorf("the current state of %s.%s needs the rows' key, but records of topic %s have none: set message.key.columns in the source connector, or current.state=false", to.Route.Database, to.Route.Table, to.Route.Topic))
 	}
-	mapping := to.rows().Mapping
+	mapping := to.Rows().Mapping
 	for i, n := range names {
-		if to.route.Mapping != "" {
+		if to.Route.Mapping != "" {
 			n, _ = columnOf(mapping, n)
 		}
 		names[i] = kusto.QuoteName(n)
 	}
-	source, view := kusto.QuoteName(to.route.Table), kusto.QuoteName(to.route.Table+"_state")
+	source, view := kusto.QuoteName(to.Route.Table), kusto.QuoteName(to.Route.Table+"_state")
 	latest := " | summarize arg_max(_seq, *) by " + strings.Join(names, ", ")
 	operation, err = t.makeView(ctx, to, view, source, latest)
 	from := view
@@ -75,15 +75,15 @@ func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (op
 	if err != nil {
 		return "", err
 	}
-	added := make([]string, len(t.s.Rows.Extra))
-	for i, x := range t.s.Rows.Extra {
+	added := make([]string, len(t.Spec.Rows.Extra))
+	for i, x := range t.Spec.Rows.Extra {
 		added[i] = kusto.QuoteName(x.Name)
 	}
 	// A truncate removes what was written before it. It has no key and stands in one partition, so _seq says nothing: positions in the
 	// source's log do, and times besides, since another server that takes the source's place counts its positions anew.
 	truncate := "let truncated = toscalar(" + source + " | where _op == 't' | summarize max(_lsn)); let truncatedAt = toscalar(" + source + " | where _op == 't' | summarize max(_ts)); "
 	// The function is made while the view may still be filled, and names it.
-	_, err = t.client.Manage(ctx, to.route.Database, ".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+kusto.QuoteName(to.route.Table+"_current")+
+	_, err = t.Client.Manage(ctx, to.Route.Database, ".create-or-alter function with (skipvalidation=true, docString='The rows of the source, as of now') "+kusto.QuoteName(to.Route.Table+"_current")+
 		"() { "+truncate+from+" | where not(_deleted) | where isnull(truncated) or isnull(_lsn) or _lsn > truncated or _ts > truncatedAt | project-away "+strings.Join(added, ", ")+" }")
 	return operation, err
 }
@@ -91,12 +91,12 @@ func (t *task) makeCurrentState(ctx context.Context, to *target, key []byte) (op
 // makeView makes the view unless it is there. A view sees what is ingested after its creation; where the table has rows already, it is filled with
 // them by an operation that takes its time
 // (learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, "backfill").
-func (t *task) makeView(ctx context.Context, to *target, view, source, query string) (operation string, err error) {
-	_, err = t.client.Manage(ctx, to.route.Database, ".show materialized-view "+view)
+func (t *Tables) makeView(ctx context.Context, to *Table, view, source, query string) (operation string, err error) {
+	_, err = t.Client.Manage(ctx, to.Route.Database, ".show materialized-view "+view)
 	if !kusto.NotFound(err) {
 		return "", err
 	}
-	held, err := t.client.Query(ctx, to.route.Database, source+" | take 1 | count")
+	held, err := t.Client.Query(ctx, to.Route.Database, source+" | take 1 | count")
 	if err != nil {
 		return "", err
 	}
@@ -104,20 +104,20 @@ func (t *task) makeView(ctx context.Context, to *target, view, source, query str
 	if held.Value(0, "Count") != "0" {
 		form, fill = " async", "backfill=true, "
 	}
-	made, err := t.client.Manage(ctx, to.route.Database, ".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+view+" on table "+source+" { "+source+query+" }")
+	made, err := t.Client.Manage(ctx, to.Route.Database, ".create"+form+" materialized-view with ("+fill+"autoUpdateSchema=true, docString='The latest change of each key') "+view+" on table "+source+" { "+source+query+" }")
 	switch {
 	case kusto.AlreadyThere(err): // another task was faster
 		return "", nil
 	case err != nil || fill == "":
 		return "", err
 	}
-	t.env.Logger.Info("the view of the current state is filled with the rows that the table has", "database", to.route.Database, "view", to.route.Table+"_state")
+	t.Env.Logger.Info("the view of the current state is filled with the rows that the table has", "database", to.Route.Database, "view", to.Route.Table+"_state")
 	return made.Value(0, "OperationId"), nil
 }
 
 // filled says whether the operation that fills a view has ended.
-func (t *task) filled(ctx context.Context, to *target, operation string) (bool, error) {
-	shown, err := t.client.Manage(ctx, to.route.Database, ".show operations "+operation)
+func (t *Tables) filled(ctx context.Context, to *Table, operation string) (bool, error) {
+	shown, err := t.Client.Manage(ctx, to.Route.Database, ".show operations "+operation)
 	if err != nil || len(shown.Rows) == 0 {
 		return false, err
 	}
@@ -125,9 +125,9 @@ func (t *task) filled(ctx context.Context, to *target, operation string) (bool, 
 	case "Completed":
 		return true, nil
 	case "Failed", "PartiallySucceeded", "Abandoned", "BadInput", "Canceled":
-		view := kusto.QuoteName(to.route.Table + "_state")
+		view := kusto.QuoteName(to.Route.Table + "_state")
 		return false, retry.Permanent(fmt.Errorf("filling %s.%s_state with the rows that %s had before it ended as %s: %s. Drop the view (.drop materialized-view %s) and restart the connector, or fill it in parts "+
-			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.route.Database, to.route.Table, to.route.Table, state, shown.Value(0, "Status"), view))
+			"(https://learn.microsoft.com/kusto/management/materialized-views/materialized-view-create, backfill)", to.Route.Database, to.Route.Table, to.Route.Table, state, shown.Value(0, "Status"), view))
 	}
 	return false, nil
 }

@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"fmt"
@@ -8,13 +8,13 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 )
 
-// lastRows finds out when rows last came into the tables of partitions that an earlier task has brought rows from: until new ones come,
+// LastRows finds out when rows last came into the tables of partitions that an earlier task has brought rows from: until new ones come,
 // nothing else would tell whether that was a minute or a week ago. What cannot be found out, as without the role viewer, stays unknown.
-func (t *task) lastRows(from []batch.Source) {
+func (t *Tables) LastRows(from []batch.Source) {
 	type table struct{ database, name string }
 	byTable := map[table][]batch.Source{}
 	for _, tp := range from {
-		if r, ok := t.s.Routes.Find(tp.Topic); ok {
+		if r, ok := t.Spec.Routes.Find(tp.Topic); ok {
 			to := table{r.Database, r.Table}
 			byTable[to] = append(byTable[to], tp)
 		}
@@ -22,17 +22,17 @@ func (t *task) lastRows(from []batch.Source) {
 	for to, partitions := range byTable {
 		at, err := t.newestExtent(to.database, to.name)
 		if err != nil {
-			t.env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table", to.name, "err", err)
+			t.Env.Logger.Debug("when rows last came into a table is not known", "database", to.database, "table", to.name, "err", err)
 			continue
 		}
-		t.board.Filled(at, partitions)
+		t.Board.Filled(at, partitions)
 	}
 }
 
 // newestExtent is when the last rows came into a table; streamed ones count with their extent.
-func (t *task) newestExtent(database, name string) (time.Time, error) {
+func (t *Tables) newestExtent(database, name string) (time.Time, error) {
 	const column = "MaxExtentsCreationTime"
-	details, err := t.client.Manage(t.ctx, database, ".show table "+kusto.QuoteName(name)+" details")
+	details, err := t.Client.Manage(t.Ctx, database, ".show table "+kusto.QuoteName(name)+" details")
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"context"
@@ -27,14 +27,14 @@ type doubts struct {
 }
 
 type doubt struct {
-	to  *target
+	to  *Table
 	tag string
 	// at is when to look; zero for at once.
 	at time.Time
 }
 
 // note has a batch looked for at once, and once more later.
-func (d *doubts) note(to *target, tag string) {
+func (d *doubts) note(to *Table, tag string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.wait)+2 <= maxDoubts {
@@ -72,8 +72,8 @@ func (d *doubts) fresh(tag string) bool {
 	return true
 }
 
-// resolveDoubts looks for doubled batches until ctx ends.
-func (t *task) resolveDoubts(ctx context.Context) {
+// ResolveDoubts looks for doubled batches until ctx ends.
+func (t *Tables) ResolveDoubts(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -92,26 +92,29 @@ func (t *task) resolveDoubts(ctx context.Context) {
 
 // resolve looks whether a table has more than one extent with a tag. An identity that may not see extents does not: that it may not look was
 // said when the table was looked at.
-func (t *task) resolve(ctx context.Context, d doubt) {
+func (t *Tables) resolve(ctx context.Context, d doubt) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	r := d.to.route
+	r := d.to.Route
 	command := ".show table " + kusto.QuoteName(r.Table) + " extents where tags has " + kusto.QuoteString("ingest-by:"+d.tag)
-	extents, err := t.client.Manage(ctx, r.Database, command)
+	extents, err := t.Client.Manage(ctx, r.Database, command)
 	switch {
 	case err != nil:
-		t.env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table", r.Database+"."+r.Table, "err", err)
+		t.Env.Logger.Debug("whether a batch that was sent again is in the table twice could not be looked for", "table", r.Database+"."+r.Table, "err", err)
 		return
 	case len(extents.Rows) < 2 || !t.doubts.fresh(d.tag):
 		return
 	}
-	t.o.meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
-	err = t.board.Keep(ctx, &sinkv1.SinkNotice{
+	t.Meters.Doubled(ctx, r.Table, int64(len(extents.Rows)-1))
+	err = t.Board.Keep(ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_BATCH_DOUBLED, Topic: r.Topic, Table: r.Database + "." + r.Table,
 		Summary: fmt.Sprintf("a batch that was sent again is in %s.%s %d times: Azure Data Explorer took it under its tag %s although it had it", r.Database, r.Table, len(extents.Rows), d.tag),
-		Remedy:  "remove all but one of the extents, as long as they are not merged: " + command + " lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.board.Acknowledge(),
-	}, t.retry.Do)
+		Remedy:  "remove all but one of the extents, as long as they are not merged: " + command + " lists them; .drop extent <ExtentId> from " + kusto.QuoteName(r.Table) + ". " + t.Board.Acknowledge(),
+	}, t.Retry.Do)
 	if err != nil {
-		t.env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag", d.tag, "err", err)
+		t.Env.Logger.Error("a batch that is in a table twice could not be noted", "table", r.Database+"."+r.Table, "tag", d.tag, "err", err)
 	}
 }
+
+// SentAgain notes that a batch with a tag was sent more than once.
+func (t *Table) SentAgain(tag string) { t.tables.doubts.note(t, tag) }

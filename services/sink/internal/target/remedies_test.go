@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"strings"
@@ -9,12 +9,12 @@ import (
 )
 
 func TestWhatIsMissingOfATargetIsWhatItsRemedyMakes(t *testing.T) {
-	of := &target{tables: &tables{task: &task{}}, route: route.Route{Topic: "s.a.b", Database: "db", Table: "T", Format: "json", Mapping: "M"}}
+	of := &Table{tables: New(Cluster{}), Route: route.Route{Topic: "s.a.b", Database: "db", Table: "T", Format: "json", Mapping: "M"}}
 	for code, want := range map[string]string{
 		"BadRequest_MappingReferenceWasNotFound": ".create-or-alter table ['T'] ingestion json mapping 'M'",
 		"BadRequest_TableNotExist":               "calypsoctl offsets reset",
 	} {
-		said := of.judged(&kusto.Error{Code: code, Permanent: true}).Error()
+		said := of.Judged(&kusto.Error{Code: code, Permanent: true}).Error()
 		if !strings.Contains(said, want) || strings.Contains(said, "offsets reset") != strings.Contains(want, "offsets reset") {
 			t.Errorf("%s: %s", code, said)
 		}

@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"context"
@@ -18,54 +18,54 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 )
 
-// shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit, and those of the schemas
+// Shape makes a missing table (auto.create) or adds missing columns (auto.evolve) so that rows of a schema fit, and those of the schemas
 // that come later as far as they are known: a change for each version would hold rows up for as many answers of the cluster, and leave as
 // many mappings. It reports whether what is known of the table has changed. No column's type is changed and none is dropped.
 //
 // One partition does it for all: others that bring the same schemas wait, and find what they need.
-func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later iter.Seq[*row.Schema]) (changed bool, err error) {
+func (t *Tables) Shape(ctx context.Context, to *Table, schema *row.Schema, later iter.Seq[*row.Schema]) (changed bool, err error) {
 	to.shaping.Lock()
 	defer to.shaping.Unlock()
 	to.mu.Lock()
 	missing, checked := to.missing, to.checked
 	to.mu.Unlock()
-	if !missing && !t.s.AutoEvolve {
+	if !missing && !t.Spec.AutoEvolve {
 		return false, nil
 	}
 	if schema == nil {
 		if !missing {
 			return false, nil
 		}
-		return false, retry.Permanent(fmt.Errorf("%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.route.Database, to.route.Table))
+		return false, retry.Permanent(fmt.Errorf("%s.%s cannot be made from records without a schema: make the table yourself, or produce values with schemas (value.converter.schemas.enable=true)", to.Route.Database, to.Route.Table))
 	}
 	wanted := append(columnsOf(schema), t.addedColumns()...)
-	table := &kusto.TableSchema{Database: to.route.Database, Table: to.route.Table}
+	table := &kusto.TableSchema{Database: to.Route.Database, Table: to.Route.Table}
 	var unmapped []place
-	table.Columns, unmapped = lacking(to.route.Mapping, checked, wanted)
-	if len(table.Columns) == 0 && len(unmapped) == 0 && (to.route.Mapping == "" || !missing) {
+	table.Columns, unmapped = lacking(to.Route.Mapping, checked, wanted)
+	if len(table.Columns) == 0 && len(unmapped) == 0 && (to.Route.Mapping == "" || !missing) {
 		return false, nil
 	}
-	if err := nameable(to.route, table.Columns); err != nil {
-		return false, &unfit{err}
+	if err := nameable(to.Route, table.Columns); err != nil {
+		return false, &Unfit{err}
 	}
-	table.Columns, unmapped = lacking(to.route.Mapping, checked, withLater(wanted, later, func(columns []kusto.Column) bool {
-		all, _ := lacking(to.route.Mapping, checked, columns)
-		return nameable(to.route, all) == nil
+	table.Columns, unmapped = lacking(to.Route.Mapping, checked, withLater(wanted, later, func(columns []kusto.Column) bool {
+		all, _ := lacking(to.Route.Mapping, checked, columns)
+		return nameable(to.Route, all) == nil
 	}))
 	to.unfilled.widened(table.Columns...)
 	for _, p := range unmapped {
 		to.unfilled.widened(p.column)
 	}
-	t.board.Notice(&sinkv1.SinkNotice{
-		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.route.Topic, Table: to.route.Database + "." + to.route.Table,
-		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.route.Database, to.route.Table, to.route.Topic, len(table.Columns), len(unmapped)),
+	t.Board.Notice(&sinkv1.SinkNotice{
+		Kind: sinkv1.SinkNotice_KIND_TABLE_CHANGING, Topic: to.Route.Topic, Table: to.Route.Database + "." + to.Route.Table,
+		Summary: fmt.Sprintf("%s.%s is changed for a new schema of topic %s (%d columns are added, %d mapped); its rows wait for that", to.Route.Database, to.Route.Table, to.Route.Topic, len(table.Columns), len(unmapped)),
 		Remedy:  "None, unless it stays: then see the sink's last error",
 	})
-	defer t.board.Withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.route.Topic, "")
-	err = t.retry.Do(ctx, func(ctx context.Context) error {
+	defer t.Board.Withdraw(sinkv1.SinkNotice_KIND_TABLE_CHANGING, to.Route.Topic, "")
+	err = t.Retry.Do(ctx, func(ctx context.Context) error {
 		if len(table.Columns) > 0 {
-			t.env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns", kusto.Declaration(table.Columns))
-			if err := t.client.CreateMerge(ctx, table); err != nil {
+			t.Env.Logger.Info("columns are added", "database", table.Database, "table", table.Table, "columns", kusto.Declaration(table.Columns))
+			if err := t.Client.CreateMerge(ctx, table); err != nil {
 				return to.explain(err, "Give the identity the role: .add database "+kusto.QuoteName(table.Database)+" admins")
 			}
 		}
@@ -76,7 +76,7 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 		to.mu.Lock()
 		to.missing = false
 		to.mu.Unlock()
-		return to.look(ctx)
+		return to.Look(ctx)
 	})
 	if err == nil && missing {
 		t.keepTags(ctx, to)
@@ -85,11 +85,11 @@ func (t *task) shape(ctx context.Context, to *target, schema *row.Schema, later 
 }
 
 // remap makes the route's mapping, or a version of it with the new columns. A batch under way keeps the version it was sent with.
-func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapped []place) error {
-	if to.route.Mapping == "" || len(unmapped) == 0 {
+func (t *Tables) remap(ctx context.Context, to *Table, old *kusto.Mapping, unmapped []place) error {
+	if to.Route.Mapping == "" || len(unmapped) == 0 {
 		return nil
 	}
-	m := &kusto.Mapping{Name: to.route.Mapping, Kind: kusto.MappingKind(to.route.Format)}
+	m := &kusto.Mapping{Name: to.Route.Mapping, Kind: kusto.MappingKind(to.Route.Format)}
 	if old != nil {
 		m.Columns = append(m.Columns, old.Columns...)
 	}
@@ -99,9 +99,9 @@ func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapp
 	if old != nil { // the name follows from the content, so every worker finds the same
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(m.JSON()))
-		m.Name = fmt.Sprintf("%s_v%08x", to.route.Mapping, h.Sum32())
+		m.Name = fmt.Sprintf("%s_v%08x", to.Route.Mapping, h.Sum32())
 	}
-	if err := t.client.PutMapping(ctx, to.route.Database, to.route.Table, m); err != nil {
+	if err := t.Client.PutMapping(ctx, to.Route.Database, to.Route.Table, m); err != nil {
 		return err
 	}
 	to.mu.Lock()
@@ -113,13 +113,13 @@ func (t *task) remap(ctx context.Context, to *target, old *kusto.Mapping, unmapp
 // forgetStreamedShape has the cluster's nodes forget the schema and mappings by which they stream into the table: they keep them for five minutes, in which
 // they drop the values of new columns, or know no new mapping, without a word
 // (learn.microsoft.com/kusto/management/data-ingestion/streaming-ingestion-schema-changes). Where a node does not, batches are queued for as long.
-func (t *task) forgetStreamedShape(ctx context.Context, to *target) {
-	if !to.mode.Streams() {
+func (t *Tables) forgetStreamedShape(ctx context.Context, to *Table) {
+	if !to.Mode.Streams() {
 		return
 	}
-	if err := t.client.ClearStreamingCache(ctx, to.route.Database, to.route.Table); err != nil {
-		t.env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database", to.route.Database, "table", to.route.Table, "err", err)
-		to.rest(time.Now())
+	if err := t.Client.ClearStreamingCache(ctx, to.Route.Database, to.Route.Table); err != nil {
+		t.Env.Logger.Info("rows are queued until the cluster streams by the table's new schema", "database", to.Route.Database, "table", to.Route.Table, "err", err)
+		to.Rest(time.Now())
 	}
 }
 
@@ -185,10 +185,10 @@ func nameable(r route.Route, columns []kusto.Column) error {
 	return nil
 }
 
-// unfit says that a table cannot get the columns that a record's schema asks for, which is a fault of the record's.
-type unfit struct{ error }
+// Unfit says that a table cannot get the columns that a record's schema asks for, which is a fault of the record's.
+type Unfit struct{ error }
 
-func (e *unfit) Unwrap() error { return e.error }
+func (e *Unfit) Unwrap() error { return e.error }
 
 // withLater adds the columns of later schemas, each by the first schema that has it. Those of a schema that does not fit wait for its own record.
 func withLater(columns []kusto.Column, later iter.Seq[*row.Schema], fits func([]kusto.Column) bool) []kusto.Column {
@@ -214,11 +214,11 @@ func withLater(columns []kusto.Column, later iter.Seq[*row.Schema], fits func([]
 	return columns
 }
 
-func (t *target) mappingName() string {
+func (t *Table) MappingName() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.mapping == "" {
-		return t.route.Mapping
+		return t.Route.Mapping
 	}
 	return t.mapping
 }
@@ -269,9 +269,9 @@ func columnType(f row.Field) kusto.ColumnType {
 }
 
 // addedColumns are the columns of the members that the sink adds to rows.
-func (t *task) addedColumns() []kusto.Column {
-	columns := make([]kusto.Column, len(t.s.Rows.Extra))
-	for i, x := range t.s.Rows.Extra {
+func (t *Tables) addedColumns() []kusto.Column {
+	columns := make([]kusto.Column, len(t.Spec.Rows.Extra))
+	for i, x := range t.Spec.Rows.Extra {
 		kind := kusto.String
 		switch x.From {
 		case row.DeletedBool:
@@ -297,26 +297,26 @@ func (t *task) addedColumns() []kusto.Column {
 
 // keepTags sees to it that ingest-by tags are removed some time: each is kept with its extent for ever otherwise, and there is one a
 // batch. A policy that says something already is left alone.
-func (t *task) keepTags(ctx context.Context, to *target) {
+func (t *Tables) keepTags(ctx context.Context, to *Table) {
 	to.mu.Lock()
 	missing := to.missing
 	to.mu.Unlock()
-	if !t.s.Exact || to.mode == spec.ModeStreaming || missing || t.s.TagRetention == "" {
+	if !t.Spec.Exact || to.Mode == spec.ModeStreaming || missing || t.Spec.TagRetention == "" {
 		return
 	}
-	table := kusto.QuoteName(to.route.Table)
-	policy, err := t.client.Manage(ctx, to.route.Database, ".show table "+table+" policy extent_tags_retention")
+	table := kusto.QuoteName(to.Route.Table)
+	policy, err := t.Client.Manage(ctx, to.Route.Database, ".show table "+table+" policy extent_tags_retention")
 	if err == nil && len(policy.Rows) > 0 {
 		if text := strings.TrimSpace(policy.Value(0, "Policy")); text != "" && text != "null" && text != "[]" {
 			return
 		}
 	}
 	if err == nil {
-		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.s.TagRetention}}) // strings always marshal
-		_, err = t.client.Manage(ctx, to.route.Database, ".alter table "+table+" policy extent_tags_retention "+kusto.QuoteString(string(rule)))
+		rule, _ := json.Marshal([]map[string]string{{"TagPrefix": "ingest-by:", "RetentionPeriod": t.Spec.TagRetention}}) // strings always marshal
+		_, err = t.Client.Manage(ctx, to.Route.Database, ".alter table "+table+" policy extent_tags_retention "+kusto.QuoteString(string(rule)))
 	}
 	if err != nil {
-		t.env.Logger.Warn("the retention of ingest-by tags is not looked after; a table admin can set it with .alter table <table> policy extent_tags_retention",
-			"database", to.route.Database, "table", to.route.Table, "err", err)
+		t.Env.Logger.Warn("the retention of ingest-by tags is not looked after; a table admin can set it with .alter table <table> policy extent_tags_retention",
+			"database", to.Route.Database, "table", to.Route.Table, "err", err)
 	}
 }

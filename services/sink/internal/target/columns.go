@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"bytes"
@@ -47,13 +47,20 @@ func (u *unfilled) begin() {
 	}
 }
 
-// follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
-func (t *task) follow(p *partition, r *kgo.Record) {
-	to := p.target
-	if lacking, changed := p.enc.Lacking(); changed {
+// Followed is a partition whose rows come into the table.
+type Followed struct {
+	Source  batch.Source
+	Encoder *row.Encoder
+	// Filled are columns that the task added and that rows of this partition had a field for.
+	Filled map[string]bool
+}
+
+// Follow notes which columns a partition's rows have no field for from now on, and tells or takes back what follows from it.
+func (t *Tables) Follow(ctx context.Context, to *Table, of Followed, r *kgo.Record) {
+	if lacking, changed := of.Encoder.Lacking(); changed {
 		to.doubt(lacking)
 	}
-	columns, changed := p.enc.Unfilled()
+	columns, changed := of.Encoder.Unfilled()
 	if !changed {
 		return
 	}
@@ -61,8 +68,8 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.begin()
-	u.last[p.tp] = columns
-	target := to.rows()
+	u.last[of.Source] = columns
+	target := to.Rows()
 	if target.Schema == nil {
 		return
 	}
@@ -70,7 +77,7 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 		if !slices.Contains(columns, c.Name) {
 			u.filled[c.Name] = true
 			if u.added[c.Name] {
-				p.filled[c.Name] = true
+				of.Filled[c.Name] = true
 			}
 		}
 	}
@@ -83,28 +90,28 @@ func (t *task) follow(p *partition, r *kgo.Record) {
 	for c := range u.told {
 		if !missing[c] {
 			delete(u.told, c)
-			t.board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+			t.Board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.Route.Topic, c)
 		}
 	}
-	schema, _ := p.enc.Schema(r) // it was read to make the row
-	unmapped := p.enc.Unmapped(schema)
+	schema, _ := of.Encoder.Schema(r) // it was read to make the row
+	unmapped := of.Encoder.Unmapped(schema)
 	for _, c := range columns {
-		if u.told[c] || slices.Contains(t.s.Acknowledged, to.route.Topic+":"+c) {
+		if u.told[c] || slices.Contains(t.Spec.Acknowledged, to.Route.Topic+":"+c) {
 			continue
 		}
-		if u.added[c] && !p.filled[c] {
+		if u.added[c] && !of.Filled[c] {
 			continue // these rows are older than the column
 		}
 		if target.Mapping == nil && !u.filled[c] {
 			if u.before == nil {
-				u.before = t.columnsBefore(p.ctx, to.route.Topic)
+				u.before = t.columnsBefore(ctx, to.Route.Topic)
 			}
 			if !u.before[c] {
 				continue
 			}
 		}
 		u.told[c] = true
-		t.board.Tell(unfilledNotice(to, c, unmapped))
+		t.Board.Tell(unfilledNotice(to, c, unmapped))
 	}
 }
 
@@ -120,24 +127,20 @@ func (u *unfilled) widened(columns ...kusto.Column) {
 	}
 }
 
-func unfilledNotice(to *target, column string, unmapped []string) *sinkv1.SinkNotice {
-	table := to.route.Database + "." + to.route.Table
-	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: to.route.Topic, Table: table, Column: column}
-	n.Summary = fmt.Sprintf("column %s of %s gets no values: the rows of topic %s have no field for it, so it was renamed or dropped at the source, and null is stored", column, table, to.route.Topic)
+func unfilledNotice(to *Table, column string, unmapped []string) *sinkv1.SinkNotice {
+	table := to.Route.Database + "." + to.Route.Table
+	n := &sinkv1.SinkNotice{Kind: sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, Topic: to.Route.Topic, Table: table, Column: column}
+	n.Summary = fmt.Sprintf("column %s of %s gets no values: the rows of topic %s have no field for it, so it was renamed or dropped at the source, and null is stored", column, table, to.Route.Topic)
 	if len(unmapped) > 0 {
 		n.Summary += ". Fields that no column takes: " + strings.Join(unmapped, ", ")
 	}
 	n.Remedy = fmt.Sprintf("If it was renamed, have the mapping take the column from the new field, or rename the column (.rename column ['%s'].['%s'] to ['<new name>']); if it was dropped, take it out of the mapping or acknowledge it: acknowledged.columns=%s:%s",
-		to.route.Table, column, to.route.Topic, column)
+		to.Route.Table, column, to.Route.Topic, column)
 	return n
 }
 
-// refresh looks from time to time whether somebody has changed the table or its mapping, sooner where there are notices about columns.
-func (p *partition) refresh() {
-	to := p.target
-	if to == nil {
-		return
-	}
+// Refresh looks from time to time whether somebody has changed the table or its mapping, sooner where there are notices about columns.
+func (to *Table) Refresh(ctx context.Context) {
 	u := &to.unfilled
 	u.mu.Lock()
 	pause := lookAnyway
@@ -150,21 +153,15 @@ func (p *partition) refresh() {
 	}
 	u.mu.Unlock()
 	if due {
-		ctx, cancel := context.WithTimeout(p.ctx, lookAgain)
+		ctx, cancel := context.WithTimeout(ctx, lookAgain)
 		defer cancel()
-		_ = to.look(ctx) // a table that is gone is noticed by the next batch
-	}
-	to.mu.Lock()
-	changed := to.version != p.fits
-	to.mu.Unlock()
-	if changed {
-		p.retarget()
+		_ = to.Look(ctx) // a table that is gone is noticed by the next batch
 	}
 }
 
 // changed tells which fields lost the column of their name, and takes back what no longer holds.
-func (to *target) changed(before, now row.Target) {
-	t, u := to.tables.task, &to.unfilled
+func (to *Table) changed(before, now row.Target) {
+	t, u := to.tables, &to.unfilled
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.untaken == nil {
@@ -174,34 +171,34 @@ func (to *target) changed(before, now row.Target) {
 	for field, column := range u.untaken {
 		if _, again := taken[field]; again {
 			delete(u.untaken, field)
-			t.board.Withdraw(sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, to.route.Topic, column)
+			t.Board.Withdraw(sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, to.Route.Topic, column)
 		}
 	}
 	for field, column := range before.Taken() {
 		if now.Mapping != nil {
 			break // who changes a mapping says what goes where
 		}
-		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.s.Acknowledged, to.route.Topic+":"+column) {
+		if _, still := taken[field]; still || !u.filled[column] || u.told[column] || slices.Contains(t.Spec.Acknowledged, to.Route.Topic+":"+column) {
 			continue // no row has the field, as far as the task has seen
 		}
 		u.untaken[field] = column
-		table := to.route.Database + "." + to.route.Table
-		t.board.Tell(&sinkv1.SinkNotice{
-			Kind: sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, Topic: to.route.Topic, Table: table, Column: column,
-			Summary: fmt.Sprintf("%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field, to.route.Topic, column, table),
+		table := to.Route.Database + "." + to.Route.Table
+		t.Board.Tell(&sinkv1.SinkNotice{
+			Kind: sinkv1.SinkNotice_KIND_FIELD_WITHOUT_COLUMN, Topic: to.Route.Topic, Table: table, Column: column,
+			Summary: fmt.Sprintf("%s of topic %s goes nowhere any more: column %s of %s took it until the table was changed in the cluster", field, to.Route.Topic, column, table),
 			Remedy: fmt.Sprintf("If the column was renamed, have a mapping take it from there, or name it as before; rows that came meanwhile lack the value, and come again with calypsoctl offsets reset. If it is as it should be: acknowledged.columns=%s:%s",
-				to.route.Topic, column),
+				to.Route.Topic, column),
 		})
 	}
 	if len(u.last) == 0 && len(u.told) > 0 { // of rows that do not say themselves which fields they have
-		t.recalling.Go("recall of columns without a field", func() { t.recall([]string{to.route.Topic}) }, t.fail)
+		t.Beside("recall of columns without a field", func() { t.Recall([]string{to.Route.Topic}) })
 	}
 }
 
 // doubt notes that rows lack fields for columns, which they may by right, and asks the versions of the source's table whether it lost
 // columns.
-func (to *target) doubt(columns []string) {
-	t, u, target := to.tables.task, &to.unfilled, to.rows()
+func (to *Table) doubt(columns []string) {
+	t, u, target := to.tables, &to.unfilled, to.Rows()
 	u.mu.Lock()
 	u.begin()
 	if target.Schema != nil {
@@ -215,13 +212,13 @@ func (to *target) doubt(columns []string) {
 	}
 	u.mu.Unlock()
 	if due {
-		t.recalling.Go("recall of columns without a field", func() { t.recall([]string{to.route.Topic}) }, t.fail)
+		t.Beside("recall of columns without a field", func() { t.Recall([]string{to.Route.Topic}) })
 	}
 }
 
 // columnsBefore are the columns that the source's table ever had, by the versions that the source connector keeps. They are not there
 // for topics that another program writes.
-func (t *task) columnsBefore(ctx context.Context, topic string) map[string]bool {
+func (t *Tables) columnsBefore(ctx context.Context, topic string) map[string]bool {
 	names := map[string]bool{}
 	for _, v := range t.versions(ctx, []string{topic})[topic] {
 		for _, c := range v.Columns {
@@ -244,13 +241,13 @@ type tableVersion struct {
 }
 
 // versions are the versions of the tables whose rows topics have, oldest first; nothing where they cannot be read, which is no fault.
-func (t *task) versions(ctx context.Context, topics []string) map[string][]tableVersion {
-	if t.env.Schemas.AllVersions == nil {
+func (t *Tables) versions(ctx context.Context, topics []string) map[string][]tableVersion {
+	if t.Env.Schemas.AllVersions == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	values, err := t.env.Schemas.AllVersions(ctx)
+	values, err := t.Env.Schemas.AllVersions(ctx)
 	if err != nil {
 		return nil
 	}
@@ -286,10 +283,10 @@ func (t *task) versions(ctx context.Context, topics []string) map[string][]table
 	return found
 }
 
-// recall tells which columns of topics' tables have lost their field by the versions of the source's tables, so that a notice about them
+// Recall tells which columns of topics' tables have lost their field by the versions of the source's tables, so that a notice about them
 // outlives the task without a row that comes. Topics whose tables lost no column cost no question to the cluster.
-func (t *task) recall(topics []string) {
-	for topic, all := range t.versions(t.ctx, topics) {
+func (t *Tables) Recall(topics []string) {
+	for topic, all := range t.versions(t.Ctx, topics) {
 		last := all[len(all)-1]
 		if last.Number == 1 {
 			continue
@@ -308,37 +305,37 @@ func (t *task) recall(topics []string) {
 		if len(ever) == len(now) {
 			continue
 		}
-		to, err := t.tables.of(t.ctx, topic)
+		to, err := t.Of(t.Ctx, topic)
 		if err != nil {
 			continue // its partitions say why
 		}
-		to.recall(now, ever)
+		to.Recall(now, ever)
 	}
 }
 
-// recall tells of the columns that a field of those that there ever were filled, and none of those that there are now. Rows that came
+// Recall tells of the columns that a field of those that there ever were filled, and none of those that there are now. Rows that came
 // meanwhile know better.
-func (to *target) recall(now, ever []string) {
-	t, u, target := to.tables.task, &to.unfilled, to.rows()
+func (to *Table) Recall(now, ever []string) {
+	t, u, target := to.tables, &to.unfilled, to.Rows()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if target.Schema == nil || len(u.last) > 0 {
 		return
 	}
 	u.begin()
-	added := t.s.NewRows(to.route).Extra
+	added := t.Spec.NewRows(to.Route).Extra
 	lacking, unmapped := row.Fit(now, target, added)
 	never, _ := row.Fit(ever, target, added)
 	for c := range u.told {
 		if !slices.Contains(lacking, c) {
 			delete(u.told, c)
-			t.board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.route.Topic, c)
+			t.Board.Withdraw(sinkv1.SinkNotice_KIND_COLUMN_WITHOUT_FIELD, to.Route.Topic, c)
 		}
 	}
 	for _, c := range lacking {
-		if !slices.Contains(never, c) && !slices.Contains(t.s.Acknowledged, to.route.Topic+":"+c) {
+		if !slices.Contains(never, c) && !slices.Contains(t.Spec.Acknowledged, to.Route.Topic+":"+c) {
 			u.told[c] = true
-			t.board.Tell(unfilledNotice(to, c, unmapped))
+			t.Board.Tell(unfilledNotice(to, c, unmapped))
 		}
 	}
 }

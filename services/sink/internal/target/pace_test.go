@@ -1,4 +1,4 @@
-package sink
+package target
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ func TestRowsAreStreamedWhileTheyComeSlowlyAndQueuedWhileTheyDoNot(t *testing.T)
 			if b.left(now) {
 				streamed++
 			}
-			b.charge(now, bytesPerSecond)
+			b.Charge(now, bytesPerSecond)
 			now = now.Add(time.Second)
 		}
 		return streamed
