@@ -81,7 +81,7 @@ func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
 	if t.client, err = kusto.New(t.s.Kusto); err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
-	t.tables = t.newTables()
+	t.tables, t.ingest = t.newTables(), t.newIngester()
 	if t.letters, err = openLetters(ctx, t); err != nil {
 		return nil, refusal(env, codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -396,7 +397,7 @@ func (p *partition) row(r *kgo.Record) (refusal, err error) {
 	} else if err != nil {
 		return nil, err
 	}
-	refusal, err = p.task.add(p.ctx, p.open, p.enc, r)
+	refusal, err = p.task.ingest.Add(p.ctx, p.open, p.enc, r)
 	if refusal != nil && p.target.Evolved(p.ctx, refusal) {
 		p.retarget()
 		refusal = p.open.Add(p.enc, r)
@@ -448,7 +449,7 @@ func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
 // aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no
 // row either: what it is aimed at holds only until the next one.
 func (p *partition) aim(r *kgo.Record) error {
-	if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
+	if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.ingest.Readable(r) }); err != nil {
 		return err
 	}
 	topic, sure := p.task.s.TopicOf(r)
@@ -482,7 +483,7 @@ func (p *partition) shape(r *kgo.Record) error {
 	}
 	schema, err := p.enc.Schema(r)
 	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
-		if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.readable(r) }); err != nil {
+		if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.ingest.Readable(r) }); err != nil {
 			return err
 		}
 		schema, err = p.enc.Schema(r)
@@ -545,11 +546,11 @@ func (p *partition) crowded() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.Size
-	if p.target.Mode == spec.ModeStreaming && size >= maxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.Route) {
+	if p.target.Mode == spec.ModeStreaming && size >= ingest.MaxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.Route) {
 		return true
 	}
 	return size >= p.task.s.FlushMax || size > p.task.s.FlushSize && p.inFlight == 0 || p.yields() ||
-		len(p.open.Refused) >= maxRefused || p.gathered > max(batch.Chunk, p.task.memory.Limit()/4)
+		len(p.open.Refused) >= ingest.MaxRefused || p.gathered > max(batch.Chunk, p.task.memory.Limit()/4)
 }
 
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
@@ -566,7 +567,7 @@ const yieldInterval = 200 * time.Millisecond
 // streams says whether the open batch, closed now, would be streamed. A cut that was recorded belongs to a batch that may have been
 // queued with its tag, so it is queued again.
 func (p *partition) streams() bool {
-	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > maxStreamed {
+	if _, recorded := p.ledger.Limit(); recorded || p.open == nil || p.open.Size > ingest.MaxStreamed {
 		return false
 	}
 	return p.target.Streams(time.Now())
@@ -583,9 +584,6 @@ func (p *partition) patience() time.Duration {
 	}
 	return p.task.s.FlushInterval
 }
-
-// maxRefused bounds how many refused records, which are kept whole, one batch may hold.
-const maxRefused = 1000
 
 // untilFlush is how long the open batch may still wait.
 func (p *partition) untilFlush() time.Duration {
@@ -748,7 +746,7 @@ func (p *partition) deliver(b *batch.Batch, recorded <-chan error) error {
 	if !p.task.s.Exact || b.Streamed {
 		divide = func(ledger.Cut, int64) error { return nil }
 	}
-	return p.task.deliver(p.ctx, p.target, p.tp, b, divide)
+	return p.task.ingest.Deliver(p.ctx, p.target, p.tp, b, divide)
 }
 
 // finish notes a batch's end in the ledger.

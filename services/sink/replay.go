@@ -9,6 +9,7 @@ import (
 
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 	"github.com/calypso-cdc/calypso/services/sink/internal/row"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
@@ -131,7 +132,7 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		return nil
 	}
 	if rows.Rows > 0 {
-		blob, err := r.blob(ctx, to, rows)
+		blob, err := r.ingest.Blob(ctx, to, rows)
 		if err != nil {
 			return err
 		}
@@ -150,12 +151,12 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 		return err
 	}
 	if len(b.Rows) > 0 {
-		err = (&sending{task: r.task, to: to, blob: &kusto.Blob{
+		err = r.ingest.Send(ctx, to, &kusto.Blob{
 			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain, RawSize: b.RawSize,
 			Tag: fmt.Sprintf("%s/replay/%s", r.s.DeadTopic, b.ID),
-		}}).run(ctx)
+		})
 	}
-	refused := rowsRefused(err)
+	refused := ingest.RowsRefused(err)
 	if err != nil && !refused {
 		return err
 	}

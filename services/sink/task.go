@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -45,6 +46,7 @@ type task struct {
 	consumer *kgo.Client
 	commits  *committer
 	letters  *letters
+	ingest   *ingest.Ingester
 	tables   *target.Tables
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
 	unread  bool
@@ -87,6 +89,14 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 	return t, nil
 }
 
+// newIngester makes what brings batches into the tables.
+func (t *task) newIngester() *ingest.Ingester {
+	return &ingest.Ingester{
+		Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Memory: t.memory, Meters: t.o.meters, Tracer: t.o.Tracer, Failpoints: t.o.Failpoints,
+		TopicID: t.topicID, SetAside: t.setAside,
+	}
+}
+
 // newTables makes the tables of the task's connector.
 func (t *task) newTables() *target.Tables {
 	return target.New(target.Cluster{
@@ -113,7 +123,7 @@ func (t *task) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.client.Close()) }()
-	t.tables = t.newTables()
+	t.tables, t.ingest = t.newTables(), t.newIngester()
 	if err := t.prepare(); err != nil {
 		if ctx.Err() != nil {
 			return nil
