@@ -7,6 +7,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/calypso-cdc/calypso/libs/contain"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+	"github.com/calypso-cdc/calypso/services/sink/internal/target"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -39,14 +47,24 @@ const (
 	reasonUnfinished = "REPLAY_UNFINISHED"
 )
 
-// desk is a task that is not run: what it takes to read and ingest dead letters, on whichever worker is asked.
+// desk is what it takes to read and ingest dead letters, on whichever worker is asked.
 type desk struct {
-	*task
+	env        connector.TaskEnv
+	s          *spec.Spec
+	failpoints *failpoint.Set
+	client     *kusto.Client
+	retry      *retry.Retrier
+	tables     *target.Tables
+	ingest     *ingest.Ingester
+	letters    *letters
+	// beside is what no letter waits for.
+	beside contain.Waiting
 	// probed is set once it is known how the cluster takes rows.
 	probed bool
 }
 
 func (d *desk) close() {
+	d.beside.Wait()
 	d.letters.close()
 	_ = d.client.Close() // nothing was left in it
 }
@@ -71,21 +89,36 @@ func (s *Service) open(ctx context.Context, name string) (_ *desk, err error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newTask(env, values, s.options)
+	of, err := spec.Parse(values, s.options.defaults())
 	if err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
-	if t.s.DeadTopic == "" {
+	if of.DeadTopic == "" {
 		return nil, rpc.Error(codes.FailedPrecondition, reasonNoTopic, fmt.Sprintf("sink connector %q has no dead letter topic: set errors.deadletterqueue.topic.name", name))
 	}
-	if t.client, err = kusto.New(t.s.Kusto); err != nil {
+	d := &desk{env: env, s: of, failpoints: s.options.Failpoints}
+	if d.client, err = kusto.New(of.Kusto); err != nil {
 		return nil, refusal(env, codes.FailedPrecondition, reasonUnusable, err)
 	}
-	t.tables, t.ingest = t.newTables(), t.newIngester()
-	if t.letters, err = openLetters(ctx, t); err != nil {
-		return nil, refusal(env, codes.Unavailable, reasonUnread, errors.Join(err, t.client.Close()))
+	failed := func(err error) { env.Logger.Error("what was done beside dead letters has failed", "err", err) }
+	held := memory.NewShare(&s.options.Board.Memory)
+	board := status.NewProgress(env, held, of.Guarantee())
+	d.retry = retry.New(board.Troubles, of.RetryLimit, of.MaxBackoff, env.Retrying, failed)
+	d.tables = target.New(target.Cluster{
+		Ctx: ctx, Env: env, Spec: of, Client: d.client, Retry: d.retry, Board: board, Memory: held, Meters: s.options.meters,
+		Beside: func(name string, work func()) { d.beside.Go(name, work, failed) },
+	})
+	d.ingest = &ingest.Ingester{
+		Env: env, Spec: of, Client: d.client, Retry: d.retry, Memory: held, Meters: s.options.meters, Tracer: s.options.Tracer, Failpoints: s.options.Failpoints,
+		TopicID: func(string) string { return "" }, // replays have tags of their own
+		SetAside: func(context.Context, []batch.Refused) error {
+			return errors.New("a record that is replayed is refused again and not set aside")
+		},
 	}
-	return &desk{task: t}, nil
+	if d.letters, err = openLetters(ctx, env, of, d.retry); err != nil {
+		return nil, refusal(env, codes.Unavailable, reasonUnread, errors.Join(err, d.client.Close()))
+	}
+	return d, nil
 }
 
 // ListDeadLetters returns dead letters.

@@ -116,7 +116,7 @@ const (
 )
 
 // countLetters keeps the number of open letters on the board until ctx ends. One task of a connector does, since all have one topic.
-func (t *task) countLetters(ctx context.Context) {
+func (t *outbox) countLetters(ctx context.Context) {
 	counted, wait := "", time.Duration(0)
 	for {
 		select {
@@ -140,7 +140,7 @@ func (t *task) countLetters(ctx context.Context) {
 }
 
 // foreign tells of records that are no marks where marks are, and takes that back when they are gone.
-func (t *task) foreign(found []marks.Foreign) {
+func (t *outbox) foreign(found []marks.Foreign) {
 	topic := markTopic(t.letters.topic)
 	if len(found) == 0 {
 		t.board.Withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -56,31 +60,31 @@ type letters struct {
 }
 
 // openLetters connects to the dead letter topic, making it where it is missing; nil if none is configured.
-func openLetters(ctx context.Context, t *task) (*letters, error) {
-	if t.s.DeadTopic == "" {
+func openLetters(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier) (*letters, error) {
+	if s.DeadTopic == "" {
 		return nil, nil
 	}
-	if err := t.env.UsedTopic(t.s.DeadTopic); err != nil {
+	if err := env.UsedTopic(s.DeadTopic); err != nil {
 		return nil, fmt.Errorf("errors.deadletterqueue.topic.name: %w", err)
 	}
-	connect := t.env.Kafka
-	if t.s.DeadClient != nil {
+	connect := env.Kafka
+	if s.DeadClient != nil {
 		connect = func(options ...kgo.Opt) (*kgo.Client, error) {
-			return kgo.NewClient(append(options, t.s.DeadClient...)...)
+			return kgo.NewClient(append(options, s.DeadClient...)...)
 		}
 	}
 	client, err := connect(kafka.WriterOptions()...)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", t.s.DeadTopic, err)
+		return nil, fmt.Errorf("connecting to the dead letter topic %s: %w", s.DeadTopic, err)
 	}
-	err = t.retry.Do(ctx, func(ctx context.Context) error {
-		return makeTopic(ctx, client, t.s.DeadTopic, t.s.DeadReplication, nil)
+	err = waits.Do(ctx, func(ctx context.Context) error {
+		return makeTopic(ctx, client, s.DeadTopic, s.DeadReplication, nil)
 	})
 	if err != nil {
 		client.Close()
 		return nil, err
 	}
-	return &letters{client: client, writer: kafka.NewWriter(client), topic: t.s.DeadTopic, connector: t.env.Connector, task: t.env.Task, replication: t.s.DeadReplication, hidden: t.env.Hidden, connect: connect}, nil
+	return &letters{client: client, writer: kafka.NewWriter(client), topic: s.DeadTopic, connector: env.Connector, task: env.Task, replication: s.DeadReplication, hidden: env.Hidden, connect: connect}, nil
 }
 
 func makeTopic(ctx context.Context, client *kgo.Client, topic string, replication int16, settings map[string]*string) error {
@@ -147,13 +151,42 @@ func (l *letters) close() {
 	}
 }
 
+// outbox is where the records of a task go that cannot be delivered.
+type outbox struct {
+	s      *spec.Spec
+	env    connector.TaskEnv
+	retry  *retry.Retrier
+	board  *status.Task
+	meters *status.Meters
+	// letters writes to the dead letter topic; nil if none is configured.
+	letters *letters
+}
+
+// openOutbox connects to the dead letter topic, if one is configured.
+func openOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task, meters *status.Meters) (*outbox, error) {
+	l, err := openLetters(ctx, env, s, waits)
+	if err != nil {
+		return nil, err
+	}
+	return &outbox{s: s, env: env, retry: waits, board: board, meters: meters, letters: l}, nil
+}
+
+// takes reports whether a record that cannot be delivered goes anywhere, or is passed over: without, it stops the task.
+func (t *outbox) takes() bool { return t.letters != nil || t.s.Tolerate }
+
+func (t *outbox) close() {
+	if t != nil {
+		t.letters.close()
+	}
+}
+
 // setAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
-func (t *task) setAside(ctx context.Context, records []batch.Refused) error {
+func (t *outbox) setAside(ctx context.Context, records []batch.Refused) error {
 	if len(records) == 0 {
 		return nil
 	}
 	first := records[0]
-	if t.letters == nil && !t.s.Tolerate {
+	if !t.takes() {
 		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
 	}
@@ -167,7 +200,7 @@ func (t *task) setAside(ctx context.Context, records []batch.Refused) error {
 	for i, r := range records {
 		classes[i] = rejectionOf(r.Reason).class
 	}
-	t.o.meters.SetAside(ctx, first.Record.Topic, classes, t.letters != nil)
+	t.meters.SetAside(ctx, first.Record.Topic, classes, t.letters != nil)
 	if t.s.LogErrors {
 		t.env.Logger.Warn("records cannot be delivered", telemetry.Passing("count", len(records)), "topic", first.Record.Topic, "partition", first.Record.Partition,
 			telemetry.Passing("offset", first.Record.Offset), "dead_letter_topic", t.s.DeadTopic, "err", first.Reason)

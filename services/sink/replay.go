@@ -25,7 +25,7 @@ const maxNoted = 384 << 10
 // noted; only when there is none are letters noted as a new batch. So calls that overlap, or follow one that was interrupted, send
 // the same rows under the same tags, of which ADX takes one.
 type replay struct {
-	*desk
+	desk *desk
 	// groups are the letters whose end is not known, those of a group from one topic.
 	groups [][]letter
 	// mine are the ids of batches that this call has noted.
@@ -55,7 +55,7 @@ func (d *desk) replay(ctx context.Context, found []letter) (done int, refused []
 
 // round brings some letters to their end, or notes a batch for the next round.
 func (r *replay) round(ctx context.Context) error {
-	known, err := r.letters.marks(ctx)
+	known, err := r.desk.letters.marks(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,23 +96,23 @@ func (r *replay) take(which func(letter) bool) (taken []letter) {
 // refuse ends letters for a reason.
 func (r *replay) refuse(those []letter, reason error) {
 	for _, one := range those {
-		one.reason, one.rejection = r.env.Hidden(reason.Error()), rejectionOf(reason)
+		one.reason, one.rejection = r.desk.env.Hidden(reason.Error()), rejectionOf(reason)
 		r.refused = append(r.refused, one)
 	}
 }
 
 // begin notes as many of a group's letters as go into a batch, with their rows. Letters that make no row are refused.
 func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) error {
-	to, err := r.target(ctx, group[0].record.Topic)
+	to, err := r.desk.target(ctx, group[0].record.Topic)
 	if err != nil {
 		return err
 	}
 	rows := &batch.Batch{}
-	enc := row.NewEncoder(r.s.NewRows(to.Route), to.Rows())
+	enc := row.NewEncoder(r.desk.s.NewRows(to.Route), to.Rows())
 	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
-		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.s.WholeFiles(to.Route)) {
+		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.desk.s.WholeFiles(to.Route)) {
 			break
 		}
 		if err := rows.Add(enc, one.record); err != nil {
@@ -132,7 +132,7 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		return nil
 	}
 	if rows.Rows > 0 {
-		blob, err := r.ingest.Blob(ctx, to, rows)
+		blob, err := r.desk.ingest.Blob(ctx, to, rows)
 		if err != nil {
 			return err
 		}
@@ -140,28 +140,28 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		noted.Plain, noted.RawSize, noted.Rows = blob.Plain, blob.RawSize, blob.Data
 	}
 	r.mine[noted.ID] = true
-	_, err = r.letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
+	_, err = r.desk.letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
 	return err
 }
 
 // finish sends a batch and notes its end.
 func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
-	to, err := r.target(ctx, b.Topic)
+	to, err := r.desk.target(ctx, b.Topic)
 	if err != nil {
 		return err
 	}
 	if len(b.Rows) > 0 {
-		err = r.ingest.Send(ctx, to, &kusto.Blob{
+		err = r.desk.ingest.Send(ctx, to, &kusto.Blob{
 			Database: b.Database, Table: b.Table, Format: b.Format, Mapping: b.Mapping, Data: b.Rows, Plain: b.Plain, RawSize: b.RawSize,
-			Tag: fmt.Sprintf("%s/replay/%s", r.s.DeadTopic, b.ID),
+			Tag: fmt.Sprintf("%s/replay/%s", r.desk.s.DeadTopic, b.ID),
 		})
 	}
 	refused := ingest.RowsRefused(err)
 	if err != nil && !refused {
 		return err
 	}
-	r.o.Failpoints.Pass("after_replay")
-	if noteErr := r.letters.endBatch(ctx, b, !refused); noteErr != nil {
+	r.desk.failpoints.Pass("after_replay")
+	if noteErr := r.desk.letters.endBatch(ctx, b, !refused); noteErr != nil {
 		return noteErr
 	}
 	those := r.take(func(one letter) bool { return slices.Contains(b.Letters, one.id) })

@@ -45,7 +45,7 @@ type task struct {
 	client   *kusto.Client
 	consumer *kgo.Client
 	commits  *committer
-	letters  *letters
+	outbox   *outbox
 	ingest   *ingest.Ingester
 	tables   *target.Tables
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
@@ -93,7 +93,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 func (t *task) newIngester() *ingest.Ingester {
 	return &ingest.Ingester{
 		Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Memory: t.memory, Meters: t.o.meters, Tracer: t.o.Tracer, Failpoints: t.o.Failpoints,
-		TopicID: t.topicID, SetAside: t.setAside,
+		TopicID: t.topicID, SetAside: t.outbox.setAside,
 	}
 }
 
@@ -123,18 +123,18 @@ func (t *task) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.client.Close()) }()
-	t.tables, t.ingest = t.newTables(), t.newIngester()
+	t.tables = t.newTables()
 	if err := t.prepare(); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
-	defer t.letters.close()
+	defer t.outbox.close()
 	counting, stopCounting := context.WithCancel(t.ctx)
 	var counter contain.Waiting
-	if t.letters != nil && t.env.Task == 0 {
-		counter.Go("count of dead letters", func() { t.countLetters(counting) }, t.fail)
+	if t.outbox.letters != nil && t.env.Task == 0 {
+		counter.Go("count of dead letters", func() { t.outbox.countLetters(counting) }, t.fail)
 	}
 	defer counter.Wait()
 	defer stopCounting()
@@ -213,8 +213,11 @@ func (t *task) prepare() error {
 		return err
 	}
 	var err error
-	t.letters, err = openLetters(t.ctx, t)
-	return err
+	if t.outbox, err = openOutbox(t.ctx, t.env, t.s, t.retry, t.board, t.o.meters); err != nil {
+		return err
+	}
+	t.ingest = t.newIngester()
+	return nil
 }
 
 func (t *task) consumerOptions() []kgo.Opt {
