@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/testenv"
@@ -243,7 +244,7 @@ func TestE4AndE6DeadLettersAreWholeAlsoAfterARebalance(t *testing.T) {
 	if len(got.Headers) < 2 || got.Headers[0].Key != "trace" || string(got.Headers[0].Value) != "\x00\x01\xff" {
 		t.Errorf("headers %v", got.Headers)
 	}
-	if header(got, headerTopic) != s.topic || header(got, headerPartition) != "0" || header(got, headerOffset) == "" || !strings.Contains(header(got, headerMessage), "column amount") {
+	if header(got, deadletter.HeaderTopic) != s.topic || header(got, deadletter.HeaderPartition) != "0" || header(got, deadletter.HeaderOffset) == "" || !strings.Contains(header(got, deadletter.HeaderMessage), "column amount") {
 		t.Errorf("position and reason: %v", got.Headers)
 	}
 }

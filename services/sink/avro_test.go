@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 )
 
 // registry serves schemas by their number, from 1 on.
@@ -78,8 +79,8 @@ func TestHostileAvroRecordsAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 	s.holds(6)
 	s.commits(0, 9)
 	for i, r := range s.letters(s.topic+"-dead", 4) {
-		if want := []string{"ends within a value", "more than the record's bytes can hold", "contains itself", "no such schema"}[i]; !strings.Contains(header(r, headerMessage), want) || header(r, headerClass) != classUnreadable {
-			t.Errorf("letter %d has the reason %q, want %q in it", i, header(r, headerMessage), want)
+		if want := []string{"ends within a value", "more than the record's bytes can hold", "contains itself", "no such schema"}[i]; !strings.Contains(header(r, deadletter.HeaderMessage), want) || header(r, deadletter.HeaderClass) != deadletter.ClassUnreadable {
+			t.Errorf("letter %d has the reason %q, want %q in it", i, header(r, deadletter.HeaderMessage), want)
 		}
 	}
 }

@@ -15,6 +15,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+
 	grpcstatus "google.golang.org/grpc/status"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
@@ -329,8 +332,8 @@ func TestTextsWithBadValuesAreDeadLettersAndTheOthersComeIntoTheTable(t *testing
 			}
 			r := s.start()
 			s.answers(s.table+" | order by orderid asc", "1 5; 3 7")
-			if letter := s.letters(s.topic+"-dead", 1)[0]; header(letter, headerColumn) != "amount" || string(letter.Value) != values[1] {
-				t.Errorf("the letter is %s, column %q", letter.Value, header(letter, headerColumn))
+			if letter := s.letters(s.topic+"-dead", 1)[0]; header(letter, deadletter.HeaderColumn) != "amount" || string(letter.Value) != values[1] {
+				t.Errorf("the letter is %s, column %q", letter.Value, header(letter, deadletter.HeaderColumn))
 			}
 			r.opens(t, 1)
 			if _, err := s.service(r).DiscardDeadLetters(t.Context(), &sinkv1.DiscardDeadLettersRequest{Connector: s.name, All: true}); err != nil {
@@ -431,8 +434,8 @@ func TestARecordWhoseFieldsNoTableCanHaveIsSetAsideAndTheOthersComeIn(t *testing
 	s.start()
 	s.answers(s.table+" | order by id asc | project id, city, town", "1 x ; 3  x; 5 x ")
 	for i, letter := range s.letters(s.topic+"-dead", 2) {
-		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) || header(letter, headerClass) != classMisfit {
-			t.Errorf("letter %d is %.300s, class %s", i, letter.Value, header(letter, headerClass))
+		if id := fmt.Sprintf(`"id":%d`, 2+2*i); !strings.Contains(string(letter.Value), id) || header(letter, deadletter.HeaderClass) != deadletter.ClassMisfit {
+			t.Errorf("letter %d is %.300s, class %s", i, letter.Value, header(letter, deadletter.HeaderClass))
 		}
 	}
 	s.commits(0, 5)

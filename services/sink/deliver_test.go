@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
@@ -111,8 +112,8 @@ func TestARowThatTheClusterRefusesIsFoundByHalvingAndSetAside(t *testing.T) {
 		}
 	})
 	for i, r := range s.letters(dead, 3) {
-		if want := []string{"37", "38", "90"}[i]; string(r.Key) != want || header(r, headerMessage) == "" {
-			t.Errorf("dead letter %d has key %s and reason %q, want key %s", i, r.Key, header(r, headerMessage), want)
+		if want := []string{"37", "38", "90"}[i]; string(r.Key) != want || header(r, deadletter.HeaderMessage) == "" {
+			t.Errorf("dead letter %d has key %s and reason %q, want key %s", i, r.Key, header(r, deadletter.HeaderMessage), want)
 		}
 	}
 	s.commits(0, 99)

@@ -354,7 +354,7 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	if refusal != nil {
-		if !p.task.outbox.takes() {
+		if !p.task.outbox.Takes() {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				r.Offset, r.Partition, r.Topic, refusal)
 		}
@@ -736,7 +736,7 @@ func (p *partition) deliver(b *batch.Batch, recorded <-chan error) error {
 		return context.Cause(p.ctx)
 	}
 	p.task.o.Failpoints.Pass("after_record")
-	if err := p.task.outbox.setAside(p.ctx, b.Refused); err != nil {
+	if err := p.task.outbox.SetAside(p.ctx, b.Refused); err != nil {
 		return err
 	}
 	if b.Rows == 0 {

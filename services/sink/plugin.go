@@ -208,7 +208,7 @@ func check(ctx context.Context, v catalogue.Values, o Options) []connector.Check
 	}
 	defer client.Close()
 	env := connector.TaskEnv{Logger: slog.New(slog.DiscardHandler)}
-	held := memory.NewShare(&o.Board.Memory)
+	held := memory.NewShare(new(memory.Process)) // a check holds nothing
 	ts := target.New(target.Cluster{Ctx: ctx, Env: env, Spec: s, Client: client, Memory: held, Meters: o.meters, Board: status.NewProgress(env, held, s.Guarantee())})
 	checks := []connector.Check{ts.CheckQueueing(ctx)}
 	if !ts.Inline && s.Mode != spec.ModeStreaming {

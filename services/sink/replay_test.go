@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -488,13 +489,13 @@ func FuzzParseLetter(f *testing.F) {
 	f.Add("3", "17", "s.retail.orders", "REFUSED", []byte("v"))
 	f.Add("-1", "99999999999999999999", "", "", []byte(nil))
 	f.Fuzz(func(t *testing.T, partition, offset, topic, class string, value []byte) {
-		one := parseLetter(&kgo.Record{Partition: 2, Offset: 5, Key: value, Value: value, Headers: []kgo.RecordHeader{
-			{Key: "own", Value: value}, {Key: headerTopic, Value: []byte(topic)}, {Key: headerPartition, Value: []byte(partition)}, {Key: headerOffset, Value: []byte(offset)},
-			{Key: headerClass, Value: []byte(class)}, {Key: headerConnector, Value: value}, {Key: headerTask, Value: []byte(offset)}, {Key: headerMessage, Value: value}}})
-		if len(one.record.Headers) != 1 || one.id != "2/5" || one.record.Topic != topic {
+		one := deadletter.ParseLetter(&kgo.Record{Partition: 2, Offset: 5, Key: value, Value: value, Headers: []kgo.RecordHeader{
+			{Key: "own", Value: value}, {Key: deadletter.HeaderTopic, Value: []byte(topic)}, {Key: deadletter.HeaderPartition, Value: []byte(partition)}, {Key: deadletter.HeaderOffset, Value: []byte(offset)},
+			{Key: deadletter.HeaderClass, Value: []byte(class)}, {Key: deadletter.HeaderConnector, Value: value}, {Key: deadletter.HeaderTask, Value: []byte(offset)}, {Key: deadletter.HeaderMessage, Value: value}}})
+		if len(one.Record.Headers) != 1 || one.ID != "2/5" || one.Record.Topic != topic {
 			t.Fatalf("%v", one)
 		}
-		shown := one.show(&decoder{rows: row.NewEncoder(row.Config{}, row.Target{})})
+		shown := one.Show(&deadletter.Decoder{Rows: row.NewEncoder(row.Config{}, row.Target{})})
 		if _, err := proto.Marshal(shown); err != nil {
 			t.Fatal(err)
 		}

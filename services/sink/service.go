@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
@@ -83,7 +84,7 @@ func (s *Service) AcknowledgeNotices(ctx context.Context, r *sinkv1.AcknowledgeN
 			continue
 		}
 		if err := env.Note(ctx, name, nil); err != nil {
-			return nil, refusal(env, codes.Unavailable, string(connector.ReasonStoreUnavailable), err)
+			return nil, deadletter.Refusal(env, codes.Unavailable, string(connector.ReasonStoreUnavailable), err)
 		}
 		out.Acknowledged++
 	}

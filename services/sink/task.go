@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
@@ -45,7 +46,7 @@ type task struct {
 	client   *kusto.Client
 	consumer *kgo.Client
 	commits  *committer
-	outbox   *outbox
+	outbox   *deadletter.Outbox
 	ingest   *ingest.Ingester
 	tables   *target.Tables
 	// unread is set while fetching fails, which failing says; the poll loop owns both.
@@ -93,7 +94,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 func (t *task) newIngester() *ingest.Ingester {
 	return &ingest.Ingester{
 		Env: t.env, Spec: t.s, Client: t.client, Retry: t.retry, Memory: t.memory, Meters: t.o.meters, Tracer: t.o.Tracer, Failpoints: t.o.Failpoints,
-		TopicID: t.topicID, SetAside: t.outbox.setAside,
+		TopicID: t.topicID, SetAside: t.outbox.SetAside,
 	}
 }
 
@@ -130,11 +131,11 @@ func (t *task) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	defer t.outbox.close()
+	defer t.outbox.Close()
 	counting, stopCounting := context.WithCancel(t.ctx)
 	var counter contain.Waiting
-	if t.outbox.letters != nil && t.env.Task == 0 {
-		counter.Go("count of dead letters", func() { t.outbox.countLetters(counting) }, t.fail)
+	if t.outbox.Keeps() && t.env.Task == 0 {
+		counter.Go("count of dead letters", func() { t.outbox.CountLetters(counting) }, t.fail)
 	}
 	defer counter.Wait()
 	defer stopCounting()
@@ -213,7 +214,7 @@ func (t *task) prepare() error {
 		return err
 	}
 	var err error
-	if t.outbox, err = openOutbox(t.ctx, t.env, t.s, t.retry, t.board, t.o.meters); err != nil {
+	if t.outbox, err = deadletter.OpenOutbox(t.ctx, t.env, t.s, t.retry, t.board, t.o.meters); err != nil {
 		return err
 	}
 	t.ingest = t.newIngester()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/calypso-cdc/calypso/libs/testenv"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 )
 
@@ -138,8 +139,8 @@ func TestARecordThatFitsNoMoreWhenItsBatchIsReadAgainIsSetAside(t *testing.T) {
 	r = s.start()
 	close(started)
 	for i, letter := range s.letters(dead, 4) {
-		if want := fmt.Sprintf(`{"orderid":%d}`, i+1); string(letter.Key) != want || !strings.Contains(header(letter, headerMessage), "column city") {
-			t.Errorf("letter %d has key %s and reason %q", i, letter.Key, header(letter, headerMessage))
+		if want := fmt.Sprintf(`{"orderid":%d}`, i+1); string(letter.Key) != want || !strings.Contains(header(letter, deadletter.HeaderMessage), "column city") {
+			t.Errorf("letter %d has key %s and reason %q", i, letter.Key, header(letter, deadletter.HeaderMessage))
 		}
 	}
 	s.commits(0, 4)

@@ -1,4 +1,4 @@
-package sink
+package deadletter
 
 import (
 	"cmp"
@@ -15,9 +15,9 @@ import (
 
 // Classes of faults, as they stand in the headers of dead letters and in metrics: they never change.
 const (
-	classUnreadable = "unreadable"
+	ClassUnreadable = "unreadable"
 	classTransform  = "transform_failed"
-	classMisfit     = "misfit"
+	ClassMisfit     = "misfit"
 	classTooLarge   = "too_large"
 	classRefused    = "refused"
 )
@@ -45,17 +45,17 @@ func rejectionOf(reason error) rejection {
 		}
 		return r
 	case errors.As(reason, &byColumn) && byColumn.Column != "":
-		r := rejection{class: classMisfit, column: byColumn.Column}
+		r := rejection{class: ClassMisfit, column: byColumn.Column}
 		if byColumn.TooLarge {
 			r.class = classTooLarge
 		}
 		return r
 	case errors.As(reason, new(*target.Unfit)):
-		return rejection{class: classMisfit}
+		return rejection{class: ClassMisfit}
 	case errors.As(reason, &byTransform):
 		return rejection{class: classTransform}
 	}
-	return rejection{class: classUnreadable}
+	return rejection{class: ClassUnreadable}
 }
 
 // byCluster says that the record came as far as ADX.
@@ -75,11 +75,11 @@ func (r rejection) stage() (stage, exception string) {
 // shown is the class as callers see it.
 func (r rejection) shown() sinkv1.DeadLetterClass {
 	switch r.class {
-	case classUnreadable:
+	case ClassUnreadable:
 		return sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_UNREADABLE
 	case classTransform:
 		return sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_TRANSFORM_FAILED
-	case classMisfit:
+	case ClassMisfit:
 		return sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_MISFIT
 	case classTooLarge:
 		return sinkv1.DeadLetterClass_DEAD_LETTER_CLASS_TOO_LARGE

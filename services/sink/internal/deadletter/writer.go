@@ -1,4 +1,4 @@
-package sink
+package deadletter
 
 import (
 	"context"
@@ -27,20 +27,20 @@ import (
 // what those have no place for.
 const (
 	headerPrefix    = "__connect.errors."
-	headerTopic     = headerPrefix + "topic"
-	headerPartition = headerPrefix + "partition"
-	headerOffset    = headerPrefix + "offset"
-	headerConnector = headerPrefix + "connector.name"
-	headerTask      = headerPrefix + "task.id"
+	HeaderTopic     = headerPrefix + "topic"
+	HeaderPartition = headerPrefix + "partition"
+	HeaderOffset    = headerPrefix + "offset"
+	HeaderConnector = headerPrefix + "connector.name"
+	HeaderTask      = headerPrefix + "task.id"
 	headerStage     = headerPrefix + "stage"
 	headerException = headerPrefix + "exception.class.name"
-	headerMessage   = headerPrefix + "exception.message"
+	HeaderMessage   = headerPrefix + "exception.message"
 
 	ownPrefix       = "__calypso.errors."
-	headerClass     = ownPrefix + "class"
+	HeaderClass     = ownPrefix + "class"
 	headerCode      = ownPrefix + "code"
 	headerPermanent = ownPrefix + "permanent"
-	headerColumn    = ownPrefix + "column"
+	HeaderColumn    = ownPrefix + "column"
 )
 
 // letters writes records that cannot be delivered to the dead letter topic: key, value and headers byte for byte, then headers
@@ -106,23 +106,23 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	for i, r := range records {
 		headers := append([]kgo.RecordHeader(nil), r.Record.Headers...)
 		add := func(key, value string) { headers = append(headers, kgo.RecordHeader{Key: key, Value: []byte(value)}) }
-		add(headerTopic, r.Record.Topic)
-		add(headerPartition, strconv.Itoa(int(r.Record.Partition)))
-		add(headerOffset, strconv.FormatInt(r.Record.Offset, 10))
-		add(headerConnector, l.connector)
-		add(headerTask, strconv.Itoa(l.task))
+		add(HeaderTopic, r.Record.Topic)
+		add(HeaderPartition, strconv.Itoa(int(r.Record.Partition)))
+		add(HeaderOffset, strconv.FormatInt(r.Record.Offset, 10))
+		add(HeaderConnector, l.connector)
+		add(HeaderTask, strconv.Itoa(l.task))
 		why := rejectionOf(r.Reason)
 		stage, exception := why.stage()
 		add(headerStage, stage)
 		add(headerException, exception)
-		add(headerMessage, l.hidden(r.Reason.Error()))
-		add(headerClass, why.class)
+		add(HeaderMessage, l.hidden(r.Reason.Error()))
+		add(HeaderClass, why.class)
 		if why.byCluster() {
 			add(headerCode, why.code)
 			add(headerPermanent, strconv.FormatBool(why.permanent))
 		}
 		if why.column != "" {
-			add(headerColumn, why.column)
+			add(HeaderColumn, why.column)
 		}
 		out[i] = &kgo.Record{Topic: l.topic, Key: r.Record.Key, Value: r.Record.Value, Headers: headers, Timestamp: r.Record.Timestamp}
 	}
@@ -145,14 +145,14 @@ func (l *letters) write(ctx context.Context, records []batch.Refused) error {
 	return nil
 }
 
-func (l *letters) close() {
+func (l *letters) Close() {
 	if l != nil {
 		l.client.Close()
 	}
 }
 
-// outbox is where the records of a task go that cannot be delivered.
-type outbox struct {
+// Outbox is where the records of a task go that cannot be delivered.
+type Outbox struct {
 	s      *spec.Spec
 	env    connector.TaskEnv
 	retry  *retry.Retrier
@@ -162,31 +162,34 @@ type outbox struct {
 	letters *letters
 }
 
-// openOutbox connects to the dead letter topic, if one is configured.
-func openOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task, meters *status.Meters) (*outbox, error) {
+// OpenOutbox connects to the dead letter topic, if one is configured.
+func OpenOutbox(ctx context.Context, env connector.TaskEnv, s *spec.Spec, waits *retry.Retrier, board *status.Task, meters *status.Meters) (*Outbox, error) {
 	l, err := openLetters(ctx, env, s, waits)
 	if err != nil {
 		return nil, err
 	}
-	return &outbox{s: s, env: env, retry: waits, board: board, meters: meters, letters: l}, nil
+	return &Outbox{s: s, env: env, retry: waits, board: board, meters: meters, letters: l}, nil
 }
 
-// takes reports whether a record that cannot be delivered goes anywhere, or is passed over: without, it stops the task.
-func (t *outbox) takes() bool { return t.letters != nil || t.s.Tolerate }
+// Takes reports whether a record that cannot be delivered goes anywhere, or is passed over: without, it stops the task.
+func (t *Outbox) Takes() bool { return t.letters != nil || t.s.Tolerate }
 
-func (t *outbox) close() {
+// Keeps reports whether there is a dead letter topic.
+func (t *Outbox) Keeps() bool { return t.letters != nil }
+
+func (t *Outbox) Close() {
 	if t != nil {
-		t.letters.close()
+		t.letters.Close()
 	}
 }
 
-// setAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
-func (t *outbox) setAside(ctx context.Context, records []batch.Refused) error {
+// SetAside does with refused records what the user chose: to the dead letter topic, or past them, or stop.
+func (t *Outbox) SetAside(ctx context.Context, records []batch.Refused) error {
 	if len(records) == 0 {
 		return nil
 	}
 	first := records[0]
-	if !t.takes() {
+	if !t.Takes() {
 		return retry.Permanent(fmt.Errorf("offset %d of partition %d of %s cannot be delivered: %w. Mend the cause, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 			first.Record.Offset, first.Record.Partition, first.Record.Topic, first.Reason))
 	}

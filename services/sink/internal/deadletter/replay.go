@@ -1,4 +1,4 @@
-package sink
+package deadletter
 
 import (
 	"context"
@@ -19,31 +19,31 @@ import (
 // are in base64. A letter that alone is larger is a batch of its own.
 const maxNoted = 384 << 10
 
-// replay ingests letters again. One goroutine owns it.
+// Replay ingests letters again. One goroutine owns it.
 //
 // Each round reads the marks first. A batch that was noted for one of the letters, by this call or any other, is sent and its end
 // noted; only when there is none are letters noted as a new batch. So calls that overlap, or follow one that was interrupted, send
 // the same rows under the same tags, of which ADX takes one.
-type replay struct {
-	desk *desk
+type Replay struct {
+	desk *Desk
 	// groups are the letters whose end is not known, those of a group from one topic.
-	groups [][]letter
+	groups [][]Letter
 	// mine are the ids of batches that this call has noted.
 	mine map[string]bool
 	// done counts the letters that are in the table, refused has those that are not.
 	done    int
-	refused []letter
+	refused []Letter
 }
 
-// replay returns how many letters came into the table, and those that were refused again.
-func (d *desk) replay(ctx context.Context, found []letter) (done int, refused []letter, err error) {
-	r := &replay{desk: d, mine: map[string]bool{}}
+// Replay returns how many letters came into the table, and those that were refused again.
+func (d *Desk) Replay(ctx context.Context, found []Letter) (done int, refused []Letter, err error) {
+	r := &Replay{desk: d, mine: map[string]bool{}}
 	byTopic := map[string]int{}
 	for _, one := range found {
-		i, ok := byTopic[one.record.Topic]
+		i, ok := byTopic[one.Record.Topic]
 		if !ok {
 			i = len(r.groups)
-			byTopic[one.record.Topic], r.groups = i, append(r.groups, nil)
+			byTopic[one.Record.Topic], r.groups = i, append(r.groups, nil)
 		}
 		r.groups[i] = append(r.groups[i], one)
 	}
@@ -54,19 +54,19 @@ func (d *desk) replay(ctx context.Context, found []letter) (done int, refused []
 }
 
 // round brings some letters to their end, or notes a batch for the next round.
-func (r *replay) round(ctx context.Context) error {
-	known, err := r.desk.letters.marks(ctx)
+func (r *Replay) round(ctx context.Context) error {
+	known, err := r.desk.Letters.Marks(ctx)
 	if err != nil {
 		return err
 	}
 	for _, group := range r.groups {
 		for _, one := range group {
-			if b := known.Open(one.id); b != nil {
+			if b := known.Open(one.ID); b != nil {
 				return r.finish(ctx, b)
 			}
 		}
 	}
-	r.take(func(one letter) bool { return known.Done(one.id) }) // by another call
+	r.take(func(one Letter) bool { return known.Done(one.ID) }) // by another call
 	if len(r.groups) == 0 {
 		return nil
 	}
@@ -74,10 +74,10 @@ func (r *replay) round(ctx context.Context) error {
 }
 
 // take removes letters from the groups and returns them.
-func (r *replay) take(which func(letter) bool) (taken []letter) {
-	var left [][]letter
+func (r *Replay) take(which func(Letter) bool) (taken []Letter) {
+	var left [][]Letter
 	for _, group := range r.groups {
-		var rest []letter
+		var rest []Letter
 		for _, one := range group {
 			if which(one) {
 				taken = append(taken, one)
@@ -94,39 +94,39 @@ func (r *replay) take(which func(letter) bool) (taken []letter) {
 }
 
 // refuse ends letters for a reason.
-func (r *replay) refuse(those []letter, reason error) {
+func (r *Replay) refuse(those []Letter, reason error) {
 	for _, one := range those {
-		one.reason, one.rejection = r.desk.env.Hidden(reason.Error()), rejectionOf(reason)
+		one.reason, one.rejection = r.desk.Env.Hidden(reason.Error()), rejectionOf(reason)
 		r.refused = append(r.refused, one)
 	}
 }
 
 // begin notes as many of a group's letters as go into a batch, with their rows. Letters that make no row are refused.
-func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) error {
-	to, err := r.desk.target(ctx, group[0].record.Topic)
+func (r *Replay) begin(ctx context.Context, group []Letter, known *marks.Marks) error {
+	to, err := r.desk.target(ctx, group[0].Record.Topic)
 	if err != nil {
 		return err
 	}
 	rows := &batch.Batch{}
 	enc := row.NewEncoder(r.desk.s.NewRows(to.Route), to.Rows())
-	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].record.Topic}
+	noted := &marks.Batch{ID: uuid.NewString(), At: known.Next(), Of: known.Of, Topic: group[0].Record.Topic}
 	unfit := map[string]error{}
 	for _, one := range group {
 		if len(noted.Letters) > 0 && (rows.Gz.Len()+len(rows.Raw) > maxNoted || r.desk.s.WholeFiles(to.Route)) {
 			break
 		}
-		if err := rows.Add(enc, one.record); err != nil {
-			unfit[one.id] = err
+		if err := rows.Add(enc, one.Record); err != nil {
+			unfit[one.ID] = err
 			continue
 		}
-		noted.Letters, noted.Copies = append(noted.Letters, one.id), append(noted.Copies, one.copies...)
+		noted.Letters, noted.Copies = append(noted.Letters, one.ID), append(noted.Copies, one.copies...)
 		if one.edited {
-			noted.Edited = append(noted.Edited, one.id)
+			noted.Edited = append(noted.Edited, one.ID)
 		}
 	}
 	rows.Close()
-	for _, one := range r.take(func(one letter) bool { return unfit[one.id] != nil }) {
-		r.refuse([]letter{one}, unfit[one.id])
+	for _, one := range r.take(func(one Letter) bool { return unfit[one.ID] != nil }) {
+		r.refuse([]Letter{one}, unfit[one.ID])
 	}
 	if len(noted.Letters) == 0 {
 		return nil
@@ -140,12 +140,12 @@ func (r *replay) begin(ctx context.Context, group []letter, known *marks.Marks) 
 		noted.Plain, noted.RawSize, noted.Rows = blob.Plain, blob.RawSize, blob.Data
 	}
 	r.mine[noted.ID] = true
-	_, err = r.desk.letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
+	_, err = r.desk.Letters.noteBatch(ctx, noted) // where another call was faster the next round finds its batch
 	return err
 }
 
 // finish sends a batch and notes its end.
-func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
+func (r *Replay) finish(ctx context.Context, b *marks.Batch) error {
 	to, err := r.desk.target(ctx, b.Topic)
 	if err != nil {
 		return err
@@ -161,23 +161,23 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 		return err
 	}
 	r.desk.failpoints.Pass("after_replay")
-	if noteErr := r.desk.letters.endBatch(ctx, b, !refused); noteErr != nil {
+	if noteErr := r.desk.Letters.endBatch(ctx, b, !refused); noteErr != nil {
 		return noteErr
 	}
-	those := r.take(func(one letter) bool { return slices.Contains(b.Letters, one.id) })
+	those := r.take(func(one Letter) bool { return slices.Contains(b.Letters, one.ID) })
 	switch {
 	case refused && len(b.Letters) == 1:
 		r.refuse(those, err)
 	case refused: // the half with the row at fault is refused again, the other is not
-		for _, half := range [][]letter{those[:len(those)/2], those[len(those)/2:]} {
+		for _, half := range [][]Letter{those[:len(those)/2], those[len(those)/2:]} {
 			if len(half) > 0 {
-				r.groups = append([][]letter{half}, r.groups...)
+				r.groups = append([][]Letter{half}, r.groups...)
 			}
 		}
 	default:
 		for _, one := range those {
 			if one.edited && !r.mine[b.ID] {
-				r.refuse([]letter{one}, fmt.Errorf("another replay of this letter had begun; its row is in the table without this edit"))
+				r.refuse([]Letter{one}, fmt.Errorf("another replay of this letter had begun; its row is in the table without this edit"))
 				continue
 			}
 			r.done++
@@ -187,7 +187,7 @@ func (r *replay) finish(ctx context.Context, b *marks.Batch) error {
 }
 
 // target finds a topic's table, and looks at it once a call: the user has probably mended it.
-func (d *desk) target(ctx context.Context, topic string) (*target.Table, error) {
+func (d *Desk) target(ctx context.Context, topic string) (*target.Table, error) {
 	if !d.probed {
 		if err := d.retry.Do(ctx, d.tables.Probe); err != nil {
 			return nil, err

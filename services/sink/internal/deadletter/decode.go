@@ -1,4 +1,4 @@
-package sink
+package deadletter
 
 import (
 	"bytes"
@@ -18,15 +18,15 @@ import (
 // maxDecoded is the size of a value in bytes above which it is not decoded: it would be in an answer four times.
 const maxDecoded = 512 << 10
 
-// decoder shows what records say, as the connector's converters and transforms read them. One goroutine uses it.
-type decoder struct {
+// Decoder shows what records say, as the connector's converters and transforms read them. One goroutine uses it.
+type Decoder struct {
 	// plain reads without transforms; nil where values are JSON or text anyway.
 	plain *spec.Conversion
-	rows  *row.Encoder
+	Rows  *row.Encoder
 }
 
-func newDecoder(s *spec.Spec) (*decoder, error) {
-	d := &decoder{}
+func newDecoder(s *spec.Spec) (*Decoder, error) {
+	d := &Decoder{}
 	if s.NewTransform != nil {
 		c, err := s.NewTransform()
 		if err != nil {
@@ -35,12 +35,12 @@ func newDecoder(s *spec.Spec) (*decoder, error) {
 		d.plain = c.Plain()
 	}
 	// A target without columns refuses and converts nothing.
-	d.rows = row.NewEncoder(s.NewRows(route.Route{}), row.Target{})
+	d.Rows = row.NewEncoder(s.NewRows(route.Route{}), row.Target{})
 	return d, nil
 }
 
 // decode reads as much of a record as can be read.
-func (d *decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
+func (d *Decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
 	out := &sinkv1.DecodedRecord{Key: text(d.key(r))}
 	if len(r.Value) > maxDecoded {
 		out.Failure = fmt.Sprintf("the value has %d bytes, more than the %d up to which values are shown decoded", len(r.Value), maxDecoded)
@@ -60,7 +60,7 @@ func (d *decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
 			out.SourceTime = timestamppb.New(change.Time)
 		}
 	}
-	made, _, err := d.rows.Append(nil, r)
+	made, _, err := d.Rows.Append(nil, r)
 	made = bytes.TrimSpace(made)
 	switch _, isJSON := row.Payload(made); {
 	case err != nil:
@@ -74,7 +74,7 @@ func (d *decoder) decode(r *kgo.Record) *sinkv1.DecodedRecord {
 }
 
 // value is a record's value before transforms.
-func (d *decoder) value(r *kgo.Record) ([]byte, error) {
+func (d *Decoder) value(r *kgo.Record) ([]byte, error) {
 	if d.plain == nil {
 		return r.Value, nil
 	}
@@ -86,7 +86,7 @@ func (d *decoder) value(r *kgo.Record) ([]byte, error) {
 }
 
 // key is a record's key as JSON, or as it is.
-func (d *decoder) key(r *kgo.Record) []byte {
+func (d *Decoder) key(r *kgo.Record) []byte {
 	key := r.Key
 	if d.plain != nil {
 		if read, err := d.plain.KeyJSON(r); err == nil {

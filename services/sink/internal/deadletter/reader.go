@@ -1,4 +1,4 @@
-package sink
+package deadletter
 
 import (
 	"bytes"
@@ -25,12 +25,12 @@ import (
 // markTopic is the compacted topic beside a dead letter topic that says what became of its letters.
 func markTopic(dead string) string { return dead + "-resolved" }
 
-// letter is one dead letter as read from its topic.
-type letter struct {
-	id string
+// Letter is one dead letter as read from its topic.
+type Letter struct {
+	ID string
 	// copies are the ids of later letters about the same record: a task that dies before it commits writes its letters again.
 	copies    []string
-	record    *kgo.Record // as it was in its own topic, headers included
+	Record    *kgo.Record // as it was in its own topic, headers included
 	reason    string
 	rejection rejection
 	connector string
@@ -39,23 +39,23 @@ type letter struct {
 	edited bool
 }
 
-// read returns the connector's dead letters that are not done with, in the order of their topic, and the state of the marks.
-func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]letter, *marks.Marks, error) {
-	known, err := l.marks(ctx)
+// Read returns the connector's dead letters that are not done with, in the order of their topic, and the state of the marks.
+func (l *letters) Read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]Letter, *marks.Marks, error) {
+	known, err := l.Marks(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	var found []*letter
-	byPosition := map[string]*letter{}
+	var found []*Letter
+	byPosition := map[string]*Letter{}
 	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
-		one := parseLetter(r)
-		if one.connector != l.connector || known.Done(one.id) {
+		one := ParseLetter(r)
+		if one.connector != l.connector || known.Done(one.ID) {
 			return
 		}
-		position := fmt.Sprintf("%s/%d/%d", one.record.Topic, one.record.Partition, one.record.Offset)
+		position := fmt.Sprintf("%s/%d/%d", one.Record.Topic, one.Record.Partition, one.Record.Offset)
 		first := byPosition[position]
-		if first != nil && bytes.Equal(first.record.Value, one.record.Value) && bytes.Equal(first.record.Key, one.record.Key) {
-			first.copies = append(first.copies, one.id)
+		if first != nil && bytes.Equal(first.Record.Value, one.Record.Value) && bytes.Equal(first.Record.Key, one.Record.Key) {
+			first.copies = append(first.copies, one.ID)
 			return
 		}
 		byPosition[position] = &one
@@ -64,8 +64,8 @@ func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	slices.SortStableFunc(found, func(a, b *letter) int { return compareIDs(a.id, b.id) })
-	var matching []letter
+	slices.SortStableFunc(found, func(a, b *Letter) int { return CompareIDs(a.ID, b.ID) })
+	var matching []Letter
 	for _, one := range found {
 		if one.matches(filter) {
 			matching = append(matching, *one)
@@ -76,19 +76,19 @@ func (l *letters) read(ctx context.Context, filter *sinkv1.DeadLetterFilter) ([]
 
 // count says how many of the connector's letters are not done with, each record once, and which records are no marks where marks are.
 func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
-	known, err := l.marks(ctx)
+	known, err := l.Marks(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
 	seed, open := maphash.MakeSeed(), map[uint64]struct{}{}
 	_, err = l.scan(ctx, l.topic, func(r *kgo.Record) {
-		one := parseLetter(r)
-		if one.connector == l.connector && !known.Done(one.id) {
+		one := ParseLetter(r)
+		if one.connector == l.connector && !known.Done(one.ID) {
 			var h maphash.Hash
 			h.SetSeed(seed)
-			fmt.Fprintf(&h, "%s/%d/%d/%d/", one.record.Topic, one.record.Partition, one.record.Offset, len(one.record.Key))
-			h.Write(one.record.Key)
-			h.Write(one.record.Value)
+			fmt.Fprintf(&h, "%s/%d/%d/%d/", one.Record.Topic, one.Record.Partition, one.Record.Offset, len(one.Record.Key))
+			h.Write(one.Record.Key)
+			h.Write(one.Record.Value)
 			open[h.Sum64()] = struct{}{}
 		}
 	})
@@ -115,8 +115,8 @@ const (
 	countRest  = 20
 )
 
-// countLetters keeps the number of open letters on the board until ctx ends. One task of a connector does, since all have one topic.
-func (t *outbox) countLetters(ctx context.Context) {
+// CountLetters keeps the number of open letters on the board until ctx ends. One task of a connector does, since all have one topic.
+func (t *Outbox) CountLetters(ctx context.Context) {
 	counted, wait := "", time.Duration(0)
 	for {
 		select {
@@ -140,7 +140,7 @@ func (t *outbox) countLetters(ctx context.Context) {
 }
 
 // foreign tells of records that are no marks where marks are, and takes that back when they are gone.
-func (t *outbox) foreign(found []marks.Foreign) {
+func (t *Outbox) foreign(found []marks.Foreign) {
 	topic := markTopic(t.letters.topic)
 	if len(found) == 0 {
 		t.board.Withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
@@ -157,8 +157,8 @@ func (t *outbox) foreign(found []marks.Foreign) {
 	})
 }
 
-// marks reads what became of letters.
-func (l *letters) marks(ctx context.Context) (*marks.Marks, error) {
+// Marks reads what became of letters.
+func (l *letters) Marks(ctx context.Context) (*marks.Marks, error) {
 	of, err := l.topicID(ctx)
 	if err != nil {
 		return nil, err
@@ -184,38 +184,38 @@ func (l *letters) topicID(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-func parseLetter(r *kgo.Record) letter {
+func ParseLetter(r *kgo.Record) Letter {
 	own := &kgo.Record{Key: r.Key, Value: r.Value, Timestamp: r.Timestamp}
-	one := letter{id: letterID(r.Partition, r.Offset), record: own}
+	one := Letter{ID: letterID(r.Partition, r.Offset), Record: own}
 	var stage, exception string
 	for _, h := range r.Headers {
 		value := string(h.Value)
 		switch h.Key {
-		case headerTopic:
+		case HeaderTopic:
 			own.Topic = value
-		case headerPartition:
+		case HeaderPartition:
 			n, _ := strconv.ParseInt(value, 10, 32)
 			own.Partition = int32(n)
-		case headerOffset:
+		case HeaderOffset:
 			own.Offset, _ = strconv.ParseInt(value, 10, 64)
-		case headerConnector:
+		case HeaderConnector:
 			one.connector = value
-		case headerTask:
+		case HeaderTask:
 			n, _ := strconv.ParseInt(value, 10, 32)
 			one.task = int32(n)
 		case headerStage:
 			stage = value
 		case headerException:
 			exception = value
-		case headerMessage:
+		case HeaderMessage:
 			one.reason = value
-		case headerClass:
+		case HeaderClass:
 			one.rejection.class = value
 		case headerCode:
 			one.rejection.code = value
 		case headerPermanent:
 			one.rejection.permanent = value == "true"
-		case headerColumn:
+		case HeaderColumn:
 			one.rejection.column = value
 		}
 		if !ownHeader(h.Key) {
@@ -230,17 +230,17 @@ func parseLetter(r *kgo.Record) letter {
 
 func letterID(partition int32, offset int64) string { return fmt.Sprintf("%d/%d", partition, offset) }
 
-// compareIDs orders ids as their topic does.
-func compareIDs(a, b string) int {
+// CompareIDs orders ids as their topic does.
+func CompareIDs(a, b string) int {
 	ap, ao, _ := marks.ParseID(a)
 	bp, bo, _ := marks.ParseID(b)
 	return cmp.Or(cmp.Compare(ap, bp), cmp.Compare(ao, bo))
 }
 
-func (one *letter) matches(f *sinkv1.DeadLetterFilter) bool {
+func (one *Letter) matches(f *sinkv1.DeadLetterFilter) bool {
 	chosen := func(id string) bool { return slices.Contains(f.GetIds(), id) }
-	return (len(f.GetIds()) == 0 || chosen(one.id) || slices.ContainsFunc(one.copies, chosen)) &&
-		(f.GetTopic() == "" || f.GetTopic() == one.record.Topic) &&
+	return (len(f.GetIds()) == 0 || chosen(one.ID) || slices.ContainsFunc(one.copies, chosen)) &&
+		(f.GetTopic() == "" || f.GetTopic() == one.Record.Topic) &&
 		(f.GetReason() == "" || strings.Contains(one.reason, f.GetReason())) &&
 		(f.GetClass() == 0 || f.GetClass() == one.rejection.shown())
 }
@@ -303,11 +303,11 @@ func (l *letters) endBatch(ctx context.Context, b *marks.Batch, ingested bool) e
 	return nil
 }
 
-// markDone notes that letters of the topic with an id are done with.
-func (l *letters) markDone(ctx context.Context, found []letter, how, of string) error {
+// MarkDone notes that letters of the topic with an id are done with.
+func (l *letters) MarkDone(ctx context.Context, found []Letter, how, of string) error {
 	var ids []string
 	for _, one := range found {
-		ids = append(append(ids, one.id), one.copies...)
+		ids = append(append(ids, one.ID), one.copies...)
 	}
 	records, err := done(ids, how, nil, of)
 	if err != nil {
