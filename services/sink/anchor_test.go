@@ -91,6 +91,7 @@ func TestE2AFailedFlushIsTriedAgainWithoutNewRecords(t *testing.T) {
 }
 
 func TestE3MembersThatComeAndGoLoseAndRepeatNothing(t *testing.T) {
+	needServers(t)
 	for _, protocol := range []string{"classic", "consumer"} {
 		t.Run(protocol, func(t *testing.T) {
 			if protocol == "consumer" && !servers.kafka.Real {

@@ -628,6 +628,7 @@ func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
 }
 
 func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testing.T) {
+	needServers(t)
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}

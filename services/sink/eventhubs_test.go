@@ -14,6 +14,7 @@ import (
 )
 
 func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
+	needServers(t)
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
@@ -46,6 +47,7 @@ func TestABadBatchIsHalvedWithinTheMetadataThatEventHubsTakes(t *testing.T) {
 }
 
 func TestStreamedRowsAreCommittedNoMoreOftenThanEventHubsTakes(t *testing.T) {
+	needServers(t)
 	if !servers.kafka.Real {
 		t.Skip("needs Apache Kafka:", servers.kafka.Notice)
 	}
@@ -67,6 +69,7 @@ func TestStreamedRowsAreCommittedNoMoreOftenThanEventHubsTakes(t *testing.T) {
 }
 
 func TestBrokersThatTakeNoMetadataAreNamedWithTheRemedy(t *testing.T) {
+	needServers(t)
 	kafka := testenv.RunKafka(t, testenv.KafkaConfig{RealOnly: true, Properties: []string{"offset.metadata.max.bytes=8"}})
 	before := servers.kafka
 	servers.kafka = kafka
