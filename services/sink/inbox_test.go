@@ -17,7 +17,7 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	p := &partition{task: &task{consumer: client, memory: memory.NewShare(&memory.Process{})}, tp: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	p := &partition{of: &member{client: client, memory: memory.NewShare(&memory.Process{})}, tp: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
 	for range 20_000 {
 		var both sync.WaitGroup
 		both.Go(func() { p.offer(fetched{bytes: 2}, 1) })

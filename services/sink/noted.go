@@ -40,7 +40,7 @@ func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
 			case time.Since(since) > provePatience:
 				t.astray(p.tp.Topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
 					"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
-					p.tp.Partition, p.tp.Topic, end, noted[p].end, noted[p].committed, t.s.Group, t.forget()))
+					p.tp.Partition, p.tp.Topic, end, noted[p].end, noted[p].committed, t.s.Group, forget(t.env.Connector)))
 				delete(noted, p)
 			}
 		}
@@ -74,7 +74,7 @@ func (t *task) endsOf(client *kgo.Client, of []*partition) map[*partition]int64 
 }
 
 // forget is how the user has a noted batch forgotten.
-func (t *task) forget() string {
+func forget(connector string) string {
 	return fmt.Sprintf("To have it forgotten and go on, stop the connector, write back the offset that it has for the partition (calypsoctl offsets get %[1]s -o json, calypsoctl offsets set %[1]s; or GET and PATCH /connectors/%[1]s/offsets) and resume it; "+
-		"rows of such a batch that are in the table already come twice then", t.env.Connector)
+		"rows of such a batch that are in the table already come twice then", connector)
 }

@@ -8,6 +8,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/calypso-cdc/calypso/libs/connector"
+	"github.com/calypso-cdc/calypso/libs/failpoint"
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
+	"github.com/calypso-cdc/calypso/services/sink/internal/status"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
@@ -30,11 +37,44 @@ const (
 	idleCommit = time.Second
 )
 
+// member is what a member of the consumer group gives its partitions.
+type member struct {
+	s          *spec.Spec
+	env        connector.TaskEnv
+	client     *kgo.Client
+	commits    *committer
+	retry      *retry.Retrier
+	tables     *target.Tables
+	ingest     *ingest.Ingester
+	outbox     *deadletter.Outbox
+	board      *status.Task
+	memory     *memory.Share
+	meters     *status.Meters
+	failpoints *failpoint.Set
+	// wanted is signalled when a partition wants records again.
+	wanted chan<- struct{}
+	// fail ends the task.
+	fail func(error)
+}
+
+// pause has a partition not fetched until it is resumed.
+func (m *member) pause(tp batch.Source) {
+	m.client.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+}
+
+func (m *member) resume(tp batch.Source) {
+	m.client.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
+	select {
+	case m.wanted <- struct{}{}:
+	default:
+	}
+}
+
 // partition makes one partition's records into batches and follows them until they are committed. Its goroutine, run, owns the
 // ledger, the encoder and the open batch; everything that waits (uploads, commits) is done by goroutines that report back.
 type partition struct {
-	task *task
-	tp   batch.Source
+	of *member
+	tp batch.Source
 	// ctx ends the deliveries.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -115,13 +155,13 @@ type fetched struct {
 	end     int64
 }
 
-func newPartition(t *task, tp batch.Source, l *ledger.Ledger) *partition {
+func newPartition(ctx context.Context, t *member, tp batch.Source, l *ledger.Ledger) *partition {
 	p := &partition{
-		task: t, tp: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
+		of: t, tp: tp, ledger: l, next: -1, resumed: l.Known() && l.Committed() > 0, filled: map[string]bool{},
 		results: make(chan delivered, t.s.MaxInFlight+1), splits: make(chan splitRequest), stopping: make(chan stopRequest, 1), done: make(chan struct{}),
 		in: inbox{signal: make(chan struct{}, 1)},
 	}
-	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(t.ctx))
+	p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	return p
 }
 
@@ -131,7 +171,7 @@ func (p *partition) offer(f fetched, high int64) {
 	p.in.mu.Lock()
 	if p.in.closed {
 		p.in.mu.Unlock()
-		p.task.memory.Hold(-f.bytes)
+		p.of.memory.Hold(-f.bytes)
 		return
 	}
 	p.quiet.Store(false)
@@ -139,7 +179,7 @@ func (p *partition) offer(f fetched, high int64) {
 	p.in.bytes += f.bytes
 	if p.in.bytes > high && p.in.paused.IsZero() {
 		p.in.paused, p.in.low = time.Now(), high/2
-		p.task.pause(p.tp)
+		p.of.pause(p.tp)
 	}
 	p.in.mu.Unlock()
 	select {
@@ -162,7 +202,7 @@ func (p *partition) take() (f fetched, ok bool) {
 	p.in.bytes -= f.bytes
 	if !p.in.paused.IsZero() && p.in.bytes <= p.in.low {
 		p.in.paused = time.Time{}
-		p.task.resume(p.tp)
+		p.of.resume(p.tp)
 	}
 	return f, true
 }
@@ -199,7 +239,7 @@ func (p *partition) start() {
 		p.run()
 		close(p.done)
 	}, func(err error) {
-		p.task.fail(err)
+		p.of.fail(err)
 		p.cancel(err)
 		close(p.done)
 	})
@@ -211,7 +251,7 @@ func (p *partition) run() {
 	for {
 		if err := p.work(); err != nil {
 			if p.ctx.Err() == nil {
-				p.task.fail(err)
+				p.of.fail(err)
 			}
 			p.cancel(err)
 			p.drain(stopRequest{fenced: true})
@@ -228,7 +268,7 @@ func (p *partition) run() {
 		case d := <-p.results:
 			if err := p.finish(d); err != nil {
 				if !errors.Is(err, errFenced) && p.ctx.Err() == nil {
-					p.task.fail(err)
+					p.of.fail(err)
 				}
 				p.cancel(err)
 				p.drain(stopRequest{fenced: true})
@@ -268,7 +308,7 @@ func (p *partition) drain(r stopRequest) {
 		case <-time.After(handoverGrace): // what is not committed is sent again by the next owner, and skipped
 		}
 	}
-	p.task.board.Forget(p.tp)
+	p.of.board.Forget(p.tp)
 }
 
 // work takes records into batches as long as there is room, and closes batches that are due.
@@ -294,7 +334,7 @@ func (p *partition) work() error {
 			break
 		}
 		p.pending, p.logEnd, p.taken = f.records, f.end, f.bytes
-		p.task.board.Fetched(p.tp, f.end)
+		p.of.board.Fetched(p.tp, f.end)
 	}
 	return p.closeIfDue()
 }
@@ -305,7 +345,7 @@ func (p *partition) account(taken int64) {
 	if p.open != nil {
 		gathered = p.open.Memory()
 	}
-	p.task.memory.Hold(taken - p.taken + gathered - p.gathered)
+	p.of.memory.Hold(taken - p.taken + gathered - p.gathered)
 	p.taken, p.gathered = taken, gathered
 }
 
@@ -315,7 +355,7 @@ func (p *partition) release() {
 	p.account(0)
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
-	p.task.memory.Hold(-p.in.bytes)
+	p.of.memory.Hold(-p.in.bytes)
 	p.in.fetches, p.in.bytes, p.in.closed = nil, 0, true
 }
 
@@ -354,13 +394,13 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 		return false, err
 	}
 	if refusal != nil {
-		if !p.task.outbox.Takes() {
+		if !p.of.outbox.Takes() {
 			return false, fmt.Errorf("offset %d of partition %d of %s: %w. Mend the table or the source, set values.check=null to store nulls, or set errors.tolerance=all with errors.deadletterqueue.topic.name to set such records aside",
 				r.Offset, r.Partition, r.Topic, refusal)
 		}
 		p.open.Refused = append(p.open.Refused, batch.Refused{Record: batch.Copy(r), Reason: refusal})
 	} else {
-		p.task.tables.Follow(p.ctx, p.target, target.Followed{Source: p.tp, Encoder: p.enc, Filled: p.filled}, r)
+		p.of.tables.Follow(p.ctx, p.target, target.Followed{Source: p.tp, Encoder: p.enc, Filled: p.filled}, r)
 		if err := p.watchSnapshots(r); err != nil {
 			return false, err
 		}
@@ -377,9 +417,9 @@ func (p *partition) record(r *kgo.Record) (bool, error) {
 			if done, err := p.closeBatch(limit); err != nil || !done {
 				return err == nil, err
 			}
-		case p.gathered > p.task.memory.Limit():
+		case p.gathered > p.of.memory.Limit():
 			return false, fmt.Errorf("partition %d of %s: the batch from offset %d that is noted to end before offset %d takes more memory than buffer.memory.bytes=%d. If it may have been that large when it was made, set buffer.memory.bytes to what it was. %s",
-				p.tp.Partition, p.tp.Topic, p.ledger.First(), limit, p.task.s.BufferMemory, p.task.forget())
+				p.tp.Partition, p.tp.Topic, p.ledger.First(), limit, p.of.s.BufferMemory, forget(p.of.env.Connector))
 		}
 		return true, nil
 	}
@@ -397,7 +437,7 @@ func (p *partition) row(r *kgo.Record) (refusal, err error) {
 	} else if err != nil {
 		return nil, err
 	}
-	refusal, err = p.task.ingest.Add(p.ctx, p.open, p.enc, r)
+	refusal, err = p.of.ingest.Add(p.ctx, p.open, p.enc, r)
 	if refusal != nil && p.target.Evolved(p.ctx, refusal) {
 		p.retarget()
 		refusal = p.open.Add(p.enc, r)
@@ -407,7 +447,7 @@ func (p *partition) row(r *kgo.Record) (refusal, err error) {
 
 // watchSnapshots notices that a table of changes, whose present state follows from them, is read anew.
 func (p *partition) watchSnapshots(r *kgo.Record) error {
-	if !p.task.s.Changes {
+	if !p.of.s.Changes {
 		return nil
 	}
 	snapshot, streamed := p.enc.Rereads()
@@ -432,9 +472,9 @@ const lookedBack = 200
 
 // streamedBefore says whether the last row before an offset was a change of the stream, which an earlier task has brought into the table.
 func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
-	enc := row.NewEncoder(p.task.s.NewRows(p.target.Route), p.target.Rows())
-	err = p.task.retry.Do(p.ctx, func(ctx context.Context) error {
-		return kafka.ReadUntil(ctx, p.task.env.Kafka, p.tp.Topic, map[int32]int64{p.tp.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.Partition: offset}, func(r *kgo.Record) {
+	enc := row.NewEncoder(p.of.s.NewRows(p.target.Route), p.target.Rows())
+	err = p.of.retry.Do(p.ctx, func(ctx context.Context) error {
+		return kafka.ReadUntil(ctx, p.of.env.Kafka, p.tp.Topic, map[int32]int64{p.tp.Partition: max(0, offset-lookedBack)}, map[int32]int64{p.tp.Partition: offset}, func(r *kgo.Record) {
 			if err := (&batch.Batch{}).Add(enc, r); err != nil || r.Value == nil || r.Attrs.IsControl() {
 				return // it made no row
 			}
@@ -449,14 +489,14 @@ func (p *partition) streamedBefore(offset int64) (streamed bool, err error) {
 // aim finds the topic's table and makes the encoder. A record that does not say where it is routed, such as one that cannot be read, makes no
 // row either: what it is aimed at holds only until the next one.
 func (p *partition) aim(r *kgo.Record) error {
-	if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.ingest.Readable(r) }); err != nil {
+	if err := p.of.retry.Do(p.ctx, func(context.Context) error { return p.of.ingest.Readable(r) }); err != nil {
 		return err
 	}
-	topic, sure := p.task.s.TopicOf(r)
+	topic, sure := p.of.s.TopicOf(r)
 	if p.enc != nil && !sure {
 		return nil
 	}
-	t, err := p.task.tables.Of(p.ctx, topic)
+	t, err := p.of.tables.Of(p.ctx, topic)
 	if err != nil {
 		return err
 	}
@@ -464,9 +504,9 @@ func (p *partition) aim(r *kgo.Record) error {
 		return nil
 	}
 	p.target = t
-	p.enc = row.NewEncoder(p.task.s.NewRows(t.Route), row.Target{})
+	p.enc = row.NewEncoder(p.of.s.NewRows(t.Route), row.Target{})
 	p.retarget()
-	p.task.board.Aim(p.tp, t.Route)
+	p.of.board.Aim(p.tp, t.Route)
 	return nil
 }
 
@@ -478,12 +518,12 @@ func (p *partition) retarget() {
 
 // shape makes or widens the table where a record brings a schema that was not seen before, and what gives its current state.
 func (p *partition) shape(r *kgo.Record) error {
-	if !p.task.s.AutoCreate && !p.task.s.AutoEvolve && !p.task.s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
+	if !p.of.s.AutoCreate && !p.of.s.AutoEvolve && !p.of.s.CurrentState || r.Value == nil || r.Attrs.IsControl() {
 		return nil
 	}
 	schema, err := p.enc.Schema(r)
 	if away := (*record.Unavailable)(nil); errors.As(err, &away) {
-		if err := p.task.retry.Do(p.ctx, func(context.Context) error { return p.task.ingest.Readable(r) }); err != nil {
+		if err := p.of.retry.Do(p.ctx, func(context.Context) error { return p.of.ingest.Readable(r) }); err != nil {
 			return err
 		}
 		schema, err = p.enc.Schema(r)
@@ -494,11 +534,11 @@ func (p *partition) shape(r *kgo.Record) error {
 	if schema == p.shaped && p.shapedOnce || r.Key == nil && row.IsTruncate(r.Value) { // which has no key and no row to learn from
 		return nil
 	}
-	changed, err := p.task.tables.Shape(p.ctx, p.target, schema, p.laterSchemas)
+	changed, err := p.of.tables.Shape(p.ctx, p.target, schema, p.laterSchemas)
 	if err != nil {
 		return err
 	}
-	if err := p.task.tables.ShowState(p.ctx, p.target, r.Key); err != nil {
+	if err := p.of.tables.ShowState(p.ctx, p.target, r.Key); err != nil {
 		return err
 	}
 	if changed {
@@ -534,7 +574,7 @@ func (p *partition) laterSchemas(yield func(*row.Schema) bool) {
 
 // room says whether another batch may be begun.
 func (p *partition) room() bool {
-	return p.inFlight == 0 || p.inFlight < p.task.s.MaxInFlight && p.task.memory.Sends() && !p.ledger.Full()
+	return p.inFlight == 0 || p.inFlight < p.of.s.MaxInFlight && p.of.memory.Sends() && !p.ledger.Full()
 }
 
 // crowded says that no further cut can be recorded before one is committed, because a commit's metadata has no room for it.
@@ -546,11 +586,11 @@ func (p *partition) crowded() bool {
 // full says whether the open batch should be sent: it has its size and nothing else is under way, or it must not grow further.
 func (p *partition) full() bool {
 	size := p.open.Size
-	if p.target.Mode == spec.ModeStreaming && size >= ingest.MaxStreamed || p.open.Rows > 0 && p.task.s.WholeFiles(p.target.Route) {
+	if p.target.Mode == spec.ModeStreaming && size >= ingest.MaxStreamed || p.open.Rows > 0 && p.of.s.WholeFiles(p.target.Route) {
 		return true
 	}
-	return size >= p.task.s.FlushMax || size > p.task.s.FlushSize && p.inFlight == 0 || p.yields() ||
-		len(p.open.Refused) >= ingest.MaxRefused || p.gathered > max(batch.Chunk, p.task.memory.Limit()/4)
+	return size >= p.of.s.FlushMax || size > p.of.s.FlushSize && p.inFlight == 0 || p.yields() ||
+		len(p.open.Refused) >= ingest.MaxRefused || p.gathered > max(batch.Chunk, p.of.memory.Limit()/4)
 }
 
 // leastYield is how many bytes of rows a batch has that goes before its time, so that others have room.
@@ -558,7 +598,7 @@ const leastYield = 1 << 20
 
 // yields says whether the open batch should go before its time: it has what makes a batch, and memory is used up by batches that wait.
 func (p *partition) yields() bool {
-	return p.open.Size > leastYield && p.inFlight == 0 && !p.task.memory.Roomy()
+	return p.open.Size > leastYield && p.inFlight == 0 && !p.of.memory.Roomy()
 }
 
 // yieldInterval is how often a batch that waits looks whether it should yield.
@@ -577,17 +617,17 @@ func (p *partition) streams() bool {
 // through, and fills meanwhile: the slower the cluster answers, the larger the requests.
 func (p *partition) patience() time.Duration {
 	if p.open.Rows == 0 && len(p.open.Refused) == 0 {
-		return min(idleCommit, p.task.s.FlushInterval)
+		return min(idleCommit, p.of.s.FlushInterval)
 	}
 	if p.inFlight == 0 && p.streams() {
-		return min(p.task.s.Linger, p.task.s.FlushInterval)
+		return min(p.of.s.Linger, p.of.s.FlushInterval)
 	}
-	return p.task.s.FlushInterval
+	return p.of.s.FlushInterval
 }
 
 // untilFlush is how long the open batch may still wait.
 func (p *partition) untilFlush() time.Duration {
-	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.task.s.MaxInFlight || p.crowded() {
+	if p.open == nil || len(p.pending) > 0 || p.inFlight > p.of.s.MaxInFlight || p.crowded() {
 		return time.Hour // a result comes first
 	}
 	wait := max(0, time.Until(p.open.Oldest.Add(p.patience())))
@@ -625,9 +665,9 @@ func (p *partition) closeIfDue() error {
 func (p *partition) exhausted(limit int64) bool {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
-	empty, err := kafka.Empty(ctx, p.task.consumer, p.tp.Topic, p.tp.Partition, p.next, limit)
+	empty, err := kafka.Empty(ctx, p.of.client, p.tp.Topic, p.tp.Partition, p.next, limit)
 	if err != nil {
-		p.task.env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
+		p.of.env.Logger.Debug("whether a noted batch has more records is not known; it is asked again", "topic", p.tp.Topic, "partition", p.tp.Partition, "err", err)
 	}
 	return empty
 }
@@ -639,7 +679,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 		b = &batch.Batch{}
 	}
 	empty := b.Rows == 0 && len(b.Refused) == 0
-	if !empty && p.inFlight > p.task.s.MaxInFlight || p.crowded() {
+	if !empty && p.inFlight > p.of.s.MaxInFlight || p.crowded() {
 		return false, nil
 	}
 	b.Streamed = !empty && p.streams()
@@ -651,11 +691,11 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	}
 	b.Cut = cut
 	if empty {
-		p.task.board.Passed(b)
-		p.task.o.meters.Delivered(p.ctx, p.tp.Topic, b)
+		p.of.board.Passed(b)
+		p.of.meters.Delivered(p.ctx, p.tp.Topic, b)
 		if p.ledger.Done(cut) {
 			p.note()
-			p.task.board.Committed(p.tp, p.ledger.Committed())
+			p.of.board.Committed(p.tp, p.ledger.Committed())
 		}
 		return true, nil
 	}
@@ -663,7 +703,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 	p.inFlight++
 	p.target.Budget.Charge(time.Now(), b.Size)
 	p.account(p.taken)
-	p.task.memory.Depart(b.Memory())
+	p.of.memory.Depart(b.Memory())
 	recorded := p.recordCut(b)
 	contain.Go("delivery of a batch", func() { p.results <- delivered{b, p.deliver(b, recorded)} }, func(err error) { p.results <- delivered{b, err} })
 	return true, nil
@@ -671,7 +711,7 @@ func (p *partition) closeBatch(end int64) (bool, error) {
 
 // recordCut makes the cut durable before anything of it is sent, where delivery is to be exactly once.
 func (p *partition) recordCut(b *batch.Batch) <-chan error {
-	if p.task.s.Exact && !b.Streamed {
+	if p.of.s.Exact && !b.Streamed {
 		return p.commit()
 	}
 	done := make(chan error, 1)
@@ -685,13 +725,13 @@ func (p *partition) commit() <-chan error {
 		done <- nil
 		return done
 	}
-	return p.task.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
+	return p.of.commits.commit(p, position{p.ledger.Committed(), p.ledger.Metadata()})
 }
 
 // note has the position committed in a while.
 func (p *partition) note() {
 	if !p.orphaned.Load() {
-		p.task.commits.note(p, position{p.ledger.Committed(), p.ledger.Metadata()})
+		p.of.commits.note(p, position{p.ledger.Committed(), p.ledger.Metadata()})
 	}
 }
 
@@ -726,7 +766,7 @@ func (p *partition) split(r splitRequest) {
 
 // deliver sends a batch and returns when its rows are in the table and its refused records are set aside.
 func (p *partition) deliver(b *batch.Batch, recorded <-chan error) error {
-	p.task.o.Failpoints.Pass("before_record")
+	p.of.failpoints.Pass("before_record")
 	select {
 	case err := <-recorded:
 		if err != nil {
@@ -735,35 +775,35 @@ func (p *partition) deliver(b *batch.Batch, recorded <-chan error) error {
 	case <-p.ctx.Done():
 		return context.Cause(p.ctx)
 	}
-	p.task.o.Failpoints.Pass("after_record")
-	if err := p.task.outbox.SetAside(p.ctx, b.Refused); err != nil {
+	p.of.failpoints.Pass("after_record")
+	if err := p.of.outbox.SetAside(p.ctx, b.Refused); err != nil {
 		return err
 	}
 	if b.Rows == 0 {
 		return nil
 	}
 	divide := p.divide
-	if !p.task.s.Exact || b.Streamed {
+	if !p.of.s.Exact || b.Streamed {
 		divide = func(ledger.Cut, int64) error { return nil }
 	}
-	return p.task.ingest.Deliver(p.ctx, p.target, p.tp, b, divide)
+	return p.of.ingest.Deliver(p.ctx, p.target, p.tp, b, divide)
 }
 
 // finish notes a batch's end in the ledger.
 func (p *partition) finish(d delivered) error {
 	p.inFlight--
-	p.task.memory.Arrive(d.b.Memory())
+	p.of.memory.Arrive(d.b.Memory())
 	if d.err != nil {
 		return d.err
 	}
-	p.task.board.Ingested(p.tp, d.b)
-	p.task.o.meters.Delivered(p.ctx, p.tp.Topic, d.b)
-	p.task.o.Failpoints.Pass("before_commit")
+	p.of.board.Ingested(p.tp, d.b)
+	p.of.meters.Delivered(p.ctx, p.tp.Topic, d.b)
+	p.of.failpoints.Pass("before_commit")
 	if p.ledger.Done(d.b.Cut) {
 		p.note()
-		p.task.board.Committed(p.tp, p.ledger.Committed())
+		p.of.board.Committed(p.tp, p.ledger.Committed())
 	}
-	p.task.o.Failpoints.Pass("after_commit")
+	p.of.failpoints.Pass("after_commit")
 	if p.target != nil {
 		p.target.Refresh(p.ctx)
 		if p.target.Seen() != p.fits {
@@ -777,11 +817,11 @@ func (p *partition) finish(d delivered) error {
 func (p *partition) truncated(r *kgo.Record) error {
 	to := p.target
 	table := to.Route.Database + "." + to.Route.Table
-	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
+	return p.of.board.Keep(p.ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_TRUNCATED, Topic: to.Route.Topic, Table: table,
 		Summary: fmt.Sprintf("the source's table was truncated at %s, and the rows that it had are still in %s, where rows are appended and never removed", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Route.Table + "'] data, where no later rows are in it. " + p.task.board.Acknowledge(),
-	}, p.task.retry.Do)
+		Remedy:  "table.form=changes with current.state=true gives the rows that the source has now. To empty the copy by hand: .clear table ['" + to.Route.Table + "'] data, where no later rows are in it. " + p.of.board.Acknowledge(),
+	}, p.of.retry.Do)
 }
 
 // readAnew tells that a snapshot has begun after changes were streamed: what was deleted while nobody read the source's log has no
@@ -789,9 +829,9 @@ func (p *partition) truncated(r *kgo.Record) error {
 func (p *partition) readAnew(r *kgo.Record) error {
 	to := p.target
 	table := to.Route.Database + "." + to.Route.Table
-	return p.task.board.Keep(p.ctx, &sinkv1.SinkNotice{
+	return p.of.board.Keep(p.ctx, &sinkv1.SinkNotice{
 		Kind: sinkv1.SinkNotice_KIND_SNAPSHOT_REPEATED, Topic: to.Route.Topic, Table: table,
 		Summary: fmt.Sprintf("the source was read anew by a snapshot from %s on (a lost slot, or a signal): rows that were deleted before it without an event are still in the present state of %s", r.Timestamp.UTC().Format(time.RFC3339), table),
-		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.task.board.Acknowledge(),
-	}, p.task.retry.Do)
+		Remedy:  "When the snapshot has ended, have them removed: calypsoctl repair <source connector> shows what it would remove, and with --write removes it. " + p.of.board.Acknowledge(),
+	}, p.of.retry.Do)
 }

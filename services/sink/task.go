@@ -316,18 +316,6 @@ func (t *task) astray(topic string, why error) {
 	t.fail(retry.Permanent(why))
 }
 
-func (t *task) pause(tp batch.Source) {
-	t.consumer.PauseFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
-}
-
-func (t *task) resume(tp batch.Source) {
-	t.consumer.ResumeFetchPartitions(map[string][]int32{tp.Topic: {tp.Partition}})
-	select {
-	case t.wanted <- struct{}{}:
-	default:
-	}
-}
-
 // fail ends the task with err as its reason; later reasons are lost to the first.
 func (t *task) fail(err error) { t.cancel(err) }
 
@@ -375,6 +363,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		t.fail(fmt.Errorf("reading the offsets of group %s: %w", t.s.Group, err))
 		return
 	}
+	of := t.member(client)
 	noted := map[*partition]note{}
 	notes, forgotten := t.env.Notes(), map[string][]int32{}
 	var begun []batch.Source
@@ -394,7 +383,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 				forgotten[topic] = append(forgotten[topic], number)
 				continue
 			}
-			p := newPartition(t, tp, l)
+			p := newPartition(t.ctx, of, tp, l)
 			if l.End() > l.Committed() {
 				noted[p] = note{l.Committed(), l.End()}
 			}
@@ -418,6 +407,17 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 	}
 	t.recalling.Go("recall of columns without a field", func() { t.tables.Recall(topics) }, t.fail)
 	t.recalling.Go("time of the last rows", func() { t.tables.LastRows(begun) }, t.fail)
+}
+
+// member is what the partitions of this membership work with.
+func (t *task) member(client *kgo.Client) *member {
+	t.mu.Lock()
+	commits := t.commits
+	t.mu.Unlock()
+	return &member{
+		s: t.s, env: t.env, client: client, commits: commits, retry: t.retry, tables: t.tables, ingest: t.ingest, outbox: t.outbox, board: t.board,
+		memory: t.memory, meters: t.o.meters, failpoints: t.o.Failpoints, wanted: t.wanted, fail: t.fail,
+	}
 }
 
 // warnOfStatuses warns once of more batches than the cluster's table of statuses is made for, by all partitions of the connector's topics.
@@ -463,7 +463,7 @@ func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger
 	}
 	l, err := ledger.Restore(id, o.At, o.Metadata)
 	if err != nil {
-		err = fmt.Errorf("partition %d of %s: %w. %s", tp.Partition, tp.Topic, err, t.forget())
+		err = fmt.Errorf("partition %d of %s: %w. %s", tp.Partition, tp.Topic, err, forget(t.env.Connector))
 	}
 	return l, err
 }
