@@ -316,10 +316,8 @@ func TestE8RecordsAreNotKeptFromTheirBatchOn(t *testing.T) {
 		if p == nil {
 			return errors.New("the partition is not assigned")
 		}
-		read := r.task.board.EndOf(p.tp)
-		p.in.mu.Lock()
-		waiting := p.in.bytes
-		p.in.mu.Unlock()
+		read := r.task.board.EndOf(p.Source)
+		waiting := p.Waiting()
 		if grown := inUse() - before; read < records || waiting > 0 || grown > 60<<20 {
 			return fmt.Errorf("read up to %d of %d, %d bytes wait, the heap grew by %d MB", read, records, waiting, grown>>20)
 		}

@@ -19,12 +19,10 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/batch"
 	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
-	"github.com/calypso-cdc/calypso/services/sink/internal/target"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
 	"github.com/calypso-cdc/calypso/libs/kusto"
 	"github.com/calypso-cdc/calypso/libs/testenv"
-	"github.com/calypso-cdc/calypso/services/sink/internal/ledger"
 )
 
 func TestOrdersComeIntoTheTableOnce(t *testing.T) {
@@ -604,27 +602,6 @@ func TestAHalvingThatACrashInterruptsRepeatsNothingAlsoIfTheCauseIsMendedMeanwhi
 		}
 	})
 	s.commits(0, 99)
-}
-
-func TestNoCutIsMadeThatACommitsMetadataHasNoRoomFor(t *testing.T) {
-	l := ledger.New("")
-	l.Begin(0)
-	for !l.Full() {
-		if _, err := l.Close(l.First() + 1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	end := l.First()
-	p := &partition{of: &member{s: &spec.Spec{MaxInFlight: 4, FlushInterval: time.Millisecond}}, ledger: l, target: &target.Table{}, open: &batch.Batch{Oldest: time.Unix(0, 0)}, next: end + 1, inFlight: 1}
-	if done, err := p.closeBatch(end + 1); done || err != nil || l.First() != end {
-		t.Errorf("a cut was made: %v %v", done, err)
-	}
-	if wait := p.untilFlush(); wait != time.Hour {
-		t.Errorf("it is tried again in %s, though only a batch's end makes room", wait)
-	}
-	if n := len(l.Metadata()); n > 4096 {
-		t.Errorf("%d bytes of metadata", n)
-	}
 }
 
 func TestDeadLettersThatTogetherExceedWhatTheirTopicTakesAreAllWritten(t *testing.T) {

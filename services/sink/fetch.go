@@ -27,7 +27,7 @@ func (t *task) sated(now time.Time) bool {
 	defer t.mu.Unlock()
 	wanting := 0
 	for _, p := range t.partitions {
-		switch paused := p.in.pausedAt(); {
+		switch paused := p.PausedAt(); {
 		case paused.IsZero():
 			wanting++
 		case now.Sub(paused) < satedPause:

@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/calypso-cdc/calypso/services/sink/internal/partition"
 )
 
 const (
@@ -24,10 +26,10 @@ type note struct{ committed, end int64 }
 // prove sees to it that the batches that are noted with the offsets of newly assigned partitions are of records that there are. A batch is noted after its records were read, so one that ends beyond its partition's end was noted of another
 // topic, before brokers lost records, or by hand; and it would be waited for without end. What was sent under its name is not known, so
 // neither is what may be read as something new: the user decides.
-func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
-	short := map[*partition]time.Time{} // since when
+func (t *task) prove(client *kgo.Client, noted map[*partition.Partition]note) {
+	short := map[*partition.Partition]time.Time{} // since when
 	for {
-		maps.DeleteFunc(noted, func(p *partition, _ note) bool { return !t.owns(p) })
+		maps.DeleteFunc(noted, func(p *partition.Partition, _ note) bool { return !t.owns(p) })
 		if len(noted) == 0 {
 			return
 		}
@@ -38,9 +40,9 @@ func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
 			case !before:
 				short[p] = time.Now()
 			case time.Since(since) > provePatience:
-				t.astray(p.tp.Topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
+				t.astray(p.Source.Topic, fmt.Errorf("partition %d of %s ends at offset %d, and a batch that ends before offset %d is noted with the committed offset %d of group %s: "+
 					"the brokers have lost records, the topic was made anew, or the note is from elsewhere. %s",
-					p.tp.Partition, p.tp.Topic, end, noted[p].end, noted[p].committed, t.s.Group, forget(t.env.Connector)))
+					p.Source.Partition, p.Source.Topic, end, noted[p].end, noted[p].committed, t.s.Group, partition.Forget(t.env.Connector)))
 				delete(noted, p)
 			}
 		}
@@ -53,28 +55,22 @@ func (t *task) prove(client *kgo.Client, noted map[*partition]note) {
 }
 
 // endsOf asks where partitions end; those whose leader does not say so now are left out.
-func (t *task) endsOf(client *kgo.Client, of []*partition) map[*partition]int64 {
+func (t *task) endsOf(client *kgo.Client, of []*partition.Partition) map[*partition.Partition]int64 {
 	ctx, cancel := context.WithTimeout(t.ctx, 15*time.Second)
 	defer cancel()
 	topics := map[string]bool{}
 	for _, p := range of {
-		topics[p.tp.Topic] = true
+		topics[p.Source.Topic] = true
 	}
 	listed, err := kadm.NewClient(client).ListEndOffsets(ctx, slices.Collect(maps.Keys(topics))...)
 	if err != nil {
 		return nil // the poll says what is wrong with the brokers
 	}
-	found := map[*partition]int64{}
+	found := map[*partition.Partition]int64{}
 	for _, p := range of {
-		if o, ok := listed.Lookup(p.tp.Topic, p.tp.Partition); ok && o.Err == nil {
+		if o, ok := listed.Lookup(p.Source.Topic, p.Source.Partition); ok && o.Err == nil {
 			found[p] = o.Offset
 		}
 	}
 	return found
-}
-
-// forget is how the user has a noted batch forgotten.
-func forget(connector string) string {
-	return fmt.Sprintf("To have it forgotten and go on, stop the connector, write back the offset that it has for the partition (calypsoctl offsets get %[1]s -o json, calypsoctl offsets set %[1]s; or GET and PATCH /connectors/%[1]s/offsets) and resume it; "+
-		"rows of such a batch that are in the table already come twice then", connector)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
 	"github.com/calypso-cdc/calypso/services/sink/internal/ingest"
 	"github.com/calypso-cdc/calypso/services/sink/internal/memory"
+	"github.com/calypso-cdc/calypso/services/sink/internal/partition"
 	"github.com/calypso-cdc/calypso/services/sink/internal/retry"
 	"github.com/calypso-cdc/calypso/services/sink/internal/spec"
 	"github.com/calypso-cdc/calypso/services/sink/internal/status"
@@ -45,7 +46,7 @@ type task struct {
 
 	client   *kusto.Client
 	consumer *kgo.Client
-	commits  *committer
+	commits  *partition.Committer
 	outbox   *deadletter.Outbox
 	ingest   *ingest.Ingester
 	tables   *target.Tables
@@ -60,7 +61,7 @@ type task struct {
 	ready chan struct{}
 
 	mu         sync.Mutex
-	partitions map[batch.Source]*partition
+	partitions map[batch.Source]*partition.Partition
 	// topicIDs are the ids that brokers give topics; empty on brokers before Kafka 2.8.
 	topicIDs map[string]string
 	// anew are partitions to begin at their first record, since what is committed belongs to a deleted topic.
@@ -84,7 +85,7 @@ func newTask(env connector.TaskEnv, v catalogue.Values, o Options) (*task, error
 		return nil, err
 	}
 	held := memory.NewShare(&o.Board.Memory)
-	t := &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held, ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition{},
+	t := &task{env: env, s: s, o: o, board: status.NewProgress(env, held, s.Guarantee()), memory: held, ready: make(chan struct{}), wanted: make(chan struct{}, 1), partitions: map[batch.Source]*partition.Partition{},
 		topicIDs: map[string]string{}, anew: map[batch.Source]bool{}, renewed: map[string]bool{}, watched: watched{lost: map[string]bool{}}}
 	t.retry = retry.New(t.board.Troubles, s.RetryLimit, s.MaxBackoff, env.Retrying, t.fail)
 	return t, nil
@@ -169,7 +170,7 @@ func (t *task) join() error {
 	t.env.Started()
 	t.mu.Lock()
 	t.consumer = consumer
-	t.commits = newCommitter(consumer, t.env.Logger, t.owns, t.remember)
+	t.commits = partition.NewCommitter(consumer, t.env.Logger, t.owns, t.remember)
 	t.mu.Unlock()
 	t.board.Joined(func(ctx context.Context, topics []string) kadm.ListedOffsets {
 		ends, err := kadm.NewClient(consumer).ListCommittedOffsets(ctx, topics...)
@@ -181,7 +182,7 @@ func (t *task) join() error {
 	close(joined)
 	committing, stopCommitting := context.WithCancel(context.WithoutCancel(t.ctx))
 	var committer contain.Waiting
-	committer.Go("committer", func() { t.commits.run(committing) }, t.fail)
+	committer.Go("committer", func() { t.commits.Run(committing) }, t.fail)
 	member, left := context.WithCancel(t.ctx)
 	var beside contain.Waiting
 	if t.s.Pattern != nil {
@@ -267,7 +268,7 @@ func (t *task) poll() {
 			}
 			bytes := memory.SizeOf(f.Records)
 			t.memory.Hold(bytes)
-			p.offer(fetched{f.Records, bytes, f.LastStableOffset}, t.memory.QueueHigh(partitions))
+			p.Offer(partition.Fetched{Records: f.Records, Bytes: bytes, End: f.LastStableOffset}, t.memory.QueueHigh(partitions))
 		})
 		t.consumer.AllowRebalance()
 		if t.look(); t.renewable() {
@@ -364,7 +365,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 		return
 	}
 	of := t.member(client)
-	noted := map[*partition]note{}
+	noted := map[*partition.Partition]note{}
 	notes, forgotten := t.env.Notes(), map[string][]int32{}
 	var begun []batch.Source
 	for topic, partitions := range added {
@@ -383,7 +384,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 				forgotten[topic] = append(forgotten[topic], number)
 				continue
 			}
-			p := newPartition(t.ctx, of, tp, l)
+			p := partition.New(t.ctx, of, tp, l)
 			if l.End() > l.Committed() {
 				noted[p] = note{l.Committed(), l.End()}
 			}
@@ -394,7 +395,7 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 			t.mu.Lock()
 			t.partitions[tp] = p
 			t.mu.Unlock()
-			p.start()
+			p.Start()
 		}
 		if partitions := forgotten[topic]; len(partitions) > 0 {
 			t.astray(topic, t.forgotten(topic, partitions))
@@ -410,13 +411,13 @@ func (t *task) assigned(ctx context.Context, client *kgo.Client, added map[strin
 }
 
 // member is what the partitions of this membership work with.
-func (t *task) member(client *kgo.Client) *member {
+func (t *task) member(client *kgo.Client) *partition.Member {
 	t.mu.Lock()
 	commits := t.commits
 	t.mu.Unlock()
-	return &member{
-		s: t.s, env: t.env, client: client, commits: commits, retry: t.retry, tables: t.tables, ingest: t.ingest, outbox: t.outbox, board: t.board,
-		memory: t.memory, meters: t.o.meters, failpoints: t.o.Failpoints, wanted: t.wanted, fail: t.fail,
+	return &partition.Member{
+		Spec: t.s, Env: t.env, Client: client, Commits: commits, Retry: t.retry, Tables: t.tables, Ingest: t.ingest, Outbox: t.outbox, Board: t.board,
+		Memory: t.memory, Meters: t.o.meters, Failpoints: t.o.Failpoints, Wanted: t.wanted, Fail: t.fail,
 	}
 }
 
@@ -463,7 +464,7 @@ func (t *task) restore(tp batch.Source, committed kadm.OffsetResponses) (*ledger
 	}
 	l, err := ledger.Restore(id, o.At, o.Metadata)
 	if err != nil {
-		err = fmt.Errorf("partition %d of %s: %w. %s", tp.Partition, tp.Topic, err, forget(t.env.Connector))
+		err = fmt.Errorf("partition %d of %s: %w. %s", tp.Partition, tp.Topic, err, partition.Forget(t.env.Connector))
 	}
 	return l, err
 }
@@ -476,10 +477,10 @@ func (t *task) startsAnew(tp batch.Source) bool {
 }
 
 // owns says whether a partition's life at this member goes on.
-func (t *task) owns(p *partition) bool {
+func (t *task) owns(p *partition.Partition) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.partitions[p.tp] == p
+	return t.partitions[p.Source] == p
 }
 
 func (t *task) topicID(topic string) string {
@@ -489,14 +490,14 @@ func (t *task) topicID(topic string) string {
 }
 
 func (t *task) revoked(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	t.end(removed, stopRequest{grace: handoverGrace})
+	t.end(removed, partition.Stop{Grace: partition.HandoverGrace})
 }
 
 func (t *task) lost(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
-	t.end(removed, stopRequest{fenced: true})
+	t.end(removed, partition.Stop{Fenced: true})
 }
 
-func (t *task) end(removed map[string][]int32, r stopRequest) {
+func (t *task) end(removed map[string][]int32, r partition.Stop) {
 	var ended contain.Waiting
 	t.env.Doing("the batches under way of " + named(removed))
 	defer t.env.Doing("")
@@ -510,7 +511,7 @@ func (t *task) end(removed map[string][]int32, r stopRequest) {
 				continue
 			}
 			ended.Go("end of a partition", func() {
-				p.stop(r)
+				p.Stop(r)
 				t.mu.Lock()
 				delete(t.partitions, tp)
 				t.mu.Unlock()
@@ -533,7 +534,7 @@ func (t *task) leave() {
 		left[tp.Topic] = append(left[tp.Topic], tp.Partition)
 	}
 	t.mu.Unlock()
-	t.end(left, stopRequest{grace: handoverGrace, fenced: fenced})
+	t.end(left, partition.Stop{Grace: partition.HandoverGrace, Fenced: fenced})
 	if !fenced && !t.s.Member.BrokerAssigns && t.ctx.Err() != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

@@ -84,7 +84,7 @@ func (t *task) lose(topic string, renewed bool) {
 		t.mu.Lock()
 		for tp, p := range t.partitions {
 			if tp.Topic == topic {
-				p.orphaned.Store(true)
+				p.Orphaned.Store(true)
 			}
 		}
 		t.mu.Unlock()
@@ -128,7 +128,7 @@ func (t *task) quiet(topic string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for tp, p := range t.partitions {
-		if tp.Topic == topic && !p.quiet.Load() {
+		if tp.Topic == topic && !p.Quiet.Load() {
 			return false
 		}
 	}

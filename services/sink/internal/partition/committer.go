@@ -1,4 +1,4 @@
-package sink
+package partition
 
 import (
 	"context"
@@ -29,22 +29,22 @@ type position struct {
 // request asks for a partition's position to be committed. owner is the partition's present life at this member: a request of an
 // earlier life must not overwrite what others committed since.
 type request struct {
-	owner    *partition
+	owner    *Partition
 	position position
 	waiters  []chan error
 }
 
-// committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
+// Committer commits positions, one Kafka request at a time; positions that arrive meanwhile go together into the next. A later
 // position of a partition replaces an earlier one, which its ledger allows since each holds all that the earlier held.
 //
 // A position that nothing waits for is noted: it goes with the next commit, and not sooner than commitPause after the last.
 //
 // What cannot be committed of one topic holds up no other. A commit that fails is repeated, with the group's generation of that moment, for as long as the partition stays with its owner.
-type committer struct {
+type Committer struct {
 	client *kgo.Client
 	logger *slog.Logger
 	// owns says whether a partition's life goes on.
-	owns func(*partition) bool
+	owns func(*Partition) bool
 	// remember notes of partitions that offsets of them are committed, before that is done for the first time; noticed are those of which that is known.
 	remember func([]batch.Source) error
 	noticed  map[batch.Source]bool
@@ -58,27 +58,28 @@ type committer struct {
 // commitPause is a little more than what Event Hubs lets pass without holding it back, four commits a second of a partition.
 const commitPause = 300 * time.Millisecond
 
-func newCommitter(client *kgo.Client, logger *slog.Logger, owns func(*partition) bool, remember func([]batch.Source) error) *committer {
-	return &committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{}, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
+// NewCommitter makes the committer of a membership.
+func NewCommitter(client *kgo.Client, logger *slog.Logger, owns func(*Partition) bool, remember func([]batch.Source) error) *Committer {
+	return &Committer{client: client, logger: logger, owns: owns, remember: remember, noticed: map[batch.Source]bool{}, pending: map[batch.Source]*request{}, wake: make(chan struct{}, 1), noted: make(chan struct{}, 1)}
 }
 
 // commit asks for a position to be committed. The channel gets nil when it is durable, or why it never will be.
-func (c *committer) commit(owner *partition, p position) <-chan error {
+func (c *Committer) commit(owner *Partition, p position) <-chan error {
 	done := make(chan error, 1)
 	c.ask(owner, p, c.wake, done)
 	return done
 }
 
 // note asks for a position that nothing waits for to be committed.
-func (c *committer) note(owner *partition, p position) { c.ask(owner, p, c.noted) }
+func (c *Committer) note(owner *Partition, p position) { c.ask(owner, p, c.noted) }
 
-func (c *committer) ask(owner *partition, p position, signal chan<- struct{}, waiters ...chan error) {
+func (c *Committer) ask(owner *Partition, p position, signal chan<- struct{}, waiters ...chan error) {
 	c.mu.Lock()
-	r := c.pending[owner.tp]
+	r := c.pending[owner.Source]
 	if r == nil || r.owner != owner {
 		r.answer(errFenced)
 		r = &request{owner: owner}
-		c.pending[owner.tp] = r
+		c.pending[owner.Source] = r
 	}
 	r.position, r.waiters = p, append(r.waiters, waiters...)
 	c.mu.Unlock()
@@ -97,8 +98,8 @@ func (r *request) answer(err error) {
 	}
 }
 
-// run commits until ctx ends.
-func (c *committer) run(ctx context.Context) {
+// Run commits until ctx ends.
+func (c *Committer) Run(ctx context.Context) {
 	var again, due <-chan time.Time
 	var last time.Time
 	for failures := 0; ; {
@@ -129,7 +130,7 @@ func (c *committer) run(ctx context.Context) {
 }
 
 // flush commits what is asked for. What cannot be committed now is asked for again; the error says why.
-func (c *committer) flush() error {
+func (c *Committer) flush() error {
 	c.mu.Lock()
 	taken := c.pending
 	c.pending = map[batch.Source]*request{}
@@ -139,7 +140,7 @@ func (c *committer) flush() error {
 		case !c.owns(r.owner):
 			r.answer(errFenced)
 			delete(taken, tp)
-		case r.owner.orphaned.Load():
+		case r.owner.Orphaned.Load():
 			r.answer(nil)
 			delete(taken, tp)
 		}
@@ -162,7 +163,7 @@ func (c *committer) flush() error {
 }
 
 // first has the partitions remembered of which this committer commits for the first time.
-func (c *committer) first(positions map[batch.Source]*request) error {
+func (c *Committer) first(positions map[batch.Source]*request) error {
 	var fresh []batch.Source
 	for tp := range positions {
 		if !c.noticed[tp] {
@@ -182,7 +183,7 @@ func (c *committer) first(positions map[batch.Source]*request) error {
 }
 
 // putBack asks again for positions that could not be committed, or in their place for those that have come meanwhile.
-func (c *committer) putBack(failed map[batch.Source]*request) {
+func (c *Committer) putBack(failed map[batch.Source]*request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for tp, r := range failed {
@@ -198,7 +199,7 @@ func (c *committer) putBack(failed map[batch.Source]*request) {
 }
 
 // once commits positions, and answers and takes out those that are durable. The error is one of the others'.
-func (c *committer) once(positions map[batch.Source]*request) error {
+func (c *Committer) once(positions map[batch.Source]*request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {

@@ -1,4 +1,4 @@
-package sink
+package partition
 
 import (
 	"runtime"
@@ -17,10 +17,10 @@ func TestAPartitionWhoseRecordsWereTakenIsNotPaused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	p := &partition{of: &member{client: client, memory: memory.NewShare(&memory.Process{})}, tp: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
+	p := &Partition{of: &Member{Client: client, Memory: memory.NewShare(&memory.Process{})}, Source: batch.Source{Topic: "orders", Partition: 0}, in: inbox{signal: make(chan struct{}, 1)}}
 	for range 20_000 {
 		var both sync.WaitGroup
-		both.Go(func() { p.offer(fetched{bytes: 2}, 1) })
+		both.Go(func() { p.Offer(Fetched{Bytes: 2}, 1) })
 		both.Go(func() {
 			for ok := false; !ok; {
 				if _, ok = p.take(); !ok {
