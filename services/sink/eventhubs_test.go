@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/calypso-cdc/calypso/services/sink/internal/deadletter"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -91,7 +93,7 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	s := newStage(t, 1, map[string]string{"errors.tolerance": "all", "behavior.on.error": "LOG"})
 	dead := s.topic + "-dead"
 	s.config["errors.deadletterqueue.topic.name"] = dead
-	for _, topic := range []string{dead, markTopic(dead)} {
+	for _, topic := range []string{dead, deadletter.MarkTopic(dead)} {
 		if made, err := kadm.NewClient(s.kafka).CreateTopic(t.Context(), 1, 1, nil, topic); err != nil || made.Err != nil {
 			t.Fatal(err, made.Err)
 		}

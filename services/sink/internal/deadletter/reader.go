@@ -22,8 +22,8 @@ import (
 	"github.com/calypso-cdc/calypso/services/sink/internal/marks"
 )
 
-// markTopic is the compacted topic beside a dead letter topic that says what became of its letters.
-func markTopic(dead string) string { return dead + "-resolved" }
+// MarkTopic is the compacted topic beside a dead letter topic that says what became of its letters.
+func MarkTopic(dead string) string { return dead + "-resolved" }
 
 // Letter is one dead letter as read from its topic.
 type Letter struct {
@@ -97,7 +97,7 @@ func (l *letters) count(ctx context.Context) (int64, []marks.Foreign, error) {
 
 // ends says where the topics of letters and of marks end now, to tell whether there is anything new.
 func (l *letters) ends(ctx context.Context) (string, error) {
-	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, markTopic(l.topic))
+	found, err := kadm.NewClient(l.client).ListEndOffsets(ctx, l.topic, MarkTopic(l.topic))
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func (t *Outbox) CountLetters(ctx context.Context) {
 
 // foreign tells of records that are no marks where marks are, and takes that back when they are gone.
 func (t *Outbox) foreign(found []marks.Foreign) {
-	topic := markTopic(t.letters.topic)
+	topic := MarkTopic(t.letters.topic)
 	if len(found) == 0 {
 		t.board.Withdraw(sinkv1.SinkNotice_KIND_MARK_FOREIGN, topic, "")
 		return
@@ -164,7 +164,7 @@ func (l *letters) Marks(ctx context.Context) (*marks.Marks, error) {
 		return nil, err
 	}
 	known := &marks.Marks{Of: of}
-	ends, err := l.scan(ctx, markTopic(l.topic), func(r *kgo.Record) { known.Read(r.Partition, r.Offset, r.Key, r.Value) })
+	ends, err := l.scan(ctx, MarkTopic(l.topic), func(r *kgo.Record) { known.Read(r.Partition, r.Offset, r.Key, r.Value) })
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +338,7 @@ func done(ids []string, how string, edited []string, of string) ([]*kgo.Record, 
 
 // note appends to the marks, making their topic where it is missing.
 func (l *letters) note(ctx context.Context, records ...*kgo.Record) ([]*kgo.Record, error) {
-	topic, compact := markTopic(l.topic), "compact"
+	topic, compact := MarkTopic(l.topic), "compact"
 	if err := makeTopic(ctx, l.client, topic, -1, map[string]*string{"cleanup.policy": &compact}); err != nil {
 		return nil, err
 	}
