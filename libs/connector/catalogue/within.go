@@ -25,11 +25,16 @@ var (
 	// not sure to do; "name": "value" is JSON's.
 	inParameter = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*` + secretName + `(?:"\s*:|'\s*:|\s*=)\s*)` +
 		`("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|(?:` + reference + `|[^&;\s"'])(?:` + reference + `|[^&;\s"])*)`)
+	// inStatement is what SQL gives a name without =: ALTER ROLE r PASSWORD 'value', SET app.secret TO 'value'.
+	inStatement    = regexp.MustCompile(`(?i)((?:^|[^\w.-])[\w.-]*(?:password\s+|` + secretName + `\s+TO\s+)(?:E|U&)?)('(?:[^']|'')*'?)`)
 	onlyReferences = regexp.MustCompile(`^(?:` + reference + `)+$`)
 )
 
-// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that
-// they are secrets. References stay.
+// named are the forms in which a secret has a name.
+var named = []*regexp.Regexp{inParameter, inStatement}
+
+// MaskWithin hides the secrets within a text: passwords of URLs, and the values of parameters whose names say that they are secrets.
+// References stay.
 func MaskWithin(text string) string {
 	text = inURL.ReplaceAllStringFunc(text, func(found string) string {
 		parts := inURL.FindStringSubmatch(found)
@@ -38,14 +43,17 @@ func MaskWithin(text string) string {
 		}
 		return parts[1] + Mask + "@"
 	})
-	return inParameter.ReplaceAllStringFunc(text, func(found string) string {
-		parts := inParameter.FindStringSubmatch(found)
-		quote, value := unquoted(parts[2])
-		if value == "" || onlyReferences.MatchString(value) {
-			return found
-		}
-		return parts[1] + quote + Mask + quote
-	})
+	for _, form := range named {
+		text = form.ReplaceAllStringFunc(text, func(found string) string {
+			parts := form.FindStringSubmatch(found)
+			quote, value := unquoted(parts[2])
+			if value == "" || onlyReferences.MatchString(value) {
+				return found
+			}
+			return parts[1] + quote + Mask + quote
+		})
+	}
+	return text
 }
 
 // SecretsWithin are the secrets that MaskWithin hides, as they stand there and as they are meant.
@@ -60,14 +68,16 @@ func SecretsWithin(text string) []string {
 	for _, parts := range inURL.FindAllStringSubmatch(text, -1) {
 		add(parts[2])
 	}
-	for _, parts := range inParameter.FindAllStringSubmatch(text, -1) {
-		quote, value := unquoted(parts[2])
-		if value == "" {
-			continue
-		}
-		add(value)
-		if plain := strings.NewReplacer(`\`+quote, quote, `\\`, `\`).Replace(value); quote != "" && plain != value {
-			secrets = append(secrets, plain)
+	for _, form := range named {
+		for _, parts := range form.FindAllStringSubmatch(text, -1) {
+			quote, value := unquoted(parts[2])
+			if value == "" {
+				continue
+			}
+			add(value)
+			if plain := strings.NewReplacer(`\`+quote, quote, `\\`, `\`, quote+quote, quote).Replace(value); quote != "" && plain != value {
+				secrets = append(secrets, plain)
+			}
 		}
 	}
 	return secrets

@@ -97,29 +97,29 @@ func incrementalMessage(p *progress.Incremental, hidden func(string) string) *ca
 	return out
 }
 
-// slotMessage shows a slot; nil is one that could not be looked at.
-func slotMessage(s *slot.Seen) *capturev1.Slot {
+// slotMessage shows a slot, whose names may be made of what is behind references, which is hidden; nil is one that could not be looked at.
+func slotMessage(s *slot.Seen, hidden func(string) string) *capturev1.Slot {
 	switch {
 	case s == nil:
 		return nil
 	case s.State == nil:
-		return &capturev1.Slot{Name: s.Name, Missing: true}
+		return &capturev1.Slot{Name: hidden(s.Name), Missing: true}
 	}
 	at := s.State
 	out := &capturev1.Slot{
-		Name: at.Name, Plugin: at.Plugin, Publication: s.Publication, RestartLsn: at.RestartLSN.String(), ConfirmedFlushLsn: at.ConfirmedFlush.String(),
+		Name: hidden(at.Name), Plugin: at.Plugin, Publication: hidden(s.Publication), RestartLsn: at.RestartLSN.String(), ConfirmedFlushLsn: at.ConfirmedFlush.String(),
 		RetainedBytes: at.Retained, WalStatus: at.WALStatus, SafeWalBytes: at.SafeWAL, Active: at.Active, ActivePid: at.ActivePID, Failover: at.Failover,
 		Conflicting: at.Conflicting, WaitEvent: at.WaitEvent, InactiveSince: timeMessage(at.InactiveSince), PluginUnlisted: s.Unlisted,
 		Statistics: statisticsMessage(s.Statistics),
 	}
 	for _, h := range s.Holders {
-		out.Holders = append(out.Holders, holderMessage(h))
+		out.Holders = append(out.Holders, holderMessage(h, hidden))
 	}
 	return out
 }
 
-func holderMessage(h pgrepl.Holder) *capturev1.SlotHolder {
-	return &capturev1.SlotHolder{What: h.What, Remedy: h.Remedy, BeginTime: timeMessage(h.Since)}
+func holderMessage(h pgrepl.Holder, hidden func(string) string) *capturev1.SlotHolder {
+	return &capturev1.SlotHolder{What: hidden(h.What), Remedy: hidden(h.Remedy), BeginTime: timeMessage(h.Since)}
 }
 
 func statisticsMessage(s *pgrepl.SlotStatistics) *capturev1.SlotStatistics {

@@ -111,7 +111,7 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	slot, err := c.Slot(ctx)
 	state := c.State()
 	out := CaptureMessage(&state)
-	out.Slot = slotMessage(slot)
+	out.Slot = slotMessage(slot, c.Hidden)
 	if c.Idled() && err != nil {
 		out.Reason = c.Hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
 	}
