@@ -10,7 +10,8 @@ import (
 // Bounds of what a server may send besides data, in bytes: the driver allocates a message as large as its header says, and keeps every
 // parameter that the server reports.
 const (
-	maxGreeting   = 1 << 20  // one message before the server is ready for the first query
+	maxGreeting   = 1 << 20  // all messages before the server is ready for the first query
+	maxGreetings  = 4096     // the number of such messages, each of which may be a question that the driver answers
 	maxParameters = 1 << 20  // names and values of all parameters reported
 	maxNotice     = 16 << 20 // any message that is no row
 )
@@ -26,6 +27,9 @@ type guard struct {
 	left   int
 	report []byte
 	ready  bool
+	// greetings counts the messages until the server is ready, and greeting is the sum of their sizes.
+	greetings int
+	greeting  int
 	// parameters are the sizes of those reported, by name, and size is their sum.
 	parameters map[string]int
 	size       int
@@ -66,11 +70,17 @@ func (g *guard) follow(b []byte) []byte {
 		return b[n:]
 	}
 	g.have, g.left = 0, int(binary.BigEndian.Uint32(g.head[1:]))-4
+	if !g.ready {
+		g.greetings++
+		g.greeting += max(g.left, 0)
+	}
 	switch {
 	case g.left < 0:
 		g.err = fmt.Errorf("the server sent a message of type %q with a length of %d", g.head[0], g.left+4)
-	case !g.ready && g.left > maxGreeting:
-		g.err = fmt.Errorf("the server sent a message of %d bytes before it was ready for a query; the limit is %d", g.left, maxGreeting)
+	case !g.ready && g.greetings > maxGreetings:
+		g.err = fmt.Errorf("the server sent %d messages before it was ready for a query; the limit is %d", g.greetings, maxGreetings)
+	case !g.ready && g.greeting > maxGreeting:
+		g.err = fmt.Errorf("the server sent messages of %d bytes before it was ready for a query; the limit is %d", g.greeting, maxGreeting)
 	case g.head[0] != 'D' && g.head[0] != 'd' && g.left > maxNotice:
 		g.err = fmt.Errorf("the server sent a message of type %q with %d bytes; the limit is %d", g.head[0], g.left, maxNotice)
 	case g.head[0] == 'S' && g.left > maxParameters:

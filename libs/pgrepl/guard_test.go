@@ -68,8 +68,16 @@ func TestAServerThatSendsWithoutBoundsIsLeft(t *testing.T) {
 		}
 	}
 	for name, say := range map[string]func(func(string) bool){
-		"parameters":           func(send func(string) bool) { send(welcome); endless(send) },
-		"before the greeting":  endless,
+		"parameters":          func(send func(string) bool) { send(welcome); endless(send) },
+		"before the greeting": endless,
+		"questions": func(send func(string) bool) {
+			for send(strings.Repeat(wire('R', "\x00\x00\x00\x05salt"), 1000)) {
+			}
+		},
+		"notices before the greeting": func(send func(string) bool) {
+			for send(wire('N', "SNOTICE\x00M"+value+"\x00\x00")) {
+			}
+		},
 		"one parameter":        huge('S'),
 		"one notice":           huge('N'),
 		"one error":            huge('E'),
