@@ -103,7 +103,7 @@ func TestDeadLettersNeedNoTopicsMadeWhereTheyAreThere(t *testing.T) {
 	s.send(&kgo.Record{Value: []byte(`no JSON`)})
 	s.produce(1, 2, 1)
 	s.start()
-	s.holds(1)
+	s.holds(2)
 	s.commits(0, 2)
 	letters := 0
 	err := testenv.ReadTopic(t.Context(), func(o ...kgo.Opt) (*kgo.Client, error) {
