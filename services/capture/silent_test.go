@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,6 +50,36 @@ func TestAServerThatStopsAnsweringIsSaidToDoSoUntilItAnswersAgain(t *testing.T) 
 func (b *Registry) shown(name string) *capturev1.Capture {
 	state := b.captures.Find(name).State()
 	return api.CaptureMessage(&state)
+}
+
+func TestWhyTheLastAttemptFailedIsSaidWhileTheNextOneWaits(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // what takes connections and says nothing, as another kind of server may
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	s := newSource(t)
+	_, port, _ := net.SplitHostPort(mute.Addr().String())
+	config := s.config("c"+s.db, map[string]string{"database.port": port, "database.connection.timeout.ms": "1000"})
+	registry := NewRegistry()
+	startWith(t, servers.kafka.Bootstrap, config, Options{Registry: registry})
+	now := func() *capturev1.Capture { return registry.shown(config["name"]) }
+	eventually(t, "the first attempt fails", func() error {
+		if c := now(); c.Phase != capturev1.Phase_PHASE_RETRYING {
+			return fmt.Errorf("it is in phase %s: %s", c.Phase, c.Reason)
+		}
+		return nil
+	})
+	eventually(t, "the third attempt fails", func() error {
+		c := now()
+		if c.Phase != capturev1.Phase_PHASE_RETRYING || !strings.Contains(c.Reason, mute.Addr().String()) {
+			t.Fatalf("meanwhile it is in phase %s: %s", c.Phase, c.Reason)
+		}
+		if c.Reconnects < 3 {
+			return fmt.Errorf("%d have", c.Reconnects)
+		}
+		return nil
+	})
 }
 
 func TestAnIdleCaptureWhoseServerCannotBeAskedSaysWhyItsSlotIsNotWatched(t *testing.T) {

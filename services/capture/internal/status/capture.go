@@ -65,7 +65,7 @@ func (c *Capture) Observe(e Event) {
 	defer c.mu.Unlock()
 	switch e := e.(type) {
 	case Connected:
-		c.enter(Connecting, "Connecting to source and broker.")
+		c.connecting()
 	case Waits:
 		c.enter(Connecting, e.Why)
 	case SnapshotBegan:
@@ -119,6 +119,18 @@ func (c *Capture) enter(next Phase, reason string) bool {
 	c.turn++
 	c.endStream()
 	return true
+}
+
+// connecting begins a session; the caller holds mu. Why the last one failed stays said meanwhile: a server that lets each attempt wait
+// would else hide it nearly all the time.
+func (c *Capture) connecting() {
+	var last *trouble
+	if c.state.Phase == Retrying {
+		last = &trouble{Retrying, c.state.Reason}
+	}
+	if c.enter(Connecting, "Connecting to source and broker.") {
+		c.trouble = last
+	}
 }
 
 // endStream keeps what the stream has had when it ends; the caller holds mu.

@@ -38,12 +38,12 @@ func TestAPhaseFollowsAnotherOnlyInTurn(t *testing.T) {
 		"a first start":                        {[]Event{Connected{}, Waits{"a lock"}, SnapshotBegan{}, SnapshotEnded{}, stream}, "connecting connecting snapshotting snapshotting streaming"},
 		"a resumed snapshot":                   {[]Event{Connected{}, stream, SnapshotBegan{}, stream}, "connecting streaming snapshotting streaming"},
 		"a snapshot alone":                     {[]Event{Connected{}, SnapshotBegan{}, Completed{}}, "connecting snapshotting complete"},
-		"a retry":                              {[]Event{Connected{}, stream, SessionFailed{failed}, Connected{}}, "connecting streaming retrying connecting"},
+		"a retry":                              {[]Event{Connected{}, stream, SessionFailed{failed}, Connected{}, stream}, "connecting streaming retrying retrying streaming"},
 		"a poll":                               {[]Event{Connected{}, PollBegan{"a"}, PollBegan{"b"}, TaskFailed{failed}}, "connecting polling polling failed"},
 		"what a task that failed is told late": {[]Event{Connected{}, TaskFailed{failed}, Slow{failed}, SessionFailed{failed}, stream}, "connecting failed failed failed failed"},
 		"what the connecting waited for, told late":       {[]Event{Connected{}, stream, Held{failed}, Held{}, Slow{failed}, Slow{}}, "connecting streaming streaming streaming retrying streaming"},
 		"trouble that another trouble takes the place of": {[]Event{Connected{}, SnapshotBegan{}, Slow{failed}, Held{failed}, Held{}}, "connecting snapshotting retrying snapshotting snapshotting"},
-		"trouble that the end of the session ends":        {[]Event{Connected{}, stream, Slow{failed}, SessionFailed{failed}, Connected{}}, "connecting streaming retrying retrying connecting"},
+		"trouble that the end of the session ends":        {[]Event{Connected{}, stream, Slow{failed}, SessionFailed{failed}, Connected{}, Waits{"a lock"}}, "connecting streaming retrying retrying retrying connecting"},
 		"a stream before anybody connected":               {[]Event{stream}, "idle"},
 	} {
 		if got := phases(newCapture("c"), c.events...); got != c.want {
