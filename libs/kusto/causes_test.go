@@ -60,6 +60,61 @@ func TestAnUploadThatFailsSaysWhereAndWhy(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "SECRET") || Permanent(err) {
 				t.Errorf("%v, want that it names %s and %q", err, host, c.want)
 			}
+			if c.want != "" && strings.Count(err.Error(), c.want) != 1 {
+				t.Errorf("%v says %q more than once", err, c.want)
+			}
+		})
+	}
+}
+
+func TestACauseIsSaidOnceWhateverCallFails(t *testing.T) {
+	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = refusing.Close()
+	endpoints, err := DeriveEndpoints("http://"+refusing.Addr().String(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := New(Config{Endpoints: endpoints})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	_, err = client.Query(ctx, "d", "T")
+	if err == nil || strings.Count(err.Error(), "connection refused") != 1 || !strings.Contains(err.Error(), refusing.Addr().String()) {
+		t.Errorf("%v, want that it says once why nobody answers", err)
+	}
+}
+
+func TestWhatStorageSaysIsPartOfTheError(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		code, body string
+		want       string
+	}{
+		"localadx, whose disk is full": {http.StatusInsufficientStorage, "InsufficientStorage", `<?xml version="1.0"?><Error><Code>InsufficientStorage</Code><Message>the disk has 3 MB left: make room</Message></Error>`, "the disk has 3 MB left: make room (InsufficientStorage) [HTTP 507]"},
+		"Azure, with the request's id": {http.StatusConflict, "", "\ufeff<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>BlobArchived</Code><Message>This operation is not permitted on an archived blob.\nRequestId:1\nTime:2</Message></Error>", "This operation is not permitted on an archived blob. (BlobArchived) [HTTP 409]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.code != "" {
+					w.Header().Set("x-ms-error-code", c.code)
+				}
+				w.Header().Set("Content-Type", "application/xml")
+				w.WriteHeader(c.status)
+				fmt.Fprint(w, c.body)
+			}))
+			t.Cleanup(storage.Close)
+			client := storageAt(t, storage.URL)
+			client.http.Transport.(*transport).next = storage.Client().Transport
+			_, err := client.Enqueue(t.Context(), &Blob{Database: "d", Table: "t", Format: "multijson", Data: []byte{1}, RawSize: 1})
+			if err == nil || !strings.HasSuffix(err.Error(), ": "+c.want) {
+				t.Errorf("%v, want that it ends with %s", err, c.want)
+			}
 		})
 	}
 }

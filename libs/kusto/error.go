@@ -131,10 +131,14 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		why = o.why()
 	}
 	if ctx.Err() != nil {
-		if why != nil {
-			return fmt.Errorf("%s: %w; %s", op, context.Cause(ctx), redact(why.Error()))
+		ended := context.Cause(ctx)
+		switch {
+		case why == nil:
+			return fmt.Errorf("%s: %w", op, ended)
+		case strings.Contains(why.Error(), ended.Error()):
+			return fmt.Errorf("%s: %s: %w", op, o.silentHost(), ended)
 		}
-		return fmt.Errorf("%s: %w", op, context.Cause(ctx))
+		return fmt.Errorf("%s: %w; %s", op, ended, redact(why.Error()))
 	}
 	e := &Error{Op: op, Err: err}
 	if why != nil {
@@ -147,8 +151,8 @@ func fail(ctx context.Context, op string, o *outcome, err error) error {
 		// The service's word of itself counts where nothing more is known of what it answers.
 		e.Permanent = (permanent || !known && status >= 400 && status < 500) && status != 408 && status != 429
 	}
-	if why != nil && !strings.Contains(err.Error(), why.Error()) {
-		e.Message, e.Err = redact(err.Error())+": "+redact(why.Error()), errors.Join(err, why)
+	if why != nil {
+		e.Message, e.Err = redact(o.explain(err.Error(), why)), errors.Join(err, why)
 	}
 	if m, known := meaningOf(e); known {
 		e.Permanent = m.verdict.lasts()

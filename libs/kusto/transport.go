@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -251,6 +252,21 @@ func (w *Watch) Answered(host string) bool {
 	return ok
 }
 
+// explain adds to the text of a call's error why there was no answer, as far as it does not say so already.
+func (o *outcome) explain(text string, why error) string {
+	cause := why
+	if inner := errors.Unwrap(why); inner != nil {
+		cause = inner
+	}
+	switch host := o.silentHost(); {
+	case !strings.Contains(text, cause.Error()):
+		return text + ": " + why.Error()
+	case !strings.Contains(text, host):
+		return host + ": " + text
+	}
+	return text
+}
+
 // why says why the last exchange had no answer; nil if it had one.
 func (o *outcome) why() error {
 	o.mu.Lock()
@@ -281,6 +297,11 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 			Short     string `json:"message"`
 			Permanent *bool  `json:"@permanent"`
 		} `json:"error"`
+		Table struct {
+			Message struct {
+				Value string `json:"value"`
+			} `json:"message"`
+		} `json:"odata.error"`
 	}
 	if json.Unmarshal(body, &doc) != nil {
 		var signIn struct { // the answer of a sign-in has its codes elsewhere
@@ -288,7 +309,13 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 		}
 		if json.Unmarshal(body, &signIn) == nil && len(signIn.Codes) > 0 {
 			o.code = signInCode + strconv.Itoa(signIn.Codes[0])
+			return
 		}
+		o.code, o.message = storageWords(body, o.code)
+		return
+	}
+	if said := doc.Table.Message.Value; said != "" {
+		o.message = firstLine(said)
 		return
 	}
 	if doc.Error.Code != "" {
@@ -307,6 +334,25 @@ func (o *outcome) note(resp *http.Response, body []byte) {
 	if doc.Error.Permanent != nil {
 		o.permanent, o.known = *doc.Error.Permanent, true
 	}
+}
+
+// storageWords are what the storage of blobs and queues says; code is what is known of it already.
+func storageWords(body []byte, code string) (string, string) {
+	var doc struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+		Message string
+	}
+	if xml.Unmarshal(body, &doc) != nil {
+		return code, ""
+	}
+	return cmp.Or(code, doc.Code), firstLine(doc.Message)
+}
+
+// firstLine leaves out the request's id and time, which storage adds.
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(line)
 }
 
 func retryAfter(h http.Header) time.Duration {
