@@ -29,7 +29,11 @@ func judgeCapture(p *adminv1.Pipeline) (f finding, known bool) {
 		return finding{warning, "capture connects: " + Sentence(c.Reason), describe}, true
 	case capturev1.Phase_PHASE_RETRYING:
 		remedy := cmp.Or(remedyOf(c.Reason, "database.sslrootcert (or the worker's CALYPSO_KAFKA_TLS_CA for the brokers)"), remedyWithin(c.Reason), "see that the server and the brokers can be reached from the worker")
-		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy + "; it goes on by itself"}, true
+		const byItself = "it goes on by itself"
+		if !strings.Contains(remedy, byItself) {
+			remedy = strings.TrimRight(remedy, ".;") + "; " + byItself
+		}
+		return finding{warning, "capture tries again: " + Sentence(c.Reason), remedy}, true
 	case capturev1.Phase_PHASE_FAILED:
 		return judgeState(p.Source, "capture", connectorv1.State_STATE_FAILED, c.Reason), true
 	}
@@ -84,6 +88,9 @@ func judgeIncremental(source string, s *capturev1.IncrementalSnapshot) (f findin
 	return finding{notice, reading, ""}, true
 }
 
+// unmade is the confirmed position of a slot that the server has not finished making.
+const unmade = "0/0"
+
 // judgeSlot looks at the replication slot itself. PostgreSQL manual, view pg_replication_slots: unreserved is about to be removed at
 // the next checkpoint.
 func judgeSlot(p *adminv1.Pipeline) finding {
@@ -94,6 +101,8 @@ func judgeSlot(p *adminv1.Pipeline) finding {
 		return fine(fmt.Sprintf("slot %s does not exist yet: the first start makes it", slot.Name))
 	case slot.Missing:
 		return finding{failure, fmt.Sprintf("the server has no slot %s any more: changes since it went are missing (somebody dropped it, or the server by itself: Azure does when nobody reads it and storage gets tight)", slot.Name), again}
+	case slot.ConfirmedFlushLsn == unmade && p.Capture.DurableLsn == "":
+		return fine(fmt.Sprintf("slot %s is being made", slot.Name))
 	case slot.Conflicting, slot.WalStatus == "lost":
 		return finding{failure, fmt.Sprintf("slot %s lost WAL that was not captured yet: changes are missing", slot.Name),
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); then %s", slot.Name, again)}
@@ -199,6 +208,8 @@ func judgeProgress(v View) finding {
 	switch phase := v.Pipeline.Capture.Phase; {
 	case phase == capturev1.Phase_PHASE_SNAPSHOTTING:
 		return fine(fmt.Sprintf("slot %s keeps the log that is written until the snapshot has ended", slot.Name))
+	case slot.ConfirmedFlushLsn == unmade:
+		return fine("nothing is to be confirmed before the slot is made")
 	case t.Standstill == 0:
 		return fine("log is confirmed as it is written")
 	case t.Standstill < stands:

@@ -271,6 +271,12 @@ func TestEachCheckFindsWhatItIsForAndTheVerdictFollows(t *testing.T) {
 		"the disk of the source is full": {func(v view) {
 			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `make slot "s": could not create file "pg_replslot/s.tmp": No space left on device (SQLSTATE 53100)`
 		}, Capture, warning, isDegraded, "No space left", "free space"},
+		"a slot that the server has not made yet": {func(v view) {
+			slot(v).ConfirmedFlushLsn, v.Pipeline.Capture.DurableLsn = "0/0", ""
+		}, Progress, ok, isHealthy, "before the slot is made", ""},
+		"a worker whose disk is full": {func(v view) {
+			v.Pipeline.Capture.Phase, v.Pipeline.Capture.Reason = capturev1.Phase_PHASE_RETRYING, `spill 1050024 bytes of transaction 1045 to /tmp/calypso-spool-4: write /tmp/calypso-spool-4: no space left on device`
+		}, Capture, warning, isDegraded, "no space left", "where the worker writes; it goes on by itself then"},
 		"records wait":                        {func(v view) { sink(v).Partitions[0].End = 18 }, Flow, ok, isHealthy, "7 records", ""},
 		"only a transaction's marker is left": {func(v view) { sink(v).Partitions[0].End = 11 }, Flow, ok, isHealthy, "has everything", ""},
 		"nothing committed yet":               {func(v view) { sink(v).Partitions[0].Committed = -1 }, Flow, ok, isHealthy, "9 records", ""},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sinkv1 "github.com/calypso-cdc/calypso/gen/calypso/sink/v1"
+	"github.com/calypso-cdc/calypso/services/admin/checks"
 )
 
 // deadLettersCommand shows, replays and discards records that could not be delivered.
@@ -81,7 +82,7 @@ func deadLettersCommand(s *session) *cobra.Command {
 			}
 		})
 		if err == nil && refused > 0 {
-			return fmt.Errorf("%w: %d dead letters were refused again", errDifferent, refused)
+			return fmt.Errorf("%w: %s refused again", errDifferent, checks.Plural(int(refused), "dead letter was", "dead letters were"))
 		}
 		return err
 	})
