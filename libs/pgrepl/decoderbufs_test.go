@@ -66,7 +66,9 @@ func TestADecoderbufsValueBecomesPostgreSQLsText(t *testing.T) {
 		{oidTimeTZ, datumDouble, 29472500000.0, "08:11:12.5+00"}, {oidTimeTZ, datumDouble, -3600e6, "23:00:00+00"},
 		{oidTimestamp, datumInt64, int64(1577840523456000), "2020-01-01 01:02:03.456"}, {oidTimestamp, datumInt64, int64(math.MaxInt64), "infinity"},
 		{oidTimestamp, datumInt64, int64(-1), "1969-12-31 23:59:59.999999"}, {oidTimestampTZ, datumInt64, int64(1577833323000000), "2019-12-31 23:02:03+00"},
-		{oidTimestampTZ, datumInt64, int64(math.MinInt64), "-infinity"},
+		{oidTimestampTZ, datumInt64, int64(math.MinInt64), "-infinity"}, {oidTimestamp, datumInt64, int64(math.MaxInt64 - 1), "294247-01-10 04:00:54.775806"},
+		{oidTimestamp, datumInt64, int64(math.MinInt64 + 1), "294247-01-10 04:00:54.775809"}, {oidTimestamp, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999"},
+		{oidTimestampTZ, datumInt64, int64(-9222426057709551616 - 1), "294276-12-31 23:59:59.999999+00"}, {oidTimestamp, datumInt64, int64(-210866803200000000), "4714-11-24 00:00:00 BC"},
 		{oidInterval, datumString, "1 year 2 mons", "1 year 2 mons"}, {oidInterval, datumDouble, -5_500_000.0, "-00:00:05.5"},
 		{oidMoney, datumInt64, int64(123450), "1234.50"}, {oidMoney, datumInt64, int64(-5), "-0.05"}, {600, datumPoint, point, "(1.5,-2)"},
 	} {

@@ -29,6 +29,10 @@ const (
 	dateMinInfinity = math.MinInt32 + 10957
 )
 
+// microsTo2000 are the microseconds from 1970 to 2000, from which PostgreSQL counts. The plugin adds them, with overflow: past 294247-01-10
+// to what reads as long before the first year that PostgreSQL has.
+const microsTo2000 = 946684800_000_000
+
 // appendText appends a value as PostgreSQL's text output.
 func (c *decoderbufsDatum) appendText(b []byte) ([]byte, error) {
 	switch c.field {
@@ -54,11 +58,12 @@ func (c *decoderbufsDatum) appendText(b []byte) ([]byte, error) {
 			case math.MinInt64:
 				return append(b, "-infinity"...), nil
 			}
-			clock := string(appendClock(nil, floorMod(n, 86400_000_000)))
+			since2000 := n - microsTo2000 // overflows where the plugin did, and so undoes that
+			clock := string(appendClock(nil, floorMod(since2000, 86400_000_000)))
 			if c.typ == oidTimestampTZ {
 				clock += "+00"
 			}
-			return appendDate(b, time.UnixMicro(n).UTC(), " "+clock), nil
+			return appendDate(b, time.UnixMicro(since2000).UTC().Add(microsTo2000*time.Microsecond), " "+clock), nil
 		case oidTime:
 			return appendClock(b, n), nil
 		case oidMoney:

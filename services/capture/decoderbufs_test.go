@@ -59,12 +59,13 @@ func TestDecoderbufsGivesTheEventsOfPgoutput(t *testing.T) {
 	const table = `"Sché m"."T é"`
 	s.exec(t, `BEGIN; INSERT INTO `+table+` VALUES (1, 'x', 1.5, '2020-01-01 01:02:03.456', '2020-01-01 01:02:03.4', '2020-01-01 01:02:03.456+02', '2020-01-02', '10:11:12.5', '10:11:12.5+02', '1 year 2 mons 3 days 04:05:06.7', '\x0102', '(1,2)', '$1,234.5',
 			1.1, 1e-300, true, '{1,2,NULL}', 4294967295, '6f0ff0a0-0000-0000-0000-000000000001', '{"a": 1}', '101', repeat('x', 5000), 'q', 'é', 'abc', 'sad', 7, '[1,5)', -1, -2, '<a/>', 12.3450, '10.0.0.1/8');
-		INSERT INTO other VALUES (1); INSERT INTO `+table+` (id, "na me", ts, tz, d, f8, n) VALUES (2, '', '0044-03-15 01:02:03 BC', '4713-01-01 BC', '0044-03-15 BC', 'NaN', NULL);
+		INSERT INTO other VALUES (1); INSERT INTO `+table+` (id, "na me", ts, tz, d, f8, n) VALUES (2, '', '0044-03-15 01:02:03 BC', '4713-01-01 BC', '0044-03-15 BC', 'NaN', NULL),
+			(9, '', '294276-12-31 23:59:59.999999', '294247-01-10 04:00:55+00', '5874897-12-31', 'NaN', NULL);
 		UPDATE `+table+` SET "na me" = 'y' WHERE id = 1; UPDATE `+table+` SET id = 3 WHERE id = 2; DELETE FROM `+table+` WHERE id = 1; COMMIT`)
 	s.exec(t, "BEGIN; INSERT INTO whole VALUES (1, 'a'); SAVEPOINT x; INSERT INTO whole VALUES (2, 'undone'); ROLLBACK TO x; UPDATE whole SET v = 'b'; DELETE FROM whole; COMMIT")
 	s.exec(t, "CREATE TABLE gone (x int); INSERT INTO gone VALUES (1); DROP TABLE gone")
 	s.exec(t, `ALTER TABLE `+table+` ALTER n TYPE numeric(8,3), ADD y int, DROP COLUMN a; INSERT INTO `+table+` (id, "na me", n, y) VALUES (5, 'later', 2.25, 8)`)
-	for suffix, n := range map[string]int{".Sch__m.T__": 9, ".public.whole": 4} {
+	for suffix, n := range map[string]int{".Sch__m.T__": 10, ".public.whole": 4} {
 		var got map[string][]string
 		eventually(t, fmt.Sprintf("%d records in both of %s", n, suffix), func() error {
 			got = make(map[string][]string)
