@@ -33,6 +33,9 @@ type Wal2JSON struct {
 	relations Relations
 	// last is the relation of the row before.
 	last *change.Relation
+	// types are the columns' types as rows had them last, which changes when the table's columns do; lastTypes are those of last.
+	types     map[Table]*rowTypes
+	lastTypes *rowTypes
 	// others are the tables that are not captured.
 	others map[Table]*change.Relation
 
@@ -48,7 +51,27 @@ type Wal2JSON struct {
 
 // NewWal2JSON makes the decoder of one stream.
 func NewWal2JSON(o Wal2JSONOptions, relations Relations) *Wal2JSON {
-	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation)}
+	return &Wal2JSON{options: o, relations: relations, others: make(map[Table]*change.Relation), types: make(map[Table]*rowTypes)}
+}
+
+// rowTypes are types by column, of rows and of what identifies them.
+type rowTypes struct{ columns, identity map[string]string }
+
+// changed notes the types of a row and says whether any is another than before. The first row's are: the catalog may have been read
+// before they changed.
+func (t *rowTypes) changed(r *wal2jsonRow) bool {
+	columns, identity := note(t.columns, r.columns), note(t.identity, r.identity)
+	return columns || identity
+}
+
+func note(types map[string]string, values []wal2jsonValue) (changed bool) {
+	for _, v := range values {
+		if len(v.typ) > 0 && types[string(v.name)] != string(v.typ) {
+			types[string(v.name)] = string(v.typ)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // PluginArgs implements Decoder.
@@ -84,14 +107,15 @@ type wal2jsonRow struct {
 	transactional     bool
 	columns, identity []wal2jsonValue
 	// kind and the parallel arrays are format 1's.
-	kind                []byte
-	names, values       []wal2jsonValue
-	oldNames, oldValues []wal2jsonValue
+	kind                          []byte
+	names, types, values          []wal2jsonValue
+	oldNames, oldTypes, oldValues []wal2jsonValue
 }
 
-// wal2jsonValue is a column's name and value.
+// wal2jsonValue is a column's name, type and value.
 type wal2jsonValue struct {
 	name  []byte
+	typ   []byte // empty if the plugin is told to leave it out
 	value jsonValue
 }
 
@@ -206,8 +230,8 @@ func sameIdentity(old, new change.Tuple) bool {
 	return true
 }
 
-// relation finds the table of a row. Where the row has a column that the catalog's version lacks, the catalog is read
-// again; what it does not know even then, since the table changed after the row, is an error and never left out.
+// relation finds the table of a row. Where the row has a column that the catalog's version lacks, or types that the row
+// before had not, the catalog is read again; what it does not know even then, since the table changed after the row, is an error and never left out.
 func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (*change.Relation, error) {
 	rel := w.last
 	var err error
@@ -218,8 +242,9 @@ func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (
 		if rel, err = w.relations.Named(string(r.schema), string(r.table), false); err != nil {
 			return nil, err
 		}
+		w.lastTypes = w.typesOf(Table{string(r.schema), string(r.table)})
 	}
-	if rel == nil || !covers(rel, columns) || !covers(rel, identity) || (r.action == 'I' && lacks(rel, columns)) {
+	if w.lastTypes.changed(r) || rel == nil || !covers(rel, columns) || !covers(rel, identity) || (r.action == 'I' && lacks(rel, columns)) {
 		if rel, err = w.relations.Named(string(r.schema), string(r.table), true); err != nil {
 			return nil, err
 		}
@@ -230,6 +255,13 @@ func (w *Wal2JSON) relation(r *wal2jsonRow, columns, identity []wal2jsonValue) (
 	}
 	w.last = rel
 	return rel, nil
+}
+
+func (w *Wal2JSON) typesOf(t Table) *rowTypes {
+	if w.types[t] == nil {
+		w.types[t] = &rowTypes{make(map[string]string), make(map[string]string)}
+	}
+	return w.types[t]
 }
 
 // other is a table that is not captured: it may be gone by now, and its columns do not matter.
@@ -324,7 +356,8 @@ var (
 )
 
 func (r *wal2jsonRow) reset() {
-	*r = wal2jsonRow{columns: r.columns[:0], identity: r.identity[:0], names: r.names[:0], values: r.values[:0], oldNames: r.oldNames[:0], oldValues: r.oldValues[:0]}
+	*r = wal2jsonRow{columns: r.columns[:0], identity: r.identity[:0], names: r.names[:0], types: r.types[:0], values: r.values[:0],
+		oldNames: r.oldNames[:0], oldTypes: r.oldTypes[:0], oldValues: r.oldValues[:0]}
 }
 
 // object reads one action object of either format; names it does not know are passed over with their values.
@@ -367,6 +400,8 @@ func (w *Wal2JSON) object(r *wal2jsonRow) error {
 			r.identity, err = w.namedValues(r.identity)
 		case "columnnames":
 			r.names, err = w.list(r.names)
+		case "columntypes":
+			r.types, err = w.list(r.types)
 		case "columnvalues":
 			r.values, err = w.list(r.values)
 		case "oldkeys":
@@ -375,6 +410,8 @@ func (w *Wal2JSON) object(r *wal2jsonRow) error {
 				switch string(name) {
 				case "keynames":
 					r.oldNames, err = w.list(r.oldNames)
+				case "keytypes":
+					r.oldTypes, err = w.list(r.oldTypes)
 				case "keyvalues":
 					r.oldValues, err = w.list(r.oldValues)
 				default:
@@ -401,6 +438,8 @@ func (w *Wal2JSON) namedValues(into []wal2jsonValue) ([]wal2jsonValue, error) {
 			switch string(name) {
 			case "name":
 				v.name, err = w.string()
+			case "type":
+				v.typ, err = w.string()
 			case "value":
 				v.value, err = w.unescaped()
 			default:
@@ -537,19 +576,23 @@ func (r *wal2jsonRow) fromFormat1() error {
 		return fmt.Errorf("unknown kind %q", r.kind)
 	}
 	var err error
-	if r.columns, err = zip(r.columns[:0], r.names, r.values); err != nil {
+	if r.columns, err = zip(r.columns[:0], r.names, r.types, r.values); err != nil {
 		return err
 	}
-	r.identity, err = zip(r.identity[:0], r.oldNames, r.oldValues)
+	r.identity, err = zip(r.identity[:0], r.oldNames, r.oldTypes, r.oldValues)
 	return err
 }
 
-func zip(into, names, values []wal2jsonValue) ([]wal2jsonValue, error) {
+func zip(into, names, types, values []wal2jsonValue) ([]wal2jsonValue, error) {
 	if len(names) != len(values) {
 		return into, fmt.Errorf("%d names for %d values", len(names), len(values))
 	}
 	for i := range names {
-		into = append(into, wal2jsonValue{name: names[i].value.raw, value: values[i].value})
+		v := wal2jsonValue{name: names[i].value.raw, value: values[i].value}
+		if i < len(types) {
+			v.typ = types[i].value.raw
+		}
+		into = append(into, v)
 	}
 	return into, nil
 }

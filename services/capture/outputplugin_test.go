@@ -363,3 +363,36 @@ func TestAMinorUpdateThatRefusesThePluginLosesAndRepeatsNothing(t *testing.T) {
 		})
 	}
 }
+
+func TestWal2jsonAndDecoderbufsGiveARowTheTypeThatItsColumnWasGivenJustBeforeIt(t *testing.T) {
+	for name, config := range map[string]map[string]string{
+		"pgoutput": {"plugin.name": "pgoutput"}, "decoderbufs": {"plugin.name": "decoderbufs"},
+		"wal2json": {"plugin.name": "wal2json"}, "wal2json, format 1": {"plugin.name": "wal2json", "slot.stream.params": "format-version=1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t)
+			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, v int NOT NULL); ALTER TABLE a REPLICA IDENTITY FULL; CREATE TABLE b (id int PRIMARY KEY, v int NOT NULL)")
+			config["snapshot.mode"] = "no_data"
+			start(t, s.config("c"+s.db, config))
+			s.awaitSlot(t)
+			if has := s.query(t, "SELECT plugin::text FROM pg_replication_slots WHERE slot_name = '"+s.db+"'"); has != config["plugin.name"] {
+				t.Skipf("left out: the server does not have the plugin, so that %s is used", has)
+			}
+			s.exec(t, "INSERT INTO a VALUES (1, 5); UPDATE a SET v = 6; INSERT INTO b VALUES (1, 5)")
+			await(t, s.db+".public.a", 2)
+			await(t, s.db+".public.b", 1)
+			s.exec(t, "ALTER TABLE a ALTER v TYPE text; ALTER TABLE b ALTER v TYPE text")
+			s.exec(t, "INSERT INTO a VALUES (2, 'abc')")
+			s.exec(t, "UPDATE a SET v = 'def' WHERE id = 2; INSERT INTO b VALUES (2, '7')")
+			await(t, s.db+".public.a", 4)
+			await(t, s.db+".public.b", 2)
+			got := append(rawRecords(t, s.db+".public.a"), rawRecords(t, s.db+".public.b")...)
+			for i, want := range []string{`"v":5`, `"v":6`, `"v":"abc"`, `"before":{"id":2,"v":"abc"},"after":{"id":2,"v":"def"}`, `"v":5`, `"v":"7"`} {
+				if i >= len(got) || !strings.Contains(got[i], want) {
+					t.Errorf("record %d of %q does not have %s", i, got, want)
+				}
+			}
+		})
+	}
+}

@@ -65,7 +65,7 @@ func TestEveryVersionOfATableIsKeptOverRestarts(t *testing.T) {
 		// seen are the versions that the plugin lets see before the restart, after it, and in the end: what its messages do not say
 		// is noticed when the catalog is read for another reason.
 		seen [3]int
-	}{{"pgoutput", [3]int{4, 4, 7}}, {"decoderbufs", [3]int{4, 4, 6}}, {"wal2json", [3]int{3, 4, 5}}} {
+	}{{"pgoutput", [3]int{4, 4, 7}}, {"decoderbufs", [3]int{4, 4, 6}}, {"wal2json", [3]int{4, 4, 5}}} {
 		t.Run(c.plugin, func(t *testing.T) {
 			s := newSource(t)
 			s.exec(t, "CREATE TABLE a (id int PRIMARY KEY, note text); INSERT INTO a VALUES (1, 'x'); CREATE TABLE b (id int PRIMARY KEY, g int GENERATED ALWAYS AS (id * 2) STORED)")
