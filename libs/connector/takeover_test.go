@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -82,6 +83,46 @@ func TestAWorkerThatIsCutOffStopsItsTasksAndAnotherTakesOver(t *testing.T) {
 	eventually(t, "the first worker is back", first.Ready)
 	awaitStates(t, second, "orders", all)
 	b.assertNothingRanTwice(t)
+}
+
+func TestWhileKafkaIsAwayAWorkerStillHasTheConnectorsToWatchThatWereItsOwn(t *testing.T) {
+	kafka, b, cable := broker(t), newBoard(), newNetwork()
+	w := startReadyWorker(t, cable.options(kafka), b, connector.Source, "w1:1", shortSession)
+	create(t, w, "paused")
+	create(t, w, "running")
+	if _, err := w.PauseConnector(t.Context(), &connectorv1.PauseConnectorRequest{Name: "paused"}); err != nil {
+		t.Fatal(err)
+	}
+	watches := func(names ...string) func() error {
+		return func() error {
+			if idle := w.Idle(); !slices.Equal(idle, names) {
+				return fmt.Errorf("it watches %v", idle)
+			}
+			return nil
+		}
+	}
+	eventually(t, "the paused connector is watched", watches("paused"))
+	cable.set(true)
+	eventually(t, "the other is watched as well once its task has stopped", watches("paused", "running"))
+	eventually(t, "the worker has lost its membership", func() error {
+		if w.Ready() == nil {
+			return errors.New("it is ready")
+		}
+		return nil
+	})
+	second := startReadyWorker(t, kafka, b, connector.Source, "w2:1", shortSession)
+	eventually(t, "another worker has taken its tasks over", allOn(b, 1, "w2:1"))
+	if err := watches("paused", "running")(); err != nil {
+		t.Errorf("while it cannot know of the other, %v", err)
+	}
+	cable.set(false)
+	eventually(t, "each is watched by one worker and no other", func() error {
+		idle := append(w.Idle(), second.Idle()...)
+		if w.Ready() != nil || !slices.Equal(idle, []string{"paused"}) {
+			return fmt.Errorf("they watch %v", idle)
+		}
+		return nil
+	})
 }
 
 func allOn(b *board, tasks int, workers ...string) func() error {

@@ -81,9 +81,10 @@ func (p captureProxy) ListSchemaVersions(ctx context.Context, q *capturev1.ListS
 	})
 }
 
-// newer orders two reports about one connector, of which a worker that lost it may still give the older.
+// newer orders two reports about one connector, of which a worker that lost it may still give the older, or may only watch its slot.
 func newer(a, b *capturev1.Capture) int {
-	return a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime())
+	runs := func(c *capturev1.Capture) int { return int(min(c.GetPhase(), 1)) }
+	return cmp.Or(runs(a)-runs(b), a.GetLastCommitTime().AsTime().Compare(b.GetLastCommitTime().AsTime()))
 }
 
 // sinkProxy is SinkService over all sink workers: a connector's tasks are spread over them.

@@ -6,7 +6,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
 	connectorv1 "github.com/calypso-cdc/calypso/gen/calypso/connector/v1"
 	"github.com/calypso-cdc/calypso/libs/connector"
 )
@@ -116,6 +118,17 @@ func TestAWatchShowsTheConnectorsOfBothFleets(t *testing.T) {
 		}
 		if change.Status.GetState() == connectorv1.State_STATE_RUNNING {
 			running[change.Status.Name] = true
+		}
+	}
+}
+
+func TestAWorkerThatRunsACaptureKnowsMoreOfItThanOneThatOnlyWatchesItsSlot(t *testing.T) {
+	idle := &capturev1.Capture{Connector: "c", Reason: "Its task does not run; its slot is watched."}
+	began := &capturev1.Capture{Connector: "c", Phase: capturev1.Phase_PHASE_CONNECTING}
+	committed := &capturev1.Capture{Connector: "c", Phase: capturev1.Phase_PHASE_STREAMING, LastCommitTime: timestamppb.Now()}
+	for i, c := range []struct{ older, newer *capturev1.Capture }{{idle, began}, {idle, committed}, {began, committed}} {
+		if newer(c.newer, c.older) <= 0 || newer(c.older, c.newer) >= 0 {
+			t.Errorf("case %d: %v is not taken before %v", i, c.newer, c.older)
 		}
 	}
 }

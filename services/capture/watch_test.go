@@ -1,9 +1,11 @@
 package capture
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 
 	capturev1 "github.com/calypso-cdc/calypso/gen/calypso/capture/v1"
@@ -17,6 +19,8 @@ type idleFleet struct {
 	ownFleet
 	configs map[string]map[string]string
 	idle    []string
+	// offsets is what the connectors' offsets are read with instead of Kafka; nil for Kafka.
+	offsets func(context.Context) (map[string][]byte, error)
 }
 
 func (f *idleFleet) Idle() []string { return f.idle }
@@ -30,7 +34,11 @@ func (f *idleFleet) Environment(name string) (connector.TaskEnv, catalogue.Value
 	if len(problems) > 0 {
 		return connector.TaskEnv{}, catalogue.Values{}, fmt.Errorf("%v", problems)
 	}
-	return testEnv(servers.kafka.Bootstrap, name), values, nil
+	env := testEnv(servers.kafka.Bootstrap, name)
+	if f.offsets != nil {
+		env.Offsets = f.offsets
+	}
+	return env, values, nil
 }
 
 func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
@@ -94,5 +102,40 @@ func TestTheSlotOfACaptureThatDoesNotRunIsWatched(t *testing.T) {
 	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at anew
 	if c := shown(); !c.GetSlot().GetMissing() || c.DurableLsn == "" {
 		t.Errorf("a paused capture whose slot is gone is %v", c)
+	}
+}
+
+func TestASlotIsWatchedAlsoWhileKafkaDoesNotSayHowFarItsCaptureHadCome(t *testing.T) {
+	s := newSource(t)
+	name := "c" + s.db
+	away := func(context.Context) (map[string][]byte, error) { return nil, errors.New("no broker answers") }
+	fleet := &idleFleet{configs: map[string]map[string]string{name: s.config(name, nil)}, idle: []string{name}, offsets: away}
+	registry := NewRegistry()
+	service := NewService(registry, fleet)
+	shown := func() *capturev1.Capture {
+		idle.Watch{Registry: registry.captures, Fleet: fleet, Logger: slog.New(slog.DiscardHandler)}.Look(t.Context())
+		all, err := service.ListCaptures(t.Context(), &capturev1.ListCapturesRequest{})
+		if err != nil || len(all.Captures) != 1 {
+			t.Fatalf("captures %v, %v", all, err)
+		}
+		return all.Captures[0]
+	}
+	if c := shown(); c.Slot != nil || !strings.Contains(c.Reason, "no slot "+s.db) {
+		t.Errorf("nothing says whether the slot ever was, but the capture is %v", c)
+	}
+	s.exec(t, "SELECT pg_create_logical_replication_slot('"+s.db+"', 'pgoutput')")
+	s.exec(t, "CREATE TABLE a AS SELECT generate_series(1, 20000)")
+	fleet.configs[name]["heartbeat.interval.ms"] = "1000" // a configuration that changed is looked at anew
+	if c := shown(); c.GetSlot().GetRetainedBytes() < 1<<20 || c.DurableLsn != "" {
+		t.Errorf("the slot keeps log, but the capture is %v", c)
+	}
+	fleet.offsets = nil
+	if c := shown(); c.GetSlot().GetRetainedBytes() < 1<<20 {
+		t.Errorf("once Kafka is back the capture is %v", c)
+	}
+	s.exec(t, "SELECT pg_drop_replication_slot('"+s.db+"')")
+	fleet.configs[name]["heartbeat.interval.ms"] = "2000"
+	if c := shown(); !c.GetSlot().GetMissing() {
+		t.Errorf("a capture that never started and has no slot is %v", c)
 	}
 }

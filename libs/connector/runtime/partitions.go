@@ -34,6 +34,7 @@ func (s *supervisor) partitionsAssigned(partitions []int32) {
 		for _, partition := range partitions {
 			s.assigned[partition] = true
 		}
+		s.watched = maps.Clone(s.assigned)
 		s.leased = true
 		s.act(s.lifecycle.Assigned(slices.Sorted(maps.Keys(s.assigned))))
 	})
@@ -47,6 +48,7 @@ func (s *supervisor) partitionsRevoked(partitions []int32) {
 	done := make(chan struct{})
 	s.do(func() {
 		s.unassign(partitions)
+		s.watched = maps.Clone(s.assigned)
 		s.handovers = append(s.handovers, handover{partitions, done})
 		s.act(s.lifecycle.Revoked(partitions))
 	})

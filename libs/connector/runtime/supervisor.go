@@ -32,12 +32,15 @@ type supervisor struct {
 
 	lifecycle *state.Lifecycle
 	// assigned are the partitions that the group gave to this worker; the life cycle holds them while the lease lasts.
-	assigned  map[int32]bool
+	assigned map[int32]bool
+	// watched are the partitions that the group gave last: while Kafka is away nobody gives any, and who had them looks after what does not
+	// run in them.
+	watched   map[int32]bool
 	leased    bool
 	cancels   map[state.TaskID]context.CancelFunc
 	handovers []handover
 
-	// idle are the connectors that are this worker's to run and do not run, as of the last sweep.
+	// idle are the connectors of the watched partitions that do not run, as of the last sweep.
 	idle atomic.Pointer[[]string]
 }
 
@@ -93,7 +96,7 @@ func (s *supervisor) loop(ctx context.Context) {
 		case <-ticker.C:
 			configured = -1
 			s.turn(s.sweep)
-			s.turn(func() { idle := s.lifecycle.Idle(); s.idle.Store(&idle) })
+			s.turn(func() { idle := s.lifecycle.Idle(s.watched); s.idle.Store(&idle) })
 		case <-ctx.Done():
 			return
 		}

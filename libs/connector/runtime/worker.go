@@ -203,8 +203,8 @@ func (w *Worker) Reports(name string, task int) bool {
 	return ok && said.WorkerID == w.config.WorkerID
 }
 
-// Idle are the connectors that are this worker's to run and do not run, since they are paused, stopped or failed, as of
-// the last sweep.
+// Idle are the connectors that are this worker's to run and do not run, since they are paused, stopped or failed, or since
+// Kafka is away, as of the last sweep. Without Kafka they are those that were this worker's before.
 func (w *Worker) Idle() []string {
 	if supervisor := w.supervisor.Load(); supervisor != nil {
 		if idle := supervisor.idle.Load(); idle != nil {

@@ -178,11 +178,11 @@ func (l *Lifecycle) Ended(id TaskID, run int, trace string) []Action {
 	return append(actions, l.reconcile()...)
 }
 
-// Idle are the connectors whose first task is this worker's and does not run.
-func (l *Lifecycle) Idle() (names []string) {
+// Idle are the connectors whose first task is in one of the partitions and does not run here.
+func (l *Lifecycle) Idle(partitions map[int32]bool) (names []string) {
 	for name := range l.wanted {
 		id := TaskID{name, 0}
-		if task := l.tasks[id]; l.holds(id) && (task == nil || task.phase == idle) {
+		if task := l.tasks[id]; partitions[l.partition(id)] && (task == nil || task.phase == idle) {
 			names = append(names, name)
 		}
 	}

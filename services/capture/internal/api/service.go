@@ -112,7 +112,12 @@ func withSlot(ctx context.Context, c *status.Capture) *capturev1.Capture {
 	state := c.State()
 	out := CaptureMessage(&state)
 	out.Slot = slotMessage(slot, c.Hidden)
-	if c.Idled() && err != nil {
+	switch {
+	case !c.Idled():
+	case slot != nil && slot.State == nil && !c.Positioned():
+		out.Slot = nil
+		out.Reason = fmt.Sprintf("Its task does not run, and the server has no slot %s; whether it ever had one is known once its offsets can be read in Kafka.", slot.Name)
+	case err != nil:
 		out.Reason = c.Hidden(fmt.Sprintf("Its task does not run, and its slot, for which the server keeps log, cannot be looked at: %v", err))
 	}
 	return out

@@ -54,6 +54,8 @@ func (w Watch) Run(ctx context.Context) {
 // Look looks once.
 func (w Watch) Look(ctx context.Context) {
 	idle := make(map[string]bool)
+	asked := contain.NewGroup()
+	asked.SetLimit(positionsAtOnce)
 	for _, name := range w.Fleet.Idle() {
 		if ctx.Err() != nil {
 			return
@@ -63,27 +65,58 @@ func (w Watch) Look(ctx context.Context) {
 			continue // its task's own
 		}
 		env, values, err := w.Fleet.Environment(name)
-		if err == nil && c != nil && maps.Equal(c.Config(), values.Raw()) {
-			idle[name] = true
-			continue
-		}
-		if err == nil {
-			c, err = captureOf(ctx, env, values)
+		if err == nil && (c == nil || !maps.Equal(c.Config(), values.Raw())) {
+			c, err = captureOf(env, values)
 		}
 		if err != nil {
 			w.Logger.Warn("The slot of a capture that does not run cannot be looked at", "connector", name, "error", err)
 			continue
 		}
-		if c != nil {
-			idle[name] = true
-			w.Registry.PutIdle(c)
+		if c == nil {
+			continue
 		}
+		idle[name] = true
+		w.Registry.PutIdle(c)
+		asked.Go("question for the position of a capture that does not run", func() error {
+			if err := position(ctx, c, env, values.String("topic.prefix")); err != nil {
+				w.Logger.Warn("How far a capture had come that does not run is not known", "connector", name, "error", err)
+			}
+			return nil
+		})
 	}
 	w.Registry.KeepIdle(idle)
+	if err := asked.Wait(); err != nil {
+		w.Logger.Error("How far captures had come that do not run is not known", "error", err)
+	}
+}
+
+const (
+	// positionsAtOnce is how many positions are asked for at the same time.
+	positionsAtOnce = 32
+	// question bounds asking for one.
+	question = 3 * time.Second
+)
+
+// position learns once how far a connector had come. Its slot is watched meanwhile, also while Kafka, which knows, is away.
+func position(ctx context.Context, c *status.Capture, env connector.TaskEnv, prefix string) error {
+	if c.Positioned() || env.BrokersAway() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, question)
+	defer cancel()
+	saved, err := offsets.Read(ctx, env, prefix)
+	if err != nil {
+		return err
+	}
+	if saved == nil {
+		saved = new(progress.Checkpoint)
+	}
+	c.Observe(status.TakenUp{At: saved.At})
+	return nil
 }
 
 // captureOf is the status of a connector that does not run; nil if it has no slot.
-func captureOf(ctx context.Context, env connector.TaskEnv, values catalogue.Values) (*status.Capture, error) {
+func captureOf(env connector.TaskEnv, values catalogue.Values) (*status.Capture, error) {
 	if values.String("connector.class") == poll.Class {
 		return nil, nil
 	}
@@ -91,12 +124,5 @@ func captureOf(ctx context.Context, env connector.TaskEnv, values catalogue.Valu
 	if err != nil || !s.Snapshot.Streams {
 		return nil, err
 	}
-	saved, err := offsets.Read(ctx, env, s.Prefix)
-	if err != nil {
-		return nil, err
-	}
-	if saved == nil {
-		saved = new(progress.Checkpoint)
-	}
-	return status.NewIdle(env, values.Raw(), slot.ViewOf(s), *saved), nil
+	return status.NewIdle(env, values.Raw(), slot.ViewOf(s)), nil
 }

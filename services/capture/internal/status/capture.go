@@ -26,6 +26,8 @@ type Capture struct {
 	mu    sync.Mutex
 	state State // guarded by mu, as are all below; without what is worked out when it is asked for
 	turn  int   // counts the phases
+	// positioned says that it is known how far the connector had come.
+	positioned bool
 	// trouble covers the phase; nil without.
 	trouble *trouble
 	// counters reads those of the stream; nil unless streaming.
@@ -94,7 +96,7 @@ func (c *Capture) Observe(e Event) {
 func (c *Capture) note(e Event) {
 	switch e := e.(type) {
 	case TakenUp:
-		c.state.Durable = e.At.Commit
+		c.state.Durable, c.positioned = e.At.Commit, true
 	case Found:
 		c.found(e.Tables)
 	case SnapshotEnded:
@@ -268,13 +270,18 @@ func (c *Capture) phases() int {
 // Idled reports whether the connector does not run.
 func (c *Capture) Idled() bool { return c.config != nil }
 
-// NewIdle makes the status of a connector that does not run, as of a configuration; durable is its checkpoint, which is
-// zero if it has not begun.
-func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View, durable progress.Checkpoint) *Capture {
+// Positioned reports whether it is known how far the connector had come, if it ever began.
+func (c *Capture) Positioned() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.positioned
+}
+
+// NewIdle makes the status of a connector that does not run, as of a configuration. It may be told with TakenUp how far that had come.
+func NewIdle(env connector.TaskEnv, config map[string]string, slot *slot.View) *Capture {
 	c := NewCapture(env, slot)
 	c.config = config
 	c.state.Reason = "Its task does not run; its slot is watched."
-	c.state.Durable = durable.At.Commit
 	return c
 }
 

@@ -116,7 +116,7 @@ func TestABoardShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T)
 	if b.Remove(first); b.Find("c") != second {
 		t.Error("the end of an older task took a newer one's capture off")
 	}
-	idle := NewIdle(connector.TaskEnv{Connector: "c"}, map[string]string{}, nil, progress.Checkpoint{})
+	idle := NewIdle(connector.TaskEnv{Connector: "c"}, map[string]string{}, nil)
 	if b.PutIdle(idle); b.Find("c") != second {
 		t.Error("a connector that does not run took a task's place")
 	}
@@ -129,7 +129,7 @@ func TestABoardShowsTheNewestCaptureOfAConnectorAndThoseThatFailed(t *testing.T)
 		t.Errorf("shown are %v", all)
 	}
 	b.Remove(b.Find("a"))
-	other := NewIdle(connector.TaskEnv{Connector: "b"}, map[string]string{}, nil, progress.Checkpoint{})
+	other := NewIdle(connector.TaskEnv{Connector: "b"}, map[string]string{}, nil)
 	b.PutIdle(other)
 	if b.KeepIdle(map[string]bool{"b": true}); b.Find("b") != other {
 		t.Error("a connector that does not run was taken off")
