@@ -148,18 +148,18 @@ web-check: web ## Check that the committed page is what its sources build (needs
 	git diff --exit-code --stat -- services/localadx/web/dist
 
 .PHONY: tools
-tools: $(TOOLS)/buf ## Build buf, the generators, staticcheck and grpcurl into .tools/bin (170 MB; minutes the first time)
+tools: $(TOOLS)/buf ## Build buf, the generators, golangci-lint and grpcurl into .tools/bin (230 MB; minutes the first time)
 
 .PHONY: grpcurl
 grpcurl: $(TOOLS)/grpcurl ## Build grpcurl only, into .tools/bin
 
 .PHONY: lint
-lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, staticcheck
+lint: $(TOOLS)/buf ## Check contracts, format and code: buf, gofmt, go vet, golangci-lint
 	buf lint
 	tests/breaking
 	test -z "$$(gofmt -l gen libs services tests | tee -a /dev/stderr)"
 	$(GO) vet ./...
-	staticcheck ./...
+	golangci-lint run ./...
 
 .PHONY: clean
 clean: ## Remove what the other targets made, the demo's data included

@@ -116,7 +116,7 @@ func (task *growingTask) Run(ctx context.Context) error {
 
 // overflow never returns; its stack grows by what it keeps.
 //
-//nolint:staticcheck,revive // it is to end the process
+//nolint:staticcheck // it is to end the process
 func overflow(n int) int { return overflow(n+1) + n }
 
 // runWorkerProcess is a service as a fleet has it: worker and gRPC server, until SIGTERM.

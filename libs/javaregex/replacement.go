@@ -37,7 +37,7 @@ func (p *Pattern) Replacement(text string) (*Replacement, error) {
 			literal.WriteRune(c)
 			i++
 		case i+1 == len(rest):
-			//nolint:staticcheck,revive // Java's words
+			//nolint:staticcheck // Java's words
 			return nil, fmt.Errorf("Illegal group reference: group index is missing")
 		case rest[i+1] == '{':
 			from := i + 2
@@ -55,18 +55,18 @@ func (p *Pattern) Replacement(text string) (*Replacement, error) {
 			case asciiDigit(rest[from]):
 				return nil, fmt.Errorf("capturing group name {%s} starts with digit character", name)
 			case !known:
-				//nolint:staticcheck,revive // Java's words
+				//nolint:staticcheck // Java's words
 				return nil, fmt.Errorf("No group with name {%s}", name)
 			}
 			i++
 			group(number)
 		case !asciiDigit(rest[i+1]):
-			//nolint:staticcheck,revive // Java's words
+			//nolint:staticcheck // Java's words
 			return nil, fmt.Errorf("Illegal group reference")
 		default:
 			number := int(rest[i+1] - '0')
 			if number >= p.groups {
-				//nolint:staticcheck,revive // Java's words
+				//nolint:staticcheck // Java's words
 				return nil, fmt.Errorf("No group %d", number)
 			}
 			for i += 2; i < len(rest) && asciiDigit(rest[i]) && number*10+int(rest[i]-'0') < p.groups; i++ {

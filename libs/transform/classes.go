@@ -85,7 +85,7 @@ func Class(name string) (string, error) {
 	case ok:
 		return full, nil
 	case two:
-		//nolint:staticcheck,revive // Kafka Connect's words
+		//nolint:staticcheck // Kafka Connect's words
 		return "", fmt.Errorf("This class is abstract and cannot be created. Did you mean %s$Key, %[1]s$Value?", name)
 	}
 	return "", notFound(name)

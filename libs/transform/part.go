@@ -144,7 +144,7 @@ func distinct(s *record.Schema) error {
 
 // duplicate is the error of a field whose name another one has.
 func duplicate(name string) error {
-	//nolint:staticcheck,revive // Kafka Connect's words
+	//nolint:staticcheck // Kafka Connect's words
 	return fmt.Errorf("Cannot create field because of field name duplication %s", name)
 }
 

@@ -1,0 +1,236 @@
+// Package walls measures how the code of this repository is divided into rooms: which files of a
+// package know each other in a circle, how many methods a type has and how many fields a struct.
+// Its test holds the limits.
+//
+// It reads syntax alone, so that it is fast and needs nothing built. A name that a file uses and
+// another file of the same package declares is an edge: package-level names, and unexported methods
+// that one file alone declares. Methods of equal names in several files, and exported ones, which
+// may be those of another package, are not followed: a knot is at least as large as is said here.
+package walls
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Room is one package's folder as it was measured. Tests, and files that are generated, are left out.
+type Room struct {
+	// Dir is the folder below the repository's root, with slashes.
+	Dir string
+	// Knot names the files of the largest circle of files that use each other's names, sorted.
+	Knot []string
+	// Methods counts the methods of each named type.
+	Methods map[string]int
+	// Fields counts the fields of each named struct, an embedded one as one.
+	Fields map[string]int
+	// Imports names the paths that the package imports, each with one of the files that do.
+	Imports map[string]string
+}
+
+// Measure reads every package of Go in the folders named, below root. It returns an error where a
+// file cannot be parsed.
+func Measure(root string, folders ...string) ([]Room, error) {
+	var rooms []Room
+	for _, folder := range folders {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d os.DirEntry, err error) error {
+			if err != nil || !d.IsDir() {
+				return err
+			}
+			if d.Name() == "testdata" || d.Name() == "node_modules" {
+				return filepath.SkipDir
+			}
+			room, err := measure(root, path)
+			if err == nil && room.Methods != nil {
+				rooms = append(rooms, room)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rooms, nil
+}
+
+// measure reads one folder. The room of a folder without code has no maps.
+func measure(root, dir string) (Room, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return Room{}, err
+	}
+	files := map[string]*ast.File{}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			return Room{}, err
+		}
+		if !ast.IsGenerated(file) {
+			files[filepath.Base(path)] = file
+		}
+	}
+	if len(files) == 0 {
+		return Room{}, nil
+	}
+	below, err := filepath.Rel(root, dir)
+	if err != nil {
+		return Room{}, err
+	}
+	room := Room{Dir: filepath.ToSlash(below), Methods: map[string]int{}, Fields: map[string]int{}, Imports: map[string]string{}}
+	for name, file := range files {
+		for _, imported := range file.Imports {
+			room.Imports[strings.Trim(imported.Path.Value, `"`)] = name
+		}
+		for _, declared := range file.Decls {
+			room.count(declared)
+		}
+	}
+	room.Knot = largestCircle(uses(files))
+	return room, nil
+}
+
+func (r *Room) count(declared ast.Decl) {
+	switch declared := declared.(type) {
+	case *ast.FuncDecl:
+		if declared.Recv != nil {
+			r.Methods[receiver(declared.Recv.List[0].Type)]++
+		}
+	case *ast.GenDecl:
+		for _, spec := range declared.Specs {
+			named, ok := spec.(*ast.TypeSpec)
+			if !ok {
+				continue
+			}
+			if of, ok := named.Type.(*ast.StructType); ok {
+				for _, field := range of.Fields.List {
+					r.Fields[named.Name.Name] += max(1, len(field.Names))
+				}
+			}
+		}
+	}
+}
+
+// receiver is the name of a method's type, without its star and its parameters.
+func receiver(t ast.Expr) string {
+	switch t := t.(type) {
+	case *ast.StarExpr:
+		return receiver(t.X)
+	case *ast.IndexExpr:
+		return receiver(t.X)
+	case *ast.IndexListExpr:
+		return receiver(t.X)
+	case *ast.Ident:
+		return t.Name
+	}
+	return ""
+}
+
+// uses gives for each file the files whose names it uses.
+func uses(files map[string]*ast.File) map[string]map[string]bool {
+	names := map[string]string{}
+	methods := map[string][]string{}
+	fields := map[string]bool{}
+	for file, tree := range files {
+		for _, declared := range tree.Decls {
+			switch declared := declared.(type) {
+			case *ast.FuncDecl:
+				if declared.Recv == nil {
+					names[declared.Name.Name] = file
+				} else {
+					methods[declared.Name.Name] = append(methods[declared.Name.Name], file)
+				}
+			case *ast.GenDecl:
+				for _, spec := range declared.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						names[spec.Name.Name] = file
+					case *ast.ValueSpec:
+						for _, name := range spec.Names {
+							names[name.Name] = file
+						}
+					}
+				}
+			}
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			if of, ok := n.(*ast.StructType); ok {
+				for _, field := range of.Fields.List {
+					for _, name := range field.Names {
+						fields[name.Name] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	graph := map[string]map[string]bool{}
+	for file, tree := range files {
+		used := map[string]bool{}
+		for _, name := range tree.Unresolved {
+			used[names[name.Name]] = true
+		}
+		ast.Inspect(tree, func(n ast.Node) bool {
+			selected, ok := n.(*ast.SelectorExpr)
+			if !ok || ast.IsExported(selected.Sel.Name) || fields[selected.Sel.Name] {
+				return true
+			}
+			in := slices.Compact(slices.Sorted(slices.Values(methods[selected.Sel.Name])))
+			if len(in) == 1 {
+				used[in[0]] = true
+			}
+			return true
+		})
+		delete(used, "")
+		delete(used, file)
+		graph[file] = used
+	}
+	return graph
+}
+
+// largestCircle is the largest set of more than one node each of which reaches all the others
+// (Tarjan's components), sorted.
+func largestCircle(graph map[string]map[string]bool) []string {
+	var largest, path []string
+	seen, lowest, onPath := map[string]int{}, map[string]int{}, map[string]bool{}
+	var visit func(string)
+	visit = func(node string) {
+		seen[node] = len(seen) + 1
+		lowest[node] = seen[node]
+		path, onPath[node] = append(path, node), true
+		for next := range graph[node] {
+			if seen[next] == 0 {
+				visit(next)
+				lowest[node] = min(lowest[node], lowest[next])
+			} else if onPath[next] {
+				lowest[node] = min(lowest[node], seen[next])
+			}
+		}
+		if lowest[node] != seen[node] {
+			return
+		}
+		from := slices.Index(path, node)
+		circle := slices.Clone(path[from:])
+		for _, of := range circle {
+			onPath[of] = false
+		}
+		path = path[:from]
+		if len(circle) > max(1, len(largest)) {
+			slices.Sort(circle)
+			largest = circle
+		}
+	}
+	for _, node := range slices.Sorted(maps.Keys(graph)) {
+		if seen[node] == 0 {
+			visit(node)
+		}
+	}
+	return largest
+}

@@ -1,0 +1,122 @@
+package walls
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The limits of the house. Above them are only the packages and types named below, which may shrink and not grow.
+const (
+	filesInAKnot    = 8
+	methodsOfAType  = 25
+	fieldsOfAStruct = 20
+)
+
+// Capture and sink, which carry the data, are held to smaller rooms.
+var knotsOf = map[string]int{"services/capture": 6, "services/sink": 6}
+
+// larger gives what exceeds a limit its own. An entry that is not needed any longer fails the test until it is removed.
+var larger = map[string]int{}
+
+func TestPackagesAreRoomsOfAFewFilesThatKnowEachOther(t *testing.T) {
+	within := limits{t, map[string]bool{}}
+	for _, room := range rooms(t) {
+		limit := filesInAKnot
+		for service, own := range knotsOf {
+			if room.Dir == service || strings.HasPrefix(room.Dir, service+"/") {
+				limit = own
+			}
+		}
+		within.hold("knot of "+room.Dir, len(room.Knot), limit, strings.Join(room.Knot, " "))
+		for name, methods := range room.Methods {
+			within.hold("methods of "+room.Dir+"."+name, methods, methodsOfAType, "")
+		}
+		for name, fields := range room.Fields {
+			within.hold("fields of "+room.Dir+"."+name, fields, fieldsOfAStruct, "")
+		}
+	}
+	for of := range larger {
+		if !within.used[of] {
+			t.Errorf("%s is within the limit: remove it from those that are larger", of)
+		}
+	}
+}
+
+// limits notes which exceptions were needed.
+type limits struct {
+	t    *testing.T
+	used map[string]bool
+}
+
+func (l limits) hold(what string, is, limit int, detail string) {
+	if is <= limit {
+		return
+	}
+	own, ok := larger[what]
+	l.used[what] = true
+	if !ok {
+		l.t.Errorf("%s: %d, at most %d: divide it along what changes together %s", what, is, limit, detail)
+	} else if is > own {
+		l.t.Errorf("%s grew from %d to %d %s", what, own, is, detail)
+	} else if is < own {
+		l.t.Errorf("%s shrank from %d to %d: note it, so that it does not grow again", what, own, is)
+	}
+}
+
+// mayNot says who must not import what, and why; both are beginnings of paths below the module's.
+var mayNot = []struct{ who, what, why string }{
+	{"libs/", "services/", "a library does not know the services that use it"},
+	{"libs/", "tests/", "a library does not know the tests"},
+	{"services/localadx", "gen/", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/change", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/connect", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/digest", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/kafka", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/kusto", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/record", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/localadx", "libs/transform", "localadx stands for Azure Data Explorer: it must not share Calypso's assumptions"},
+	{"services/capture", "services/sink", "stages meet in Kafka"},
+	{"services/sink", "services/capture", "stages meet in Kafka"},
+	{"services/capture", "services/admin", "the control plane knows the stages, not they it"},
+	{"services/sink", "services/admin", "the control plane knows the stages, not they it"},
+}
+
+func TestPackagesImportOnlyWhatTheyMayKnow(t *testing.T) {
+	const module = "github.com/calypso-cdc/calypso/"
+	for _, room := range rooms(t) {
+		for path, file := range room.Imports {
+			below, ours := strings.CutPrefix(path, module)
+			for _, rule := range mayNot {
+				if ours && strings.HasPrefix(room.Dir, rule.who) && strings.HasPrefix(below, rule.what) {
+					t.Errorf("%s/%s imports %s: %s", room.Dir, file, below, rule.why)
+				}
+			}
+		}
+	}
+}
+
+func TestTheLargestCircleOfFilesIsFound(t *testing.T) {
+	graph := map[string]map[string]bool{
+		"a": {"b": true}, "b": {"c": true}, "c": {"a": true, "d": true},
+		"d": {"e": true}, "e": {"d": true}, "f": {"a": true},
+	}
+	if got, want := largestCircle(graph), []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := largestCircle(map[string]map[string]bool{"a": {"b": true}, "b": {}}); len(got) != 0 {
+		t.Errorf("a line is no circle: got %v", got)
+	}
+}
+
+func rooms(t *testing.T) []Room {
+	t.Helper()
+	rooms, err := Measure("../..", "libs", "services", "tests", "examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rooms) < 20 {
+		t.Fatalf("found %d packages only", len(rooms))
+	}
+	return rooms
+}
